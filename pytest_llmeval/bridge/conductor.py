@@ -54,7 +54,8 @@ class Conductor:
         self.config = config
         self.selection = Selection(config)
         self._broken = BrokenModules(config, self.selection)
-        config.pluginmanager.register(NotFound(config, self._found_wrong), "llmeval-not-found")
+        self._caseless, self._generated = set[str](), set[str]()
+        config.pluginmanager.register(NotFound(config, self._found_wrong, self._generated), "llmeval-not-found")
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
@@ -64,7 +65,6 @@ class Conductor:
         self._wiring: Wiring | None = None
         self._apart = ""
         self._waiting = Counter[str]()
-        self._caseless, self._generated = set[str](), set[str]()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()

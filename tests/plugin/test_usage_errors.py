@@ -286,6 +286,8 @@ def test_rules_of_a_function_with_parameter_sets_are_told_though_other_evals_wai
     assert result.ret == 0
     told = "rules of no suite; each set of parameters is a suite of its own: 'echo[short]', 'echo[long]'"
     assert f"thresholds.yaml:3: suites.echo: {told}" in " ".join(result.stdout.str().split())
+    project.eval("def test_echo(response):\n    pass\n", marker='suite="echo[en]"')  # written so by hand
+    assert "rules of no suite" not in project.run("evals/test_echo.py").stdout.str()
 
 
 def test_two_tests_of_a_class_whose_marker_names_the_suite_are_told_of_it(project: Project) -> None:
@@ -294,6 +296,9 @@ def test_two_tests_of_a_class_whose_marker_names_the_suite_are_told_of_it(projec
     project.write(evals__test_two_py=f"import pytest\n\n{marker}\nclass TestBoth:\n{cases}")
     told = "leave suite= out of the marker of the class, or rename one with suite='...'"
     assert refused(project).strip().endswith(f"::TestBoth::test_two; {told}")
+    each = cases.replace("    def", f"    {marker}\n    def")
+    project.write(evals__test_two_py=f"import pytest\n\n{marker.replace('both', 'c')}\nclass TestBoth:\n{each}")
+    assert refused(project).strip().endswith("::TestBoth::test_two; rename one with suite='...'")
 
 
 def test_an_unlike_suite_or_model_in_the_thresholds_is_not_judged(
@@ -366,6 +371,11 @@ def test_a_node_id_of_another_session_is_a_usage_error(project: Project, spread:
     project.write(tests__test_own_py="def test_own():\n    pass\n")
     result = project.run("evals/test_echo.py::test_echo[fr]", "tests", "--epochs=2", *spread)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: not found: *test_echo", "*the node id of a case has *: pytest --co -q *"])
+    hint = "*the node id of a case has *: pytest --co -q *"
+    result.stderr.fnmatch_lines(["ERROR: not found: *test_echo", hint])
     result.assert_outcomes()
+    result = project.run("evals/test_echo.py::test_echo[fr]", "tests/test_own.py::test_nope[a]", *spread)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: not found: *test_nope*"])
+    result.stderr.no_fnmatch_line(hint)
     assert project.server.ledger == []

@@ -142,7 +142,10 @@ def test_an_unknown_kind_and_a_response_without_text_are_errors(book: ScoreBook)
     class Completion(Ticket):
         choices = ()
 
-    advice = [(Ticket(), "a Ticket;.*model_dump_json"), (Completion(), "a Completion;.* the text that it holds")]
+    advice: list[tuple[object, str]] = [
+        (Ticket(), "a Ticket;.*model_dump_json"),
+        (Completion(), "a Completion;.* the text that it holds"),
+    ]
     advice += [({}, "a dict;.*json.dumps"), (Ticket, "a type;.* a class is"), (b"a", "a bytes;.*decode")]
     for read, told in [*advice, (1.5, "a float;.*str")]:
         with pytest.raises(ScorerError, match=f"the response is {told}"):

@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.casework.fixtures import is_ours, uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
 from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE_NAMES
+from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
@@ -42,6 +43,8 @@ class Reading:
     """The test function; several classes may inherit one, and several modules import one."""
     in_class: bool
     """Whether the test is one of a class."""
+    named_by_class: bool
+    """Whether a marker on its class names the suite."""
     code_digest: str
     asks_judge: bool
     """Whether the test function itself names what asks one."""
@@ -130,9 +133,10 @@ class CaseMaker:
                 eval=eval_,
                 function=metafunc.function,
                 in_class=metafunc.cls is not None,
+                named_by_class=_is_named_by_class(metafunc.definition),
                 code_digest=code_digest(metafunc.function),
                 asks_judge=asks_judge,
-                fields=PromptFields(eval_.prompt, _parametrized(metafunc.definition)),
+                fields=PromptFields(eval_.prompt, parametrized_names(metafunc.definition)),
             )
             sets = list(self._parameter_sets(reading))
         except UserError as error:
@@ -323,11 +327,9 @@ def _check_single(definition: pytest.Item, where: str) -> None:
         )
 
 
-def _parametrized(definition: pytest.Item) -> Iterator[str]:
-    """Yield the names of the arguments that marks parametrize."""
-    for mark in definition.iter_markers("parametrize"):
-        names = mark.kwargs.get("argnames", mark.args[0] if mark.args else ())
-        yield from (name.strip() for name in (names.split(",") if isinstance(names, str) else names))
+def _is_named_by_class(definition: pytest.Item) -> bool:
+    node, marker = next(definition.iter_markers_with_node("llmeval"))
+    return isinstance(node, pytest.Class) and marker.kwargs.get("suite") is not None
 
 
 def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
@@ -380,7 +382,8 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
 def _told_apart(first: Reading, second: Reading) -> str:
     """Return what to do about two functions of one suite."""
     if first.function is not second.function:
-        in_one = first.in_class and first.eval.where.rpartition("::")[0] == second.eval.where.rpartition("::")[0]
+        is_one = first.eval.where.rpartition("::")[0] == second.eval.where.rpartition("::")[0]
+        in_one = is_one and first.named_by_class and second.named_by_class
         return f"{'leave suite= out of the marker of the class, or ' if in_one else ''}rename one"
     if first.in_class and second.in_class:
         return "mark the classes, not the test that they inherit, each"

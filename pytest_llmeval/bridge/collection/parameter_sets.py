@@ -13,7 +13,7 @@ from pytest_llmeval.core.sources import stable_text
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.redaction import AnswerRedactor
 
-__all__ = ["SetNames", "each_once", "secret_sets"]
+__all__ = ["SetNames", "each_once", "parametrized_names", "secret_sets"]
 
 _SHORT = 100
 """Characters of a text that pytest takes for a name."""
@@ -95,3 +95,10 @@ def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterato
             where = f"{param.eval.where}: the parameter set {masked!r}"
             told = "is named by a key or a password of the environment, and names are printed and stored"
             yield item, f"{where} {told}; give it another one with ids="
+
+
+def parametrized_names(definition: pytest.Item) -> Iterator[str]:
+    """Yield the names of the arguments that marks parametrize."""
+    for mark in definition.iter_markers("parametrize"):
+        names = mark.kwargs.get("argnames", mark.args[0] if mark.args else ())
+        yield from (name.strip() for name in (names.split(",") if isinstance(names, str) else names))

@@ -35,7 +35,11 @@ def hold_names(
     """
     seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
     facts.problems += check_names(thresholds, seen, everything_collected=facts.all_collected)
-    facts.notes += [] if facts.all_collected else rules_of_no_set(thresholds, seen)
+    sets_of: dict[str, list[str]] = {}
+    for name, eval_ in tally.read(prepared).items():
+        if name != eval_.suite:
+            sets_of.setdefault(eval_.suite, []).append(name)
+    facts.notes += [] if facts.all_collected else rules_of_no_set(thresholds, sets_of)
     facts.unmade = [name for name in thresholds.suites if name not in seen] if facts.all_collected else []
     unmet = unmet_models(thresholds, facts.suites, models) if models is not None else {}
     met = prepared.met_models() if unmet else frozenset()

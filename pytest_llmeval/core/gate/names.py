@@ -1,7 +1,7 @@
 """Names in thresholds.yaml held against the names of a session."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.names import closest, did_you_mean, show_key
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
@@ -45,13 +45,18 @@ def check_names(
     return messages
 
 
-def rules_of_no_set(thresholds: Thresholds, suites: Collection[str]) -> list[str]:
-    """Return a message for each suite with rules that is the function of parameter sets, and none of their suites."""
+def rules_of_no_set(thresholds: Thresholds, sets_of: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a message for each suite with rules that is the function of parameter sets, and none of their suites.
+
+    Args:
+        thresholds: The rules.
+        sets_of: The suites of each function that has sets of parameters, by the name that it gives them.
+    """
     return [
         f"{_at(thresholds, rules.line)}suites.{show_key(rules.name)}: rules of no suite; {_EACH_SET}:"
         f" {and_more([*map(repr, sets)], 4)}"
         for rules in thresholds.suites.values()
-        if rules.name not in suites and (sets := _sets_of(rules.name, suites))
+        if (sets := sets_of.get(rules.name))
     ]
 
 
