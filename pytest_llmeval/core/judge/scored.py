@@ -93,6 +93,10 @@ class JudgedRun(Generic[_CaseT_co]):
         texts = self.texts.get(case.id)
         return case.response if texts is None else texts.answer(name)
 
+    def answer(self, case: ScoredCase, name: str) -> tuple[str, str, str | None]:
+        """Return what tells the answer that was judged for a score from others: model, row and text."""
+        return case.key.model, case.key.sample_id, self.text(case, name)
+
     def judged(self, case: ScoredCase) -> list[Score]:
         """Return the scores of a case that a judge gave and people can label."""
         return [each for each in judge_scores(case) if each.decided_by not in self.settlers[each.judge_id or ""]]
@@ -150,7 +154,7 @@ class JudgedRun(Generic[_CaseT_co]):
         }
         return JudgedAnswer(
             value=value,
-            text=(case.key.model, case.key.sample_id, self.text(case, name)),
+            text=self.answer(case, name),
             labels=tuple(each.value for each in said.values()),
             draws=tuple(sorted({each.draw for each in said.values() if each.draw is not None})),
             slices=case.slices,

@@ -5,9 +5,10 @@ of the answers of another one says nothing of it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
@@ -46,6 +47,16 @@ class JudgedLabel:
     """How the answer was drawn; None where that is not known."""
 
 
+class _Answer(NamedTuple):
+    """An answer that a judge judged for a score, in whatever run."""
+
+    judge_id: str
+    name: str
+    """Of the score."""
+    text: Hashable
+    """What tells it from others."""
+
+
 class Trust:
     """What judges are worth by the labels of their answers."""
 
@@ -72,7 +83,12 @@ class Trust:
         ids = {None, *(judge.judge_id for judge in known)}
         told = [case for case in cases if ids.issuperset(score.judge_id for score in case.scores)]
         self._judged = judged_run("", told, known, texts)
-        self._labels = list(labels)
+        self._answers_of = {
+            (case.id, score.name): _Answer(score.judge_id or "", score.name, self._judged.answer(case, score.name))
+            for case in self._judged.cases
+            for score in self._judged.judged(case)
+        }
+        self._labels = sorted(labels, key=lambda label: datetime.fromisoformat(label.at))
         self._now = now
 
     def missed(self, demands: JudgeDemands, judge_id: str, metric: str) -> str | None:
@@ -114,31 +130,44 @@ class Trust:
                 yield self._judged.whole(key, labels)[:2]
 
     def _counting(self, max_age_days: int | None) -> Labels:
-        """Return the labels of answers that were drawn by chance, and that are no older than so many days."""
-        found: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+        """Return the labels of answers that were drawn by chance, and that are no older than so many days.
+
+        Those of one answer count in every run that repeats it.
+        """
+        said = self._said(max_age_days)
+        return {
+            place: {rater: each for rater, each in said[answer].items() if _is_random(each.draw)}
+            for place, answer in self._answers_of.items()
+            if answer in said
+        }
+
+    def _said(self, max_age_days: int | None = None) -> dict[_Answer, dict[str, Said]]:
+        """Return what each rater said last of an answer, in whatever run; by chance is drawn what once was."""
+        found: dict[_Answer, dict[str, Said]] = defaultdict(dict)
         for each in self._labels:
             age_days = (self._now - datetime.fromisoformat(each.at)) / timedelta(days=1)
-            if (max_age_days is None or age_days <= max_age_days) and _is_random(each):
-                found[each.case_id, each.name][each.rater] = Said(each.value, each.draw)
+            answer = self._answers_of.get((each.case_id, each.name))
+            if answer is not None and (max_age_days is None or age_days <= max_age_days):
+                before = found[answer].get(each.rater)
+                draw = each.draw if before is None or _is_random(each.draw) else before.draw
+                found[answer][each.rater] = Said(each.value, draw)
         return found
 
     def _left_out(self, judge_id: str, metric: str) -> Iterator[str]:
         """Yield which labels of the same score, of a rubric as a whole those of its dimensions, do not count."""
         rubric = self._judged.rubrics[judge_id]
         names = {metric, *(name for own in _callings(rubric, metric) for name in rubric.score_names(own)[1:])}
-        labelled = {(label.case_id, label.name) for label in self._labels}
-        by_verdict = {(label.case_id, label.name) for label in self._labels if not _is_random(label)}
-        judges = {
-            (case.id, score.name): score.judge_id
-            for case in self._judged.cases
-            for score in self._judged.judged(case)
-            if score.name in names
+        said = {answer: by_rater for answer, by_rater in self._said().items() if answer.name in names}
+        by_verdict = {
+            answer.text
+            for answer, by_rater in said.items()
+            if answer.judge_id == judge_id and not all(_is_random(each.draw) for each in by_rater.values())
         }
-        drawn = len({key[0] for key, judge in judges.items() if key in by_verdict and judge == judge_id})
+        drawn = len(by_verdict)
         if drawn:
             many = "1 answer that was" if drawn == 1 else f"{drawn} answers that were"
             yield f"labels of {many} drawn by the verdict do not count"
-        others = {judge for key, judge in judges.items() if key in labelled} - {judge_id}
+        others = {answer.judge_id for answer in said} - {judge_id}
         if others:
             many = "another judge" if len(others) == 1 else f"{len(others)} other judges"
             yield f"labels of {many} (rubric, template or model differ) do not count"
@@ -195,6 +224,6 @@ def _shown(seen: Kappa | Rate) -> str:
     return f"{seen.value:.3g}" + (f" (95% interval {ends.low:.3g}..{ends.high:.3g})" if ends is not None else "")
 
 
-def _is_random(label: JudgedLabel) -> bool:
+def _is_random(draw: str | None) -> bool:
     """Return whether an answer was not chosen by what the judge said of it; else the labels would flatter the judge."""
-    return label.draw in (None, RANDOM)
+    return draw in (None, RANDOM)

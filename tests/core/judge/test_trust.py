@@ -171,13 +171,37 @@ def test_the_same_judge_is_one_in_all_suites_and_runs() -> None:
     assert missed(trust(labels(), labels(suite="other")), min_labels=20) is None
 
 
+def again(known: Known) -> Known:
+    """Return the same answers in another run, with the labels that they had: a run that repeats or rescores them."""
+    cases = [replace(case, id=f"again {case.id}") for case in known.cases]
+    return Known(cases, [replace(label, case_id=f"again {label.case_id}") for label in known.labels])
+
+
 def test_an_answer_that_is_labelled_in_two_runs_counts_once() -> None:
     """Where nothing has changed, a run repeats the answers of the last one, and the same file of labels is of both."""
-    again = labels()
-    cases = [replace(case, id=f"again {case.id}") for case in again.cases]
-    known = Known(cases, [replace(label, case_id=f"again {label.case_id}") for label in again.labels])
-    assert missed(trust(labels(), known), min_labels=10) is None
-    assert (missed(trust(labels(), known), min_labels=11) or "").startswith("10 labelled answers")
+    known = trust(labels(), again(labels()))
+    assert missed(known, min_labels=10) is None
+    assert (missed(known, min_labels=11) or "").startswith("10 labelled answers")
+    drawn = labels([(0, 0)] * 20, draw="verdict of format", first=10)
+    assert "labels of 20 answers that" in (missed(trust(labels(), drawn, again(drawn)), min_labels=11) or "")
+
+
+@pytest.mark.parametrize("runs", [(0, 1), (1, 0)])
+def test_what_a_rater_said_last_of_an_answer_counts_in_whatever_run(runs: tuple[int, int]) -> None:
+    """A correction of the run that was scored again, and of the new one; what others say counts beside it.
+
+    An answer that was drawn by chance stays so where its label is corrected in a draw by the verdict.
+    """
+    right = [(value, value) for value, _ in TEN]
+    for draw in (None, "verdict of format"):
+        both_runs = [labels(at=JANUARY), again(labels(at=JANUARY))]
+        corrected = [labels(right, draw=draw), again(labels(right, draw=draw))][runs[0]]
+        both_runs[runs[0]] = Known(corrected.cases, corrected.labels)
+        known = trust(*both_runs)
+        assert missed(known, min_kappa=1.0, min_labels=10) is None
+        lee = [labels(rater="lee"), again(labels(rater="lee"))][runs[1]]
+        told = missed(trust(*both_runs, lee), min_kappa=1.0)  # of two raters the lower label is the answer's
+        assert (told or "").startswith("kappa 0.8 ")
 
 
 def test_the_score_of_a_whole_rubric_is_told_of_by_the_labels_of_all_its_dimensions() -> None:
