@@ -61,14 +61,15 @@ WHERE cases.run_id = ? GROUP BY scores.name ORDER BY scores.name
 
 _LEVELS = """
 (
-    SELECT votes.*, scores.judge_id, substr(name, 1, length(name) - length(coalesce(dimension, name))) AS of
+    SELECT votes.*, scores.judge_id, substr(name, 1, length(name) - length(coalesce(dimension, ''))) AS of
     FROM votes JOIN scores USING (case_id, name)
     WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND level != ''
 )
 """
 """The votes on dimensions; those on a whole rubric have no level: they follow from the others.
 
-Scores of one judgement share the ``judge_id`` and what stands before the dimension in their names.
+Scores of one judgement share the ``judge_id`` and what stands before the dimension in their names; a preference
+has no dimension, and is one of its own.
 """
 _PANEL_VOTES = f"""
 SELECT max(judges), count(*), sum(differ) FROM (

@@ -119,7 +119,7 @@ def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
         return (*found, *again)
 
     def judged(sample_id: str, *of_dimensions: tuple[Vote, ...]) -> CaseRecord:
-        parts = [replace(score(f"d{n}", 1.0), votes=each) for n, each in enumerate(of_dimensions)]
+        parts = [replace(score(f"d{n}", 1.0), dimension=f"d{n}", votes=each) for n, each in enumerate(of_dimensions)]
         whole = Vote(judge="j0", repeat=0, value=0.3, level="", reason="")
         return record(sample_id, scores=(*parts, replace(score("whole", 1.0), votes=(whole,))))
 
@@ -130,9 +130,16 @@ def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
         judged("twice", votes(1.0, repeated=1.0), votes(0.0, repeated=0.5)),
         judged("steady", votes(1.0, repeated=1.0)),
         judged("alone", ()),
+        record(
+            "two preferences",
+            scores=(
+                replace(score("tone", 1.0), votes=votes(1.0, 1.0)),
+                replace(score("facts", 1.0), votes=votes(1.0, 0.0)),
+            ),
+        ),
     )
     repeats = (Repeats(judge="j0", answers=2, differed=1),)
-    assert store.voting("r") == VoteCounts(judges=3, answers=2, differed=1, repeats=repeats)
+    assert store.voting("r") == VoteCounts(judges=3, answers=4, differed=2, repeats=repeats)
 
 
 def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:

@@ -242,5 +242,4 @@ def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
 
 def _judgement(score: Score) -> tuple[str | None, str]:
     """Return what the scores of one judgement share: the judge, and what stands before the dimension in their names."""
-    name, dimension = score.name, score.name if score.dimension is None else score.dimension
-    return score.judge_id, name[: max(0, len(name) - len(dimension))]
+    return score.judge_id, score.name[: max(0, len(score.name) - len(score.dimension or ""))]
