@@ -8,7 +8,7 @@ from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.code_state import resumed_on
-from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, Run
+from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, MOST_FAILED_TESTS, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["passed_wrongly", "run_notes"]
@@ -86,8 +86,11 @@ def _failed_beside(run: Run) -> list[str]:
     """Return a warning where tests failed beside the evals: no table shows them, and they decide the status."""
     names = [one_line(str(name), 120) for name in run.settings.get(FAILED_TESTS, ())]
     are = "is" if len(names) == 1 else "are"
-    told = f"{counted(len(names), 'test')} that {are} no eval failed, and with it the session"
-    return [f"warning: {told}: {and_more(names, _MOST)}"] if names else []
+    many, which = counted(len(names), "test"), and_more(names, _MOST)
+    if len(names) > MOST_FAILED_TESTS:
+        many, which = f"more than {MOST_FAILED_TESTS} tests", f"{', '.join(names[:_MOST])} and more"
+    told = f"{many} that {are} no eval failed, and with it the session"
+    return [f"warning: {told}: {which}"] if names else []
 
 
 def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:

@@ -20,7 +20,7 @@ from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to
 from pytest_llmeval.store.check import check_readable, read_only
 from pytest_llmeval.store.code_state import CODE_DIFF
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S
-from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Label, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Label, Run, RunEnd, StoredCase, known_failed
 from pytest_llmeval.store.shards import ShardRun
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -77,7 +77,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         "partial": is_partial,
         "other_suites": _other_suites(shards),
         "has_rules": any(each.run.settings.get("has_rules") for each in shards),
-        FAILED_TESTS: [name for each in shards for name in each.run.settings.get(FAILED_TESTS, ())],
+        FAILED_TESTS: known_failed(name for each in shards for name in each.run.settings.get(FAILED_TESTS, ())),
         CODE_DIFF: diffs.pop() if len(diffs) == 1 else None,
         "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
     }

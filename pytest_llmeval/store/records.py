@@ -23,6 +23,7 @@ __all__ = [
     "FAILED_TESTS",
     "LONGEST_SILENCE",
     "MODEL_GIVEN",
+    "MOST_FAILED_TESTS",
     "UNFINISHED",
     "EarlierOutcome",
     "Label",
@@ -33,6 +34,7 @@ __all__ = [
     "Spending",
     "StoredCase",
     "VoteCounts",
+    "known_failed",
     "new_run_id",
     "spent",
     "stored_case",
@@ -47,7 +49,9 @@ ANSWERING = "answering"
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
 FAILED_TESTS = "failed_tests"
-"""The setting with the node ids of tests that are no case and failed in the session of a run."""
+"""The setting with the node ids of tests that are no case and failed in the session of a run, as far as kept."""
+MOST_FAILED_TESTS = 100
+"""Of them that are counted; one more says that there were more."""
 MODEL_GIVEN = "model_given"
 """The setting that says whether the command line named the models of a run."""
 LONGEST_SILENCE = timedelta(hours=6)
@@ -360,6 +364,11 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         cluster=case.cluster,
         input=case.input,
     )
+
+
+def known_failed(names: Iterable[str]) -> list[str]:
+    """Return the failed tests that a run keeps, each once, of many the first."""
+    return list(dict.fromkeys(names))[: MOST_FAILED_TESTS + 1]
 
 
 def new_run_id() -> str:

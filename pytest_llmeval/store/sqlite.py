@@ -16,7 +16,16 @@ from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans, unread
-from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
+from pytest_llmeval.store.records import (
+    FAILED_TESTS,
+    EarlierOutcome,
+    Label,
+    Run,
+    RunEnd,
+    StoredCase,
+    known_failed,
+    stored_case,
+)
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
 
@@ -136,11 +145,10 @@ class SqliteStore(SqliteReader):
                 " WHERE id = ?",
                 [end.finished_at, end.status, end.exit_code, end.verdict, name, run_id],
             )
-            if names := [*failed_tests]:
-                self._connection.execute(
-                    "UPDATE runs SET settings_json = json_set(settings_json, ?, json(?)) WHERE id = ?",
-                    [f"$.{FAILED_TESTS}", json.dumps(names), run_id],
-                )
+            if names := known_failed(failed_tests):
+                ((settings,),) = self._plain("SELECT settings_json FROM runs WHERE id = ?", run_id)
+                told = json.dumps({**json.loads(settings), FAILED_TESTS: names})
+                self._connection.execute("UPDATE runs SET settings_json = ? WHERE id = ?", [told, run_id])
         with readable_errors(self.path):
             for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -214,12 +214,20 @@ def test_a_rule_on_a_change_compares_the_whole(written: Project, llmeval: Comman
 
 
 def test_a_failed_test_beside_the_evals_fails_the_whole(written: Project, llmeval: Command) -> None:
-    written.write(tests__test_own_py="import os\n\ndef test_own():\n    assert 'FAILS' not in os.environ\n")
-    files = record_shards(written, 2, numbers=[1])
-    written.pytester._monkeypatch.setenv("FAILS", "yes")
-    assert written.run("tests", "evals", "--shard=2/2", "--llmeval-db=two.db").ret == 1
-    done = llmeval("merge", *files, "two.db")
+    """It counts once, as ordinary tests run in each shard; of very many no more is kept than that."""
+    own = "@pytest.mark.parametrize('n', range(101))\ndef test_own(n):\n    assert n >= int(os.environ['FAILED'])\n"
+    written.write(tests__test_own_py=f"import os\nimport pytest\n\n{own}")
+    for failed, many, more in ((101, "more than 100", "and more"), (100, "100", "and 97 more")):
+        written.pytester._monkeypatch.setenv("FAILED", str(failed))
+        assert written.run("tests", "evals", "--shard=2/2", f"--llmeval-db={failed}.db").ret == 1
+        told = " ".join(llmeval("show", "--db", f"{failed}.db").out.split())
+        assert f"warning: {many} tests that are no eval failed" in told
+        assert f"::test_own[2] {more}" in told
+    written.pytester._monkeypatch.setenv("FAILED", "1")
+    assert written.run("tests", "evals", "--shard=1/2", "--llmeval-db=one.db").ret == 1
+    done = llmeval("merge", "one.db", "100.db")
     assert done.status == 1
+    assert "warning: 100 tests that are no eval failed" in " ".join(done.out.split())
     assert "shard 2/2 ended with status 1" in done.out
     assert llmeval("baseline", "set", "main", "last").status == 4
 
