@@ -72,7 +72,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
     RUN must be complete and green, and have all suites of the run that had the name, unless they are gone for good.
     """
     with contextlib.closing(open_store(find_project(), database)) as store:
-        found = _run_or_baseline(store, run)
+        found = store.find_run(run)
         _check(found, even_red=even_red or _only_misses(store, found), db_option=store.db_option)
         _check_suites(store, name, found, store.judged(found.id))
         before = _name(store, name, found.id)
@@ -249,17 +249,6 @@ def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[Judge
             f" (run {before}) has: rules on a change would no longer be judged there. Run all evals (pytest evals), use"
             f" another name, or give them up with: llmeval baseline rm {shlex.quote(shown)}"
         )
-
-
-def _run_or_baseline(store: SqliteStore, ref: str) -> Run:
-    """Return the run that ``ref`` means, else the one that has it as a name."""
-    try:
-        return store.find_run(ref)
-    except StoreError:
-        named = _named(store).get(ref)
-        if named is None:
-            raise
-        return store.find_run(named)
 
 
 def _named(store: SqliteReader) -> dict[str, str]:

@@ -1,17 +1,17 @@
 """What was asked and said in the rows of a run: the texts beside the rows that flipped."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pytest_llmeval.core.judge.shown import shown_input, shown_message
+from pytest_llmeval.core.judge.shown import shown_in_chat
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.row_flips import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import StoredCase
 
-__all__ = ["asked_messages", "asked_text", "input_text", "message_texts", "row_texts"]
+__all__ = ["asked_messages", "asked_text", "message_texts", "row_texts"]
 
 
 def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowKey, RowText]:
@@ -21,7 +21,8 @@ def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowK
         key = RowKey(case.key.suite, case.key.model, case.key.sample_id)
         if key in keys and (key not in chosen or _rank(case, keys[key]) < _rank(chosen[key], keys[key])):
             chosen[key] = case
-    return {key: _text(case, found.calls(case.id)) for key, case in chosen.items()}
+    told = {key: _text(case, found.calls(case.id)) for key, case in chosen.items()}
+    return told if found.kind != "file" else {key: _as_kept(text) for key, text in told.items()}
 
 
 def _rank(case: StoredCase, is_good: bool) -> tuple[bool, int]:
@@ -39,6 +40,12 @@ def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
         epoch=case.key.epoch,
         nodeid=case.key.nodeid,
     )
+
+
+def _as_kept(text: RowText) -> RowText:
+    """Return the text of an exported row; one that says nothing may have called tools, which no file keeps."""
+    is_blank = text.answer is not None and not text.answer.strip()
+    return replace(text, answer="(no text; an exported baseline keeps no calls of tools)") if is_blank else text
 
 
 def asked_text(case: StoredCase, calls: Iterable[Call]) -> str | None:
@@ -64,37 +71,7 @@ def message_texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return who says what in the messages of a request."""
     messages = request.get("messages")
     return [
-        (str(message.get("role", "")), _said(message))
+        (str(message.get("role", "")), shown_in_chat(message))
         for message in (messages if isinstance(messages, list) else ())
         if isinstance(message, dict)
     ]
-
-
-def input_text(value: Any) -> str:
-    """Return a row's input as a judge reads it; of a picture or a file in a chat only that it is there."""
-    if isinstance(value, list):
-        value = [
-            {**each, "content": _content(each["content"])}
-            if isinstance(each, dict) and isinstance(each.get("content"), list)
-            else each
-            for each in value
-        ]
-    return shown_input(value)
-
-
-def _said(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    return shown_message(None if content is None else _content(content), message)
-
-
-def _content(content: Any) -> str:
-    """Return what a message says; of a picture or a file no more than that it is there."""
-    if isinstance(content, list):
-        return "\n".join(_part(part) for part in content)
-    return content if isinstance(content, str) else json.dumps(content)
-
-
-def _part(part: Any) -> str:
-    if isinstance(part, dict):
-        return str(part["text"]) if "text" in part else f"({part.get('type', 'part')})"
-    return str(part)

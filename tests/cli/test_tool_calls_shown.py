@@ -39,6 +39,9 @@ def test_a_call_of_a_tool_is_what_the_model_said(project: Project, llmeval: Comm
     asked, zoom, drop = ("(no text; calls of tools:) look(", 'zoom({"city": "Lima"})', 'drop({"city": "Lima"})')
     compared = llmeval("compare", "good", "bad").out
     assert all(each in compared for each in ("Well.", "(calls of tools:)", zoom, drop))
+    assert llmeval("baseline", "export", "good", "good.jsonl").status == 0
+    kept = llmeval("compare", "good.jsonl", "bad").out
+    assert "before    (no text; an exported baseline keeps no calls of tools)" in kept
     (row,) = csv.DictReader(io.StringIO(llmeval("export", "csv", "bad").out))
     assert drop in llmeval("export", "markdown", "bad").out and drop in row["response"]
     assert llmeval("export", "html", "bad", "--output", "report.html").status == 0

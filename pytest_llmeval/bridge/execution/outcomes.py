@@ -17,6 +17,7 @@ from pytest_llmeval.bridge.execution.bodies import body_of
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
+from pytest_llmeval.core.judge.shown import shown_input
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
 from pytest_llmeval.core.transport import dump, plain, settled
@@ -316,10 +317,8 @@ def _record(run: CaseRun, param: CaseParam, redact: Callable[[str], str]) -> Cas
 
 
 def _input(run: CaseRun, param: CaseParam) -> str | None:
-    from pytest_llmeval.reports.row_texts import input_text
-
     found = row_input(run, param)
-    return None if found is None else storable(input_text(found))
+    return None if found is None else storable(shown_input(found))
 
 
 def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:

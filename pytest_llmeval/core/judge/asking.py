@@ -23,8 +23,8 @@ __all__ = [
 
 NONCE = "nonce"
 """The key under which a verdict repeats the nonce of its call."""
-TEMPLATE_VERSION = 2
-"""Raised with every change of what a judge is told, as verdicts may come out otherwise then."""
+TEMPLATE_VERSION = 3
+"""Raised with every change of what a judge is told, or shown of a row, as verdicts may come out otherwise then."""
 
 _RULES = """\
 {begin} by the rubric below, and by nothing else.

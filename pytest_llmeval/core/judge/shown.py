@@ -1,13 +1,28 @@
-"""A row as a judge reads it: its input, what a right answer says, and what the model said."""
+"""A row as a judge reads it: its input, what a right answer says, and what the model said.
+
+A judge's ``TEMPLATE_VERSION`` is raised where one of them changes.
+"""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response
 
-__all__ = ["called_tools", "shown_answer", "shown_input", "shown_message", "shown_reference", "shown_reply"]
+__all__ = [
+    "called_tools",
+    "shown_answer",
+    "shown_in_chat",
+    "shown_input",
+    "shown_message",
+    "shown_reference",
+    "shown_reply",
+]
+
+_MEDIUM = re.compile("image|audio|video|file|document")
+"""In the types of parts of a content that are no text, in the words of OpenAI, Anthropic and vLLM."""
 
 
 def shown_answer(response: Response) -> str:
@@ -45,20 +60,23 @@ def called_tools(told: Any) -> list[tuple[str, str]]:
     found = [each for each in told if isinstance(each, Mapping)] if isinstance(told, list) else []
     wanted = [each.get("function") or each.get("custom") or each for each in found]
     return [
-        (str(each.get("name", "?")), _text(each.get("arguments", each.get("input", ""))))
+        (str(each.get("name", "?")), _text(each.get("arguments", each.get("input", "")), indent=None))
         for each in wanted
         if isinstance(each, Mapping)
     ]
 
 
 def shown_input(value: Any) -> str:
-    """Return a row's input as text: a string as it is, a chat by roles, an object by its keys, all else as JSON."""
+    """Return a row's input as text: a string as it is, a chat by roles, an object by its keys, all else as JSON.
+
+    Of a picture or a file in a chat it says only that it is there.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
         return "\n\n".join(f"{key}:\n{_text(inner)}" for key, inner in value.items())
     if isinstance(value, Sequence) and all(isinstance(each, Mapping) and "role" in each for each in value):
-        return "\n\n".join(f"{each['role']}:\n{_said(each)}" for each in value)
+        return "\n\n".join(f"{each['role']}:\n{shown_in_chat(each)}" for each in value)
     return _text(value)
 
 
@@ -79,10 +97,19 @@ def shown_reference(target: Any) -> str | None:
     return _text(target)
 
 
-def _said(message: Mapping[str, Any]) -> str:
+def shown_in_chat(message: Mapping[str, Any]) -> str:
+    """Return a message of a chat as text; of a picture or a file in it no more than that it is there."""
     content = message.get("content")
-    return shown_message(None if content is None else _text(content), message)
+    said = "\n".join(map(_part, content)) if isinstance(content, list) else content
+    return shown_message(None if said is None else _text(said), message)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+def _part(part: Any) -> str:
+    if isinstance(part, Mapping):
+        kind = str(part.get("type"))
+        return str(part["text"]) if "text" in part else f"({kind})" if _MEDIUM.search(kind) else _text(part)
+    return _text(part)
+
+
+def _text(value: Any, *, indent: int | None = 1) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=indent, default=str)

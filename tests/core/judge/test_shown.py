@@ -17,6 +17,16 @@ from pytest_llmeval.core.judge.shown import shown_input, shown_reference
             [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
             "system:\nBe brief.\n\nuser:\nHi",
         ),
+        (
+            [
+                {"role": "user", "content": ["What?", {"type": "image_url", "image_url": {"url": "data:,x"}}]},
+                {"role": "user", "content": [{"type": "tool_result", "content": "a map"}, "odd"]},
+                {"role": "assistant", "tool_calls": [{"function": {"name": "look", "arguments": {"a": 1, "b": 2}}}]},
+            ],
+            "user:\nWhat?\n(image_url)\n\n"
+            'user:\n{\n "type": "tool_result",\n "content": "a map"\n}\nodd\n\n'
+            'assistant:\n(no text; calls of tools:)\nlook({"a": 1, "b": 2})',
+        ),
         ([1, "ü"], '[\n 1,\n "ü"\n]'),
         (7, "7"),
     ],
