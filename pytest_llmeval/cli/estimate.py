@@ -100,5 +100,5 @@ def _row(found: dict[str, Any]) -> list[str]:
         str(found["cases"]),
         f"{took['calls']:,}",
         *tokens,
-        money(took["cost_usd"]).replace("less than ", "<"),
+        money(took["cost_usd"], below="<"),
     ]

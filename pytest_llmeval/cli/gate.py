@@ -63,6 +63,7 @@ class Gated:
     against: list[str]
     """What rules on a change were judged against, in lines."""
     warnings: list[str]
+    """What notes do not say."""
 
     @classmethod
     def of(cls, store: SqliteReader, run: Run, rules: Thresholds, choice: BaselineChoice) -> "Gated":
@@ -83,7 +84,7 @@ class Gated:
                 *ungated_words(rules, cases.judged),
                 *inconclusive_words(result.verdicts, rules),
             ],
-            warnings=[*judge_warnings(run, store.answering(run), choice.found), *passed_wrongly(cases.judged)],
+            warnings=[*judge_warnings(run, store.answering(run), choice.found)],
         )
 
     def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
@@ -92,12 +93,12 @@ class Gated:
             told = {"run": self.run.id, "status": self.run.shown_status, "exit_code": self.exit_code, **facts}
             told |= {"partial": bool(self.run.left_out), "verdict": self.result.verdict}
             told |= {"baseline": self.choice.recorded()}
-            emit_json({**told, "verdicts": self.result.verdicts, "warnings": self.warnings})
+            warnings = [*self.warnings, *passed_wrongly(self.cases.judged)]
+            emit_json({**told, "verdicts": self.result.verdicts, "warnings": warnings})
             return
         view = view_run(self.run, self.cases, self.result.verdicts)
-        warnings = (f"warning: {each}" for each in self.warnings)
-        told = dict.fromkeys([*self.notes, *notes, *self.against, *warnings])
-        print_run(view, self.spending, 0, notes=[*told])
+        beside = [*self.notes, *notes, *self.against, *(f"warning: {each}" for each in self.warnings)]
+        print_run(view, self.spending, 0, notes=beside)
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:

@@ -137,12 +137,12 @@ def verdict_line(view: RunView) -> str:
     )
 
 
-def money(cost_usd: float | None) -> str:
-    """Return an amount as people read it; ``unknown`` for None."""
+def money(cost_usd: float | None, *, below: str = "less than ") -> str:
+    """Return an amount as people read it, ``below`` before the least of them; ``unknown`` for None."""
     if cost_usd is None:
         return "unknown"
     if 0 < cost_usd < 0.0001:
-        return "less than $0.0001"
+        return f"{below}$0.0001"
     return f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
 
 

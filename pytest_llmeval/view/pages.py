@@ -127,7 +127,7 @@ def run_page(
         is_sliced=wanted.slice is not None or bool(wanted.search) or wanted.flipped is not None,
         wanted=wanted,
         page=page,
-        said=_excerpts(reader, page.pairs),
+        said=_excerpts(reader, (case for case, _ in page.pairs)),
         total=total,
         against=against,
         can_label=frame.links.is_live and bool(reader.judges(run.id)),
@@ -239,7 +239,7 @@ def compare_page(
         legend=LEGEND,
         measures=[] if told is None else [(each, measure_name(each), measure_cells(each)) for each in told.measures],
         flipped=flipped,
-        said=_excerpts(reader, flipped),
+        said=_excerpts(reader, (case for pair in flipped for case in pair)),
         total=total,
         older=older,
         newer=newer,
@@ -294,10 +294,9 @@ def _choices(names: Iterable[str]) -> list[str]:
     return sorted({name for name in names if len(name) <= _LONGEST_NAME})
 
 
-def _excerpts(reader: BrowsingReader, pairs: Iterable[CasePair]) -> dict[str, str | None]:
+def _excerpts(reader: BrowsingReader, cases: Iterable[StoredCase | None]) -> dict[str, str | None]:
     """Return by case what the model said."""
-    cases = [case for pair in pairs for case in pair if case is not None]
-    return {case.id: shown_response(case, reader.calls(case.id)) for case in cases}
+    return {case.id: shown_response(case, reader.calls(case.id)) for case in cases if case is not None}
 
 
 def _missing(case: StoredCase) -> str:

@@ -174,6 +174,7 @@ def test_what_fails_a_run_beside_its_rules_is_told_wherever_the_run_is_shown(
     why = "2 cases had to fail and passed (strict xfail), which fails a run: r01 of echo, r02 of echo"
     done = llmeval("gate", "last")
     assert (done.status, f"{beside} warning: {why} gate: PASS" in " ".join(done.out.split())) == (1, True)
+    assert " ".join(done.out.split()).count(why) == 1
     shown = ["\n".join(result.outlines), llmeval("show").out, llmeval("export", "markdown").out.replace("\\", "")]
     assert all(told in " ".join(text.split()) for told in (beside, why) for text in shown)
     assert llmeval("gate", "last", "--json").json()["warnings"] == [why]
