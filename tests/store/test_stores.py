@@ -113,10 +113,9 @@ def test_what_stands_behind_a_judge_is_kept_once_for_a_run(store: Store) -> None
 
 
 def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
-    def votes(*values: float, repeated: float | None = None) -> tuple[Vote, ...]:
-        found = [Vote(judge=f"j{n}", repeat=0, value=value, level="x", reason="") for n, value in enumerate(values)]
-        again = [] if repeated is None else [Vote(judge="j0", repeat=1, value=repeated, level="x", reason="")]
-        return (*found, *again)
+    def votes(*values: float, repeated: Sequence[float] = ()) -> tuple[Vote, ...]:
+        told = [*((f"j{n}", 0, value) for n, value in enumerate(values)), *(("j0", 1, value) for value in repeated)]
+        return tuple(Vote(judge=name, repeat=at, value=value, level="x", reason="") for name, at, value in told)
 
     def judged(sample_id: str, *of_dimensions: tuple[Vote, ...]) -> CaseRecord:
         parts = [replace(score(f"d{n}", 1.0), dimension=f"d{n}", votes=each) for n, each in enumerate(of_dimensions)]
@@ -127,19 +126,13 @@ def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
         store,
         judged("agree", votes(1.0, 1.0), votes(0.0, 0.0)),
         judged("differ", votes(1.0, 1.0), votes(0.0, 1.0, 0.0)),
-        judged("twice", votes(1.0, repeated=1.0), votes(0.0, repeated=0.5)),
-        judged("steady", votes(1.0, repeated=1.0)),
+        judged("twice", votes(1.0, repeated=[1.0]), votes(0.0, repeated=[0.5])),
+        judged("steady", votes(1.0, repeated=[1.0])),
         judged("alone", ()),
-        record(
-            "two preferences",
-            scores=(
-                replace(score("tone", 1.0), votes=votes(1.0, 1.0)),
-                replace(score("facts", 1.0), votes=votes(1.0, 0.0)),
-            ),
-        ),
+        record("preferences", scores=tuple(replace(score(f"p{n}", 1.0), votes=votes(1.0, n)) for n in (0, 1))),
     )
-    repeats = (Repeats(judge="j0", answers=2, differed=1),)
-    assert store.voting("r") == VoteCounts(judges=3, answers=4, differed=2, repeats=repeats)
+    again = (Repeats(judge="j0", answers=2, differed=1),)
+    assert store.voting("r") == VoteCounts(judges=3, answers=4, differed=2, repeats=again)
 
 
 def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:
