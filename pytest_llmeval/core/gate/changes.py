@@ -1,5 +1,7 @@
 """What pairs of rows say against a rule on a change between two runs."""
 
+import functools
+import heapq
 import math
 from collections.abc import Sequence
 
@@ -10,6 +12,7 @@ from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import in_clusters, named_clusters
 from pytest_llmeval.core.stats.distributions import student_quantile
+from pytest_llmeval.core.stats.hidden_loss import MOST_LOSSES
 from pytest_llmeval.core.stats.intervals import mean, total
 from pytest_llmeval.core.stats.means import ROUNDING
 from pytest_llmeval.core.stats.paired import clustered_t, mcnemar, paired_t, sign_flip
@@ -47,7 +50,8 @@ def weigh_change(
         return None
     sign, clusters = 1 if falls_when_worse(rule) else -1, named_clusters(pair.cluster for pair in whole)
     gains = [sign * _change(pair, pair.after) for pair in whole]
-    found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole))
+    is_unit = column.span == (0, 1)
+    found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole), is_unit=is_unit)
     fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
     delta, half = _difference(before, after), _half_interval(found)
     most = column.span[1] - column.span[0]
@@ -65,7 +69,7 @@ def weigh_change(
         are_bounds=are_bounds,
         worse=tuple(sample_id for _, sample_id in fallen),
         better=sum(gain > 0 for gain in gains),
-        is_binary=all(pair.is_single and pair.before in (0, 1) and pair.after in (0, 1) for pair in whole),
+        is_binary=is_unit and all(pair.is_single and pair.before in (0, 1) and pair.after in (0, 1) for pair in whole),
         left_out=left_out,
     )
 
@@ -85,6 +89,7 @@ def _ends(
     clusters, is_single = named_clusters(pair.cluster for pair in pairs), all(pair.is_single for pair in pairs)
     if clusters is not None:
         clusters += [f"?{number}" for number in range(unfinished)]
+    weigh = functools.partial(_weight, clusters=clusters, is_single=is_single, is_unit=column.span == (0, 1))
     room = [high - low] * unfinished
     lows, highs = (
         [sign * _change(pair, pair.filled(fill, with_lost=with_lost)) for pair in pairs] for fill in (low, high)
@@ -92,20 +97,17 @@ def _ends(
     best, worst = (highs, lows) if sign > 0 else (lows, highs)
     best, worst = best + room, worst + [-gain for gain in room]
     if not all(map(math.isfinite, (*best, *worst))):
-        return (_finite_weight(best, clusters, is_single), _finite_weight(worst, clusters, is_single)), True
-    ends = [_weight(gains, clusters, is_single=is_single) for gains in (best, worst)]
+        return tuple(weigh(gains) if all(map(math.isfinite, gains)) else None for gains in (best, worst)), True
+    ends = [weigh(gains) for gains in (best, worst)]
     allowed = (rule.bound or 0.0) if rule.kind != "noninferior" else 0.0
     is_safe = rule.kind != "noninferior" and ends[1].shortfall <= allowed + SLACK
-    if is_safe or not _may_take_t(rule, best, worst, clusters, ends):
+    are_flips = is_single and all(end.flips is not None for end in ends)
+    if is_safe or not _may_take_t(rule, best, worst, clusters, are_flips):
         return tuple(ends), True
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     is_yes_or_no = column.metric in COUNTED_METRICS or all(value in (0, 1) for value in seen)
     tried = between(best, worst, None if is_yes_or_no else -allowed - 2 * SLACK)
-    return (*ends, *(_weight(gains, clusters, is_single=is_single) for gains in tried)), False
-
-
-def _finite_weight(gains: Sequence[float], clusters: Sequence[str] | None, is_single: bool) -> Weight | None:
-    return _weight(gains, clusters, is_single=is_single) if all(map(math.isfinite, gains)) else None
+    return (*ends, *map(weigh, tried)), False
 
 
 def _may_take_t(
@@ -113,13 +115,12 @@ def _may_take_t(
     best: Sequence[float],
     worst: Sequence[float],
     clusters: Sequence[str] | None,
-    ends: Sequence[Weight],
+    are_flips: bool,
 ) -> bool:
     """Return whether Student's t may decide with what is missing; of signs and flips the ends are the ends.
 
     The bound of ``noninferior`` is Student's of however few rows and groups, unless they flip.
     """
-    are_flips = all(end.flips is not None for end in ends)
     if rule.kind == "noninferior":
         return not are_flips
     if clusters is not None:
@@ -145,22 +146,35 @@ def _bounded(change: float) -> float:
     return min(max(change, -_LARGEST), _LARGEST)
 
 
-def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool) -> Weight:
-    """Return what ``gains``, of which a negative one is for the worse, say against the new run."""
+def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool, is_unit: bool) -> Weight:
+    """Return what ``gains``, of which a negative one is for the worse, say against the new run.
+
+    Epochs that all say the same are no more rows than one: what flips is counted whatever they are.
+    """
     known = estimated(gains, clusters)
     if clusters is None:
         p_value = _p_of_rows(gains, is_single=is_single)
     else:
         p_value = _p_of_groups(gains, clusters, known.df if known else 0.0)
     has_spread = known is not None and known.error > 0
-    are_flips = clusters is None and is_single and all(gain in (-1, 0, 1) for gain in gains)
+    are_flips = is_unit and clusters is None and all(gain in (-1, 0, 1) for gain in gains)
+    units, losses = _losses(gains, clusters) if is_unit else (None, ())
     return Weight(
         shortfall=-(mean(gains) or 0.0),
         p_value=p_value,
         error=known.error if known and has_spread else None,
-        df=known.df if known and has_spread else None,
+        df=known.df if known else None,
         flips=(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains), len(gains)) if are_flips else None,
+        units=units,
+        losses=losses,
     )
+
+
+def _losses(gains: Sequence[float], clusters: Sequence[str] | None) -> tuple[int, tuple[float, ...]]:
+    """Return how many independent units there are, and the largest of their losses in shares of the average one."""
+    sums = gains if clusters is None else [total(group) for group in in_clusters(gains, clusters)]
+    rows = len(gains) / len(sums)
+    return len(sums), tuple(heapq.nlargest(MOST_LOSSES, (-each / rows for each in sums if each < 0)))
 
 
 def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:

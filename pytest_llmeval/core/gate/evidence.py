@@ -28,9 +28,14 @@ class Weight:
     error: float | None = None
     """The standard error of the shortfall, above 0; None where it is unknown."""
     df: float | None = None
-    """Degrees of freedom of ``error``."""
+    """Degrees of freedom of ``error``; known without it where there was no spread at all."""
     flips: tuple[int, int, int] | None = None
-    """Rows that got worse, that got better, and all; None where a change may be anything else than −1, 0 and 1."""
+    """Rows that got worse, that got better, and all; None where a change may be anything else than −1, 0 and 1 of a
+    share or a score in [0, 1], and where rows are dependent."""
+    units: int | None = None
+    """Rows, or groups of dependent ones, none of which can lose more than 1 a row; None where a row can."""
+    losses: tuple[float, ...] = ()
+    """The largest losses of ``units``, in shares of what the average one can lose, the largest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,21 +166,23 @@ class Sight:
 def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float, epochs: float = 1.0) -> int:
     """Return with how many rows a run in which nothing changed passes ``mode: noninferior`` in ``power`` of all runs.
 
-    ((z_(1−α) + z_power)·sd/margin)² with sd² = 2·within/K, and more than −ln(α)/margin, as without any change the
-    loss may still be up to −ln(α)/n (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139).
-    Yes-or-no rows with one epoch of which few flip: by the exact chance, which one more row that flips makes fall.
+    ((z_(1−α) + z_power)·sd/margin)² with sd² = 2·within/K. Of a share or a score in [0, 1] rare rows may hide a loss of
+    −ln(α)/n beyond what is seen (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139): then as
+    many as make −ln(α)/n + z_power·sd/sqrt(n) less than the margin. Yes-or-no rows with one epoch of which few flip: by
+    the exact chance, which one more row that flips makes fall.
     """
     noise = 2 * spread.within / epochs * spread.design
     both = normal_quantile(power) - normal_quantile(alpha)
-    without = _in_rows(-math.log(alpha) / margin, spread)
-    needed = math.ceil(max(both * both * noise / margin / margin, math.floor(without) + 1))
+    hidden, by_chance = _hidden(spread, alpha), normal_quantile(power) * math.sqrt(noise)
+    root = (by_chance + math.sqrt(by_chance * by_chance + 4 * hidden * margin)) / 2 / margin
+    needed = math.ceil(max(both * both * noise / margin / margin, math.floor(root * root) + 1))
     if not _is_exact(spread, needed, epochs):
         return needed
 
     def is_enough(rows: int) -> bool:
         return margin_power(rows, noise, margin, alpha=alpha) >= power
 
-    low, high = math.floor(without), needed
+    low, high = math.floor(hidden / margin), needed
     while not is_enough(high) and high * noise < MOST_FLIPS:
         low, high = high, 2 * high
     while high - low > 1:
@@ -190,10 +192,13 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
 
 
 def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
-    """Return the margin from which on ``n`` rows do for ``rows_for_margin``; 1 or more where no margin of use does."""
+    """Return the margin from which on ``n`` rows do for ``rows_for_margin``.
+
+    Of a share or a score in [0, 1], 1 or more where no margin of use does.
+    """
     noise = 2 * spread.within / epochs * spread.design
-    both = normal_quantile(power) - normal_quantile(alpha)
-    needed = max(both * math.sqrt(noise / n), _in_rows(-math.log(alpha), spread) / n)
+    error = math.sqrt(noise / n)
+    needed = max(-normal_quantile(alpha) * error, _hidden(spread, alpha) / n) + normal_quantile(power) * error
     if not _is_exact(spread, n, epochs):
         return needed
 
@@ -213,6 +218,11 @@ def _is_exact(spread: Spread, rows: int, epochs: float) -> bool:
     """Return whether so few rows flip that the chance to stay within a margin is counted."""
     is_yes_or_no = spread.is_binary and spread.groups is None and epochs == 1
     return is_yes_or_no and 0 < 2 * spread.within * rows <= MOST_FLIPS / 2
+
+
+def _hidden(spread: Spread, alpha: float) -> float:
+    """Return how much more than was seen all rows together may have lost, at ``1 - alpha``; 0 where nothing tells."""
+    return _in_rows(-math.log(alpha), spread) if spread.is_unit else 0.0
 
 
 def _in_rows(units: float, spread: Spread) -> float:

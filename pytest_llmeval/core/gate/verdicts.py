@@ -13,6 +13,7 @@ from pytest_llmeval.core.gate.sight import Sight, margin_needed
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
+from pytest_llmeval.core.stats.hidden_loss import hidden_loss
 from pytest_llmeval.core.stats.margin_power import flips_bound
 from pytest_llmeval.core.stats.paired import least_flips, mcnemar
 
@@ -63,21 +64,20 @@ def decide_noninferior(
     """Return the decision on ``mode: noninferior``: it passes where the loss is surely less than the margin.
 
     Surely: the one-sided upper bound of the loss at ``1 - alpha`` (t, by clusters where there are any) lies below it.
-    Without any spread the bound is that of no event in n rows, -ln(alpha) / n, each cluster counting as one. Where each
-    row is one value of 0 or 1, it is no less than the exact bound of the share of rows that got worse, less the share
-    of those that got better: Student's t knows too little of few losses.
+    Student's t knows too little of few losses: where no row can lose more than 1, the bound is no less than what rare
+    rows may hide (``hidden_loss``), each cluster counting as one row.
     """
     share = Share(alpha=alpha, rules=1)
-    shown = _shown(rule, evidence, share, evidence.found.p_value)
+    shown = _shown(rule, evidence, share, None)
     best, *others = evidence.ends or (evidence.found,)
     bounds = [
-        _loss_bound(best, evidence, alpha, -math.inf),
-        *(_loss_bound(each, evidence, alpha, math.inf) for each in (evidence.found, *others)),
+        _loss_bound(best, alpha, -math.inf),
+        *(_loss_bound(each, alpha, math.inf) for each in (evidence.found, *others)),
     ]
     held = {bound < (rule.bound or 0.0) for bound in bounds}
     low, high = (_show(bound if math.isfinite(bound) else None) for bound in (min(bounds), max(bounds)))
     told = f"the loss may be up to {high if low == high else f'{low} to {high}'}, the margin is {_show(rule.bound)}"
-    found = "; ".join([told, _changed(rule, evidence), *_rows(evidence)])
+    found = "; ".join([told, _changed(rule, evidence), *_rows(evidence), *_whatever(evidence, broken)])
     if held == {False}:
         return replace(shown, verdict="fail", reason=found)
     if broken or len(held) > 1:
@@ -91,7 +91,8 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
 
     What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
     much and z_{0.8} standard errors more. Yes-or-no rows: as ``Sight`` says, as many as flipped by chance flip besides.
-    Of ``noninferior`` it is the loss that is ruled out in four runs of five in which nothing changed.
+    Of ``noninferior`` it is the loss that is ruled out in four runs of five in which nothing changed, None where not
+    even the loss of all is.
 
     Args:
         rule: that is to see it.
@@ -101,12 +102,14 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
     if rule.kind != "noninferior" and _is_blind(evidence, alpha):  # its bound needs no signs
         return None
-    if evidence.is_binary and flips is not None:
+    if flips is not None and (evidence.is_binary or rule.kind == "noninferior"):
         worse, better, rows = flips
         by_chance = _by_chance(min(worse, better), max(worse, better), alpha)
         if rule.kind == "noninferior":
             return _least_margin(rows, by_chance, alpha)
         return _least_drop(rows, by_chance, alpha, allowed)
+    if rule.kind == "noninferior" and evidence.found.units is not None:
+        return _least_margin_of_units(evidence.found, alpha)
     if error is None:
         return None
     return max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
@@ -139,6 +142,14 @@ def _least_drop(rows: int, flips: int, alpha: float, allowed: float) -> float | 
 def _least_margin(rows: int, flips: int, alpha: float) -> float | None:
     """Return the same for ``noninferior``; None where not even the loss of all is ruled out."""
     margin = margin_needed(_flipping(rows, flips), alpha=alpha, power=_POWER, n=rows)
+    return margin if margin < 1 else None
+
+
+def _least_margin_of_units(found: Weight, alpha: float) -> float | None:
+    """Return the same of other rows that can lose 1 at most."""
+    assert found.units is not None
+    error, hidden = found.error or 0.0, hidden_loss(found.losses, found.units, alpha=alpha)
+    margin = max(-normal_quantile(alpha) * error, hidden) + normal_quantile(_POWER) * error
     return margin if margin < 1 else None
 
 
@@ -206,10 +217,15 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
             *_sight(evidence, share, shown.mde),
             *_rows(evidence),
         ]
-    if evidence.ends is not None:
-        so = "whatever the missing values are" if evidence.are_bounds else _TRIED
-        told.append(f"so it is {so}" + (f" ({broken})" if broken else ""))
-    return "; ".join(told)
+    return "; ".join([*told, *_whatever(evidence, broken)])
+
+
+def _whatever(evidence: Evidence, broken: str | None) -> list[str]:
+    """Return that every end agrees, in words; nothing where no value is missing."""
+    if evidence.ends is None:
+        return []
+    so = "whatever the missing values are" if evidence.are_bounds else _TRIED
+    return [f"so it is {so}" + (f" ({broken})" if broken else "")]
 
 
 def _changed(rule: Rule, evidence: Evidence) -> str:
@@ -267,16 +283,20 @@ def _named_open(open_ids: Sequence[str]) -> str:
     return f"{name_samples(open_ids)}; ask for them again with --resume"
 
 
-def _loss_bound(weight: Weight | None, evidence: Evidence, alpha: float, unknown: float) -> float:
-    """Return what the loss surely lies below; ``unknown`` for an end that is none."""
+def _loss_bound(weight: Weight | None, alpha: float, unknown: float) -> float:
+    """Return what the loss surely lies below; ``unknown`` for an end that is none.
+
+    Of numbers that may be any, nothing is known but their spread: where all changed alike, the loss is that.
+    """
     if weight is None:
         return unknown
     if weight.flips is not None:
         worse, better, rows = weight.flips
         return flips_bound(worse, better, rows, alpha=alpha)
-    if weight.error is None or weight.df is None:
-        return weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
-    return weight.shortfall - student_quantile(alpha, weight.df) * weight.error
+    by_t = -student_quantile(alpha, weight.df) * weight.error if weight.df and weight.error else 0.0
+    if weight.units is None:
+        return weight.shortfall + by_t if weight.df else math.inf
+    return weight.shortfall + max(by_t, hidden_loss(weight.losses, weight.units, alpha=alpha))
 
 
 def _show(value: float | None) -> str:

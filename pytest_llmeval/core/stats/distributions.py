@@ -106,7 +106,7 @@ def binomial_upper(hits: int, n: int, alpha: float) -> float:
         alpha: in (0, 1).
     """
     _check_share("alpha", alpha)
-    return 1.0 if hits >= n else shares_of(beta_logit(1 - alpha, hits + 1, n - hits))[0]
+    return 1.0 if hits >= n else shares_of(beta_logit(alpha, n - hits, hits + 1))[1]
 
 
 def hoeffding(excess: float, shares: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate
 from pytest_llmeval.core.rules import RuleKind
-from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
+from tests.support.gate_runs import broken, case, clustered, compared, only, rule, rules, run, verdict_of
 
 OPEN: dict[str, Any] = {"max_error_rate": 0.5}
 
@@ -300,6 +300,50 @@ def test_a_gain_is_surely_above_the_margin_once_in_twenty_at_most(n: int) -> Non
             for gain in (sure_gain - 1e-6, sure_gain + 1e-6)
         ]
         assert found == ["pass", "fail"]
+
+
+@pytest.mark.parametrize("lost", [0, 1, 5])
+def test_neither_epochs_that_agree_nor_groups_of_one_row_make_a_loss_surer(lost: int) -> None:
+    """The bound is that of the rows, to the last digit that is shown."""
+    before, after = [1.0] * 107, [0.0] * lost + [1.0] * (107 - lost)
+    names = [f"c{number}" for number in range(107)]
+    was, now = (
+        [case(row, value, epoch=epoch) for row, value in enumerate(side) for epoch in (1, 2, 3)]
+        for side in (before, after)
+    )
+    told = [
+        verdict_of(before, after, NEVER),
+        only(compared(was, now, NEVER)),
+        only(compared(clustered(before, names), clustered(after, names), NEVER)),
+    ]
+    assert len({each.reason for each in told}) == 1
+    assert [each.p_value for each in told] == [None] * 3  # no p-value decides it
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("lost", [0.0, 0.001, 0.2, 1.0])
+def test_a_spread_of_next_to_nothing_hides_as_much_as_none(noise: float, lost: float) -> None:
+    """Of 200 rows none of which lost much, three in 200 may; neither one that lost a little nor noise in others, all of
+    them or a few, says otherwise.
+    """
+    for noisy in (20, 199):
+        before = [1.0] + [0.5] * 199
+        after = [1.0 - lost] + [0.5 + (-1) ** row * noise * (row < noisy) for row in range(199)]
+        found = verdict_of(before, after, rule("noninferior", 0.0149))
+        assert found.verdict == "fail"
+        assert found.mde is not None
+        assert found.mde > 0.0149
+
+
+def test_of_numbers_without_a_greatest_nothing_hides_but_what_varies() -> None:
+    """Three in n is a share, and no dollar: what costs as much in each row as before did not get dearer."""
+    same, dearer = ([case(row, cost_usd=cost, judge_cost_usd=0.0) for row in range(60)] for cost in (0.001, 0.002))
+    strict = rule("noninferior", 0.0005, metric="cost_usd")
+    kept, lost = only(compared(same, same, strict)), only(compared(same, dearer, strict))
+    assert (kept.verdict, lost.verdict) == ("pass", "fail")
+    assert (kept.reason or "").startswith("the loss may be up to 0, the margin is 0.0005; ")
+    alone = only(compared(same[:1], same[:1], strict))
+    assert (alone.verdict, (alone.reason or "").split(",")[0]) == ("fail", "the loss may be up to unknown")
 
 
 @pytest.mark.parametrize("right", [0, 1])

@@ -307,13 +307,14 @@ def test_what_lies_between_the_ends_may_turn_what_t_says(
     assert verdict_of(before, between + after[missing:], alpha=alpha).verdict not in (verdict, "unmeasurable")
 
 
-def test_so_it_may_of_few_rows_where_a_loss_is_to_be_ruled_out() -> None:
-    """The bound of such a loss is Student's of 25 rows, too; the best of the missing value widens it again."""
+def test_where_a_loss_is_to_be_ruled_out_a_better_value_never_darkens_what_was_found() -> None:
+    """Student's bound alone is 0.1577, 0.1561, 0.1603; but what rare rows may hide is more. The reason says so much."""
     before, after = graded(24, 0.1)
     margin = rule("noninferior", 0.157)
     told = [verdict_of([*before, 0.5], [*after, value], margin).verdict for value in (0.0, 0.75, 1.0)]
     found = only(compared(run([*before, 0.5]), [*run(after), broken(24, "timeout")], margin, **OPEN))
-    assert (told, found.verdict, found.is_open) == (["fail", "pass", "fail"], "inconclusive", True)
+    assert (told, found.verdict) == (["fail"] * 3, "fail")
+    assert "with all that was tried for the missing values" in (found.reason or "")
 
 
 def test_where_t_decides_the_reason_says_no_more_than_what_was_tried() -> None:

@@ -79,6 +79,15 @@ def test_nor_have_graded_rows_and_groups_whose_signs_are_too_few() -> None:
         assert (cannot in (verdict.reason or "")) is (told == cannot)
 
 
+@pytest.mark.parametrize("cost", [0.0, 1.0])
+def test_a_number_of_the_calls_is_no_yes_or_no(cost: float) -> None:
+    """What 40 rows see of a share says nothing of dollars."""
+    free = [case(row, cost_usd=cost, judge_cost_usd=0.0) for row in range(40)]
+    verdict = only(compared(free, free, rule("max_rise", 0.0, metric="cost_usd")))
+    assert (verdict.verdict, verdict.mde) == ("pass", None)
+    assert "what it can see is unknown" in (verdict.reason or "")
+
+
 def test_a_rule_that_failed_does_not_say_that_it_cannot() -> None:
     """Four rows whose three epochs all say the same take McNemar's test, as one epoch does."""
     before, after = ([case(row, value, epoch=epoch) for row in range(4) for epoch in (1, 2, 3)] for value in (1.0, 0.0))

@@ -98,6 +98,15 @@ def test_answers_that_never_vary_need_three_in_n() -> None:
     assert unjudgeable(margin(0.05), size(60), base(answers(60, epochs=2, luck=0.0))) == []
 
 
+def test_of_a_number_of_the_calls_only_what_varies_counts() -> None:
+    """Three in n is a share, and no dollar."""
+    draw = random.Random(5)
+    costs = [replace(case, cost_usd=draw.uniform(0.0003, 0.0004)) for case in answers(60, epochs=2)]
+    assert unjudgeable(margin(0.0005, metric="cost_usd"), size(60), base(costs)) == []
+    (message,) = unjudgeable(margin(0.000005, metric="cost_usd"), size(60), base(costs))
+    assert message.endswith("or a margin of 1.3e-05 are needed")
+
+
 def test_only_rows_of_both_runs_count() -> None:
     assert unjudgeable(margin(0.05), size(5_000), base(answers(100, epochs=2)))
     assert unjudgeable(margin(0.05), size(1), base(answers(600, epochs=2)))[0].count("with 1 row:") == 1

@@ -66,6 +66,7 @@ both = st.lists(
     min_size=1,
     max_size=60,
 )
+grades = st.one_of(st.sampled_from([0.0, 0.5, 0.501, 1.0]), st.floats(0, 1))
 flips = st.lists(st.tuples(st.sampled_from([0.0, 1.0, 1.0]), st.sampled_from([0.0, 0.0, 1.0])), min_size=4, max_size=60)
 
 
@@ -117,6 +118,17 @@ def test_a_better_answer_never_darkens_a_verdict_on_yes_or_no_rows(rows: list[tu
     place = which % len(rows)
     better = [*rows[:place], (rows[place][0], 1.0), *rows[place + 1 :]]
     assert RANK[pairs(better).verdict] >= RANK[pairs(rows).verdict]
+
+
+@given(st.lists(st.tuples(grades, grades), min_size=4, max_size=60), st.integers(0, 59), st.floats(0, 0.5), grades)
+def test_a_worse_answer_never_brightens_a_verdict_on_a_loss_to_be_ruled_out(
+    rows: list[tuple[float, float]], which: int, margin: float, value: float
+) -> None:
+    """Whichever row it is, and by how much; the error that Student's t takes may get less by it."""
+    place, strict = which % len(rows), rule("noninferior", margin)
+    early, late = rows[place]
+    worse = [*rows[:place], (early, min(late, value)), *rows[place + 1 :]]
+    assert RANK[pairs(worse, strict).verdict] <= RANK[pairs(rows, strict).verdict]
 
 
 @given(both, st.sampled_from(["max_drop", "noninferior"]), st.floats(0, 0.5), st.floats(0, 0.5))
