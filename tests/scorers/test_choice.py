@@ -248,9 +248,9 @@ def test_a_label_stands_in_full_width_marks_too(text: str) -> None:
 )
 def test_an_answer_that_repeats_itself_without_end_is_read_in_bounded_time(sentence: str) -> None:
     """184 kB on one line."""
-    started = time.perf_counter()
+    started = time.process_time()
     choice(sentence * 8000, "B", choices=CITIES)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 CELLS = ["B cells", "T cells", "neither"]

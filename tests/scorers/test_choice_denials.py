@@ -118,6 +118,6 @@ def test_a_list_is_of_labels_to_the_end_of_its_sentence(choices: Any, text: str,
 
 @pytest.mark.parametrize("text", ["not (A), ", "not London, ", "n't ", "not London or ", "不", "Answer: A, "])
 def test_denials_and_lists_without_end_are_read_in_bounded_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     choice(text * (200_000 // len(text)), "B", choices=CITIES)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -199,12 +199,12 @@ def test_long_lists_without_order_are_compared_in_bounded_time() -> None:
     answer = [*reversed(rows)]
     assert share(answer, rows, unordered="$") == 1
     answer[5] = {**answer[5], "name": "other"}
-    started = time.perf_counter()
+    started = time.process_time()
     assert share(answer, rows, unordered="$") == pytest.approx(5999 / 6000)
     assert share(list(range(100_000, 0, -1)), list(range(20, 0, -1)), unordered="$") == 20 / 100_000
     assert share([f"x{n}" for n in range(500)], [f"y{n}" for n in range(500)], unordered="$") == 0
     assert share([n + 0.5 for n in range(500, 0, -1)], list(range(1, 501)), unordered="$", tolerance=0.5) == 1
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_nested_lists_without_order_are_compared_in_bounded_time() -> None:
@@ -212,7 +212,7 @@ def test_nested_lists_without_order_are_compared_in_bounded_time() -> None:
     inner = [[[n * 7 + m for m in range(40)] for n in range(40)] for _ in range(10)]
     turned = [[list(reversed(row)) for row in reversed(block)] for block in reversed(inner)]
     turned[0][0][0] = -1
-    started = time.perf_counter()
+    started = time.process_time()
     value = share(turned, inner, unordered=["$", "[]", "[][]"])
     assert 0 < value < 1
     deep = "[" * 100 + "%d" + "]" * 100
@@ -221,7 +221,7 @@ def test_nested_lists_without_order_are_compared_in_bounded_time() -> None:
     assert lines([{"k": [1, {"v": 2}]}], [{"k": [{"v": 3}, 1]}], unordered=["$", "[].k"]) == [
         "[0].k[0].v: expected 3, got 2"
     ]
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

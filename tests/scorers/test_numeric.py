@@ -226,10 +226,10 @@ def test_no_answer_makes_it_raise(text: str) -> None:
 
 def test_a_huge_answer_is_read_in_bounded_time() -> None:
     """Digits, marks and words by the megabyte."""
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("1" * 2_000_000, "1," * 500_000, "-" * 2_000_000, "a1" * 500_000, "1'234" * 300_000, "1{,}" * 400_000):
         numeric(text, 1)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(
