@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
+import pytest_llmeval.core.clock  # noqa: F401 - now: conftests and test modules may patch the clocks
 from pytest_llmeval.bridge.casework import fixtures
 from pytest_llmeval.bridge.conductor import Conductor
 from pytest_llmeval.bridge.config.options import add_options, widen_short_names

@@ -43,9 +43,15 @@ class _InContext(concurrent.futures.ThreadPoolExecutor):
         return future
 
 
-async def pause(seconds: float, sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep) -> None:
-    """Wait, whatever a test puts in the place of ``asyncio.sleep``; see ``clock`` for the default value."""
-    await sleep(seconds)
+async def pause(seconds: float) -> None:
+    """Wait, whatever a test puts in the place of ``asyncio.sleep``."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    timer = loop.call_later(seconds, lambda: ended.done() or ended.set_result(None))
+    try:
+        await ended
+    finally:
+        timer.cancel()
 
 
 class LoopThread:
