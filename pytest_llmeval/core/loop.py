@@ -17,7 +17,8 @@ __all__ = ["LoopThread", "pause"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_STOP_TIMEOUT_S = 2.0
+_STOP_TIMEOUT_S = 5.0
+"""For the thread of a loop and those that its bodies began, together."""
 _WAITED_FOR: MutableMapping[Any, object] = getattr(concurrent.futures.thread, "_threads_queues", {})
 """The threads of all executors, for whose end Python waits before its own."""
 _ROUNDS = 8
@@ -32,8 +33,13 @@ class _InContext(concurrent.futures.ThreadPoolExecutor):
     """Runs what it is given in the context of who gave it, as ``asyncio.to_thread`` does.
 
     Its threads are daemons, as the one that runs the loop is, and Python waits at its end for none of them: a client
-    without a timeout would hold the process for ever, and its status with it.
+    without a timeout would hold the process for ever, and its status with it. ``LoopThread.close`` waits a little.
     """
+
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """Those that were started."""
+        return tuple(self._threads)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
         """Return a future for what ``fn`` returns."""
@@ -45,11 +51,10 @@ class _InContext(concurrent.futures.ThreadPoolExecutor):
 
 async def pause(seconds: float) -> None:
     """Wait, whatever a test puts in the place of ``asyncio.sleep``."""
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    timer = loop.call_later(seconds, lambda: ended.done() or ended.set_result(None))
+    ended = asyncio.Event()
+    timer = asyncio.get_running_loop().call_later(seconds, ended.set)
     try:
-        await ended
+        await ended.wait()
     finally:
         timer.cancel()
 
@@ -67,6 +72,7 @@ class LoopThread:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._executor: _InContext | None = None
         self._lock = threading.Lock()
 
     def is_current(self) -> bool:
@@ -117,7 +123,10 @@ class LoopThread:
             raise
 
     def close(self) -> None:
-        """Cancel what still runs, end the thread. Calling it again does nothing, as it does in a forked child."""
+        """Cancel what still runs, end the thread; what runs in other threads has some seconds to come to its end.
+
+        Calling it again does nothing, as it does in a forked child.
+        """
         if self._is_forked:
             return
         with self._lock:
@@ -126,7 +135,10 @@ class LoopThread:
             return
         with contextlib.suppress(RuntimeError):  # a task of somebody else's ended it
             loop.call_soon_threadsafe(loop.stop)
+        until = now() + _STOP_TIMEOUT_S
         thread.join(_STOP_TIMEOUT_S)
+        for each in self._executor.threads if self._executor is not None else ():
+            each.join(max(0.0, until - now()))
 
     @property
     def _is_forked(self) -> bool:
@@ -138,9 +150,8 @@ class LoopThread:
         if self._loop is None:
             loop = asyncio.new_event_loop()
             loop.time = now  # type: ignore[method-assign]  # by which timeouts and pauses end
-            loop.set_default_executor(
-                _InContext(self._threads, thread_name_prefix="asyncio")
-            )  # it starts no thread yet
+            self._executor = _InContext(self._threads, thread_name_prefix="asyncio")  # it starts no thread yet
+            loop.set_default_executor(self._executor)
             self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
             self._thread.start()
             self._loop = loop  # now: an interrupt above must leave no loop that nobody runs

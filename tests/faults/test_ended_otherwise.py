@@ -337,20 +337,31 @@ def test_a_session_told_to_end_while_a_plugin_finishes_is_interrupted(project: P
 
 
 def test_a_thread_that_hangs_holds_no_session(project: Project) -> None:
-    """An application without a timeout, from an async body: its case ends by pytest-timeout, and the process too."""
+    """An application without a timeout, from an async body: its case ends by pytest-timeout, and the process too.
+
+    What another body left to a thread has some seconds to come to its end.
+    """
     project.eval(
         """
         async def test_echo(sample):
             import asyncio
+            import pathlib
             import time
 
-            await asyncio.to_thread(time.sleep, 60 if sample.id == "r1" else 0)
+            def send():
+                time.sleep(3)
+                pathlib.Path("sent").touch()
+
+            if sample.id == "r2":
+                asyncio.get_running_loop().run_in_executor(None, send)
+            await asyncio.to_thread(time.sleep, 600 if sample.id == "r1" else 0)
         """,
         ROWS[:3],
     )
     start = time.monotonic()
-    project.run("evals", "--timeout=2", inside=False, fresh=True)
-    assert time.monotonic() - start < 30
+    project.run("evals", "--timeout=1", inside=False, fresh=True)
+    assert time.monotonic() - start < 300
+    assert (project.root / "sent").exists()
     assert project.rows("SELECT sample_id, error_kind FROM cases WHERE outcome = 'error'") == [
         {"sample_id": "r1", "error_kind": "timeout"}
     ]
