@@ -119,7 +119,25 @@ def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> No
                 try:
                     model.generate_sync()
                 except Exception:
-                    raise AppError("no luck")
+                    raise AppError("no luck") from ValueError("user 17")
+
+            def gathered(model):
+                try:
+                    chained(model)
+                except AppError as error:
+                    raise AppError("none of 1") from ExceptionGroup("all", [error])
+
+            def handling(model):
+                try:
+                    model.generate_sync()
+                except Exception:
+                    {}["gone"]
+
+            def repeated(model):
+                try:
+                    model.generate_sync()
+                except Exception as error:
+                    raise AppError(f"no luck: {error}") from error
 
             def bug(model):
                 try:
@@ -129,7 +147,8 @@ def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> No
                 {}["gone"]
 
             retried = tenacity.retry(stop=tenacity.stop_after_attempt(2))(lambda model: model.generate_sync())
-            ROWS = [{"id": each, "input": "x"} for each in ("chained", "plain", "retried", "bug")]
+            NAMES = ["chained", "plain", "gathered", "handling", "repeated", "retried", "bug"]
+            ROWS = [{"id": each, "input": "x"} for each in NAMES]
 
             @pytest.mark.llmeval(ROWS)
             def test_app(sample, model):
@@ -139,11 +158,17 @@ def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> No
     result = project.run("evals", model=project.server.spec("fault-status-400"))
     found = {row["sample_id"]: row for row in project.rows("SELECT sample_id, error_kind, error FROM cases")}
     assert {name: row["error_kind"] for name, row in found.items()} == {
-        **dict.fromkeys(("chained", "plain", "retried"), "bad_request"),
+        **dict.fromkeys(("chained", "plain", "gathered", "handling", "repeated", "retried"), "bad_request"),
         "bug": "code",
     }
-    assert found["plain"]["error"].startswith("test_app.AppError: ") and "fault 400" in found["plain"]["error"]
-    assert found["retried"]["error"].startswith("tenacity.RetryError: ") and "0x" not in found["retried"]["error"]
+    said = {name: row["error"] for name, row in found.items()}
+    refusal = said["repeated"].removeprefix("test_app.AppError: no luck: ")
+    assert "fault 400" in refusal
+    assert said["plain"] == f"test_app.AppError: no luck ({refusal})"
+    assert said["gathered"] == f"test_app.AppError: none of 1 ({refusal})"
+    assert said["handling"] == f"KeyError: 'gone' ({refusal})"
+    assert said["retried"].startswith("tenacity.RetryError: RetryError[") and said["retried"].endswith(f" ({refusal})")
+    assert "0x" not in said["retried"]
     result.stdout.fnmatch_lines(["E * test_app.AppError: no luck"])  # with its traceback
 
 

@@ -57,6 +57,7 @@ OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
 """On the report of the teardown of a case whose prompt came out otherwise in its turn: its suite."""
 
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MISSES = (AssertionError, pytest.fail.Exception)
 _IN_ONE_LINE = (CaseError, RubricError)
 """Errors that say all by themselves: a traceback through this package would say nothing."""
@@ -191,14 +192,15 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _behind(error: BaseException) -> CaseError | None:
     """Return the error of ours that an exception is, or that was handled when it was raised: applications wrap them."""
-    seen = set[int]()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        found = next((leaf for leaf in _leaves(each) if isinstance(leaf, CaseError)), None)
-        if found is not None:
-            return found
-        seen.add(id(each))
-        each = each.__cause__ or each.__context__
+    todo, seen = [error], set[int]()
+    while todo:
+        each = todo.pop()
+        if isinstance(each, CaseError):
+            return each
+        if id(each) not in seen:
+            seen.add(id(each))
+            inner = reversed(each.exceptions) if isinstance(each, BaseExceptionGroup) else ()
+            todo += [found for found in (each.__context__, each.__cause__, *inner) if found is not None]
     return None
 
 
@@ -234,7 +236,8 @@ def _message(error: BaseException) -> str:
         return text
     found = None if _is_timeout(error) else _behind(error)
     if found is not None:
-        return f"{name}: {found}"
+        text = _ADDRESS.sub("", text)  # that of the future in tenacity's RetryError
+        text = text if str(found) in text else f"{text} ({found})" if text else str(found)
     return f"{name}: {text}" if text else name
 
 
