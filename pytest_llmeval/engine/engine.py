@@ -24,6 +24,7 @@ from pytest_llmeval.engine.limiter import PRIORITY, Limiter
 from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.sharing import Sharing, retrieved
+from pytest_llmeval.engine.unforeseen import foreseen
 
 __all__ = ["CallCounts", "Engine"]
 
@@ -73,6 +74,7 @@ class Engine:
         asks_judges: bool = True,
         other_judges: Collection[str] = (),
         on_fault: Callable[[StoreError], None] = lambda error: None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         """Prepare.
 
@@ -89,6 +91,7 @@ class Engine:
             asks_judges: whether judges are asked what that run does not hold.
             other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
             on_fault: told when answers cannot be kept or found any more; no call is made from then on.
+            redact: takes secrets out of what an error says that nobody foresaw.
         """
         self._open_model = open_model
         self._journal = journal
@@ -99,7 +102,7 @@ class Engine:
         self._recorded = recorded
         self._asks_judges = asks_judges
         self._other_judges = other_judges
-        self._on_fault = on_fault
+        self._on_fault, self._redact = on_fault, redact
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
         self._ahead: dict[_CallId, Priority] = {}
@@ -231,7 +234,7 @@ class Engine:
         task = self._calls.get(key)
         if task is None:
             priority = Priority(ahead=ahead)
-            task = asyncio.get_running_loop().create_task(self._answer(ask, name, priority))
+            task = asyncio.get_running_loop().create_task(foreseen(self._answer(ask, name, priority), self._redact))
             task.add_done_callback(retrieved)
             self._calls[key] = task
             if ahead:

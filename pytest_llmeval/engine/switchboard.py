@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Ask
 from pytest_llmeval.engine import frames
 from pytest_llmeval.engine.engine import Engine
@@ -17,21 +17,17 @@ __all__ = ["Switchboard"]
 class Switchboard:
     """Answers the xdist workers of a session over a socket that only their user can open."""
 
-    def __init__(
-        self, engine: Engine, path: Path, *, on_begin: Callable[[str], None], redact: Callable[[str], str]
-    ) -> None:
+    def __init__(self, engine: Engine, path: Path, *, on_begin: Callable[[str], None]) -> None:
         """Prepare.
 
         Args:
             engine: answers the asks.
             path: of the socket, in a folder of its own.
             on_begin: told, on the loop, what a process says of a case that begins there.
-            redact: takes secrets out of what an error says that nobody foresaw.
         """
         self._engine = engine
         self._path = path
         self._on_begin = on_begin
-        self._redact = redact
         self._server: asyncio.Server | None = None
         self._told: list[frames.Frame] = []
         """What every process is told, one that connects later too."""
@@ -119,11 +115,6 @@ class Switchboard:
             answer = {"response": await self._answer(ask, frame)}
         except CallError as error:
             answer = {"error": frames.from_error(error)}
-        except Exception as error:  # it shows here; whoever asked must not wait for ever
-            said = self._redact(f"{type(error).__name__}: {error}").rstrip(": ")
-            broken = CallError(f"the engine broke: {said}", kind=ErrorKind.CODE)
-            self._reply(writer, {"id": frame["id"], "error": frames.from_error(broken)})
-            raise
         self._reply(writer, {"id": frame["id"], **answer})
 
     async def _answer(self, ask: Ask, frame: frames.Frame) -> Any:

@@ -1,5 +1,6 @@
 """A model behind HTTP, whatever its protocol: tried under the policy, secrets taken out, priced."""
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
@@ -93,6 +94,16 @@ class HttpBackend(ABC):
     async def _attempt(self, body: bytes) -> Response:
         """Return the answer of one request; raise AttemptError where there is none."""
         answer = await self._transport.post(body)
+        try:
+            return self._understood(answer)
+        except AttemptError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug; the answer is paid for all the same
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            message = f"reading the answer broke: {type(error).__name__}: {error} ({frame.name}, line {frame.lineno})"
+            raise AttemptError(ErrorKind.CODE, message, usage=Usage()) from None
+
+    def _understood(self, answer: Answer) -> Response:
         if not is_success(answer.status):
             raise read_failure(answer.status, answer.headers, answer.body, self._redact, utc())
         if answer.is_cut:

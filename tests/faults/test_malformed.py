@@ -176,18 +176,55 @@ def test_a_call_that_breaks_before_it_is_sent_may_not_have_been_billed(project: 
     """As where pytest-socket leaves no test a socket: it has ended, and was in flight no more."""
     project.eval(
         """
-        def test_echo(model, monkeypatch):
+        def test_echo(model, sample, monkeypatch):
             def blocked(*args, **kwargs):
                 raise RuntimeError("blocked")
 
             with monkeypatch.context() as patch:
                 patch.setattr("socket.socket", blocked)
+                try:
+                    model.generate_sync()
+                except Exception:
+                    if sample.id == "told":
+                        raise
+        """,
+        [{"id": "told", "input": "x"}, {"id": "caught", "input": "x"}],
+    )
+    project.run("evals")
+    assert project.rows("SELECT DISTINCT error_kind, error FROM cases") == [
+        {"error_kind": "code", "error": "the engine broke: RuntimeError: blocked"}
+    ]
+    assert project.rows("SELECT DISTINCT status FROM calls") == [{"status": "code"}]
+    assert (len(project.server.ledger), project.last_run()["calls_cut_off"]) == (0, 0)
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_an_answer_that_cannot_be_read_for_a_bug_is_an_error_and_is_told(project: Project, workers: str) -> None:
+    """Also where the body catches it; it may be paid for."""
+    project.eval(
+        """
+        def test_echo(model):
+            try:
                 model.generate_sync()
+            except Exception:
+                pass
         """,
         [{"id": "a", "input": "x"}],
     )
-    project.run("evals")
-    assert project.rows("SELECT error_kind, error FROM cases") == [
-        {"error_kind": "code", "error": "RuntimeError: blocked"}
-    ]
-    assert (len(project.server.ledger), project.last_run()["calls_cut_off"]) == (0, 0)
+    project.write(
+        evals__conftest_py="""
+            from pytest_llmeval.models import http_backend
+
+            def broken(status):
+                raise RuntimeError("a bug")
+
+            http_backend.is_success = broken
+        """
+    )
+    result = project.run("evals", workers, inside=False)
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert (result.ret, case["error_kind"]) == (1, "code")
+    assert "reading the answer broke: RuntimeError: a bug (broken, line " in case["error"]
+    calls = project.rows("SELECT status, attempts, cost_usd FROM calls")
+    assert calls == [{"status": "code", "attempts": 1, "cost_usd": None}]
+    assert (len(project.server.ledger), project.last_run()["calls_cut_off"]) == (1, 0)

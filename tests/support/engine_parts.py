@@ -153,6 +153,7 @@ class Rig:
             cache=self.cache,
             recorded=self.recorded,
             on_fault=self.faults.append,
+            redact=lambda text: text.replace("secret", "***"),
         )
 
     def _open(self, name: str) -> FakeModel:

@@ -220,13 +220,14 @@ class EngineRoom:
             asks_judges=self._asks_judges,
             other_judges=self._other_judges,
             on_fault=on_fault,
+            redact=self.redactor,
         )
         self._counts = self._engine.counts  # wanted when the engine is gone
         self._calls.asker = self._engine
         if self._socket is not None:
             sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)
-            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=self.redactor)
+            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin)
             await self._switchboard.open()
         if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(self._parent):
             self._watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
