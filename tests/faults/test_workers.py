@@ -171,9 +171,14 @@ def test_an_async_case_that_always_kills_its_worker_lets_the_others_run(
     assert requests(project.server) == ONCE
 
 
-@pytest.mark.parametrize("hook", ["logstart", "logfinish"])
-def test_a_worker_that_dies_beside_a_case_leaves_what_it_recorded(project: Project, hook: str) -> None:
-    """Before its setup it leaves an error, behind its teardown what the case came to; the gate decides of both."""
+@pytest.mark.parametrize(("hook", "min_"), [("logstart", 0.1), ("logfinish", 0.1), ("logfinish", None)])
+def test_a_worker_that_dies_beside_a_case_leaves_what_it_recorded(
+    project: Project, hook: str, min_: float | None
+) -> None:
+    """Before its setup it leaves an error, behind its teardown what the case came to; the gate decides of both.
+
+    Without one it fails the session, which the run tells.
+    """
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
     project.write(
         evals__conftest_py=f"""
@@ -188,13 +193,18 @@ def test_a_worker_that_dies_beside_a_case_leaves_what_it_recorded(project: Proje
                 if hasattr(config, "workerinput"):
                     config.pluginmanager.register(Dying())
         """,
-        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.2}}}\n",
     )
-    result = project.run("evals", "-n2")
+    if min_ is not None:
+        rules = f"{{exact: {{min: {min_}}}, settings: {{max_error_rate: 0.2}}}}"
+        project.write(thresholds_yaml=f"version: 1\nsuites: {{echo: {rules}}}\n")
+    result = project.run("evals", "-n2", "--junitxml=junit.xml")
     assert project.cases()["r03"] == ("error" if hook == "logstart" else "passed")
     assert Counter(project.cases().values())["passed"] == (9 if hook == "logstart" else 10)
-    assert result.ret == project.last_run()["exit_code"] == 0
-    assert project.last_run()["verdict"] == "pass"
+    assert result.ret == project.last_run()["exit_code"] == (min_ is None)
+    assert project.last_run()["verdict"] == ("none" if min_ is None else "pass")
+    told = " ".join(map(str.strip, result.outlines))
+    assert ("failed, and with it the session: evals/test_echo.py::test_echo[r03]" in told) is (min_ is None)
+    assert '"llmeval_error_kind" value="worker_crashed"' in (project.root / "junit.xml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("late", ["", HEARD_LATE], ids=["soon", "late"])

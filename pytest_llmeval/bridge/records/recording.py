@@ -173,10 +173,12 @@ class Recorder:
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif lost is not None:
             setattr(report, OUTCOME_ATTRIBUTE, "error")
-            if report.nodeid in self._begun:  # else it is recorded: the worker died behind it
+            tell_junit_of_crash(self._config, report, lost.key)
+            if report.nodeid in self._begun:
                 self._begun.end(report)
                 self._add(crashed(lost))
-                tell_junit_of_crash(self._config, report, lost.key)
+            elif not self._thresholds.has_rules(lost.key.suite):  # it is recorded, and says nothing of what failed
+                self._status.failed_tests[report.nodeid] = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:
