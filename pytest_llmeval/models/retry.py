@@ -161,7 +161,7 @@ class _Progress:
             self.why_over = f"gave up after {self.attempts} attempts"
         elif asked is not None and asked >= self._left_s:
             self.why_over = (
-                f"the server asks to wait {asked:,.0f} s (Retry-After), and {max(self._left_s, 0):.0f} s are"
+                f"the server asks to wait {_shown_s(asked)} s (Retry-After), and {_shown_s(max(self._left_s, 0))} s are"
                 f" left of the call's {self._policy.timeout_s:g} s"
             )
         elif state.upcoming_sleep >= self._left_s:
@@ -178,6 +178,11 @@ class _Progress:
         """Return the wait that the last fault asks for."""
         error = state.outcome.exception() if state.outcome else None
         return error.retry_after_s if isinstance(error, AttemptError) else None
+
+
+def _shown_s(seconds: float) -> str:
+    """Return seconds as people read them, be they few or senselessly many."""
+    return f"{seconds:,.0f}" if 10 <= seconds < 1e9 else f"{seconds:.2g}"
 
 
 def _between(low: float, high: float) -> float:
