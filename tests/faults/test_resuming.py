@@ -384,8 +384,7 @@ def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project
     """Else the rest would be asked at another address than the beginning was."""
     address = f"{broken.server.spec('echo')}?api-version=2024"
     broken.run("evals", model=address)
-    asked = len(broken.server.ledger)
-    result = resume(broken)
+    asked, result = len(broken.server.ledger), resume(broken)
     assert (result.ret, len(broken.server.ledger)) == (4, asked)
     result.stderr.fnmatch_lines(["*the address of openai:echo@* had a query or a password*give --model again*"])
     (broken.root / "mended").touch()
