@@ -169,7 +169,8 @@ def test_a_refused_account_is_asked_no_more_and_the_run_is_unmeasurable(
     ]
     assert (project.last_run()["status"], project.last_run()["exit_code"]) == ("unmeasurable", 10)
     text = result.stdout.str() + result.stderr.str()
-    reason = f"\n{count} cases without an answer: {kind} \\(fault-{fault} at 127\\.0\\.0\\.1:\\d+: HTTP 4"
+    key = " \\(the key in LLMEVAL_API_KEY was sent\\)" if kind == "auth" else ""
+    reason = f"\n{count} cases without an answer: {kind} \\(fault-{fault} at 127\\.0\\.0\\.1:\\d+{key}: HTTP 4"
     assert re.search(reason, text) and "continue with" not in text
     assert "Traceback" not in text and "_____" not in text
     assert NO_KEY not in text and NO_KEY[:12] not in text

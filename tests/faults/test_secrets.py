@@ -138,7 +138,7 @@ def test_a_key_in_an_error_that_nobody_foresaw_is_nowhere(project: Project, argu
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     result = project.run("evals", *arguments, "-rA", inside=False)
     assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
-    assert all(row["error"].endswith("KeyError: '***'") for row in project.rows("SELECT error FROM cases"))
+    assert all("KeyError: '***'" in row["error"] for row in project.rows("SELECT error FROM cases"))
 
 
 @pytest.mark.usefixtures("all_plugins")

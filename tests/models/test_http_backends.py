@@ -72,7 +72,8 @@ def test_fault_has_its_kind_and_its_number_of_requests(
     assert (error.kind, error.attempts, len(speaking.ledger)) == (kind, requests, requests)
     assert error.latency_s is not None
     message = str(error)
-    assert message.startswith(f"fault-{fault} at 127.0.0.1:{speaking.port}: ")
+    key = " (no key was sent: set LLMEVAL_API_KEY, or api_key_env in models.yaml)" if kind is ErrorKind.AUTH else ""
+    assert message.startswith(f"fault-{fault} at 127.0.0.1:{speaking.port}{key}: ")
     assert message.isprintable() and len(message) < 500
     assert error.__suppress_context__ and error.__cause__ is None
 
