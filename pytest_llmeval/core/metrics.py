@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import Column, read_column, sample_means
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.stats.intervals import mean, score_interval
 
 __all__ = ["Metric", "score_names", "summarise"]
@@ -49,9 +50,7 @@ def summarise(cases: Iterable[JudgedCase]) -> tuple[Metric, ...]:
 
     The order is by suite and model, the whole suite before its slices, ``pass_rate`` before the scores.
     """
-    groups: dict[tuple[str, str], list[JudgedCase]] = {}
-    for case in cases:
-        groups.setdefault((case.suite, case.model), []).append(case)
+    groups = grouped(cases, lambda case: (case.suite, case.model))
     return tuple(metric for key in sorted(groups) for metric in _summarise_group(groups[key]))
 
 
@@ -64,10 +63,10 @@ def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
 
 
 def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
-    grouped = column.grouped()
-    samples = sample_means(grouped)
+    by_unit = column.grouped()
+    samples = sample_means(by_unit)
     states = Counter(reading.state for reading in column.readings)
-    interval = score_interval(samples, clusters=column.clusters(grouped))
+    interval = score_interval(samples, clusters=column.clusters(by_unit))
     return Metric(
         name=column.metric,
         suite=any_case.suite,

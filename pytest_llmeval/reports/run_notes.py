@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase, records_calls
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.text import and_more, counted, one_line
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
@@ -68,9 +69,7 @@ def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
         *(["limited by --max-cost"] if has_limit else []),
         *(["chosen by --model"] if run.settings.get(MODEL_GIVEN) else []),
     ]
-    by_suite: dict[str, list[JudgedCase]] = {}
-    for case in cases:
-        by_suite.setdefault(case.suite, []).append(case)
+    by_suite = grouped(cases, lambda case: case.suite)
     silent = [name for name, found in sorted(by_suite.items()) if not records_calls("input_tokens", found)]
     if not silent or not unheld:
         return []

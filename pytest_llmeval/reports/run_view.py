@@ -155,9 +155,7 @@ def _suite(
 
 def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:
     """Yield each metric with the rules on it, then the rules on what is no score (latency, cost, tokens)."""
-    left: dict[tuple[str | None, str | None, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        left.setdefault((verdict.model, verdict.slice, verdict.metric), []).append(verdict)
+    left = grouped(verdicts, lambda verdict: (verdict.model, verdict.slice, verdict.metric))
     errors = _errors(metrics)
     for metric in metrics:
         mine = left.pop((metric.model, metric.slice, metric.name), [])

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Rule, Thresholds
 from pytest_llmeval.core.text import one_line
@@ -64,9 +65,7 @@ def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) ->
         trust: what judges are worth.
     """
     demanding = [rule for suite in thresholds.suites.values() for rule in suite.rules if rule.judge is not None]
-    groups: dict[tuple[str, str], list[JudgedCase]] = {}
-    for case in cases if demanding else ():
-        groups.setdefault((case.suite, case.model), []).append(case)
+    groups = grouped(cases if demanding else (), lambda case: (case.suite, case.model))
     silent: dict[Rule, str] = {}
     for rule in demanding:
         own = [found for (suite, model), found in groups.items() if suite == rule.suite and rule.model in (None, model)]

@@ -102,9 +102,7 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
     """
     read = _read(run, rules, reader, root)
     view = view_run(run, RunCases(judged=read.cases), reader.verdicts(run.id))
-    groups: dict[tuple[str, str], list[JudgedCase]] = {}
-    for case in read.cases:
-        groups.setdefault((case.suite, case.model), []).append(case)
+    groups = grouped(read.cases, lambda case: (case.suite, case.model))
     charts = run_charts(view, groups, read.beside, read.mains, rules)
     flips = [read.flip(case.suite, case.model, case.sample_id) for case in read.cases]
     chosen = choose_cases(read.cases, flips)
