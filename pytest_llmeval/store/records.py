@@ -15,7 +15,7 @@ from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line, printable, shell_words
-from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
+from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
 from pytest_llmeval.store.processes import own_host, process_started
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "VoteCounts",
     "known_failed",
     "new_run_id",
-    "spent",
     "stored_case",
     "utc_now",
 ]
@@ -313,22 +312,6 @@ class VoteCounts:
     """By judge, sorted."""
     orders: tuple[Repeats, ...] = ()
     """Of comparisons, by judge, sorted."""
-
-
-def spent(role: str, model: str, calls: Iterable[Call]) -> Spending:
-    """Return what ``calls`` to a model came to: answered ones, and others that are known to have cost something."""
-    made = list(calls)
-    answered = [call for call in made if call.status == "ok"]
-    costs = [call.cost_usd for call in made]
-    paid = [call for call in answered if not call.cached]
-    return Spending(
-        role=role,
-        model=model,
-        calls=len(answered),
-        input_tokens=sum(call.input_tokens or 0 for call in paid),
-        output_tokens=sum(call.output_tokens or 0 for call in paid),
-        cost_usd=_total(costs),
-    )
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:

@@ -21,7 +21,6 @@ from pytest_llmeval.store.records import (
     Spending,
     StoredCase,
     VoteCounts,
-    spent,
     stored_case,
 )
 from tests.support.judged_cases import to_judged
@@ -154,7 +153,7 @@ class MemoryStore:
         calls = [call for of_case in self._calls[run_id].values() for call in of_case.values()]
         calls = [call for call in calls if call.status == "ok" or (call.cost_usd or 0) > 0]
         kinds = sorted({(call.role, call.model) for call in calls}, key=lambda kind: (kind[0] != "model", kind[1]))
-        return [spent(*kind, (call for call in calls if (call.role, call.model) == kind)) for kind in kinds]
+        return [_spent(*kind, [call for call in calls if (call.role, call.model) == kind]) for kind in kinds]
 
     def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed, with each other and with themselves."""
@@ -218,6 +217,21 @@ class MemoryStore:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _spent(role: str, model: str, calls: list[Call]) -> Spending:
+    """Return what ``calls`` to a model came to: answered ones, and others that are known to have cost something."""
+    answered = [call for call in calls if call.status == "ok"]
+    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
+    paid = [call for call in answered if not call.cached]
+    return Spending(
+        role=role,
+        model=model,
+        calls=len(answered),
+        input_tokens=sum(call.input_tokens or 0 for call in paid),
+        output_tokens=sum(call.output_tokens or 0 for call in paid),
+        cost_usd=sum(costs) if len(costs) == len(calls) else None,
+    )
 
 
 def _in_order(case: StoredCase) -> StoredCase:
