@@ -6,8 +6,22 @@ from typing import Any
 
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import CaseKey
 
-__all__ = ["case_id", "content_id", "digest", "input_digest", "memory_address", "node_part", "shown_name"]
+__all__ = [
+    "Identity",
+    "case_id",
+    "content_id",
+    "digest",
+    "identity_of",
+    "input_digest",
+    "memory_address",
+    "node_part",
+    "shown_name",
+]
+
+Identity = tuple[str, str, str, int]
+"""Suite, model, sample id and epoch of a case."""
 
 _ADDRESS = re.compile(r" at (0x[0-9a-fA-F]+)>")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -18,6 +32,11 @@ _CONTENT_ID_LENGTH = 12
 def digest(text: str) -> str:
     """Return the sha256 of ``text`` in hex; lone surrogates count as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def identity_of(key: CaseKey) -> Identity:
+    """Return what tells a case from the others of its run, whatever its node id is by now."""
+    return (key.suite, key.model, key.sample_id, key.epoch)
 
 
 def case_id(run_id: str, suite: str, model: str, sample_id: str, epoch: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.core.ids import identity_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.reports.text_width import cut
@@ -14,7 +15,6 @@ CASE = "pass_rate"
 """What the outcome of a case is called, beside its scores; as in the rules."""
 _NAMED = 10
 _VALUES = {"passed": 1.0, "missed": 0.0}
-_Identity = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +59,11 @@ def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> lis
 
     Cases pair by suite, model, sample id and epoch; those that only one of the runs has are left out.
     """
-    first = {_identity(case.key): _said(case) for case in before}
+    first = {identity_of(case.key): _said(case) for case in before}
     pairs: dict[tuple[str, bool, str], list[tuple[CaseKey, _Said, _Said]]] = {}
     nothing = _Said(None, None)
     for case in after:
-        then, now = first.get(_identity(case.key)), _said(case)
+        then, now = first.get(identity_of(case.key)), _said(case)
         if then is None:
             continue
         for name in {**then, **now}:
@@ -111,10 +111,6 @@ def _flip(flip: ScoreFlip) -> str:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
-
-
-def _identity(key: CaseKey) -> _Identity:
-    return (key.suite, key.model, key.sample_id, key.epoch)
 
 
 def _said(case: StoredCase) -> Mapping[str | None, _Said]:

@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any
 
 from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED
-from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
@@ -256,7 +256,7 @@ def to_case(run_id: str, found: Mapping[str, Any]) -> StoredCase:
     """Return the case of a checked line, of the run ``run_id``."""
     key = CaseKey(**{name: found[name] for name in _KEY})
     return StoredCase(
-        id=case_id(run_id, key.suite, key.model, key.sample_id, key.epoch),
+        id=case_id(run_id, *identity_of(key)),
         key=key,
         slices=tuple(found["slices"]),
         scores=tuple(Score(**score) for score in found["scores"]),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.ids import identity_of
 from pytest_llmeval.core.judge.judged_text import JudgedTexts, texts_of
 from pytest_llmeval.store.records import Label, StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -22,8 +23,8 @@ def carry_labels(store: SqliteStore, old: str, new: str) -> int:
         new: of the other one.
     """
     labels = grouped(store.labels(old), lambda label: label.case_id)
-    before = {_row(case): case for case in store.cases(old) if case.id in labels}
-    found = ((before.get(_row(case)), case) for case in (store.cases(new) if before else ()))
+    before = {identity_of(case.key): case for case in store.cases(old) if case.id in labels}
+    found = ((before.get(identity_of(case.key)), case) for case in (store.cases(new) if before else ()))
     pairs = [(earlier, case) for earlier, case in found if earlier is not None]
     kept = [label for earlier, case in pairs for label in _carried(store, labels[earlier.id], earlier, case)]
     store.add_labels(kept)
@@ -42,7 +43,3 @@ def _carried(store: SqliteStore, labels: Sequence[Label], earlier: StoredCase, c
 def _is_same(one: JudgedTexts, other: JudgedTexts, name: str) -> bool:
     """Return whether a judge was shown the same for a score, and it is known what."""
     return one.is_known(name) and other.is_known(name) and one.shown([name]) == other.shown([name])
-
-
-def _row(case: StoredCase) -> tuple[str, str, str, int]:
-    return case.key.suite, case.key.model, case.key.sample_id, case.key.epoch

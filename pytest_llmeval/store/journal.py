@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, CALL_TABLE
@@ -137,7 +137,7 @@ class SqliteJournal:
         return f"{self._case_id(case)}-{name}"
 
     def _case_id(self, case: CaseKey) -> str:
-        return case_id(self._run_id, case.suite, case.model, case.sample_id, case.epoch)
+        return case_id(self._run_id, *identity_of(case))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

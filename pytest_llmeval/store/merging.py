@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.ids import case_id, digest
+from pytest_llmeval.core.ids import case_id, digest, identity_of
 from pytest_llmeval.core.left_out import add_digests, join_left_out, join_unselected, tells_of_cases
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call, JudgeRecord
@@ -162,10 +162,8 @@ class _Source:
                     raise NotALineError(f"sample {one_line(repr(case.key.sample_id), 60)} is not of shard {shard}")
                 if any(type(vote.value) not in (int, float) for score in case.scores for vote in score.votes):
                     raise NotALineError(f"sample {one_line(repr(case.key.sample_id), 60)} has a vote without a number")
-                key = case.key
-                new = case_id(self._run_id, key.suite, key.model, key.sample_id, key.epoch)
-                self._ids[case.id] = new
-                yield replace(case, id=new)
+                self._ids[case.id] = case_id(self._run_id, *identity_of(case.key))
+                yield replace(case, id=self._ids[case.id])
 
     def judges(self) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.types import Call, CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors
@@ -29,7 +29,7 @@ class RecordedCalls:
 
         A failed call has the text of its error in ``detail``. An answer that is damaged is none.
         """
-        own_id = case_id(self.run_id, case.suite, case.model, case.sample_id, case.epoch)
+        own_id = case_id(self.run_id, *identity_of(case))
         found = first_row(self._connection, self._database, "SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
         if found is None or not rows.is_reply(found, request):
             return None

@@ -12,7 +12,7 @@ from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import SessionVerdict
-from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
@@ -324,7 +324,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
     waited = [call for call in calls if call.status != ErrorKind.INTERRUPTED] or calls  # others were given up
     is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
-        id=case_id(run_id, case.key.suite, case.key.model, case.key.sample_id, case.key.epoch),
+        id=case_id(run_id, *identity_of(case.key)),
         key=case.key,
         slices=case.slices,
         outcome=case.outcome,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.juror import Juror, JurorInCase
 from pytest_llmeval.core.errors import CallError, CaseError, JudgeError, ScorerError
+from pytest_llmeval.core.ids import identity_of
 from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
 from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
 from pytest_llmeval.core.judge.shown import shown_answer, shown_input, shown_reference
@@ -215,8 +216,7 @@ class CaseJudge:
         """Return the ballots of those who are asked: of all, or of the first and, where it is unsure, of the others."""
         judges = self._calls.judges
         assert judges is not None
-        key = self._run.key
-        is_twice = is_probed(judges.probe, key.suite, key.model, key.sample_id, key.epoch)
+        is_twice = is_probed(judges.probe, *identity_of(self._run.key))
 
         async def round_of(jurors: Sequence[Juror]) -> list[T]:
             repeated = _spared([poll(each, 1) for each in jurors if is_twice])

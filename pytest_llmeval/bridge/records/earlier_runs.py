@@ -8,7 +8,7 @@ from pathlib import Path
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.gate.case import STRICT_XPASS, broke_behind_answer
-from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.core.ids import Identity
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read
@@ -18,18 +18,14 @@ from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
-    "Identity",
     "Place",
     "current_reader",
     "earlier_runs",
     "finished_cases",
     "has_all_answers",
-    "identity_of",
     "is_kept",
 ]
 
-Identity = tuple[str, str, str, int]
-"""Suite, model, sample id and epoch of a case."""
 Place = tuple[str, int]
 """A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
 
@@ -85,11 +81,6 @@ def has_all_answers(connection: sqlite3.Connection, run: Run) -> bool:
     )
     is_whole = run.end is not None and run.end.status != "interrupted"
     return is_whole and all(broke_behind_answer(*error) for error in errors)
-
-
-def identity_of(key: CaseKey) -> Identity:
-    """Return what tells a case from the others of its run, whatever its node id is by now."""
-    return (key.suite, key.model, key.sample_id, key.epoch)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,11 @@ from typing import Any
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
+from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import name_samples
+from pytest_llmeval.core.ids import Identity, identity_of
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import CaseKey

@@ -11,16 +11,9 @@ from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.taken_selection import check_taken
 from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import (
-    Identity,
-    Place,
-    earlier_runs,
-    finished_cases,
-    has_all_answers,
-    identity_of,
-)
+from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases, has_all_answers
 from pytest_llmeval.core.errors import DatasetError, SettingsError
-from pytest_llmeval.core.ids import input_digest
+from pytest_llmeval.core.ids import Identity, identity_of, input_digest
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.store.lookup import pick_run
