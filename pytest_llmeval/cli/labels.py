@@ -116,19 +116,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
         given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater or "")
         at = utc_now()
-        replaced = store.add_labels(
-            Label(
-                case_id=each.case.id,
-                name=each.name,
-                rater=each.rater,
-                value=each.value,
-                passed=each.passed,
-                note=each.note,
-                draw=each.draw,
-                at=at,
-            )
-            for each in given
-        )
+        replaced = store.add_labels(Label.of(each, at=at) for each in given)
     if as_json:
         emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
         return

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.errors import ErrorKind
@@ -17,6 +17,9 @@ from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
 from pytest_llmeval.store.processes import own_host, process_started
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.judge.given import Given
 
 __all__ = [
     "ANSWERING",
@@ -260,6 +263,20 @@ class Label:
     note: str | None = None
     draw: str | None = None
     """How the answers to label were drawn; None where that is not known."""
+
+    @classmethod
+    def of(cls, given: "Given", *, at: str) -> "Label":
+        """Return the label that was ``given``; ``at`` is the time, ISO 8601, UTC."""
+        return cls(
+            case_id=given.case.id,
+            name=given.name,
+            value=given.value,
+            rater=given.rater,
+            at=at,
+            passed=given.passed,
+            note=given.note,
+            draw=given.draw,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

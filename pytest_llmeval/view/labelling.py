@@ -215,19 +215,7 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
     ]
     at = utc_now()
     given = given_labels(judged_run(run.id, [case], reader.judges(run.id)), rows)
-    return [
-        Label(
-            case_id=each.case.id,
-            name=each.name,
-            value=each.value,
-            passed=each.passed,
-            rater=rater,
-            note=each.note,
-            draw=each.draw,
-            at=at,
-        )
-        for each in given
-    ]
+    return [Label.of(each, at=at) for each in given]
 
 
 def _keys(judged: JudgedRun[StoredCase], case: StoredCase) -> list[tuple[str, ScaleKey]]:
