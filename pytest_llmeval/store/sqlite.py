@@ -27,7 +27,7 @@ from pytest_llmeval.store.records import (
     stored_case,
 )
 from pytest_llmeval.store.sqlite_reader import SqliteReader
-from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
+from pytest_llmeval.store.trainings import Training, from_training, to_training
 
 __all__ = ["SqliteStore"]
 
@@ -226,11 +226,7 @@ class SqliteStore(SqliteReader):
 
     def trainings(self) -> list[Training]:
         """Return all trainings, the newest first."""
-        columns = ", ".join(TRAINING_COLUMNS)
-        return [
-            to_training(row)
-            for row in self._query(f"SELECT {columns} FROM trainings ORDER BY started_at DESC, rowid DESC")  # noqa: S608
-        ]
+        return [to_training(row) for row in self._query("SELECT * FROM trainings ORDER BY started_at DESC, rowid DESC")]
 
     def absorb_journals(self, run_id: str | None = None) -> None:
         """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from pytest_llmeval.core.text import storable
-
-__all__ = ["TRAINING_COLUMNS", "Training", "TrainingStatus", "from_training", "to_training"]
+__all__ = ["Training", "TrainingStatus", "from_training", "to_training"]
 
 TrainingStatus = Literal["running", "finished", "interrupted", "failed"]
 
@@ -49,21 +47,21 @@ class Training:
     """Of this package."""
 
 
-TRAINING_COLUMNS = tuple(field.name for field in fields(Training))
+_COLUMNS = tuple(field.name for field in fields(Training))
 _AS_JSON = ("config", "record", "log", "proof")
 
 
 def from_training(training: Training) -> dict[str, Any]:
     """Return the row of a training."""
-    row: dict[str, Any] = {name: getattr(training, name) for name in TRAINING_COLUMNS}
+    row: dict[str, Any] = {name: getattr(training, name) for name in _COLUMNS}
     for name in _AS_JSON:
         row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
-    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+    return row
 
 
-def to_training(row: Sequence[Any]) -> Training:
-    """Return the training of a row whose values stand in the order of TRAINING_COLUMNS."""
-    values: dict[str, Any] = dict(zip(TRAINING_COLUMNS, row, strict=True))
+def to_training(row: Mapping[str, Any]) -> Training:
+    """Return the training of a row."""
+    values: dict[str, Any] = {name: row[name] for name in _COLUMNS}
     for name in _AS_JSON:
         values[name] = None if values[name] is None else json.loads(values[name])
     if values["git_dirty"] is not None:
