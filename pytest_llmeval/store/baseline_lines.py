@@ -7,6 +7,7 @@ what two runs differ in.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from types import NoneType
 from typing import Any
 
@@ -119,7 +120,7 @@ _SCORE = {
     "dimension": MAYBE_TEXT,
     "decided_by": MAYBE_TEXT,
 }
-_KEY = ("nodeid", "suite", "sample_id", "model", "epoch")
+_KEY = tuple(field.name for field in fields(CaseKey))
 _ANSWERS = frozenset({"response", "error", "target", "reason"})
 """What quotes the model or the dataset."""
 _SETTINGS = {
@@ -310,9 +311,9 @@ def _dumped(value: Mapping[str, Any]) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
-def _shortened(told: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+def _shortened(told: Mapping[str, Any], known: Mapping[str, Field]) -> dict[str, Any]:
     """Return ``told`` without what is as usual."""
-    return {key: value for key, value in told.items() if value != fields[key].default}
+    return {key: value for key, value in told.items() if value != known[key].default}
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:

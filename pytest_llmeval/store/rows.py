@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from pytest_llmeval.core.gate.judging import Verdict
@@ -39,63 +40,24 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
-_VERDICT_COLUMNS = (
-    "suite",
-    "model",
-    "metric",
-    "slice",
-    "rule",
-    "value",
-    "n",
-    "low",
-    "high",
-    "baseline_value",
-    "delta",
-    "p_value",
-    "mde",
-    "verdict",
-    "reason",
-    "is_open",
-)
-_CASE_COLUMNS = (
-    "outcome",
-    "error_kind",
-    "error",
-    "input_digest",
-    "response",
-    "latency_s",
-    "input_tokens",
-    "output_tokens",
-    "cost_usd",
-    "attempts",
-    "started_at",
-    "waited_s",
-    "target",
-    "cluster",
-    "judge_cost_usd",
-    "input",
-)
-_KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
-_SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id", "dimension", "decided_by")
-_LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at", "draw")
-_EARLIER_COLUMNS = ("case_id", "number", "outcome", "error_kind", "error", "started_at")
-_JUDGE_COLUMNS = ("judge_id", "rubric", "detail")
-_VOTE_COLUMNS = ("judge", "repeat", "value", "level", "reason")
+
+
+def _names(record: type[Any], *but: str) -> tuple[str, ...]:
+    """Return the fields of a record that are columns as they are: all ``but`` those."""
+    return tuple(each.name for each in fields(record) if each.name not in but)
+
+
+_VERDICT_COLUMNS = _names(Verdict)
+_KEY_COLUMNS = _names(CaseKey)
+_CASE_COLUMNS = _names(StoredCase, "id", "key", "slices", "scores", "cached", "judge_cached")
+_SCORE_COLUMNS = _names(Score, "votes")
+_VOTE_COLUMNS = _names(Vote)
+_LABEL_COLUMNS = _names(Label)
+_EARLIER_COLUMNS = _names(EarlierOutcome, "scores")
+_JUDGE_COLUMNS = _names(JudgeRecord)
+_CALL_COLUMNS = _names(Call, "request", "name", "detail")
 _SAID = ("error", "response", "target", "input", "reason", "note")
 """Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON."""
-_CALL_COLUMNS = (
-    "role",
-    "model",
-    "response",
-    "status",
-    "attempts",
-    "latency_s",
-    "input_tokens",
-    "output_tokens",
-    "cost_usd",
-    "cached",
-    "cache_key",
-)
 
 
 def from_run(run: Run) -> Row:
