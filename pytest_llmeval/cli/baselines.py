@@ -33,6 +33,7 @@ from pytest_llmeval.store.code_state import resumed_on
 from pytest_llmeval.store.records import ANSWERING, Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from pytest_llmeval.store.twins import origins
 
 __all__ = ["baseline"]
 
@@ -150,7 +151,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
             file,
             shown=one_line(str(file)),
             name=name,
-            run=replace(found, settings={**found.settings, **_answering(store, found)}),
+            run=replace(found, settings={**found.settings, **_beside(store, found)}),
             count=count,
             cases=store.cases(found.id),
             judges=store.judges(found.id),
@@ -194,10 +195,14 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     echo_lines([f"baseline {one_line(name)}: run {told_run(found.run)}, {how}{_instead(before, found.run)}"])
 
 
-def _answering(store: SqliteReader, run: Run) -> dict[str, Any]:
-    """Return the setting that says which models answered for the judges, as a file holds no calls; none without any."""
+def _beside(store: SqliteReader, run: Run) -> dict[str, Any]:
+    """Return the settings that say what a file does not hold, no calls and no other run; none where there is nothing.
+
+    They are which models answered for the judges, and which run was given the answers where that is another one.
+    """
     told = store.answering(run)
-    return {ANSWERING: told} if told else {}
+    answered = origins(store.runs())[run.id]
+    return {**({ANSWERING: told} if told else {}), **({"rescored": answered} if answered != run.id else {})}
 
 
 def _why_no_name(name: str) -> str | None:

@@ -74,7 +74,7 @@ def _merged(
         return _judged(store, known, rules, choice, shards), False
     options = run.settings["options"]
     told = baseline or options.get("baseline")
-    choice = choose_baseline(told, rules, reader=store, root=project.root).for_run(run)
+    choice = choose_baseline(told, rules, reader=store, root=project.root).for_run(run, store.runs)
     run = choice.noted_in(replace(run, settings={**run.settings, "options": {**options, "baseline": told}}))
     if not import_shards(store, run, shards):
         store.resume_run(run)  # whoever joined them before was killed before the verdict

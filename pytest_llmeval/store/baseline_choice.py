@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline, refusal
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from pytest_llmeval.store.twins import origins
 
 __all__ = ["TAKEN_NAMES", "BaselineChoice", "choose_again", "choose_baseline", "why_not_whole"]
 
@@ -35,18 +37,25 @@ class BaselineChoice:
     is_missing: bool = False
     """Whether the thresholds name one that is not there."""
 
-    def for_run(self, run: Run) -> "BaselineChoice":
+    def for_run(self, run: Run, stored: Callable[[], Iterable[Run]]) -> "BaselineChoice":
         """Return the choice that holds for ``run``.
 
         A run is not compared with itself or with the same answers scored otherwise, and one that left out rows only
         with a run of the same selection that was named for it.
+
+        Args:
+            run: any run.
+            stored: returns the runs of its database, which tell whose answers it has; called where there is a baseline.
+
+        Raises:
+            StoreError: the runs cannot be read.
         """
         if self.found is None:
             return self
         told = one_line(self.found.name, 60)
         if self.found.run.id == run.id and self.found.model is None:
             return replace(self, found=None, why_none=f"baseline {told} is this run itself")
-        if self.found.run.id != run.id and _answers(run) & _answers(self.found.run):
+        if self.found.run.id != run.id and _has_answers_of(self.found.run, run, stored()):
             return replace(self, found=None, why_none=f"the answers are those of baseline {told}")
         if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
             return replace(self, found=None, why_none=_CUT)
@@ -162,14 +171,14 @@ def choose_again(
         with contextlib.suppress(UnknownBaselineError):
             found = find_baseline(before["run"], reader=reader, root=root)
             found = replace(found, name=before["name"], kind=before["kind"], model=before.get("model"))
-            return BaselineChoice(found=found, is_given=told is not None).for_run(run)
+            return BaselineChoice(found=found, is_given=told is not None).for_run(run, reader.runs)
     whole = given is not None  # what the session was told may mean the run itself by now
-    return choose_baseline(given or told, thresholds, reader=reader, root=root, whole=whole).for_run(run)
+    return choose_baseline(given or told, thresholds, reader=reader, root=root, whole=whole).for_run(run, reader.runs)
 
 
-def _answers(run: Run) -> set[str]:
-    """Return the ids of the run and of the one whose answers it scored again."""
-    return {run.id, str(run.settings.get("rescored") or run.id)}
+def _has_answers_of(base: Run, run: Run, stored: Iterable[Run]) -> bool:
+    answered = origins([*stored, base, run])
+    return answered[base.id] == answered[run.id]
 
 
 def _is_same_selection(base: Run, run: Run) -> bool:

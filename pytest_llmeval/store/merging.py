@@ -82,7 +82,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
     }
     if first.settings.get("rescored") is not None:
-        scored = {str(each.shard): each.run.settings["rescored"] for each in shards}
+        scored = {str(each.shard): each.answered for each in shards}
         known = (run.id for run in runs if run.settings.get("shards") == scored)
         settings["rescored"] = next(known, ", ".join(scored.values()))
         settings["partial"] = is_partial or any(each.run.settings.get("partial") for each in shards)

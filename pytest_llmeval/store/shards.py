@@ -11,6 +11,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.twins import origins
 
 __all__ = ["ShardRun", "matching_shards"]
 
@@ -32,6 +33,8 @@ class ShardRun:
     path: Path
     run: Run
     shard: Shard
+    answered: str
+    """The id of the run that was given its answers: its own, unless it scored those of another again."""
 
     def __str__(self) -> str:
         return f"run {one_line(self.run.id, 40)} in {self.path}"
@@ -71,9 +74,10 @@ def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
     told = [(run, run.settings["shard"]) for run in runs if run.settings.get("shard") is not None]
     if not told:
         raise StoreError(f"{path}: it holds no run of a shard; pytest --shard i/N records one")
+    answered = origins(runs)
     for run, text in told:
         try:
-            yield ShardRun(path=path, run=run, shard=Shard.parse(text))
+            yield ShardRun(path=path, run=run, shard=Shard.parse(text), answered=answered[run.id])
         except ValueError as error:
             found = one_line(repr(text), 40)
             raise StoreError(f"{path}: run {one_line(run.id, 40)}: shard: {error}, found {found}") from None

@@ -1,11 +1,11 @@
-"""Two runs of the same rows: what tells how much answers vary where nothing was changed."""
+"""Two runs of the same rows: what tells how much answers vary where nothing was changed, and whose answers they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.store.records import Run
 
-__all__ = ["twin_of"]
+__all__ = ["origins", "twin_of"]
 
 
 def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -18,9 +18,8 @@ def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
         run: any run.
         runs: of the same file, the newest first.
     """
-    by_id = {each.id: each for each in runs}
-    own = _answered(run, by_id)
-    candidates = [each for each in runs if each.is_full and _answered(each, by_id) != own]
+    answered = origins([*runs, run])
+    candidates = [each for each in runs if each.is_full and answered[each.id] != answered[run.id]]
     ranked = [(_likeness(run, each), -place) for place, each in enumerate(candidates)]
     best = max(ranked, default=None)
     if best is None or not best[0][0]:
@@ -28,14 +27,21 @@ def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
     return candidates[-best[1]]
 
 
-def _answered(run: Run, by_id: Mapping[str, Run]) -> str:
-    """Return the id of the run that was given the answers of ``run``."""
-    seen, before = run.id, run.settings.get("rescored")
-    passed = {seen}
-    while before is not None and before not in passed:  # a file may say anything
-        passed.add(before)
-        seen, before = before, by_id[before].settings.get("rescored") if before in by_id else None
-    return seen
+def origins(runs: Iterable[Run]) -> dict[str, str]:
+    """Return, by the id of each run, the id of the one that was given its answers.
+
+    That is the run itself, unless it scored answers again, however often they had been by then. Of a run that is not
+    among ``runs`` no more is known than its id.
+    """
+    before = {run.id: str(run.settings.get("rescored") or run.id) for run in runs}
+    return {run_id: _origin(run_id, before) for run_id in before}
+
+
+def _origin(run_id: str, before: Mapping[str, str]) -> str:
+    passed = [run_id]
+    while (earlier := before.get(passed[-1], passed[-1])) not in passed:  # a file may say anything
+        passed.append(earlier)
+    return passed[-1]
 
 
 def _likeness(run: Run, other: Run) -> tuple[int, int, int]:

@@ -155,6 +155,21 @@ def test_a_baseline_is_scored_again_where_a_scorer_is_new(
     assert len(project.server.ledger) == calls
 
 
+def test_a_run_that_was_scored_again_twice_is_not_judged_against_its_own_answers(
+    two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    """Nor where the runs between are not there, as in a database that has it and the first from their files."""
+    llmeval("baseline", "set", "main", two_runs[1])
+    for scored in (two_runs[1], "last"):
+        done = llmeval("rescore", scored, "--baseline", "main")
+        assert "not judged (the answers are those of baseline main)" in done.out
+    for run, name in ((two_runs[1], "first"), ("last", "third")):
+        assert llmeval("baseline", "export", run, f"{name}.jsonl").status == 0
+        assert llmeval("baseline", "import", f"{name}.jsonl", "--name", name, "--db", "other.db").status == 0
+    told = llmeval("gate", "last", "--baseline", "first.jsonl", "--db", "other.db").out
+    assert "not judged (the answers are those of baseline first.jsonl)" in told
+
+
 def test_what_fails_a_run_beside_its_rules_is_told_wherever_the_run_is_shown(
     project: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

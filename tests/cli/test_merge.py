@@ -261,3 +261,16 @@ def test_rescored_shards_are_joined_too(written: Project, llmeval: Command) -> N
     assert second.status == 0
     settings = json.loads(written.rows("SELECT * FROM runs WHERE id = ?", second.json()["run"])[0]["settings_json"])
     assert settings["rescored"] == first
+
+
+def test_shards_that_were_scored_again_twice_are_not_judged_against_their_own_answers(
+    written: Project, llmeval: Command
+) -> None:
+    """What was between them was never joined."""
+    files = record_shards(written, 2)
+    first = llmeval("merge", *files, "--json").json()["run"]
+    for file in (*files, *files):
+        assert llmeval("rescore", "last", "--llmeval-db", file).status == 0
+    joined = llmeval("merge", *files, "--json").json()["run"]
+    settings = json.loads(written.rows("SELECT * FROM runs WHERE id = ?", joined)[0]["settings_json"])
+    assert settings["rescored"] == first

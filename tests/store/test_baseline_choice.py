@@ -14,10 +14,10 @@ def recorded(id: str, **settings: Any) -> Run:
     return run(id, end=END, settings=settings)
 
 
-def why_none(current: Run, base: Run, *, model: str | None = None) -> str:
-    """Return why ``current`` is not held against ``base``, named ``main``; empty where it is."""
+def why_none(current: Run, base: Run, *stored: Run, model: str | None = None) -> str:
+    """Return why ``current`` is not held against ``base``, named ``main``, beside ``stored``; empty where it is."""
     found = FoundBaseline(name="main", kind="name", run=base, model=model, source=None)  # type: ignore[arg-type]
-    return BaselineChoice(found=found).for_run(current).why_none
+    return BaselineChoice(found=found).for_run(current, lambda: stored).why_none
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,28 @@ def why_none(current: Run, base: Run, *, model: str | None = None) -> str:
 def test_one_set_of_answers_is_not_compared_with_itself(current: Run, base: Run) -> None:
     """Only the scorers differ: that is no change of what is under test."""
     assert why_none(current, base) == "the answers are those of baseline main"
+
+
+ORIGINAL = recorded("first")
+AGAIN = recorded("again", rescored="first")
+THRICE = recorded("thrice", rescored="again")
+
+
+@pytest.mark.parametrize(
+    ("current", "base", "stored"),
+    [
+        (THRICE, ORIGINAL, (AGAIN,)),
+        (ORIGINAL, THRICE, (AGAIN,)),
+        (THRICE, recorded("beside", rescored="first"), (AGAIN,)),
+        (recorded("once more", rescored="thrice"), ORIGINAL, (ORIGINAL, AGAIN, THRICE)),
+        (THRICE, AGAIN, ()),
+    ],
+    ids=["from the first", "the first", "beside it", "once more", "the one between is in a file"],
+)
+def test_answers_that_were_scored_again_and_again_stay_the_same(
+    current: Run, base: Run, stored: tuple[Run, ...]
+) -> None:
+    assert why_none(current, base, *stored) == "the answers are those of baseline main"
 
 
 def test_other_answers_are_compared() -> None:

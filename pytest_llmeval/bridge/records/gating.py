@@ -48,7 +48,8 @@ class Gating:
         root = self._settings.rootdir
         if "baseline" in run.settings:
             return choose_again(run, None, self._thresholds, reader=store, root=root)
-        return choose_baseline(self._settings.baseline, self._thresholds, reader=store, root=root).for_run(run)
+        choice = choose_baseline(self._settings.baseline, self._thresholds, reader=store, root=root)
+        return choice.for_run(run, store.runs)
 
     def apply(
         self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]
