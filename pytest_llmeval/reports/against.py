@@ -1,6 +1,5 @@
 """What the rules on a change were judged against, in a few lines."""
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
-from pytest_llmeval.core.text import and_more, one_line, printable
+from pytest_llmeval.core.text import and_more, one_line, printable, shell_words
 from pytest_llmeval.reports.beside_baseline import beside_baseline
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
@@ -56,7 +55,8 @@ def against_lines(
     lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run)]
     differs = difference_line(base.run, run)
     lines += [differs] if differs else []
-    return [*lines, *_flipped(base, cases, f"llmeval compare {shlex.quote(one_line(base.name))} {run.id}{db_option}")]
+    command = f"llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
+    return [*lines, *_flipped(base, cases, command)]
 
 
 def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> Iterator[str]:
@@ -101,6 +101,6 @@ def _age(base: FoundBaseline, run: Run) -> Iterator[str]:
     except (ValueError, TypeError):  # a file of somebody else's may say anything
         return
     if age > _LONGEST:
-        told = shlex.quote(one_line(base.name.partition("@")[0], 60))
-        command = {"name": f"set {told}", "file": f"export RUN {told}"}.get(base.kind, "set NAME")
+        own = shell_words([base.name.removesuffix(f"@{base.model}")])
+        command = {"name": f"set {own or 'NAME'}", "file": f"export RUN {own or 'FILE'}"}.get(base.kind, "set NAME")
         yield f"the baseline is {age.days} days old; set it anew by a newer green run: llmeval baseline {command}"

@@ -1,7 +1,6 @@
 """Which baseline a run is judged against: what was asked for, what the thresholds name, and when neither counts."""
 
 import contextlib
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shell_words
 from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline, refusal
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -145,12 +144,12 @@ def _why_not_set(name: str) -> str:
     """Return that there is no baseline or file of this name yet, and what makes one."""
     told = one_line(name, 60)
     if "/" in name or "\\" in name or name.endswith((".jsonl", ".gz")):
-        return f"file {told} is not there yet: llmeval baseline export RUN {shlex.quote(told)}"
+        return f"file {told} is not there yet: llmeval baseline export RUN {shell_words([name]) or 'FILE'}"
     if name in TAKEN_NAMES:
         return f"{told} is no baseline's name: llmeval baseline set NAME gives the last run one"
-    own, at, model = one_line(name, 60).partition("@")
-    of_model = f" (@{model} names a model of its run)" if at else ""
-    return f"baseline {told} is not set yet: llmeval baseline set {shlex.quote(own)}{of_model}"
+    own, at, model = name.partition("@")
+    of_model = f" (@{one_line(model, 60)} names a model of its run)" if at else ""
+    return f"baseline {told} is not set yet: llmeval baseline set {shell_words([own]) or 'NAME'}{of_model}"
 
 
 def choose_again(

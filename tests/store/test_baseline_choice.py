@@ -1,10 +1,12 @@
 """Which runs are held against which baselines."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.store.baseline_choice import BaselineChoice
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import Run
 from tests.support.stored_runs import END, run
@@ -64,3 +66,23 @@ def test_other_answers_are_compared() -> None:
 def test_a_run_is_compared_with_another_model_of_its_own() -> None:
     assert why_none(recorded("a"), recorded("a")) == "baseline main is this run itself"
     assert why_none(recorded("a"), recorded("a"), model="small") == ""
+
+
+LONG = "some/long folder/of/baselines/for/the/whole/team/kept/in/the/repository/nightly.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        (LONG, f"llmeval baseline export RUN '{LONG}'"),
+        (f"{210 * 'x'}.jsonl", "llmeval baseline export RUN FILE"),
+        (f"{70 * 'n'}@gpt", f"llmeval baseline set {70 * 'n'} (@gpt names a model of its run)"),
+        (f"{210 * 'n'}@gpt", "llmeval baseline set NAME (@gpt names a model of its run)"),
+        ("a\nb", "llmeval baseline set NAME"),
+    ],
+    ids=["a long path", "a path too long", "a long name", "a name too long", "not printable"],
+)
+def test_a_command_that_is_told_is_whole(name: str, command: str, tmp_path: Path) -> None:
+    """Or it says what to put in: a name that was cut would be another one."""
+    told = choose_baseline(None, Thresholds(baseline=name), reader=None, root=tmp_path).why_none
+    assert told.partition(" yet: ")[2] == command
