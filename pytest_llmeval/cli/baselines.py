@@ -184,7 +184,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     name = name or found.name
     project = find_project()
     path = project.located(str(database)) if database is not None else project.database
-    with contextlib.closing(SqliteStore(path)) as store:
+    with contextlib.closing(SqliteStore(path, db_option=project.db_option(path))) as store:
         _check_suites(store, name, found.run, found.judged())
         is_new = store.import_run(found.run, found.cases(), found.judges)
         before = _name(store, name, found.run.id)
@@ -252,7 +252,7 @@ def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[Judge
         raise StoreError(
             f"run {run.id} has no case of {'suite' if len(gone) == 1 else 'suites'} {told}, which baseline {shown}"
             f" (run {before}) has: rules on a change would no longer be judged there. Run all evals (pytest evals), use"
-            f" another name, or give them up with: llmeval baseline rm {shlex.quote(shown)}"
+            f" another name, or give them up with: llmeval baseline rm {shlex.quote(shown)}{store.db_option}"
         )
 
 

@@ -90,7 +90,7 @@ def export_labels(
         emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
         return
     told = f"{output}: answers to {len(chosen)} of {len(cases)} rows that were judged in run {found.id}"
-    back = f"llmeval labels import {shlex.quote(str(output))} {found.id} --rater NAME"
+    back = f"llmeval labels import {shlex.quote(str(output))} {found.id} --rater NAME{store.db_option}"
     to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `{back}`"
     echo_lines([*wrapped(told, terminal_width()), *wrapped(to_do, terminal_width())])
 

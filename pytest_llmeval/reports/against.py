@@ -52,7 +52,7 @@ def against_lines(
         if is_run
         else f"baseline {one_line(base.name, 60)}: run {one_line(base.run.id, 60)}"
     )
-    lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run)]
+    lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run, db_option)]
     differs = difference_line(base.run, run)
     lines += [differs] if differs else []
     command = f"llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
@@ -94,7 +94,7 @@ def _is_held(verdict: Verdict) -> bool:
     return kind_of(verdict.rule) in REGRESSION_KINDS and (verdict.verdict != "not_judged" or verdict.is_reported)
 
 
-def _age(base: FoundBaseline, run: Run) -> Iterator[str]:
+def _age(base: FoundBaseline, run: Run, db_option: str) -> Iterator[str]:
     """Yield how old the baseline was when ``run`` began, where that is too old."""
     try:
         age = datetime.fromisoformat(run.started_at) - datetime.fromisoformat(base.run.started_at)
@@ -103,4 +103,5 @@ def _age(base: FoundBaseline, run: Run) -> Iterator[str]:
     if age > _LONGEST:
         own = shell_words([base.name.removesuffix(f"@{base.model}")])
         command = {"name": f"set {own or 'NAME'}", "file": f"export RUN {own or 'FILE'}"}.get(base.kind, "set NAME")
-        yield f"the baseline is {age.days} days old; set it anew by a newer green run: llmeval baseline {command}"
+        todo = f"set it anew by a newer green run: llmeval baseline {command}{printable(db_option)}"
+        yield f"the baseline is {age.days} days old; {todo}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,7 @@ def check_readable(path: Path) -> None:
     if not tables >= _OUR_TABLES:
         raise StoreError(f"{path}: a database of something else")
     if version != SCHEMA_VERSION:
-        todo = f"`llmeval runs --llmeval-db {path}` brings it up to date"
+        todo = f"`llmeval runs --llmeval-db {shlex.quote(str(path))}` brings it up to date"
         if not is_writable(path):
             todo = "copy it to where it can be written, and `llmeval runs --llmeval-db COPY` brings the copy up to date"
         raise StoreError(

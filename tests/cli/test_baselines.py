@@ -110,6 +110,18 @@ def test_a_run_without_a_suite_of_the_baseline_takes_no_name_from_it(
         assert " ".join(done.err.split()).endswith("or give them up with: llmeval baseline rm main")
     assert llmeval("baseline", "rm", "main").status == 0
     assert llmeval("baseline", "set", "main").status == 0
+
+
+def test_the_command_that_gives_suites_up_names_the_database(
+    two_runs: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    two_runs.add_case(OLD, record("b", suite="mails"))
+    for name, file, run_id in (("main", "old.jsonl", OLD), ("other", "new.jsonl", NEW)):
+        assert llmeval("baseline", "export", run_id, file).status == 0
+        assert llmeval("baseline", "import", file, "--name", name, "--db", "my ci.db").status == 0
+    for command in (["set", "main", NEW], ["import", "new.jsonl", "--name", "main"]):
+        done = llmeval("baseline", *command, "--db", "my ci.db")
+        assert " ".join(done.err.split()).endswith("with: llmeval baseline rm main --llmeval-db 'my ci.db'")
     assert llmeval("baseline", "set", "main", OLD).status == 0, "one with more suites"
 
 

@@ -1,5 +1,6 @@
 """Labels of cases of which a judge was shown several texts."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,3 +75,11 @@ def test_what_was_kept_back_from_the_judge_is_kept_back_from_people(
     store_run(store, [judged_record("a", reference=None, target='"kept back"')])
     assert llmeval("labels", "export", "--output", "out.csv").status == 0
     assert [row["reference"] for row in rows_of(Path("out.csv"))] == [""]
+
+
+def test_the_command_that_brings_labels_back_names_their_database(here: Path, llmeval: Command) -> None:
+    """Of another than the project's, as that may hold other runs."""
+    with closing(SqliteStore(here / "my ci.db")) as store:
+        store_run(store, [judged_record("a")])
+    done = llmeval("labels", "export", "--output", "out.csv", "--db", "my ci.db")
+    assert "--rater NAME --llmeval-db 'my ci.db'`" in " ".join(done.out.split())

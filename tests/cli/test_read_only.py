@@ -106,3 +106,11 @@ def test_one_of_an_older_version_is_to_be_copied_first(
     assert done.status == 4
     assert "written by another version (schema 3, this one knows" in done.err
     assert "; copy it to where it can be written, and `llmeval runs --llmeval-db COPY` brings" in done.err
+
+
+def test_what_brings_one_of_an_older_version_up_to_date_can_be_typed(recorded: Path, llmeval: Command) -> None:
+    shard = recorded.rename("shard 1.db")
+    with closing(sqlite3.connect(shard)) as connection:
+        connection.execute("PRAGMA user_version = 3")
+    done = llmeval("merge", str(shard))
+    assert f"; `llmeval runs --llmeval-db '{shard.absolute()}'` brings it up to date" in " ".join(done.err.split())

@@ -342,7 +342,11 @@ def test_a_rescored_run_is_not_resumed(recorded: Project, llmeval: Command) -> N
     assert llmeval("rescore", "main").status == 0
     result = recorded.run("evals", "--resume=last", model="")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*scored the answers of run * again and asked no model; do it anew with: llmeval*"])
+    told = "*scored the answers of run * again and asked no model; do it anew with: llmeval rescore "
+    result.stderr.fnmatch_lines([f"{told}*"])
+    (recorded.root / ".llmeval").rename(recorded.root / "kept")
+    elsewhere = recorded.run("evals", "--resume=last", "--llmeval-db=kept/llmeval.db", model="")
+    elsewhere.stderr.fnmatch_lines([f"{told}* --llmeval-db kept/llmeval.db"])
 
 
 def test_several_calls_of_a_case_are_told_apart(project: Project, llmeval: Command) -> None:

@@ -34,5 +34,5 @@ def test_the_command_that_makes_an_old_baseline_anew_names_its_file(tmp_path: Pa
     old = run(END.finished_at, end=END, started_at="2024-01-02T03:04:05.678+00:00")
     write_baseline(tmp_path / name, shown="", name="main", run=old, count=0, cases=[])
     choice = BaselineChoice(found=find_baseline(name + model, reader=None, root=tmp_path))
-    told = against_lines(choice, run(), [HELD], [])[1]
-    assert told.endswith(f"llmeval baseline export RUN {shlex.join([name])}")
+    told = against_lines(choice, run(), [HELD], [], db_option=" --llmeval-db ci.db")[1]
+    assert told.endswith(f"llmeval baseline export RUN {shlex.join([name])} --llmeval-db ci.db")

@@ -144,7 +144,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
     if rescored is not None:
         raise SettingsError(
             f"--resume {ref}: run {run.id} scored the answers of run {rescored} again and asked no model; do it anew"
-            f" with: llmeval rescore {rescored}"
+            f" with: llmeval rescore {rescored}{printable(settings.db_option)}"
         )
     _check_selection(settings, run)
     check_taken(run)
