@@ -32,6 +32,7 @@ _ERROR = "an error under status 200"
 _BROKEN_OFF = frozenset({"error", "abort"})
 """OpenRouter's and vLLM's finish reasons of answers that came to no end: https://openrouter.ai/docs/api-reference/errors,
 vllm/v1/engine/__init__.py (FinishReason)."""
+_COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _REDACTION_MARGIN = 16_384
 Redact = Callable[[str], str]
 
@@ -202,9 +203,23 @@ def _usage(value: object) -> Usage:
     """Return the token counts; None in place of whatever is no count."""
     if not isinstance(value, dict):
         return Usage()
-    return Usage(
-        input_tokens=token_count(value.get("prompt_tokens")), output_tokens=token_count(value.get("completion_tokens"))
-    )
+    asked, said = token_count(value.get("prompt_tokens")), token_count(value.get("completion_tokens"))
+    if asked is not None and said is not None:
+        said += _thought_beside(value, asked + said)
+    return Usage(input_tokens=asked, output_tokens=said)
+
+
+def _thought_beside(usage: dict[str, Any], told: int) -> int:
+    """Return the tokens of thinking that ``usage`` has in its total and not among those that it has ``told``.
+
+    xAI states their number, too; Gemini's endpoint in OpenAI's format states nothing but three counts. What else a
+    total may have in it (a gateway's cached input, say) was not said by the model.
+    """
+    total, details = token_count(usage.get("total_tokens")), usage.get("completion_tokens_details")
+    beside = 0 if total is None else max(0, total - told)
+    thought = token_count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+    is_all = {key for key, count in usage.items() if count is not None} == _COUNTS
+    return beside if is_all or thought == beside else 0
 
 
 def token_count(value: object) -> int | None:

@@ -248,6 +248,33 @@ def test_an_answer_that_the_server_broke_off_is_none(reason: str, text: str) -> 
     assert result.usage == Usage(input_tokens=7, output_tokens=len(text.split()))
 
 
+def counted(completion_tokens: int, total: object, **more: object) -> int | None:
+    """Return the tokens of an answer to 32 tokens."""
+    usage = {"prompt_tokens": 32, "completion_tokens": completion_tokens, "total_tokens": total, **more}
+    result = read(json.dumps(completion("fine") | {"usage": usage}).encode())
+    assert isinstance(result, Response) and result.usage.input_tokens == 32
+    return result.usage.output_tokens
+
+
+def test_thinking_that_only_the_total_counts_is_part_of_the_answer() -> None:
+    """xAI tells how much it was, Gemini nothing but the total; others have it in ``completion_tokens``."""
+    thought: dict[str, object] = {"completion_tokens_details": {"reasoning_tokens": 94, "audio_tokens": 0}}
+    assert counted(9, 135, **thought) == 103
+    assert counted(9, 135) == counted(9, 135, completion_tokens_details=None) == 103
+    assert counted(103, 135, **thought) == counted(103, 135) == 103
+
+
+@pytest.mark.parametrize("total", [None, 0, 41, "135", True, 2**53])
+def test_a_total_that_tells_of_no_thinking_changes_no_count(total: object) -> None:
+    assert counted(9, total) == counted(9, total, completion_tokens_details={"reasoning_tokens": 94}) == 9
+
+
+def test_what_a_total_has_besides_thinking_is_no_part_of_the_answer() -> None:
+    """Cached input, say, which some gateways count beside the prompt."""
+    assert counted(9, 135, prompt_tokens_details={"cached_tokens": 94}) == 9
+    assert counted(9, 135, completion_tokens_details={"reasoning_tokens": 90}) == 9
+
+
 @pytest.mark.parametrize("beside", [True, False])
 def test_an_error_that_ends_a_stream_is_one(beside: bool) -> None:
     choice = {"delta": {"content": "Par"}, "finish_reason": "stop"}
