@@ -1,6 +1,7 @@
 """What a call may take, told before it is made, and what it took for nothing."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pytest_llmeval.core.costs import Prices, cost_usd
@@ -9,10 +10,11 @@ from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.core.types import Ask, Backend, Response, Usage
 
-__all__ = ["Lengths", "bound", "failed_usd", "lost_usd"]
+__all__ = ["Lengths", "bound", "failed_usd", "lost_usd", "supposed"]
 
 _FIRST_TOKENS = 1024
-"""Taken for an answer that nothing bounds until one has come: enough that few go before their length is known."""
+"""Taken for an answer that nothing bounds until one has come, enough that few go before their length is known, and for
+one that is lost."""
 
 
 class Lengths:
@@ -50,6 +52,11 @@ def bound(backend: Backend, ask: Ask) -> Usage:
     """Return about the most tokens that a call takes; None for those sent back where nothing bounds the answer."""
     params = backend.identity(ask.request).get("params", {})
     return Usage(input_tokens=estimate_tokens(ask.request.messages, params), output_tokens=_room(params))
+
+
+def supposed(most: Usage) -> Usage:
+    """Return what a call within ``most`` is taken to take where nobody tells."""
+    return most if most.output_tokens is not None else replace(most, output_tokens=_FIRST_TOKENS)
 
 
 def lost_usd(prices: Prices | None, usages: Iterable[Usage]) -> float:

@@ -59,7 +59,9 @@ class Budget:
         self._reserved_usd += aside_usd
         return aside_usd
 
-    def end(self, model: str, aside_usd: float, cost_usd: float | None, how: Ending = "answered") -> None:
+    def end(
+        self, model: str, aside_usd: float, cost_usd: float | None, how: Ending = "answered", lost_usd: float = 0.0
+    ) -> None:
         """Book what an attempt came to.
 
         Args:
@@ -67,6 +69,7 @@ class Budget:
             aside_usd: what ``start`` set aside for it.
             cost_usd: what it cost; None where nobody said how many tokens it took.
             how: whether there was an answer to use, one that was ``lost``, or none at all.
+            lost_usd: what one is taken to cost that was lost, where nobody told; no less than was set aside.
         """
         if self._max_cost_usd is None:
             return
@@ -76,7 +79,7 @@ class Budget:
             self.spent_usd += cost_usd
             self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
         elif how == "lost":
-            self.spent_usd += aside_usd
+            self.spent_usd += max(aside_usd, lost_usd)
         elif how == "answered":
             self._is_blind = self.is_used_up = True
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
-from pytest_llmeval.core.costs import FREE, cost_usd
+from pytest_llmeval.core.costs import FREE
 from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
 from pytest_llmeval.core.ids import digest
@@ -314,7 +314,7 @@ class Engine:
             self._budget,
             model=ask.model,
             prices=backend.prices,
-            bound_usd=cost_usd(backend.prices, most),
+            most=most,
             freed=self._budget_freed,
             require_open=self._require_open,
         )

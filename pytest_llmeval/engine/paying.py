@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.types import Usage
+from pytest_llmeval.engine.bounds import supposed
 from pytest_llmeval.engine.budget import Budget, Ending
 
 __all__ = ["Paying"]
@@ -19,7 +20,7 @@ class Paying:
         *,
         model: str,
         prices: Prices | None,
-        bound_usd: float | None,
+        most: Usage,
         freed: asyncio.Event,
         require_open: Callable[[], None],
     ) -> None:
@@ -29,14 +30,15 @@ class Paying:
             budget: what all calls spend from.
             model: who is asked.
             prices: of its tokens.
-            bound_usd: the most that an attempt may cost; None where its answer has no bound.
+            most: the tokens that an attempt takes at most; None for those of an answer that has no bound.
             freed: set whenever something was booked.
             require_open: raises CallError where no further attempt may go.
         """
         self._budget = budget
         self._model = model
         self._prices = prices
-        self._bound_usd = bound_usd
+        self._bound_usd = cost_usd(prices, most)
+        self._lost_usd = cost_usd(prices, supposed(most)) or 0.0
         self._freed = freed
         self._require_open = require_open
         self._aside_usd: float | None = None
@@ -64,6 +66,6 @@ class Paying:
     def end(self, usd: float | None, how: Ending) -> None:
         """Book what the attempt under way cost, if there is one; None where nobody told."""
         if self._aside_usd is not None:
-            self._budget.end(self._model, self._aside_usd, usd, how)
+            self._budget.end(self._model, self._aside_usd, usd, how, self._lost_usd)
             self._aside_usd = None
             self._freed.set()

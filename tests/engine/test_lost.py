@@ -47,6 +47,34 @@ def test_an_answer_costs_what_the_attempts_before_it_cost_too(
     run_virtual(body())
 
 
+@pytest.mark.parametrize(("limit", "asked"), [(10.0, 1), (50.0, 3)])
+def test_a_model_that_never_tells_a_cost_spends_all_the_same(limit: float, asked: int) -> None:
+    """Where nothing bounds its answers, each that is lost counts as its prompt and 1,024 tokens: here as 20.53 USD."""
+
+    async def body() -> None:
+        rig = Rig(max_cost_usd=limit)
+        rig.model.prices = PRICES
+        rig.model.answer = lambda request: CallError("no answer", kind=ErrorKind.TIMEOUT, usages=(Usage(),))
+        ended = await kinds(*rig.begin(*map(ask, "abcdef")))
+        assert ended == [ErrorKind.TIMEOUT] * asked + [ErrorKind.BUDGET] * (6 - asked)
+        assert rig.budget.spent_usd == pytest.approx(20.53 * asked)
+
+    run_virtual(body())
+
+
+def test_what_is_lost_behind_a_dear_answer_is_taken_to_be_as_dear() -> None:
+    async def body() -> None:
+        rig = Rig(max_cost_usd=100.0)
+        rig.model.prices = PRICES
+        answers = [say(cost_usd=30.0), say(lost=(Usage(),), cost_usd=1.0)]
+        rig.model.answer = lambda request: answers.pop(0)
+        for sample in "ab":
+            await rig.engine.ask(ask(sample))
+        assert rig.budget.spent_usd == pytest.approx(61.0)
+
+    run_virtual(body())
+
+
 def test_each_attempt_is_weighed_against_what_those_before_it_left() -> None:
     """Also those of other calls in flight: six whose first attempts give nothing never spend above the limit."""
 
