@@ -139,7 +139,7 @@ class Response:
     cached: bool = False
     """True where the answer came from a cache and no request was sent."""
     earlier: bool = field(default=False, compare=False)
-    """True where the same run was given it before: to a rerun, or in a session that was broken off."""
+    """True where a session of the same run that was broken off was given it."""
     refusal: str | None = None
     """The text of a refusal; None where the server marks none."""
     cache_key: str | None = None

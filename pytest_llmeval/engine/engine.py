@@ -45,7 +45,7 @@ class CallCounts:
     answered: int = 0
     """By a model, now."""
     recalled: int = 0
-    """From an earlier session of this run."""
+    """From what this run was answered before."""
     cached: int = 0
     """From the cache, or from the run that is scored again."""
     failed: int = 0
@@ -251,10 +251,11 @@ class Engine:
             again = self._again(self._recorded, ask, name)
             if again is not None:
                 return again
-        known = self._looked_up(lambda: self._journal.recall(ask.case, name))
-        if known is not None:
-            self.counts.recalled += 1
-            return replace(response_of(known), earlier=True)
+        for recall, is_earlier in ((self._journal.recall, False), (self._journal.recall_earlier, True)):
+            known = self._looked_up(partial(recall, ask.case, name))
+            if known is not None:
+                self.counts.recalled += 1
+                return replace(response_of(known), earlier=is_earlier)
         self._require_open()
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)

@@ -28,7 +28,11 @@ class Journal(Protocol):
         ...
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
-        """Return what this run was answered to the call ``name`` of a case; None where it was not."""
+        """Return what this session was answered to the call ``name`` of a case; None where it was not."""
+        ...
+
+    def recall_earlier(self, case: CaseKey, name: str) -> Call | None:
+        """Return what earlier sessions of the run were answered to that call; None where they were not."""
         ...
 
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:

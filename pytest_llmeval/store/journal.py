@@ -74,12 +74,17 @@ class SqliteJournal:
                 self._connection.executemany(sql, [[self._call_id(*each)] for each in names])
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
-        """Return what this run was answered to a call; None where it was not, or the answer is damaged."""
-        call_id = self._call_id(case, name)
-        found = first_row(self._connection, self.path, "SELECT * FROM answers WHERE id = ?", call_id)
-        if found is None and self._history is not None:
-            sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
-            found = first_row(self._history, self._database, sql, call_id)
+        """Return what this session was answered to a call; None where it was not, or the answer is damaged."""
+        sql = "SELECT * FROM answers WHERE id = ?"
+        found = first_row(self._connection, self.path, sql, self._call_id(case, name))
+        return self._sound(found, found is not None and rows.is_whole(found))
+
+    def recall_earlier(self, case: CaseKey, name: str) -> Call | None:
+        """Return what earlier sessions of the run were answered to it; None too before ``open_history``."""
+        if self._history is None:
+            return None
+        sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
+        found = first_row(self._history, self._database, sql, self._call_id(case, name))
         return self._sound(found, found is not None and rows.is_whole(found))
 
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:

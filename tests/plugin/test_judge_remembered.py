@@ -168,6 +168,19 @@ def test_what_a_resumed_run_had_judged_anew_serves_a_later_run(
     assert len(project.rows(used, project.last_run()["id"])) == 2
 
 
+def test_a_rerun_asks_a_judge_that_gave_no_verdict_nothing_anew(
+    project: Project, judged_by: Judged, spread: list[str]
+) -> None:
+    """It is told the same replies; a session that goes on with the run asks once more, and its reruns do not."""
+    judge = judged_by(lambda messages: "It is right.")
+    project.eval(EVAL, ROWS[:1])
+    for asked, flag in ((3, named(project, judge)), (6, "--resume=last")):
+        result = project.run("evals", flag, "--reruns=2", *spread)
+        assert result.parseoutcomes()["rerun"] == 2
+        assert len(judge.ledger) == asked
+    assert len(project.server.ledger) == 1
+
+
 def correct(project: Project) -> set[float | None]:
     return set(values(project)["correctness"].values())
 

@@ -165,12 +165,13 @@ def test_a_run_that_goes_on_recalls_what_its_earlier_sessions_were_answered(data
     fine, failed = call(name="call-1", response="kept"), call(name="call-2", status="timeout", response=None)
     database.add_case("live", record("a", calls=(fine, failed)))
     with closing(SqliteJournal(database.path, live())) as journal:
-        assert journal.recall(case(), "call-1") is None
+        assert journal.recall_earlier(case(), "call-1") is None
         journal.open_history()
-        found = journal.recall(case(), "call-1")
+        found = journal.recall_earlier(case(), "call-1")
         assert found is not None
         assert found.response == "kept"
-        assert journal.recall(case(), "call-2") is None
+        assert journal.recall_earlier(case(), "call-2") is None
+        assert journal.recall(case(), "call-1") is None
 
 
 def test_answers_of_other_runs_are_not_those_of_this_one(database: SqliteStore) -> None:
@@ -179,7 +180,7 @@ def test_answers_of_other_runs_are_not_those_of_this_one(database: SqliteStore) 
     database.add_case("other", record("a", calls=(call(name="call-1"),)))
     with closing(SqliteJournal(database.path, live())) as journal:
         journal.open_history()
-        assert journal.recall(case(), "call-1") is None
+        assert journal.recall_earlier(case(), "call-1") is None
 
 
 def test_the_cache_holds_the_newest_answer_of_all_runs(database: SqliteStore, journal: SqliteJournal) -> None:
@@ -234,16 +235,17 @@ def test_a_large_integer_in_a_request_is_found_however_a_file_holds_it(journal: 
 )
 @pytest.mark.parametrize("table", ["answers", "calls"])
 def test_a_damaged_answer_is_a_miss(database: SqliteStore, journal: SqliteJournal, change: str, table: str) -> None:
+    recall = journal.recall if table == "answers" else journal.recall_earlier
     if table == "answers":
         journal.keep([kept(cache_key="k")])
     else:
         database.add_case("live", record("a", calls=(call(name="call-1", cache_key="k"),)))
     assert journal.cached("k", REQUEST) is not None
-    assert journal.recall(case(), "call-1") is not None
+    assert recall(case(), "call-1") is not None
     with closing(sqlite3.connect(journal.path if table == "answers" else database.path)) as connection, connection:
         connection.execute(f"UPDATE {table} SET {change}")
     assert journal.cached("k", REQUEST) is None
-    assert journal.recall(case(), "call-1") is None
+    assert recall(case(), "call-1") is None
 
 
 def test_answers_from_before_there_were_checksums_are_a_miss(database: SqliteStore, journal: SqliteJournal) -> None:

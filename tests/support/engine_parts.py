@@ -112,6 +112,10 @@ class MemoryJournal:
         self._read()
         return next((each.call for each in self.kept if (each.case, each.call.name) == (case, name)), None)
 
+    def recall_earlier(self, case: CaseKey, name: str) -> Call | None:
+        self._read()
+        return None
+
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
         self._read()
         calls = [*self.earlier, *(each.call for each in self.kept)]
