@@ -119,8 +119,8 @@ class Limiter:
             if isinstance(error, AttemptError):
                 self.faults[error.kind] += 1
                 self._learn(limit, started_s, error)
-            if limit.tokens is not None:  # it took none; the next attempt books its own
-                limit.tokens.settle(-tokens)
+            if limit.tokens is not None:  # the next attempt books its own
+                limit.tokens.settle(_taken(error, tokens) - tokens)
         limit.end()
         self.in_flight -= 1
         self._dispatch()
@@ -194,6 +194,14 @@ class Limiter:
                 retry_after_s=error.retry_after_s,
                 is_rate=kind == ErrorKind.RATE_LIMITED,
             )
+
+
+def _taken(error: BaseException, tokens: int) -> int:
+    """Return what a request that was let go with ``tokens`` took: all of them where an answer to it does not tell."""
+    usage = error.usage if isinstance(error, AttemptError) else None
+    if usage is None:
+        return 0
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0) or tokens
 
 
 class _Slot:

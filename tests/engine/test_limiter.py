@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Usage
 from pytest_llmeval.engine.account_limit import Priority
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter, Limits
 from tests.support.desks import desk, outcomes, rate_limited
@@ -207,6 +208,24 @@ def test_tokens_that_came_on_top_hold_up_the_next_request() -> None:
 
     run_virtual(body())
     assert seen.times("second") == [pytest.approx(60.0)]
+
+
+@pytest.mark.parametrize(
+    ("usage", "at_s"),
+    [(None, 1.0), (Usage(input_tokens=400, output_tokens=100), 29.5), (Usage(), 60.0)],
+    ids=["none", "told", "untold"],
+)
+def test_an_answer_that_is_none_to_use_took_its_tokens_all_the_same(usage: Usage | None, at_s: float) -> None:
+    """As many as it was let go with where nobody tells; none where there was no answer."""
+    seen = desk(4, tpm=1000)
+
+    async def body() -> None:
+        fault = AttemptError(ErrorKind.FILTERED, "filtered", usage=usage)
+        first = seen.request("first", tokens=1000, fault=fault)
+        await asyncio.gather(first, seen.request("second", tokens=10), return_exceptions=True)
+
+    run_virtual(body())
+    assert seen.times("second") == [pytest.approx(at_s)]
 
 
 def test_without_a_rate_of_tokens_there_is_nothing_to_settle() -> None:
