@@ -24,6 +24,7 @@ a call of it with the text as its arguments, one with ``stream: true`` by a stre
     fault-drip-MS                       a normal answer, one byte each MS milliseconds
     fault-truncate[-N]                  Content-Length larger than the body, then closed
     fault-chunkcut[-N]                  a chunked body without its end
+    fault-chunkbad[-N]                  a chunked body that goes on, 50 ms later, with what is no chunk; then closed
     fault-redirect-CODE[-PORT]          redirect to /stolen of 127.0.0.1:PORT (this server's own by default)
     fault-big-BYTES                     a normal answer with a text of that many bytes
     fault-gzipbomb                      150 MB of text in 0.15 MB of gzip
@@ -286,10 +287,9 @@ class FaultHandler(BaseHTTPRequestHandler):
         self._error(int(code), f"Incorrect key provided: {entry.headers.get('authorization')}", "invalid_api_key")
 
     def _rst(self, entry: Entry, count: int, times: str = "") -> None:
-        if self._is_over(entry, count, times):
-            return
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._drop()
+        if not self._is_over(entry, count, times):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._drop()
 
     def _close(self, entry: Entry, count: int, times: str = "") -> None:
         if not self._is_over(entry, count, times):
@@ -301,10 +301,9 @@ class FaultHandler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def _hang(self, entry: Entry, count: int, times: str = "") -> None:
-        if self._is_over(entry, count, times):
-            return
-        self.server.faults.closing.wait(600)
-        self._drop()
+        if not self._is_over(entry, count, times):
+            self.server.faults.closing.wait(600)
+            self._drop()
 
     def _slow(self, entry: Entry, count: int, milliseconds: str) -> None:
         self.server.faults.closing.wait(int(milliseconds) / 1000)
@@ -319,20 +318,23 @@ class FaultHandler(BaseHTTPRequestHandler):
                 return
 
     def _truncate(self, entry: Entry, count: int, times: str = "") -> None:
-        if self._is_over(entry, count, times):
-            return
-        body = self._answer(entry)
-        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(body) + 100)})
-        self.wfile.write(body)
-        self._drop()
+        if not self._is_over(entry, count, times):
+            body = self._answer(entry)
+            self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(body) + 100)})
+            self.wfile.write(body)
+            self._drop()
 
-    def _chunkcut(self, entry: Entry, count: int, times: str = "") -> None:
-        if self._is_over(entry, count, times):
-            return
-        body = self._answer(entry)
-        self._head(200, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
-        self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
-        self._drop()
+    def _chunkcut(self, entry: Entry, count: int, times: str = "", end: bytes = b"") -> None:
+        if not self._is_over(entry, count, times):
+            body = self._answer(entry)
+            self._head(200, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+            self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
+            self.server.faults.closing.wait(0.05 if end else 0)
+            self.wfile.write(end)
+            self._drop()
+
+    def _chunkbad(self, entry: Entry, count: int, times: str = "") -> None:
+        self._chunkcut(entry, count, times, end=b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
 
     def _redirect(self, entry: Entry, count: int, code: str, port: str = "") -> None:
         target = f"http://127.0.0.1:{port or self.server.faults.port}/stolen/v1/chat/completions"
