@@ -6,6 +6,7 @@ import pytest
 
 import pytest_llmeval.core.clock  # noqa: F401 - now: conftests and test modules may patch the clocks
 from pytest_llmeval.bridge.casework import fixtures
+from pytest_llmeval.bridge.collection.unnamed_classes import UnnamedClasses
 from pytest_llmeval.bridge.conductor import Conductor
 from pytest_llmeval.bridge.config.options import add_options, widen_short_names
 from pytest_llmeval.bridge.training import TrainingItems
@@ -40,4 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "llmeval-fixtures")
     conductor = Conductor(config)
     config.pluginmanager.register(conductor, "llmeval-conductor")
+    if any("::" in argument for argument in config.args):
+        config.pluginmanager.register(UnnamedClasses(), "llmeval-unnamed-classes")
     config.pluginmanager.register(TrainingItems(config, conductor.selection), "llmeval-training")

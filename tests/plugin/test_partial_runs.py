@@ -62,6 +62,63 @@ def test_a_suite_that_was_left_out_whole_makes_the_run_partial(
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other", PARTIAL])
 
 
+IN_CLASSES = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+
+class TestGroup:
+    @pytest.mark.llmeval("data/both.jsonl")
+    def test_group(self, sample, response, score):
+        score.exact(response, sample.target)
+
+    class TestInner:
+        @pytest.mark.llmeval("data/both.jsonl")
+        def test_inner(self, sample, response, score):
+            score.exact(response, sample.target)
+
+class TestAttack:
+    @pytest.mark.judge_attack
+    @pytest.mark.llmeval("data/both.jsonl")
+    def test_attack(self, response):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("selection", "left_out"),
+    [
+        (["evals/test_both.py::test_echo"], "2 suites not selected: group, inner"),
+        (["evals/test_both.py", "-k", "test_echo"], "2 suites not selected: group, inner"),
+        (["evals/test_both.py::test_echo", "evals/test_both.py::TestGroup::test_group"], "1 suite not selected: inner"),
+        (["evals/test_both.py::TestGroup"], "1 suite not selected: echo"),
+        (["evals/test_both.py::test_echo", "evals/test_both.py::TestGroup"], ""),
+    ],
+    ids=["function", "words", "function and method", "class", "all"],
+)
+def test_evals_in_a_class_that_no_node_id_names_are_left_out_like_functions(
+    project: Project, selection: list[str], left_out: str, dist_args: list[str]
+) -> None:
+    """However deep it lies, and though pytest does not look into it; attacks on the judge wait there, too."""
+    project.eval(IN_CLASSES, ROWS, name="both")
+    result = project.run(*selection, *dist_args)
+    assert (result.ret, settings(project)["partial"]) == (0, bool(left_out))
+    if left_out:
+        result.stdout.fnmatch_lines([f"note: {left_out}"])
+
+
+def test_a_class_that_no_node_id_names_is_not_looked_into_where_no_eval_runs(project: Project) -> None:
+    """Nor in files without any: other people's tests are theirs."""
+    tests = "def pytest_generate_tests(metafunc):\n    print('made', metafunc.definition.nodeid)\n"
+    project.write(
+        conftest_py=tests, tests__test_own_py="def test_a(): pass\nclass TestB:\n    def test_b(self): pass\n"
+    )
+    project.eval(IN_CLASSES + "\ndef test_plain():\n    pass\n", ROWS, name="both")
+    project.run("evals/test_both.py::test_plain", "-s").stdout.no_fnmatch_line("made *::TestGroup::*")
+    result = project.run("evals/test_both.py::test_echo", "tests/test_own.py::test_a", "-s")
+    result.stdout.no_fnmatch_line("made *::TestB::*")
+    result.stdout.fnmatch_lines(["made *::TestGroup::*"])
+
+
 def test_what_left_out_cases_of_several_suites_is_told_once(both: Project) -> None:
     left_out = [f"--deselect=evals/test_both.py::test_{name}[a]" for name in ("echo", "other")]
     result = both.run("evals", *left_out)

@@ -19,7 +19,7 @@ from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
-__all__ = ["Selection", "holds_for", "is_expression"]
+__all__ = ["Selection", "holds_for", "is_expression", "mentions_us"]
 
 _TRAIN_FOLDER = "finetune"
 _CASE_MARKS = (
@@ -74,7 +74,7 @@ class Selection:
             for folder in wanted
             if folder.is_dir()
             and not any(_lies_in(folder, other) or _lies_in(other, folder) for other in covered)
-            and any(_mentions_us(path) for path in _modules(folder))
+            and any(mentions_us(path) for path in _modules(folder))
             and not is_ignored(folder, config)
         )
         config.args.extend(str(folder) for folder in self.added)
@@ -215,7 +215,7 @@ class Selection:
         if not any(_lies_in(ignored, folder) for folder in self.folders):
             return False
         modules = _modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
-        return any(map(_mentions_us, modules))
+        return any(map(mentions_us, modules))
 
     @functools.cached_property
     def _asked(self) -> tuple[Path, ...]:
@@ -328,7 +328,8 @@ def _modules(folder: Path) -> Iterable[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-def _mentions_us(path: Path) -> bool:
+def mentions_us(path: Path) -> bool:
+    """Whether there may be evals or training items in a module, by its text."""
     try:
         text = path.read_bytes()
     except OSError:
