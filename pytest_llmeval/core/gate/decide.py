@@ -7,7 +7,7 @@ valid: then a rule can only fail, and only where it fails whatever the lost case
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -179,22 +179,40 @@ def _statistic(rule: Rule, column: Column, grouped: Grouped) -> float | None:
 def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float | None]:
     """Return the least and the greatest that the statistic comes to by any possible values of the cases in ``states``.
 
-    That is with all of them at their least, then at their greatest possible value. The lower end of an interval is the
-    greatest where they are a little above the others' mean, as values far from it widen it; so that is searched, too,
-    unless the bar is met at both ends, and so between them.
+    That is with all of them at their least, then at their greatest possible value.
     """
-
-    def filled(fill: float) -> float | None:
-        return _statistic(rule, column, column.grouped(fill, states))
-
-    found = [filled(fill) for fill in column.span]
+    least, most = (column.grouped(fill, states) for fill in column.span)
+    found = [_statistic(rule, column, grouped) for grouped in (least, most)]
     if rule.kind != "min_lower" or None in found or all(_meets(rule, end) for end in found):
         return found
-    values = sample_means(column.grouped())
-    if all(value in (0, 1) for value in values):
+    known = sample_means(column.grouped())
+    if all(value in (0, 1) for value in known):
         return found
-    known = [value for value in (*found, *_searched(filled, mean(values) or 0.0, 1.0)) if value is not None]
-    return [min(known), max(known)]
+    tried = _lower_ends(sample_means(least), sample_means(most), column.clusters(least), known)
+    values = [value for value in (*found, *tried) if value is not None]
+    return [min(values), max(values)]
+
+
+def _lower_ends(
+    least: Sequence[float], most: Sequence[float], clusters: Sequence[str] | None, known: Sequence[float]
+) -> Iterator[float | None]:
+    """Yield lower ends of the interval of means of samples, each between its ``least`` and its ``most``.
+
+    They close in on the greatest one. Values far from the others widen the interval, so that is where all samples with
+    a missing value come as close as they can to one level, a little above the others' mean; a mean of few clusters may
+    have it elsewhere. A sample that is known in part may reach above or below the mean of the ``known`` alone.
+    """
+
+    def lower_end(level: float) -> float | None:
+        values = [min(max(level, low), high) for low, high in zip(least, most, strict=True)]
+        interval = score_interval(values, clusters=clusters)
+        return interval.low if interval else None
+
+    ranges = [(low, high) for low, high in zip(least, most, strict=True) if low < high]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    middle = min(max(mean(known) or 0.0, low), high)
+    yield from _searched(lower_end, low, middle)
+    yield from _searched(lower_end, middle, high)
 
 
 def _searched(statistic: Callable[[float], float | None], low: float, high: float) -> Iterator[float | None]:

@@ -197,6 +197,40 @@ def test_no_values_of_what_is_missing_meet_a_bound_that_failed_with_the_best_of_
     assert decided("min_lower", max(lows) + 1e-4, cases).verdict == "fail"
 
 
+def test_a_missing_epoch_is_best_where_its_sample_is_like_the_others() -> None:
+    """Below their mean, where the sample's other epochs lie above it."""
+    rows: list[list[float | None]] = [[1, 0.54, 0.88], [0.83, 0.78, 0.78], [0.7, 1, 0.72], [1, None, 0.84]]
+
+    def cases(missing: JudgedCase) -> list[JudgedCase]:
+        known = [(row, epoch, value) for row, each in enumerate(rows) for epoch, value in enumerate(each, 1)]
+        return [missing if value is None else case(row, value, epoch=epoch) for row, epoch, value in known]
+
+    assert decided("min_lower", 0.75, cases(case(3, 0.44, epoch=2))).verdict == "pass"
+    assert decided("min_lower", 0.796, cases(error("3", epoch=2))).verdict == "inconclusive"
+    assert decided("min_lower", 0.797, cases(error("3", epoch=2))).verdict == "fail"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_values_of_missing_epochs_meet_a_bound_that_failed_with_the_best_of_them(seed: int) -> None:
+    """As of whole samples: each sample lies between what its other epochs leave it."""
+    draw = random.Random(seed)
+    rows = [[draw.betavariate(4, 2) for _ in range(3)] for _ in range(draw.randint(3, 8))]
+    missing = draw.sample(range(len(rows)), 2)
+    cases = [case(row, value, epoch=epoch) for row, each in enumerate(rows) for epoch, value in enumerate(each)]
+    cases = [
+        error(each.sample_id, epoch=0) if each.epoch == 0 and int(each.sample_id) in missing else each for each in cases
+    ]
+
+    def low(fills: list[float]) -> float:
+        filled = [[fills.pop(), *each[1:]] if row in missing else each for row, each in enumerate(rows)]
+        found = score_interval([sum(each) / 3 for each in filled])
+        return found.low if found else 0.0
+
+    best = max(low([first / 50, second / 50]) for first in range(51) for second in range(51))
+    assert decided("min_lower", best - 1e-6, cases).verdict == "inconclusive"
+    assert decided("min_lower", best + 2e-3, cases).verdict == "fail"
+
+
 def test_a_missing_yes_or_no_can_be_nothing_between() -> None:
     """Ten of ten are right, and an open one at best makes it eleven of eleven."""
     low = decided("min_lower", 0.1, scored(*[1.0] * 11)).low
