@@ -6,7 +6,7 @@ from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
-from pytest_llmeval.reports.numbers import number, signed
+from pytest_llmeval.reports.numbers import number, short, signed
 from pytest_llmeval.reports.row_flips import Flip, RowText
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, reason_words
 
@@ -181,7 +181,7 @@ def _epoch(text: RowText) -> str:
 
 
 def _plain(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}"
+    return "none" if value is None else short(value)
 
 
 def by_suite(comparison: Comparison) -> dict[tuple[str, str], list[Verdict]]:

@@ -2,12 +2,14 @@
 
 from pytest_llmeval.core.stats.means import ROUNDING
 
-__all__ = ["number", "signed"]
+__all__ = ["number", "short", "signed"]
 
 _SMALL = 0.01
 """Below this three decimals say too little."""
 _LARGE = 99_999.5
 """From here on five digits would stand with an exponent."""
+_HUGE = 1e15
+"""From here on a float does not tell whole numbers apart."""
 _LARGE_CHANGE = 9_999.5
 """From here on four would."""
 
@@ -20,6 +22,12 @@ def number(value: float, size: float | None = None) -> str:
     if needed < 10:
         return f"{value:.3f}"
     return f"{value:.5g}" if needed < _LARGE else f"{value:,.0f}"
+
+
+def short(value: float, digits: int = 3) -> str:
+    """Return a value in ``digits`` digits, without zeros behind it; as ``number`` where more stand before a point."""
+    told = f"{value:.{digits}g}"
+    return number(value) if "e+" in told and abs(value) < _HUGE else told
 
 
 def signed(value: float, size: float | None = None) -> str:

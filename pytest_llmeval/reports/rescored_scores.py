@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pytest_llmeval.core.ids import identity_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.store.records import StoredCase
 
@@ -110,7 +111,7 @@ def _flip(flip: ScoreFlip) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}"
+    return "none" if value is None else short(value, 4)
 
 
 def _said(case: StoredCase) -> Mapping[str | None, _Said]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import Html, element
+from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.run_view import RunView, TableRow
 from pytest_llmeval.store.records import Run
 
@@ -98,7 +99,7 @@ def sparkline(trend: Trend) -> Html:
     line = " ".join(f"{x:.1f},{height(each.value)}" for x, each in zip(places, points, strict=True))
     drawn = [element("polyline", points=line, class_="lv-line")] if len(points) > 1 else []
     dot = element("circle", cx=f"{places[-1]:.1f}", cy=height(points[-1].value), r=3, class_="lv-dot")
-    told = ", ".join(f"{each.value:.3g} ({one_line(each.run.id, 40)})" for each in points[-12:])
+    told = ", ".join(f"{short(each.value)} ({one_line(each.run.id, 40)})" for each in points[-12:])
     name = " ".join((one_line(trend.name, 80), "of", one_line(trend.suite, 80), "on", one_line(trend.model, 80)))
     title = element("title", f"{name}, the newest last: {told}")
     view_box = f"0 0 {_WIDTH} {_HEIGHT}"

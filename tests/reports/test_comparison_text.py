@@ -12,6 +12,7 @@ from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
+from pytest_llmeval.reports.comparison_words import score_words
 from pytest_llmeval.reports.row_flips import RowText
 from pytest_llmeval.reports.text_width import text_width
 from tests.reports.sides import judged, side
@@ -186,6 +187,13 @@ def named(score: str) -> Comparison:
 def of(score: str, value: float) -> dict[str, object]:
     """Return the fields of a case with that score alone."""
     return {"scores": {score: value}, "statuses": {score: "scored"}, "passed": {score: value >= 0.5}}
+
+
+def test_a_row_that_flipped_by_little_of_much_shows_both_values() -> None:
+    before = judged(0, **of("chars", 12_345.0))
+    after = judged(0, **of("chars", 12_340.0), outcome="missed")
+    found = compare(side("a", [before]), side("b", [after]), Thresholds(), set_up=[])
+    assert [score_words(flip) for flip in found.flips] == ["chars 12345 to 12340"]
 
 
 @pytest.mark.parametrize("lines", [comparison_lines, lambda found, width: [comparison_markdown(found)]])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_llmeval.reports.numbers import number, signed
+from pytest_llmeval.reports.numbers import number, short, signed
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,27 @@ def test_one_end_of_an_interval_has_the_digits_of_the_other() -> None:
 def test_a_small_change_is_not_rounded_away(value: float, size: float | None, shown: str) -> None:
     """What the rounding of floats leaves is none."""
     assert signed(value, size) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [
+        (0.0, 3, "0"),
+        (1.0, 3, "1"),
+        (0.55, 3, "0.55"),
+        (0.123456, 4, "0.1235"),
+        (0.00001, 3, "1e-05"),
+        (999.4, 3, "999"),
+        (999.6, 3, "999.6"),
+        (-1236.0, 3, "-1236"),
+        (1236.0, 4, "1236"),
+        (12_345.0, 4, "12345"),
+        (12_345_678.0, 3, "12,345,678"),
+        (1.5e300, 3, "1.5e+300"),
+        (float("inf"), 3, "inf"),
+    ],
+)
+def test_a_short_number_has_no_noughts_behind_it_and_is_never_rounded_to_thousands(
+    value: float, digits: int, shown: str
+) -> None:
+    assert short(value, digits) == shown

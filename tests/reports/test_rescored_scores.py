@@ -71,6 +71,11 @@ def test_ten_cases_of_a_kind_are_named() -> None:
     ]
 
 
+def test_values_in_thousands_are_told_apart() -> None:
+    before, after = (stored(record("a", scores=(score("x", *each),))) for each in ((12_345.0, True), (12_340.0, False)))
+    assert flip_lines(find_flips(before, after), 80)[-1] == "      a on m: 12345 -> 12340"
+
+
 def test_lines_are_no_wider_than_the_terminal() -> None:
     name = "long" * 40
     before = stored(record(name, suite=name, scores=(score(name),)))

@@ -8,6 +8,7 @@ from pytest_llmeval.reports.exported import shown_in
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.escape import Html, element, joined, shown
 from pytest_llmeval.reports.html.tables import chip, table
+from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.row_flips import RowText
 from pytest_llmeval.reports.row_texts import message_texts
 from pytest_llmeval.reports.run_text import money
@@ -82,7 +83,7 @@ def _scores(scores: Sequence[Score], limit: int) -> Iterator[Html]:
     rows = [
         [
             score.name,
-            "none" if score.value is None else f"{score.value:.4g}",
+            "none" if score.value is None else short(score.value, 4),
             _passed(score),
             score.decided_by or "",
             element("pre", shown(score.reason or "", limit)),
@@ -103,7 +104,7 @@ def _passed(score: Score) -> Html:
 
 def _votes(scores: Sequence[Score], limit: int) -> Iterator[Html]:
     rows = [
-        [score.name, vote.judge, str(vote.repeat), vote.level, f"{vote.value:.4g}", shown(vote.reason, limit)]
+        [score.name, vote.judge, str(vote.repeat), vote.level, short(vote.value, 4), shown(vote.reason, limit)]
         for score in scores
         for vote in score.votes
     ]

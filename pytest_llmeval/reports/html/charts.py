@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.text import shorten
 from pytest_llmeval.reports.html.escape import Html, element
+from pytest_llmeval.reports.numbers import short
 
 __all__ = ["Bar", "histogram", "slice_bars", "steps"]
 
@@ -77,7 +78,7 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
     for place, count in enumerate(counts):
         height = math.ceil(count / most * (_HEIGHT - 20))
         left = place * width
-        name = f"{_number(edges[place])} to {_number(edges[place + 1])}{unit}: {count:,}"
+        name = f"{short(edges[place])} to {short(edges[place + 1])}{unit}: {count:,}"
         x, across = f"{left + 0.4:.2f}%", f"{width - 0.8:.2f}%"
         drawn = element("title", name)
         parts.append(
@@ -91,9 +92,9 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
         is_end = place in (0, len(edges) - 1)
         if is_end or (place % 2 == 0 and place < len(edges) - 2):
             anchor = "middle" if not is_end else "start" if place == 0 else "end"
-            parts.append(_text(f"{_number(edge)}{unit}", f"{place * width:.2f}%", _HEIGHT + 15, anchor, "le-tick"))
+            parts.append(_text(f"{short(edge)}{unit}", f"{place * width:.2f}%", _HEIGHT + 15, anchor, "le-tick"))
     told = "; ".join(
-        f"{_number(edges[place])} to {_number(edges[place + 1])}{unit}: {count:,}"
+        f"{short(edges[place])} to {short(edges[place + 1])}{unit}: {count:,}"
         for place, count in enumerate(counts)
         if count
     )
@@ -153,21 +154,20 @@ def _bar(bar: Bar, top_px: int, top: float) -> list[Html]:
 
 def _tick(share: float, value: float, y: int) -> Html:
     anchor = {0.0: "start", 1.0: "end"}.get(share, "middle")
-    return _text(_number(value), f"{share * 100:g}%", y, anchor, "le-tick")
+    return _text(short(value), f"{share * 100:g}%", y, anchor, "le-tick")
 
 
 def _numbers(bar: Bar) -> str:
     if bar.value is None:
         return f"no value · n {bar.n:,}"
-    interval = "" if bar.low is None or bar.high is None else f" [{bar.low:.2f}, {bar.high:.2f}]"
-    value = f"{bar.value:.2f}" if abs(bar.value) < 10 else _number(bar.value)
-    return f"{value}{interval} · n {bar.n:,}"
+    interval = "" if bar.low is None or bar.high is None else f" [{_in_words(bar.low)}, {_in_words(bar.high)}]"
+    return f"{_in_words(bar.value)}{interval} · n {bar.n:,}"
 
 
 def _words(bar: Bar) -> str:
     told = [f"{shorten(bar.label, 80)}: {_numbers(bar)}"]
-    told += [] if bar.baseline is None else [f"baseline {_number(bar.baseline)}"]
-    told += [] if bar.bar is None else [f"bar {_number(bar.bar)}"]
+    told += [] if bar.baseline is None else [f"baseline {short(bar.baseline)}"]
+    told += [] if bar.bar is None else [f"bar {short(bar.bar)}"]
     return ", ".join([*told, *([bar.verdict] if bar.verdict else [])])
 
 
@@ -179,8 +179,8 @@ def _counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:
     return counts
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+def _in_words(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 10 else short(value)
 
 
 def _text(text: str, x: str, y: int, anchor: str, kind: str) -> Html:

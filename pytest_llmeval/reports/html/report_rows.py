@@ -21,6 +21,7 @@ from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.run_charts import main_score, run_charts
 from pytest_llmeval.reports.html.run_summary import run_summary
 from pytest_llmeval.reports.html.tables import chip
+from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.row_flips import Direction, RowKey, RowText
 from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.reports.run_notes import run_notes
@@ -214,7 +215,7 @@ def _score_cell(name: str, case: StoredCase) -> Html:
     found = next(iter([*named, *sorted(demanded, key=lambda score: score.value or 0.0)]), None)
     if found is None or found.value is None:
         return _cell("score", "", "")
-    shown = joined([f"{found.value:.3g} ", element("small", one_line(found.name, 40))])
+    shown = joined([f"{short(found.value)} ", element("small", one_line(found.name, 40))])
     return _cell("score", f"{found.value + 1e9:020.6f}", shown)
 
 

@@ -10,6 +10,7 @@ from pytest_llmeval.core.stats.intervals import quantile
 from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.charts import Bar, histogram, slice_bars, steps
 from pytest_llmeval.reports.html.escape import Html, element
+from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 
 __all__ = ["main_score", "run_charts"]
@@ -109,7 +110,7 @@ def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]
         return
     low, high = min(0.0, *values), max(1.0, *values)
     edges = [low + (high - low) * place / _COLUMNS for place in range(_COLUMNS + 1)]
-    note = f"{len(values):,} values, median {quantile(values, 50):.3g}"
+    note = f"{len(values):,} values, median {short(quantile(values, 50))}"
     yield histogram(f"Values of {name}{many}", values, edges, note=note)
 
 
@@ -118,6 +119,7 @@ def _latency(many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
     if not values:
         return
     half, most = quantile(values, 50), quantile(values, 95)
-    note = f"{len(values):,} cases, median {half:.3g} s, 95th percentile {most:.3g} s; those from a cache are left out"
+    lie = f"median {short(half)} s, 95th percentile {short(most)} s"
+    note = f"{len(values):,} cases, {lie}; those from a cache are left out"
     edges = steps(min(values), max(values))
     yield histogram(f"Latency{many}", values, edges, unit=" s", note=note)

@@ -181,6 +181,12 @@ def test_values_above_one_are_drawn_on_a_scale_of_their_own() -> None:
     assert 'width="25.00%"' in page and 'width="100.00%"' in page
 
 
+def test_values_in_thousands_keep_the_digits_in_which_they_differ() -> None:
+    page = slice_bars("x", [Bar(label="a", value=1234.0, low=1200.0, high=1300.4, n=5, baseline=1236.0)])
+    assert "<desc>a: 1234 [1200, 1300.4] · n 5, baseline 1236</desc>" in page
+    assert "e+0" not in page + histogram("x", [1000.0, 2500.0], steps(1000, 2500), unit=" s")
+
+
 def test_a_histogram_counts_what_lies_between_edges() -> None:
     page = histogram("x", [-1, 0, 0.5, 0.99, 1, 2], [0, 0.5, 1], unit=" s")
     assert "<desc>0 to 0.5 s: 2; 0.5 to 1 s: 4</desc>" in page
