@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.project import Project
-from tests.support.sessions import Held, Session, journal_answers, requests, shown_status, wait_until
+from tests.support.sessions import Held, Session, asked, journal_answers, requests, shown_status, wait_until
 
 COUNT = 40
 FREE = 12
@@ -167,6 +167,68 @@ def test_a_cancelled_job_of_github_actions_stops_paying(project: Project) -> Non
     assert 5 < len(project.server.ledger) < 150
     assert shown_status(project) == "interrupted"
     assert len(project.cases()) >= len(project.server.ledger) - 6
+
+
+ENDING = {
+    "its calls": "threading.Timer(0.5, end).start()",
+    "its journal": "SqliteStore.absorb = interrupted(SqliteStore.absorb)",
+    "its verdicts": "SqliteStore.set_verdicts = interrupted(SqliteStore.set_verdicts)",
+}
+
+
+@pytest.mark.parametrize(("number", "place"), [("SIGINT", "its calls"), *(("SIGTERM", place) for place in ENDING)])
+def test_a_session_told_to_end_while_it_ends_is_interrupted(project: Project, number: str, place: str) -> None:
+    """It may wait for calls that a test has left; all that has come is kept, and the run goes on where it was."""
+    held = Held(project.server, 1)
+    project.write(
+        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n",
+        conftest_py=f"""
+            import os
+            import signal
+            import threading
+
+            from pytest_llmeval.store.sqlite import SqliteStore
+
+            def end():
+                os.kill(os.getpid(), signal.{number})
+
+            def interrupted(method):
+                calls = []
+
+                def wrapped(*args):
+                    calls.append(args)
+                    if len(calls) == 1:
+                        end()
+                    method(*args)
+
+                return wrapped
+
+            def pytest_sessionfinish():
+                if os.environ.get("ENDS"):
+                    {ENDING[place]}
+        """,
+    )
+    project.eval(
+        """
+        async def test_echo(sample, model, score):
+            import asyncio
+
+            score.exact(await model.generate(), sample.input)
+            asyncio.ensure_future(model.generate("abandoned"))
+            await asyncio.sleep(0.1)
+        """,
+        [{"id": "a", "input": "a"}],
+    )
+    with Session(project, "-p", "no:xdist", environ={"ENDS": "1"}) as session:
+        assert session.end() == 2, session.text
+    run = project.last_run()
+    assert (run["exit_code"], run["status"], run["verdict"]) == (2, "interrupted", "none")
+    assert "Traceback" not in session.text and "gate: stopped, not judged" in session.text
+    assert "--resume" in session.text
+    assert not list(project.root.glob(".llmeval/*.journal"))
+    held.open()
+    assert project.run("evals", "--resume=last", model="").ret == 0
+    assert (project.last_run()["status"], asked(project.server)[1:]) == ("finished", ["abandoned"])
 
 
 CHILD = """

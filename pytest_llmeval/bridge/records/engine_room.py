@@ -91,6 +91,8 @@ class EngineRoom:
         self._switchboard: Switchboard | None = None
         self._journal: SqliteJournal | None = None
         self._run: Run | None = None
+        self._left: Orphan | None = None
+        """The journal, between the end of all calls and the database's taking it over."""
         self._watch: asyncio.Task[None] | None = None
 
     def start_models(self, report: Callable[[str], None]) -> None:
@@ -175,16 +177,21 @@ class EngineRoom:
         if self._engine is not None:
             self._calls.loop.run(self._engine.drain(_DRAIN_S))
 
-    def close(self) -> Orphan | None:
-        """End all calls, and return the journal for the database to take over; None where there is none."""
+    def close(self) -> None:
+        """End all calls; where an interrupt ends the waiting for them, calling it again ends the rest."""
         if self._engine is None or self._journal is None or self._run is None:
-            return None
+            return
         self._calls.loop.run(self._close())
         self._journal.close()
         if self._recorded is not None:
             self._recorded.close()
-        self._engine = None
-        return Orphan(path=self._journal.path, run=self._run)
+        self._left, self._engine = Orphan(path=self._journal.path, run=self._run), None
+
+    def hand_over(self, absorb: Callable[[Orphan], None]) -> None:
+        """Give the journal to the database, which takes it over by ``absorb``, once all calls have ended."""
+        if self._left is not None:
+            absorb(self._left)
+            self._left = None
 
     def end_models(self) -> None:
         """End the models of this machine, each though another one cannot be."""

@@ -302,28 +302,32 @@ class Recorder:
                     loop.shouldstop = f"{_STOP}the database cannot be written"
 
     def _end_session(self, session: pytest.Session, store: SqliteStore) -> None:
-        self._status.note_end(session)
-        session.exitstatus = self._status.under("none", None)
+        given = session.exitstatus
         try:
-            journal = self._room.close()
-            if journal is not None and self._fault is None:
-                store.absorb(journal)
-            if self._fault is None:
+            try:
                 self._conclude(session, store)
-                self._escalate(session, store)
-                self._told = tell_outside(store.shown(self._room.redactor), self._row.id, self._settings)
+            except KeyboardInterrupt:  # what is left to do is done, without waiting for calls
+                self._status.is_interrupted, session.exitstatus = True, given
+                self._gate = self._cases = None
+                self._conclude(session, store)
+            self._escalate(session, store)
+            self._told = tell_outside(store.shown(self._room.redactor), self._row.id, self._settings)
         except StoreError as error:
             self._fault = str(error)
-        if self._fault is not None:
             session.exitstatus = worse_status(int(session.exitstatus), UNMEASURABLE)
         remember_misses(self._config, [nodeid for nodeid, (kind, _) in self._unpassed.items() if kind == "missed"])
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
+        self._status.note_end(session)
+        session.exitstatus = self._status.under("none", None)
+        self._room.close()
+        if self._fault is not None:
+            raise StoreError(self._fault)
+        self._room.hand_over(store.absorb)
         if not self._status.is_stopped:
-            expected = self._row.expected
             self._cases = self._read(store)
-            self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
-            self._gate = self._gating.apply(store, self._row, self._cases, expected)
+            self._closing.unfinished = max(0, sum(self._row.expected.values()) - len(self._cases.judged))
+            self._gate = self._gating.apply(store, self._row, self._cases, self._row.expected)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         end = self._end()
         session.exitstatus = end.exit_code
