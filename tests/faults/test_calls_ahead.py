@@ -227,6 +227,17 @@ def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Proj
     assert len(project.server.ledger) < COUNT + 50
 
 
+def test_cases_that_ask_their_prompt_themselves_first_leave_the_window_to_others(project: Project) -> None:
+    """The answer that was asked ahead is that of the first call, and ``response`` the second one."""
+    project.eval("def test_echo(warm, response):\n    pass\n", ROWS)
+    project.write(conftest_py="import pytest\n\n@pytest.fixture\ndef warm(model):\n    model.generate_sync()\n")
+    project.model = project.server.spec("fault-slow-20")
+    assert project.run("evals", "--max-connections=2", "-p", "no:xdist").ret == 0
+    texts = asked(project.server)
+    assert Counter(texts) == dict.fromkeys(TEXTS, 2)
+    assert texts.index(TEXTS[-1]) < len(texts) - 1 - texts[::-1].index(TEXTS[-2])
+
+
 def test_while_other_tests_run_nothing_is_asked_and_what_they_change_reaches_no_call(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,5 +199,5 @@ class CaseModel:
         if ask.wanted is None or stem not in self._draws:  # else no reply was the verdict, and it is asked for anew
             self._run.draws[stem] += 1
             self._draws[stem] = self._run.draws[stem]
-        numbered = ask if nth == 1 else replace(ask, nth=nth, draw=self._draws[stem], position=None)
+        numbered = ask if nth == 1 else replace(ask, nth=nth, draw=self._draws[stem])
         return f"{stem}-{nth}", numbered
