@@ -11,6 +11,8 @@ __all__ = ["UndecodableError", "decoded"]
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
 _CM_DEFLATE = 8
+_GZIP = b"\x1f\x8b"
+_PIECE_BYTES = 4096  # what follows a member is copied with each, and there may be 400,000 in 8 MiB
 
 
 class UndecodableError(Exception):
@@ -31,21 +33,35 @@ def decoded(body: bytes, encoding: str, cap: int, *, is_cut: bool) -> tuple[byte
     """
     if not body or encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
         return body[:cap], is_cut or len(body) > cap
-    decompressor = zlib.decompressobj(_window(body))
     try:
-        plain = decompressor.decompress(body, cap + 1)
+        plain, is_whole = _inflated(body, cap + 1)
     except zlib.error as error:
         raise UndecodableError(str(error)) from None
     if len(plain) > cap:
         return plain[:cap], True
-    if not (decompressor.eof or is_cut):
+    if not (is_whole or is_cut):
         raise UndecodableError("compressed data that ends too early")
-    if decompressor.unused_data:
-        raise UndecodableError("data after the end of the compressed data")
     return plain, is_cut
+
+
+def _inflated(body: bytes, most: int) -> tuple[bytes, bool]:
+    """Return up to ``most`` bytes of what ``body`` stands for, and whether what it ends with came to its end.
+
+    A gzip may have several members, one behind the other (RFC 1952, 2.2): some proxies make one of each flush.
+    """
+    decompressor, plain, at = zlib.decompressobj(_window(body)), bytearray(), 0
+    while at < len(body) and len(plain) < most:
+        if decompressor.eof:
+            if not (body.startswith(_GZIP) and _GZIP.startswith(body[at : at + len(_GZIP)])):
+                raise UndecodableError("data after the end of the compressed data")
+            decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
+        piece = body[at : at + _PIECE_BYTES]
+        plain += decompressor.decompress(piece, most - len(plain))
+        at += len(piece) - len(decompressor.unused_data) - len(decompressor.unconsumed_tail)
+    return bytes(plain), decompressor.eof
 
 
 def _window(body: bytes) -> int:
     """Return the window bits for ``body``: some servers send deflate without the header that HTTP asks for."""
-    is_wrapped = body.startswith(b"\x1f\x8b") or body[0] & 0x0F == _CM_DEFLATE
+    is_wrapped = body.startswith(_GZIP) or body[0] & 0x0F == _CM_DEFLATE
     return _GZIP_OR_ZLIB if is_wrapped else _RAW_DEFLATE

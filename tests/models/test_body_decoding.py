@@ -30,6 +30,19 @@ def test_what_was_packed_comes_back_up_to_the_cap(
     assert decoded(pack(body), encoding, cap, is_cut=False) == (body[:cap], len(body) > cap)
 
 
+@given(st.lists(st.binary(max_size=200), min_size=2), st.integers(1, 600), st.data())
+def test_a_gzip_may_have_several_members(parts: list[bytes], cap: int, data: st.DataObject) -> None:
+    """RFC 1952, 2.2: it is a series of them, as proxies send that compress each flush by itself."""
+    body, members = b"".join(parts), [gzip.compress(part) for part in parts]
+    packed = b"".join(members)
+    assert decoded(packed, "gzip", cap, is_cut=False) == (body[:cap], len(body) > cap)
+    end = data.draw(st.integers(len(packed) - len(members[-1]) + 1, len(packed) - 1))  # in the last of them
+    plain, is_cut = decoded(packed[:end], "gzip", len(packed) * 10, is_cut=True)
+    assert body.startswith(plain) and len(plain) >= len(body) - len(parts[-1]) and is_cut
+    with pytest.raises(UndecodableError, match="too early"):
+        decoded(packed[:end], "gzip", len(body) + 1, is_cut=False)
+
+
 @given(st.sampled_from(["gzip", "deflate"]), st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_decoded_or_refused(encoding: str, body: bytes, is_cut: bool) -> None:
     """No other error escapes."""
@@ -49,6 +62,9 @@ def test_a_packed_body_must_be_whole(pack: Callable[[bytes], bytes]) -> None:
         decoded(packed[:-9], "deflate", 10_000, is_cut=False)
     with pytest.raises(UndecodableError, match="after the end"):
         decoded(packed + b"more", "deflate", 10_000, is_cut=False)
+    if pack is not gzip.compress:
+        with pytest.raises(UndecodableError, match="after the end"):
+            decoded(packed + gzip.compress(b"more"), "deflate", 10_000, is_cut=False)
     assert decoded(packed[:-9], "deflate", 10_000, is_cut=True)[1]
 
 
