@@ -31,7 +31,7 @@ from pytest_llmeval.store.baseline_fields import (
 )
 from pytest_llmeval.store.baseline_judges import checked_judges
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE
-from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, MODEL_GIVEN, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, RunEnd, StoredCase
 
 __all__ = [
     "checked_case",
@@ -137,6 +137,7 @@ _SETTINGS = {
     "other_suites": (list, NoneType),
     "unselected": (list,),
     "escalated": (bool,),
+    FIRST_LOOK: (int, NoneType),
     "rescored": (str,),
     "shard": (str,),
     "shards": (dict,),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWERING",
     "FAILED_TESTS",
+    "FIRST_LOOK",
     "LONGEST_SILENCE",
     "MODEL_GIVEN",
     "MOST_FAILED_TESTS",
@@ -54,6 +55,8 @@ FAILED_TESTS = "failed_tests"
 """The setting with the node ids of tests that are no case and failed in the session of a run, as far as kept."""
 MOST_FAILED_TESTS = 100
 """Of them that are counted; one more says that there were more."""
+FIRST_LOOK = "first_look"
+"""The setting with the epochs that a run was of when it had its second look."""
 MODEL_GIVEN = "model_given"
 """The setting that says whether the command line named the models of a run."""
 LONGEST_SILENCE = timedelta(hours=6)
@@ -143,10 +146,14 @@ class Run:
 
     @property
     def first_look(self) -> int | None:
-        """The epochs that were asked for before a second look added more; None where there was none."""
+        """The epochs that were asked for before a second look added more; None where there was none.
+
+        Runs that did not note it are taken to have had no more since.
+        """
+        noted: int | None = self.settings.get(FIRST_LOOK)
         epochs: int | None = self.settings.get("options", {}).get("epochs")
-        if epochs is None or not self.settings.get("escalated"):
-            return None
+        if noted is not None or epochs is None or not self.settings.get("escalated"):
+            return noted
         return max(1, epochs - MORE_EPOCHS)
 
     @property

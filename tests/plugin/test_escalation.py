@@ -269,3 +269,14 @@ def test_a_total_is_about_the_first_look(project: Project, dist_args: list[str])
         (total,) = project.rows("SELECT * FROM verdicts WHERE metric = 'output_tokens' ORDER BY rowid DESC LIMIT 1")
         assert (total["value"], total["n"], total["verdict"]) == (40, 20, verdict)
         assert asked(project)[3] == (20 if verdict == "pass" else 0)
+
+
+def test_a_total_stays_about_the_first_look_where_the_run_goes_on_with_more_epochs(project: Project) -> None:
+    """Those were asked for by hand, after what the total was to cover."""
+    write(project, [5, 0, 0, 0, 0])
+    rules = "suites: {echo: {right: {min: 0.8, confident: true}, output_tokens: {max_total: 40}}}\n"
+    project.write(thresholds_yaml=f"version: 1\ndefaults: {{on_inconclusive: escalate}}\n{rules}")
+    assert project.run("evals").ret == 0
+    assert project.run("evals", "--resume=last", "--epochs=5").ret == 0
+    (total,) = project.rows("SELECT * FROM verdicts WHERE metric = 'output_tokens' ORDER BY rowid DESC LIMIT 1")
+    assert (total["value"], total["n"], sorted(asked(project))) == (40, 20, [1, 2, 3, 4, 5])

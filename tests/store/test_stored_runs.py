@@ -40,6 +40,21 @@ def test_a_run_comes_back_as_it_was_recorded(store: Store) -> None:
     assert store.runs() == [replace(given_, end=END)]
 
 
+@pytest.mark.parametrize(
+    ("settings", "epochs"),
+    [
+        ({"options": {"epochs": 3}}, None),
+        ({"options": {"epochs": 3}, "escalated": True}, 1),
+        ({"options": {"epochs": 5}, "escalated": True, "first_look": 1}, 1),
+        ({"options": {"epochs": 3}, "escalated": False, "first_look": None}, None),
+        ({"escalated": True}, None),
+    ],
+)
+def test_the_epochs_of_a_first_look_are_those_that_a_run_noted(settings: dict[str, Any], epochs: int | None) -> None:
+    """Or two less than it has, where it noted none."""
+    assert run(settings=settings).first_look == epochs
+
+
 @pytest.mark.parametrize("dirty", [True, False, None])
 def test_whether_the_tree_was_dirty_has_three_answers(store: Store, dirty: bool | None) -> None:
     store.start_run(run(git_dirty=dirty))

@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
 from pytest_llmeval.store.processes import own_host, process_started
-from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, Run, new_run_id, utc_now
+from pytest_llmeval.store.records import FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, new_run_id, utc_now
 from pytest_llmeval.version import __version__
 
 __all__ = ["run_row"]
@@ -123,6 +123,7 @@ def _continued(
     run, now = resumed.run, resumed.settings
     options = run.settings.get("options", {})
     gone = (FAILED_TESTS, *(() if now.baseline == options.get("baseline") else ("baseline",)))
+    is_second_look = is_escalated(run.id, now.environ)
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed, **_code_of_session(run, git)}
     settings = {
         **{key: value for key, value in run.settings.items() if key not in gone},
@@ -130,7 +131,8 @@ def _continued(
         "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.suites.keys()),
         "partial": bool(run.settings.get("partial")),
         "options": {**options, "epochs": now.epochs, "baseline": now.baseline},
-        "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, now.environ),
+        "escalated": bool(run.settings.get("escalated")) or is_second_look,
+        FIRST_LOOK: options.get("epochs", 1) if is_second_look else run.first_look,
         "resumes": [*run.settings.get("resumes", []), session],
     }
     own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
