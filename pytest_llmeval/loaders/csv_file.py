@@ -30,6 +30,8 @@ _OTHER_SIGNS = (";", "\t")
 class CsvFile:
     """The rows of a CSV file."""
 
+    unit = "line"
+
     def __init__(self, path: Path, shown: str) -> None:
         self.path = path
         self.shown = shown

@@ -19,7 +19,7 @@ __all__ = ["open_dataset"]
 _KINDS = ".jsonl, .csv, .yaml, .json or .parquet"
 
 
-def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
+def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str = "") -> Dataset:
     """Return the source of rows that a marker names.
 
     Args:
@@ -27,6 +27,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
             (hub_names says how), a list of dicts, or a callable that returns an iterable of dicts.
         rootdir: the project; no path may leave it.
         test_file: the file of the marked test.
+        where: the node id of the marked test, by which messages name rows from code; a path needs none.
 
     Raises:
         DatasetError: the path leaves the project, names no regular file, has an unknown suffix or needs an extra; or
@@ -37,13 +38,13 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
     if isinstance(dataset, str | os.PathLike):
         path = inside(dataset, rootdir=rootdir, test_file=test_file, error=DatasetError)
         return _open_file(path, shown=Path(os.path.relpath(path, rootdir.resolve())).as_posix(), rootdir=rootdir)
-    shown = f"{os.path.relpath(test_file, rootdir)}: dataset"
+    shown = f"{where}: dataset"
     if callable(dataset):
         name = getattr(dataset, "__qualname__", "dataset")
         return MemoryRows(f"{shown} {name}()", called_rows(dataset, shown), by_code=True)
     if isinstance(dataset, Iterable) and not isinstance(dataset, bytes | dict):
         return MemoryRows(f"{shown} row", enumerate(dataset, 1), by_code=True)
-    raise DatasetError(f"{shown} must be a path, a list of dicts or a callable, found {one_line(repr(dataset), 60)}")
+    raise DatasetError(f"dataset must be a path, a list of dicts or a callable, found {one_line(repr(dataset), 60)}")
 
 
 def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:

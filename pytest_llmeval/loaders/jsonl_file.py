@@ -17,6 +17,8 @@ _BOM = b"\xef\xbb\xbf"
 class JsonlFile:
     """The rows of a JSONL file; blank lines are passed over."""
 
+    unit = "line"
+
     def __init__(self, path: Path, shown: str) -> None:
         self.path = path
         self.shown = shown

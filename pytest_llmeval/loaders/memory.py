@@ -29,6 +29,7 @@ class MemoryRows:
             by_code: whether code makes them anew in each process.
         """
         self.shown = shown
+        self.unit = "row" if by_code else "line"
         self._numbered = numbered
         self._by_code = by_code
         self._texts: list[bytes] = []

@@ -22,15 +22,18 @@ class RowRef:
     length: int
     """Bytes of the row there."""
     line: int
-    """Line in a file of text, from 1; elsewhere the number of the row."""
+    """Line in a file of text, from 1; elsewhere the number of the row (``Dataset.unit``)."""
     checksum: int
     """The first 64 bits of the sha256 of the row as it was read."""
 
 
 class Dataset(Protocol):
-    """Rows of one source. ``shown`` is its name in messages."""
+    """Rows of one source."""
 
     shown: str
+    """Its name in messages."""
+    unit: str
+    """What the ``line`` of its references counts: line or row."""
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
         """Yield each row in order; what is no row comes as the error that describes it.

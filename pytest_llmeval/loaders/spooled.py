@@ -27,6 +27,7 @@ class SpooledRows(MemoryRows):
             revision: of the source; the rows' checksums, and so the digest of the dataset, cover it.
         """
         super().__init__(shown, numbered)
+        self.unit = "row"
         self._revision = revision.encode()
         with readable(shown):
             self._file = tempfile.TemporaryFile(prefix="llmeval-")  # noqa: SIM115 - lives as long as the rows

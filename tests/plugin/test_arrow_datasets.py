@@ -58,7 +58,7 @@ def test_wrong_rows_are_named_before_any_call(project: Project) -> None:
     made(project, PARQUET.replace("ROWS)", "[*ROWS, {'id': 'r1', 'input': 'again'}])"))
     result = run(project, "data/x.parquet")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*data/x.parquet:6: id 'r1' is already used in line 2; ids must be unique"])
+    result.stderr.fnmatch_lines(["*data/x.parquet:6: id 'r1' is already used in row 2; ids must be unique"])
     assert not project.server.ledger
 
 

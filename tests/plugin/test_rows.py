@@ -131,7 +131,9 @@ def test_two_rows_without_ids_and_with_equal_content_are_one_too_many(project: P
     project.eval(PASS, [{"input": "a"}, {"input": "b"}, {"input": "a"}])
     result = project.run("evals")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*data/echo.jsonl:3: id * is already used in line 1*"])
+    used = "id '????????????', made of input and target, is already used in line 1"
+    mend = "delete one of the two rows, or give each an 'id'"
+    result.stderr.fnmatch_lines([f"ERROR: data/echo.jsonl:3: {used}; {mend}"])
 
 
 def test_slices_and_row_marks_are_recorded_as_slices(project: Project) -> None:

@@ -197,15 +197,24 @@ def test_a_dataset_without_permission_is_named(project: Project, monkeypatch: py
         ("lambda: [{5: 1}]", "():1: unknown key '5'"),
         ("lambda: __import__('sys').exit(3)", "raised SystemExit"),
         ("[]", "empty dataset"),
-        ("[{'input': 'a', 'id': 'q'}, {'input': 'b', 'id': 'q'}]", "row:2: id 'q' is already used in line 1"),
+        ("[{'input': 'a', 'id': 'q'}, {'input': 'b', 'id': 'q'}]", "row:2: id 'q' is already used in row 1; ids must"),
         ("['a']", "row:1: a row is an object"),
     ],
 )
 def test_rows_from_code_that_are_wrong(project: Project, dataset: str, message: str) -> None:
     project.write(evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval({dataset})\n{PASS}")
     text = refused(project)
-    assert "evals/test_echo.py" in text
+    assert text.startswith("ERROR: evals/test_echo.py::test_echo: dataset")
     assert message in text
+
+
+def test_of_several_lists_in_a_file_it_is_told_which_one_is_wrong(project: Project) -> None:
+    lists = ["[{'input': 'a'}, {'inptu': 'b'}]", "[{'input': 'a', 'target': 1}, {'input': 'a', 'target': 1}]"]
+    tests = [f"@pytest.mark.llmeval({rows})\ndef test_{n}(sample): ..." for n, rows in enumerate(lists)]
+    project.write(evals__test_two_py="\n\n".join(["import pytest", *tests]))
+    first, second = refused(project).splitlines()
+    assert first == "ERROR: evals/test_two.py::test_0: dataset row:2: unknown key 'inptu'; did you mean 'input'?"
+    assert second.startswith("evals/test_two.py::test_1: dataset row:2: id '") and "already used in row 1;" in second
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval, cluster_of
 from pytest_llmeval.bridge.casework.fixtures import is_ours, uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
+from pytest_llmeval.bridge.collection.checked_rows import CheckedRows
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
 from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE_NAMES
 from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
@@ -22,16 +23,13 @@ from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import load_prompt
-from pytest_llmeval.loaders.source import Dataset, RowRef
+from pytest_llmeval.loaders.source import RowRef
 from pytest_llmeval.models.params import wrong_params
 
 __all__ = ["CaseMaker", "Reading"]
-
-_MOST_PROBLEMS = 10
 
 
 @dataclass(slots=True)
@@ -202,7 +200,7 @@ class CaseMaker:
         _check_marker(arguments, where)
         place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
         try:
-            dataset = open_dataset(self._dataset or arguments["dataset"], **place)
+            dataset = open_dataset(self._dataset or arguments["dataset"], where=where, **place)
             prompt = load_prompt(arguments["prompt"], **place)
         except UserError as error:
             raise type(error)(f"{where}: {error}") from None
@@ -240,7 +238,7 @@ class CaseMaker:
         dataset = reading.eval.dataset
         left = -1 if self._limit is None else self._limit
         wanted = set(self._slices)
-        checked, sized = _Rows(dataset), self._sized(reading.eval.suite)
+        checked, sized = CheckedRows(dataset), self._sized(reading.eval.suite)
         for ref, sample in checked:
             reading.slices.update(sample.slices)
             if wanted and wanted.isdisjoint(sample.slices):
@@ -272,37 +270,6 @@ class CaseMaker:
             if name not in self._marks:
                 self._marks[name] = _mark(name, where)
         return tuple(self._marks[name] for name in names)
-
-
-class _Rows:
-    """The good rows of a dataset, each id once; the wrong ones are gathered, ten at most."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._lines: dict[str, int] = {}
-        self.wrong: list[str] = []
-
-    def __iter__(self) -> Iterator[tuple[RowRef, Sample]]:
-        for ref, sample in self._dataset.rows():
-            if len(self.wrong) >= _MOST_PROBLEMS:
-                self.wrong.append(f"{self._dataset.shown}:{ref.line}: the rows from here on were not checked")
-                return
-            if isinstance(sample, DatasetError):
-                self.wrong.append(str(sample))
-            elif sample.id in self._lines:
-                self.wrong.append(
-                    f"{self._dataset.shown}:{ref.line}: id {one_line(repr(sample.id))} is already used in line"
-                    f" {self._lines[sample.id]}; ids must be unique"
-                )
-            else:
-                self._lines[sample.id] = ref.line
-                yield ref, sample
-
-    def problems(self) -> list[str]:
-        """Return what is wrong with the rows met so far, or that the dataset has none."""
-        if self.wrong or self._lines:
-            return self.wrong
-        return [f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'"]
 
 
 def _marker(
