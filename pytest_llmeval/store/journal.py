@@ -22,7 +22,7 @@ from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, CALL_TABLE
 from pytest_llmeval.store.check import check_sound, readable_errors
-from pytest_llmeval.store.files import bindable, first_row, insertion, make_private, open_to_read
+from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, first_row, insertion, make_private, open_to_read
 from pytest_llmeval.store.records import LONGEST_SILENCE, Run
 
 __all__ = ["Orphan", "SqliteJournal", "damaged_journals", "orphans", "unread"]
@@ -115,7 +115,7 @@ class SqliteJournal:
 
     def _open(self, run: Run) -> None:
         make_private(self.path)
-        self._connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
+        self._connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         try:
             for pragma in _PRAGMAS:
@@ -238,6 +238,6 @@ def _written_at(path: Path) -> float:
 
 def _facts_in(path: Path) -> str:
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
         (facts,) = connection.execute("SELECT facts FROM run").fetchone()
     return str(facts)
