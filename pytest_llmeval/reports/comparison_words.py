@@ -13,7 +13,6 @@ from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, reason_wor
 __all__ = [
     "LEGEND",
     "by_suite",
-    "change_cell",
     "expected_text",
     "has_legend",
     "headline",
@@ -88,7 +87,7 @@ def verdict_cells(verdict: Verdict) -> list[str]:
         str(verdict.n),
         _known(verdict.baseline_value),
         _known(verdict.value),
-        change_cell(verdict.delta, verdict.low, verdict.high),
+        _change_cell(verdict.delta, verdict.low, verdict.high),
         "" if verdict.p_value is None else f"{verdict.p_value:.2g}",
         "" if verdict.mde is None else f"{verdict.mde:.2g}",
         verdict.verdict.replace("_", " "),
@@ -107,11 +106,11 @@ def measure_cells(change: MeasureChange) -> list[str]:
         str(change.n),
         number(change.before),
         number(change.after),
-        change_cell(delta, change.low, change.high),
+        _change_cell(delta, change.low, change.high),
     ]
 
 
-def change_cell(delta: float | None, low: float | None, high: float | None) -> str:
+def _change_cell(delta: float | None, low: float | None, high: float | None) -> str:
     """Return a change with its 90 % interval."""
     if delta is None:
         return ""

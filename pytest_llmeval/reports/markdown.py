@@ -28,7 +28,7 @@ _FENCE = re.compile(r"`{3,}")
 _JOINER = "\u2060"
 """A word joiner: not seen, and what it divides is no mention, no reference and no address."""
 _LINKING = re.compile(r"(?<=\w)(?=://)|(?<=[@#])(?=\w)|(?<=www)(?=\.)|(?<=[Gg][Hh])(?=-\d)")
-_LEFT = ("metric", "measure", "verdict", "rule", "suite", "model", "row", "error")
+_LEFT = ("metric", "measure", "verdict", "rule", "model")
 """Titles of columns that hold words."""
 
 
