@@ -183,7 +183,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     _check(found.run, even_red=True)
     name = name or found.name
     project = find_project()
-    path = project.located(str(database)) if database is not None else project.database
+    path = project.database_at(database)
     with contextlib.closing(SqliteStore(path, db_option=project.db_option(path))) as store:
         _check_suites(store, name, found.run, found.judged())
         is_new = store.import_run(found.run, found.cases(), found.judges)

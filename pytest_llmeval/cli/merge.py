@@ -48,7 +48,7 @@ def merge(
     if not any(each.run.expected for each in shards):
         click.echo("llmeval: no shard has a case: nothing was collected", err=True)
         return _NOTHING_COLLECTED
-    target = project.located(str(database)) if database is not None else project.database
+    target = project.database_at(database)
     with contextlib.closing(SqliteStore(target, db_option=project.db_option(target))) as store:
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}

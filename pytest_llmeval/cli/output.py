@@ -80,7 +80,7 @@ def open_reader(project: Project, database: Path | None, *, as_sent: bool = Fals
 
 
 def _found(project: Project, database: Path | None) -> Path:
-    path = project.located(str(database)) if database is not None else project.database
+    path = project.database_at(database)
     with readable_errors(path):
         is_there = path.exists()
     if not is_there:

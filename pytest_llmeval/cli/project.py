@@ -71,13 +71,17 @@ class Project:
         """Return what to add to a command so that it finds ``database``, with a blank before it."""
         return "" if database == self.database else f" --llmeval-db {shlex.quote(self.shown(database))}"
 
+    def database_at(self, given: Path | None) -> Path:
+        """Return the database that was named, else that of the project."""
+        return self.database if given is None else self.located(str(given))
+
     def located(self, name: str) -> Path:
         """Return the path that ``name`` means: as a shell would read it, else below the root, as the plugin does."""
         here = Path.cwd() / name
         return here if os.path.exists(here) else self.root / name
 
 
-def find_project(environ: Mapping[str, str] = os.environ) -> Project:
+def find_project() -> Project:
     """Return the project of the current folder.
 
     Its root is the nearest folder above that configures pytest or holds a database, else one with a pyproject.toml.
@@ -87,11 +91,11 @@ def find_project(environ: Mapping[str, str] = os.environ) -> Project:
     for folder in folders:
         found = find_section(folder)
         if found is not None:
-            return Project(root=folder, environ=environ, ini=found[1], ini_file=found[0])
+            return Project(root=folder, environ=os.environ, ini=found[1], ini_file=found[0])
         if (folder / _DATABASE).exists():
-            return Project(root=folder, environ=environ)
+            return Project(root=folder, environ=os.environ)
     root = next((folder for folder in folders if (folder / "pyproject.toml").is_file()), start)
-    return Project(root=root, environ=environ)
+    return Project(root=root, environ=os.environ)
 
 
 def project_models(project: Project) -> dict[str, NamedModel]:
