@@ -218,7 +218,7 @@ def _share(scale: Scale, answers: Sequence[JudgedAnswer], found: _Labelled) -> C
     The strata are the verdicts of the score that the draw looked at; of a random one those of the score itself.
     """
     if found.drawn == MIXED:
-        return _unknown(_ARE_MIXED)
+        return Corrected(reason=_ARE_MIXED)
     other = None if found.drawn in (ALL, RANDOM) else verdict_of(found.drawn)
     if other in (None, scale.name):
         strata: list[bool | None] = [scale.passes(each.value) for each in answers]
@@ -226,7 +226,7 @@ def _share(scale: Scale, answers: Sequence[JudgedAnswer], found: _Labelled) -> C
         strata = [each.verdicts.get(other) for each in answers]
     known = [stratum for stratum in strata if stratum is not None]
     if len(known) < len(strata):
-        return _unknown(f"some answers have no verdict of {other}, by which the labels were drawn")
+        return Corrected(reason=f"some answers have no verdict of {other}, by which the labels were drawn")
     truth = [None if each.label is None else scale.passes(each.label) for each in answers]
     pairs = [(true, stratum) for true, stratum in zip(truth, known, strict=True) if true is not None]
     effect = design_effect(stratified_parts(known, truth), _clusters(answers))
@@ -237,7 +237,7 @@ def _share(scale: Scale, answers: Sequence[JudgedAnswer], found: _Labelled) -> C
 def _share_of_another(passed: Sequence[bool], answers: Sequence[JudgedAnswer], found: _Labelled) -> Corrected:
     """Return the share of another run's answers that people would pass, by how often the judge is right on these."""
     if found.drawn not in (ALL, RANDOM):
-        return _unknown(_ARE_MIXED if found.drawn == MIXED else _BY_VERDICT)
+        return Corrected(reason=_ARE_MIXED if found.drawn == MIXED else _BY_VERDICT)
     right = [true == said for true, said in zip(found.truth, found.verdicts, strict=True)]
     return by_separate_labels(
         sum(passed),
@@ -250,19 +250,15 @@ def _share_of_another(passed: Sequence[bool], answers: Sequence[JudgedAnswer], f
 
 def _mean(answers: Sequence[JudgedAnswer], drawn: str, *, is_of_another: bool) -> Corrected:
     if is_of_another:
-        return _unknown("labels of other answers tell no more than the share that passes")
+        return Corrected(reason="labels of other answers tell no more than the share that passes")
     if drawn not in (ALL, RANDOM):
-        return _unknown(_ARE_MIXED if drawn == MIXED else _BY_VERDICT)
+        return Corrected(reason=_ARE_MIXED if drawn == MIXED else _BY_VERDICT)
     clusters = _clusters(answers)
     labelled = [(each.label, each.value, name) for each, name in zip(answers, clusters, strict=True)]
     pairs = [(label, value) for label, value, _ in labelled if label is not None]
     own = [name for label, _, name in labelled if label is not None]
     others = [name for label, _, name in labelled if label is None]
     return by_prediction(pairs, [each.value for each in answers if each.label is None], clusters=(own, others))
-
-
-def _unknown(reason: str) -> Corrected:
-    return Corrected(estimate=None, interval=None, reason=reason)
 
 
 def _is_like(labelled_passes: int, labelled: int, answers: Sequence[JudgedAnswer], scale: Scale) -> bool:

@@ -37,9 +37,9 @@ LEAST_LABELS = 100
 class Corrected:
     """A corrected rate or mean with its interval, or why there is none."""
 
-    estimate: float | None
+    estimate: float | None = None
     """In [0, 1]; None where the labels do not tell."""
-    interval: Interval | None
+    interval: Interval | None = None
     """Of 95 %, within [0, 1], holds the estimate; None where that is and where the labels say nothing of the spread."""
     reason: str | None = None
     """Why one of both is None, in a clause."""
@@ -86,11 +86,11 @@ def by_separate_labels(
     (true_fail, false_pass), (false_fail, true_pass) = two_by_two(labels)
     fails, passes = true_fail + false_pass, false_fail + true_pass
     if not judged:
-        return _unknown("no case is judged")
+        return Corrected(reason="no case is judged")
     if not passes:
-        return _unknown("no labelled case passes, so the sensitivity is unknown")
+        return Corrected(reason="no labelled case passes, so the sensitivity is unknown")
     if not fails:
-        return _unknown("no labelled case fails, so the specificity is unknown")
+        return Corrected(reason="no labelled case fails, so the specificity is unknown")
     sensitivity, specificity = true_pass / passes, true_fail / fails
     z = normal_quantile(0.975)
     share = _by_score(passed, judged, z, effect)
@@ -98,9 +98,9 @@ def by_separate_labels(
     j, cautious_j = sensitivity + specificity - 1, right.value + wrong.value - 1
     if j <= LEAST_J + ROUNDING:
         told = f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} add up to no more than 1.1"
-        return _unknown(f"the judge is too close to chance: {told}")
+        return Corrected(reason=f"the judge is too close to chance: {told}")
     if cautious_j <= LEAST_J + ROUNDING:
-        return _unknown("there are too few labels to tell the judge from chance")
+        return Corrected(reason="there are too few labels to tell the judge from chance")
     theta = (share.value + wrong.value - 1) / cautious_j
     shift = 2 * z * z * (theta * right.variance - (1 - theta) * wrong.variance)
     spread = share.variance + theta**2 * right.variance + (1 - theta) ** 2 * wrong.variance
@@ -144,11 +144,11 @@ def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, effect: flo
             f"more than the {passed} and {failed} of the run"
         )
     if not judged:
-        return _unknown("no case is judged")
+        return Corrected(reason="no case is judged")
     if passed and not labelled_passes:
-        return _unknown("no case that the judge passes is labelled")
+        return Corrected(reason="no case that the judge passes is labelled")
     if failed and not labelled_fails:
-        return _unknown("no case that the judge fails is labelled")
+        return Corrected(reason="no case that the judge fails is labelled")
     if labels.n == judged:
         estimate = (pass_pass + pass_fail) / judged
         return Corrected(estimate=estimate, interval=wilson(estimate, judged / effect))
@@ -214,9 +214,9 @@ def by_prediction(
     truth, judged = [score for score, _ in labelled], [score for _, score in labelled]
     n, rest = len(labelled), len(unlabelled)
     if not n:
-        return _unknown("no case is labelled")
+        return Corrected(reason="no case is labelled")
     if not all(0 <= score <= 1 for scores in (truth, judged, unlabelled) for score in scores):
-        return _unknown("a score lies outside [0, 1]")
+        return Corrected(reason="a score lies outside [0, 1]")
     trust = _trust(truth, judged, rest)
     residuals = [score - trust * guess for score, guess in labelled]
     estimate = min(1.0, max(0.0, trust * (mean(unlabelled) or 0.0) + (mean(residuals) or 0.0)))
@@ -290,10 +290,6 @@ def _ratio(hits: int, n: int) -> float:
 def _check_passed(passed: int, judged: int) -> None:
     if not 0 <= passed <= judged:
         raise ValueError(f"passed must lie between 0 and the {judged} judged cases, not {passed}")
-
-
-def _unknown(reason: str) -> Corrected:
-    return Corrected(estimate=None, interval=None, reason=reason)
 
 
 def _corrected(estimate: float, low: float, high: float) -> Corrected:
