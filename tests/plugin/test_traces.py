@@ -3,8 +3,11 @@
 import importlib
 import inspect
 import json
+import os
 import re
+import signal
 import sys
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -189,6 +192,25 @@ def test_a_collector_that_takes_nothing_is_a_note(
     assert result.ret == 0
     result.stdout.fnmatch_lines(["note: traces: 3 spans were not taken by the exporter otlp: *"])
     assert "opentelemetry" not in result.stderr.str()
+
+
+def test_a_session_told_to_end_while_it_sends_ends_as_it_was_judged(
+    project: Project, collector: TraceCollector
+) -> None:
+    """Its run is stored by then; the collector is waited for no longer."""
+    has_ended = threading.Event()
+
+    def take(path: str, body: bytes) -> None:
+        os.kill(int((project.root / "pid").read_text()), signal.SIGTERM)
+        has_ended.wait(60)
+
+    collector.take = take  # type: ignore[method-assign]
+    project.write(conftest_py="import os\nimport pathlib\n\npathlib.Path('pid').write_text(str(os.getpid()))\n")
+    project.eval(BODY, ROWS[:1])
+    result = project.run("evals", "-p", "no:xdist", inside=False)
+    has_ended.set()
+    assert (result.ret, project.last_run()["exit_code"], project.last_run()["status"]) == (0, 0, "finished")
+    result.stdout.fnmatch_lines(["note: traces: not all were sent: the session was told to end"])
 
 
 @pytest.mark.parametrize(

@@ -112,4 +112,6 @@ def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], to
         )
     except (StoreError, OSError, ValueError) as error:  # a variable that makes no sense, say
         problems = [str(error)]
+    except KeyboardInterrupt:  # it ends the waiting for the collector; the run is judged and stored
+        problems = ["not all were sent: the session was told to end"]
     told.notes += [f"traces: {one_line(problem)}" for problem in problems]
