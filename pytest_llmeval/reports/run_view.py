@@ -5,13 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
-from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict, session_verdict
+from pytest_llmeval.core.gate.judging import WORST_FIRST, SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run, StoredCase
 
-__all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run"]
+__all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run", "worst_verdict"]
+
+GOAL_KINDS = ("min", "max")
+"""Rules whose bound is drawn as a goal: they hold the value itself to it, and not its confidence limit."""
 
 _MOSTLY = 0.9
 _FIRST = 3
@@ -126,6 +129,11 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
         uncounted=sum(map(_is_uncounted, judged)),
     )
+
+
+def worst_verdict(rows: Sequence[TableRow]) -> str | None:
+    """Return the worst of the verdicts of ``rows``; None where none was judged."""
+    return next((word for word in WORST_FIRST if any(row.verdict == word for row in rows)), None)
 
 
 def _is_uncounted(case: JudgedCase) -> bool:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.metrics import summarise
 from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.charts import Bar, slice_bars
 from pytest_llmeval.reports.html.escape import Html
-from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, TableRow, worst_verdict
 from pytest_llmeval.store.baselines import FoundBaseline
 
 __all__ = ["suite_charts", "values_before"]
@@ -75,7 +74,6 @@ def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
 
 def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
     """Return the bar of a slice, None for the whole suite: its first row says how long, its worst rule which colour."""
-    verdicts = {row.verdict for row in rows}
     bounds = [_bound(row.rule) for row in rows]
     row = rows[0]
     changes = [each.value - each.delta for each in rows if each.value is not None and each.delta is not None]
@@ -87,14 +85,14 @@ def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
         n=row.n,
         baseline=changes[0] if was is None and changes else was,
         bar=next((each for each in bounds if each is not None), None),
-        verdict=next((each for each in WORST_FIRST if each in verdicts), None),
+        verdict=worst_verdict(rows),
     )
 
 
 def _bound(rule: str | None) -> float | None:
-    """Return the value that a rule demands of a mean: ``min=0.8`` says 0.8."""
+    """Return the goal that a rule is drawn as: of ``min=0.8`` it is 0.8."""
     _, _, told = (rule or "").partition("=")
     try:
-        return float(told.split()[0]) if kind_of(rule or "") in ("min", "min_lower", "max") else None
+        return float(told.split()[0]) if kind_of(rule or "") in GOAL_KINDS else None
     except (ValueError, IndexError):
         return None

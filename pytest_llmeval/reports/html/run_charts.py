@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.metrics import score_names, summarise
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, Rule, Thresholds
 from pytest_llmeval.core.stats.intervals import quantile
@@ -11,7 +10,7 @@ from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.charts import Bar, histogram, slice_bars, steps
 from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.numbers import short
-from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, worst_verdict
 
 __all__ = ["main_score", "run_charts"]
 
@@ -84,23 +83,19 @@ def _bars(
             n=metric.n,
             baseline=was.get(metric.slice),
             bar=_bar(suite.name, model, metric.slice, name, rules),
-            verdict=_verdict(rows),
+            verdict=worst_verdict(rows),
         )
 
 
 def _bar(suite: str, model: str, part: str | None, name: str, rules: Thresholds) -> float | None:
-    """Return what the value has to reach; of a bar for its confidence limit nothing is drawn."""
+    """Return the goal that is drawn, if any."""
     found: list[Rule] = list(rules.suites[suite].rules) if suite in rules.suites else []
     bounds = (
         rule.bound
         for rule in found
-        if (rule.kind, rule.metric, rule.slice) == ("min", name, part) and rule.model in (None, model)
+        if rule.kind in GOAL_KINDS and (rule.metric, rule.slice) == (name, part) and rule.model in (None, model)
     )
     return next(bounds, None)
-
-
-def _verdict(rows: Sequence[TableRow]) -> str | None:
-    return next((word for word in WORST_FIRST if any(row.verdict == word for row in rows)), None)
 
 
 def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:

@@ -1,0 +1,26 @@
+"""The charts of a run on its page and in the report of pytest-html."""
+
+import pytest
+
+from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.rules import Rule, RuleKind, SuiteRules, Thresholds
+from pytest_llmeval.reports.html.run_charts import run_charts
+from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.view.figures import suite_charts
+from tests.reports.sides import judged
+from tests.support.stored_runs import END, run
+
+
+@pytest.mark.parametrize(("kind", "is_drawn"), [("min", True), ("max", True), ("min_lower", False), ("every", False)])
+def test_a_goal_is_drawn_of_a_rule_on_the_value_itself_in_both_alike(kind: RuleKind, is_drawn: bool) -> None:
+    """A bar that lies well past it in the colour of a failure would say the opposite of its rule."""
+    rule = Rule(suite="qa", metric="f1", kind=kind, bound=None if kind == "every" else 0.7)
+    verdict = Verdict(suite="qa", model="m", metric="f1", slice=None, rule=rule.text, value=0.73, n=2, verdict="fail")
+    cases = [judged("a", 0.73), judged("b", 0.73)]
+    view = view_run(run(end=END), RunCases(judged=cases), [verdict])
+    (chart, *_) = (figure for figure in suite_charts(view, {})["qa"] if "<b>f1</b>" in figure)
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(rule,))})
+    report = run_charts(view, {("qa", "m"): cases}, {}, {"qa": "f1"}, rules)["qa"]
+    for page in (chart, report):
+        assert ("le-goal" in page, "bar 0.7, fail" in page) == (is_drawn, is_drawn)
+        assert "le-bad" in page
