@@ -8,7 +8,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
-from pytest_llmeval.core.text import and_more, one_line, printable, shell_words
+from pytest_llmeval.core.text import and_more, counted, one_line, printable, shell_words
 from pytest_llmeval.reports.beside_baseline import beside_baseline
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
@@ -34,6 +34,8 @@ def against_lines(
 ) -> list[str]:
     """Return lines with the baseline, its age where it is old, what differs in the set-up, and which rows flipped.
 
+    What other epochs in it do to alpha is told, too.
+
     There are none where no rule was held against it.
 
     Args:
@@ -55,6 +57,7 @@ def against_lines(
     lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run, db_option)]
     differs = difference_line(base.run, run)
     lines += [differs] if differs else []
+    lines += _epochs(base.run, run)
     command = f"llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
     return [*lines, *_flipped(base, cases, command)]
 
@@ -105,3 +108,13 @@ def _age(base: FoundBaseline, run: Run, db_option: str) -> Iterator[str]:
         command = {"name": f"set {own or 'NAME'}", "file": f"export RUN {own or 'FILE'}"}.get(base.kind, "set NAME")
         todo = f"set it anew by a newer green run: llmeval baseline {command}{printable(db_option)}"
         yield f"the baseline is {age.days} days old; {todo}"
+
+
+def _epochs(base: Run, run: Run) -> Iterator[str]:
+    """Yield what other epochs in the baseline do: the mean of many draws, less one of few, is skewed near 0 and 1."""
+    before, now = (each.settings.get("options", {}).get("epochs") for each in (base, run))
+    if before and now and before != now:
+        yield (
+            f"the baseline has {counted(before, 'epoch')} and this run {now:,}: rules on a change fail more often than"
+            " alpha says where means are near 0 or 1; both want as many"
+        )

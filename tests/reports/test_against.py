@@ -36,3 +36,27 @@ def test_the_command_that_makes_an_old_baseline_anew_names_its_file(tmp_path: Pa
     choice = BaselineChoice(found=find_baseline(name + model, reader=None, root=tmp_path))
     told = against_lines(choice, run(), [HELD], [], db_option=" --llmeval-db ci.db")[1]
     assert told.endswith(f"llmeval baseline export RUN {shlex.join([name])} --llmeval-db ci.db")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (1, 3, "the baseline has 1 epoch and this run 3: "),
+        (3, 1, "the baseline has 3 epochs and this run 1: "),
+        (3, 3, None),
+        (None, 3, None),
+    ],
+)
+def test_other_epochs_than_in_the_baseline_are_told_of(
+    tmp_path: Path, before: int | None, now: int, told: str | None
+) -> None:
+    """Where any rule was held against it."""
+    options = {"options": {"epochs": before}} if before else {}
+    write_baseline(tmp_path / "b.jsonl", shown="", name="b", run=run("b", end=END, settings=options), count=0, cases=[])
+    choice = BaselineChoice(found=find_baseline("b.jsonl", reader=None, root=tmp_path))
+    current = run(settings={"options": {"epochs": now}})
+    lines = [line for line in against_lines(choice, current, [HELD], []) if line.startswith("the baseline has")]
+    assert [line.startswith(told) for line in lines if told] == ([True] if told else [])
+    assert len(lines) == bool(told)
+    bar = replace(HELD, rule="min=0.5")
+    assert not against_lines(choice, current, [bar], [])
