@@ -16,6 +16,7 @@ from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.loaders.csv_file import uneven
 from pytest_llmeval.reports.formulas import unguarded
 
 __all__ = ["LABEL", "SHOWN", "read_labels"]
@@ -71,7 +72,7 @@ def _csv(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             if not header:
                 header = _header(record, where)
             elif len(record) != len(header):
-                raise DatasetError(f"{where}: {len(record)} cells under {len(header)} columns; quote cells with commas")
+                raise DatasetError(f"{where}: {uneven(len(record), len(header))}")
             else:
                 cells = {column: unguarded(text) for column, text in zip(header, record, strict=True)}
                 yield where, {column: text for column, text in cells.items() if text.strip()}

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import ROW_KEYS, to_sample, unknown_key
 from pytest_llmeval.loaders.source import RowRef, checksum, readable, reread
 
-__all__ = ["CsvFile"]
+__all__ = ["CsvFile", "uneven"]
 
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_CELL = 2**31 - 1
@@ -72,15 +73,19 @@ class CsvFile:
         where = f"{self.shown}:{ref.line}"
         cells = _cells(raw, where)
         if len(cells) != len(self._header):
-            raise DatasetError(
-                f"{where}: {len(cells)} cells under {len(self._header)} columns; quote cells with commas"
-            )
+            raise DatasetError(f"{where}: {uneven(len(cells), len(self._header))}")
         row = _row(self._header, cells)
         if not row:
             raise DatasetError(f"{where}: a row without any value; delete it")
         if not row.keys() <= _KNOWN:
             raise DatasetError(unknown_key(row, f"{self.shown}:1", nested=_NESTED))
         return to_sample(row, where)
+
+
+def uneven(cells: int, columns: int) -> str:
+    """Return what is wrong with a record that has another number of cells than there are columns, and the mend."""
+    mend = "quote cells with commas" if cells > columns else "a cell is missing, or one with a line break has no quotes"
+    return f"{counted(cells, 'cell')} under {counted(columns, 'column')}; {mend}"
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:

@@ -132,6 +132,8 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
     meant = closest(name, ROW_KEYS)
     meant = f"{meant}{dot}{field}" if meant in nested else meant
     hint = f"a row has the keys {', '.join(ROW_KEYS)}" if meant is None else f"did you mean {one_line(meant, 60)!r}?"
+    if meant is None and nested and key:
+        hint += f"; rename it, or put {' or '.join(f'{each}.' for each in nested)} before it"
     return f"{where}: unknown key {_shown(key)}; {hint}"
 
 

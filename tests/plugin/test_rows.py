@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.project import OPTIONS, Project, jsonl
+from tests.support.refusals import refused, with_data
 from tests.support.row_evals import PASS, rows
 
 EXACT = """
@@ -134,6 +135,23 @@ def test_two_rows_without_ids_and_with_equal_content_are_one_too_many(project: P
     used = "id '????????????', made of input and target, is already used in line 1"
     mend = "delete one of the two rows, or give each an 'id'"
     result.stderr.fnmatch_lines([f"ERROR: data/echo.jsonl:3: {used}; {mend}"])
+
+
+def test_a_column_of_a_spreadsheet_is_told_how_it_is_named(project: Project) -> None:
+    with_data(project, "question,answer\nWho?,me\n", "csv")
+    keys = "a row has the keys id, input, target, slice, marks, metadata"
+    mend = "rename it, or put input. or target. or metadata. before it"
+    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key 'question'; {keys}; {mend}"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [("csv", 'input,target\nx,y,z\nq\n"unterminated,1\n'), ("json", '[\n{"inptu": 1},\n{},\n{"input"\n]')],
+)
+def test_what_is_wrong_before_a_file_breaks_off_is_told_with_it(project: Project, suffix: str, text: str) -> None:
+    with_data(project, text, suffix)
+    places = [line.removeprefix("ERROR: ").split(": ")[0] for line in refused(project).splitlines() if line]
+    assert places == [f"data/rows.{suffix}:{line}" for line in (2, 3, 4)]
 
 
 def test_slices_and_row_marks_are_recorded_as_slices(project: Project) -> None:

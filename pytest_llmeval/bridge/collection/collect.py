@@ -235,10 +235,22 @@ class CaseMaker:
 
     def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
         """Yield what is kept of each good row that ``--slice`` and ``--limit`` leave; gather what is wrong."""
-        dataset = reading.eval.dataset
+        checked = CheckedRows(reading.eval.dataset)
+        try:
+            yield from self._kept(reading, checked)
+        except DatasetError:  # what was wrong before it is told before it
+            self.problems += checked.wrong
+            raise
+        if wrong := checked.problems():
+            self.problems += wrong
+            self.has_unread = True
+
+    def _kept(
+        self, reading: Reading, checked: CheckedRows
+    ) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
         left = -1 if self._limit is None else self._limit
         wanted = set(self._slices)
-        checked, sized = CheckedRows(dataset), self._sized(reading.eval.suite)
+        sized = self._sized(reading.eval.suite)
         for ref, sample in checked:
             reading.slices.update(sample.slices)
             if wanted and wanted.isdisjoint(sample.slices):
@@ -249,7 +261,7 @@ class CaseMaker:
                 break
             left -= 1
             try:
-                marks = self._decorators(sample.marks, f"{dataset.shown}:{ref.line}")
+                marks = self._decorators(sample.marks, f"{reading.eval.dataset.shown}:{ref.line}")
             except DatasetError as error:
                 checked.wrong.append(str(error))
                 continue
@@ -261,9 +273,6 @@ class CaseMaker:
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks
-        if wrong := checked.problems():
-            self.problems += wrong
-            self.has_unread = True
 
     def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:
         for name in names:
