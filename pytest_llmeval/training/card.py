@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.proof import Gain
+from pytest_llmeval.training.proof import Gain, percent
 
 __all__ = ["card", "shown_values"]
 
@@ -79,9 +79,9 @@ def _spec(config: Mapping[str, Any]) -> str:
 
 
 def _row(gain: Gain) -> str:
-    interval = f"{_percent(gain.delta)} ({_percent(gain.low)} to {_percent(gain.high)})"
-    cells = [f"{gain.split}, {gain.n}", gain.metric, _percent(gain.before), _percent(gain.after), interval]
-    return f"| {' | '.join([*cells, _percent(gain.margin), gain.verdict])} |"
+    interval = f"{percent(gain.delta)} ({percent(gain.low)} to {percent(gain.high)})"
+    cells = [f"{gain.split}, {gain.n}", gain.metric, percent(gain.before), percent(gain.after), interval]
+    return f"| {' | '.join([*cells, percent(gain.margin), gain.verdict])} |"
 
 
 def _kept(record: Mapping[str, Any]) -> list[str]:
@@ -121,10 +121,6 @@ def _search(found: Mapping[str, Any] | None) -> list[str]:
         return []
     values = next(each["values"] for each in found["trials"] if each["trial"] == found["best"])
     return [f"- The best of {len(found['trials'])} trials: {shown_values(values)}."]
-
-
-def _percent(value: float | None) -> str:
-    return "?" if value is None else f"{100 * value:.1f} %"
 
 
 def _number(value: float | None) -> str:

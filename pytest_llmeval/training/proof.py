@@ -23,7 +23,7 @@ from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config import ProofModel, TrainingConfig
 
-__all__ = ["Gain", "Measurement", "Side", "failures", "measure"]
+__all__ = ["Gain", "Measurement", "Side", "failures", "measure", "percent"]
 
 Side = Literal["base", "adapter"]
 _NO_RULES = "version: 1\n"
@@ -69,13 +69,13 @@ class Gain:
     def line(self) -> str:
         """Return it in one line."""
         return (
-            f"{self.split}: {self.metric} {_shown(self.before)} -> {_shown(self.after)} over {self.n} rows"
-            f" ({self._interval()}; margin {_shown(self.margin)}): {self.verdict}"
+            f"{self.split}: {self.metric} {percent(self.before)} -> {percent(self.after)} over {self.n} rows"
+            f" ({self._interval()}; margin {percent(self.margin)}): {self.verdict}"
         )
 
     def _interval(self) -> str:
         if self.low is not None:
-            return f"90 % interval of the gain {_shown(self.low)} to {_shown(self.high)}"
+            return f"90 % interval of the gain {percent(self.low)} to {percent(self.high)}"
         return "no interval" + (": all rows, or groups of them, changed alike" if self.delta is not None else "")
 
     def why(self) -> str:
@@ -84,7 +84,7 @@ class Gain:
         if self.verdict != "fail" or self.low is None or self.metric in (*MEASURED_METRICS, "error_rate"):
             return f"{self.reason}; {look}"
         advice = "; with more rows it may be surer" if (self.delta or 0.0) > self.margin else ""
-        return f"a gain above the margin of {_shown(self.margin)} is not sure{advice}; {look}\n  {self.reason}"
+        return f"a gain above the margin of {percent(self.margin)} is not sure{advice}; {look}\n  {self.reason}"
 
     def recorded(self) -> dict[str, Any]:
         """Return it as JSON can say it."""
@@ -278,5 +278,6 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(_OF_PYTEST)}
 
 
-def _shown(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """Return a share as reports of trainings show it; ``?`` for None."""
     return "?" if value is None else f"{100 * value:.1f} %"
