@@ -23,7 +23,7 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
-from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.core.text import counted, one_line, printable, shown_value
 from pytest_llmeval.reports.run_text import told_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
@@ -247,7 +247,7 @@ def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[Judge
     if others is not None:
         gone = [suite for suite in gone if suite in others]
     if gone:
-        told = ", ".join(one_line(repr(suite), 60) for suite in gone)
+        told = ", ".join(map(shown_value, gone))
         shown = one_line(name, _LONGEST_NAME)
         raise StoreError(
             f"run {run.id} has no case of {'suite' if len(gone) == 1 else 'suites'} {told}, which baseline {shown}"

@@ -15,7 +15,7 @@ from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.strict_json import NotJsonError, parse
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.loaders.csv_file import uneven
 from pytest_llmeval.reports.formulas import unguarded
 
@@ -84,7 +84,7 @@ def _header(columns: Sequence[str], where: str) -> list[str]:
     names = [name.strip() for name in columns]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise DatasetError(f"{where}: column {one_line(repr(doubled), 60)} stands twice")
+        raise DatasetError(f"{where}: column {shown_value(doubled)} stands twice")
     _check_keys(names, where)
     if "sample_id" not in names:
         raise DatasetError(f"{where}: no column sample_id; the first line names the columns")
@@ -114,9 +114,7 @@ def _of_dataset(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     metadata = row.get("metadata")
     labels = metadata.get("labels", {}) if isinstance(metadata, dict) else {}
     if not isinstance(labels, dict):
-        raise DatasetError(
-            f"{where}: metadata.labels is an object, a label by score; found {one_line(repr(labels), 60)}"
-        )
+        raise DatasetError(f"{where}: metadata.labels is an object, a label by score; found {shown_value(labels)}")
     if labels and "id" not in row:
         raise DatasetError(f"{where}: the row has labels and no id, by which they would be found; give it one")
     return {"sample_id": row.get("id"), _IS_OF_DATASET: True, **{f"{LABEL}{name}": labels[name] for name in labels}}
@@ -130,7 +128,7 @@ def _check_keys(keys: Any, where: str) -> None:
     for key in keys:
         if key not in known and not (key.startswith(LABEL) and len(key) > len(LABEL)):
             hint = did_you_mean(key, (*known, f"{LABEL}NAME"))
-            raise DatasetError(f"{where}: unknown column {one_line(repr(key), 60)}; {hint}")
+            raise DatasetError(f"{where}: unknown column {shown_value(key)}; {hint}")
 
 
 def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
@@ -146,7 +144,7 @@ def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
     try:
         verdict_of(about.get("draw", RANDOM))
     except ValueError as error:
-        raise DatasetError(f"{where}: draw: {error}, found {one_line(repr(about['draw']), 60)}") from None
+        raise DatasetError(f"{where}: draw: {error}, found {shown_value(about['draw'])}") from None
     for name, value in given.items():
         yield LabelRow(where=where, name=name, given=_given(value, name, where), epoch=_epoch(row, where), **about)
 
@@ -166,7 +164,7 @@ def _long(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _text(row: Mapping[str, Any], key: str, where: str) -> str:
     value = row[key]
     if not isinstance(value, str):
-        raise DatasetError(f"{where}: {key} is a text, found {one_line(repr(value), 60)}")
+        raise DatasetError(f"{where}: {key} is a text, found {shown_value(value)}")
     return value
 
 
@@ -178,7 +176,7 @@ def _given(value: Any, name: str, where: str) -> str | float:
         except ValueError:
             return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DatasetError(f"{where}: {name}: a label is a number or a level's name, found {one_line(repr(value), 60)}")
+        raise DatasetError(f"{where}: {name}: a label is a number or a level's name, found {shown_value(value)}")
     return float(value)
 
 
@@ -188,5 +186,5 @@ def _epoch(row: Mapping[str, Any], where: str) -> int | None:
         return None
     text = str(value).strip()
     if isinstance(value, bool) or not text.isdecimal() or not text.isascii() or not 0 < len(text) < 10:
-        raise DatasetError(f"{where}: epoch is a whole number from 1, found {one_line(repr(value), 60)}")
+        raise DatasetError(f"{where}: epoch is a whole number from 1, found {shown_value(value)}")
     return int(text)

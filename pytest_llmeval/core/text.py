@@ -4,7 +4,17 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-__all__ = ["and_more", "counted", "inert_json", "one_line", "printable", "shell_words", "shorten", "storable"]
+__all__ = [
+    "and_more",
+    "counted",
+    "inert_json",
+    "one_line",
+    "printable",
+    "shell_words",
+    "shorten",
+    "shown_value",
+    "storable",
+]
 
 # C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
 # surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
@@ -47,6 +57,11 @@ def counted(number: int, word: str) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Return ``text`` printable, on one line, at most ``limit`` characters long."""
     return shorten(printable(text).replace("\n", "\\n").replace("\t", " "), limit)
+
+
+def shown_value(value: object) -> str:
+    """Return a value as messages show it: on one line, and of a long one the beginning."""
+    return one_line(repr(value), 60)
 
 
 def shell_words(words: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.loaders.csv_file import CsvFile
 from pytest_llmeval.loaders.hub_names import PREFIX, HubName, parse_hub_name
 from pytest_llmeval.loaders.jsonl_file import JsonlFile
@@ -44,7 +44,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str 
         return MemoryRows(f"{shown} {name}()", called_rows(dataset, shown), by_code=True)
     if isinstance(dataset, Iterable) and not isinstance(dataset, bytes | dict):
         return MemoryRows(f"{shown} row", enumerate(dataset, 1), by_code=True)
-    raise DatasetError(f"dataset must be a path, a list of dicts or a callable, found {one_line(repr(dataset), 60)}")
+    raise DatasetError(f"dataset must be a path, a list of dicts or a callable, found {shown_value(dataset)}")
 
 
 def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.strict_json import NotJsonError, parse, parse_at
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import check_same_id, to_sample
 from pytest_llmeval.loaders.source import RowRef, checksum, readable
@@ -121,7 +121,7 @@ def _as_json(row: Any, where: str) -> bytes:
         raise DatasetError(f"{where}: a row holds what JSON can hold; {one_line(str(error))}") from None
     for key in _keys(row):
         if not isinstance(key, str):
-            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {one_line(repr(key), 60)} is no text")
+            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {shown_value(key)} is no text")
     return text.encode("ascii")
 
 

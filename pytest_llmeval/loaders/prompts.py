@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 from pytest_llmeval.core.errors import PromptError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.sources import source_digest
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Message, Role, Sample
 from pytest_llmeval.loaders.paths import inside
 
@@ -64,7 +64,7 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
     if callable(prompt):
         name = getattr(prompt, "__qualname__", type(prompt).__qualname__)
         return Prompt(source=f"{name}()", digest=source_digest(prompt), render=_calling(prompt, name), is_code=True)
-    raise PromptError(f"prompt must be a path, a template or a callable, found {one_line(repr(prompt), 60)}")
+    raise PromptError(f"prompt must be a path, a template or a callable, found {shown_value(prompt)}")
 
 
 def _names_file(prompt: str) -> bool:
@@ -96,7 +96,7 @@ def _yaml_messages(path: Path, shown: str) -> list[Message]:
     for index, message in enumerate(document.data):
         where = f"{shown}:{document.line_of((index,))}"
         if not isinstance(message, dict) or set(message) != {"role", "content"}:
-            raise PromptError(f"{where}: a message has the keys role and content, found {one_line(repr(message), 60)}")
+            raise PromptError(f"{where}: a message has the keys role and content, found {shown_value(message)}")
         if message["role"] not in _ROLES or not isinstance(message["content"], str):
             raise PromptError(f"{where}: role is one of {', '.join(_ROLES)} and content is text")
     return cast(list[Message], document.data)
@@ -149,7 +149,7 @@ def as_messages(value: Any, what: str) -> tuple[Message, ...]:
         return (_user(value),)
     if isinstance(value, list | tuple) and value and all(_is_message(message) for message in value):
         return tuple(value)
-    raise PromptError(f"{what} must be a string or a list of messages, found {one_line(repr(value), 60)}")
+    raise PromptError(f"{what} must be a string or a list of messages, found {shown_value(value)}")
 
 
 def _is_message(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.ids import content_id, memory_address
 from pytest_llmeval.core.names import closest
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Role, Sample
 
 __all__ = ["ROW_KEYS", "check_same_id", "to_sample", "unknown_key"]
@@ -36,11 +36,11 @@ def to_sample(row: object, where: str) -> Sample:
         DatasetError: naming ``where``, the key, what was found and what to do.
     """
     if not isinstance(row, dict):
-        raise DatasetError(f"{where}: a row is an object with the key 'input', found {_shown(row)}")
+        raise DatasetError(f"{where}: a row is an object with the key 'input', found {shown_value(row)}")
     if not row.keys() <= _KNOWN:
         raise DatasetError(unknown_key(row, where))
     if "input" not in row:
-        found = ", ".join(map(_shown, row)) or "no key at all"
+        found = ", ".join(map(shown_value, row)) or "no key at all"
         raise DatasetError(f"{where}: key 'input' is missing; found {found}")
     input_, target, metadata = row["input"], row.get("target"), row.get("metadata", _NOTHING)
     if not isinstance(input_, str | dict) and not _is_chat(input_):
@@ -81,7 +81,9 @@ def _marks(row: dict[str, Any], where: str) -> tuple[str, ...]:
         raise _wrong(where, row, "marks", "a list of strings")
     for mark in given:
         if not _MARK.match(mark):
-            raise DatasetError(f"{where}: marks: {_shown(mark)} cannot be a pytest mark; use letters, digits and _")
+            raise DatasetError(
+                f"{where}: marks: {shown_value(mark)} cannot be a pytest mark; use letters, digits and _"
+            )
         if mark in _NOT_ON_A_ROW:
             raise DatasetError(f"{where}: marks: {mark!r} cannot stand on a row; put it on the test function")
     return tuple(dict.fromkeys(given))
@@ -134,12 +136,8 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
     hint = f"a row has the keys {', '.join(ROW_KEYS)}" if meant is None else f"did you mean {one_line(meant, 60)!r}?"
     if meant is None and nested and key:
         hint += f"; rename it, or put {' or '.join(f'{each}.' for each in nested)} before it"
-    return f"{where}: unknown key {_shown(key)}; {hint}"
+    return f"{where}: unknown key {shown_value(key)}; {hint}"
 
 
 def _wrong(where: str, row: dict[str, Any], key: str, expected: str) -> DatasetError:
-    return DatasetError(f"{where}: {key} must be {expected}, found {_shown(row[key])}")
-
-
-def _shown(value: object) -> str:
-    return one_line(repr(value), 60)
+    return DatasetError(f"{where}: {key} must be {expected}, found {shown_value(row[key])}")

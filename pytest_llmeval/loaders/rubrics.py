@@ -12,7 +12,7 @@ from pytest_llmeval.core.errors import RubricError
 from pytest_llmeval.core.judge.asking import NONCE
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.names import did_you_mean, show_key
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.strict_yaml import StrictDocument, load_strict
 from pytest_llmeval.loaders.thresholds_grammar import Flag, Share, Strict, Text, Whole, ranged, show_value
@@ -77,13 +77,13 @@ def load_rubric(rubric: str | os.PathLike[str], *, rootdir: Path, test_file: Pat
     """
     name = os.fspath(rubric) if isinstance(rubric, os.PathLike) else rubric
     if not isinstance(name, str) or not name:
-        raise RubricError(f"rubric must be a name or a path, found {one_line(repr(rubric), 60)}")
+        raise RubricError(f"rubric must be a name or a path, found {shown_value(rubric)}")
     if name in shipped_rubrics():
         path = _SHIPPED / f"{name}.yaml"
         return _read(path, f"rubric {name}", path.stat().st_mtime_ns)
     if not name.endswith(_SUFFIXES):
         hint = did_you_mean(name, shipped_rubrics())
-        raise RubricError(f"no rubric {one_line(repr(name), 60)}; {hint}; one of your own is a path ending in .yaml")
+        raise RubricError(f"no rubric {shown_value(name)}; {hint}; one of your own is a path ending in .yaml")
     path = inside(name, rootdir=rootdir, test_file=test_file, error=RubricError)
     shown = Path(os.path.relpath(path, rootdir.resolve())).as_posix()
     if not path.is_file():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase, records_calls
 from pytest_llmeval.core.grouping import grouped
-from pytest_llmeval.core.text import and_more, counted, one_line
+from pytest_llmeval.core.text import and_more, counted, one_line, shown_value
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
@@ -41,7 +41,7 @@ def _unmade(run: Run) -> list[str]:
     unmade: dict[str, int] = run.settings.get("unmade", {})
     base = one_line(str((run.settings.get("baseline") or {}).get("name")), 60)
     told = [
-        one_line(repr(name), 60) + (f" (baseline {base} has {counted(count, 'case')} of it)" if count else "")
+        shown_value(name) + (f" (baseline {base} has {counted(count, 'case')} of it)" if count else "")
         for name, count in unmade.items()
     ]
     if not told:

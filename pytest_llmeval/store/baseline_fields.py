@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any, NamedTuple
 
-from pytest_llmeval.core.text import one_line, storable
+from pytest_llmeval.core.text import one_line, shown_value, storable
 
 __all__ = [
     "COUNT",
@@ -17,7 +17,6 @@ __all__ = [
     "check_types",
     "checked",
     "checked_texts",
-    "shown_value",
 ]
 
 _LARGEST = 2**63
@@ -81,8 +80,3 @@ def check_types(values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]
     for key, types in kinds.items():
         if key in values and type(values[key]) not in types:
             raise NotALineError(f"{one_line(f'{where}.{key}', 80)!r} is {shown_value(values[key])}")
-
-
-def shown_value(value: Any) -> str:
-    """Return a value as messages show it, on one line."""
-    return one_line(repr(value), 60)

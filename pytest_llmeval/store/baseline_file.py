@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.strict_json import NotJsonError, parse
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import (
@@ -90,7 +90,7 @@ class BaselineFile:
                 found = self._understood(number, checked_case, data)
                 key = hash((found["suite"], found["model"], found["sample_id"], found["epoch"]))
                 if key in known:
-                    raise self._error(number, f"sample {one_line(repr(found['sample_id']), 60)} stands twice")
+                    raise self._error(number, f"sample {shown_value(found['sample_id'])} stands twice")
                 known.add(key)
                 yield number, found
         if len(known) != self.count:

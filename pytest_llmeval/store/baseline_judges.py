@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.core.strict_json import NotJsonError, parse
-from pytest_llmeval.store.baseline_fields import TEXT, Field, NotALineError, check_types, checked, shown_value
+from pytest_llmeval.core.text import shown_value
+from pytest_llmeval.store.baseline_fields import TEXT, Field, NotALineError, check_types, checked
 
 __all__ = ["checked_judges"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED
 from pytest_llmeval.core.ids import case_id, identity_of
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
 from pytest_llmeval.store.baseline_fields import (
@@ -27,7 +27,6 @@ from pytest_llmeval.store.baseline_fields import (
     check_types,
     checked,
     checked_texts,
-    shown_value,
 )
 from pytest_llmeval.store.baseline_judges import checked_judges
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE

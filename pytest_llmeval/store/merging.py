@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id, digest, identity_of
 from pytest_llmeval.core.left_out import add_digests, join_left_out, join_unselected, tells_of_cases
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to_header, to_line
@@ -159,9 +159,9 @@ class _Source:
             for case in self._reader.cases(self._shard.run.id):
                 checked_case(json.loads(to_line(case, answers=True)))
                 if not shard.holds(case.key.sample_id):
-                    raise NotALineError(f"sample {one_line(repr(case.key.sample_id), 60)} is not of shard {shard}")
+                    raise NotALineError(f"sample {shown_value(case.key.sample_id)} is not of shard {shard}")
                 if any(type(vote.value) not in (int, float) for score in case.scores for vote in score.votes):
-                    raise NotALineError(f"sample {one_line(repr(case.key.sample_id), 60)} has a vote without a number")
+                    raise NotALineError(f"sample {shown_value(case.key.sample_id)} has a vote without a number")
                 self._ids[case.id] = case_id(self._run_id, *identity_of(case.key))
                 yield replace(case, id=self._ids[case.id])
 

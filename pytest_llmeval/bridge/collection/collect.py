@@ -22,7 +22,7 @@ from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import load_prompt
@@ -351,7 +351,7 @@ def _no_cluster(reading: Reading) -> str:
 
 def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
     """Return that two cases have one node id, which makes a suite fall apart, and what to do."""
-    told = " and ".join(f"model {one_line(repr(model), 60)} with row {one_line(repr(id_), 60)}" for model, id_ in cases)
+    told = " and ".join(f"model {shown_value(model)} with row {shown_value(id_)}" for model, id_ in cases)
     return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
 
 

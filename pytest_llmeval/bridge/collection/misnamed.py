@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.core.names import closest
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import shown_value
 
 __all__ = ["misnamed"]
 
@@ -49,4 +49,4 @@ def _names(cases: Iterable[pytest.Item]) -> set[str]:
 
 def _told(word: str, known: Iterable[str]) -> str:
     near = closest(word, known)
-    return one_line(repr(word), 60) + (f"; did you mean {one_line(repr(near), 60)}?" if near else "")
+    return shown_value(word) + (f"; did you mean {shown_value(near)}?" if near else "")

@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.casework.cases import CaseParam, key_of
 from pytest_llmeval.bridge.casework.items import cases_in, set_of
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.sources import stable_text
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.models.redaction import AnswerRedactor
 
 __all__ = ["SetNames", "each_once", "parametrized_names", "secret_sets"]
@@ -75,8 +75,7 @@ def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tupl
 def _one_name(*cases: tuple[pytest.Item, CaseParam]) -> str:
     """Return that two cases of a function have one node id, and what to do."""
     told = " and ".join(
-        f"row {one_line(repr(param.sample_id), 60)} of set {one_line(repr(set_of(item, param)), 60)}"
-        for item, param in cases
+        f"row {shown_value(param.sample_id)} of set {shown_value(set_of(item, param))}" for item, param in cases
     )
     where, (item, _) = cases[0][1].eval.where, cases[0]
     return f"{where}: {told} are both called {one_line(item.name, 160)}; name the sets with ids=, or change an id"

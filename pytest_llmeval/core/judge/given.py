@@ -10,7 +10,7 @@ from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
 from pytest_llmeval.core.names import did_you_mean
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_value
 
 __all__ = ["Given", "LabelRow", "digest_of", "given_labels", "named_answers"]
 
@@ -104,7 +104,7 @@ def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow], *, rat
 def _check_agrees(given: Given, earlier: Given) -> None:
     """Raise DatasetError where a rater said something else of the same score before."""
     if given.value != earlier.value:
-        said, before = (one_line(repr(each.row.given), 60) for each in (given, earlier))
+        said, before = (shown_value(each.row.given) for each in (given, earlier))
         by = f"by {one_line(given.rater, 60)}" if given.rater else "and no rater tells the two apart"
         raise DatasetError(
             f"{given.row.where}: {given.name} of {_sought(given.row)} is {said}, and {before} in {earlier.row.where},"
@@ -167,7 +167,7 @@ def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Sc
             return scale
     known = sorted({key.name for key in of_suite})
     told = did_you_mean(row.name, known) if known else "no judge scored this suite"
-    raise DatasetError(f"{row.where}: no score of a judge {one_line(repr(row.name), 60)}; {told}")
+    raise DatasetError(f"{row.where}: no score of a judge {shown_value(row.name)}; {told}")
 
 
 def _is_of(row: LabelRow, case: ScoredCase) -> bool:
@@ -178,7 +178,7 @@ def _is_of(row: LabelRow, case: ScoredCase) -> bool:
 def _sought(row: LabelRow) -> str:
     parts = {"suite": row.suite, "model": row.model, "epoch": row.epoch}
     told = "".join(f", {key} {one_line(str(value), 60)}" for key, value in parts.items() if value is not None)
-    return f"sample_id {one_line(repr(row.sample_id), 60)}{told}"
+    return f"sample_id {shown_value(row.sample_id)}{told}"
 
 
 def _value(row: LabelRow, scale: Scale) -> float:
@@ -189,5 +189,5 @@ def _value(row: LabelRow, scale: Scale) -> float:
     elif 0 <= row.given <= 1:
         return row.given
     names = ", ".join(by_name)
-    given = one_line(repr(row.given), 60)
+    given = shown_value(row.given)
     raise DatasetError(f"{row.where}: {row.name}: a label is a number from 0 to 1 or one of {names}; found {given}")
