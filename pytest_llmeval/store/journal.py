@@ -10,12 +10,12 @@ import json
 import math
 import os
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
@@ -159,7 +159,7 @@ class Orphan:
     @property
     def is_silent(self) -> bool:
         """Whether nothing was written for so long that a process of another machine, too, is taken for dead."""
-        return time.time() - self.written_at > LONGEST_SILENCE.total_seconds()
+        return utc().timestamp() - self.written_at > LONGEST_SILENCE.total_seconds()
 
     @property
     def is_there(self) -> bool:

@@ -1,7 +1,6 @@
 """What the judges of a database are worth to the gate."""
 
-from datetime import UTC, datetime
-
+from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.judge.judged_text import judged_texts
 from pytest_llmeval.core.judge.trust import UNKNOWN, JudgedLabel, Trust
 from pytest_llmeval.core.rules import Thresholds
@@ -23,7 +22,7 @@ def trust_in(reader: SqliteReader | None, thresholds: Thresholds) -> Trust:
         return UNKNOWN
     cases, labels, judges = reader.labelled()
     texts = judged_texts(cases, reader.calls)
-    return Trust(cases, map(_label, labels), judges, now=datetime.now(UTC), texts=texts)
+    return Trust(cases, map(_label, labels), judges, now=utc(), texts=texts)
 
 
 def _label(label: Label) -> JudgedLabel:

@@ -9,6 +9,7 @@ import pytest
 
 import pytest_llmeval
 from tests.cli.conftest import Command
+from tests.faults.test_patched_time import FROZEN
 from tests.support.fault_server import FaultServer
 from tests.support.judges import answer_in, named, verdict
 from tests.support.project import Project
@@ -105,6 +106,19 @@ def test_once_people_agree_with_it_a_judge_gates_in_every_run(
     }
     result = project.run("evals", flag, *spread)
     assert result.ret == 1, result.stdout.str()
+    assert verdicts(project)["correctness", None]["reason"] == "it is 0.5, below 0.8"
+
+
+def test_labels_are_as_old_as_they_are_in_a_session_whose_clock_stands(
+    project: Project, llmeval: Command, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a day years ahead, by which labels of today are too old."""
+    project.run("evals", flag, *PLAIN)
+    label(project, llmeval)
+    monkeypatch.setenv("PYTHONPATH", str(project.root), prepend=":")
+    project.write(frozen_py=FROZEN)
+    project.write(evals__conftest_py="import frozen\n\nstopped = frozen.frozen()\nstopped.__enter__()")
+    assert project.run("evals", flag, *PLAIN, inside=False, fresh=True).ret == 1
     assert verdicts(project)["correctness", None]["reason"] == "it is 0.5, below 0.8"
 
 

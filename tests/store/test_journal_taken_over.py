@@ -109,6 +109,14 @@ def test_the_journal_of_another_machine_is_taken_over_once_nothing_is_heard_of_i
     assert beside(path) == {"llmeval.db"}
 
 
+def test_it_is_not_taken_over_by_a_clock_that_a_test_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = write(path, far(), kept())
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    SqliteStore(path).close()
+    assert stored(path) == []
+    assert left.exists()
+
+
 @pytest.mark.parametrize("sign", ["case", "resumed"])
 def test_the_journal_of_another_machine_stays_while_its_run_is_heard_of(path: Path, sign: str) -> None:
     """It may write no answer for long, as where all come from the cache."""
