@@ -12,7 +12,7 @@ from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
 from pytest_llmeval.core.stats.multiplicity import holm
 
-__all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "shares_of"]
+__all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "looks_at", "shares_of"]
 
 MORE_EPOCHS = 2
 """Epochs that a second look at a run asks for."""
@@ -26,6 +26,13 @@ class Share:
     """Below this adjusted p-value it fails, in (0, 0.5]."""
     rules: int
     """How many rules, it included, share that."""
+    looks: int = 1
+    """Looks at the run that each have as much."""
+
+    @property
+    def whole(self) -> float:
+        """What all looks may claim together: a second one takes nothing from what is inconclusive in the first."""
+        return self.alpha * self.looks
 
     @property
     def strictest(self) -> float:
@@ -41,28 +48,31 @@ def is_decided_by_p(rule: Rule) -> bool:
 def looks_alpha(thresholds: Thresholds, settings: GateSettings, suites: Iterable[str]) -> float:
     """Return the alpha of one look at a run: half of it where a second look may follow (Bonferroni).
 
-    A second look is one at all suites, whichever asks for it.
-
     Args:
         thresholds: the rules.
         settings: of the suite whose alpha it is.
         suites: those of the session.
     """
+    return settings.alpha / (2 if settings.on_inconclusive == "escalate" else looks_at(thresholds, suites))
+
+
+def looks_at(thresholds: Thresholds, suites: Iterable[str]) -> int:
+    """Return how many looks there may be at a run of these suites: a second is one at all, whichever asks for it."""
     known = (thresholds.suites[name].settings for name in suites if name in thresholds.suites)
-    is_first = any(each.on_inconclusive == "escalate" for each in (settings, *known))
-    return settings.alpha / 2 if is_first else settings.alpha
+    return 2 if any(each.on_inconclusive == "escalate" for each in known) else 1
 
 
-def shares_of(rules: Sequence[tuple[Rule, float]]) -> list[Share]:
+def shares_of(rules: Sequence[tuple[Rule, float]], looks: int = 1) -> list[Share]:
     """Return what each rule may claim; a rule comes once for each model that it is judged for.
 
     Args:
-        rules: all of the session that are decided by a p-value, each with the alpha of its suite.
+        rules: all of the session that are decided by a p-value, each with the alpha of its suite and of one look.
+        looks: how many there may be.
     """
     sliced = sum(rule.slice is not None for rule, _ in rules)
     counts = {True: sliced, False: len(rules) - sliced}
     part = 2 if all(counts.values()) else 1
-    return [Share(alpha=alpha / part, rules=counts[rule.slice is not None]) for rule, alpha in rules]
+    return [Share(alpha=alpha / part, rules=counts[rule.slice is not None], looks=looks) for rule, alpha in rules]
 
 
 class Family:

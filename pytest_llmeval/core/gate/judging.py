@@ -13,7 +13,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision, Judgement
 from pytest_llmeval.core.gate.evidence import Weight
-from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, shares_of
+from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_at, shares_of
 from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.verdicts import decide_by_p
@@ -106,7 +106,7 @@ def apply_gate(
         for rules in _of_one_look(thresholds, there)
         for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
-    verdicts = tuple(_settled(found))
+    verdicts = tuple(_settled(found, looks_at(thresholds, there)))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts))
 
 
@@ -135,25 +135,27 @@ def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
     return next((worst for worst in WORST_FIRST if worst in found), "none")
 
 
-def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
+def _settled(found: Sequence[Weighed], looks: int) -> Iterator[Verdict]:
     """Yield the verdict of each rule, those that share their false alarms decided together."""
     gating = [case for case in found if case.why_not_gating is None]
-    families = {kind: _family([each for each in gating if each.rule.is_implied is kind]) for kind in (False, True)}
+    families = {
+        kind: _family([each for each in gating if each.rule.is_implied is kind], looks) for kind in (False, True)
+    }
     for case in found:
         if case.why_not_gating is None:
             share, adjusted = next(families[case.rule.is_implied]) if case.evidence is not None else (None, _alone)
             yield _verdict(case, _decided(case, share, adjusted))
             continue
-        alone = _decided(case, Share(alpha=case.alpha, rules=1), _alone)
+        alone = _decided(case, Share(alpha=case.alpha, rules=1, looks=looks), _alone)
         invalid = alone.verdict == "unmeasurable" and case.broken is not None
         yield _verdict(case, alone if invalid else reported(alone, case.why_not_gating))
 
 
-def _family(members: Iterable[Weighed]) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
+def _family(members: Iterable[Weighed], looks: int) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
     """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value."""
     waiting = [(case, case.evidence) for case in members if case.evidence is not None]
     family = Family((case.rule, evidence.found) for case, evidence in waiting)
-    for position, share in enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])):
+    for position, share in enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting], looks)):
         yield share, functools.partial(family.adjusted, position)
 
 

@@ -22,7 +22,7 @@ __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
 _POWER = 0.8
 _TRIED = "with all that was tried for the missing values, from the best to the worst"
 _UNSURE = 4.0
-"""A change is inconclusive where its p-value lies below this many times what it may claim; above it is noise."""
+"""A change is inconclusive where its p-value lies below this many times what all looks may claim; above it is noise."""
 
 
 def decide_by_p(
@@ -182,7 +182,7 @@ def _at(
     p_value = adjusted(weight)
     if p_value is not None and p_value < share.alpha:
         return "fail"
-    if rule.kind in REGRESSION_KINDS and p_value is not None and p_value >= _UNSURE * share.alpha:
+    if rule.kind in REGRESSION_KINDS and p_value is not None and p_value >= _UNSURE * share.whole:
         return "pass"
     return "inconclusive"
 

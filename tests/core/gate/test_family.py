@@ -8,7 +8,7 @@ from statsmodels.stats.multitest import multipletests  # type: ignore[import-unt
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
-from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.rules import GateSettings, OnInconclusive, Rule, SuiteRules, Thresholds
 from tests.support.gate_runs import broken, case, compared, rule, rules, run
 
 WORSE = (6, 5, 4, 7)
@@ -102,6 +102,26 @@ def test_a_second_look_leaves_half_of_alpha_to_the_first() -> None:
     assert compared(*sliced("p", 4)).verdict == "fail"
     assert compared(*sliced("p", 4), on_inconclusive="escalate").verdict == "inconclusive"
     assert compared(*sliced("p", 5), on_inconclusive="escalate").verdict == "fail"
+
+
+@pytest.mark.parametrize("asking", ["warn", "fail", "escalate"])
+def test_what_is_inconclusive_is_so_whatever_is_done_about_it(asking: OnInconclusive) -> None:
+    """Two looks share what may fail, not what is too much to be passed: a drop with a p-value from alpha to 4 alpha."""
+    for worse, verdict in ((1, "pass"), (2, "inconclusive"), (3, "inconclusive")):
+        assert compared(*sliced("p", worse), on_inconclusive=asking).verdict == verdict
+    halves = rule(), rule(slice="p")
+    for worse, verdict in ((2, "pass"), (3, "inconclusive")):
+        found = compared(*sliced("p", worse), *halves, on_inconclusive=asking).verdicts
+        assert [each.verdict for each in found] == [verdict] * 2
+
+
+def test_a_suite_beside_one_that_asks_again_is_inconclusive_where_it_was() -> None:
+    before, after = sliced("p", 2)
+    settings = GateSettings(on_inconclusive="escalate")
+    other = SuiteRules(name="other", rules=(rule("min", 0.5, suite="other"),), settings=settings)
+    both = Thresholds(suites={**rules(rule()).suites, "other": other})
+    found = apply_gate(both, [*after, case("x", suite="other")], baseline=Baseline(name="main", cases=before))
+    assert found.verdicts[0].verdict == "inconclusive"
 
 
 def test_a_second_look_of_one_suite_is_one_at_all_that_are_there() -> None:
