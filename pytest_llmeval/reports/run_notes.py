@@ -62,12 +62,12 @@ def _other_code(run: Run) -> list[str]:
 def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
     """Return a note where suites came to an end without a call of the model: an application may ask by itself.
 
-    Only where a run has what would not hold for that: a limit of its cost, or a model named on the command line.
+    Only where a run has what would not hold for that: a limit of its cost, or a model named for this session.
     """
     has_limit = run.settings.get("options", {}).get("max_cost") is not None
     unheld = [
         *(["limited by --max-cost"] if has_limit else []),
-        *(["chosen by --model"] if run.settings.get(MODEL_GIVEN) else []),
+        *(["chosen by --model or LLMEVAL_MODEL"] if run.settings.get(MODEL_GIVEN) else []),
     ]
     by_suite = grouped(cases, lambda case: case.suite)
     silent = [name for name, found in sorted(by_suite.items()) if not records_calls("input_tokens", found)]

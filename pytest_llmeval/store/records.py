@@ -58,7 +58,7 @@ MOST_FAILED_TESTS = 100
 FIRST_LOOK = "first_look"
 """The setting with the epochs that a run was of when it had its second look."""
 MODEL_GIVEN = "model_given"
-"""The setting that says whether the command line named the models of a run."""
+"""The setting that says whether the command line or the environment named the models of a run."""
 LONGEST_SILENCE = timedelta(hours=6)
 """After it a run of another machine is taken for dead: the longest that a job of a hosted CI runner may take.
 

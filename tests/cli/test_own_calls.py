@@ -70,6 +70,13 @@ def test_they_are_told_of_only_beside_an_option_that_does_not_hold_for_them(
     assert told in said if told is not None else "made no call" not in said
 
 
+def test_they_are_told_of_where_a_variable_chose_the_model(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does in a workflow; what scores the answers again asks nobody, whatever the variable says."""
+    monkeypatch.setenv("LLMEVAL_MODEL", "small")
+    assert f"{NOTE} chosen by --model or LLMEVAL_MODEL" in " ".join(own.run("evals", model="").stdout.str().split())
+    assert "made no call" not in own.run("evals", "--llmeval-rescore=last", model="").stdout.str()
+
+
 def test_a_suite_that_asked_nothing_as_it_did_not_come_to_that_is_not_told(own: Project) -> None:
     own.eval("def test_own(score):\n    __import__('pytest').skip()\n", ROWS, name="own")
     own.eval("def test_some(response):\n    pass\n", ROWS, name="some")

@@ -86,12 +86,16 @@ def run_row(
             "unselected": facts.unselected,
             "unmade": dict.fromkeys(facts.unmade, 0),
             CODE_DIFF: git.diff,
-            MODEL_GIVEN: bool(on_command_line(config).llmeval_model),
+            MODEL_GIVEN: rescored is None and _is_model_given(config, settings),
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },
         process_started=process_started(os.getpid()),
     )
+
+
+def _is_model_given(config: pytest.Config, settings: Settings) -> bool:
+    return bool(on_command_line(config).llmeval_model or settings.environ.get("LLMEVAL_MODEL"))
 
 
 def _other_suites(facts: CollectionFacts, markexpr: str) -> list[str] | None:
