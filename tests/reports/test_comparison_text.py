@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -184,7 +185,7 @@ def named(score: str) -> Comparison:
     return compare(side("a", before), side("b", after), Thresholds(), set_up=[])
 
 
-def of(score: str, value: float) -> dict[str, object]:
+def of(score: str, value: float) -> dict[str, Any]:
     """Return the fields of a case with that score alone."""
     return {"scores": {score: value}, "statuses": {score: "scored"}, "passed": {score: value >= 0.5}}
 

@@ -105,7 +105,7 @@ def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]
         return
     low, high = min(0.0, *values), max(1.0, *values)
     edges = [low + (high - low) * place / _COLUMNS for place in range(_COLUMNS + 1)]
-    note = f"{len(values):,} values, median {short(quantile(values, 50))}"
+    note = f"{len(values):,} values, median {short(quantile(values, 50) or 0.0)}"
     yield histogram(f"Values of {name}{many}", values, edges, note=note)
 
 
@@ -113,7 +113,7 @@ def _latency(many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
     values = [case.latency_s for case in cases if case.latency_s is not None and not case.cached]
     if not values:
         return
-    half, most = quantile(values, 50), quantile(values, 95)
+    half, most = quantile(values, 50) or 0.0, quantile(values, 95) or 0.0
     lie = f"median {short(half)} s, 95th percentile {short(most)} s"
     note = f"{len(values):,} cases, {lie}; those from a cache are left out"
     edges = steps(min(values), max(values))
