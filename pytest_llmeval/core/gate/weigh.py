@@ -16,7 +16,7 @@ from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.group import Group, Sheet, group_of
 from pytest_llmeval.core.gate.judges import why_no_one_judge, why_not_gating
 from pytest_llmeval.core.gate.opponents import Opponents, left_out, nothing_pairs, refusal
-from pytest_llmeval.core.gate.reach import why_out_of_reach, why_unlikely
+from pytest_llmeval.core.gate.reach import span_under, why_out_of_reach, why_unlikely
 from pytest_llmeval.core.gate.verdicts import decide_noninferior
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.metrics import score_names
@@ -138,6 +138,8 @@ def _decidable(rule: Rule, sheet: Sheet, column: Column) -> Weighed:
         return _weigh_change(rule, sheet)
     whole = _with_unfinished(column, group.unfinished)
     states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
+    if whole.count(*states):
+        whole = replace(whole, span=span_under(rule, whole.span, len(whole.readings), group.cases))
     evidence = weigh_bar(rule, whole, states=states) if is_decided_by_p(rule) else None
     if evidence is None:
         return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
@@ -167,8 +169,11 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
     evidence = None
     if refused is None:
         left = left_out(pairs, group.opponent)
+        note = why_unlikely(rule, pairs.span)
+        if pairs.open_ids:
+            pairs = replace(pairs, span=span_under(rule, pairs.span, len(pairs.pairs), group.cases))
         evidence = weigh_change(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None, left_out=left)
-        evidence = evidence and replace(evidence, note=why_unlikely(rule, pairs.span))
+        evidence = evidence and replace(evidence, note=note)
     if evidence is None:
         why = broken or refused
         shown = Decision(verdict="unmeasurable", reason=why or nothing_pairs(pairs, group.opponent))

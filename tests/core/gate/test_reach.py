@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import RuleKind
-from tests.support.gate_runs import case, compared, only, rule, rules, run, verdict_of
+from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
 
 MADE: dict[str, Any] = {"digests": {"f1": "of a scorer"}}
 JUDGED: dict[str, Any] = {"judge_ids": {"f1": "of a judge"}}
@@ -73,3 +73,35 @@ def test_what_a_test_recorded_itself_is_judged_with_a_note_where_it_could_be_a_s
 
 def test_without_a_baseline_a_change_is_not_judged_whatever_its_bound() -> None:
     assert only(apply_gate(rules(rule(bound=2)), run([1.0] * 9, **MADE))).verdict == "not_judged"
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "within"),
+    [("max", 1, 0.9), ("max", 3, 0.9), ("max_total", 20, 16), ("min", 0, 0.1), ("min_lower", -0.1, 0.1)],
+)
+def test_a_bar_that_no_share_misses_is_about_numbers_that_may_be_any(
+    kind: RuleKind, bound: float, within: float
+) -> None:
+    """Answers of one sentence say nothing of how many the others have; a bar that a share may miss is about one."""
+    lost = [broken(number, "code") for number in range(16, 20)]
+    for bar, verdict in ((bound, "inconclusive"), (within, "pass")):
+        found = only(apply_gate(rules(rule(kind, bar), max_error_rate=0.5), [*run([0.4, 0.6] * 8), *lost]))
+        assert (found.verdict, found.is_open) == (verdict, verdict == "inconclusive")
+    assert only(apply_gate(rules(rule(kind, bound)), run([0.4, 0.6] * 10))).verdict == "pass"
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("max", 1), ("max_p95", 1), ("max_total", 20), ("min", 0)])
+def test_what_a_scorer_gives_is_a_share_whatever_the_bar(kind: RuleKind, bound: float) -> None:
+    lost = [broken(number, "code") for number in range(16, 20)]
+    for made, verdict in ((MADE, "pass"), ({}, "inconclusive")):
+        cases = [*run([0.5] * 16, **made), *lost]
+        assert only(apply_gate(rules(rule(kind, bound), max_error_rate=0.5), cases)).verdict == verdict
+
+
+@pytest.mark.parametrize("kind", ["max_drop", "max_rise", "noninferior"])
+def test_a_change_that_no_share_shows_is_about_numbers_that_may_be_any(kind: RuleKind) -> None:
+    before, after = run([1.0] * 30), [*run([1.0] * 29), broken(29, "code")]
+    for bound, verdict in ((2.0, "inconclusive"), (0.9, "pass")):
+        found = only(compared(before, after, rule(kind, bound), max_error_rate=0.5))
+        assert (found.verdict, found.is_open) == (verdict, verdict == "inconclusive")
+    assert only(compared(before, run([1.0] * 30), rule(kind, 2.0))).verdict == "pass"
