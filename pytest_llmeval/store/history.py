@@ -13,7 +13,10 @@ from pytest_llmeval.store.lookup import NEWEST_FIRST
 
 __all__ = ["CallHistory", "call_history", "judge_history"]
 
-_ANSWERED_BY_ANY = "SELECT 1 FROM cases WHERE run_id = ? AND suite = ? AND outcome IN ('passed', 'missed')"
+_ANSWERED_BY_ANY = """
+SELECT 1 FROM cases WHERE run_id = ? AND suite = ? AND (outcome IN ('passed', 'missed') OR outcome = 'skipped'
+  AND EXISTS (SELECT 1 FROM calls WHERE calls.case_id = cases.id AND calls.status = 'ok' AND calls.role = 'model'))
+"""
 _ANSWERED = f"{_ANSWERED_BY_ANY} AND model = ?"
 _MEANS = """
 SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.input_tokens), avg(calls.output_tokens)
@@ -29,7 +32,9 @@ SELECT 1 FROM cases JOIN calls ON calls.case_id = cases.id
 WHERE cases.run_id = ? AND cases.suite = ? AND calls.role = 'judge' AND calls.status = 'ok'
 """
 _JUDGED_MEANS = """
-SELECT count(*) * 1.0 / (SELECT count(*) FROM cases WHERE run_id = ?1 AND suite = ?2 AND outcome != 'error'),
+SELECT count(*) * 1.0 / (SELECT count(*) FROM cases WHERE run_id = ?1 AND suite = ?2 AND (
+         outcome IN ('passed', 'missed') OR outcome = 'skipped'
+           AND EXISTS (SELECT 1 FROM calls WHERE calls.case_id = cases.id))),
        avg(calls.input_tokens), avg(calls.output_tokens)
 FROM calls JOIN cases ON cases.id = calls.case_id
 WHERE cases.run_id = ?1 AND cases.suite = ?2 AND cases.outcome != 'error'
@@ -43,7 +48,8 @@ class CallHistory:
     """The newest run of a suite with a model, or with judges."""
 
     calls_per_case: float | None = None
-    """Mean over the cases that made any, of a judge over all cases; None where no run is known."""
+    """Mean over the cases that made any, of a judge over all that were not skipped without one; None where no run is
+    known."""
     input_tokens: float | None = None
     """Mean of what a call sent; None where no server said."""
     output_tokens: float | None = None

@@ -73,6 +73,29 @@ def test_a_suite_whose_code_changed_since_its_run_is_named(project: Project, ins
         assert (done.status, [said.count(told), "suite fixed" in said]) == (0, notes)
 
 
+def test_what_a_mark_skips_costs_nothing_and_what_was_to_fail_answers_as_it_did(
+    project: Project, installed: Command
+) -> None:
+    """Of a suite whose cases are all skipped the calls are known before any run, and are none."""
+    rows = [{"id": name, "input": "q" * 8} for name in "abc"]
+    project.eval("@pytest.mark.skip\n" + BODY, rows)
+    project.eval(BODY.replace("echo", "some"), [rows[0], {**rows[1], "marks": ["skip"]}], name="some")
+    project.eval("@pytest.mark.xfail\ndef test_fails(response):\n    assert not response.text\n", rows, name="fails")
+    assert project.run("evals").ret == 0
+    done = installed("estimate", "--json", "evals", f"--model={project.model}", cwd=project.root)
+    took = {each["suite"]: (each["cases"], each["estimate"]) for each in done.json()}
+    assert {suite: (cases, told["calls"]) for suite, (cases, told) in took.items()} == {
+        "echo": (3, 0),
+        "some": (2, 1),
+        "fails": (3, 3),
+    }
+    assert took["echo"][1] == {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+    assert (
+        took["fails"][1]["output_tokens"]
+        == project.rows("SELECT sum(output_tokens) AS all_ FROM calls")[0]["all_"] * 3 / 4
+    )
+
+
 def test_where_no_eval_is_selected_it_is_said(project: Project, installed: Command) -> None:
     project.eval(BODY, ROWS)
     done = installed("estimate", "evals", "-k", "nothing", f"--model={project.model}", cwd=project.root)

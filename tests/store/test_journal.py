@@ -15,7 +15,7 @@ from pytest_llmeval.core.types import Call, Kept
 from pytest_llmeval.store import journal as journals
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.files import open_to_read
-from pytest_llmeval.store.history import call_history
+from pytest_llmeval.store.history import call_history, judge_history
 from pytest_llmeval.store.journal import Orphan, SqliteJournal, damaged_journals
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.journals import beside, case, dead, kept, live, stored, write
@@ -330,6 +330,20 @@ def test_the_newest_run_of_a_suite_says_how_many_calls_a_case_makes(database: Sq
     assert (found.calls_per_case, found.output_tokens) == (3, 40)
     found = call_history(database.path, "qa", "other")  # which asks as much, and answers as it does
     assert (found.calls_per_case, found.input_tokens, found.output_tokens) == (3, 10, None)
+
+
+def test_a_case_that_was_skipped_before_any_call_says_nothing_of_how_often_a_judge_is_asked(
+    database: SqliteStore,
+) -> None:
+    """One that was to fail does; of another one a check may have told, so that no judge was asked."""
+    database.start_run(run("r"))
+    judged = (call(name="c"), call(name="judge", role="judge"))
+    database.add_case("r", record("a", outcome="skipped", calls=judged))
+    database.add_case("r", record("b", calls=(call(name="c"),)))
+    database.add_case("r", record("c", outcome="skipped", calls=()))
+    database.finish_run("r", END)
+    assert judge_history(database.path, "qa", "j").calls_per_case == 0.5
+    assert call_history(database.path, "qa", "m").output_tokens is not None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no database" * 100])

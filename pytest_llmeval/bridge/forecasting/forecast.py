@@ -59,10 +59,10 @@ def forecasts(
 ) -> list[Forecast]:
     """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
 
-    A case makes the calls that those of the newest run made, with as many tokens where it asks through ``model``. Of
-    others the prompts of up to 100 are looked at; without an earlier run it makes one call. Where nothing tells of any
-    call, of a judge neither, tokens and cost are unknown. Answers that a cache will have are not left out. By
-    where a function is, ``codes`` has the digest of its code.
+    A case that the mark ``skip`` leaves out makes no call. Any other makes the calls that those of the newest run made,
+    with as many tokens where it asks through ``model``. Of others the prompts of up to 100 are looked at; without an
+    earlier run it makes one call. Where nothing tells of any call, of a judge neither, tokens and cost are unknown.
+    Answers that a cache will have are not left out. By where a function is, ``codes`` has the digest of its code.
     """
     groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
     for item, param in cases_in(items):
@@ -100,10 +100,11 @@ def _of_judges(
 
     found: dict[tuple[str, str], Forecast] = {}
     for (suite, model), cases in groups.items():
+        asking = _asking(cases)
         answer_tokens = call_history(settings.db, suite, model).output_tokens
-        for judge in judges.values():
+        for judge in judges.values() if asking else ():
             took = judge_estimate(
-                cases, _sampled(cases), judge, suite=suite, settings=settings, answer_tokens=answer_tokens
+                asking, _sampled(asking), judge, suite=suite, settings=settings, answer_tokens=answer_tokens
             )
             if took is None:
                 continue
@@ -124,6 +125,11 @@ def together(found: Sequence[Forecast]) -> str:
     return f"{models}; judges about {functools.reduce(operator.add, judges)}" if judges else str(models)
 
 
+def _asking(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "Sequence[tuple[pytest.Item, CaseParam]]":
+    """Return the cases that no mark skips in any case."""
+    return [each for each in cases if each[0].get_closest_marker("skip") is None]
+
+
 def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CaseParam]":
     return [param for _, param in cases[:: max(1, len(cases) // _SAMPLED)][:_SAMPLED]]
 
@@ -137,13 +143,16 @@ def _of_model(
 ) -> Forecast:
     """Return what one suite will take with one model."""
     known = call_history(settings.db, suite, model.name)
+    asking = _asking(cases)
     item, param = cases[0]
     asks = uses(item, "model")
     made = Forecast(suite=suite, role="model", model=model.name, cases=len(cases), estimate=_NOT_KNOWN)
+    if not asking:
+        return replace(made, estimate=estimate([], model.prices))
     if _is_silent(item, param, known):
         return replace(made, caveat=f"suite {one_line(suite, 60)}: {_SILENT}")
-    calls = math.ceil(len(cases) * (known.calls_per_case or asks or uses(item, "response")))
-    tokens = [_tokens(each) for each in _sampled(cases)]
+    calls = math.ceil(len(asking) * (known.calls_per_case or asks or uses(item, "response")))
+    tokens = [_tokens(each) for each in _sampled(asking)]
     read = [count for count in tokens if isinstance(count, int)]
     raised = sorted({fault for fault in tokens if isinstance(fault, str)})
     each_in = known.input_tokens if asks else None
