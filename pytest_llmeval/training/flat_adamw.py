@@ -61,6 +61,8 @@ class FlatAdamW(AdamW):  # type: ignore[misc]  # bitsandbytes is not typed here
                 "the checkpoint is of another version of pytest-llmeval; train anew, without --llmeval-train-resume"
             )
         super().load_state_dict(state_dict, move_to_device)
+        for state in self.state.values():  # a file keeps the mark of paged memory, which a loaded tensor is not in
+            state.update({name: each.detach() for name, each in state.items() if isinstance(each, Tensor)})
 
 
 class _Joined:

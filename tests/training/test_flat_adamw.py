@@ -1,8 +1,10 @@
 """One update for all weights: the same numbers as one for each."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
+import bitsandbytes.functional
 import pytest
 import torch
 from bitsandbytes.optim import AdamW
@@ -59,6 +61,24 @@ def test_what_another_one_put_elsewhere_is_back_in_its_place_before_a_step() -> 
     stepped(flat, ours, 0, 2)
     stepped(AdamW(theirs, **HOW), theirs, 0, 2)
     assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def test_a_state_that_was_paged_is_none_once_it_is_loaded_to_where_the_weights_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with several GPUs; a file keeps the mark of paged memory, and bitsandbytes would prefetch what has it."""
+    weights = drawn()
+    stepped(before := FlatAdamW(weights, **HOW), weights, 0, 1)
+    for state in before.state.values():
+        for name in ("state1", "state2"):
+            state[name].is_paged, state[name].page_deviceid = True, 0  # as bitsandbytes marks what it pages on CUDA
+    torch.save(before.state_dict(), tmp_path / "optimizer.pt")
+    prefetched: list[Any] = []
+    monkeypatch.setattr(bitsandbytes.functional, "prefetch_tensor", lambda state, **how: prefetched.append(state))
+    after = FlatAdamW(weights, **HOW)
+    after.load_state_dict(torch.load(tmp_path / "optimizer.pt", map_location="cpu", weights_only=True))
+    stepped(after, weights, 1, 2)
+    assert prefetched == []
 
 
 def test_a_checkpoint_with_a_state_for_each_weight_is_refused() -> None:
