@@ -47,16 +47,17 @@ def steps_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix(_PREFIX))
 
 
-def find_best(folder: Path, step: int) -> Path:
+def find_best(folder: Path, step: int, launch: LaunchModel) -> Path:
     """Return the best checkpoint of a training; raise LlmevalError where its weights are not whole.
 
     Args:
         folder: of the training.
         step: after which it was made.
+        launch: the processes that made it together.
     """
     path = folder / f"{_PREFIX}{step}"
     try:
-        _check_safetensors(path / _WEIGHTS)
+        _check_weights(path, launch)
     except FileNotFoundError:
         raise LlmevalError(f"{path.name}, the best one so far, is gone") from None
     except Exception as error:  # noqa: BLE001  # as below
@@ -70,11 +71,11 @@ def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is
     Args:
         folder: where they are written.
         adapter_weights: numbers in the adapter; each takes 4 bytes, and its optimizer state 2, or 8 where the engine
-            has no 8-bit optimizer.
+            has no 8-bit optimizer; such an engine writes the number once more, to go on from.
         launch: the processes that train together.
         is_averaged: whether the newest weights are kept beside their mean.
     """
-    each = (6 if launch.engine == "ddp" else 12) + (4 if is_averaged else 0)
+    each = (6 if launch.engine == "ddp" else 16) + (4 if is_averaged else 0)
     has = sum(path.stat().st_size for path in folder.glob(f"{_PREFIX}*/**/*") if path.is_file())
     needed = _KEPT * (each * adapter_weights + _BESIDE_BYTES) - has
     free = shutil.disk_usage(folder).free
@@ -91,15 +92,13 @@ def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | 
         return "it was being written"
     try:
         best = json.loads((checkpoint / "trainer_state.json").read_bytes()).get("best_global_step")
-        for name in (_WEIGHTS, *((NEWEST,) if is_averaged else ())):
-            _check_safetensors(checkpoint / name)
+        _check_weights(checkpoint, launch)
+        if is_averaged:
+            _check_safetensors(checkpoint / NEWEST)
         for name in _archives(checkpoint, launch):
-            with zipfile.ZipFile(checkpoint / name) as archive:
-                damaged = archive.testzip()
-            if damaged:
-                return f"{name} is damaged"
+            _check_archive(checkpoint / name)
         if best is not None:  # its weights would become the adapter where no later look is better
-            find_best(checkpoint.parent, best)
+            find_best(checkpoint.parent, best, launch)
     except LlmevalError as error:
         return str(error)
     except FileNotFoundError as error:
@@ -118,12 +117,37 @@ def _archives(checkpoint: Path, launch: LaunchModel) -> list[str]:
     ranks = range(launch.processes)
     names = ["rng_state.pth"] if launch.processes == 1 else [f"rng_state_{rank}.pth" for rank in ranks]
     if launch.engine == "deepspeed":
-        tag = (checkpoint / "latest").read_text("utf-8").strip()
+        tag = _tag(checkpoint)
         states = [f"{tag}/{path.name}" for path in (checkpoint / tag).glob("*_optim_states.pt")]
         if len(states) < launch.processes:
             raise ValueError(f"{tag} has the states of {len(states)} processes")
         return [*names, "scheduler.pt", *states]
     return [*names, "scheduler.pt", "optimizer.bin" if launch.engine == "fsdp" else "optimizer.pt"]
+
+
+def _tag(checkpoint: Path) -> str:
+    """Return the folder in a checkpoint that deepspeed loads."""
+    return (checkpoint / "latest").read_text("utf-8").strip()
+
+
+def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
+    """Raise what is met where the weights of a checkpoint are not whole: the adapter, and what the engine loads."""
+    _check_safetensors(checkpoint / _WEIGHTS)
+    if launch.engine == "fsdp":
+        _check_archive(checkpoint / "pytorch_model_fsdp.bin")
+    if launch.engine == "deepspeed":
+        _check_archive(checkpoint / _tag(checkpoint) / "mp_rank_00_model_states.pt")
+
+
+def _check_archive(path: Path) -> None:
+    """Raise LlmevalError where a file that torch writes is cut off or has other bytes than were written."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_whole = archive.testzip() is None
+    except zipfile.BadZipFile:
+        is_whole = False
+    if not is_whole:
+        raise LlmevalError(f"{path.name} is damaged")
 
 
 def _check_safetensors(path: Path) -> None:

@@ -34,6 +34,7 @@ from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.arguments import draws, sft_arguments
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, steps_of
+from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.first_step import require_near
 from pytest_llmeval.training.flat_adamw import FlatAdamW
@@ -78,6 +79,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     tokens: Any = 0
     average: Average | None = None
     """Where the adapter is the mean over its steps."""
+    launch = LaunchModel()
+    """The processes that train together."""
     answer_tokens: float = 1.0
     """Of a held-out row, on average."""
 
@@ -176,7 +179,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
 
     def _load_best_model(self) -> None:
         """Take the best checkpoint from where the training lies now; transformers goes on without one that is gone."""
-        self.state.best_model_checkpoint = str(find_best(Path(self.args.output_dir), self.state.best_global_step))
+        best = find_best(Path(self.args.output_dir), self.state.best_global_step, self.launch)
+        self.state.best_model_checkpoint = str(best)
         super()._load_best_model()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
@@ -358,7 +362,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         # TaskMetric first: who stops early looks for its number.
         callbacks=[task, Patience(config.check.patience), Finite(), clock, ending],
     )
-    task.log = trainer.log
+    task.log, trainer.launch = trainer.log, config.launch
     trainer.answer_tokens = fmean(len(row.completion) for row in material.val)
     # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.
     # Weights that are split over processes must be of one kind.

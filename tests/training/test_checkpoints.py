@@ -2,8 +2,10 @@
 
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 
@@ -77,7 +79,7 @@ def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:
     require_space(tmp_path, 1000, LaunchModel())
     with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 24000\d+ MB"):
         require_space(tmp_path, 10**13, LaunchModel())
-    with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 48000\d+ MB"):
+    with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 64000\d+ MB"):
         require_space(tmp_path, 10**13, LaunchModel(processes=2, engine="fsdp"))
 
 
@@ -93,16 +95,51 @@ def test_space_that_its_checkpoints_hold_is_not_asked_for_again(
     require_space(tmp_path, 10**6, LaunchModel())
 
 
-def test_a_checkpoint_of_deepspeed_has_the_states_of_each_process(tmp_path: Path) -> None:
-    launch = LaunchModel(processes=2, engine="deepspeed")
-    newest = whole(tmp_path, 8)
-    (newest / "optimizer.pt").unlink()
-    shutil.move(newest / "rng_state.pth", newest / "rng_state_0.pth")
-    shutil.copy(newest / "rng_state_0.pth", newest / "rng_state_1.pth")
-    (newest / "latest").write_text("global_step8", "utf-8")
-    (newest / "global_step8").mkdir()
-    for rank in range(2):
-        assert newest_complete(tmp_path, launch)[0] is None
-        states = newest / "global_step8" / f"bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt"
-        shutil.copy(newest / "rng_state_0.pth", states)
+LOADED = {"fsdp": "pytorch_model_fsdp.bin", "deepspeed": "global_step/mp_rank_00_model_states.pt"}
+"""What each of these engines loads the weights from."""
+
+
+def of_two(folder: Path, step: int, engine: Literal["fsdp", "deepspeed"]) -> Path:
+    """Write a whole checkpoint of two processes."""
+    path = whole(folder, step)
+    archive = (path / "optimizer.pt").rename(path / "optimizer.bin")
+    (path / "rng_state.pth").unlink()
+    (path / "global_step").mkdir()
+    (path / "latest").write_text("global_step", "utf-8")
+    states = [f"global_step/bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in range(2)]
+    for name in (*states, LOADED[engine], "rng_state_0.pth", "rng_state_1.pth"):
+        shutil.copy(archive, path / name)
+    return path
+
+
+@pytest.mark.parametrize("engine", ["fsdp", "deepspeed"])
+@pytest.mark.parametrize("harm", [cut, Path.unlink])
+def test_weights_that_an_engine_loads_are_whole(
+    tmp_path: Path, engine: Literal["fsdp", "deepspeed"], harm: Callable[[Path], None]
+) -> None:
+    launch = LaunchModel(processes=2, engine=engine)
+    good, newest = of_two(tmp_path, 4, engine), of_two(tmp_path, 8, engine)
     assert newest_complete(tmp_path, launch) == (newest, [])
+    harm(newest / LOADED[engine])
+    found, (told,) = newest_complete(tmp_path, launch)
+    assert found == good
+    assert told.startswith(f"checkpoint-8: {Path(LOADED[engine]).name} is ")
+
+
+@pytest.mark.parametrize("engine", ["fsdp", "deepspeed"])
+def test_weights_of_the_best_one_that_an_engine_loads_are_whole(
+    tmp_path: Path, engine: Literal["fsdp", "deepspeed"]
+) -> None:
+    best, newest = of_two(tmp_path, 4, engine), of_two(tmp_path, 8, engine)
+    (newest / "trainer_state.json").write_text('{"best_global_step": 4}', "utf-8")
+    cut(best / LOADED[engine])
+    found, (told, _) = newest_complete(tmp_path, LaunchModel(processes=2, engine=engine))
+    assert found is None
+    assert told.startswith("checkpoint-8: checkpoint-4, the best one so far, is damaged: ")
+
+
+def test_a_checkpoint_of_deepspeed_has_the_states_of_each_process(tmp_path: Path) -> None:
+    newest = of_two(tmp_path, 8, "deepspeed")
+    (newest / "global_step" / "bf16_zero_pp_rank_1_mp_rank_00_optim_states.pt").unlink()
+    found = newest_complete(tmp_path, LaunchModel(processes=2, engine="deepspeed"))
+    assert found == (None, ["checkpoint-8: ValueError: global_step has the states of 1 processes"])
