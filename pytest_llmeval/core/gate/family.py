@@ -27,11 +27,11 @@ class Share:
     rules: int
     """How many rules, it included, share that."""
     looks: int = 1
-    """Looks at the run that each have as much."""
+    """Looks at the run, this one included, that are to come and each have as much."""
 
     @property
     def whole(self) -> float:
-        """What all looks may claim together: a second one takes nothing from what is inconclusive in the first."""
+        """What those looks may claim together: whatever is inconclusive without a second one gets it."""
         return self.alpha * self.looks
 
     @property
@@ -67,7 +67,7 @@ def shares_of(rules: Sequence[tuple[Rule, float]], looks: int = 1) -> list[Share
 
     Args:
         rules: all of the session that are decided by a p-value, each with the alpha of its suite and of one look.
-        looks: how many there may be.
+        looks: how many are to come, this one included.
     """
     sliced = sum(rule.slice is not None for rule, _ in rules)
     counts = {True: sliced, False: len(rules) - sliced}

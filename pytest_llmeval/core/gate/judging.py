@@ -106,7 +106,8 @@ def apply_gate(
         for rules in _of_one_look(thresholds, there)
         for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
-    verdicts = tuple(_settled(found, looks_at(thresholds, there)))
+    looks = looks_at(thresholds, there) if first_look is None else 1  # the second one has none behind it
+    verdicts = tuple(_settled(found, looks))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts))
 
 

@@ -115,6 +115,14 @@ def test_what_is_inconclusive_is_so_whatever_is_done_about_it(asking: OnInconclu
         assert [each.verdict for each in found] == [verdict] * 2
 
 
+@pytest.mark.parametrize(("worse", "verdict"), [(2, "pass"), (3, "inconclusive")])
+def test_the_second_look_is_the_last_and_has_its_half_alone(worse: int, verdict: str) -> None:
+    """Nothing would ask again: whatever is inconclusive then fails the session."""
+    before, after = sliced("p", worse)
+    asking = rules(rule(), on_inconclusive="escalate")
+    assert apply_gate(asking, after, baseline=Baseline(name="main", cases=before), first_look=1).verdict == verdict
+
+
 def test_a_suite_beside_one_that_asks_again_is_inconclusive_where_it_was() -> None:
     before, after = sliced("p", 2)
     settings = GateSettings(on_inconclusive="escalate")
