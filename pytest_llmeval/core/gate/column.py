@@ -11,12 +11,23 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase
+from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase, broke_behind_answer
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import named_clusters
 from pytest_llmeval.core.stats.intervals import mean
 
-__all__ = ["Column", "Grouped", "Reading", "State", "by_slice", "read", "read_column", "sample_means", "span_of"]
+__all__ = [
+    "Column",
+    "Grouped",
+    "OpenRows",
+    "Reading",
+    "State",
+    "by_slice",
+    "read",
+    "read_column",
+    "sample_means",
+    "span_of",
+]
 
 State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "cached"]
 """What a case says of a metric.
@@ -55,6 +66,19 @@ class Reading(NamedTuple):
     """Whether the case ended in an error; it may have a value nevertheless."""
     cluster: str | None = None
     """Rows with equal values are dependent; None for a row that is independent of all others."""
+    is_answered: bool = False
+    """Whether the case broke by the user's own code behind an answer, which can be scored again."""
+
+
+class OpenRows(NamedTuple):
+    """Rows whose value could be any."""
+
+    ids: list[str]
+    """Their sample ids, sorted, each once."""
+    asked_again: bool
+    """Whether another try may give one of them its value."""
+    scored_again: bool
+    """Whether one of them has an answer, which mended code may score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +106,11 @@ class Column:
     def ids(self, *states: State) -> list[str]:
         """Return the sample ids of the cases in one of ``states``, sorted, each once."""
         return sorted({reading.sample_id for reading in self.readings if reading.state in states})
+
+    def open_rows(self, *states: State) -> OpenRows:
+        """Return the rows of the cases in one of ``states``."""
+        answered = {reading.is_answered for reading in self.readings if reading.state in states}
+        return OpenRows(self.ids(*states), False in answered, True in answered)
 
     def cases(self) -> list[float]:
         """Return the value of each scored case."""
@@ -148,6 +177,7 @@ def read(metric: str, case: JudgedCase) -> Reading:
         slices=case.slices,
         is_error=case.outcome == "error",
         cluster=case.cluster,
+        is_answered=broke_behind_answer(case.error_kind, case.latency_s),
     )
 
 

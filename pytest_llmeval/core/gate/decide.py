@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
+from pytest_llmeval.core.gate.column import Column, Grouped, OpenRows, State, sample_means
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.intervals import (
     Interval,
@@ -25,7 +25,7 @@ from pytest_llmeval.core.stats.intervals import (
 )
 from pytest_llmeval.core.text import counted, one_line
 
-__all__ = ["SLACK", "Decision", "Judgement", "decide", "interval_of", "name_samples"]
+__all__ = ["SLACK", "Decision", "Judgement", "decide", "interval_of", "name_open", "name_samples"]
 
 Judgement = Literal["pass", "fail", "inconclusive", "unmeasurable", "not_judged"]
 
@@ -86,6 +86,15 @@ def name_samples(ids: Collection[str], *, in_order: bool = False) -> str:
     chosen = list(ids) if in_order else sorted(ids)
     shown = ", ".join(one_line(sample_id, 40) for sample_id in chosen[:_NAMED])
     return f"{shown} and {len(ids) - _NAMED} more" if len(ids) > _NAMED else shown
+
+
+def name_open(rows: OpenRows) -> str:
+    """Return the rows that leave a rule open, and what may give them a value."""
+    ways = ["ask for them again with --resume"] if rows.asked_again or not rows.scored_again else []
+    if rows.scored_again:
+        which = "the answers that there are" if ways else "their answers"
+        ways.append(f"once the code is mended, score {which} again with llmeval rescore")
+    return "; ".join([name_samples(rows.ids), *ways])
 
 
 def _decide_every(column: Column, broken: str | None) -> Decision:
@@ -259,12 +268,11 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
 
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
     low, high = (_show(end) for end in ends)
-    where = name_samples(column.ids("open"))
-    advice = (
-        "" if column.metric in ("cost_usd", "input_tokens", "output_tokens") else "; ask for them again with --resume"
-    )
-    told = f"{counted(column.count('open'), 'case')} without a value leave it open"
-    return f"{told}, between {low} and {high}: {where}{advice}"
+    rows, many = column.open_rows("open"), column.count("open")
+    is_of_calls = column.metric in ("cost_usd", "input_tokens", "output_tokens")
+    named = name_samples(rows.ids) if is_of_calls else name_open(rows)
+    told = f"{counted(many, 'case')} without a value {'leaves' if many == 1 else 'leave'} it open"
+    return f"{told}, between {low} and {high}: {named}"
 
 
 def _why_empty(column: Column) -> str:

@@ -170,7 +170,8 @@ def _decided(case: Weighed, share: Share | None, adjusted: Callable[[Weight], fl
     if case.evidence is None or share is None:
         assert case.decision is not None
         return case.decision
-    return decide_by_p(case.rule, case.evidence, share, adjusted, broken=case.broken, open_ids=case.open_ids)
+    assert case.open_rows is not None
+    return decide_by_p(case.rule, case.evidence, share, adjusted, broken=case.broken, open_rows=case.open_rows)
 
 
 def _verdict(case: Weighed, decision: Decision) -> Verdict:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import by_slice, span_of
+from pytest_llmeval.core.gate.column import OpenRows, by_slice, span_of
 from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
 from pytest_llmeval.core.stats.intervals import mean
 
@@ -39,6 +39,8 @@ class Pair(NamedTuple):
     """Epochs behind ``after``."""
     open: int
     """Epochs of the current run whose value could be any."""
+    answered: int
+    """Those of them that the user's own code broke behind an answer."""
     lost: int
     """Epochs of the current run that the infrastructure lost."""
     skipped: int
@@ -177,9 +179,14 @@ class PairedColumn:
         return pair.is_missing or (self.is_usual and pair.is_unscored)
 
     @property
-    def open_ids(self) -> list[str]:
-        """Sample ids of the rows that the baseline scored and of which a value is open, sorted."""
-        return sorted(pair.sample_id for pair in self.pairs if pair.before is not None and pair.open)
+    def open_rows(self) -> OpenRows:
+        """The rows that the baseline scored and of which a value is open."""
+        found = [pair for pair in self.pairs if pair.before is not None and pair.open]
+        asked_again, scored_again = (
+            any(pair.answered < pair.open for pair in found),
+            any(pair.answered for pair in found),
+        )
+        return OpenRows(sorted(pair.sample_id for pair in found), asked_again, scored_again)
 
 
 @dataclass(slots=True)
@@ -192,6 +199,7 @@ class _Row:
     scored: list[JudgedCase] = field(default_factory=list)
     """The epochs behind ``values``."""
     open: int = 0
+    answered: int = 0
     lost: int = 0
     skipped: int = 0
     unscored: int = 0
@@ -287,6 +295,7 @@ def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]
             row.scored.append(case)
         elif reading.state == "open":
             row.open += 1
+            row.answered += reading.is_answered
         elif reading.state == "lost":
             row.lost += 1
         elif reading.state == "unscored":
@@ -350,6 +359,7 @@ def _pair(sample_id: str, was: _Row, row: _Row, by_model: bool) -> Pair:
         after=mean(row.values),
         scored=len(row.values),
         open=row.open,
+        answered=row.answered,
         lost=row.lost,
         skipped=row.skipped,
         unscored=row.unscored,

@@ -2,10 +2,11 @@
 
 import functools
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_samples
+from pytest_llmeval.core.gate.column import OpenRows
+from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
@@ -32,7 +33,7 @@ def decide_by_p(
     adjusted: Callable[[Weight], float | None],
     *,
     broken: str | None,
-    open_ids: Sequence[str],
+    open_rows: OpenRows,
 ) -> Decision:
     """Return the decision on a rule that fails only where chance alone does not explain it.
 
@@ -42,7 +43,7 @@ def decide_by_p(
         share: what it may claim.
         adjusted: gives Holm's p-value of a weight.
         broken: why the run is not valid; such a rule fails or is unmeasurable.
-        open_ids: the samples without a value that leave it open.
+        open_rows: those without a value that leave it open.
     """
     shown = _shown(rule, evidence, share, adjusted(evidence.found))
     verdicts = {_at(rule, weight, share, adjusted) for weight in (evidence.found, *(evidence.ends or ()))}
@@ -53,13 +54,13 @@ def decide_by_p(
     (verdict, *others) = verdicts
     if others or verdict is None:
         return replace(
-            shown, verdict="inconclusive", is_open=True, reason=_why_open(rule, evidence, verdicts, open_ids)
+            shown, verdict="inconclusive", is_open=True, reason=_why_open(rule, evidence, verdicts, open_rows)
         )
     return replace(shown, verdict=verdict, reason=_why(rule, evidence, share, shown, None))
 
 
 def decide_noninferior(
-    rule: Rule, evidence: Evidence, alpha: float, *, broken: str | None, open_ids: Sequence[str]
+    rule: Rule, evidence: Evidence, alpha: float, *, broken: str | None, open_rows: OpenRows
 ) -> Decision:
     """Return the decision on ``mode: noninferior``: it passes where the loss is surely less than the margin.
 
@@ -81,7 +82,7 @@ def decide_noninferior(
     if held == {False}:
         return replace(shown, verdict="fail", reason=found)
     if broken or len(held) > 1:
-        reason = broken or f"{told}: {_named_open(open_ids)}"
+        reason = broken or f"{told}: {name_open(open_rows)}"
         return replace(shown, verdict="unmeasurable" if broken else "inconclusive", is_open=not broken, reason=reason)
     return replace(shown, verdict="pass", reason=found)
 
@@ -271,16 +272,12 @@ def _rows(evidence: Evidence) -> list[str]:
     return [each for each in (told, evidence.left_out, evidence.note) if each]
 
 
-def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_ids: Sequence[str]) -> str:
+def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_rows: OpenRows) -> str:
     ends = " or ".join(sorted(verdict or "anything" for verdict in verdicts))
-    told = [f"it comes to {ends} by what the missing answers are: {_named_open(open_ids)}"]
+    told = [f"it comes to {ends} by what the missing answers are: {name_open(open_rows)}"]
     if evidence.before is not None:
         told += [f"so far {_changed(rule, evidence)}", *_rows(evidence)]
     return "; ".join(told)
-
-
-def _named_open(open_ids: Sequence[str]) -> str:
-    return f"{name_samples(open_ids)}; ask for them again with --resume"
 
 
 def _loss_bound(weight: Weight | None, alpha: float, unknown: float) -> float:

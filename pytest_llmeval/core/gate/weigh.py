@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.gate.bars import weigh_bar
 from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.gate.changes import weigh_change
-from pytest_llmeval.core.gate.column import Column, Reading, State
+from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State
 from pytest_llmeval.core.gate.decide import Decision, decide
 from pytest_llmeval.core.gate.evidence import Evidence
 from pytest_llmeval.core.gate.family import is_decided_by_p
@@ -54,7 +54,8 @@ class Weighed:
     alpha: float = 0.0
     """Of its suite and of one look."""
     broken: str | None = None
-    open_ids: Sequence[str] = ()
+    open_rows: OpenRows | None = None
+    """Of the evidence: those without a value that leave it open."""
     why_not_gating: str | None = None
     """Why it is shown and decides nothing; None where it decides."""
 
@@ -143,7 +144,7 @@ def _decidable(rule: Rule, sheet: Sheet, column: Column) -> Weighed:
     evidence = weigh_bar(rule, whole, states=states) if is_decided_by_p(rule) else None
     if evidence is None:
         return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
-    return _waiting(rule, sheet, evidence, whole.ids(*states))
+    return _waiting(rule, sheet, evidence, whole.open_rows(*states))
 
 
 def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str | None]) -> Decision | None:
@@ -170,7 +171,7 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
     if refused is None:
         left = left_out(pairs, group.opponent)
         note = why_unlikely(rule, pairs.span)
-        if pairs.open_ids:
+        if pairs.open_rows.ids:
             pairs = replace(pairs, span=span_under(rule, pairs.span, len(pairs.pairs), group.cases))
         evidence = weigh_change(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None, left_out=left)
         evidence = evidence and replace(evidence, note=note)
@@ -181,20 +182,20 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
             shown = Decision(verdict="not_judged", reason=f"{_CACHED}, here or in baseline {group.opponent.name}")
         return Weighed(rule=rule, model=group.model, decision=shown)
     if rule.kind != "noninferior":
-        return _waiting(rule, sheet, evidence, pairs.open_ids)
+        return _waiting(rule, sheet, evidence, pairs.open_rows)
     alpha = group.rules.settings.alpha
-    decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_ids=pairs.open_ids)
+    decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_rows=pairs.open_rows)
     return Weighed(rule=rule, model=group.model, decision=decision)
 
 
-def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_ids: Sequence[str]) -> Weighed:
+def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_rows: OpenRows) -> Weighed:
     """Return a rule that waits for the p-values of the others."""
     return Weighed(
         rule=rule,
         model=sheet.group.model,
         evidence=evidence,
         alpha=sheet.group.rules.settings.alpha,
-        open_ids=open_ids,
+        open_rows=open_rows,
     )
 
 

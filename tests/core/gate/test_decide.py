@@ -138,7 +138,7 @@ def test_an_error_that_may_hide_a_bad_answer_bounds_the_mean(bound: float, verdi
 def test_an_open_rule_names_the_rows_and_what_to_do() -> None:
     """The range shows how far from the bar the rest is."""
     assert decided("min", 0.8, [*scored(0.9, 0.9, 0.9), error("row 4")]).reason == (
-        "1 case without a value leave it open, between 0.675 and 0.925: row 4; ask for them again with --resume"
+        "1 case without a value leaves it open, between 0.675 and 0.925: row 4; ask for them again with --resume"
     )
     many = [*scored(0.9), *(error(f"r{number}") for number in range(7))]
     reason = decided("min", 0.8, many).reason
@@ -164,7 +164,7 @@ def test_the_lower_end_of_an_interval_is_best_where_a_missing_value_is_like_the_
     assert (decision.verdict, decision.is_open) == (verdict, verdict == "inconclusive")
     reason = decision.reason or ""
     if verdict == "inconclusive":
-        assert "leave it open, between 0.5486 and 0.802: lost;" in reason
+        assert "leaves it open, between 0.5486 and 0.802: lost;" in reason
     if verdict == "fail":
         assert reason.endswith("is 0.802, not above 0.81, even with the best for every missing value")
 
