@@ -6,6 +6,7 @@ from dataclasses import replace
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.judge.asking import JUDGES_DIFFER
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Rule, Thresholds
 from pytest_llmeval.core.text import one_line
@@ -40,8 +41,8 @@ def why_no_one_judge(rule: Rule, judges: frozenset[str | None]) -> str | None:
     known = judges - {None}
     if len(known) > 1:
         return (
-            f"{len(known)} different judges (rubric, template or model differ) made it, as where a run is resumed after"
-            " a change; have one judge all of them: llmeval rescore RUN --judge-model SPEC"
+            f"{len(known)} different judges ({JUDGES_DIFFER}) made it, as where a run is resumed after a change;"
+            " have one judge all of them: llmeval rescore RUN --judge-model SPEC"
         )
     if rule.judge is not None and judges and not known:
         return f"no judge made {one_line(rule.metric, 60)!r}, so that nothing can be demanded of one; take judge out"

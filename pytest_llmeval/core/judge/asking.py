@@ -11,6 +11,7 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message
 
 __all__ = [
+    "JUDGES_DIFFER",
     "NONCE",
     "TEMPLATE_VERSION",
     "ask_again",
@@ -21,6 +22,8 @@ __all__ = [
     "verdict_schema",
 ]
 
+JUDGES_DIFFER = "rubric, template, model, checks or way of asking differ"
+"""Why two judges are not the same: what ``judge_id`` is made of."""
 NONCE = "nonce"
 """The key under which a verdict repeats the nonce of its call."""
 TEMPLATE_VERSION = 3

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from pytest_llmeval.core.judge.asking import JUDGES_DIFFER
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.judged_text import JudgedTexts
@@ -170,7 +171,7 @@ class Trust:
         others = {answer.judge_id for answer in said} - {judge_id}
         if others:
             many = "another judge" if len(others) == 1 else f"{len(others)} other judges"
-            yield f"labels of {many} (rubric, template or model differ) do not count"
+            yield f"labels of {many} ({JUDGES_DIFFER}) do not count"
 
 
 UNKNOWN = Trust((), (), (), now=datetime.fromtimestamp(0, tz=UTC))

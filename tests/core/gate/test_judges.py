@@ -161,7 +161,9 @@ def test_a_metric_that_two_judges_made_is_unmeasurable(kind: Any, bound: float |
     for demands in (None, TEN):
         verdict = only(held(cases, rule(kind, bound, judge=demands), before=judged([1.0] * 8), labels=10))
         assert verdict.verdict == "unmeasurable"
-        assert (verdict.reason or "").startswith("2 different judges (rubric, template or model differ) made it, ")
+        assert (verdict.reason or "").startswith(
+            "2 different judges (rubric, template, model, checks or way of asking differ) made it, "
+        )
         assert (verdict.reason or "").endswith("have one judge all of them: llmeval rescore RUN --judge-model SPEC")
 
 

@@ -221,7 +221,7 @@ def test_labels_of_a_whole_rubric_that_do_not_count_are_told_too() -> None:
     assert told is not None
     assert told.startswith(
         "people labelled none of its answers, min_labels asks 1; labels of 10 answers that were drawn by the verdict do"
-        " not count; labels of another judge (rubric, template or model differ) do not count; "
+        " not count; labels of another judge (rubric, template, model, checks or way of asking differ) do not count; "
     )
 
 
