@@ -47,7 +47,7 @@ def lacking(config: TrainingConfig, machine: Machine) -> str | None:
     """Return what a configuration needs that the machine has not; None where it has all."""
     needs = config.needs
     gpu = f"a CUDA GPU with {needs.gpu_gib:g} GiB" if needs.gpu_gib else "a CUDA GPU"
-    if config.device == "cuda" and machine.gpu is None:
+    if (config.device == "cuda" or needs.gpu_gib) and machine.gpu is None:
         return f"needs {gpu}; none may be used here, by CUDA's driver and CUDA_VISIBLE_DEVICES"
     if config.device == "cuda" and machine.gpus < config.launch.processes:
         return f"needs {config.launch.processes} CUDA GPUs for its launch.processes; {machine.gpus} may be used here"
