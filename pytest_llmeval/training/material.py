@@ -127,7 +127,7 @@ def gather(plan: Plan) -> Material:
         liger=may_put_liger_in(config, source),
         most_rows=plan.most_rows,
         before=before,
-        parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
+        processes=config.launch.processes,
         engine=config.launch.engine,
     )
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens

@@ -37,6 +37,8 @@ _DENSE_BYTES = {"4bit": 2, "bf16": 2, "fp32": 4}
 """Of a weight that is not quantised, as embeddings and norms are not."""
 _ADAPTER_BYTES = {"ddp": 4 + 4 + 2, "fsdp": 4 + 4 + 8, "deepspeed": 4 + 4 + 8}
 """Of an adapter's weight: fp32 value and gradient, and two states of 8 bits, or of 32 where the optimizer has none."""
+_BUCKET_BYTES = 4
+"""More where several processes of ``ddp`` train: its gradient once more, in what the sum over them is taken in."""
 _MEAN_BYTES = 4 + 4
 """Of an adapter's weight more where its mean is kept: that, and the newest value while the mean is looked at."""
 _TILE_TOKENS, _TILE_COLUMN_BYTES = 4096, 32768 * 2
@@ -182,7 +184,7 @@ def estimate(
     dropout: float = 0.0,
     averaged: bool = False,
     liger: bool = True,
-    parts: int = 1,
+    processes: int = 1,
     engine: Engine = "ddp",
 ) -> Estimate:
     """Return what a micro-batch takes.
@@ -199,17 +201,20 @@ def estimate(
         dropout: share of the adapter's inputs that is left out; of each a byte says whether it was.
         averaged: whether the mean of the adapter over its steps is kept.
         liger: whether Liger's kernels work on the layers; only on cuda does it matter.
-        parts: processes that the weights are split over.
+        processes: that train together.
         engine: what has several processes train together.
     """
     value = 4 if device == "cpu" or load == "fp32" else 2
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
     sizes = shape.matrices()
     marks = sum(sizes[name][1] for name in targets if name in sizes) if dropout else 0
+    each = _ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)
+    if engine == "ddp" and processes > 1:
+        each += _BUCKET_BYTES
     kept = (per_layer * value + (0 if checkpointing else marks)) * shape.layers
     return Estimate(
-        weights=_weights(shape, load, device, parts),
-        adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)),
+        weights=_weights(shape, load, device, processes if engine == "fsdp" else 1),
+        adapter=shape.adapter(r, targets) * each,
         activations=kept * rows * row_tokens,
         working=_working(shape, rows, row_tokens, value, marks, device, liger),
         device=DEVICE_BYTES[device],
@@ -311,7 +316,7 @@ def fit(
     liger: bool = True,
     most_rows: int | None = None,
     before: tuple[int, bool] | None = None,
-    parts: int = 1,
+    processes: int = 1,
     engine: Engine = "ddp",
 ) -> Fit:
     """Return the largest micro-batch that fits, first without checkpointing where enough of the step fits so.
@@ -332,7 +337,7 @@ def fit(
             memory, and what is chosen takes less.
         before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
             round its sums in other ways; None where it begins.
-        parts: processes that the weights are split over.
+        processes: that train together.
         engine: what has several processes train together.
 
     Raises:
@@ -354,7 +359,7 @@ def fit(
             dropout=dropout,
             averaged=averaged,
             liger=liger,
-            parts=parts,
+            processes=processes,
             engine=engine,
         )
 

@@ -142,10 +142,16 @@ def test_an_engine_without_8_bit_states_takes_more_for_the_adapter(engine: Any) 
     assert found / plain == 16 / 10
 
 
+def test_several_processes_of_ddp_have_each_gradient_once_more() -> None:
+    """In buckets, in which the sum over all is taken."""
+    alone, together = (estimate(LLAMA_3B, **TOKENS, checkpointing=True, processes=n, **RECIPE) for n in (1, 2))
+    assert together.total - alone.total == 4 * LLAMA_3B.adapter(16, LoraModel().targets)
+
+
 def test_of_split_weights_two_layers_and_what_is_outside_of_layers_are_whole() -> None:
     """Those of the next layer are fetched while one is worked on; embedding and head stay, as accelerate has it."""
     recipe: Any = {**RECIPE, "load": "bf16", "engine": "fsdp"}
-    found = estimate(LLAMA_3B, **TOKENS, checkpointing=True, parts=4, **recipe)
+    found = estimate(LLAMA_3B, **TOKENS, checkpointing=True, processes=4, **recipe)
     layer, dense = 2 * LLAMA_3B.linear / 28, 2 * LLAMA_3B.dense
     assert found.weights == pytest.approx((28 * layer + dense) / 4 + 2 * layer + dense)
 
