@@ -131,8 +131,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     def prediction_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Weigh the loss of some held-out rows, as that of all is their mean by rows: it is one by tokens then.
 
-        Else it would depend on how many rows are looked at together, as that is the memory's choice.
+        Else it would depend on how many rows are looked at together, as that is the memory's choice. Rows that fill up
+        the last batch of several processes are left out; of a batch that has no other, whatever is returned is cut off.
         """
+        loader = self.accelerator.gradient_state
+        if loader.end_of_dataloader and loader.remainder > 0:
+            own = loader.remainder - self.accelerator.process_index * len(inputs["labels"])
+            inputs = {name: value[: max(own, 1)] for name, value in inputs.items()}
         labels = inputs["labels"]
         loss, *others = super().prediction_step(model, inputs, *args, **kwargs)
         return (loss * (labels != _IGNORED).sum() / (len(labels) * self.answer_tokens), *others)
