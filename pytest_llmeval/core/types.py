@@ -217,8 +217,7 @@ class Score:
     scorer_digest: str | None = None
     """sha256 in hex over the scorer's name, version (or source) and settings; None for recorded and judged ones."""
     judge_id: str | None = None
-    """What identifies the judge behind it: rubric, template, schema, judge model, checks and way of asking;
-    None for a scorer without a judge."""
+    """What identifies the judge behind it, its checks and way of asking, too; None for a scorer without a judge."""
     dimension: str | None = None
     """Of the rubric, that the score is of; None for the whole rubric and for a scorer without a judge."""
     decided_by: str | None = None
