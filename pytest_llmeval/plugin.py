@@ -42,5 +42,5 @@ def pytest_configure(config: pytest.Config) -> None:
     conductor = Conductor(config)
     config.pluginmanager.register(conductor, "llmeval-conductor")
     if any("::" in argument for argument in config.args):
-        config.pluginmanager.register(UnnamedClasses(), "llmeval-unnamed-classes")
+        config.pluginmanager.register(UnnamedClasses(conductor), "llmeval-unnamed-classes")
     config.pluginmanager.register(TrainingItems(config, conductor.selection), "llmeval-training")

@@ -59,8 +59,7 @@ class Conductor:
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
-        socket = getattr(config, "workerinput", {}).get(_SOCKET)
-        self._socket = Path(socket) if socket else None
+        self._socket = Path(socket) if (socket := getattr(config, "workerinput", {}).get(_SOCKET)) else None
         self._preparation: Preparation | None = None
         self._wiring: Wiring | None = None
         self._apart = ""
@@ -69,7 +68,7 @@ class Conductor:
         self._notes: list[str] = []
         self._tally = Tally()
         self._names: SetNames | None = None
-        self._is_taken = self._has_refused = False
+        self._is_taken = self._has_refused = self.names_only = False
         self._taken: dict[str, str] = {}
 
     @pytest.hookimpl(optionalhook=True)
@@ -102,8 +101,9 @@ class Conductor:
 
     def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         self._generated.add(metafunc.definition.nodeid)
-        if self._waits(metafunc.definition):
-            self._tally.waiting.add(suite_named(marker, metafunc.function))
+        waits = self._waits(metafunc.definition)
+        if waits or self.names_only:
+            (self._tally.waiting if waits else self._tally.unnamed).add(suite_named(marker, metafunc.function))
             return
         from pytest_llmeval.bridge.collection.parameter_sets import SetNames
 

@@ -57,7 +57,7 @@ class Paying:
                 self._require_open()
 
     def lose(self, usage: Usage) -> None:
-        """Book an attempt without a usable answer, by its tokens or else as the longest answer that it may have been.
+        """Book an attempt without a usable answer, by its tokens or else as ``Budget.end`` says.
 
         Another attempt has to be let go anew.
         """

@@ -58,8 +58,9 @@ def find_best(folder: Path, step: int, launch: LaunchModel) -> Path:
     path = folder / f"{_PREFIX}{step}"
     try:
         _check_weights(path, launch)
-    except FileNotFoundError:
-        raise LlmevalError(f"{path.name}, the best one so far, is gone") from None
+    except FileNotFoundError as error:
+        lacks = f"lacks {Path(str(error.filename)).name}" if path.is_dir() else "is gone"
+        raise LlmevalError(f"{path.name}, the best one so far, {lacks}") from None
     except Exception as error:  # noqa: BLE001  # as below
         raise LlmevalError(f"{path.name}, the best one so far, is damaged: {error}") from None
     return path
@@ -95,7 +96,7 @@ def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | 
         _check_weights(checkpoint, launch)
         if is_averaged:
             _check_safetensors(checkpoint / NEWEST)
-        for name in _archives(checkpoint, launch):
+        for name in _archives(launch):
             _check_archive(checkpoint / name)
         if best is not None:  # its weights would become the adapter where no later look is better
             find_best(checkpoint.parent, best, launch)
@@ -108,35 +109,30 @@ def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | 
     return None
 
 
-def _archives(checkpoint: Path, launch: LaunchModel) -> list[str]:
-    """Return the files of a checkpoint that torch writes: states of optimizer, schedule and random numbers.
-
-    Raises:
-        ValueError: some processes have left none.
-    """
+def _archives(launch: LaunchModel) -> list[str]:
+    """Return the files of a checkpoint that torch writes: states of optimizer, schedule and random numbers."""
     ranks = range(launch.processes)
     names = ["rng_state.pth"] if launch.processes == 1 else [f"rng_state_{rank}.pth" for rank in ranks]
-    if launch.engine == "deepspeed":
-        tag = _tag(checkpoint)
-        states = [f"{tag}/{path.name}" for path in (checkpoint / tag).glob("*_optim_states.pt")]
-        if len(states) < launch.processes:
-            raise ValueError(f"{tag} has the states of {len(states)} processes")
-        return [*names, "scheduler.pt", *states]
-    return [*names, "scheduler.pt", "optimizer.bin" if launch.engine == "fsdp" else "optimizer.pt"]
-
-
-def _tag(checkpoint: Path) -> str:
-    """Return the folder in a checkpoint that deepspeed loads."""
-    return (checkpoint / "latest").read_text("utf-8").strip()
+    optimizer = {"ddp": ["optimizer.pt"], "fsdp": ["optimizer.bin"], "deepspeed": []}  # the last: with the weights
+    return [*names, "scheduler.pt", *optimizer[launch.engine]]
 
 
 def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
-    """Raise what is met where the weights of a checkpoint are not whole: the adapter, and what the engine loads."""
+    """Raise what is met where the weights of a checkpoint are not whole: the adapter, and what the engine loads.
+
+    Raises:
+        ValueError: of deepspeed, which loads the optimizer's states with them, some processes have left none.
+    """
     _check_safetensors(checkpoint / _WEIGHTS)
     if launch.engine == "fsdp":
         _check_archive(checkpoint / "pytorch_model_fsdp.bin")
     if launch.engine == "deepspeed":
-        _check_archive(checkpoint / _tag(checkpoint) / "mp_rank_00_model_states.pt")
+        tag = checkpoint / (checkpoint / "latest").read_text("utf-8").strip()
+        states = list(tag.glob("*_optim_states.pt"))
+        for path in (tag / "mp_rank_00_model_states.pt", *states):
+            _check_archive(path)
+        if len(states) < launch.processes:
+            raise ValueError(f"{tag.name} has the states of {len(states)} processes")
 
 
 def _check_archive(path: Path) -> None:

@@ -173,6 +173,7 @@ ENDING = {
     "its calls": "threading.Timer(0.5, end).start()",
     "its journal": "SqliteStore.absorb = interrupted(SqliteStore.absorb)",
     "its verdicts": "SqliteStore.set_verdicts = interrupted(SqliteStore.set_verdicts)",
+    "its end": "SqliteStore.finish_run = interrupted(SqliteStore.finish_run)",
 }
 
 
@@ -195,11 +196,11 @@ def test_a_session_told_to_end_while_it_ends_is_interrupted(project: Project, nu
             def interrupted(method):
                 calls = []
 
-                def wrapped(*args):
+                def wrapped(*args, **kwargs):
                     calls.append(args)
                     if len(calls) == 1:
                         end()
-                    method(*args)
+                    return method(*args, **kwargs)
 
                 return wrapped
 
@@ -224,11 +225,14 @@ def test_a_session_told_to_end_while_it_ends_is_interrupted(project: Project, nu
     run = project.last_run()
     assert (run["exit_code"], run["status"], run["verdict"]) == (2, "interrupted", "none")
     assert "Traceback" not in session.text and "gate: stopped, not judged" in session.text
-    assert "--resume" in session.text
+    assert "--resume" in session.text and not project.rows("SELECT * FROM verdicts")
     assert not list(project.root.glob(".llmeval/*.journal"))
     held.open()
     assert project.run("evals", "--resume=last", model="").ret == 0
     assert (project.last_run()["status"], asked(project.server)[1:]) == ("finished", ["abandoned"])
+    if place == "its verdicts":  # and where no case is left, which pytest has a status for
+        with Session(project, "-p", "no:xdist", "--resume=last", environ={"ENDS": "1"}) as session:
+            assert session.end() == 2, session.text
 
 
 CHILD = """

@@ -146,6 +146,19 @@ def test_where_no_model_may_be_asked_there_is_no_second_look(
     assert asked(project) == {1: 20}
 
 
+@pytest.mark.parametrize("cache", ["use", "only"])
+def test_a_drop_that_would_be_asked_again_passes_where_nobody_may_be_asked(project: Project, cache: str) -> None:
+    """Two rows of 20 got worse: what the last look finds inconclusive fails, so it has the half of alpha alone."""
+    project.write(
+        thresholds_yaml="version: 1\ndefaults: {on_inconclusive: escalate}\nsuites: {echo: {right: {max_drop: 0}}}\n"
+    )
+    project.eval(EVAL.format(limits=[0, 0, 0]), ROWS)
+    assert project.run("evals").ret == 0
+    project.eval(EVAL.format(limits=[2, 2, 2]), ROWS)
+    assert project.run("evals", "--baseline=last", f"--cache={cache}").ret == 0
+    assert set(asked(project)) == ({1} if cache == "only" else {1, 2, 3})
+
+
 def test_a_budget_that_is_spent_leaves_nothing_for_a_second_look(project: Project) -> None:
     """It was enough for the first one, to the cent."""
     project.write(models_yaml=f"models: {{echo: {{spec: '{project.model}', prices: {{input: 1000, output: 1000}}}}}}\n")
@@ -292,5 +305,7 @@ def test_a_total_stays_about_the_first_look_where_the_run_goes_on_with_more_epoc
     project.write(thresholds_yaml=f"version: 1\ndefaults: {{on_inconclusive: escalate}}\n{rules}")
     assert project.run("evals").ret == 0
     assert project.run("evals", "--resume=last", "--epochs=5").ret == 0
-    (total,) = project.rows("SELECT * FROM verdicts WHERE metric = 'output_tokens' ORDER BY rowid DESC LIMIT 1")
-    assert (total["value"], total["n"], sorted(asked(project))) == (40, 20, [1, 2, 3, 4, 5])
+    assert project.run("evals", "--llmeval-rescore=last", model="").ret == 0
+    found = project.rows("SELECT * FROM verdicts WHERE metric = 'output_tokens' ORDER BY rowid DESC LIMIT 2")
+    assert [(total["value"], total["n"]) for total in found] == [(40, 20)] * 2
+    assert sorted(asked(project)) == [1, 2, 3, 4, 5]

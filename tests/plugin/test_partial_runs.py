@@ -106,6 +106,17 @@ def test_evals_in_a_class_that_no_node_id_names_are_left_out_like_functions(
         result.stdout.fnmatch_lines([f"note: {left_out}"])
 
 
+def test_what_is_wrong_in_a_class_that_no_node_id_names_stops_nobody(project: Project, dist_args: list[str]) -> None:
+    """Its dataset is not read, and nothing is said of a class that cannot be collected."""
+    broken = IN_CLASSES.replace('"data/both.jsonl")\n    def test_group', '"data/none.jsonl")\n    def test_group')
+    init = "\nclass TestWithInit:\n    def __init__(self): pass\n    def test_a(self): pass\n"
+    project.eval(broken + init, ROWS, name="both")
+    result = project.run("evals/test_both.py::test_echo", *dist_args)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["note: 2 suites not selected: group, inner"])
+    result.stdout.no_fnmatch_line("*TestWithInit*")
+
+
 def test_a_class_that_no_node_id_names_is_not_looked_into_where_no_eval_runs(project: Project) -> None:
     """Nor in files without any: other people's tests are theirs."""
     tests = "def pytest_generate_tests(metafunc):\n    print('made', metafunc.definition.nodeid)\n"

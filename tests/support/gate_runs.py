@@ -44,6 +44,7 @@ def compared(
     after: Iterable[JudgedCase],
     *given: Rule,
     baseline: dict[str, Any] | None = None,
+    asks_again: bool = False,
     **settings: Any,
 ) -> GateResult:
     """Return what the gate says of a run beside its baseline, by one rule on a drop unless others are given.
@@ -53,10 +54,11 @@ def compared(
         after: the run's.
         given: the rules.
         baseline: further facts of the baseline.
+        asks_again: whether a second look follows where one is due.
         settings: of the suite.
     """
     against = Baseline(name="main", cases=before, **(baseline or {}))
-    return apply_gate(rules(*(given or (rule(),)), **settings), after, baseline=against)
+    return apply_gate(rules(*(given or (rule(),)), **settings), after, baseline=against, asks_again=asks_again)
 
 
 def only(result: GateResult) -> Verdict:

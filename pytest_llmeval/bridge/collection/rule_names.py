@@ -57,7 +57,7 @@ def hold_names(
 def _seen(
     thresholds: Thresholds, tally: "Tally", prepared: "Preparation", models: frozenset[str] | None
 ) -> Iterator[SuiteSeen]:
-    caseless = (*tally.caseless(prepared), *tally.waiting)
+    caseless = (*tally.caseless(prepared), *tally.waiting, *tally.unnamed)
     for name in thresholds.suites:
         # Which sets of parameters a function has is told by its cases alone.
         if any(name == stem or name.startswith(f"{stem}[") for stem in caseless):

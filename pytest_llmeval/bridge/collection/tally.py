@@ -28,6 +28,8 @@ class Tally:
         """The cases of each suite whose answers are scored again."""
         self.waiting: set[str] = set()
         """The suites that nobody asked for, as their functions name them."""
+        self.unnamed: set[str] = set()
+        """Those of classes that no node id names, beside others that one does; their datasets are not read."""
         self._met: dict[str, Counter[str]] = {}
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
@@ -98,6 +100,7 @@ class Tally:
         for reading in maker.readings if maker is not None and not is_rescored else ():
             if (reading.cases or reading.sliced or reading.limited) and reading.eval.suite not in self._met:
                 yield reading.eval.suite
+        yield from () if is_rescored else sorted(self.unnamed - {*self._met})
 
     def _weigh(self, suite: str, facts: "SuiteFacts", prepared: "Preparation") -> None:
         """Add what ``-m`` left out of a suite and what anything else did."""

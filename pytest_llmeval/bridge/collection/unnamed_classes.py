@@ -1,6 +1,8 @@
 """The classes that node ids do not name: evals in them are left out, and pytest does not look into them."""
 
-from collections.abc import Generator
+import warnings
+from collections.abc import Generator, Iterator
+from typing import Protocol
 
 import pytest
 
@@ -10,10 +12,16 @@ from pytest_llmeval.bridge.collection.selection import mentions_us
 __all__ = ["UnnamedClasses"]
 
 
-class UnnamedClasses:
-    """Has the cases made of such evals, as pytest does of the functions beside them; none becomes an item."""
+class _Counting(Protocol):
+    names_only: bool
+    """Whether the suites of evals that are met are noted, and no cases made of them."""
 
-    def __init__(self) -> None:
+
+class UnnamedClasses:
+    """Has such evals counted, as those of functions are; none becomes an item, and no dataset is read."""
+
+    def __init__(self, conductor: _Counting) -> None:
+        self._conductor = conductor
         self._met: dict[str, pytest.Class] = {}
         self._collected = set[str]()
 
@@ -30,10 +38,16 @@ class UnnamedClasses:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look into the others where cases are to run, and into classes in these."""
-        while any(cases_in(items)) and (unnamed := self._unnamed()):
-            for node in unnamed:
-                node.ihook.pytest_make_collect_report(collector=node)
+        paths = {item.path for item, _ in cases_in(items)}
+        self._conductor.names_only = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about classes that nobody asked for
+            while paths and (unnamed := list(self._unnamed())):
+                for node in unnamed:
+                    if node.path in paths or mentions_us(node.path):
+                        node.ihook.pytest_make_collect_report(collector=node)
+                    self._collected.add(node.nodeid)
+        self._conductor.names_only = False
 
-    def _unnamed(self) -> list[pytest.Class]:
-        left = [node for nodeid, node in self._met.items() if nodeid not in self._collected]
-        return [node for node in left if mentions_us(node.path)]
+    def _unnamed(self) -> Iterator[pytest.Class]:
+        return (node for nodeid, node in self._met.items() if nodeid not in self._collected)

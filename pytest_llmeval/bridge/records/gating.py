@@ -52,7 +52,13 @@ class Gating:
         return choice.for_run(run, store.runs)
 
     def apply(
-        self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]
+        self,
+        store: SqliteStore,
+        run: Run,
+        cases: RunCases,
+        expected: Mapping[tuple[str, str], int],
+        *,
+        asks_again: bool,
     ) -> GateResult:
         """Return what the gate says of ``cases``; of one shard of several it says nothing.
 
@@ -73,6 +79,7 @@ class Gating:
                 no_baseline=self._choice.why_none,
                 trust=trust,
                 first_look=run.first_look,
+                asks_again=asks_again,
             )
 
         try:

@@ -39,7 +39,10 @@ def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
     environ = settings.environ
     if not is_escalated(run_id, environ):
         if environ.get(_SUMMARY):  # each step of a job has it; elsewhere no line of ours begins as a command does
-            _tell_github(store, run_id, settings, told)
+            try:
+                _tell_github(store, run_id, settings, told)
+            except KeyboardInterrupt:  # the run is judged and stored
+                told.notes.append("GitHub is not told all of the run: the session was told to end")
         if wants_traces(environ):
             _send_traces(store, run_id, environ, told)
     return told

@@ -309,6 +309,7 @@ class Recorder:
             except KeyboardInterrupt:  # what is left to do is done, without waiting for calls
                 self._status.is_interrupted, session.exitstatus = True, given
                 self._gate = self._cases = None
+                store.set_verdicts(self._row.id, ())
                 self._conclude(session, store)
             self._escalate(session, store)
             self._told = tell_outside(store.shown(self._room.redactor), self._row.id, self._settings)
@@ -327,7 +328,8 @@ class Recorder:
         if not self._status.is_stopped:
             self._cases = self._read(store)
             self._closing.unfinished = max(0, sum(self._row.expected.values()) - len(self._cases.judged))
-            self._gate = self._gating.apply(store, self._row, self._cases, self._row.expected)
+            again = self._escalation.obstacle(self._row, self._room.spent_usd) is None
+            self._gate = self._gating.apply(store, self._row, self._cases, self._row.expected, asks_again=again)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         end = self._end()
         session.exitstatus = end.exit_code
@@ -347,13 +349,11 @@ class Recorder:
         if obstacle is not None:
             self._closing.notes.append(f"not escalated: {obstacle}")
             return
-        self._room.end_models()
         undecided = self._escalation.undecided(self._gate)
-        rules = "1 rule is" if undecided == 1 else f"{undecided} rules are"
-        self._write_line(
-            f"llmeval: {rules} inconclusive: asking for {MORE_EPOCHS} epochs more, in a process of its own"
-        )
+        rules = "llmeval: 1 rule is" if undecided == 1 else f"llmeval: {undecided} rules are"
+        self._write_line(f"{rules} inconclusive: asking for {MORE_EPOCHS} epochs more, in a process of its own")
         try:
+            self._room.end_models()
             status, printed = self._escalation.run(self._row, spent)
         except KeyboardInterrupt:
             session.exitstatus = pytest.ExitCode.INTERRUPTED

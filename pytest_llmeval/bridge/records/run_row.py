@@ -113,7 +113,8 @@ def _of_shard(settings: Settings) -> dict[str, Any]:
 def _of_rescored(run: Run) -> dict[str, Any]:
     """Return what a run that scores the answers of ``run`` again shares with it, beside its suites."""
     shared = {key: run.settings.get(key, "") for key in ("markexpr", "keyword")}
-    return {**shared, "other_suites": run.settings.get("other_suites"), "rescored": run.id}
+    looks = {} if run.first_look is None else {FIRST_LOOK: run.first_look}
+    return {**shared, **looks, "other_suites": run.settings.get("other_suites"), "rescored": run.id}
 
 
 def _continued(

@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
 from pytest_llmeval.core.gate.decide import SLACK, interval_of
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
-from pytest_llmeval.core.gate.fills import counts
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import in_clusters
 from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
@@ -66,12 +64,8 @@ def _ends(
 def _mixed(rule: Rule, column: Column, states: tuple[State, ...], ends: tuple[float, float]) -> Iterator[Weight | None]:
     """Yield what yes-or-no values say with some of the missing ones at their worst and the others at their best."""
     best, worst = ends
-    missing = [place for place, reading in enumerate(column.readings) if reading.state in states]
-    for count in counts(len(missing)):
-        readings = list(column.readings)
-        for place in missing[:count]:
-            readings[place] = readings[place]._replace(state="scored", value=worst)
-        yield _end(rule, replace(column, readings=tuple(readings)), best, states)
+    for mixture in column.mixtures(worst, states):
+        yield _end(rule, mixture, best, states)
 
 
 def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> Weight | None:

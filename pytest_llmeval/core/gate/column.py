@@ -6,12 +6,13 @@ form a :class:`Column`, and only a column is averaged.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase, broke_behind_answer
+from pytest_llmeval.core.gate.fills import counts
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import named_clusters
 from pytest_llmeval.core.stats.intervals import mean
@@ -124,6 +125,15 @@ class Column:
             if value is not None:
                 grouped.setdefault(reading.unit, []).append(value)
         return grouped
+
+    def mixtures(self, fill: float, states: Collection[State]) -> "Iterator[Column]":
+        """Yield it with ``fill`` for some of the cases in ``states``, more each time; the others stay without."""
+        missing = [place for place, reading in enumerate(self.readings) if reading.state in states]
+        for count in counts(len(missing)):
+            readings = list(self.readings)
+            for place in missing[:count]:
+                readings[place] = readings[place]._replace(state="scored", value=fill)
+            yield replace(self, readings=tuple(readings))
 
     def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
         """Return the cluster of each of ``units``, one without being its own; None where none has one.

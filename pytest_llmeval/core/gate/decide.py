@@ -196,8 +196,12 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
         return found
     known = sample_means(column.grouped())
     if all(value in (0, 1) for value in known):
-        return found
-    tried = _lower_ends(sample_means(least), sample_means(most), column.clusters(least), known)
+        mixtures = column.mixtures(column.span[0], states)
+        tried: Iterable[float | None] = (
+            _statistic(rule, mixture, mixture.grouped(column.span[1], states)) for mixture in mixtures
+        )
+    else:
+        tried = _lower_ends(sample_means(least), sample_means(most), column.clusters(least), known)
     values = [value for value in (*found, *tried) if value is not None]
     return [min(values), max(values)]
 

@@ -5,14 +5,14 @@ and within each half S. Holm's procedure (Scandinavian Journal of Statistics 6 (
 rule fails though nothing changed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
 from pytest_llmeval.core.stats.multiplicity import holm
 
-__all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "looks_at", "shares_of"]
+__all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "looks_of", "shares_of"]
 
 MORE_EPOCHS = 2
 """Epochs that a second look at a run asks for."""
@@ -27,11 +27,11 @@ class Share:
     rules: int
     """How many rules, it included, share that."""
     looks: int = 1
-    """Looks at the run, this one included, that are to come and each have as much."""
+    """Looks at the run that each have as much, where what is inconclusive in this one is not yet the end of it."""
 
     @property
     def whole(self) -> float:
-        """What those looks may claim together: whatever is inconclusive without a second one gets it."""
+        """What those looks may claim together: below four times that a change is inconclusive."""
         return self.alpha * self.looks
 
     @property
@@ -53,26 +53,44 @@ def looks_alpha(thresholds: Thresholds, settings: GateSettings, suites: Iterable
         settings: of the suite whose alpha it is.
         suites: those of the session.
     """
-    return settings.alpha / (2 if settings.on_inconclusive == "escalate" else looks_at(thresholds, suites))
+    return settings.alpha / (2 if settings.on_inconclusive == "escalate" else _looks_at(thresholds, suites))
 
 
-def looks_at(thresholds: Thresholds, suites: Iterable[str]) -> int:
+def looks_of(thresholds: Thresholds, suites: Iterable[str], *, asks_again: bool) -> dict[str, int]:
+    """Return ``Share.looks`` by suite: of one that escalates it is 1 in a look that is the last.
+
+    Args:
+        thresholds: the rules.
+        suites: those of the session.
+        asks_again: whether a second look follows where one is due.
+    """
+    looks = _looks_at(thresholds, suites)
+    ends = {
+        name: each.settings.on_inconclusive == "escalate" and not asks_again for name, each in thresholds.suites.items()
+    }
+    return {name: 1 if is_last else looks for name, is_last in ends.items()}
+
+
+def _looks_at(thresholds: Thresholds, suites: Iterable[str]) -> int:
     """Return how many looks there may be at a run of these suites: a second is one at all, whichever asks for it."""
     known = (thresholds.suites[name].settings for name in suites if name in thresholds.suites)
     return 2 if any(each.on_inconclusive == "escalate" for each in known) else 1
 
 
-def shares_of(rules: Sequence[tuple[Rule, float]], looks: int = 1) -> list[Share]:
+def shares_of(rules: Sequence[tuple[Rule, float]], looks: Mapping[str, int] | None = None) -> list[Share]:
     """Return what each rule may claim; a rule comes once for each model that it is judged for.
 
     Args:
         rules: all of the session that are decided by a p-value, each with the alpha of its suite and of one look.
-        looks: how many are to come, this one included.
+        looks: of each suite, ``Share.looks``; of others 1.
     """
     sliced = sum(rule.slice is not None for rule, _ in rules)
     counts = {True: sliced, False: len(rules) - sliced}
     part = 2 if all(counts.values()) else 1
-    return [Share(alpha=alpha / part, rules=counts[rule.slice is not None], looks=looks) for rule, alpha in rules]
+    return [
+        Share(alpha=alpha / part, rules=counts[rule.slice is not None], looks=(looks or {}).get(rule.suite, 1))
+        for rule, alpha in rules
+    ]
 
 
 class Family:

@@ -13,7 +13,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision, Judgement
 from pytest_llmeval.core.gate.evidence import Weight
-from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_at, shares_of
+from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_of, shares_of
 from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.verdicts import decide_by_p
@@ -85,6 +85,7 @@ def apply_gate(
     no_baseline: str = "no baseline",
     trust: Trust = UNKNOWN,
     first_look: int | None = None,
+    asks_again: bool = False,
 ) -> GateResult:
     """Return the verdict of every rule over ``cases``, which may come in any order.
 
@@ -97,6 +98,7 @@ def apply_gate(
         no_baseline: Why there is none, in a few words.
         trust: What judges are worth.
         first_look: Epochs of the first look, where there were two: ``max_total`` is about those.
+        asks_again: Whether a second look follows where one is due.
     """
     by_suite = _by_suite(cases, thresholds.suites)
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
@@ -106,8 +108,7 @@ def apply_gate(
         for rules in _of_one_look(thresholds, there)
         for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
-    looks = looks_at(thresholds, there) if first_look is None else 1  # the second one has none behind it
-    verdicts = tuple(_settled(found, looks))
+    verdicts = tuple(_settled(found, looks_of(thresholds, there, asks_again=asks_again)))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts))
 
 
@@ -136,7 +137,7 @@ def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
     return next((worst for worst in WORST_FIRST if worst in found), "none")
 
 
-def _settled(found: Sequence[Weighed], looks: int) -> Iterator[Verdict]:
+def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Verdict]:
     """Yield the verdict of each rule, those that share their false alarms decided together."""
     gating = [case for case in found if case.why_not_gating is None]
     families = {
@@ -147,12 +148,14 @@ def _settled(found: Sequence[Weighed], looks: int) -> Iterator[Verdict]:
             share, adjusted = next(families[case.rule.is_implied]) if case.evidence is not None else (None, _alone)
             yield _verdict(case, _decided(case, share, adjusted))
             continue
-        alone = _decided(case, Share(alpha=case.alpha, rules=1, looks=looks), _alone)
+        alone = _decided(case, Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone)
         invalid = alone.verdict == "unmeasurable" and case.broken is not None
         yield _verdict(case, alone if invalid else reported(alone, case.why_not_gating))
 
 
-def _family(members: Iterable[Weighed], looks: int) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
+def _family(
+    members: Iterable[Weighed], looks: Mapping[str, int]
+) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
     """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value."""
     waiting = [(case, case.evidence) for case in members if case.evidence is not None]
     family = Family((case.rule, evidence.found) for case, evidence in waiting)

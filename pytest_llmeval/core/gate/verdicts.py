@@ -23,7 +23,7 @@ __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
 _POWER = 0.8
 _TRIED = "with all that was tried for the missing values, from the best to the worst"
 _UNSURE = 4.0
-"""A change is inconclusive where its p-value lies below this many times what the looks to come may claim."""
+"""A change is inconclusive where its p-value lies below this many times ``Share.whole``; above it is noise."""
 
 
 def decide_by_p(

@@ -239,6 +239,14 @@ def test_a_missing_yes_or_no_can_be_nothing_between() -> None:
     assert decided("min_lower", low + 0.001, [*scored(*[1.0] * 10), error()]).verdict == "fail"
 
 
+def test_of_several_missing_epochs_some_may_be_right_and_others_wrong() -> None:
+    """Of 20 rows, all right twice but for two epochs: the lower end is 0.824 with none of these, 0.839 with both."""
+    cases = [case(f"r{row}", 1.0, epoch=epoch) for row in range(20) for epoch in (1, 2) if row > 1 or epoch == 1]
+    cases += [case(f"r{row}", epoch=2, outcome="error", error_kind="timeout") for row in (0, 1)]
+    assert decided("min_lower", 0.85, cases).verdict == "inconclusive"
+    assert decided("min_lower", 0.87, cases).verdict == "fail"
+
+
 def test_an_open_epoch_bounds_the_mean_of_its_sample() -> None:
     """One of two epochs is known: 0.5 to 1 for this sample."""
     cases = [case("a", 1.0), case("a", epoch=2, outcome="error", error_kind="timeout"), case("b", 1.0)]

@@ -108,27 +108,29 @@ def test_a_second_look_leaves_half_of_alpha_to_the_first() -> None:
 def test_what_is_inconclusive_is_so_whatever_is_done_about_it(asking: OnInconclusive) -> None:
     """Two looks share what may fail, not what is too much to be passed: a drop with a p-value from alpha to 4 alpha."""
     for worse, verdict in ((1, "pass"), (2, "inconclusive"), (3, "inconclusive")):
-        assert compared(*sliced("p", worse), on_inconclusive=asking).verdict == verdict
+        found = compared(*sliced("p", worse), on_inconclusive=asking, asks_again=True)
+        assert found.verdict == verdict
     halves = rule(), rule(slice="p")
     for worse, verdict in ((2, "pass"), (3, "inconclusive")):
-        found = compared(*sliced("p", worse), *halves, on_inconclusive=asking).verdicts
-        assert [each.verdict for each in found] == [verdict] * 2
+        verdicts = compared(*sliced("p", worse), *halves, on_inconclusive=asking, asks_again=True).verdicts
+        assert [each.verdict for each in verdicts] == [verdict] * 2
 
 
 @pytest.mark.parametrize(("worse", "verdict"), [(2, "pass"), (3, "inconclusive")])
-def test_the_second_look_is_the_last_and_has_its_half_alone(worse: int, verdict: str) -> None:
-    """Nothing would ask again: whatever is inconclusive then fails the session."""
-    before, after = sliced("p", worse)
-    asking = rules(rule(), on_inconclusive="escalate")
-    assert apply_gate(asking, after, baseline=Baseline(name="main", cases=before), first_look=1).verdict == verdict
+def test_a_look_behind_which_there_is_none_has_its_half_alone(worse: int, verdict: str) -> None:
+    """The second is one, and the first where no second can be taken: whatever is inconclusive there fails."""
+    assert compared(*sliced("p", worse), on_inconclusive="escalate").verdict == verdict
 
 
-def test_a_suite_beside_one_that_asks_again_is_inconclusive_where_it_was() -> None:
+@pytest.mark.parametrize("own", ["warn", "fail"])
+@pytest.mark.parametrize("asks_again", [True, False])
+def test_a_suite_beside_one_that_asks_again_is_inconclusive_where_it_was(own: OnInconclusive, asks_again: bool) -> None:
     before, after = sliced("p", 2)
     settings = GateSettings(on_inconclusive="escalate")
     other = SuiteRules(name="other", rules=(rule("min", 0.5, suite="other"),), settings=settings)
-    both = Thresholds(suites={**rules(rule()).suites, "other": other})
-    found = apply_gate(both, [*after, case("x", suite="other")], baseline=Baseline(name="main", cases=before))
+    both = Thresholds(suites={**rules(rule(), on_inconclusive=own).suites, "other": other})
+    against = Baseline(name="main", cases=before)
+    found = apply_gate(both, [*after, case("x", suite="other")], baseline=against, asks_again=asks_again)
     assert found.verdicts[0].verdict == "inconclusive"
 
 
