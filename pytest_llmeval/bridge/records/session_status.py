@@ -89,8 +89,8 @@ class SessionStatus:
     def _noted(self, session: pytest.Session) -> int:
         """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
         if self.is_interrupted:  # a second one kept pytest from noting the first
-            is_worse = session.exitstatus in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
-            return int(session.exitstatus if is_worse else pytest.ExitCode.INTERRUPTED)
+            is_less = session.exitstatus in (PASSED, FAILED, pytest.ExitCode.NO_TESTS_COLLECTED, _MAX_WARNINGS)
+            return int(pytest.ExitCode.INTERRUPTED if is_less else session.exitstatus)
         if self.is_broken_off and session.exitstatus == pytest.ExitCode.INTERRUPTED:
             return FAILED if session.testsfailed else PASSED
         is_done = self._facts.done or self._facts.empty_shard
