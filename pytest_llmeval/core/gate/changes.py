@@ -10,7 +10,7 @@ from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, 
 from pytest_llmeval.core.gate.fills import between
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
-from pytest_llmeval.core.stats.clusters import in_clusters, named_clusters
+from pytest_llmeval.core.stats.clusters import equal_clusters, in_clusters, named_clusters
 from pytest_llmeval.core.stats.distributions import student_quantile
 from pytest_llmeval.core.stats.hidden_loss import MOST_LOSSES
 from pytest_llmeval.core.stats.intervals import mean, total
@@ -171,10 +171,11 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
 
 
 def _losses(gains: Sequence[float], clusters: Sequence[str] | None) -> tuple[int, tuple[float, ...]]:
-    """Return how many independent units there are, and the largest of their losses in shares of the average one."""
-    sums = gains if clusters is None else [total(group) for group in in_clusters(gains, clusters)]
-    rows = len(gains) / len(sums)
-    return len(sums), tuple(heapq.nlargest(MOST_LOSSES, (-each / rows for each in sums if each < 0)))
+    """Return how many independent units of one size there are, and the largest losses in shares of such a unit."""
+    groups = [[gain] for gain in gains] if clusters is None else in_clusters(gains, clusters)
+    units, sums = equal_clusters(map(len, groups)), map(total, groups)
+    rows = len(gains) / units
+    return units, tuple(heapq.nlargest(min(MOST_LOSSES, units), (-each / rows for each in sums if each < 0)))
 
 
 def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:

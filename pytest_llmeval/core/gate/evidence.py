@@ -33,9 +33,11 @@ class Weight:
     """Rows that got worse, that got better, and all; None where a change may be anything else than −1, 0 and 1 of a
     share or a score in [0, 1], and where rows are dependent."""
     units: int | None = None
-    """Rows, or groups of dependent ones, none of which can lose more than 1 a row; None where a row can."""
+    """Rows, or as many groups of one size as groups of dependent ones are worth, none of which can lose more than 1 a
+    row; None where a row can."""
     losses: tuple[float, ...] = ()
-    """The largest losses of ``units``, in shares of what the average one can lose, the largest first."""
+    """The largest losses of rows or groups, in shares of what one of ``units`` can lose, the largest first; not more of
+    them than those. A group that is larger than they are can lose more than 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ class Sight:
         """Return the rows below which the test cannot fail, or the drop seen is too rarely beyond what may pass."""
         least: float = least_flips(self.alpha, mid_p=mid_p)
         if self.spread.groups is not None:
-            least = _in_rows(least_groups(self.alpha), self.spread)
+            least = least_groups(self.alpha) * self.spread.n / self.spread.groups
         if not self.allowed:
             return least
         return max(least, (normal_quantile(self.power) * deviation / (loss - self.allowed)) ** 2 * self.spread.design)
@@ -226,5 +226,5 @@ def _hidden(spread: Spread, alpha: float) -> float:
 
 
 def _in_rows(units: float, spread: Spread) -> float:
-    """Return in how many rows there are so many independent units, groups where rows come in groups."""
-    return units if spread.groups is None else units * spread.n / spread.groups
+    """Return in how many rows there are so many independent units, of which groups are as many as they are worth."""
+    return units if spread.worth is None else units * spread.n / spread.worth

@@ -5,6 +5,7 @@ measured where rows were answered more than once, in several epochs or in two ru
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
 from pytest_llmeval.core.rules import MEASURED_METRICS
-from pytest_llmeval.core.stats.clusters import clustered_mean, named_clusters
+from pytest_llmeval.core.stats.clusters import clustered_mean, equal_clusters, named_clusters
 from pytest_llmeval.core.stats.means import mean, total
 
 __all__ = ["ASSUMED_CORRELATION", "RowValues", "Source", "Spread", "part_spread", "read_rows", "spread_of"]
@@ -59,6 +60,8 @@ class Spread:
     """Whether each answer gives 0 or 1."""
     groups: int | None
     """Groups of dependent rows, a row without a cluster being one; None where no row has a cluster."""
+    worth: int | None
+    """How many groups of one size those are worth (``equal_clusters``), at most ``groups``; None where that is."""
     design: float
     """How many times as many rows it takes because they come in groups, at least 1: the design effect SE²(by groups) /
     SE² of L. Kish, "Survey Sampling" (1965), section 5.4."""
@@ -143,6 +146,7 @@ def spread_of(
         is_unit=metric not in MEASURED_METRICS and all(0 <= value <= 1 for value in answers),
         is_binary=metric not in MEASURED_METRICS and all(value in (0, 1) for value in answers),
         groups=len(set(groups)) if groups else None,
+        worth=equal_clusters(Counter(groups).values()) if groups else None,
         design=design,
         source=source,
     )

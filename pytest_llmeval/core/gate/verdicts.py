@@ -66,7 +66,7 @@ def decide_noninferior(
 
     Surely: the one-sided upper bound of the loss at ``1 - alpha`` (t, by clusters where there are any) lies below it.
     Student's t knows too little of few losses: where no row can lose more than 1, the bound is no less than what rare
-    rows may hide (``hidden_loss``), each cluster counting as one row.
+    rows may hide (``hidden_loss``), of which clusters are as many as they are worth (``equal_clusters``).
     """
     share = Share(alpha=alpha, rules=1)
     shown = _shown(rule, evidence, share, None)
@@ -167,6 +167,7 @@ def _flipping(rows: int, flips: int) -> Spread:
         is_unit=True,
         is_binary=True,
         groups=None,
+        worth=None,
         design=1.0,
         source="two runs",
     )

@@ -8,7 +8,15 @@ from typing import Any, Protocol, TypeVar
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
-__all__ = ["ClusteredMean", "Sortable", "clustered_mean", "design_effect", "in_clusters", "named_clusters"]
+__all__ = [
+    "ClusteredMean",
+    "Sortable",
+    "clustered_mean",
+    "design_effect",
+    "equal_clusters",
+    "in_clusters",
+    "named_clusters",
+]
 
 
 class Sortable(Protocol):
@@ -91,6 +99,19 @@ def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> floa
     if found is None or plain <= (ROUNDING * max(map(abs, values))) ** 2:
         return most
     return max(1.0, (found.error * student_quantile(0.975, found.df) / normal_quantile(0.975)) ** 2 / plain)
+
+
+def equal_clusters(sizes: Iterable[int]) -> int:
+    """Return how many clusters of one size tell as much of a mean, rounded down: n²/Σn_c².
+
+    Where values of one cluster are all alike the mean has the variance of so many of them: L. Kish, "Survey Sampling"
+    (1965), each cluster weighing as much as it has values.
+
+    Args:
+        sizes: How many values each cluster has, from 1; at least one cluster.
+    """
+    known = list(sizes)
+    return sum(known) ** 2 // sum(size * size for size in known)
 
 
 def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[S]]:

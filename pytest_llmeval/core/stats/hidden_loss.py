@@ -20,9 +20,9 @@ def hidden_loss(largest: Sequence[float], units: int, *, alpha: float) -> float:
     for yes-or-no rows is their exact bound. The largest of all these, so that a greater loss never makes it less.
 
     Args:
-        largest: losses above 0 of single units, in shares of what the average one can lose, the largest first; not
-            more of them than ``units``.
-        units: independent ones, from 1.
+        largest: losses above 0, in shares of what one of ``units`` can lose, the largest first; not more of them than
+            those.
+        units: independent ones of one size, from 1; of others as many as they are worth (``equal_clusters``).
         alpha: in (0, 1).
     """
     by_losses = (loss * _excess(number, units, alpha) for number, loss in enumerate(largest, 1))

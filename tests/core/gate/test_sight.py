@@ -30,7 +30,8 @@ from tests.support.gate_runs import verdict_of
 def spread(**fields: Any) -> Spread:
     """Return the spread of 100 yes-or-no rows that are right with chance Beta(1.7, 0.3)."""
     made: dict[str, Any] = {"n": 100, "mean": 0.85, "sd": 0.36, "epochs": 1, "between": 0.0425, "within": 0.085}
-    made |= {"is_unit": True, "is_binary": True, "groups": None, "design": 1, "source": "two runs"}
+    made |= {"is_unit": True, "is_binary": True, "groups": None, "worth": fields.get("groups")}
+    made |= {"design": 1, "source": "two runs"}
     return Spread(**{**made, **fields})
 
 
