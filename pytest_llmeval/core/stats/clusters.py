@@ -16,6 +16,7 @@ __all__ = [
     "equal_clusters",
     "in_clusters",
     "named_clusters",
+    "size_effect",
 ]
 
 
@@ -76,9 +77,8 @@ def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> floa
     """Return the design effect: n values in clusters make the mean's interval as wide as n/effect independent ones.
 
     The clustered variance over that of independent values, times (t/z)², for 95 %, as the former has fewer degrees of
-    freedom; at least 1. Counts over it may be taken for independent ones: J. N. K. Rao and A. J. Scott, "A Simple
-    Method for the Analysis of Clustered Binary Data", Biometrics 48 (1992) 577–585. Where all values are equal they
-    say nothing of it, and each cluster counts as much as its values were one: L. Kish's Σn_c²/n.
+    freedom; at least ``size_effect``. Counts over it may be taken for independent ones: J. N. K. Rao and A. J. Scott,
+    "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48 (1992) 577–585.
 
     Args:
         values: In any order.
@@ -90,15 +90,40 @@ def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> floa
     Raises:
         ValueError: For another number of clusters than of values.
     """
-    groups, centre, n = in_clusters(values, clusters), mean(values), len(values)
-    if centre is None or len(groups) == n:
-        return 1.0
-    most = sum(len(group) ** 2 for group in groups) / n
-    plain = total([(value - centre) ** 2 for value in values]) / (n * (n - 1))
+    least, centre, n = size_effect(values, clusters), mean(values), len(values)
     found = clustered_mean(values, clusters)
-    if found is None or plain <= (ROUNDING * max(map(abs, values))) ** 2:
-        return most
-    return max(1.0, (found.error * student_quantile(0.975, found.df) / normal_quantile(0.975)) ** 2 / plain)
+    if found is None or centre is None or found.clusters == n:
+        return least
+    plain = total([(value - centre) ** 2 for value in values]) / (n * (n - 1))
+    if plain <= (ROUNDING * max(map(abs, values))) ** 2:
+        return least
+    return max(least, (found.error * student_quantile(0.975, found.df) / normal_quantile(0.975)) ** 2 / plain)
+
+
+def size_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """Return the design effect by the sizes of clusters and how alike their values are: 1 + (Σn_c²/n − 1)·ICC.
+
+    L. Kish, "Survey Sampling" (1965, 1987), each cluster weighing as much as it has values. ICC, the correlation within
+    C clusters, is the estimator of the analysis of variance, (MSB − MSW)/(MSB + (n_0 − 1)·MSW) with n_0 = (n −
+    Σn_c²/n)/(C − 1), A. Donner, International Statistical Review 54 (1986) 67–82, clipped to [0, 1]; 1 where no cluster
+    has any spread, as nothing tells it from that. It holds, too, where only small clusters differ from the others, so
+    that the clustered error is small; with clusters of one size that error says no less.
+
+    Args:
+        values: In any order.
+        clusters: The cluster of each value, in the order of ``values``.
+
+    Returns:
+        At least 1; 1 where every value has a cluster of its own, and without values; n for one cluster.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    groups, n = in_clusters(values, clusters), len(values)
+    if len(groups) == n:
+        return 1.0
+    weight = sum(len(group) ** 2 for group in groups) / n
+    return 1 + (weight - 1) * _correlation(groups, n, weight) if len(groups) > 1 else weight
 
 
 def equal_clusters(sizes: Iterable[int]) -> int:
@@ -132,6 +157,20 @@ def named_clusters(known: Iterable[str | None]) -> list[str] | None:
     if all(name is None for name in names):
         return None
     return [f"#{number}" if name is None else f"={name}" for number, name in enumerate(names)]
+
+
+def _correlation(groups: Sequence[Sequence[float]], n: int, weight: float) -> float:
+    """Return the correlation within two clusters or more, in [0, 1]; ``weight`` is Σn_c²/n."""
+    centres = [total(group) / len(group) for group in groups]
+    centre = total([value for group in groups for value in group]) / n
+    among = total([len(group) * (own - centre) ** 2 for group, own in zip(groups, centres, strict=True)])
+    inside = total([(value - own) ** 2 for group, own in zip(groups, centres, strict=True) for value in group])
+    largest = max(abs(value) for group in groups for value in group)
+    if inside <= n * (ROUNDING * largest) ** 2:
+        return 1.0
+    among, inside = among / (len(groups) - 1), inside / (n - len(groups))
+    typical = (n - weight) / (len(groups) - 1)
+    return min(max((among - inside) / (among + (typical - 1) * inside), 0.0), 1.0)
 
 
 def _share_of_variance(group: Sequence[float], centre: float, n: int) -> float:

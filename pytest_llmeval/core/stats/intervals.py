@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
+from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean, size_effect
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
@@ -93,9 +93,10 @@ def score_interval(
     degrees of freedom, as the error is an estimate. None without values, for values outside [0, 1], and where the
     standard error is unknown or 0 (one value, or equal ones: they say nothing of the spread).
 
-    With clusters the effective number is m(1 − m)/SE² of the clustered error where that is the smaller one, and
-    the quantile is Student's at the degrees of freedom of ``clustered_mean``. Where all values are 0 or all 1
-    each cluster counts as one sample, the least that it can stand for. None below two clusters.
+    With clusters the effective number is m(1 − m)/SE² of the clustered error, but no more than the number without them
+    over ``size_effect``: that error is too small where only small clusters differ from the others. The quantile is
+    Student's at the degrees of freedom of ``clustered_mean``. Where all values are 0 or all 1 the number is n²/Σn_c²,
+    that of the clusters where they are of one size. None below two clusters.
 
     Args:
         values: In any order.
@@ -120,7 +121,7 @@ def score_interval(
     if clustered is None:
         return None
     t = student_quantile((1 + confidence) / 2, clustered.df)
-    return _wilson(centre, min(n, _clustered_n(clustered)), t)
+    return _wilson(centre, min(n / size_effect(values, clusters), _clustered_n(clustered)), t)
 
 
 def _effective_n(values: Sequence[float], centre: float) -> float | None:
@@ -133,11 +134,8 @@ def _effective_n(values: Sequence[float], centre: float) -> float | None:
 
 
 def _clustered_n(mean_: ClusteredMean) -> float:
-    """Return the effective number that the clustered error says; infinite where that is 0 though values differ."""
-    spread = mean_.value * (1 - mean_.value)
-    if not spread:
-        return mean_.clusters
-    return spread / mean_.error**2 if mean_.error else math.inf
+    """Return the effective number that the clustered error says; infinite where that is 0."""
+    return mean_.value * (1 - mean_.value) / mean_.error**2 if mean_.error else math.inf
 
 
 def t_interval(

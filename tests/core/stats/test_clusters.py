@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
-from pytest_llmeval.core.stats.clusters import clustered_mean, design_effect, in_clusters
+from pytest_llmeval.core.stats.clusters import clustered_mean, design_effect, in_clusters, size_effect
+from pytest_llmeval.core.stats.intervals import standard_error
 
 scores = st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 5)), min_size=2, max_size=40)
 
@@ -141,7 +142,9 @@ def test_a_cluster_of_its_own_each_has_no_effect() -> None:
 
 
 def test_values_that_are_all_equal_count_once_a_cluster() -> None:
-    """Four and two of six: 20/6; they say nothing of how alike a cluster's values are."""
+    """Four and two of six: 20/6; they say nothing of how alike values are, nor do clusters without any spread."""
+    for first, second in ((1.0, 1.0), (0.0, 1.0), (0.1 + 0.2, 0.3)):
+        assert size_effect([first] * 4 + [second] * 2, [0, 0, 0, 0, 1, 1]) == pytest.approx(20 / 6)
     assert design_effect([1.0] * 6, [0, 0, 0, 0, 1, 1]) == pytest.approx(20 / 6)
     assert design_effect([0, 1, 1, 0], [0] * 4) == 4
 
@@ -159,3 +162,35 @@ def test_independent_values_lose_little_in_clusters() -> None:
     ]
     assert min(effects) == 1
     assert sum(effects) / 100 < 1.15
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_effect_of_sizes_is_kishs_by_the_analysis_of_variance(seed: int) -> None:
+    """F of scipy's one-way analysis gives the correlation: (F - 1) / (F - 1 + n_0)."""
+    drawn = random.Random(seed)
+    groups = [[drawn.gauss(level, 1) for _ in range(drawn.randint(1, 9))] for level in (0, 0, 1, 2, 2.5)]
+    sizes = [len(group) for group in groups]
+    n, weight = sum(sizes), sum(size**2 for size in sizes) / sum(sizes)
+    ratio = float(stats.f_oneway(*groups).statistic)
+    correlation = (ratio - 1) / (ratio - 1 + (n - weight) / (len(groups) - 1))
+    expected = 1 + (weight - 1) * min(max(correlation, 0.0), 1.0)
+    names = [name for name, size in enumerate(sizes) for _ in range(size)]
+    assert size_effect([value for group in groups for value in group], names) == pytest.approx(expected)
+
+
+@given(st.integers(2, 6), st.lists(st.sampled_from([0.0, 0.3, 1.0]), min_size=12, max_size=60))
+def test_with_clusters_of_one_size_the_clustered_error_says_no_less(size: int, values: list[float]) -> None:
+    values = values[: len(values) // size * size]
+    names = [number // size for number in range(len(values))]
+    plain, clustered = standard_error(values), clustered_mean(values, names)
+    if plain and clustered and size_effect(values, names) > 1:
+        assert clustered.error**2 / plain**2 >= size_effect(values, names) - 1e-9
+
+
+def test_where_only_small_clusters_differ_sizes_have_their_effect_all_the_same() -> None:
+    """Two single values of 240 failed: the clustered error alone says that the values are independent."""
+    sizes = [1] * 40 + [6] * 20 + [20] * 4
+    names = [name for name, size in enumerate(sizes) for _ in range(size)]
+    values = [0.0] * 2 + [1.0] * 238
+    assert size_effect(values, names) == pytest.approx(2360 / 240)
+    assert design_effect(values, names) == pytest.approx(2360 / 240)

@@ -101,6 +101,21 @@ def test_scores_of_clusters_are_covered_where_plain_ones_are_not(clusters: int) 
     assert coverage(clustered, truth, 800) > 0.95 - noise(800)
 
 
+@pytest.mark.parametrize("share", [0.9, 0.95])
+def test_the_lower_end_of_clusters_of_unequal_sizes_lies_above_the_truth_no_more_often_than_it_says(
+    share: float,
+) -> None:
+    """Of 40 single rows, 20 clusters of 6 and 4 of 20, each right or wrong as a whole; it did in 11 and 22 %."""
+    names = [name for name, size in enumerate([1] * 40 + [6] * 20 + [20] * 4) for _ in range(size)]
+    drawn, runs, above = random.Random(5), 200, 0
+    for _ in range(runs):
+        rates = [float(drawn.random() < share) for _ in range(64)]
+        interval = score_interval([rates[name] for name in names], clusters=names)
+        assert interval is not None
+        above += interval.low > share
+    assert above / runs < 0.025 + noise(runs, 0.025)
+
+
 @pytest.mark.parametrize("clusters", [5, 12, 30])
 def test_a_t_interval_of_clusters_covers_for_sizes_that_differ(clusters: int) -> None:
     """Where the small-sample factor C/(C − 1) with C − 1 degrees of freedom covers too little."""

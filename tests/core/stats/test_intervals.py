@@ -115,6 +115,18 @@ def test_scores_of_clusters_that_never_differ_count_once_for_each_cluster(share:
     assert ends(score_interval([share] * 60, clusters=users)) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("wrong", [0, 2])
+def test_clusters_that_agree_count_as_many_of_one_size(wrong: int) -> None:
+    """n²/Σn_c²: 64 clusters of 240 rows are worth 24.4, whether or not two single rows differ from the others."""
+    users = [user for user, size in enumerate([1] * 40 + [6] * 20 + [20] * 4) for _ in range(size)]
+    values = [0.0] * wrong + [1.0] * (240 - wrong)
+    clustered = clustered_mean(values, users)
+    assert clustered is not None
+    n, alpha = 240**2 / 2360, 2 * stats.norm.sf(stats.t.ppf(0.975, clustered.df))
+    expected = proportion_confint((240 - wrong) / 240 * n, n, alpha=alpha, method="wilson")
+    assert ends(score_interval(values, clusters=users)) == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("values", "users"),
     [([1.0, 0.0], "aa"), ([0.5, 0.5], "ab"), ([0.5, 1.5], "ab"), ([], ""), ([1.0], "a"), ([1.0, 1.0], "aa")],
