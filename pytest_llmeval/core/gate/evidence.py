@@ -73,6 +73,16 @@ class Evidence:
     note: str = ""
     """What makes the rule itself doubtful, in words; mostly empty."""
 
+    @property
+    def possible(self) -> tuple[Weight | None, ...]:
+        """What all values may come to, the best first: ``found`` where none is missing, else the ends.
+
+        Where those do not bound it ``found`` is one more that was tried, though no value of a missing row gives it.
+        """
+        if self.ends is None:
+            return (self.found,)
+        return self.ends if self.are_bounds and None not in self.ends else (*self.ends, self.found)
+
 
 def falls_when_worse(rule: Rule) -> bool:
     """Return whether a lower value is the worse one, for a rule on a change."""

@@ -46,7 +46,7 @@ def decide_by_p(
         open_rows: those without a value that leave it open.
     """
     shown = _shown(rule, evidence, share, adjusted(evidence.found))
-    verdicts = {_at(rule, weight, share, adjusted) for weight in (evidence.found, *(evidence.ends or ()))}
+    verdicts = {_at(rule, weight, share, adjusted) for weight in evidence.possible}
     if verdicts == {"fail"}:
         return replace(shown, verdict="fail", reason=_why(rule, evidence, share, shown, broken))
     if broken:
@@ -70,11 +70,8 @@ def decide_noninferior(
     """
     share = Share(alpha=alpha, rules=1)
     shown = _shown(rule, evidence, share, None)
-    best, *others = evidence.ends or (evidence.found,)
-    bounds = [
-        _loss_bound(best, alpha, -math.inf),
-        *(_loss_bound(each, alpha, math.inf) for each in (evidence.found, *others)),
-    ]
+    best, *others = evidence.possible
+    bounds = [_loss_bound(best, alpha, -math.inf), *(_loss_bound(each, alpha, math.inf) for each in others)]
     held = {bound < (rule.bound or 0.0) for bound in bounds}
     low, high = (_show(bound if math.isfinite(bound) else None) for bound in (min(bounds), max(bounds)))
     told = f"the loss may be up to {high if low == high else f'{low} to {high}'}, the margin is {_show(rule.bound)}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmeval.core.rules import Rule
-from tests.support.gate_runs import broken, compared, only, rule, run
+from tests.support.gate_runs import broken, case, compared, flips, only, rule, run, verdict_of
 
 RESUME, RESCORE = "ask for them again with --resume", "llmeval rescore"
 
@@ -31,3 +31,14 @@ def test_an_open_rule_says_what_may_give_its_rows_their_values(
         reason = only(compared(before, [*lost, *before[10:]], given, max_error_rate=0.9)).reason
         assert reason is not None
         assert (RESUME in reason, RESCORE in reason) == (asks, scores)
+
+
+@pytest.mark.parametrize(("rows", "flipped", "margin"), [(14, 0, 0.2), (12, 1, 0.25)])
+def test_a_rule_on_which_all_values_of_a_missing_row_agree_is_not_open(rows: int, flipped: int, margin: float) -> None:
+    """That the bound of the others alone, of which there are one less, is above the margin is no value of it."""
+    before, after = flips(rows, flipped, flipped)
+    was, now, given = run([*before, 0.0]), run(after), rule("noninferior", margin)
+    told = [only(compared(was, [*now, case(rows, value)], given)).verdict for value in (0.0, 1.0)]
+    found = only(compared(was, [*now, broken(rows, "timeout")], given, max_error_rate=0.9))
+    assert (told, found.verdict, found.is_open) == (["pass", "pass"], "pass", False)
+    assert verdict_of(before, after, given).verdict == "fail"
