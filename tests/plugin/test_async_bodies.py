@@ -78,6 +78,69 @@ def test_the_mode_of_trio_runs_no_eval_and_its_mark_does(written: Project) -> No
     assert len(written.server.ledger) == 3
 
 
+GATED = "version: 1\nsuites: {echo: {pass_rate: {min: 0.5}}}\n"
+
+
+@pytest.mark.parametrize("asked", ["mark", "argument"])
+def test_an_eval_for_anyio_runs_as_any_other_where_that_plugin_is_not_there(
+    written: Project, spread: list[str], asked: str
+) -> None:
+    body = EVAL.lstrip()
+    if asked == "argument":
+        body = body.replace("sample, model", "sample, model, anyio_backend")
+        written.write(conftest_py="import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
+    written.eval(f"@pytest.mark.anyio\n{body}" if asked == "mark" else body, ROWS)
+    written.write(tox_ini=f"[pytest]\nmarkers = anyio\n{SETUPS['neither']}")
+    assert written.run("evals", "-p", "no:hypothesispytest", *spread, inside=False).ret == 0
+    assert sorted((written.root / "bodies.txt").read_text()) == ["a", "b", "c"]
+
+
+WRAPPED = """
+import functools
+
+def wrapped(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return call
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ("@pytest.mark.trio", "its mark trio leaves it to pytest-trio, which is not there"),
+        ("@wrapped", "its function, or a decorator around it, gave a coroutine and is not async"),
+    ],
+    ids=["trio", "decorator"],
+)
+def test_an_eval_whose_body_nobody_ran_is_an_error_and_no_miss(
+    written: Project, spread: list[str], before: str, told: str
+) -> None:
+    """Nothing was answered, so nothing is known of the answers."""
+    written.eval(f"{before}\n{EVAL.lstrip()}", ROWS)
+    path = written.root / "evals" / "test_echo.py"
+    path.write_text(f"{WRAPPED}{path.read_text()}")
+    written.write(thresholds_yaml=GATED, tox_ini=f"[pytest]\nmarkers = trio\n{SETUPS['neither']}")
+    result = written.run("evals", "-p", "no:hypothesispytest", *spread, inside=False)
+    assert result.ret == 10, result.stdout.str()
+    assert not (written.root / "bodies.txt").exists()
+    cases = written.rows("SELECT outcome, error_kind, error FROM cases")
+    assert {(row["outcome"], row["error_kind"]) for row in cases} == {("error", "code")}
+    assert all(row["error"].startswith(f"the body of this eval did not run: {told}") for row in cases)
+
+
+def test_an_eval_that_yields_is_refused_with_its_line(written: Project, spread: list[str]) -> None:
+    """Of an async generator pytest runs no body, nor does any of its plugins."""
+    written.eval(EVAL.rstrip() + "\n    yield\n", ROWS)
+    result = written.run("evals", *spread, inside=False)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: evals/test_echo.py:3: test_echo is an async generator, as it holds a yield,*"])
+    assert written.server.ledger == []
+
+
 def test_bodies_run_once_in_workers(written: Project) -> None:
     written.write(tox_ini=f"[pytest]\n{SETUPS['asyncio auto']}")
     written.run("evals", "-n2", "-p", "no:hypothesispytest").assert_outcomes(passed=3)

@@ -195,6 +195,7 @@ class CaseMaker:
                 f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)"
             ) from None
         _check_single(metafunc.definition, where)
+        _check_runs(metafunc.definition)
         given.apply_defaults()
         arguments = given.arguments
         _check_marker(arguments, where)
@@ -300,6 +301,16 @@ def _check_single(definition: pytest.Item, where: str) -> None:
         raise UserError(
             f"{where}: {together} markers llmeval stand on {nodes[0].name}, inherited ones too, and one would be read;"
             " write a function for each dataset, mark subclasses alone, or name a callable that joins the rows"
+        )
+
+
+def _check_runs(definition: pytest.Function) -> None:
+    """Raise UserError where a test is an async generator: pytest collects it, and neither it nor a plugin runs it."""
+    if inspect.isasyncgenfunction(definition.function):
+        path, line, name = definition.location
+        raise UserError(
+            f"{path}:{(line or 0) + 1}: {name} is an async generator, as it holds a yield, and nothing runs its body;"
+            " take the yield out: what is set up and torn down around a test belongs into a fixture"
         )
 
 

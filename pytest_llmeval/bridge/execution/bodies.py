@@ -260,10 +260,15 @@ _is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunc
 
 
 def _is_anothers(item: pytest.Item) -> bool:
-    """Whether a test asks for anyio or trio by its mark or its arguments; a mode of theirs does not count."""
+    """Whether a test asks for anyio or trio by its mark or its arguments; a mode of theirs does not count.
+
+    What is written for anyio runs on any loop: where its plugin is not there, this one runs it.
+    """
+    if item.get_closest_marker("trio") is not None:
+        return True
     named = _parameters(_plain_function(getattr(item, "obj")))  # noqa: B009
-    is_marked = any(item.get_closest_marker(name) is not None for name in ("anyio", "trio"))
-    return is_marked or "anyio_backend" in named
+    asks = item.get_closest_marker("anyio") is not None or "anyio_backend" in named
+    return asks and any(item.config.pluginmanager.hasplugin(name) for name in ("anyio", "anyio.pytest_plugin"))
 
 
 def arguments_of(function: _Function, values: Mapping[str, Any]) -> dict[str, Any]:

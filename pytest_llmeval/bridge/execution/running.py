@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
-from pytest_llmeval.bridge.execution.bodies import BodiesAhead, is_async
+from pytest_llmeval.bridge.execution.bodies import BodiesAhead, body_of, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter, is_miss
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
@@ -177,6 +177,8 @@ class CaseRunner:
         except pytest.xfail.Exception:
             raise
         except (AssertionError, pytest.fail.Exception, BaseExceptionGroup) as miss:
+            if run is not None and _never_ran(miss):
+                raise CaseError(_why_it_never_ran(pyfuncitem), kind=ErrorKind.CODE) from None
             broken = _broken(run) if run is not None and is_miss(miss) else None
             if broken is not None:
                 raise broken from miss
@@ -230,6 +232,20 @@ class AsyncBodies:
         assert self._runner.bodies is not None
         self._runner.bodies.run(pyfuncitem, run)
         return True
+
+
+def _never_ran(error: BaseException) -> bool:
+    """Whether this is what pytest says of a coroutine that nobody awaits: no word of any answer."""
+    return isinstance(error, pytest.fail.Exception) and str(error).startswith("async def functions are not natively")
+
+
+def _why_it_never_ran(item: pytest.Function) -> str:
+    told = "the body of this eval did not run: "
+    if body_of(item) is None:
+        return f"{told}its function, or a decorator around it, gave a coroutine and is not async; write async def"
+    if item.get_closest_marker("trio") is not None and not item.config.pluginmanager.hasplugin("trio"):
+        return f"{told}its mark trio leaves it to pytest-trio, which is not there; install it, or take the mark out"
+    return f"{told}the plugin that it is left to (mark anyio or trio, argument anyio_backend) did not run it"
 
 
 def _settle(run: CaseRun) -> None:
