@@ -8,7 +8,7 @@ stays for a module or longer is none of this: the tests behind it are to see it.
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -24,13 +24,19 @@ _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "captee
 """The fixtures that catch what the process prints, and of what it warns."""
 _ALONE = frozenset({"class_mocker", "mocker", "monkeypatch", *_CATCHING})
 """These, and those by which a test changes what others see."""
+_CATCHES = ("catch_warnings", "deprecated_call", "redirect_stderr", "redirect_stdout", "warns")
+"""The functions that do the same within a test, by the names of pytest, warnings and contextlib."""
+_STOPS = ("breakpoint", "set_trace")
+"""Those that begin a debugger, which talks to a person by the streams of the process."""
 _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
 """The modules of mock, by their own names and as they are imported within a test."""
 
 
 def is_watching(item: pytest.Item) -> bool:
     """Whether a test could see what is done beside it: it is no case, or catches what the process prints or warns."""
-    return param_of(item) is None or not _CATCHING.isdisjoint(getattr(item, "fixturenames", ()))
+    if param_of(item) is None or not _CATCHING.isdisjoint(getattr(item, "fixturenames", ())):
+        return True
+    return any(_reach(function) in _CATCHES for function in _own_functions(item))
 
 
 def why_alone(item: pytest.Item) -> str:
@@ -39,28 +45,44 @@ def why_alone(item: pytest.Item) -> str:
         return "is no eval"
     of_all = "is of the whole process"
     for name in getattr(item, "fixturenames", ()):
-        if name in _ALONE or _fixture_patches(chosen_fixture(item, name)):
+        if name in _ALONE or any(map(_reach, _own_fixture(item, name))):
             return f"fixture {name!r} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
         return f"mark filterwarnings {of_all}"
-    return f"its patch {of_all}" if _patches(getattr(item, "function")) else ""  # noqa: B009  # a case has one
+    reach = _reach(getattr(item, "function"))  # noqa: B009  # a case has one
+    return f"{reach} {of_all}" if reach else ""
 
 
-def _fixture_patches(definition: "pytest.FixtureDef[Any] | None") -> bool:
-    return definition is not None and definition.scope in ("function", "class") and _patches(definition.func)
+def _own_functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
+    """Yield the functions that run for a case alone: the test, and its fixtures that no later module sees."""
+    yield getattr(item, "function")  # noqa: B009  # a case has one
+    for name in getattr(item, "fixturenames", ()):
+        yield from _own_fixture(item, name)
+
+
+def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
+    definition = chosen_fixture(item, name)
+    if definition is not None and definition.scope in ("function", "class"):
+        yield definition.func
 
 
 @functools.lru_cache(maxsize=256)
-def _patches(function: Callable[..., Any]) -> bool:
+def _reach(function: Callable[..., Any]) -> str:
+    """Return by what the code of a test or a fixture reaches the whole process; an empty text where by nothing."""
+    names = names_in(function)
+    named = next((name for name in (*_CATCHES, *_STOPS) if name in names), "")
+    return named or ("its patch" if _patches(function, names) else "")
+
+
+def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
     """Whether the code of a test or a fixture patches by itself: by a decorator of mock's, or within."""
     if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
         return True
-    names = names_in(function)
     known = getattr(inspect.unwrap(function), "__globals__", {})
     named = [known[name] for name in names if name in known]
     if "MonkeyPatch" in names or any(map(_is_patch, named)):
         return True
-    return "patch" in names and (not names.isdisjoint(_MOCKS) or any(map(_is_mock_module, named)))
+    return "patch" in names and (not _MOCKS.isdisjoint(names) or any(map(_is_mock_module, named)))
 
 
 def _is_patch(value: object) -> bool:
