@@ -383,3 +383,17 @@ def test_a_fixture_that_is_not_there_is_named(project: Project) -> None:
     project.run("evals")
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert (case["error_kind"], case["error"]) == ("code", "fixture: 'respons' not found")
+
+
+def test_what_a_conftest_fails_is_a_miss_that_says_why(project: Project, dist_args: list[str]) -> None:
+    hook = """
+    import pytest
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(item, call):
+        report = (yield).get_result()
+        if report.when == "call": report.outcome, report.longrepr = "failed", "not by our rules"
+    """
+    project.eval(EXACT, ROWS[:1])
+    project.write(conftest_py=hook, thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0}}}\n")
+    project.run("evals", *dist_args).stdout.fnmatch_lines(["*missed: good*", "*not by our rules*"])
+    assert project.rows("SELECT outcome, error FROM cases") == [{"outcome": "missed", "error": "not by our rules"}]

@@ -164,8 +164,8 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         if run.outcome == "error":  # an earlier subtest of this case
             return
         run.outcome = "missed"
-        said = printable(redact(_said(error)[1])) if error and not run.book.misses else None
-        run.error = shorten(said, _LONGEST_ERROR) if said is not None else None
+        told = _said(error)[1] if error is not None else report.longreprtext  # of another plugin's report
+        run.error = None if run.book.misses else shorten(printable(redact(told)), _LONGEST_ERROR)
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
