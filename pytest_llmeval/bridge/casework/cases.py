@@ -127,6 +127,10 @@ class CaseRun:
     """Of a call or a judgement, which makes the case an error also where its body catches it; see ``met_failure``."""
     is_met: bool = False
     """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
+    has_run: bool = False
+    """Whether its body began in its turn: what is set up anew then is another attempt."""
+    raised: BaseException | None = None
+    """What its body, or the settling of its scores, raised."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None

@@ -101,9 +101,13 @@ class Reporter:
         finally:
             caught.traceback = whole  # which debuggers look at
 
-    def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-        """Decide what a phase came to, and mark its report."""
-        error = self._deciding(run, call.excinfo.value) if call.excinfo is not None else None
+    def passes_over(self, run: CaseRun, error: BaseException | None) -> bool:
+        """Whether what a body raised is a miss that fails nothing, as the gate decides."""
+        return error is not None and self._is_gated(run) and is_miss(self._deciding(run, error))
+
+    def after(self, item: pytest.Item, run: CaseRun, raised: BaseException | None, report: pytest.TestReport) -> None:
+        """Decide what a phase came to, which ``raised`` so, and mark its report."""
+        error = self._deciding(run, raised) if raised is not None else None
         _decide(run, report, error, self._redact)
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None

@@ -1,6 +1,7 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -115,7 +116,9 @@ class CaseRunner:
             self._is_begun = True
             self._responses.start()
             self.bodies.begin(item)
-        run = run_of(item) or self._meet(item, param)
+        run = run_of(item)
+        if run is None or run.has_run:  # pytest-retry sets a case up anew before it reports of it
+            run = self._meet(item, param)
         CURRENT.set(CaseNow(run, param, self.calls))
 
     def _meet(self, item: pytest.Item, param: CaseParam) -> CaseRun:
@@ -167,11 +170,22 @@ class CaseRunner:
             self.bodies.stop()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Keep what the body of a case comes to: of a case that is tried again, pytest reports the first attempt."""
+        try:
+            return (yield)
+        except BaseException as error:
+            run = run_of(item)
+            if run is not None:
+                run.raised = error
+            raise
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Settle the scores of a case once its whole body ran; an error of theirs counts before a miss of the body."""
         run = run_of(pyfuncitem)
         if run is not None:
-            run.is_met = True
+            run.is_met = run.has_run = True
         try:
             result = yield
         except pytest.xfail.Exception:
@@ -195,9 +209,14 @@ class CaseRunner:
         run = run_of(item)
         if run is None:
             return (yield)
-        with self._reporter.by_last_frame(item, run, call):
+        error = call.excinfo.value if call.excinfo is not None else None
+        is_passed_over = call.when == "call" and self._reporter.passes_over(run, error)
+        with self._reporter.by_last_frame(item, run, call), _untried(item) if is_passed_over else nullcontext():
             report = yield
-        self._reporter.after(item, run, call, report)
+        last = run_of(item)
+        if last is not None and last is not run:
+            run, error = last, last.raised
+        self._reporter.after(item, run, error, report)
         if call.when == "teardown":
             CURRENT.set(None)
         return report
@@ -232,6 +251,20 @@ class AsyncBodies:
         assert self._runner.bodies is not None
         self._runner.bodies.run(pyfuncitem, run)
         return True
+
+
+@contextmanager
+def _untried(item: pytest.Item) -> Iterator[None]:
+    """Have pytest-retry try a case no more, whose miss fails nothing: the condition of its mark says so."""
+    if not item.config.pluginmanager.hasplugin("pytest-retry"):
+        yield
+        return
+    mark = pytest.mark.flaky(condition=False).mark
+    item.own_markers.insert(0, mark)
+    try:
+        yield
+    finally:
+        item.own_markers.remove(mark)
 
 
 def _never_ran(error: BaseException) -> bool:
