@@ -21,6 +21,8 @@ _STOP_TIMEOUT_S = 5.0
 """For the thread of a loop and those that its bodies began, together."""
 _WAITED_FOR: MutableMapping[Any, object] = getattr(concurrent.futures.thread, "_threads_queues", {})
 """The threads of all executors, for whose end Python waits before its own."""
+_HELD_S = 0.2
+"""For which a task runs without a pause before it is said to hold its loop."""
 _ROUNDS = 8
 """Of cancelling what there is: tasks may begin others as they end, some of them without end."""
 
@@ -99,6 +101,20 @@ class LoopThread:
         with self._lock:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(callback)
+
+    def held_by(self) -> str:
+        """Return the name of the task that keeps the loop from all others; an empty text where none does.
+
+        It is one where it ran before and after a while in which the loop came to nothing else.
+        """
+        loop, is_free = self._loop, threading.Event()
+        if loop is None:
+            return ""
+        self.call_soon(is_free.set)
+        task = asyncio.current_task(loop)
+        if task is None or is_free.wait(_HELD_S) or task is not asyncio.current_task(loop):
+            return ""
+        return task.get_name()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return the result of ``coroutine``; an interrupt of the waiting thread cancels it.

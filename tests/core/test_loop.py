@@ -294,3 +294,31 @@ def test_a_forked_child_is_refused_at_once(loop: LoopThread) -> None:
         ended = os.waitpid(child, 0)
     assert ended == (child, 0)
     assert loop.run(double(3)) == 6
+
+
+def test_a_task_that_holds_the_loop_is_named(loop: LoopThread) -> None:
+    """One that waits holds nothing, nor do many that take turns."""
+    started, let_go = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.set_name("the holder")
+        await asyncio.sleep(0)
+        started.set()
+        let_go.wait(20)
+
+    async def take_turns() -> None:
+        while not let_go.is_set():
+            await asyncio.sleep(0)
+
+    assert loop.held_by() == ""
+    turns = [loop.submit(take_turns()) for _ in range(3)]
+    assert loop.held_by() == ""
+    held = loop.submit(hold())
+    assert started.wait(20)
+    assert loop.held_by() == "the holder"
+    let_go.set()
+    for each in (held, *turns):
+        each.result(20)
+    assert loop.held_by() == ""

@@ -366,3 +366,17 @@ def test_a_thread_that_hangs_holds_no_session(project: Project) -> None:
         {"sample_id": "r1", "error_kind": "timeout"}
     ]
     assert project.last_run()["status"] == "finished"
+
+
+def test_a_time_limit_that_another_body_used_up_names_it(project: Project) -> None:
+    """All bodies share an event loop: who blocks it is not who waits."""
+    project.eval("async def test_echo(sample, model):\n    await model.generate()\n", ROWS[:1])
+    project.eval(
+        "async def test_late(sample, model):\n    __import__('time').sleep(4)\n    await model.generate()\n",
+        ROWS[:1],
+        name="late",
+    )
+    project.run("evals", "--timeout=1", "-p", "no:xdist", inside=False, fresh=True)
+    (case,) = project.rows("SELECT error_kind, error FROM cases WHERE suite = 'echo'")
+    assert case["error_kind"] == "timeout"
+    assert "evals/test_late.py::test_late[r0] holds the event loop of all bodies" in case["error"]

@@ -154,6 +154,8 @@ class BodiesAhead:
         except concurrent.futures.CancelledError:
             raise given_up() from None
         except BaseException as error:
+            if isinstance(error, pytest.fail.Exception) and not result.done():  # a time limit ended the wait
+                self._tell_of_holder(item, error)
             result.cancel()
             _tell_of_loops(item, error)
             raise
@@ -162,6 +164,12 @@ class BodiesAhead:
                 del self._started[item]
                 run.waited_s += now() - start
                 body.output.put_on(item)
+
+    def _tell_of_holder(self, item: pytest.Item, error: BaseException) -> None:
+        """Add to an error of a wait which other body it waited for, as that lets no other one go on."""
+        name = self._calls.bodies.held_by()
+        if name in {other.nodeid for other in self._started if other is not item}:
+            error.add_note(f"{name} holds the event loop of all bodies: await asyncio.to_thread(...) for what blocks")
 
     def forget(self, item: pytest.Item) -> None:
         """Give up the body of a case that ends before its body's turn came."""
@@ -202,7 +210,7 @@ class BodiesAhead:
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
-        result = self._calls.bodies.submit(_within(context, _body(function, values, model, run)))
+        result = self._calls.bodies.submit(_within(context, _body(function, values, model, run), item.nodeid))
         if (reply := run.reply) is not None:  # where the loop ended before the body began, nobody else tells its case
             result.add_done_callback(lambda _: reply.cancel())
         self._started[item] = _Body(run=run, result=result, output=output)
@@ -218,8 +226,10 @@ class BodiesAhead:
         return self._needs[key]
 
 
-async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
-    return await asyncio.get_running_loop().create_task(_carried(coroutine), context=context)
+async def _within(
+    context: contextvars.Context, coroutine: Coroutine[Any, Any, None], name: str
+) -> BaseException | None:
+    return await asyncio.get_running_loop().create_task(_carried(coroutine), name=name, context=context)
 
 
 async def _carried(coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
