@@ -136,18 +136,28 @@ def test_a_debugger_sees_the_case_it_stopped_in(project: Project) -> None:
     """In a suite with rules, too, where a miss fails nothing."""
     project.eval("async def test_echo(sample, response):\n    assert sample.id != 'r01', 'stop here'\n", ROWS[:4])
     project.write(
-        conftest_py="import pdb\n\npdb.Pdb.interaction = lambda self, *a: print('at', self.__class__.__name__)\n"
+        conftest_py="""
+        import pdb
+
+        def show(self, frame, found):
+            stack, place = self.get_stack(frame, getattr(found, "__traceback__", found))
+            print("at", *sorted(stack[place][0].f_locals))
+
+        pdb.Pdb.interaction = show
+        """
     )
     result = project.run("evals", "--pdb", "-p", "no:xdist", inside=False)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*stop here*", "*entering PDB*"])
+    result.stdout.fnmatch_lines(["*stop here*", "*entering PDB*", "at *response sample"])
     assert "0 ran ahead, 4 in their turn (--pdb: 4)" in result.stdout.str()
     assert requests(project.server) == Counter(TEXTS[:4])
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, 'this')\n", ROWS[:1])
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}}\n")
     result = project.run("evals", "--pdb", "-p", "no:xdist", inside=False)
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*> traceback >*", "exact: *", "*entering PDB*", "*1 missed in *"])
+    result.stdout.fnmatch_lines(
+        ["*> traceback >*", "exact: *", "*entering PDB*", "at response sample score", "*1 missed in *"]
+    )
 
 
 def test_two_suites_and_two_models_share_one_order_and_one_limit(project: Project) -> None:

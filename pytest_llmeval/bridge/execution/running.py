@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import NoReturn
 
 import pytest
 
@@ -19,9 +20,10 @@ from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.types import Response, Sample
 from pytest_llmeval.engine.line import Line
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.scorers import explain
+from pytest_llmeval.scorers import ScoreBook, explain
 from pytest_llmeval.scorers.book import recorded_twice, unawaited
 
 __all__ = ["AsyncBodies", "CaseRunner"]
@@ -291,7 +293,12 @@ def _settle(run: CaseRun) -> None:
     if broken is not None:
         raise broken
     if book.misses:
-        pytest.fail(explain(book.misses), pytrace=False)
+        _miss(run.sample, run.response, book)
+
+
+def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoReturn:
+    """Raise the misses of a case. ``--pdb`` stops here, behind the end of the test, and finds what that had."""
+    pytest.fail(explain(score.misses), pytrace=False)
 
 
 def _broken(run: CaseRun) -> CaseError | None:
