@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["whole_file", "whole_folder"]
+__all__ = ["sync_folder", "whole_file", "whole_folder"]
 
 
 @contextlib.contextmanager
@@ -52,13 +52,22 @@ def whole_folder(target: Path) -> Iterator[Path]:
     scratch.mkdir(parents=True)
     try:
         yield scratch
-        for path in [*scratch.rglob("*"), scratch]:
-            _sync(path)
+        sync_folder(scratch)
         os.replace(scratch, target)
         _sync(target.parent)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Return once all that is in a folder is on the disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

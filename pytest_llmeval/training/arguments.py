@@ -55,7 +55,7 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
         eval_steps=check.every,
         save_strategy="steps",
         save_steps=check.every,
-        save_total_limit=2,
+        save_total_limit=None,  # earlier ones are taken away once the new one is on the disk
         load_best_model_at_end=True,
         metric_for_best_model=CHOSEN_BY,
         greater_is_better=True,

@@ -1,14 +1,17 @@
 """Checkpoints that can be gone on from, and the room that they take."""
 
+import hashlib
 import json
 import shutil
 import zipfile
 from pathlib import Path
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.store.whole_file import sync_folder
 from pytest_llmeval.training.config import LaunchModel
+from pytest_llmeval.training.plan import write_json
 
-__all__ = ["NEWEST", "Skipped", "find_best", "newest_complete", "require_space", "steps_of"]
+__all__ = ["NEWEST", "Skipped", "find_best", "newest_complete", "require_space", "settle", "steps_of"]
 
 Skipped = list[str]
 """What is wrong with the checkpoints that were passed over, one line each."""
@@ -16,6 +19,9 @@ Skipped = list[str]
 NEWEST = "newest.safetensors"
 """Of a training that averages: the weights that its steps go on from; the adapter in the checkpoint is their mean."""
 _WEIGHTS = "adapter_model.safetensors"
+_SUMS = "sha256.json"
+_WITHOUT_SUM = (_WEIGHTS, NEWEST, "adapter_config.json")
+"""Files that damage leaves readable; what torch writes has sums of its own."""
 _PREFIX = "checkpoint-"
 _SENTINEL = "checkpoint-is-incomplete.txt"
 _KEPT = 4
@@ -33,13 +39,33 @@ def newest_complete(folder: Path, launch: LaunchModel, *, is_averaged: bool = Fa
         is_averaged: whether it has the newest weights beside their mean.
     """
     skipped: Skipped = []
-    found = (path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit())
-    for path in sorted(found, key=steps_of, reverse=True):
+    for path in sorted(_checkpoints(folder), key=steps_of, reverse=True):
         problem = _problem(path, launch, is_averaged)
         if problem is None:
             return path, skipped
         skipped.append(f"{path.name}: {problem}")
     return None, skipped
+
+
+def settle(checkpoint: Path, best: int | None) -> None:
+    """Have a new checkpoint on the disk, with what tells damage of it, and only then take earlier ones away.
+
+    Two are left: this one and the best one or, where they are one, that before it.
+
+    Args:
+        checkpoint: the newest one, all of it written.
+        best: the step after which the best one was made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    paths = [checkpoint / name for name in _WITHOUT_SUM]
+    write_json(checkpoint / _SUMS, {path.name: _sha256(path) for path in paths if path.is_file()})
+    sync_folder(checkpoint)
+    others, made = [path for path in _checkpoints(checkpoint.parent) if path != checkpoint], steps_of(checkpoint)
+    # One of more steps was passed over as damaged.
+    for path in sorted(others, key=lambda each: (steps_of(each) == best, steps_of(each) < made, steps_of(each)))[:-1]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def steps_of(checkpoint: Path) -> int:
@@ -87,6 +113,10 @@ def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is
         )
 
 
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit()]
+
+
 def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | None:
     """Return why a checkpoint cannot be gone on from."""
     if (checkpoint / _SENTINEL).exists():
@@ -124,6 +154,9 @@ def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
         ValueError: of deepspeed, which loads the optimizer's states with them, some processes have left none.
     """
     _check_safetensors(checkpoint / _WEIGHTS)
+    for name, sha256 in json.loads((checkpoint / _SUMS).read_bytes()).items():
+        if _sha256(checkpoint / name) != sha256:
+            raise LlmevalError(f"{name} is damaged")
     if launch.engine == "fsdp":
         _check_archive(checkpoint / "pytorch_model_fsdp.bin")
     if launch.engine == "deepspeed":
@@ -154,3 +187,8 @@ def _check_safetensors(path: Path) -> None:
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     if not ends or 8 + length + max(ends) != path.stat().st_size:
         raise ValueError(f"{path.name} is cut off")
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

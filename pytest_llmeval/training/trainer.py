@@ -33,7 +33,7 @@ from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.arguments import draws, sft_arguments
 from pytest_llmeval.training.averaging import Average
-from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, steps_of
+from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, settle, steps_of
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.first_step import require_near
@@ -214,7 +214,9 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
             if self.average is not None and self.args.should_save:
                 folder.mkdir(parents=True, exist_ok=True)
                 self.average.save(folder)
-            super()._save_checkpoint(model, trial)  # at its end, with this one whole, it takes an earlier one away
+            super()._save_checkpoint(model, trial)
+            if self.args.should_save:
+                settle(folder, self.state.best_global_step)
         except Exception as error:  # tokenizers raises a bare Exception on a full disk
             shutil.rmtree(folder, ignore_errors=True)
             raise SaveError(f"{unwritten(folder, error)}; it was taken away, earlier checkpoints are whole") from error

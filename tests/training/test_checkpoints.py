@@ -1,5 +1,6 @@
 """Checkpoints that can be gone on from, and the room that they take."""
 
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from typing import Literal
 
 import pytest
 
-from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.checkpoints import newest_complete, require_space
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, settle
 from pytest_llmeval.training.config import LaunchModel
 
 
@@ -23,7 +24,15 @@ def whole(folder: Path, step: int) -> Path:
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         with zipfile.ZipFile(path / name, "w") as archive:
             archive.writestr("data", "x" * 1000)
-    return path
+    return sealed(path)
+
+
+def sealed(checkpoint: Path) -> Path:
+    """Leave it as a training does, beside the others that are there."""
+    aside = checkpoint.parent.parent / f"{checkpoint.parent.name}-aside"
+    aside.mkdir(exist_ok=True)
+    settle(checkpoint.rename(aside / checkpoint.name), None)
+    return (aside / checkpoint.name).rename(checkpoint)
 
 
 def cut(path: Path) -> None:
@@ -73,6 +82,70 @@ def test_a_flipped_byte_is_seen(tmp_path: Path) -> None:
     path = whole(tmp_path, 8) / "optimizer.pt"
     path.write_bytes(path.read_bytes().replace(b"xxxx", b"xyxx", 1))
     assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-8: optimizer.pt is damaged"])
+
+
+def zeros(path: Path) -> None:
+    """Leave the second half of the weights as blocks that were never written."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + bytes(2))
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "newest.safetensors", "adapter_config.json"])
+def test_content_that_a_power_cut_took_is_seen(tmp_path: Path, name: str) -> None:
+    good, broken = whole(tmp_path, 4), whole(tmp_path, 8)
+    for path in (good, broken):
+        shutil.copy(path / "adapter_model.safetensors", path / "newest.safetensors")
+        (path / "adapter_config.json").write_text("{}", "utf-8")
+        sealed(path)
+    zeros(broken / name)
+    found = newest_complete(tmp_path, LaunchModel(), is_averaged=True)
+    assert found == (good, [f"checkpoint-8: {name} is damaged"])
+
+
+def test_a_best_one_whose_content_was_lost_becomes_no_adapter(tmp_path: Path) -> None:
+    best, newest = whole(tmp_path, 4), whole(tmp_path, 8)
+    (newest / "trainer_state.json").write_text('{"best_global_step": 4}', "utf-8")
+    zeros(best / "adapter_model.safetensors")
+    told = "checkpoint-4, the best one so far, is damaged: adapter_model.safetensors is damaged"
+    with pytest.raises(LlmevalError, match=told):
+        find_best(tmp_path, 4, LaunchModel())
+    assert newest_complete(tmp_path, LaunchModel())[1][0] == f"checkpoint-8: {told}"
+
+
+def test_one_that_never_came_to_its_end_is_passed_over(tmp_path: Path) -> None:
+    good, broken = whole(tmp_path, 4), whole(tmp_path, 8)
+    (broken / "sha256.json").unlink()
+    assert newest_complete(tmp_path, LaunchModel()) == (good, ["checkpoint-8: sha256.json is missing"])
+
+
+@pytest.mark.parametrize(("steps", "newest", "best", "left"), [
+    ([4, 8], 12, 4, {4, 12}),
+    ([4, 8], 12, 12, {8, 12}),
+    ([4, 8], 12, None, {8, 12}),
+    ([4, 9, 12], 8, 8, {4, 8}),  # 9 and 12 were passed over
+    ([], 4, 4, {4}),
+])  # fmt: skip
+def test_two_are_kept(tmp_path: Path, steps: list[int], newest: int, best: int | None, left: set[int]) -> None:
+    for step in steps:
+        whole(tmp_path, step)
+    settle(whole(tmp_path, newest), best)
+    assert {path.name for path in tmp_path.glob("checkpoint-*")} == {f"checkpoint-{step}" for step in left}
+
+
+def test_earlier_ones_stay_where_the_new_one_does_not_come_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (4, 8):
+        whole(tmp_path, step)
+    newest = whole(tmp_path, 12)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        settle(newest, 12)
+    assert len(list(tmp_path.glob("checkpoint-*"))) == 3
 
 
 def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:

@@ -286,6 +286,22 @@ def test_a_broken_newest_checkpoint_is_passed_over(trained: Plan, killed: Path, 
     assert weights(plan) == weights(trained)
 
 
+def test_a_newest_checkpoint_whose_content_a_power_cut_took_is_passed_over(
+    trained: Plan, train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Blocks that were never written read as zeros, under a header that is whole."""
+    root = tmp_path / "killed"
+    shutil.copytree(trained.rootdir, root)
+    shutil.rmtree(root / "run" / "adapter")
+    path = root / "run" / "checkpoint-8" / "adapter_model.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    plan, outcome = train(root)
+    assert outcome.state == "trained"
+    assert "passed over checkpoint-8: adapter_model.safetensors is damaged" in capfd.readouterr().out
+    assert weights(plan) == weights(trained)
+
+
 @pytest.mark.parametrize("newest", [4, 8])
 def test_a_checkpoint_whose_best_one_is_gone_is_passed_over(
     trained: Plan, train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str], newest: int
