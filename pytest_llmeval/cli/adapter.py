@@ -73,7 +73,7 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
 def gguf(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
     """Make ADAPTER, a PEFT folder for a Llama or Mistral model, into a GGUF file for llama.cpp.
 
-    Of the base only the configuration is read.
+    Of the base only the configuration is read, and some of its weights, to tell whether ADAPTER was trained on those.
     """
     weights, source = _found(adapter, base)
     if output.suffix != ".gguf":

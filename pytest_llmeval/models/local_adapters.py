@@ -12,10 +12,12 @@ from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
 from pytest_llmeval.models.hf.adapter_files import (
     check_adapter_base,
     check_templates,
+    has_same_weights,
     is_base,
     known_templates,
     read_adapter_config,
 )
+from pytest_llmeval.models.hf.base_weights import read_digests
 from pytest_llmeval.models.hf.sources import Source, adapter_digest, find_adapter
 from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -29,7 +31,7 @@ __all__ = [
     "require_packages",
 ]
 
-FORMAT = "1"
+FORMAT = "2"
 """Of the files in the cache; another one where they are made in another way."""
 
 
@@ -96,7 +98,7 @@ def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Call
     if path.is_dir():
         # The last part of its name agrees with the hub's id, and the whole with what a training of ours names.
         own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=path)
-        check_adapter_base(read_adapter_config(path, where), weights, own, where)
+        check_adapter_base(read_adapter_config(path, where), weights, own, where, file=base)
         check_templates(known_templates(path), header.text("tokenizer.chat_template"), where)
         if not file.is_file():
             require_converter(weights, cache_dir)
@@ -104,7 +106,7 @@ def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Call
             report(f"made {file} out of {weights.adapter} (once)")
     adapter = read_gguf_header(file, where)
     if path.is_file():
-        _check_origin(adapter, weights, header, cache_dir, where)
+        _check_origin(adapter, weights, header, base, where)
     _check_places(adapter, header, where)
     return file
 
@@ -126,11 +128,13 @@ def _convert(folder: Path, target: Path, base: GgufHeader, where: str) -> None:
         raise ModelError(f"{where}: {unwritten(target, error)}") from None
 
 
-def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, cache_dir: Path, where: str) -> None:
+def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, file: Path, where: str) -> None:
     """Raise ModelError where a file that ``llmeval adapter gguf`` made names another base or chat template."""
+    own = Source(base=file.with_name(SMOLLM2.label), hub_id=None, adapter=None)
+    known = read_digests(adapter.text("llmeval.base_weights"))
     made_for = adapter.text("llmeval.base_model")
-    own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=None)
-    if made_for and not is_base(made_for, weights, own):
+    is_same = has_same_weights(known, made_for, file, weights, where)
+    if not is_same and made_for and not is_base(made_for, weights, own):
         raise ModelError(f"{where}: it was made for the base {made_for!r}, not for {SMOLLM2.label}")
     said = adapter.text("llmeval.chat_template_sha256")
     check_templates({said: "its own fields"} if said else {}, base.text("tokenizer.chat_template"), where)

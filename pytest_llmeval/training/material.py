@@ -15,10 +15,11 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.hf.adapter_files import template_sha256
+from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, why
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
-from pytest_llmeval.models.local_weights import default_cache_dir
+from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.config import CheckModel, TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
@@ -58,6 +59,8 @@ class Material:
     before: tuple[int, bool] | None
     """Micro-batch and checkpointing that a training began with which goes on; None for one that begins."""
     adapter_weights: int
+    base_weights: Mapping[str, str]
+    """Digests of the base's, by the form that they have."""
     identity: Mapping[str, str]
     """sha256 in hex of each thing that decides what comes out."""
 
@@ -161,6 +164,7 @@ def gather(plan: Plan) -> Material:
         answered_at_once=at_once,
         before=before,
         adapter_weights=shape.adapter(lora.r, lora.targets),
+        base_weights=_base_weights(config, source),
         identity={
             "config": config.digest,
             "max_tokens": digest(str(task.new_tokens)),
@@ -203,6 +207,13 @@ def _base_of(config: TrainingConfig, rootdir: Path) -> str:
         return str(embedded_folder(default_cache_dir(), print, environ=os.environ))
     below = rootdir / config.base
     return str(below) if below.is_dir() else config.base
+
+
+def _base_weights(config: TrainingConfig, source: Source) -> dict[str, str]:
+    """Return the digests of the base's weights, of the embedded model those of its GGUF file, too."""
+    found = weights_digests(source.base)
+    gguf = smollm2_path(default_cache_dir()) if config.base == "local:smollm2" else None
+    return found if gguf is None else {**found, **weights_digests(gguf)}
 
 
 def _chat(source: Source) -> tuple[Any, Chat]:

@@ -160,7 +160,11 @@ def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]
         **plan.git,
         "config": config.model_dump(mode="json"),
         "digests": dict(material.identity),
-        "base": {"spec": config.base, "revision": material.source.base.name if material.source.hub_id else None},
+        "base": {
+            "spec": config.base,
+            "revision": material.source.base.name if material.source.hub_id else None,
+            "weights": dict(material.base_weights),
+        },
         "chat_template_sha256": material.identity["chat_template"],
         "tokenizer_sha256": _tokenizer_sha256(material.source.base),
         "date_string": template_kwargs()["date_string"],

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.training.checkpoints import NEWEST
 from pytest_llmeval.training.plan import Plan
 from tests.training.conftest import Train
@@ -54,6 +55,7 @@ def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
     held = found["base"]
     assert (held["dtype"], held["quantization"]["bnb_4bit_quant_type"]) == ("float32", "nf4")
     assert held["quantization"]["bnb_4bit_use_double_quant"] is True
+    assert held["weights"] == weights_digests(base) != {}
     assert held["computed_in"] == ["bfloat16" if sums_in_bf16("cpu") else "float32"]
     changed = found["sft_arguments"]
     assert (changed["learning_rate"], changed["optim"], changed["max_length"]) == (0.01, "paged_adamw_8bit", None)

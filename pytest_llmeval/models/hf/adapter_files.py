@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.base_weights import are_trained_on, trained_on
 from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source, read_json, records_of
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -14,6 +15,7 @@ __all__ = [
     "check_adapter_base",
     "check_adapter_template",
     "check_templates",
+    "has_same_weights",
     "held_otherwise",
     "is_base",
     "known_templates",
@@ -42,11 +44,21 @@ def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
     return read_json(folder / ADAPTER_CONFIG, f"{where}: ")
 
 
-def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: Source, where: str) -> None:
+def check_adapter_base(
+    config: Mapping[str, Any], weights: WeightsSpec, source: Source, where: str, *, file: Path | None = None
+) -> None:
     """Raise ModelError where the adapter is not one for this base as it is.
 
-    It names another one, neither path nor id nor the last part of either agrees; or it belongs on a base that was
-    changed when its training began; or it is of a kind that does not change weights.
+    It was trained on other weights; or, where no record tells that, it names another base: neither path nor id nor the
+    last part of either agrees; or it belongs on a base that was changed when its training began; or it is of a kind
+    that does not change weights.
+
+    Args:
+        config: what stands in ``adapter_config.json``.
+        weights: names the base.
+        source: where base and adapter are.
+        where: what messages begin with.
+        file: holds the base's weights where ``source`` only names it.
     """
     made_for = config.get("base_model_name_or_path")
     if config.get("peft_type") in _NO_WEIGHTS:
@@ -59,11 +71,35 @@ def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: 
         )
     if config.get("alora_invocation_tokens"):
         raise ModelError(f"{where}: an activated LoRA, which changes some tokens only; those that change all are taken")
-    if made_for and not is_base(made_for, weights, source):
+    known = trained_on(source.adapter) if source.adapter is not None else {}
+    is_same = has_same_weights(known, str(made_for), file or source.base, weights, where)
+    if not is_same and made_for and not is_base(made_for, weights, source):
         raise ModelError(
             f"{where}: it was made for the base {made_for!r}, not for {weights.base!r}; name that base, or correct"
             f" base_model_name_or_path in {ADAPTER_CONFIG} if it is the same model under another name"
         )
+
+
+def has_same_weights(known: Mapping[str, str], made_for: str, base: Path, weights: WeightsSpec, where: str) -> bool:
+    """Return whether a base is known to have the weights that an adapter was trained on, whatever it is called.
+
+    Args:
+        known: digests of those, by form.
+        made_for: the base that the adapter names.
+        base: a folder with safetensors, or a ``.gguf`` file.
+        weights: names that.
+        where: what messages begin with.
+
+    Raises:
+        ModelError: it has others.
+    """
+    is_same = are_trained_on(known, base)
+    if is_same is False:
+        raise ModelError(
+            f"{where}: it was trained on the base {made_for!r}, and {weights.base!r} has other weights here; name the"
+            " base that it was trained on"
+        )
+    return bool(is_same)
 
 
 def changes_base(folder: Path) -> bool:

@@ -18,8 +18,10 @@ import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
 from pytest_llmeval.models.hf.adapter_files import known_templates, read_adapter_config
+from pytest_llmeval.models.hf.base_weights import trained_on
 from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_json
 
 __all__ = ["Heads", "convert_adapter", "heads_of", "heads_of_gguf"]
@@ -84,7 +86,8 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int
 
     ``target`` is there as a whole or not at all.
 
-    What it was made for is kept in the fields ``llmeval.base_model`` and ``llmeval.chat_template_sha256``.
+    What it was made for is kept in the fields ``llmeval.base_model``, ``llmeval.base_weights`` and
+    ``llmeval.chat_template_sha256``.
 
     Args:
         folder: the adapter's.
@@ -106,6 +109,7 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int
         writer.add_float32("adapter.lora.alpha", alpha)
         for key, value in (
             ("llmeval.base_model", config.get("base_model_name_or_path")),
+            ("llmeval.base_weights", canonical(known) if (known := trained_on(folder)) else None),
             ("llmeval.chat_template_sha256", next(iter(known_templates(folder)), None)),
         ):
             if value:

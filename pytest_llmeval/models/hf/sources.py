@@ -24,6 +24,7 @@ __all__ = [
     "read_json",
     "records_of",
     "require_hf_extra",
+    "sampled_sha256",
     "source_digest",
     "source_stats",
 ]
@@ -109,7 +110,7 @@ def source_digest(weights: WeightsSpec, source: Source) -> str:
     """
     base: list[Any] = [source.hub_id, source.base.name]
     if source.hub_id is None:
-        base = [[path.name, path.stat().st_size, _sampled_sha256(path)] for path in _base_files(source)]
+        base = [[path.name, path.stat().st_size, sampled_sha256(path)] for path in _base_files(source)]
     adapter = _contents(source.adapter) if source.adapter else None
     return digest(canonical([base, adapter, weights.load, weights.dtype, weights.device]))
 
@@ -243,7 +244,7 @@ def _base_files(source: Source) -> list[Path]:
     return [source.base] if source.is_gguf else list(_files(source.base))
 
 
-def _sampled_sha256(path: Path) -> str:
+def sampled_sha256(path: Path) -> str:
     """Return the digest of a file, of a large one that of blocks all over it: training moves all weights."""
     size = path.stat().st_size
     if size <= _BLOCKS * _BLOCK_BYTES:

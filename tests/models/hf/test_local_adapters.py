@@ -21,6 +21,8 @@ from pytest_llmeval.core.types import Request
 from pytest_llmeval.models import registry
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.gguf_header import read_gguf_header
+from pytest_llmeval.models.hf.adapter_gguf import Heads, convert_adapter
+from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.models.local_adapters import adapter_file, local_revision
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
@@ -139,6 +141,26 @@ def test_the_name_of_the_base_is_compared(smollm2: Path, lora: Path, cache: Path
         made(lora, smollm2, cache)
     configure(lora, base_model_name_or_path="HuggingFaceTB/SmolLM2-360M-Instruct")
     assert "it was made for the base 'HuggingFaceTB/SmolLM2-360M-Instruct'" in refused(lora, smollm2, cache)
+
+
+def test_the_weights_of_the_base_are_compared(smollm2: Path, lora: Path, cache: Path, tmp_path: Path) -> None:
+    """Those of another file are refused, and of its own the name is of no matter; so it is in a file made of both."""
+    for name, weights in (("org/any", weights_digests(smollm2)), ("SmolLM2-135M-Instruct", other_weights(smollm2))):
+        configure(lora, base_model_name_or_path=name)
+        (lora / "run.json").write_text(json.dumps({"complete": True, "base": {"weights": weights}}))
+        ready = tmp_path / f"{Path(name).name}.gguf"
+        convert_adapter(lora, ready, Heads(q=9, kv=3), "adapter")
+        if name == "org/any":
+            made(lora, smollm2, cache)
+            made(ready, smollm2, cache)
+        else:
+            told = f"it was trained on the base {name!r}, and 'smollm2' has other weights here"
+            assert told in refused(lora, smollm2, cache)
+            assert told in refused(ready, smollm2, cache)
+
+
+def other_weights(base: Path) -> dict[str, str]:
+    return dict.fromkeys(weights_digests(base), "00")
 
 
 def test_the_chat_template_is_compared(smollm2: Path, lora: Path, cache: Path) -> None:
