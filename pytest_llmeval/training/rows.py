@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -139,12 +139,15 @@ def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt, seed: int) ->
     """Return the rows of train, with their variants, and of val and test, the last two as they are looked at.
 
     Raises:
-        DatasetError: a row is wrong or lacks a field of the prompt that others have, one of the last two is trained on,
-            or one of ``test`` stands in ``val``.
+        DatasetError: rows are wrong, those of all three are told; one lacks a field of the prompt that others have; one
+            of the last two is trained on, or one of ``test`` stands in ``val``.
     """
     read = partial(read_rows, rootdir=rootdir, prompt=prompt, completion=data.completion)
-    train = read(data.train, slice_=data.slice, limit=data.limit)
-    whole = [read(name) for name in (data.val, data.test)]
+    train, *whole = _all_read(
+        partial(read, data.train, slice_=data.slice, limit=data.limit),
+        partial(read, data.val),
+        partial(read, data.test),
+    )
     _require_none(
         list(_lacking([row for rows in (train, *whole) for row in rows.rows], prompt)),
         "rows lack a field that the prompt takes and other rows have, so its name would be sent as it stands",
@@ -160,6 +163,20 @@ def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt, seed: int) ->
     if data.variants:
         train = _with_variants(train, data, held_out=whole, prompt=prompt, seed=seed)
     return train, read(data.val, slice_=data.slice), whole[1]
+
+
+def _all_read(*reads: Callable[[], Rows]) -> list[Rows]:
+    """Return the rows of all datasets; raise DatasetError with what is wrong in each."""
+    found: list[Rows] = []
+    wrong: list[str] = []
+    for read in reads:
+        try:
+            found.append(read())
+        except DatasetError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise DatasetError("\n".join(dict.fromkeys(wrong)))
+    return found
 
 
 def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], prompt: Prompt, seed: int) -> Rows:

@@ -89,6 +89,21 @@ def test_twenty_wrong_rows_are_shown_and_all_counted(tmp_path: Path) -> None:
     assert lines[-1] == "… and 5 more wrong rows"
 
 
+def test_wrong_rows_of_all_three_datasets_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps(row(number, None)) for number in range(25)), "utf-8")
+    (tmp_path / "val.jsonl").write_text(json.dumps(row(1)) + "\n{broken", "utf-8")
+    (tmp_path / "test.jsonl").touch()
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
+    prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    with pytest.raises(DatasetError) as caught:
+        read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)
+    lines = str(caught.value).splitlines()
+    assert lines[19].startswith("train.jsonl:20: ")
+    assert lines[20] == "… and 5 more wrong rows"
+    assert lines[21].startswith("val.jsonl:2: no JSON")
+    assert lines[22:] == ["test.jsonl: 0 rows; training needs at least one"]
+
+
 @pytest.mark.parametrize("target", ['{"a": 1}', 7, None, {}])
 def test_a_completion_that_is_no_json_object_is_an_error(tmp_path: Path, target: Any) -> None:
     with pytest.raises(DatasetError, match=r"train\.jsonl:1: target .* is no JSON object or list"):
