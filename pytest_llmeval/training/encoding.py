@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, DatasetError
+from pytest_llmeval.core.text import and_more, counted
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.rows import TrainingRow
 
-__all__ = ["Encoded", "encode"]
+__all__ = ["Encoded", "encode", "require_read"]
 
+_SHOWN = 20
 _NEAR_THE_END = 3
 """Among so many last tokens one must end an answer; a template may put a line break behind it."""
 
@@ -45,11 +47,35 @@ def encode(rows: Iterable[TrainingRow], chat: Chat, tokenizer: Any) -> list[Enco
     return [_encoded(row, chat, tokenizer) for row in rows]
 
 
-def _encoded(row: TrainingRow, chat: Chat, tokenizer: Any) -> Encoded:
+def require_read(rows: Iterable[TrainingRow], chat: Chat, context: int) -> None:
+    """Refuse rows that a model cannot answer.
+
+    Args:
+        rows: that are asked.
+        chat: of the base.
+        context: tokens that it reads at most; one of them is the first of the answer.
+
+    Raises:
+        DatasetError: the prompts of some leave no room for an answer, or the template does not take one.
+    """
+    sized = ((row.where, len(_prompt(row, chat))) for row in rows)
+    long = [f"{where} ({size} tokens)" for where, size in sized if size >= context]
+    if long:
+        raise DatasetError(
+            f"{counted(len(long), 'held-out row')} cannot be answered, as the base reads {context} tokens at most, and"
+            f" the prompt alone takes as many: {and_more(long, _SHOWN)}; shorten them, or take them out"
+        )
+
+
+def _prompt(row: TrainingRow, chat: Chat) -> list[int]:
     try:
-        prompt = chat.prompt(row.messages)
+        return chat.prompt(row.messages)
     except CallError as error:
         raise DatasetError(f"{row.where}: {error}") from None
+
+
+def _encoded(row: TrainingRow, chat: Chat, tokenizer: Any) -> Encoded:
+    prompt = _prompt(row, chat)
     completion = chat.tokens(_answer(row, chat, tokenizer))
     if not chat.stop_tokens.intersection(completion[-_NEAR_THE_END:]):
         raise DatasetError(

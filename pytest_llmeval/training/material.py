@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from pytest_llmeval.core.errors import DatasetError, ModelError, ScorerError, SettingsError
 from pytest_llmeval.core.ids import digest
@@ -18,12 +18,13 @@ from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, why
+from pytest_llmeval.models.hf.positions import context_tokens
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
-from pytest_llmeval.training.config import CheckModel, TrainingConfig
+from pytest_llmeval.training.config import CheckModel, ProofModel, TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
-from pytest_llmeval.training.encoding import Encoded, encode
+from pytest_llmeval.training.encoding import Encoded, encode, require_read
 from pytest_llmeval.training.liger import may_put_liger_in
 from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
@@ -69,7 +70,10 @@ class Material:
         found = list(self.warnings)
         for word, key in (("row", "too_long"), ("variant", "long_variants")):
             if long := self.data["train"][key]:
-                found.append(f"left out as too long: {counted(len(long), word)}: {', '.join(long[:_SHOWN])}")
+                found.append(
+                    f"left out as too long for {self.data['train']['limit']}: {counted(len(long), word)}:"
+                    f" {', '.join(long[:_SHOWN])}"
+                )
         if self.before is not None and self.before != (self.fit.micro_batch, self.fit.checkpointing):
             found.append(
                 f"{self.fit.micro_batch} rows at once where it began with {self.before[0]}, for the memory that there"
@@ -106,11 +110,17 @@ def gather(plan: Plan) -> Material:
         raise SettingsError(f"base: {config.base}: a GGUF file, which only answers; name a folder with safetensors")
     tokenizer, chat = _chat(source)
     encoded = encode((*train.rows, *train.variants), chat, tokenizer)
+    context = _context(source)
     kept, long, long_variants = within(
-        train, [each.length for each in encoded], most=config.data.max_tokens, on_long=config.data.on_long
+        train,
+        [each.length for each in encoded],
+        most=config.data.max_tokens,
+        on_long=config.data.on_long,
+        context=context,
     )
     taken = tuple(encoded[place] for place in kept)
     variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
+    require_read((*val.rows, *_proved(test.rows, config.proof)), chat, context)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     _require_matrices(config.lora.targets, shape)
@@ -141,6 +151,7 @@ def gather(plan: Plan) -> Material:
     data = {
         "train": {
             **_facts(train, taken),
+            "limit": _limit(config.data.max_tokens, context),
             "too_long": long,
             "twins": train.twins,
             "variants": len(variants),
@@ -225,6 +236,26 @@ def _chat(source: Source) -> tuple[Any, Chat]:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer, Chat(tokenizer, str(source.base), _stops(source, tokenizer))
+
+
+def _context(source: Source) -> int:
+    """Return how many tokens the base reads at most."""
+    try:
+        with quiet():
+            config = AutoConfig.from_pretrained(source.base, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # noqa: BLE001  # as above
+        raise SettingsError(f"base: config.json in {source.base} cannot be read: {why(error)}") from None
+    return context_tokens(config)
+
+
+def _limit(most: int, context: int) -> str:
+    """Return in words what bounds the rows that are trained on."""
+    return f"data.max_tokens: {most}" if most <= context else f"the {context} tokens that the base reads at most"
+
+
+def _proved(rows: Sequence[TrainingRow], proof: ProofModel) -> Sequence[TrainingRow]:
+    """Return the rows that the proof asks."""
+    return [row for row in rows if proof.slice is None or proof.slice in row.sample.slices][: proof.limit]
 
 
 def _stops(source: Source, tokenizer: Any) -> frozenset[int]:

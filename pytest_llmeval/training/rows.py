@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -213,29 +214,32 @@ def leaks(seen: Rows, held_out: Rows) -> list[str]:
 
 
 def within(
-    rows: Rows, lengths: Sequence[int], *, most: int, on_long: Literal["error", "drop"]
+    rows: Rows, lengths: Sequence[int], *, most: int, on_long: Literal["error", "drop"], context: int = sys.maxsize
 ) -> tuple[list[int], list[str], list[str]]:
     """Return the places of the rows and variants that are short enough, and where the other rows and variants stand.
 
     Args:
         rows: all of them.
         lengths: tokens of each and then of each variant, prompt and completion together.
-        most: tokens that a row may have; a variant that has more is left out whatever ``on_long`` says.
+        most: tokens that a row may have, by the configuration; a variant that has more is left out whatever ``on_long``
+            says.
         on_long: what is done about longer ones.
+        context: tokens that the base reads at most.
 
     Raises:
         DatasetError: one is too long and ``on_long`` is ``error``, or none is short enough.
     """
     sized = list(zip((*rows.rows, *rows.variants), lengths, strict=True))
-    told = [f"{row.where} ({size} tokens)" for row, size in sized if size > most]
-    long = sum(size > most for size in lengths[: len(rows.rows)])
+    bound = min(most, context)
+    told = [f"{row.where} ({size} tokens)" for row, size in sized if size > bound]
+    long = sum(size > bound for size in lengths[: len(rows.rows)])
     if long and (on_long == "error" or long == len(rows.rows)):
         shown = and_more(told[:long], _SHOWN)
-        raise DatasetError(
-            f"{long} of {len(rows.rows)} rows have more than {most} tokens: {shown}; raise data.max_tokens, or"
-            " write on_long: drop"
-        )
-    return [place for place, size in enumerate(lengths) if size <= most], told[:long], told[long:]
+        more, mend = f"more than {bound} tokens", "raise data.max_tokens"
+        if context < most:
+            more, mend = f"more than the {bound} tokens that the base reads at most", "shorten them"
+        raise DatasetError(f"{long} of {len(rows.rows)} rows have {more}: {shown}; {mend}, or write on_long: drop")
+    return [place for place, size in enumerate(lengths) if size <= bound], told[:long], told[long:]
 
 
 def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json", "text"]) -> TrainingRow:

@@ -212,6 +212,63 @@ def test_rows_that_are_too_long(train: Train, on_long: str) -> None:
         assert found["too_long"][0].startswith("data/train.jsonl:25 (")
 
 
+def with_long_row(root: Path, split: str, name: str) -> None:
+    """Add a row of some 200 tokens in the slice ``name``."""
+    path = root / "data" / f"{split}.jsonl"
+    long = {"id": "long", "input": {"thing": "x" * 200}, "target": "red", "slice": name}
+    path.write_text(path.read_text("utf-8") + json.dumps(long) + "\n", "utf-8")
+
+
+@pytest.fixture
+def short_base(tiny_base: Path, tmp_path: Path) -> Path:
+    """It reads 100 tokens."""
+    base = shutil.copytree(tiny_base, tmp_path / "short")
+    config = json.loads((base / "config.json").read_text("utf-8"))
+    (base / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 100}), "utf-8")
+    return base
+
+
+@pytest.mark.parametrize("on_long", ["error", "drop"])
+def test_rows_that_the_base_does_not_read_whole(train: Train, short_base: Path, on_long: str) -> None:
+    plan, outcome = train(
+        base=short_base, edit=lambda root: with_long_row(root, "train", "easy"), data__max_tokens=4000,
+        data__on_long=on_long, optim__max_steps=4,
+    )  # fmt: skip
+    if on_long == "error":
+        assert outcome.state == "refused"
+        assert outcome.message.startswith(
+            "1 of 25 rows have more than the 100 tokens that the base reads at most: data/"
+        )
+        assert outcome.message.endswith(" tokens); shorten them, or write on_long: drop")
+    else:
+        record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+        assert record["data"]["train"]["rows"] == 24
+        _, note = json.loads((plan.folder / "start.json").read_text("utf-8"))
+        told = "left out as too long for the 100 tokens that the base reads at most: 1 row: data/train.jsonl:25 ("
+        assert note.startswith(told)
+
+
+@pytest.mark.parametrize(("split", "proof", "is_refused"), [
+    ("val", {}, True),
+    ("test", {}, True),
+    ("test", {"slice": "easy"}, False),
+    ("test", {"limit": 12}, False),
+])  # fmt: skip
+def test_held_out_rows_whose_prompt_the_base_does_not_read_are_refused_before_training(
+    train: Train, short_base: Path, split: str, proof: dict[str, Any], is_refused: bool
+) -> None:
+    """Unless the proof does not ask them."""
+    plan, outcome = train(
+        base=short_base, edit=lambda root: with_long_row(root, split, "hard"), optim__max_steps=4,
+        proof={"metric": "exact", "margin": 0.1, **proof},
+    )  # fmt: skip
+    assert outcome.state == ("refused" if is_refused else "trained")
+    assert not is_refused or outcome.message.startswith(
+        "1 held-out row cannot be answered, as the base reads 100 tokens at most, and the prompt alone takes as many:"
+        f" data/{split}.jsonl:13 ("
+    )
+
+
 def test_a_test_row_inside_train_is_refused_before_anything_is_loaded(train: Train) -> None:
     def edit(root: Path) -> None:
         first = (root / "data" / "train.jsonl").read_text("utf-8").splitlines()[2]
