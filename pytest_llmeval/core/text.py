@@ -8,6 +8,7 @@ __all__ = [
     "and_more",
     "counted",
     "inert_json",
+    "is_storable",
     "one_line",
     "printable",
     "shell_words",
@@ -82,6 +83,11 @@ def storable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_storable(text: str) -> bool:
+    """Return whether SQLite keeps ``text`` as it is."""
+    return storable(text) == text
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.ids import content_id, memory_address
 from pytest_llmeval.core.names import closest
-from pytest_llmeval.core.text import one_line, shown_value
+from pytest_llmeval.core.text import is_storable, one_line, shown_value
 from pytest_llmeval.core.types import Role, Sample
 
 __all__ = ["ROW_KEYS", "check_same_id", "to_sample", "unknown_key"]
@@ -23,6 +23,7 @@ _MARK = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 # These pytest marks need arguments, or say nothing about one row; llmeval makes the row.
 _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval"})
 _NOTHING: dict[str, Any] = {}
+_STORABLE = "without NUL and lone surrogates, which the database cannot keep"
 
 
 def to_sample(row: object, where: str) -> Sample:
@@ -62,17 +63,20 @@ def _id(row: dict[str, Any], where: str) -> str:
     own = row["id"]
     if not isinstance(own, str) or not own:
         raise _wrong(where, row, "id", "a string that is not empty")
+    if not is_storable(own):
+        raise _wrong(where, row, "id", _STORABLE)
     return own
 
 
 def _slices(row: dict[str, Any], marks: tuple[str, ...], where: str) -> tuple[str, ...]:
     """Return the row's slices, its marks among them, each once."""
     given = row.get("slice", ())
-    if isinstance(given, str) and given:
-        return (given, *(mark for mark in marks if mark != given)) if marks else (given,)
-    if not given == () and not (_is_texts(given) and all(given)):
+    named = (given,) if isinstance(given, str) and given else given
+    if named is given and not given == () and not (_is_texts(given) and all(given)):
         raise _wrong(where, row, "slice", "a string or a list of strings, none of them empty")
-    return tuple(dict.fromkeys([*given, *marks]))
+    if not all(map(is_storable, named)):
+        raise _wrong(where, row, "slice", _STORABLE)
+    return tuple(dict.fromkeys([*named, *marks]))
 
 
 def _marks(row: dict[str, Any], where: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.core.text import storable
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE, harmless
 from tests.support.project import Project
@@ -148,7 +149,7 @@ def test_hostile_texts_command_nothing(
                 score.record(response.text + "!", 0, passed=False, reason=response.text)
             """,
             [
-                {"id": text, "input": str(place), "slice": text}
+                {"id": storable(text), "input": str(place), "slice": storable(text)}
                 for place, text in enumerate(texts)
                 if first <= place < first + 10
             ],

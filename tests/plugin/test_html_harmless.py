@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.text import storable
 from tests.support.browser import chromium, needs_chromium
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE, harmless
@@ -62,7 +63,8 @@ def test_hostile_rows_answers_and_reasons_are_text(
             raise RuntimeError(response.text)
     """
     rows = [
-        {"id": f"{name[0]}{text}", "input": name, "target": f"{text}!", "slice": text} for name, text in texts.items()
+        {"id": f"{name[0]}{storable(text)}", "input": name, "target": f"{text}!", "slice": storable(text)}
+        for name, text in texts.items()
     ]
     project.eval(body, rows, marker=f"suite={HOSTILE['script'] + HOSTILE['double quotes']!r}")
     project.run("evals", f"--run-name={HOSTILE['svg']}", *HTML, *distributed, inside=False)

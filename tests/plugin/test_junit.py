@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from pytest_llmeval.core.text import storable
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE
 from tests.support.project import Project
@@ -109,7 +110,7 @@ def test_hostile_texts_break_no_report(project: Project, server: FaultServer, sp
             score.record(response.text + "!", 0.5, reason=response.text)
             score.exact(response, "never")
         """,
-        [{"id": text, "input": str(place), "slice": text} for place, text in enumerate(texts)],
+        [{"id": storable(text), "input": str(place), "slice": storable(text)} for place, text in enumerate(texts)],
     )
     result = project.run("evals", *spread, "--junitxml=junit.xml", "-q", "--tb=short")
     assert result.ret == 1

@@ -105,6 +105,18 @@ def test_the_database_keeps_original_ids(project: Project) -> None:
     assert {row["kind"] for row in project.rows("SELECT typeof(sample_id) AS kind FROM cases")} == {"text"}
 
 
+@pytest.mark.parametrize("odd", ["a\x00b", "a\ud800"])
+@pytest.mark.parametrize("key", ["id", "slice"])
+def test_what_the_database_cannot_keep_is_no_name(project: Project, key: str, odd: str) -> None:
+    """It would be kept as another one, which may be that of another row, too."""
+    escaped = odd.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    project.eval(PASS, [{"id": "x", "input": "x", key: escaped}, {"id": "y", "input": "y", key: odd}])
+    told = "must be without NUL and lone surrogates, which the database cannot keep, found"
+    assert refused(project) == f"ERROR: data/echo.jsonl:2: {key} {told} {odd!r}\n"
+    project.eval(PASS, rows("x"), marker=f"suite={odd!r}")
+    assert refused(project) == f"ERROR: evals/test_echo.py::test_echo: marker llmeval: suite {told} {odd!r}\n"
+
+
 def test_a_sanitised_row_runs_by_its_node_id(project: Project) -> None:
     project.eval(PASS, rows("a b", "a_b"))
     assert project.run(f"evals/test_echo.py::test_echo[a_b-{sha6('a b')}]").ret == 0

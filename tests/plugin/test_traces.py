@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.text import storable
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE
 from tests.support.project import Project
@@ -274,7 +275,7 @@ def test_hostile_texts_are_sent_whole_or_cut(
     server.reply = lambda messages: texts[int(messages[-1]["content"])]
     project.eval(
         "def test_echo(response, score):\n    score.exact(response, 'never')\n",
-        [{"id": text, "input": str(place), "slice": text} for place, text in enumerate(texts)],
+        [{"id": storable(text), "input": str(place), "slice": storable(text)} for place, text in enumerate(texts)],
     )
     result = project.run("evals", "-q", "--tb=no")
     assert "traces:" not in result.stdout.str()

@@ -17,6 +17,7 @@ from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.ids import digest, input_digest
+from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.transport import as_json, as_text, dump
 from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
@@ -217,9 +218,9 @@ def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
 
 
 def cluster_of(sample: Sample, key: str | None) -> str | None:
-    """Return what makes a row dependent on others: its metadata under ``key``, as text; None where there is none."""
+    """Return what makes a row dependent on others: its metadata under ``key``, as the database keeps it, or None."""
     value = None if key is None else sample.metadata.get(key)
-    return None if value is None else as_text(value)
+    return None if value is None else storable(as_text(value))
 
 
 def _target_text(target: Any) -> str:

@@ -22,7 +22,7 @@ from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.text import one_line, shown_value
+from pytest_llmeval.core.text import is_storable, one_line, shown_value
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import load_prompt
@@ -324,6 +324,9 @@ def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
         value = arguments[key]
         if value is not None and (not isinstance(value, str) or not value):
             raise UserError(f"{where}: marker llmeval: {key} must be a text that is not empty, found {value!r}")
+    if not is_storable(arguments["suite"] or ""):
+        told = "must be without NUL and lone surrogates, which the database cannot keep"
+        raise UserError(f"{where}: marker llmeval: suite {told}, found {shown_value(arguments['suite'])}")
     params = {} if arguments["params"] is None else arguments["params"]
     if not isinstance(params, Mapping):
         raise UserError(f"{where}: marker llmeval: params must be a mapping, found {one_line(repr(params))}")
