@@ -9,6 +9,7 @@ from typing import Any, NoReturn, ParamSpec
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.names import closest
+from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
@@ -46,6 +47,7 @@ class ScoreBook:
         self._registry = registry
         self._judge = judge
         self._scores: dict[str, Score] = {}
+        """By their names as the database keeps them."""
         self._begun: list[tuple[str, Coroutine[Any, Any, Score]]] = []
         self._doubled: list[str] = []
 
@@ -247,15 +249,15 @@ class ScoreBook:
         found: dict[str, Score] = {}
         for each in (score, *companions):
             self._check_free(each.name)
-            if each.name in found:
+            if (name := storable(each.name)) in found:
                 self._refuse(each.name)
-            found[each.name] = each
+            found[name] = each
         self._scores.update(found)
         return score
 
     def _check_free(self, name: str) -> None:
         refuse_metric(name)
-        if name in self._scores:
+        if storable(name) in self._scores:
             self._refuse(name)
 
     def _refuse(self, name: str) -> NoReturn:

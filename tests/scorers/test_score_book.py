@@ -94,6 +94,23 @@ def test_a_name_may_stand_once_in_a_case(book: ScoreBook) -> None:
     assert [score.name for score in book.scores] == ["exact", "json_exact"]
 
 
+@pytest.mark.parametrize(("odd", "kept"), [("n\x00", "n\\x00"), ("n\ud800", "n\\ud800")])
+def test_two_names_that_the_database_keeps_as_one_are_one(book: ScoreBook, odd: str, kept: str) -> None:
+    """NUL and lone surrogates are stored as escapes."""
+    book.exact("a", "a", name=odd)
+    with pytest.raises(ScorerError, match="is recorded twice"):
+        book.record(kept, 1)
+    book.record(f"{kept}_{kept}", 1)
+
+    @scorer
+    def both(response: object) -> Scored:
+        return Scored(1.0, companions={odd: 1.0, kept: 1.0})
+
+    with pytest.raises(ScorerError, match="is recorded twice"):
+        book.both("x")
+    assert [score.name for score in book.scores] == [odd, f"{kept}_{kept}"]
+
+
 @pytest.mark.parametrize("name", ["", "  ", 3, b"x"])
 def test_a_name_without_text_is_a_mistake_of_the_test(book: ScoreBook, name: Any) -> None:
     """Raised at once; nothing is recorded."""
