@@ -29,6 +29,8 @@ __all__ = ["Sdk", "SdkKey", "SdkTransport", "http_client"]
 
 _UNSENT = (httpx2.ConnectError, httpx2.ProxyError)
 """What the client raises where the request reached nobody."""
+_REFUSED_LOGIN = "407"
+"""How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
 C = TypeVar("C")
 SdkKey = tuple[Account, str | None]
 """An account, and the URL of the proxy before it."""
@@ -97,6 +99,8 @@ class SdkTransport(Generic[C]):
             raise unconnected_fault() from None
         if isinstance(error, httpx2.DecodingError):
             raise undecodable_fault(str(error), self._redact) from None
+        if isinstance(error, httpx2.ProxyError) and str(error).startswith(_REFUSED_LOGIN):
+            return Answer(status=407, headers={}, body=str(error).removeprefix(_REFUSED_LOGIN).strip().encode())
         is_unsent = isinstance(error, _UNSENT)
         raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None
 

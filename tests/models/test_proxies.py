@@ -1,5 +1,9 @@
 """Which proxy the environment puts in front of a server, and that calls go through it."""
 
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
@@ -93,6 +97,46 @@ def test_a_proxy_that_fails_keeps_its_password(server: FaultServer) -> None:
         environ = {"ALL_PROXY": f"http://user:pw-CANARY@127.0.0.1:{gone.port}"}
     error = failure(BEHIND, environ=environ, policy=RetryPolicy(max_attempts=1))
     assert error.kind is ErrorKind.CONNECTION and "CANARY" not in str(error)
+
+
+class RefusingProxy(BaseHTTPRequestHandler):
+    """Takes nobody's credentials."""
+
+    asked: list[str]
+
+    def do_CONNECT(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(407)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_CONNECT()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def refusing_proxy() -> Iterator[tuple[str, list[str]]]:
+    """Its address, and what it was asked for."""
+    asked: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (RefusingProxy,), {"asked": asked})) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("spec", [BEHIND, ANTHROPIC])
+def test_a_proxy_that_refuses_the_credentials_is_asked_once(
+    refusing_proxy: tuple[str, list[str]], spec: str, scheme: str
+) -> None:
+    """It may lock the account after some tries; a tunnel to a server behind TLS is refused as a request is."""
+    address, asked = refusing_proxy
+    environ = {"ALL_PROXY": f"http://user:pw-CANARY@{address}"}
+    error = failure(spec.replace("http:", f"{scheme}:"), environ=environ)
+    assert (error.kind, error.attempts, len(asked)) == (ErrorKind.BAD_REQUEST, 1, 1)
+    assert "HTTP 407: " in str(error) and "CANARY" not in str(error)
 
 
 @pytest.mark.parametrize(("transport", "no_proxy"), [("lean", ""), ("auto", "llm.test"), ("sdk", "llm.test")])
