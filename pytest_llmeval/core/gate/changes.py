@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pytest_llmeval.core.gate.decide import SLACK
-from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated, falls_when_worse
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, FewChanges, Weight, estimated, falls_when_worse
 from pytest_llmeval.core.gate.fills import between
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
@@ -158,23 +158,36 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
         p_value = _p_of_groups(gains, clusters, known.df if known else 0.0)
     has_spread = known is not None and known.error > 0
     are_flips = is_unit and clusters is None and all(gain in (-1, 0, 1) for gain in gains)
-    units, losses = _losses(gains, clusters) if is_unit else (None, ())
+    groups = [[gain] for gain in gains] if clusters is None else in_clusters(gains, clusters)
+    sums = [total(group) for group in groups]
+    units, losses = _losses(groups, sums) if is_unit else (None, ())
     return Weight(
         shortfall=-(mean(gains) or 0.0),
         p_value=p_value,
         error=known.error if known and has_spread else None,
         df=known.df if known else None,
         flips=(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains), len(gains)) if are_flips else None,
+        few=_few_changes(groups, sums, has_mid_p=are_flips or clusters is not None),
         units=units,
         losses=losses,
     )
 
 
-def _losses(gains: Sequence[float], clusters: Sequence[str] | None) -> tuple[int, tuple[float, ...]]:
+def _few_changes(groups: Sequence[Sequence[float]], sums: Sequence[float], *, has_mid_p: bool) -> FewChanges | None:
+    """Return how many rows or groups changed, by the sums of their gains; None where signs do not decide."""
+    least = _least(sums)
+    moved = [(each, len(group)) for each, group in zip(sums, groups, strict=True) if abs(each) > least]
+    if not 0 < len(moved) < _FEW_CHANGES:
+        return None
+    worse = sum(each < 0 for each, _ in moved)
+    size = total([abs(each) for each, _ in moved]) / sum(rows for _, rows in moved)
+    return FewChanges(worse=worse, better=len(moved) - worse, units=len(sums), size=size, has_mid_p=has_mid_p)
+
+
+def _losses(groups: Sequence[Sequence[float]], sums: Sequence[float]) -> tuple[int, tuple[float, ...]]:
     """Return how many independent units of one size there are, and the largest losses in shares of such a unit."""
-    groups = [[gain] for gain in gains] if clusters is None else in_clusters(gains, clusters)
-    units, sums = equal_clusters(map(len, groups)), map(total, groups)
-    rows = len(gains) / units
+    units = equal_clusters(map(len, groups))
+    rows = sum(map(len, groups)) / units
     return units, tuple(heapq.nlargest(min(MOST_LOSSES, units), (-each / rows for each in sums if each < 0)))
 
 
@@ -194,8 +207,13 @@ def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
 
 def _changes(gains: Sequence[float]) -> int:
     """Return how many there are that rounding alone does not explain."""
-    least = ROUNDING * max(map(abs, gains), default=0.0)
+    least = _least(gains)
     return sum(abs(gain) > least for gain in gains)
+
+
+def _least(gains: Sequence[float]) -> float:
+    """Return what a change is above if rounding alone does not explain it."""
+    return ROUNDING * max(map(abs, gains), default=0.0)
 
 
 def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> float | None:

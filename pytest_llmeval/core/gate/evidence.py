@@ -11,10 +11,24 @@ from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
 from pytest_llmeval.core.stats.intervals import mean, standard_error
 
-__all__ = ["LEAST_CLUSTERS", "Evidence", "Weight", "estimated", "falls_when_worse"]
+__all__ = ["LEAST_CLUSTERS", "Evidence", "FewChanges", "Weight", "estimated", "falls_when_worse"]
 
 LEAST_CLUSTERS = 5
 """With fewer groups of dependent rows nothing can fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewChanges:
+    """Rows, or groups of dependent ones, of which some changed but so few that their signs decide."""
+
+    worse: int
+    better: int
+    units: int
+    """All of them."""
+    size: float
+    """By how much those that changed did, in the mean over their rows."""
+    has_mid_p: bool
+    """Whether the p-value is a mid-p."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +46,8 @@ class Weight:
     flips: tuple[int, int, int] | None = None
     """Rows that got worse, that got better, and all; None where a change may be anything else than −1, 0 and 1 of a
     share or a score in [0, 1], and where rows are dependent."""
+    few: FewChanges | None = None
+    """None where none changed, or as many as let the error decide."""
     units: int | None = None
     """Rows, or as many groups of one size as groups of dependent ones are worth, none of which can lose more than 1 a
     row; None where a row can."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import OpenRows
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples
-from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, FewChanges, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import Sight, margin_needed
@@ -89,6 +89,8 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
 
     What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
     much and z_{0.8} standard errors more. Yes-or-no rows: as ``Sight`` says, as many as flipped by chance flip besides.
+    Where so few others, or so few clusters, changed that their signs decide, it is no less than if each were such a row
+    and lost as much as those that changed did, in the mean over their rows.
     Of ``noninferior`` it is the loss that is ruled out in four runs of five in which nothing changed, None where not
     even the loss of all is.
 
@@ -110,7 +112,9 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
         return _least_margin_of_units(evidence.found, alpha)
     if error is None:
         return None
-    return max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
+    least = max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
+    few = evidence.found.few if rule.kind != "noninferior" else None
+    return least if few is None else max(least, _least_of_few(few, alpha, allowed) or 0.0)
 
 
 def _is_blind(evidence: Evidence, alpha: float) -> bool:
@@ -134,6 +138,14 @@ def _by_chance(fewer: int, more: int, alpha: float) -> int:
 def _least_drop(rows: int, flips: int, alpha: float, allowed: float) -> float | None:
     """Return the same of yes-or-no rows, so many of which flip besides, as if all were right and could be lost."""
     return Sight(spread=_flipping(rows, flips), alpha=alpha, power=_POWER, allowed=allowed).least()
+
+
+def _least_of_few(few: FewChanges, alpha: float, allowed: float) -> float | None:
+    """Return the same where signs decide; None where changes of that size do not come to more than is allowed."""
+    alpha = alpha if few.has_mid_p else alpha / 2  # a p-value is at most twice the mid-p
+    by_chance = _by_chance(min(few.worse, few.better), max(few.worse, few.better), alpha)
+    share = _least_drop(few.units, by_chance, alpha, allowed / few.size)
+    return None if share is None else share * few.size
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,9 +1,12 @@
 """The least change that a rule would see: by the test that decides it, or none."""
 
 import math
+import random
+from collections.abc import Iterable, Sequence
 
 import pytest
 
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.margin_power import margin_power
 from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
@@ -94,3 +97,37 @@ def test_a_rule_that_failed_does_not_say_that_it_cannot() -> None:
     verdict = only(compared(before, after))
     assert (verdict.verdict, verdict.p_value) == ("fail", 1 / 32)
     assert "p 0.031, fails below 0.05; what it can see is unknown; rows: 4 worse" in (verdict.reason or "")
+
+
+def whole(sizes: Sequence[int], lost: Iterable[bool], loss: float) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """Return two runs in groups of these sizes, or in single rows, some of which lost so much in each row."""
+    names = [None if set(sizes) == {1} else f"c{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    after = [1.0 - loss * each for size, each in zip(sizes, lost, strict=True) for _ in range(size)]
+    return clustered([1.0] * len(names), names), clustered(after, names)
+
+
+@pytest.mark.parametrize(("sizes", "loss"), [([4] * 60, 1.0), ([1] * 60, 0.5), ([1] * 40 + [6] * 20 + [20] * 4, 1.0)])
+@pytest.mark.parametrize("lost", [1, 3])
+def test_where_few_changed_it_is_what_signs_see(sizes: Sequence[int], loss: float, lost: int) -> None:
+    """The error of so few is small, but four groups, or five rows, must lose: by it one in five was seen."""
+    found = only(compared(*whole(sizes, [number < lost for number in range(len(sizes))], loss))).mde
+    assert found is not None
+    draw, runs = random.Random(3), 150
+    failed = sum(
+        only(compared(*whole(sizes, [draw.random() < found / loss for _ in sizes], loss))).verdict == "fail"
+        for _ in range(runs)
+    )
+    assert failed / runs > 0.8 - 2 * math.sqrt(0.8 * 0.2 / runs)
+
+
+def test_groups_of_which_few_changed_see_no_less_than_as_many_rows() -> None:
+    rows, groups = (
+        only(compared(*whole([size] * 60, [number < 2 for number in range(60)], 1.0))).mde for size in (1, 4)
+    )
+    assert groups == pytest.approx(rows)
+
+
+def test_small_changes_of_few_rows_do_not_come_to_what_is_allowed() -> None:
+    """All of them by 0.01 do not: a change that is seen is another one, and how large the allowed one and its error."""
+    found = only(compared(*whole([1] * 60, [number < 3 for number in range(60)], 0.01))).mde
+    assert found == pytest.approx(0.02, abs=0.001)
