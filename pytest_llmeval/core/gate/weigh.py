@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.gate.bars import weigh_bar
 from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.gate.changes import weigh_change
-from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State
-from pytest_llmeval.core.gate.decide import Decision, decide
+from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State, read_column, sample_means
+from pytest_llmeval.core.gate.decide import Decision, decide, interval_of
 from pytest_llmeval.core.gate.evidence import Evidence
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.group import Group, Sheet, group_of
@@ -29,7 +29,6 @@ from pytest_llmeval.core.rules import (
     Rule,
     SuiteRules,
 )
-from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["Weighed", "lacks_its_suite", "weigh_suite"]
@@ -252,14 +251,16 @@ def lacks_its_suite(reason: str | None) -> bool:
 def _error_rate(group: Group) -> Weighed:
     """Return the row that says why the rules of a suite and model are unmeasurable."""
     rate = group.errors / group.finished
-    interval = wilson(rate, group.finished)
+    column = read_column("error_rate", group.cases)
+    grouped = column.grouped()
+    interval = interval_of(column, sample_means(grouped), column.clusters(grouped))
     limit = group.rules.settings.max_error_rate
     decision = Decision(
         verdict="unmeasurable",
         value=rate,
         n=group.finished,
-        low=interval.low,
-        high=interval.high,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
         reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
     )
     rule = Rule(suite=group.rules.name, metric="error_rate", kind="max", bound=limit)

@@ -177,6 +177,20 @@ def test_too_many_errors_make_every_rule_unmeasurable_and_have_a_row() -> None:
     assert (verdict.verdict, verdict.value, verdict.reason) == ("unmeasurable", 1.0, "2 errors in 10 cases")
 
 
+@pytest.mark.parametrize("groups", [None, 4])
+def test_the_interval_of_too_many_errors_is_that_of_a_bar_on_their_rate(groups: int | None) -> None:
+    """All epochs of two of eight rows broke; no epoch is a row of its own, and rows of a cluster depend."""
+    cases = [
+        replace(each, epoch=epoch, cluster=None if groups is None else f"c{number % groups}")
+        for epoch in range(1, 6)
+        for number, each in enumerate([*(case(number) for number in range(6)), *errors(2)])
+    ]
+    row, bar = apply_gate(rules(rule(metric="error_rate", kind="max", bound=0.1)), cases).verdicts
+    assert (row.low, row.high) == (bar.low, bar.high)
+    assert row.high is not None
+    assert row.high > 0.6
+
+
 @pytest.mark.parametrize(
     ("cases", "limit"),
     [
