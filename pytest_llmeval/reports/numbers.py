@@ -16,6 +16,8 @@ _LARGE_CHANGE = 9_999.5
 
 def number(value: float, size: float | None = None) -> str:
     """Return a value in about three digits, in those that one of ``size`` needs; None for its own."""
+    if abs(value) >= _HUGE:
+        return f"{value:.3g}"
     needed = abs(value) if size is None else size
     if 0 < needed < _SMALL:
         return f"{value:.3g}"
@@ -32,6 +34,8 @@ def short(value: float, digits: int = 3) -> str:
 
 def signed(value: float, size: float | None = None) -> str:
     """Return a change with its sign, in the digits that one of ``size`` needs; None for its own."""
+    if abs(value) >= _HUGE:
+        return f"{value:+.3g}"
     needed = abs(value) if size is None else size
     if ROUNDING < needed < _SMALL:
         return f"{value:+.2g}"

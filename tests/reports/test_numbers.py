@@ -20,6 +20,9 @@ from pytest_llmeval.reports.numbers import number, short, signed
         (1234.56, "1234.6"),
         (99_999.4, "99999"),
         (-123_456.7, "-123,457"),
+        (9.99e14, "999,000,000,000,000"),
+        (1.25e307, "1.25e+307"),
+        (-1e15, "-1e+15"),
     ],
 )
 def test_a_small_value_is_not_rounded_away(value: float, shown: str) -> None:
@@ -28,6 +31,7 @@ def test_a_small_value_is_not_rounded_away(value: float, shown: str) -> None:
 
 def test_one_end_of_an_interval_has_the_digits_of_the_other() -> None:
     assert (number(0.00888, 0.236), number(0.00888, 0.00951)) == ("0.009", "0.00888")
+    assert number(1e308, 5.0) == "1e+308"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,8 @@ def test_one_end_of_an_interval_has_the_digits_of_the_other() -> None:
         (9_999.4, None, "+9999"),
         (-9_999.6, None, "-10,000"),
         (123_456.7, None, "+123,457"),
+        (-1.25e307, None, "-1.25e+307"),
+        (1e308, 5.0, "+1e+308"),
         (0.1 + 0.2 - 0.3, None, "+0.000"),
     ],
 )
