@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, 
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import in_clusters
 from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
-from pytest_llmeval.core.stats.intervals import mean, total
+from pytest_llmeval.core.stats.intervals import effective_n, mean, total
 
 __all__ = ["weigh_bar"]
 
@@ -76,7 +76,8 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
     """Return what values by sample say against the bar.
 
     By the exact binomial test of yes-or-no rows, else by Student's t; where there is no spread to estimate, by
-    Hoeffding's bound of what lies in [0, 1], which takes none.
+    Hoeffding's bound of what lies in [0, 1], which takes none. Of dependent rows the error is no less than that of a
+    mean at the bar over as many samples as ``score_interval`` takes: the score test, whose interval that is.
     """
     values, clusters = sample_means(grouped), column.clusters(grouped)
     value = mean(values)
@@ -85,6 +86,9 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
     shortfall = rule.bound - value if rule.kind == "min" else value - rule.bound
     mean_ = estimated(values, clusters)
     error, df = (mean_.error, mean_.df) if mean_ and mean_.error else (None, None)
+    if error is not None and clusters is not None and column.span == (0.0, 1.0) and 0 <= rule.bound <= 1:
+        n = effective_n(values, clusters)
+        error = max(error, math.sqrt(rule.bound * (1 - rule.bound) / n)) if n else error
     p_value = None
     if 0 <= rule.bound <= 1 and _is_binomial(column, grouped):
         p_value = _binomial(rule.kind == "min", values, rule.bound)

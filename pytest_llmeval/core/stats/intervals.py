@@ -16,6 +16,7 @@ from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 __all__ = [
     "CHANGE_CONFIDENCE",
     "Interval",
+    "effective_n",
     "mean",
     "miss_chance",
     "pass_at_k",
@@ -109,19 +110,36 @@ def score_interval(
     centre = mean(values)
     if centre is None or min(values) < 0 or max(values) > 1:
         return None
-    is_binary = all(value in (0, 1) for value in values)
-    n = len(values) if is_binary else _effective_n(values, centre)
+    n = effective_n(values, clusters)
     if n is None:
         return None
     if clusters is None:
-        if is_binary:
+        if all(value in (0, 1) for value in values):
             return wilson(centre, n, confidence=confidence)
         return _wilson(centre, n, student_quantile((1 + confidence) / 2, len(values) - 1))
     clustered = clustered_mean(values, clusters)
-    if clustered is None:
-        return None
-    t = student_quantile((1 + confidence) / 2, clustered.df)
-    return _wilson(centre, min(n / size_effect(values, clusters), _clustered_n(clustered)), t)
+    return _wilson(centre, n, student_quantile((1 + confidence) / 2, clustered.df)) if clustered else None
+
+
+def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float | None:
+    """Return over how many yes-or-no samples the mean would be as uncertain, as ``score_interval`` takes it.
+
+    Args:
+        values: In [0, 1], at least one.
+        clusters: The cluster of each value, in the order of ``values``.
+
+    Returns:
+        Above 0; None where it is unknown, as below two clusters.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    is_binary = all(value in (0, 1) for value in values)
+    n = len(values) if is_binary else _effective_n(values, mean(values) or 0.0)
+    if n is None or clusters is None:
+        return n
+    clustered = clustered_mean(values, clusters)
+    return min(n / size_effect(values, clusters), _clustered_n(clustered)) if clustered else None
 
 
 def _effective_n(values: Sequence[float], centre: float) -> float | None:

@@ -9,6 +9,7 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.margins import unjudgeable
 from pytest_llmeval.core.gate.sizes import SizeCount
+from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import clustered, compared, only, rule, rules
 
 FEW_LARGE = (1,) * 40 + (6,) * 20 + (20,) * 4
@@ -40,6 +41,20 @@ def test_a_loss_of_the_margin_passes_no_more_often_than_alpha(sizes: tuple[int, 
     """One run in five passed where four groups hold a third of the rows and each counted as any other."""
     passed = sum(loss(after, sizes, margin) == "pass" for after in drawn(sizes, margin, runs=150))
     assert passed / 150 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 150)
+
+
+@pytest.mark.parametrize("kind", ["min", "max"])
+@pytest.mark.parametrize("share", [0.9, 0.95])
+def test_a_bar_that_is_the_true_share_is_missed_with_confidence_no_more_often_than_alpha(
+    kind: RuleKind, share: float
+) -> None:
+    """Where only small groups failed the mean looked surely above it in more than one run of four."""
+    names, bar = names_of(FEW_LARGE), rule(kind, share, confident=True)
+    failed = sum(
+        only(compared([], clustered(values, names), bar)).verdict == "fail"
+        for values in drawn(FEW_LARGE, 1 - share, runs=150)
+    )
+    assert failed / 150 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 150)
 
 
 def test_two_small_groups_that_lost_tell_little_of_the_large_ones() -> None:
