@@ -367,7 +367,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
             target_modules=list(lora.targets),
         ),
         # TaskMetric first: who stops early looks for its number.
-        callbacks=[task, Patience(config.check.patience), Finite(), clock, ending],
+        callbacks=[task, Patience(config.check.patience, metric=config.check.metric), Finite(), clock, ending],
     )
     task.log, trainer.launch = trainer.log, config.launch
     trainer.answer_tokens = fmean(len(row.completion) for row in material.val)

@@ -204,7 +204,24 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
 
 
 class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Ends a training whose metric grows no more; one that goes on after that end takes no more than a step."""
+    """Ends a training whose task metric grows no more; one that goes on after that end takes no more than a step.
+
+    The held-out loss, which chooses among looks with an equal metric, is no reason to go on.
+    """
+
+    def __init__(self, early_stopping_patience: int, early_stopping_threshold: float = 0.0, *, metric: Metric) -> None:
+        """Prepare.
+
+        Args:
+            early_stopping_patience: looks without a better metric that it bears.
+            early_stopping_threshold: what transformers keeps of it in a checkpoint, too.
+            metric: of the task.
+        """
+        super().__init__(early_stopping_patience, early_stopping_threshold)
+        self.early_stopping_patience_counter: int
+        self.best: float | None = None
+        """Of all looks so far."""
+        self._metric = metric
 
     @property
     def is_out(self) -> bool:
@@ -216,6 +233,24 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is 
         super().on_train_begin(args, state, control, **kwargs)
         if self.is_out:
             control.should_training_stop = True
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
+        """Compare the metric of this look with the best one before."""
+        value = metrics[f"eval_{self._metric}"]
+        is_better = self.best is None or value > self.best
+        self.early_stopping_patience_counter = 0 if is_better else self.early_stopping_patience_counter + 1
+        if is_better:
+            self.best = value
+        if self.is_out:
+            control.should_training_stop = True
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        kept = super().state()
+        return {
+            "args": {**kept["args"], "metric": self._metric},
+            "attributes": {**kept["attributes"], "best": self.best},
+        }
 
 
 def has_run_out(trainer: Any) -> bool:

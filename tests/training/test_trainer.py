@@ -133,8 +133,8 @@ def test_variants_are_trained_on_and_counted(train: Train) -> None:
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
     plan, outcome = train(
-        edit=in_json, data__completion="json", data__variants=2, check__metric="json_exact", optim__train_epochs=1,
-        optim__max_steps=None, proof__metric="json_exact",
+        edit=in_json, data__completion="json", data__variants=2, check__metric="json_exact", check__patience=9,
+        optim__train_epochs=1, optim__max_steps=None, proof__metric="json_exact",
     )  # fmt: skip
     assert outcome.state == "trained"
     found = run_json(plan)
@@ -197,6 +197,17 @@ def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: 
     assert [entry for entry in curves(plan) if "train_loss" not in entry] == [
         entry for entry in told if "train_loss" not in entry
     ]
+
+
+def test_a_falling_loss_is_no_reason_to_go_on_and_chooses_among_equals(train: Train) -> None:
+    """At this rate nothing is learned in eight steps but a little of the loss."""
+    plan, outcome = train(check__every=1, check__patience=2, optim__learning_rate=1e-4)
+    assert outcome.state == "trained"
+    looks = [entry for entry in curves(plan) if "eval_exact" in entry]
+    losses = [entry["eval_loss"] for entry in curves(plan) if "eval_loss" in entry]
+    assert [entry["eval_exact"] for entry in looks] == [looks[0]["eval_exact"]] * 3
+    assert losses == sorted(losses, reverse=True)
+    assert (run_json(plan)["steps"], run_json(plan)["best_step"]) == (3, 3)
 
 
 @pytest.mark.parametrize("average", [False, True])
