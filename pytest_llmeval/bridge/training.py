@@ -103,7 +103,8 @@ class TrainingItems:
         problems: list[str] = []
         for path in filter(None, map(_path_of, items)):
             try:
-                found.append(load_config(path, shown_as=_shown(path, self.config)))
+                shown = _shown(path, self.config)
+                found.append(load_config(path, shown_as=shown, rootdir=self.config.rootpath))
             except UserError as error:
                 problems += str(error).splitlines()
         return found, problems

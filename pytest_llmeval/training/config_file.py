@@ -12,6 +12,7 @@ from pytest_llmeval.core.names import did_you_mean, show_key
 from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
 from pytest_llmeval.loaders.thresholds_grammar import show_value
 from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
+from pytest_llmeval.training.references import wrong_references
 
 __all__ = ["load_config"]
 
@@ -28,8 +29,13 @@ _Wrong = Iterator[tuple[KeyPath, str]]
 """Keys, and what is wrong with each and what to write."""
 
 
-def load_config(path: Path, *, shown_as: str) -> TrainingConfig:
+def load_config(path: Path, *, shown_as: str, rootdir: Path | None = None) -> TrainingConfig:
     """Return the configuration of a file.
+
+    Args:
+        path: the file.
+        shown_as: its name in messages.
+        rootdir: the project, where what the configuration names is to be looked for, too.
 
     Raises:
         SettingsError: with a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
@@ -40,6 +46,8 @@ def load_config(path: Path, *, shown_as: str) -> TrainingConfig:
         wrong = list(_at_odds(config))
         if config.search is not None and not wrong:
             wrong = list(_wrong_search(config, config.search))
+        if rootdir is not None and not wrong:
+            wrong = list(wrong_references(config, rootdir))
     except ValidationError as error:
         wrong = [(each["loc"], _told(each, each["loc"])) for each in error.errors(include_url=False)]
     if wrong:
