@@ -176,6 +176,10 @@ class Conductor:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Look where evals are to be collected, and keep the session where the line to the engine can stop it."""
+        if self.selection.may_meet_evals:
+            from pytest_llmeval.bridge.records.interrupts import Interrupts
+
+            Interrupts.watch(self.config)
         give_way(session)
         self.selection.widen_testpaths()
         self._broken.watch()
@@ -329,7 +333,8 @@ class Conductor:
             facts.problems.clear()
         if not facts.problems:
             self._drop(items, [item for item in items if self._is_caseless(item)])
-            self._stop_at_broken_modules(session, items, facts)
+            if self._broken.leave_no_run(session, facts) and self.is_worker:
+                self._drop(items, [item for item, _ in cases_in(items)])
         if facts.count_only and facts.selected and not facts.problems:
             from pytest_llmeval.bridge.forecasting.forecast import foretold
 
@@ -344,17 +349,6 @@ class Conductor:
             self._wired().register_runner()
         elif facts.is_run and facts.count_only:
             self.config.pluginmanager.register(Unasked(), "llmeval-unasked")
-
-    def _stop_at_broken_modules(
-        self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"
-    ) -> None:
-        """Begin no run where a module could not be imported: pytest stops before the first test, a worker would not."""
-        goes_on = not session.testsfailed or self.config.option.continue_on_collection_errors
-        if facts.is_run and not facts.count_only and not goes_on:
-            if self.is_worker:
-                self._drop(items, [item for item, _ in cases_in(items)])
-            facts.suites, facts.unrun, facts.empty_shard = {}, {}, False
-            facts.notes = ["a module could not be imported; no eval was run"]
 
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
         from pytest_llmeval.bridge.collection.facts import CollectionFacts

@@ -17,6 +17,7 @@ from pytest_llmeval.bridge.config.model_facts import account_digests, model_dige
 from pytest_llmeval.bridge.config.options import flag_of
 from pytest_llmeval.bridge.config.settings import Settings, resolve
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
+from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
@@ -48,6 +49,7 @@ class Preparation:
             config: of the session.
             place: what an xdist worker was told of the run that goes on or whose answers are scored again.
         """
+        Interrupts.watch(config)
         self.config = config
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None

@@ -20,6 +20,23 @@ SLOTS = "--max-connections=4"
 DISTS = {"plain": ["-p", "no:xdist"], "n2": ["-n2"]}
 
 
+SLOW = """
+import pathlib
+import time
+
+import pytest
+
+def rows():
+    pathlib.Path("reading").touch()
+    time.sleep(3)
+    yield {"input": "x"}
+
+@pytest.mark.llmeval(dataset=rows)
+def test_slow(response):
+    pass
+"""
+
+
 @pytest.fixture
 def held(project: Project) -> Held:
     """A project whose server answers the first few requests and then holds all."""
@@ -84,6 +101,64 @@ def test_a_session_told_to_end_keeps_what_is_paid_and_asks_no_more(
     assert (project.last_run()["exit_code"], project.last_run()["verdict"]) == (2, "none")
     assert "--resume" in session.text
     assert_nothing_is_paid_twice(project, held, was_waited_for=True)
+
+
+@pytest.mark.parametrize("place", ["evals", "tests"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_session_told_to_end_while_it_collects_ends_as_by_an_interrupt(
+    project: Project, place: str, number: int
+) -> None:
+    """Also where its evals lie among the tests, so that nothing tells of them before they are collected."""
+    project.write(**{f"{place}__test_slow_py": SLOW, "evals__conftest_py": ""})
+    with Session(project, place, "-p", "no:xdist", "--junitxml=junit.xml") as session:
+        wait_until((project.root / "reading").exists, "a dataset is read")
+        session.interrupt(number)
+        assert session.end() == 2, session.text
+    assert (project.root / "junit.xml").exists() and "Traceback" not in session.text
+    assert project.server.ledger == [] and not (project.root / ".llmeval" / "llmeval.db").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_session_told_to_end_while_its_workers_collect_ends_as_by_an_interrupt(project: Project, number: int) -> None:
+    project.write(evals__test_slow_py=SLOW)
+    with Session(project, "-n2", "--junitxml=junit.xml") as session:
+        wait_until((project.root / "reading").exists, "a dataset is read")
+        session.interrupt(number)
+        assert session.end() == 2, session.text
+    assert (project.root / "junit.xml").exists() and "Traceback" not in session.text
+    assert project.server.ledger == []
+
+
+UNTOUCHED = """
+import signal
+
+import pytest
+
+@pytest.mark.smoke
+def test_own():
+    assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+"""
+
+
+def test_a_session_without_evals_leaves_the_signals_alone(project: Project) -> None:
+    """Be it that evals wait, or that a folder of their name holds other tests; one with evals lets go of them."""
+    project.eval(SYNC, ROWS[:1])
+    project.write(tests__test_own_py=UNTOUCHED)
+    for arguments in ((), ("tests",), ("tests", "-n2")):
+        project.run(*arguments, model="", inside=False).assert_outcomes(passed=1)
+    (project.root / "evals" / "test_echo.py").write_text(UNTOUCHED)
+    for arguments in (("evals",), ("-msmoke", "evals")):
+        project.run(*arguments, model="", inside=False).assert_outcomes(passed=1)
+    project.eval(SYNC, ROWS[:1])
+    project.write(
+        conftest_py="""
+        import signal
+
+        def pytest_unconfigure(config):
+            print("let go:", signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+        """
+    )
+    assert "let go: True" in project.run("evals", inside=False).stdout.str()
 
 
 def test_answers_that_do_not_come_keep_no_worker_and_no_session_from_its_end(project: Project, held: Held) -> None:

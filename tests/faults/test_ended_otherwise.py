@@ -336,6 +336,31 @@ def test_a_session_told_to_end_while_a_plugin_finishes_is_interrupted(project: P
     assert "was interrupted" in refusal(project)
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_session_told_to_end_while_its_summary_is_shown_is_interrupted(
+    project: Project, number: str, dist_args: list[str]
+) -> None:
+    """The run has been judged by then; what it ends with is what its process ends with."""
+    project.eval(EXACT, ROWS)
+    project.write(
+        thresholds_yaml=GATED,
+        conftest_py=f"""
+            import os
+            import signal
+
+            def pytest_terminal_summary():
+                os.kill(os.getpid(), signal.{number})
+        """,
+    )
+    result = project.run("evals", *dist_args, inside=False)
+    run = project.last_run()
+    assert (result.ret, run["exit_code"], run["status"], run["verdict"]) == (2, 2, "interrupted", "none")
+    assert project.rows("SELECT * FROM verdicts") == []
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    result.stdout.fnmatch_lines(["llmeval: interrupted while the session ended: status 2"])
+    assert "was interrupted" in refusal(project)
+
+
 def test_a_thread_that_hangs_holds_no_session(project: Project) -> None:
     """An application without a timeout, from an async body: its case ends by pytest-timeout, and the process too.
 

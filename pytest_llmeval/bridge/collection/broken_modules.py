@@ -1,11 +1,15 @@
-"""Modules outside the testpaths that cannot be collected: they end only a session that may ask for evals in them."""
+"""Modules that cannot be collected: those outside the testpaths end only a session that may ask for evals in them."""
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.core.text import one_line
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
 __all__ = ["BrokenModules"]
 
@@ -42,6 +46,19 @@ class BrokenModules:
         told = one_line(f"{report.nodeid}: {type(error).__name__}: {error}", _LONGEST)
         self._held.append((report, told))
         return pytest.CollectReport(report.nodeid, "passed", None, [])
+
+    def leave_no_run(self, session: pytest.Session, facts: "CollectionFacts") -> bool:
+        """Begin no run where a module could not be imported: pytest stops before the first test, a worker would not.
+
+        Returns:
+            Whether there would have been one.
+        """
+        goes_on = not session.testsfailed or self._config.option.continue_on_collection_errors
+        if goes_on or not facts.is_run or facts.count_only:
+            return False
+        facts.suites, facts.unrun, facts.empty_shard = {}, {}, False
+        facts.notes = ["a module could not be imported; no eval was run"]
+        return True
 
     def settle(self, items: list[pytest.Item]) -> list[str]:
         """Report what failed where evals or training may have been asked for, or nothing is left; else return notes.

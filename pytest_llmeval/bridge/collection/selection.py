@@ -152,6 +152,13 @@ class Selection:
         """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
         return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
 
+    @property
+    def may_meet_evals(self) -> bool:
+        """Whether evals that wait otherwise were asked for and there may be some, by the text of their modules."""
+        folders = [folder for folder in self.folders if folder.is_dir()]
+        asked = [each for each in folders if self.by_mark or any(_lies_in(path, each) for path in self._asked)]
+        return any(mentions_us(module) for folder in asked for module in _modules(folder))
+
     def waiting_line(self, met: Mapping[str, int], *, attacks: bool) -> str:
         """Return how many evals wait, where each module tells, and how to run them; an empty text where none does.
 

@@ -6,18 +6,52 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import FrameType
 from typing import Any
 
 import pytest
 
-__all__ = ["late_reports", "raised_as_interrupt"]
+from pytest_llmeval.bridge.display.progress import write_line
+
+__all__ = ["Interrupts", "late_reports", "raised_as_interrupt"]
 
 _LATE_S = 2.0
 _STEP_S = 0.1
 _SOON_S = 0.01
 """Until a signal is sent again that came while the process forked."""
+
+
+class Interrupts:
+    """The plugin object of a session in which evals may run: whoever ends it ends it as Ctrl-C does, with status 2."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Take the signals from now on, until the session has finished."""
+        self._config = config
+        self._signals = contextlib.ExitStack()
+        self._signals.enter_context(raised_as_interrupt())
+
+    @staticmethod
+    def watch(config: pytest.Config) -> None:
+        """Begin, where that has not been done: in the process that the user started, which ends its xdist workers."""
+        if not hasattr(config, "workerinput") and not config.pluginmanager.hasplugin("llmeval-interrupts"):
+            config.pluginmanager.register(Interrupts(config), "llmeval-interrupts")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """End quietly where the summary is being shown; behind that a signal ends the process as any other."""
+        try:
+            return (yield)
+        except KeyboardInterrupt:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+            write_line(self._config, "llmeval: interrupted while the session ended: status 2")
+            return None
+        finally:
+            self._signals.close()
+
+    def pytest_unconfigure(self) -> None:
+        """Let the signals go where no session has finished."""
+        self._signals.close()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import contextlib
 import textwrap
 from collections.abc import Generator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from pytest_llmeval.bridge.records.closing import Closing
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.bridge.records.escalating import Escalation
 from pytest_llmeval.bridge.records.gating import Gating
-from pytest_llmeval.bridge.records.interrupts import late_reports, raised_as_interrupt
+from pytest_llmeval.bridge.records.interrupts import late_reports
 from pytest_llmeval.bridge.records.outside import Told, tell_outside
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed, take_up
@@ -106,7 +105,6 @@ class Recorder:
         self._told = Told()
         self._write_line = partial(write_line, config)
         self._session: pytest.Session | None = None
-        self._signals = contextlib.ExitStack()
 
     def begin(self) -> None:
         """Open the database, start the embedded model and record that the run began.
@@ -133,7 +131,6 @@ class Recorder:
                     store.start_run(self._row)
                 opened.pop_all()
             self._store = store
-            self._signals.enter_context(raised_as_interrupt())  # first: that the parent has ended may be seen at once
             self._room.start(
                 self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self._begun.note
             )
@@ -217,11 +214,9 @@ class Recorder:
     def pytest_sessionfinish_whole(self, session: pytest.Session) -> Generator[None, object, object]:
         """Store the status that others set once the summary is shown: pytest's own with ``--max-warnings``, say."""
         result = yield
-        if self._store is not None and self._fault is None and not self._status.is_stopped:
+        if self._store is not None and self._fault is None:
             with contextlib.suppress(StoreError):  # the session has been told by now, and ends as it was told
-                end, status = self._store.find_run(self._row.id).end, int(session.exitstatus)
-                if end is not None and end.exit_code != status:
-                    self._store.finish_run(self._row.id, replace(end, exit_code=status))
+                self._status.store_last(session, self._store, self._row.id)
         return result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -269,7 +264,6 @@ class Recorder:
         """Close the database and end the embedded model."""
         if self._store is not None:
             self._store.close()
-        self._signals.close()
         self._room.end_models()
 
     def _add(self, case: CaseRecord) -> None:

@@ -1,5 +1,6 @@
 """The exit status of a session: how pytest and other plugins would end it, and what its run makes of that."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, exit_status, is_decided, is_unmeasurable, on_inconclusive
 from pytest_llmeval.core.types import CaseRecord, CaseStart
+from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["SessionStatus"]
 
@@ -85,6 +87,23 @@ class SessionStatus:
     def with_complaint(self, status: int) -> int:
         """Return ``status``, or where nothing is wrong for us what another plugin would end the session with."""
         return status if status != PASSED else self._complaint
+
+    def store_last(self, session: pytest.Session, store: SqliteStore, run_id: str) -> None:
+        """Store the status that others set once the run was judged; raise StoreError where that cannot be.
+
+        Args:
+            session: with the status that pytest ends with.
+            store: that holds the run.
+            run_id: of it.
+        """
+        end, status = store.find_run(run_id).end, int(session.exitstatus)
+        is_interrupted = status == pytest.ExitCode.INTERRUPTED  # while the summary was shown
+        if end is None or end.exit_code == status or (self.is_stopped and not is_interrupted):
+            return
+        if is_interrupted:
+            store.set_verdicts(run_id, ())
+            end = replace(end, status="interrupted", verdict="none")
+        store.finish_run(run_id, replace(end, exit_code=status))
 
     def _noted(self, session: pytest.Session) -> int:
         """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
