@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
@@ -19,14 +19,14 @@ from pytest_llmeval.engine.account_limit import Priority
 from pytest_llmeval.engine.bounds import Lengths, bound, failed_usd, lost_usd
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Recorded
-from pytest_llmeval.engine.keeping import Keeping
+from pytest_llmeval.engine.keeping import CallCounts, Keeping
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter
 from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.sharing import Sharing, retrieved
 from pytest_llmeval.engine.unforeseen import foreseen
 
-__all__ = ["CallCounts", "Engine"]
+__all__ = ["Engine"]
 
 _WHY_UNASKED: Mapping[str, str] = {
     "model": "prompt, row, parameters or the calls of the test have changed since; only a new run can tell what the"
@@ -36,21 +36,6 @@ _WHY_UNASKED: Mapping[str, str] = {
 """Of a run that is scored again, by role."""
 _CallId = tuple[CaseKey, str]
 _SEEN_AT_ONCE = 8
-
-
-@dataclass(slots=True, kw_only=True)
-class CallCounts:
-    """How the calls of a session were answered."""
-
-    answered: int = 0
-    """By a model, now."""
-    recalled: int = 0
-    """From what this run was answered before."""
-    cached: int = 0
-    """From the cache, or from the run that is scored again."""
-    failed: int = 0
-    damaged: int = 0
-    """Of the answers that are kept."""
 
 
 class Engine:
@@ -110,14 +95,14 @@ class Engine:
         self._sharing = Sharing()
         self._lengths = Lengths()
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
-        self._keeping = Keeping(journal, self._halt)
+        self.counts = CallCounts()
+        self._keeping = Keeping(journal, self._halt, self.counts)
         self._judging: set[CaseKey] = set()
         """The cases that have asked for a judgement in their turn."""
         self._stopped: Callable[[], CallError] | None = None
         self._is_closed = False
         """Whether the journal may be closed, too: from then on not even what is kept is told."""
         self._budget_freed = asyncio.Event()
-        self.counts = CallCounts()
 
     async def ask(self, ask: Ask) -> Response:
         """Return the answer.

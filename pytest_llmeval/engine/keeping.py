@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import CallName, Kept
 from pytest_llmeval.engine.journal import Journal
 
-__all__ = ["Keeping"]
+__all__ = ["CallCounts", "Keeping"]
 
 _KEPT_TOGETHER = 4
 """A commit costs about a third of what else an answer costs: alone it is dear, and many together wait too long."""
@@ -18,18 +19,37 @@ T = TypeVar("T")
 _Waiting = list[tuple[T, "asyncio.Future[None]"]]
 
 
+@dataclass(slots=True, kw_only=True)
+class CallCounts:
+    """How the calls of a session were answered."""
+
+    answered: int = 0
+    """By a model, now."""
+    recalled: int = 0
+    """From what this run was answered before."""
+    cached: int = 0
+    """From the cache, or from the run that is scored again."""
+    failed: int = 0
+    damaged: int = 0
+    """Of the answers that are kept."""
+    unkept: int = 0
+    """Answers that came and could not be written."""
+
+
 class Keeping:
     """Writes answers and begun calls to the journal; what comes in the same moment shares a commit."""
 
-    def __init__(self, journal: Journal, on_fault: Callable[[StoreError], None]) -> None:
+    def __init__(self, journal: Journal, on_fault: Callable[[StoreError], None], counts: CallCounts) -> None:
         """Prepare.
 
         Args:
             journal: that answers are written to.
             on_fault: told when one cannot be.
+            counts: where those are counted.
         """
         self._journal = journal
         self._on_fault = on_fault
+        self._counts = counts
         self._unkept: _Waiting[Kept] = []
         self._begun: _Waiting[CallName] = []
         self._failed: list[CallName] = []
@@ -77,6 +97,7 @@ class Keeping:
             why = str(fault)
             self._on_fault(fault)
         finally:  # whatever it was, nobody waits for ever
+            self._counts.unkept += len(kept) if why else 0
             _tell((done for _, done in kept), why and f"the answer came and could not be kept: {why}", attempts=1)
             _tell((done for _, done in begun), why and f"not asked: the answer could not be kept: {why}", attempts=0)
 

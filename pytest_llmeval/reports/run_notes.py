@@ -105,4 +105,4 @@ def _cut_off(run: Run) -> list[str]:
     if not count:
         return []
     were = f"{counted(count, 'call')} {'was' if count == 1 else 'were'} in flight when a session of this run ended"
-    return [f"{were}; no answer came, and they may have been billed"]
+    return [f"{were}; no answer was kept, and they may have been billed"]

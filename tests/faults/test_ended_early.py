@@ -64,7 +64,7 @@ def assert_nothing_is_paid_twice(project: Project, held: Held, *, was_waited_for
     cut_off = project.last_run()["calls_cut_off"]
     assert len(again) <= cut_off <= 4  # they were in flight
     told = (
-        f"{cut_off} calls were in flight when a session of this run ended; no answer came, and they may have been bil"
+        f"{cut_off} calls were in flight when a session of this run ended; no answer was kept, and they may have been b"
     )
     assert (told in " ".join(result.stdout.str().split())) == (cut_off > 1)
     if not was_waited_for:

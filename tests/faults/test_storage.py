@@ -18,7 +18,7 @@ import pytest
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import Project
-from tests.support.sessions import Held, Session, requests, shown_status, wait_until
+from tests.support.sessions import Held, Session, journal_answers, requests, shown_status, wait_until
 
 ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(30)]
 ECHO = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
@@ -164,6 +164,40 @@ def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) ->
     result = project.run("evals", "--resume=last", model="")
     assert result.ret == 0, result.stdout.str()
     assert len(project.server.ledger) <= len(ROWS) + 4
+
+
+FULL = """
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.store.journal import SqliteJournal
+
+whole, kept = SqliteJournal.keep, []
+
+def keep(self, answers, **more):
+    kept.extend(answers)
+    if len(kept) > 8 and answers:
+        raise StoreError("the disk is full")
+    whole(self, answers, **more)
+
+SqliteJournal.keep = keep
+"""
+
+
+def test_answers_that_a_full_disk_could_not_take_are_counted(project: Project, dist_args: list[str]) -> None:
+    """By the session that lost them, which alone knows that they came."""
+    project.eval(ECHO, ROWS)
+    project.write(conftest_py=FULL)
+    result = project.run("evals", SLOTS, *dist_args, inside=False)
+    assert result.ret == 10
+    lost = len(project.server.ledger) - len(journal_answers(project))
+    assert 1 <= lost <= 8
+    answers = "1 answer" if lost == 1 else f"{lost} answers"
+    told = f"{answers} came and could not be kept: going on asks, and pays, for as many again"
+    result.stdout.fnmatch_lines([told, "continue with: pytest --resume *"])
+    (project.root / "conftest.py").unlink()
+    result = project.run("evals", "--resume=last", model="", inside=False)
+    assert result.ret == 0
+    assert "no answer was kept, and" in " ".join(result.stdout.str().split())
+    assert len(project.server.ledger) <= len(ROWS) + lost
 
 
 @pytest.mark.parametrize("before", ["none", "older", "carried"])

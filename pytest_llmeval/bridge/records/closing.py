@@ -70,6 +70,8 @@ class Closing:
     def broken_off(self, fault: str) -> Iterator[str]:
         """Yield what is said in place of all others where results could not be recorded."""
         yield f"the run broke off, its results are not recorded in full: {fault}"
+        if unkept := self._room.counts.unkept:
+            yield f"{counted(unkept, 'answer')} came and could not be kept: going on asks, and pays, for as many again"
         if self._rescored is None and is_kept(self._settings.db, self._run.id):
             yield self._go_on
 

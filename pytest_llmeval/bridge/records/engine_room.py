@@ -16,7 +16,8 @@ from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.parent import PARENT
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.engine import CallCounts, Engine
+from pytest_llmeval.engine.engine import Engine
+from pytest_llmeval.engine.keeping import CallCounts
 from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.switchboard import Switchboard
