@@ -142,4 +142,6 @@ def readable_errors(path: Path, *, if_damaged: str = "") -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         is_damage = type(error) is sqlite3.DatabaseError  # its subclasses are of locks, rights and statements
         todo = if_damaged if is_damage else ""
+        if "database is locked" in str(error):
+            todo = "; it was waited for, and another process holds it still: end that one"
         raise StoreError(f"{path}: the database cannot be used: {error}{todo}") from error

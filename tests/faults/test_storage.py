@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.bridge.records import closing
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.store import sqlite
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import Project
 from tests.support.sessions import Held, Session, journal_answers, requests, shown_status, wait_until
@@ -249,6 +251,36 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(project: Project, m
     assert status == 0
     assert time.monotonic() - start >= 0.7
     assert len(project.cases()) == 6
+
+
+def test_waiting_for_a_database_that_another_process_holds_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the summary; where it is held for ever nothing is asked, and the refusal says what to do."""
+    monkeypatch.setattr(closing, "_LONG_S", 0.5)
+    project.eval(
+        """
+        def test_echo(sample, response):
+            import sqlite3
+            import threading
+
+            lock = sqlite3.connect(".llmeval/llmeval.db", isolation_level=None, check_same_thread=False)
+            lock.execute("BEGIN EXCLUSIVE")
+            threading.Timer(1.6, lock.close).start()
+        """,
+        ROWS[:1],
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["note: the database was waited for, [12] s in all: another process held it"])
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.2)
+    asked = len(project.server.ledger)
+    with contextlib.closing(sqlite3.connect(database(project), isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        result = project.run("evals", "-p", "no:xdist")
+    assert (result.ret, len(project.server.ledger)) == (4, asked)
+    told = "database is locked; it was waited for, and another process holds it still: end that one"
+    assert told in " ".join(result.stderr.str().split())
 
 
 NEVER_WRITTEN = """

@@ -1,5 +1,6 @@
 """The last lines of a session: how its calls went, what was left out, the verdict, and where the run is."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import NOT_ANSWERED, JudgedCase, broke_behind_answer
 from pytest_llmeval.core.text import counted, one_line, printable
@@ -18,6 +20,8 @@ from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
 
 __all__ = ["Closing"]
+
+_LONG_S = 5.0
 
 
 class Closing:
@@ -51,12 +55,22 @@ class Closing:
         """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
+        self._held_s = 0.0
+        """Seconds that writing to the database took where it took long."""
 
     def note_report(self, report: Any) -> None:
         """Take what the report of a case says of its turn."""
         for attribute, found in ((TURN_ATTRIBUTE, self._turns), (OTHERWISE_ATTRIBUTE, self._otherwise)):
             if hasattr(report, attribute):
                 found[report.nodeid] = getattr(report, attribute)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write to the database within; how long that took is told where it is long."""
+        start = now()
+        yield
+        if (taken_s := now() - start) >= _LONG_S:
+            self._held_s += taken_s
 
     def note_mode(self, journal_mode: str) -> None:
         """Warn where the database has no write-ahead log."""
@@ -90,7 +104,7 @@ class Closing:
             yield self._calls()
         yield from self._turns_line()
         yield from _unasked(view)
-        for note in [*self._facts.notes, *self._partial(), *self.notes]:
+        for note in [*self._facts.notes, *self._partial(), *self._held(), *self.notes]:
             yield f"note: {note}"
         if self._room.counts.damaged:
             yield f"note: kept answers that are damaged, and were passed over: {self._room.counts.damaged}"
@@ -162,6 +176,10 @@ class Closing:
             reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
             told = f"{turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
+
+    def _held(self) -> list[str]:
+        told = f"the database was waited for, {self._held_s:.0f} s in all: another process held it"
+        return [told] if self._held_s else []
 
     def _partial(self) -> list[str]:
         told = ", ".join(self._run.left_out)

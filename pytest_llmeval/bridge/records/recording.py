@@ -118,7 +118,8 @@ class Recorder:
         try:
             self._room.start_models(terminal.write_line if terminal else print)
             with contextlib.ExitStack() as opened:
-                store = SqliteStore(self._settings.db, db_option=self._settings.db_option)
+                with self._closing.writing():
+                    store = SqliteStore(self._settings.db, db_option=self._settings.db_option)
                 opened.enter_context(contextlib.closing(store))
                 self._closing.note_mode(store.journal_mode)
                 self._row = self._gating.choose(store, self._row)
@@ -128,7 +129,8 @@ class Recorder:
                         self._write_line(f"llmeval: {told}")
                     store.absorb_journals(self._row.id)
                 else:
-                    store.start_run(self._row)
+                    with self._closing.writing():
+                        store.start_run(self._row)
                 opened.pop_all()
             self._store = store
             self._room.start(
@@ -270,7 +272,8 @@ class Recorder:
         if self._store is None or self._is_unwritable:  # one that is locked would make each case wait anew
             return
         try:
-            stored = self._store.add_case(self._row.id, case)
+            with self._closing.writing():
+                stored = self._store.add_case(self._row.id, case)
         except StoreError as error:
             self._is_unwritable = True
             self._break_off(error)
