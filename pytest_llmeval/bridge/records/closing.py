@@ -178,7 +178,7 @@ class Closing:
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def _held(self) -> list[str]:
-        told = f"the database was waited for, {self._held_s:.0f} s in all: another process held it"
+        told = f"the database was waited for, {self._held_s:.0f} s in all: for another process, or a slow disk"
         return [told] if self._held_s else []
 
     def _partial(self) -> list[str]:
