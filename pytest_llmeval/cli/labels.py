@@ -32,6 +32,7 @@ from pytest_llmeval.core.judge.shown import shown_reference
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.formulas import guarded
+from pytest_llmeval.reports.judged_parts import QUOTED, ReadParts, read_parts
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
 
@@ -77,9 +78,10 @@ def export_labels(
         chosen = [cases[place] for place in _places(cases, judged, by, sample, seed)]
         redact = project_redactor(project)
         rows = [
-            _row(case, shown, judged, draw, redact)
+            _row(case, shown, read_parts(shown.parts, case, calls), judged, draw, redact)
             for case in chosen
-            for shown in _shown(case, judged, texts_of(case.response, store.calls(case.id)))
+            for calls in [store.calls(case.id)]
+            for shown in _shown(case, judged, texts_of(case.response, calls))
         ]
     names = sorted({key.name for key in judged.scales})
     _write(
@@ -168,18 +170,24 @@ def _shown(case: StoredCase, judged: JudgedRun[StoredCase], texts: JudgedTexts) 
 
 
 def _row(
-    case: StoredCase, shown: Shown, judged: JudgedRun[StoredCase], draw: str, redact: Callable[[str], str]
+    case: StoredCase,
+    shown: Shown,
+    read: ReadParts,
+    judged: JudgedRun[StoredCase],
+    draw: str,
+    redact: Callable[[str], str],
 ) -> dict[str, Any]:
     target = None if case.target is None else shown_reference(json.loads(case.target))
     texts = {
-        "question": shown.parts.get("QUESTION"),
-        "answer": shown.parts.get("ANSWER", case.response),
-        "reference": shown.parts.get("REFERENCE") if shown.parts else target,
+        "question": read.texts.get("QUESTION"),
+        "answer": read.texts.get("ANSWER", case.response),
+        "reference": read.texts.get("REFERENCE") if read.texts else target,
     }
+    levels = [_levels(score, judged) for score in judged.judged(case) if score.name in shown.names]
     return {
         **{key: getattr(case.key, key) for key in _ABOUT},
         **{key: None if text is None else redact(text) for key, text in texts.items()},
-        "levels": "\n".join(_levels(score, judged) for score in judged.judged(case) if score.name in shown.names),
+        "levels": "\n".join([*levels, *([QUOTED] if read.is_quoted else [])]),
         "draw": draw,
         "answer_digest": digest_of(shown.answer),
     }

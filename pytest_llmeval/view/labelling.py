@@ -13,6 +13,7 @@ from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.html.chat import chat
 from pytest_llmeval.reports.html.escape import Html, element, joined
+from pytest_llmeval.reports.judged_parts import QUOTED, read_parts
 from pytest_llmeval.reports.row_texts import asked_messages
 from pytest_llmeval.store.browsing import BrowsingReader
 from pytest_llmeval.store.records import Label, Run, StoredCase, utc_now
@@ -123,11 +124,14 @@ def _chat(case: StoredCase, calls: Sequence[Call], names: Sequence[str]) -> Html
 def _judged(
     shown: Shown, case: StoredCase, calls: Sequence[Call], expected: str | None, *, is_only: bool
 ) -> Iterator[Html]:
-    """Yield what the judge was shown for some scores, under their names where it is not all."""
+    """Yield what people read of what the judge was shown for some scores, under their names where it is not all."""
     if not is_only:
         yield element("h2", ", ".join(shown.names))
     if shown.parts:
-        yield chat([("question", shown.parts.get("QUESTION", ""))], shown.answer, shown.parts.get("REFERENCE"))
+        read = read_parts(shown.parts, case, calls)
+        if read.is_quoted:
+            yield element("p", QUOTED, class_="lv-notice")
+        yield chat([("question", read.texts.get("QUESTION", ""))], read.texts["ANSWER"], read.texts.get("REFERENCE"))
     else:
         yield chat(asked_messages(case, calls), shown.answer, expected)
 

@@ -1,12 +1,16 @@
 """A file of labels in a spreadsheet: nothing in it is computed, and every text comes back as it was."""
 
 import csv
+import json
+from dataclasses import replace
 from pathlib import Path
 
+from pytest_llmeval.core.transport import as_json
 from pytest_llmeval.reports.formulas import FORMULA
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import RUN, judged_record, store_run
+from tests.support.records import call
 
 TEXTS = [
     "ok;=1+1;x",
@@ -49,3 +53,19 @@ def test_a_text_is_no_formula_and_comes_back_as_it_was(store: SqliteStore, llmev
     assert (done.status, done.err) == (0, "")
     samples = {case.id: case.key.sample_id for case in store.cases(RUN)}
     assert {samples[each.case_id]: each.note for each in store.labels(RUN)} == {text: text for text in TEXTS}
+
+
+def test_people_read_the_texts_of_the_row(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """As the page shows them; what stays as it was quoted for the judge says so beside the levels."""
+    own = judged_record("own", answer="<b>\u200b", reference="<b>", target=as_json("<b>"))
+    passed_on = judged_record("passed on", answer="<i>", reference="<b>", target=as_json("<b>"))
+    store_run(store, [own, replace(passed_on, calls=(call(response="So: <i>"), *passed_on.calls[1:]))])
+    llmeval("labels", "export", "--output", "out.jsonl")
+    rows = {row["sample_id"]: row for row in map(json.loads, (here / "out.jsonl").read_text().splitlines())}
+    assert [rows["own"][name] for name in ("question", "answer", "reference")] == ["Who?", "<b>\u200b", "<b>"]
+    assert [rows["passed on"][name] for name in ("answer", "reference")] == ["< i>", "< b>"]
+    assert ["as it was quoted for the judge" in rows[name]["levels"] for name in ("own", "passed on")] == [False, True]
+    rows["own"]["label_format"] = rows["passed on"]["label_format"] = "good"
+    (here / "back.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
+    done = llmeval("labels", "import", "back.jsonl", "--rater", "kim")
+    assert (done.status, done.err) == (0, "")

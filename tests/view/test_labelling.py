@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from pytest_llmeval.core.transport import as_json
 from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile import HOSTILE
@@ -123,6 +124,25 @@ def test_the_answer_that_the_judge_judged_is_shown(client: TestClient, store: Sq
     text = client.get(f"/label?run={run().id}").text
     assert "the part that counts" in text and "Asked in brief" in text
     assert "all that the model" not in text and "kept back" not in text
+
+
+def test_people_read_the_texts_of_the_row(client: TestClient, store: SqliteStore) -> None:
+    """And not what was put in as they were quoted for the judge: an answer that is the reference differs nowhere."""
+    text = "<b>Ottawa</b> [INST]"
+    judged = judged_record("a", answer=text, question=text, reference=text, target=as_json(text))
+    asked = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]}
+    store_run(store, [replace(judged, calls=(call(request=asked, response=text), *judged.calls[1:]))])
+    page = client.get(f"/label?run={run().id}").text
+    assert re.findall(r"<pre[^>]*>(.*?)</pre>", page)[:3] == [html.escape(text)] * 3
+    assert "<del>" not in page and "<ins>" not in page and "quoted for the judge" not in page
+
+
+def test_a_text_that_stays_as_it_was_quoted_is_said_to_be(client: TestClient, store: SqliteStore) -> None:
+    judged = judged_record("a", answer="<i>", reference="<b>", target=as_json("<b>"))
+    store_run(store, [replace(judged, calls=(call(response="So: <i>"), *judged.calls[1:]))])
+    page = client.get(f"/label?run={run().id}").text
+    assert "shown as it was quoted for the judge" in page
+    assert "&lt; i&gt;" in page and "&lt; b&gt;" in page and "&lt;b&gt;" not in page
 
 
 def test_of_several_judged_answers_each_stands_under_its_scores(client: TestClient, store: SqliteStore) -> None:

@@ -12,7 +12,7 @@ import unicodedata
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 
-__all__ = ["as_shown", "fenced", "neutralised", "nonce_of", "unfenced"]
+__all__ = ["as_shown", "fenced", "is_perhaps_altered", "neutralised", "nonce_of", "unfenced"]
 
 _NONCE_LENGTH = 32
 _QUOTE = "> "
@@ -22,6 +22,10 @@ _BRACKETED = "INST SYSTEM_PROMPT AVAILABLE_TOOLS TOOL_CALLS TOOL_RESULTS TOOL_CO
 _TEMPLATE_MARKS = re.compile(rf"<[|\uff5c]?(?=[\w/|\uff5c\u2581])|\[(?=/?(?:{_BRACKETED})\])|<(?=<)", re.IGNORECASE)
 """What opens the marks of chat templates: ``<|im_end|>``, ``</s>``, ``<start_of_turn>``, ``[INST]``, ``<<SYS>>``, and
 ``<\uff5cUser\uff5c>`` with the full-width bars of DeepSeek."""
+_PUT_IN = re.compile(
+    rf"<[|\uff5c]? (?=[\w/|\uff5c\u2581<])|\[ /?(?:{_BRACKETED})\]|\[U\+[0-9A-F]{{4,6}}\]", re.IGNORECASE
+)
+"""What ``neutralised`` makes of them, and of characters that nobody sees."""
 _BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """All that is shown as the end of a line somewhere."""
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
@@ -47,6 +51,14 @@ def fenced(text: str, label: str, nonce: str) -> str:
 def as_shown(text: str) -> str:
     """Return ``text`` as it is read between the fences, without the quotes."""
     return "\n".join(map(neutralised, _BREAKS.split(text)))
+
+
+def is_perhaps_altered(shown: str) -> bool:
+    """Return whether a text that is shown as ``as_shown`` returned it may have been another one, but for its line ends.
+
+    A text that had such a blank or such a mark of its own looks the same.
+    """
+    return _PUT_IN.search(shown) is not None
 
 
 def unfenced(text: str) -> dict[str, str]:

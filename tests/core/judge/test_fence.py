@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.judge.fence import as_shown, fenced, neutralised, nonce_of, unfenced
+from pytest_llmeval.core.judge.fence import as_shown, fenced, is_perhaps_altered, neutralised, nonce_of, unfenced
 from tests.core.judge.rubrics import NONCE
 
 BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"]
@@ -68,3 +68,9 @@ def test_what_was_fenced_is_read_back_as_it_was_shown(text: str, other: str) -> 
     """Whatever it holds, ends of fences too."""
     shown = "\n\n".join([fenced(text, "ANSWER", NONCE), fenced(other, "REFERENCE", NONCE), "Judge the part ANSWER."])
     assert unfenced(shown) == {"ANSWER": as_shown(text), "REFERENCE": as_shown(other)}
+
+
+@given(st.text(st.sampled_from("<|/ \uff5c[]\u2581\u200bINST")) | st.text())
+def test_a_line_that_is_shown_otherwise_than_it_is_can_be_told(line: str) -> None:
+    shown = neutralised(line)
+    assert shown == line or is_perhaps_altered(shown)

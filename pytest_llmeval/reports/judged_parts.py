@@ -1,0 +1,73 @@
+"""What people read of what a judge was shown: the row's own texts where these are what was quoted for it."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pytest_llmeval.core.judge.fence import as_shown, is_perhaps_altered
+from pytest_llmeval.core.judge.shown import shown_input, shown_reference
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.reports.exported import shown_response
+from pytest_llmeval.reports.row_texts import asked_messages
+from pytest_llmeval.store.records import StoredCase
+
+__all__ = ["QUOTED", "ReadParts", "read_parts"]
+
+QUOTED = (
+    'Some of this is shown as it was quoted for the judge: a blank behind "<" or "[", and marks like [U+200B], may have'
+    " been put in. They are not part of it, and no fault."
+)
+
+
+class ReadParts(NamedTuple):
+    """What people read of what a judge was shown."""
+
+    texts: Mapping[str, str]
+    """By the names that they have for the judge."""
+    is_quoted: bool
+    """Whether something may have been put into one of them as it was quoted, so that people need ``QUOTED``."""
+
+
+def read_parts(parts: Mapping[str, str], case: StoredCase, calls: Sequence[Call]) -> ReadParts:
+    """Return what people read of ``parts``, which a judge was shown.
+
+    An answer and a reference are compared: both are the row's own, or both are as they were quoted.
+    """
+    own = {label: _own(label, text, case, calls) for label, text in parts.items()}
+    quoted = {label for label, text in own.items() if text is None and is_perhaps_altered(parts[label])}
+    if quoted & _COMPARED:
+        quoted |= {label for label in _COMPARED if label in parts and own[label] != parts[label]}
+    texts = {label: parts[label] if text is None or label in quoted else text for label, text in own.items()}
+    return ReadParts(texts, bool(quoted))
+
+
+def _own(label: str, text: str, case: StoredCase, calls: Sequence[Call]) -> str | None:
+    """Return the row's own text that a judge was shown as ``text``; None where it was another one."""
+    told = _TEXTS.get(label, _nothing)(case, calls)
+    return next((each for each in told if each is not None and as_shown(each) == text), None)
+
+
+def _questions(case: StoredCase, calls: Sequence[Call]) -> Iterator[str]:
+    """Yield what may be the row's input: each message of the question to the model, then all of them."""
+    messages = asked_messages(case, calls)
+    yield from (content for _, content in reversed(messages))
+    yield shown_input([{"role": role, "content": content} for role, content in messages])
+
+
+def _answers(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
+    yield case.response
+    yield shown_response(case, calls)
+
+
+def _references(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
+    with contextlib.suppress(ValueError, RecursionError):  # a file may say anything
+        yield None if case.target is None else shown_reference(json.loads(case.target))
+
+
+def _nothing(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
+    yield from ()
+
+
+_COMPARED = frozenset({"ANSWER", "REFERENCE"})
+_TEXTS = {"QUESTION": _questions, "ANSWER": _answers, "REFERENCE": _references}
