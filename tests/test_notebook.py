@@ -8,8 +8,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile_run import hostile_run
+from tests.support.judged_runs import RUN, judged_record, store_run
 from tests.support.project import Project
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -102,3 +104,77 @@ def test_two_runs_by_name(project: Project, monkeypatch: pytest.MonkeyPatch) -> 
     text = str(shown(executed()))
     assert "12 pair" in text
     assert re.search(r"-1\.0 +NaN +NaN", text), "all rows change alike: nothing tells what chance does"
+
+
+def test_a_model_under_another_name_pairs_where_each_run_has_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the gate pairs them; where a run has several, by name."""
+    project.eval(
+        "def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n",
+        [{"id": str(number), "input": "a", "target": "a"} for number in range(3)],
+    )
+    other = project.model.replace("echo", "parrot")
+    project.run("evals", "--run-name=before")
+    project.run("evals", "--run-name=after", model=other)
+    project.run("evals", f"--model={project.model}", model=other)
+    monkeypatch.setenv("LLMEVAL_DB", str(project.root / ".llmeval" / "llmeval.db"))
+    monkeypatch.setenv("LLMEVAL_BASELINE", "after")
+    assert "6 cases\\nbaseline" in (text := str(shown(executed()))) and "3 cases; 3 pair" in text
+    project.run("evals")
+    assert "3 cases\\nbaseline" in (text := str(shown(executed()))) and "3 cases; 3 pair" in text
+
+
+def test_a_judge_is_told_of_by_answers_that_were_drawn_by_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer counts once, by the median of its raters, of two the lower, in whatever runs they labelled it."""
+    store = SqliteStore(tmp_path / "llmeval.db")
+    run_again = "20260102-000000-bbbbbb"
+    levels = {"a": "right", "b": "right", "c": "wrong", "d": "right", "e": "wrong"}
+    for run in (RUN, run_again):
+        store_run(store, [judged_record(sample, level, answer=sample) for sample, level in levels.items()], run)
+    cases = {(run, case.key.sample_id): case.id for run in (RUN, run_again) for case in store.cases(run)}
+    labels = [
+        ("a", "Kim", 1.0, "random"),
+        ("a", "Noor", 1.0, "random"),
+        ("a", "Lee", 0.0, "random"),
+        ("b", "Kim", 1.0, None),
+        ("b", "Lee", 0.0, None),
+        ("c", "Kim", 0.0, "random"),
+        ("d", "Kim", 1.0, "verdict of correctness"),
+        ("e", "Kim", 1.0, "verdict of correctness"),
+    ]
+    store.add_labels(
+        Label(
+            case_id=cases[run, sample],
+            name="correctness",
+            value=value,
+            passed=value == 1,
+            rater=rater,
+            at=run,
+            draw=draw,
+        )
+        for run in (RUN, run_again)
+        for sample, rater, value, draw in labels
+    )
+    store.close()
+    monkeypatch.setenv("LLMEVAL_DB", str(tmp_path / "llmeval.db"))
+    text = str(shown(executed()))
+    assert "4 of 16 labels are left out: drawn by a verdict" in text
+    assert re.search(r"correctness +3 +0\.33 +0\.67 +1\.0 +0\.5 .*correctness +0\.4", text)
+    assert "no labels" not in text
+
+
+def test_labels_that_were_drawn_by_a_verdict_tell_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore(tmp_path / "llmeval.db")
+    store_run(store, [judged_record("a", "right")])
+    (case,) = store.cases(RUN)
+    drawn = Label(
+        case_id=case.id, name="format", value=1.0, passed=True, rater="Kim", at="2026", draw="verdict of format"
+    )
+    store.add_labels([drawn])
+    store.close()
+    monkeypatch.setenv("LLMEVAL_DB", str(tmp_path / "llmeval.db"))
+    notebook = executed()
+    assert "1 of 1 labels are left out" in str(shown(notebook)) and "kappa" not in str(shown(notebook))
