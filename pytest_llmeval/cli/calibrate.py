@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -23,10 +24,18 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.given import LabelRow, given_labels, named_answers
-from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
 from pytest_llmeval.core.judge.judged_text import judged_texts
 from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
-from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judge_scores, judged_run
+from pytest_llmeval.core.judge.scored import (
+    JudgedRun,
+    Labels,
+    Said,
+    ScaleKey,
+    judge_scores,
+    judged_run,
+    split_scores,
+)
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines
 from pytest_llmeval.store.protocol import StoreReader
@@ -35,6 +44,7 @@ from pytest_llmeval.store.records import Run, StoredCase
 __all__ = ["calibrate_judge"]
 
 _Judged = JudgedRun[StoredCase]
+_Answer = TypeVar("_Answer", bound=VotedAnswer)
 
 
 @click.command("calibrate")
@@ -84,6 +94,7 @@ def calibrate_judge(
         judges=found.judge_models,
         raters=len({rater for by_rater in labels.values() for rater in by_rater if rater}),
         unjudged=_unjudged(judged_other or judged),
+        split=_split(judged_other or judged),
         settled=_settled(judged_other or judged),
     )
     if as_json:
@@ -101,6 +112,8 @@ class _Score:
     answers: Sequence[JudgedAnswer]
     means: Sequence[JudgedAnswer] | None = None
     """The values of a rubric as a whole, in the order of ``answers``, or of ``of`` where that is given."""
+    split: Sequence[VotedAnswer] = ()
+    """Answers of the run of the labels on which the panel was split evenly."""
     of: Sequence[JudgedAnswer] | None = None
     """The answers of another run, whose rate is looked for."""
 
@@ -117,18 +130,23 @@ class _Score:
     def _part(self, *, model: str | None = None, slice_: str | None = None) -> Calibration:
         """Return the calibration of a part; the rate of another run's part is told by all labels."""
 
-        def of_part(answers: Sequence[JudgedAnswer] | None) -> list[JudgedAnswer] | None:
-            if answers is None:
-                return None
+        def of_part(answers: Sequence[_Answer]) -> list[_Answer]:
             return [
                 each
                 for each in answers
                 if (model is None or each.model == model) and (slice_ is None or slice_ in each.slices)
             ]
 
-        own = of_part(self.answers) if self.of is None else self.answers
-        of, means = of_part(self.of), of_part(self.means)
-        return calibrate(self.scale, own or (), of=of, means=means, model=model, slice_=slice_)
+        is_own = self.of is None
+        return calibrate(
+            self.scale,
+            of_part(self.answers) if is_own else self.answers,
+            of=None if self.of is None else of_part(self.of),
+            means=None if self.means is None else of_part(self.means),
+            split=of_part(self.split) if is_own else self.split,
+            model=model,
+            slice_=slice_,
+        )
 
 
 def _judged(store: StoreReader, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
@@ -180,14 +198,14 @@ def _drawn(labels: Labels, drawn: str | None, judged: _Judged) -> Labels:
 def _scores(judged: _Judged, labels: Labels) -> Iterator[_Score]:
     """Yield each score of the judge: those of dimensions, then those of rubrics as a whole."""
     for key, scale in judged.scales.items():
-        yield _Score(key=key, scale=scale, answers=judged.answers(key, labels))
+        yield _Score(key=key, scale=scale, answers=judged.answers(key, labels), split=judged.split(key, labels))
     for key in judged.wholes():
         whole, passes, values = judged.whole(key, labels)
         yield _Score(key=key, scale=whole, answers=passes, means=values)
 
 
 def _labelled(score: _Score) -> bool:
-    return any(each.labels for each in score.answers)
+    return any(each.labels for each in (*score.answers, *score.split))
 
 
 def _of_other(scores: Sequence[_Score], others: Sequence[_Score], run: Run) -> list[_Score]:
@@ -202,7 +220,10 @@ def _of_other(scores: Sequence[_Score], others: Sequence[_Score], run: Run) -> l
         if chosen:
             labelled = [each for own in chosen for each in own.answers]
             scale = replace(chosen[0].scale, suite=other.scale.suite)
-            found.append(_Score(key=other.key, scale=scale, answers=labelled, means=other.means, of=other.answers))
+            split = [each for own in chosen for each in own.split]
+            found.append(
+                _Score(key=other.key, scale=scale, answers=labelled, means=other.means, split=split, of=other.answers)
+            )
     if not found:
         raise SettingsError(
             f"run {run.id} has no score of the judge that the labels are of: rubric, template, model or how it was"
@@ -219,6 +240,11 @@ def _what(score: _Score) -> tuple[str, str, bool]:
 def _unjudged(judged: _Judged) -> int:
     """Return how many answers have no verdict since the judge gave none that was valid."""
     return sum(case.error_kind == ErrorKind.JUDGE for case in judged.cases)
+
+
+def _split(judged: _Judged) -> int:
+    """Return how many of them a panel voted on, and was split evenly."""
+    return sum(case.error_kind == ErrorKind.JUDGE and any(split_scores(case)) for case in judged.cases)
 
 
 def _settled(judged: _Judged) -> int:

@@ -132,7 +132,7 @@ _ABOUT = ("sample_id", "suite", "model", "epoch")
 
 def _to_label(judged: JudgedRun[StoredCase]) -> list[StoredCase]:
     """Return the cases that people may label."""
-    found = ((case, case.key) for case in judged.cases if judged.judged(case))
+    found = ((case, case.key) for case in judged.cases if judged.labelable(case))
     return first_epochs(((key.suite, key.model, key.sample_id), key.epoch, case) for case, key in found)
 
 
@@ -163,7 +163,7 @@ def _shown(case: StoredCase, judged: JudgedRun[StoredCase], texts: JudgedTexts) 
     Raises:
         SettingsError: nobody knows which are.
     """
-    names = [score.name for score in judged.judged(case)]
+    names = [score.name for score in judged.labelable(case)]
     if not all(map(texts.is_known, names)):
         raise SettingsError(f"suite {case.key.suite}, sample_id {case.key.sample_id!r}: {UNSURE}")
     return texts.shown(names)
@@ -183,7 +183,7 @@ def _row(
         "answer": read.texts.get("ANSWER", case.response),
         "reference": read.texts.get("REFERENCE") if read.texts else target,
     }
-    levels = [_levels(score, judged) for score in judged.judged(case) if score.name in shown.names]
+    levels = [_levels(score, judged) for score in judged.labelable(case) if score.name in shown.names]
     return {
         **{key: getattr(case.key, key) for key in _ABOUT},
         **{key: None if text is None else redact(text) for key, text in texts.items()},

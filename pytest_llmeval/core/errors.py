@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_llmeval.core.types import Usage
+    from pytest_llmeval.core.types import Score, Usage
 
 __all__ = [
     "CallError",
@@ -147,10 +147,14 @@ class CallError(CaseError):
 
 
 class JudgeError(CaseError):
-    """A judge gave no valid verdict, though it was asked again."""
+    """A judge gave no valid verdict, though it was asked again, or a panel was split evenly.
 
-    def __init__(self, message: str) -> None:
+    ``scores`` are those that would have come of a split panel: without a value, with its votes.
+    """
+
+    def __init__(self, message: str, *, scores: "tuple[Score, ...]" = ()) -> None:
         super().__init__(message, kind=ErrorKind.JUDGE)
+        self.scores = scores
 
 
 class ScorerError(CaseError):

@@ -44,6 +44,8 @@ class Held:
     """Those who are named."""
     unjudged: int
     """Answers without a valid verdict, in the run whose rates are told."""
+    split: int
+    """Those of them on which a panel was split evenly, so that their votes are known."""
     settled: int
     """Its answers that a check in code settled, so that no judge saw them."""
 
@@ -79,7 +81,11 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
     elif any(found.drawn not in (ALL, MIXED) for found in results):
         yield "people would pass: each verdict's labels, weighed by its share of the run"
     if held.unjudged:
-        yield f"without a valid verdict of the judge: {counted(held.unjudged, 'answer')}, left out, and in no rate"
+        votes = f"; on {held.split:,} the panel was split evenly, whose votes count in what is told of each judge"
+        yield (
+            f"without a valid verdict of the judge: {counted(held.unjudged, 'answer')}, left out, and in no rate"
+            f"{votes if held.split else ''}"
+        )
     if held.settled:
         yield f"settled by a check in code: {counted(held.settled, 'answer')}, left out, since no judge saw them"
 
@@ -123,6 +129,8 @@ def _notes(found: Calibration, rows: Sequence[_Row]) -> Iterator[str]:
         if reason is not None:
             missing.setdefault(reason, []).append(measure)
     yield from (f"{', '.join(measures)}: {reason}" for reason, measures in missing.items())
+    if "jurors" in found.reasons:
+        yield f"accuracy and kappa of each judge: {found.reasons['jurors']}"
     if found.voting.effective_votes is not None:
         count = len(found.voting.jurors)
         yield f"the {count} judges count as {found.voting.effective_votes:.1f} that err independently"

@@ -117,7 +117,7 @@ def _tell_score(span: Span, score: Score, at: int, *, with_texts: bool) -> None:
         "gen_ai.evaluation.score.value": score.value,
         "gen_ai.evaluation.score.label": label,
         "gen_ai.evaluation.explanation": score.reason if with_texts else None,
-        "error.type": "scorer" if score.status == "error" else None,
+        "error.type": ("scorer" if score.judge_id is None else "judge") if score.status == "error" else None,
     }
     span.add_event("gen_ai.evaluation.result", _known(told), timestamp=at)
 

@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NoReturn, ParamSpec
 
 from pytest_llmeval.core.errors import ScorerError
@@ -17,7 +17,7 @@ from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, is_number, unit_interval
 
-__all__ = ["ScoreBook", "check_free", "recorded_twice", "unawaited"]
+__all__ = ["ScoreBook", "check_free", "keep_split", "recorded_twice", "unawaited"]
 
 P = ParamSpec("P")
 
@@ -48,13 +48,15 @@ class ScoreBook:
         self._judge = judge
         self._scores: dict[str, Score] = {}
         """By their names as the database keeps them."""
+        self._split: dict[str, Score] = {}
+        """The same of those that a split panel left without a value; their names stay free."""
         self._begun: list[tuple[str, Coroutine[Any, Any, Score]]] = []
         self._doubled: list[str] = []
 
     @property
     def scores(self) -> tuple[Score, ...]:
         """All scores, in the order in which they were recorded."""
-        return tuple(self._scores.values())
+        return tuple({**self._split, **self._scores}.values())
 
     @property
     def misses(self) -> tuple[Score, ...]:
@@ -285,6 +287,11 @@ def check_free(book: ScoreBook, *names: str) -> None:
     """Raise ScorerError where a book has a score of one of ``names``, before anybody is asked for another."""
     for name in names:
         book._check_free(name)
+
+
+def keep_split(book: ScoreBook, scores: Iterable[Score]) -> None:
+    """Have a book hold what keeps the votes of a split panel, whose error is raised all the same."""
+    book._split.update({storable(each.name): each for each in scores})
 
 
 def recorded_twice(book: ScoreBook) -> ScorerError | None:

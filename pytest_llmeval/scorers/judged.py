@@ -57,8 +57,12 @@ def judged_scores(
     Raises:
         JudgeError: a panel is split evenly.
     """
-    votes, values = counted(ballots), tally(rubric, ballots)
-    parts = []
+    try:
+        values = tally(rubric, ballots)
+    except JudgeError as error:
+        error.scores = _split_scores(rubric, ballots, str(error), name=name, judge_id=judge_id)
+        raise
+    votes, parts = counted(ballots), []
     for dimension in rubric.dimensions:
         value, key = values[dimension.name], dimension.name
         level = next(each.name for each in dimension.levels if each.value == value)
@@ -122,7 +126,8 @@ def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot
     if all(vote.value != value for vote in counting):
         said = ", ".join(f"{vote.judge} says {vote.level}" for vote in counting)
         odd = "an odd number of judges has a vote in the middle"
-        raise JudgeError(f"the panel is split evenly on {name}: {said}; {odd}")
+        why = f"the panel is split evenly on {name}: {said}; {odd}"
+        raise JudgeError(why, scores=(_undecided(name, why, votes, judge_id=judge_id),))
     is_one = len(counting) == 1
     return Score(
         name=name,
@@ -187,6 +192,34 @@ def _scores(
         ),
         *found,
     ]
+
+
+def _split_scores(
+    rubric: "Rubric", ballots: "Sequence[Ballot]", why: str, *, name: str | None, judge_id: str
+) -> tuple[Score, ...]:
+    """Return what keeps the votes of a panel that is split on some dimension, so that all are without a value."""
+    whole, *names = rubric.score_names(name)
+    parts = [
+        _undecided(part, why, _votes(ballots, dimension), judge_id=judge_id, dimension=dimension.name)
+        for part, dimension in zip(names, rubric.dimensions, strict=True)
+    ]
+    if names == [whole]:
+        return tuple(parts)
+    return (_undecided(whole, why, _votes_on_all(rubric, ballots), judge_id=judge_id), *parts)
+
+
+def _undecided(name: str, why: str, votes: Sequence[Vote], *, judge_id: str, dimension: str | None = None) -> Score:
+    return Score(
+        name=name,
+        value=None,
+        passed=None,
+        reason=tidy(why),
+        status="error",
+        judge_id=judge_id,
+        dimension=dimension,
+        decided_by=PANEL,
+        votes=tuple(votes),
+    )
 
 
 def _votes(ballots: "Sequence[Ballot]", dimension: "Dimension") -> tuple[Vote, ...]:

@@ -44,7 +44,8 @@ _LABELLABLE = """
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?
-AND scores.judge_id IS NOT NULL AND scores.dimension IS NOT NULL AND scores.value IS NOT NULL
+AND scores.judge_id IS NOT NULL AND scores.dimension IS NOT NULL
+AND (scores.value IS NOT NULL OR scores.status = 'error')
 ORDER BY cases.rowid
 """
 
@@ -239,7 +240,7 @@ class BrowsingReader(SqliteReader):
         return count, last
 
     def judged_scores(self, run_id: str) -> Iterator[tuple[Any, ...]]:
-        """Yield each score of a dimension that a judge gave, in the order of recording.
+        """Yield each score of a dimension that a judge gave or a split panel voted on, in the order of recording.
 
         As the case's id, suite, model, sample id and epoch, the judge_id, and who decided.
         """

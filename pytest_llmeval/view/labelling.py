@@ -156,7 +156,7 @@ def dimensions(
     made = []
     for place, (name, key) in enumerate(_keys(judged, case)):
         scale, rubric = judged.scales[key], judged.rubrics[key.judge_id]
-        told = next(score.dimension for score in judged.judged(case) if score.name == name)
+        told = next(score.dimension for score in judged.labelable(case) if score.name == name)
         dimension = next(each for each in rubric.dimensions if each.name == told)
         levels = [
             Level(name=each.name, value=each.value, anchor=each.anchor, passes=scale.passes(each.value))
@@ -224,7 +224,7 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
 
 def _keys(judged: JudgedRun[StoredCase], case: StoredCase) -> list[tuple[str, ScaleKey]]:
     """Return the names of the scores that can be labelled, each with its scale, in the order of the rubric."""
-    scores = judged.judged(case)
+    scores = judged.labelable(case)
     keys = [(score.name, ScaleKey(case.key.suite, score.judge_id or "", score.name)) for score in scores]
     names = [
         [dimension.name for dimension in judged.rubrics[score.judge_id or ""].dimensions].index(score.dimension or "")

@@ -195,7 +195,7 @@ def judged_of(reader: BrowsingReader, run: Run, case: StoredCase) -> list[str]:
         judged = judged_run(run.id, [case], reader.judges(run.id))
     except StoreError:  # an older version recorded it
         return []
-    return [score.name for score in judged.judged(case)]
+    return [score.name for score in judged.labelable(case)]
 
 
 def compare_page(

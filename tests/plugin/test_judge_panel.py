@@ -109,17 +109,62 @@ def test_others_are_asked_only_where_the_first_is_unsure(project: Project, judge
     assert scores(project) == {"good": (1.0, "a"), "half": (1.0, "panel"), "bad": (0.0, "a")}
 
 
-def test_a_panel_that_is_split_evenly_is_an_error_and_no_score(project: Project, judged_by: Judged) -> None:
+def test_a_panel_that_is_split_evenly_is_an_error_and_no_value(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    """Its votes are kept: without them judges would seem to agree wherever they count."""
+
     def messy(messages: Messages) -> str:
         return verdict(messages, format={"reason": "So: bad", "verdict": "bad"})
 
     _, flags = panel(project, judged_by, verdict, messy)
     project.eval(EVAL, ROWS[:1])
-    project.run("evals", *flags)
+    result = project.run("evals", *flags, *dist_args)
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert case["error_kind"] == "judge"
     assert case["error"].startswith("the panel is split evenly on format: a says good, b says bad; an odd number")
-    assert not project.rows("SELECT * FROM scores")
+    kept = project.rows("SELECT name, value, passed, status, reason, decided_by FROM scores ORDER BY name")
+    assert [row["name"] for row in kept] == ["completeness", "correctness", "format", "qa"]
+    assert {(row["value"], row["passed"], row["status"], row["decided_by"]) for row in kept} == {
+        (None, None, "error", "panel")
+    }
+    assert {row["reason"] for row in kept} == {case["error"]}
+    assert votes_of(project, "format") == [("a", "good"), ("b", "bad")]
+    assert votes_of(project, "correctness") == [("a", "right"), ("b", "right")]
+    result.stdout.fnmatch_lines(["judge panel: its 2 judges differed in 1 of 1 answer (100%, *"])
+    project.run("evals", *flags, "--resume", "last", *dist_args)
+    assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["judge"]
+    assert votes_of(project, "format") == [("a", "good"), ("b", "bad")]
+
+
+def votes_of(project: Project, name: str) -> list[tuple[str, str]]:
+    """Return who said what in the last run."""
+    rows = project.rows(
+        "SELECT judge, level FROM votes JOIN cases ON cases.id = case_id WHERE name = ? AND run_id = ? ORDER BY judge",
+        name,
+        project.last_run()["id"],
+    )
+    return [(row["judge"], row["level"]) for row in rows]
+
+
+def test_a_body_that_goes_on_after_a_split_panel_may_judge_again(project: Project, judged_by: Judged) -> None:
+    """As before its votes were kept: the error stays that of the judge, and what was judged then has its score."""
+    _, flags = panel(project, judged_by, verdict, always("right"))
+    project.eval(
+        """
+        async def test_echo(sample, model, score):
+            from pytest_llmeval.core.errors import JudgeError
+
+            try:
+                await score.judge(await model.generate(), rubric="qa", gates=False)
+            except JudgeError:
+                await score.judge(sample.target, rubric="qa", gates=False)
+        """,
+        ROWS[2:],
+    )
+    project.run("evals", *flags)
+    assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["judge"]
+    assert scores(project) == {"bad": (1.0, "panel")}
 
 
 def test_a_judge_that_fails_is_missed_loudly(project: Project, judged_by: Judged) -> None:
@@ -274,9 +319,13 @@ def test_a_panel_that_is_split_evenly_prefers_nothing(
 
     _, flags = panel(project, judged_by, own_is_better, differs)
     project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
-    project.run("evals", *flags)
+    result = project.run("evals", *flags)
     (case,) = project.rows("SELECT error_kind, error FROM cases")
-    assert (case["error_kind"], project.rows("SELECT * FROM scores")) == ("judge", [])
+    assert case["error_kind"] == "judge"
+    (kept,) = project.rows("SELECT name, value, passed, status, decided_by FROM scores")
+    assert tuple(kept.values()) == ("qa_preference", None, None, "error", "panel")
+    assert votes_of(project, "qa_preference") == [("a", "a"), ("b", said)]
+    result.stdout.fnmatch_lines(["judge panel: its 2 judges differed in 1 of 1 answer (100%, *"])
     assert case["error"].startswith(
         f"the panel is split evenly on qa_preference: a says a, b says {said}; an odd number of judges"
     )

@@ -21,7 +21,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import JudgeRecord, Response, Score
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.book import check_free
+from pytest_llmeval.scorers.book import check_free, keep_split
 from pytest_llmeval.scorers.judged import (
     judged_scores,
     orders_disagree,
@@ -155,10 +155,12 @@ class CaseJudge:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Note a judgement of which nothing came."""
+        """Note a judgement of which nothing came, and the votes of a panel that it came of."""
         try:
             yield
         except (CallError, JudgeError) as error:
+            if isinstance(error, JudgeError):
+                keep_split(self._run.book, error.scores)
             self._run.fail(error)
             raise
 

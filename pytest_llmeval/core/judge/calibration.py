@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, pooled, verdict_of
 from pytest_llmeval.core.judge.voting import Votes, Voting, kappa_of, voting
 from pytest_llmeval.core.stats.agreement import BinaryRates, Confusion, Rate, binary_rates, confusion, rate
@@ -33,6 +33,10 @@ _UNLIKE = 3.0
 """Standard errors by which the labelled answers pass more or less often than the run before that is no chance."""
 _BY_VERDICT = "labels drawn by a verdict do not tell"
 _ARE_MIXED = "labels drawn by the verdicts of several scores cannot be pooled"
+_SPLIT_UNLABELLED = (
+    "where an even panel decides its judges agree, so that labels of those answers alone do not tell them apart; label"
+    " those on which the panel was split, too"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,7 @@ def calibrate(
     *,
     of: Sequence[JudgedAnswer] | None = None,
     means: Sequence[JudgedAnswer] | None = None,
+    split: Sequence[VotedAnswer] = (),
     model: str | None = None,
     slice_: str | None = None,
 ) -> Calibration:
@@ -110,6 +115,9 @@ def calibrate(
         of: the judged answers of another run, whose rate is to be told by the labels of these; None for these.
         means: the same answers with other values, of whose mean is told: of a rubric as a whole, whose ``answers`` say
             whether they pass.
+        split: answers of the same run on which the panel was split evenly: they count in ``voting`` alone. Where people
+            labelled none of them, or not all where every judged answer is labelled, labels do not tell of its judges:
+            an even panel decides where they agree.
         model: the model whose answers they are; None for all.
         slice_: the slice that they are of; None for all.
     """
@@ -122,8 +130,15 @@ def calibrate(
     kappa = kappa_of(found.pairs, found.clusters, levels, weights) if is_told else None
     told = answers if of is None else of
     passed = [scale.passes(each.value) for each in told]
-    votes = [_votes(each, cluster) for each, cluster in zip(answers, _clusters(answers), strict=True)]
-    voted = voting(votes, levels=levels, pass_mark=scale.pass_mark, is_told=is_told, weights=weights)
+    is_told_of_jurors = is_told and _tell_of_jurors(split, drawn)
+    voted = voting(
+        [*_votes(answers), *_votes(split)],
+        levels=levels,
+        pass_mark=scale.pass_mark,
+        is_told=is_told_of_jurors,
+        weights=weights,
+    )
+    missing = {"jurors": _SPLIT_UNLABELLED} if is_told and not is_told_of_jurors else {}
     raters = agreement_rate([each.labels for each in answers], clusters=_clusters(answers))
     return Calibration(
         suite=scale.suite,
@@ -152,7 +167,7 @@ def calibrate(
         raters=raters,
         voting=voted,
         is_like_run=drawn != RANDOM or _is_like(sum(found.verdicts), len(found.pairs), answers, scale),
-        reasons=_reasons({**_rates(rates), "kappa": kappa, "flips": voted.flips, "raters": raters}, found),
+        reasons=missing | _reasons({**_rates(rates), "kappa": kappa, "flips": voted.flips, "raters": raters}, found),
     )
 
 
@@ -191,7 +206,7 @@ class _Labelled:
         return confusion(self.truth, self.verdicts)
 
 
-def _clusters(answers: Sequence[JudgedAnswer]) -> list[Hashable]:
+def _clusters(answers: Sequence[VotedAnswer]) -> list[Hashable]:
     return [(at,) if each.cluster is None else each.cluster for at, each in enumerate(answers)]
 
 
@@ -202,9 +217,23 @@ def _draw(answers: Sequence[JudgedAnswer]) -> str:
     return pooled(draw for each in answers if each.labels for draw in each.draws)
 
 
-def _votes(each: JudgedAnswer, cluster: Hashable) -> Votes:
-    alone = Vote(judge=each.judge, repeat=0, value=each.value, level="", reason="")
-    return Votes(text=each.text, cluster=cluster, votes=each.votes or (alone,), label=each.label)
+def _votes(answers: Sequence[VotedAnswer]) -> list[Votes]:
+    return [
+        Votes(text=each.text, cluster=cluster, votes=each.votes or _alone(each), label=each.label)
+        for each, cluster in zip(answers, _clusters(answers), strict=True)
+    ]
+
+
+def _alone(each: VotedAnswer) -> tuple[Vote, ...]:
+    if not isinstance(each, JudgedAnswer):
+        return ()
+    return (Vote(judge=each.judge, repeat=0, value=each.value, level="", reason=""),)
+
+
+def _tell_of_jurors(split: Sequence[VotedAnswer], drawn: str) -> bool:
+    """Return whether labels tell of each judge of a panel as well where it was split as where it was not."""
+    labelled = [bool(each.labels) for each in split]
+    return all(labelled) if drawn == ALL else any(labelled) or not split
 
 
 def _rates(rates: BinaryRates) -> dict[str, Rate | None]:

@@ -8,7 +8,7 @@ from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
-from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
+from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores, split_scores
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import one_line, shown_value
 
@@ -160,7 +160,7 @@ def _is_labelled(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase)
 
 def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Scale:
     """Return the scale of the score that is labelled; where the case has none (an error), that of its suite."""
-    own = [score.judge_id for score in judge_scores(case) if score.name == row.name]
+    own = [score.judge_id for score in (*judge_scores(case), *split_scores(case)) if score.name == row.name]
     of_suite = {key: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
     for key, scale in of_suite.items():
         if key.name == row.name and (not own or key.judge_id in own):

@@ -7,7 +7,7 @@ from statistics import median_low
 from pytest_llmeval.core.stats.means import ROUNDING
 from pytest_llmeval.core.types import Vote
 
-__all__ = ["JudgedAnswer", "Scale"]
+__all__ = ["JudgedAnswer", "Scale", "VotedAnswer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +36,9 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedAnswer:
-    """What a judge said of one answer, and what people say."""
+class VotedAnswer:
+    """An answer that judges judged, and what people say; without a value where they are split evenly."""
 
-    value: float
     text: Hashable
     """What tells the answer to a row from others: two of the same are one answer that was judged twice."""
     labels: tuple[float, ...] = ()
@@ -51,10 +50,6 @@ class JudgedAnswer:
     """Whose answer it is."""
     cluster: Hashable | None = None
     """Answers of one are dependent, as those to one row are; None for an answer that stands alone."""
-    verdicts: Mapping[str, bool] = field(default_factory=dict)
-    """Whether the judge passes the answer, by the name of each of its scores."""
-    judge: str = ""
-    """Who decided."""
     votes: tuple[Vote, ...] = ()
     """Its judgements, where there are several."""
 
@@ -62,3 +57,14 @@ class JudgedAnswer:
     def label(self) -> float | None:
         """What people say: the label in the middle, of two the lower one; None without any."""
         return median_low(self.labels) if self.labels else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedAnswer(VotedAnswer):
+    """What a judge said of one answer, and what people say."""
+
+    value: float
+    verdicts: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the judge passes the answer, by the name of each of its scores."""
+    judge: str = ""
+    """Who decided."""

@@ -1,11 +1,11 @@
 """The judge's side of a run: which of its scores are a judge's, what they may say, which answers they are of."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
 from pytest_llmeval.core.judge.judged_text import JudgedTexts
 from pytest_llmeval.core.judge.label_sample import pooled
 from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
@@ -13,7 +13,17 @@ from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.stats.means import ROUNDING
 from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
 
-__all__ = ["JudgedRun", "Labels", "Said", "ScaleKey", "ScoredCase", "judge_scores", "judged_run", "scale_of"]
+__all__ = [
+    "JudgedRun",
+    "Labels",
+    "Said",
+    "ScaleKey",
+    "ScoredCase",
+    "judge_scores",
+    "judged_run",
+    "scale_of",
+    "split_scores",
+]
 
 
 class ScoredCase(Protocol):
@@ -101,6 +111,20 @@ class JudgedRun(Generic[_CaseT_co]):
         """Return the scores of a case that a judge gave and people can label."""
         return [each for each in judge_scores(case) if each.decided_by not in self.settlers[each.judge_id or ""]]
 
+    def labelable(self, case: ScoredCase) -> list[Score]:
+        """Return the scores of a case that people can label: those that a judge gave, and those of a split panel."""
+        return [*self.judged(case), *split_scores(case)]
+
+    def split(self, key: ScaleKey, labels: Labels) -> list[VotedAnswer]:
+        """Return the answers that a score would be of, had the panel not been split, with the labels of its cases."""
+        return [
+            self._voted(case, score, labels.get((case.id, key.name), {}))
+            for case in self.cases
+            if case.key.suite == key.suite
+            for score in split_scores(case)
+            if (score.judge_id, score.name) == key[1:]
+        ]
+
     def answers(self, key: ScaleKey, labels: Labels) -> list[JudgedAnswer]:
         """Return the answers that a score is of, with the labels of its cases."""
         return [
@@ -159,10 +183,20 @@ class JudgedRun(Generic[_CaseT_co]):
             draws=tuple(sorted({each.draw for each in said.values() if each.draw is not None})),
             slices=case.slices,
             model=case.key.model,
-            cluster=case.key.sample_id if case.cluster is None else (case.cluster,),
+            cluster=_cluster(case),
             verdicts=verdicts,
             judge=(score.decided_by if score is not None else None) or "",
             votes=score.votes if score is not None else (),
+        )
+
+    def _voted(self, case: ScoredCase, score: Score, said: Mapping[str, Said]) -> VotedAnswer:
+        return VotedAnswer(
+            text=self.answer(case, score.name),
+            labels=tuple(each.value for each in said.values()),
+            slices=case.slices,
+            model=case.key.model,
+            cluster=_cluster(case),
+            votes=score.votes,
         )
 
     def _wholes(self, case: ScoredCase) -> Iterator[tuple[ScaleKey, list[Score]]]:
@@ -208,7 +242,7 @@ def judged_run(
                     f" rubrics of its judge; run `llmeval rescore {run_id}` and take the run that it makes, or export"
                     " an imported run again where it was recorded, and import that file"
                 )
-        for score in judge_scores(case):
+        for score in (*judge_scores(case), *split_scores(case)):
             key = ScaleKey(case.key.suite, score.judge_id or "", score.name)
             if key not in scales:
                 scales[key] = scale_of(key, rubrics[key.judge_id], score.dimension or "")
@@ -226,6 +260,17 @@ def judge_scores(case: ScoredCase) -> Iterator[Score]:
     for score in case.scores:
         if score.judge_id is not None and score.value is not None and score.dimension is not None:
             yield score
+
+
+def split_scores(case: ScoredCase) -> Iterator[Score]:
+    """Yield the scores of a dimension of a case that a panel voted on and that have no value, as it was split."""
+    for score in case.scores:
+        if score.judge_id is not None and score.status == "error" and score.dimension is not None:
+            yield score
+
+
+def _cluster(case: ScoredCase) -> Hashable:
+    return case.key.sample_id if case.cluster is None else (case.cluster,)
 
 
 def scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
