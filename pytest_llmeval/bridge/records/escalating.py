@@ -58,6 +58,8 @@ class Escalation:
         limit = self._settings.max_cost_usd
         if run.settings.get("escalated"):
             return "it had its second look"
+        if run.settings.get("shards"):
+            return "its shards were joined"
         if run.settings.get("partial"):
             return "the run is partial"
         if run.settings.get("rescored") is not None:
