@@ -162,7 +162,7 @@ class Conductor:
         """Note what could not be collected; take, in the controller, what a worker's collection found."""
         text = told_on(report)
         if text is None and report.outcome != "passed":
-            self.selection.ignored.append(self.config.rootpath / str(report.nodeid).partition("::")[0])
+            self.selection.note_uncollected(report)
         if text is None or self.is_worker:
             return
         report.outcome, report.longrepr = "passed", None  # the terminal and JUnit would count a module that was skipped

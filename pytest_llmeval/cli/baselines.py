@@ -30,7 +30,7 @@ from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
 from pytest_llmeval.store.baselines import refusal
 from pytest_llmeval.store.code_state import resumed_on
-from pytest_llmeval.store.records import ANSWERING, Run, utc_now
+from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.twins import origins
@@ -220,7 +220,7 @@ def _why_no_name(name: str) -> str | None:
 
 def _only_misses(store: SqliteReader, run: Run) -> bool:
     """Whether a run of which no rule was judged is red by misses: rules that are yet to be written begin from them."""
-    if run.end is None or (run.end.exit_code, run.end.verdict) != (1, "none"):
+    if run.end is None or (run.end.exit_code, run.end.verdict) != (1, "none") or run.settings.get(FAILED_TESTS):
         return False
     cases = list(store.judged(run.id))
     is_broken = any(case.outcome == "error" or case.error_kind == XPASSED for case in cases)

@@ -82,14 +82,19 @@ def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
 
 
 def _failed_beside(run: Run) -> list[str]:
-    """Return a warning where tests failed beside the evals: no table shows them, and they decide the status."""
-    names = [one_line(str(name), 120) for name in run.settings.get(FAILED_TESTS, ())]
+    """Return warnings where tests failed beside the evals, or files as they were collected.
+
+    No table shows them, and they decide the status.
+    """
+    failed = [one_line(str(name), 120) for name in run.settings.get(FAILED_TESTS, ())]
+    files, names = [name for name in failed if "::" not in name], [name for name in failed if "::" in name]
     are = "is" if len(names) == 1 else "are"
     many, which = counted(len(names), "test"), and_more(names, _MOST)
     if len(names) > MOST_FAILED_TESTS:
         many, which = f"more than {MOST_FAILED_TESTS} tests", f"{', '.join(names[:_MOST])} and more"
     told = f"{many} that {are} no eval failed, and with it the session"
-    return [f"warning: {told}: {which}"] if names else []
+    broken = f"{counted(len(files), 'file')} could not be collected, which fails the session: {and_more(files, _MOST)}"
+    return [*([f"warning: {broken}"] if files else []), *([f"warning: {told}: {which}"] if names else [])]
 
 
 def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:

@@ -52,7 +52,8 @@ ANSWERING = "answering"
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
 FAILED_TESTS = "failed_tests"
-"""The setting with the node ids of tests that are no case and failed in the session of a run, as far as kept."""
+"""The setting with the node ids of tests that are no case and failed in the session of a run, and of what could not be
+collected, as far as kept."""
 MOST_FAILED_TESTS = 100
 """Of them that are counted; one more says that there were more."""
 FIRST_LOOK = "first_look"

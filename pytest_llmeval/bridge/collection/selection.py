@@ -19,8 +19,10 @@ from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
-__all__ = ["Selection", "holds_for", "is_expression", "mentions_us"]
+__all__ = ["UNCOLLECTED_KEY", "Selection", "holds_for", "is_expression", "mentions_us"]
 
+UNCOLLECTED_KEY = pytest.StashKey[dict[str, None]]()
+"""The node ids of what failed as it was collected, in their order."""
 _TRAIN_FOLDER = "finetune"
 _CASE_MARKS = (
     frozenset({"llmeval"}),
@@ -53,6 +55,12 @@ class Selection:
         """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
         self.dropped: list[pytest.Item] = []
         """The cases that were deselected, by whatever; none once the session knows its items."""
+
+    def note_uncollected(self, report: pytest.CollectReport) -> None:
+        """Note what was skipped or failed as it was collected."""
+        self.ignored.append(self._config.rootpath / str(report.nodeid).partition("::")[0])
+        if report.failed:
+            self._config.stash.setdefault(UNCOLLECTED_KEY, {})[str(report.nodeid)] = None
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""

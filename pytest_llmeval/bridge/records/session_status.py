@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.collection.selection import UNCOLLECTED_KEY
 from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
@@ -28,8 +29,8 @@ class SessionStatus:
         self._thresholds = thresholds
         self._failures = 0
         self._decided_failures = 0
-        self.failed_tests: dict[str, None] = {}
-        """The node ids of failed tests that are no case, in their order."""
+        self.failed_tests = config.stash.setdefault(UNCOLLECTED_KEY, {})
+        """The node ids of failed tests that are no case, in their order, after those of what could not be collected."""
         self._money_errors = False
         self._only_decided_failures = False
         self._natural = PASSED
