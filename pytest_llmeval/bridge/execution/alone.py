@@ -6,8 +6,10 @@ be seen by bodies beside it; two of them side by side would undo each other's pa
 stays for a module or longer is none of this: the tests behind it are to see it.
 """
 
+import contextlib
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
@@ -24,8 +26,15 @@ _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "captee
 """The fixtures that catch what the process prints, and of what it warns."""
 _ALONE = frozenset({"class_mocker", "mocker", "monkeypatch", *_CATCHING})
 """These, and those by which a test changes what others see."""
-_CATCHES = ("catch_warnings", "deprecated_call", "redirect_stderr", "redirect_stdout", "warns")
-"""The functions that do the same within a test, by the names of pytest, warnings and contextlib."""
+_CATCHES: tuple[Any, ...] = (
+    warnings.catch_warnings,
+    pytest.deprecated_call,
+    contextlib.redirect_stderr,
+    contextlib.redirect_stdout,
+    pytest.warns,
+)
+"""What does the same within a test."""
+_THEIR_MODULES = (contextlib, pytest, warnings)
 _STOPS = ("breakpoint", "set_trace")
 """Those that begin a debugger, which talks to a person by the streams of the process."""
 _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
@@ -36,7 +45,7 @@ def is_watching(item: pytest.Item) -> bool:
     """Whether a test could see what is done beside it: it is no case, or catches what the process prints or warns."""
     if param_of(item) is None or not _CATCHING.isdisjoint(getattr(item, "fixturenames", ())):
         return True
-    return any(_reach(function) in _CATCHES for function in _own_functions(item))
+    return any(_seen(_caught, function) for function in _own_functions(item))
 
 
 def why_alone(item: pytest.Item) -> str:
@@ -45,11 +54,11 @@ def why_alone(item: pytest.Item) -> str:
         return "is no eval"
     of_all = "is of the whole process"
     for name in getattr(item, "fixturenames", ()):
-        if name in _ALONE or any(map(_reach, _own_fixture(item, name))):
+        if name in _ALONE or any(_seen(_reach, function) for function in _own_fixture(item, name)):
             return f"fixture {name!r} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
         return f"mark filterwarnings {of_all}"
-    reach = _reach(getattr(item, "function"))  # noqa: B009  # a case has one
+    reach = _seen(_reach, getattr(item, "function"))  # noqa: B009  # a case has one
     return f"{reach} {of_all}" if reach else ""
 
 
@@ -66,23 +75,50 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
         yield definition.func
 
 
+def _seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]) -> str:
+    """Return what a look at the code of a test or a fixture tells; nothing where an object of the user's forbids it."""
+    try:
+        return look(function)
+    except Exception:  # noqa: BLE001  # a callable without a hash, a class that is made when it is asked for its name
+        return ""
+
+
 @functools.lru_cache(maxsize=256)
 def _reach(function: Callable[..., Any]) -> str:
     """Return by what the code of a test or a fixture reaches the whole process; an empty text where by nothing."""
     names = names_in(function)
-    named = next((name for name in (*_CATCHES, *_STOPS) if name in names), "")
-    return named or ("its patch" if _patches(function, names) else "")
+    caught = _caught(function) or next((name for name in _STOPS if name in names), "")
+    return caught or ("its patch" if _patches(function, names) else "")
+
+
+@functools.lru_cache(maxsize=256)
+def _caught(function: Callable[..., Any]) -> str:
+    """Return by what it catches what the process prints or of what it warns, by whatever name its module imports it."""
+    names, known = names_in(function), _globals(function)
+    named = [known[name] for name in names if name in known]
+    has_module = any(module.__name__ in names or _is_among(module, named) for module in _THEIR_MODULES)
+    found = (each for each in _CATCHES if _is_among(each, named) or (has_module and each.__name__ in names))
+    return next((str(each.__name__) for each in found), "")
 
 
 def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
     """Whether the code of a test or a fixture patches by itself: by a decorator of mock's, or within."""
     if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
         return True
-    known = getattr(inspect.unwrap(function), "__globals__", {})
+    known = _globals(function)
     named = [known[name] for name in names if name in known]
     if "MonkeyPatch" in names or any(map(_is_patch, named)):
         return True
     return "patch" in names and (not _MOCKS.isdisjoint(names) or any(map(_is_mock_module, named)))
+
+
+def _globals(function: Callable[..., Any]) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
+    return found
+
+
+def _is_among(value: object, others: list[Any]) -> bool:
+    return any(each is value for each in others)
 
 
 def _is_patch(value: object) -> bool:
