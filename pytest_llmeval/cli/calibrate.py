@@ -79,6 +79,8 @@ def calibrate_judge(
         rows = None if file is None else read_labels(file, str(file))
         judged = _judged(store, found, rows or ())
         of_other = None if other is None else store.find_run(other)
+        if of_other is not None and of_other.id == found.id:  # whose own labels tell more than labels of others would
+            of_other = None
         judged_other = None if of_other is None else _judged(store, of_other)
         labels = _stored(store, found) if file is None or rows is None else _in_file(judged, file, rows)
         if not labels:

@@ -46,6 +46,13 @@ def test_labels_of_one_run_correct_the_rate_of_another(store: SqliteStore, llmev
     assert "qa format: 100 judged answers, 40 others labelled; passes from 1 up" in out
 
 
+def test_of_the_run_of_the_labels_is_as_without(store: SqliteStore, llmeval: Command) -> None:
+    """No other answers are labelled: the labels of each verdict tell more than sensitivity and specificity."""
+    store_run(store, judged(40, 18))
+    store.add_labels(label(at, float(not (at < 16 or at >= 36))) for at in range(40))
+    assert llmeval("calibrate", "--run", RUN, "--of", "last").out == llmeval("calibrate").out
+
+
 @pytest.mark.parametrize(("labelled", "counts"), [(("qa", "other"), {"qa": 4, "other": 8}), (("qa",), {"qa": 4})])
 def test_of_several_suites_each_is_corrected_once(
     store: SqliteStore, llmeval: Command, labelled: tuple[str, ...], counts: dict[str, int]
