@@ -23,10 +23,8 @@ _DRAWN = {
     MIXED: "labelled answers were drawn by the verdicts of several scores, which cannot be pooled; --drawn random or"
     " --drawn SCORE takes all of them as drawn in one way",
 }
-_UNKNOWN = (
-    "labelled answers are taken as drawn with the same chance each, since no draw was recorded; --drawn SCORE says"
-    " that they were drawn by a verdict"
-)
+_UNKNOWN = "labelled answers are taken as drawn with the same chance each, "
+_OR_SAID = "; --drawn SCORE says that they were drawn by a verdict"
 _Row = tuple[str, int, float | None, Interval | None, str | None]
 
 
@@ -75,7 +73,8 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
     named = f"judge {', '.join(map(one_line, held.judges))}" if held.judges else "the judge"
     yield f"{named} against {people}, on answers of run {held.run}"
     for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in results):
-        yield _draw(*draw)
+        most = max((each for each in results if (each.drawn, each.is_draw_known) == draw), key=lambda each: each.n)
+        yield _draw(most)
     if held.of is not None:
         yield f"judge passes, people would pass: of run {held.of}, by how often the judge is right on the labelled ones"
     elif any(found.drawn not in (ALL, MIXED) for found in results):
@@ -90,11 +89,13 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
         yield f"settled by a check in code: {counted(held.settled, 'answer')}, left out, since no judge saw them"
 
 
-def _draw(drawn: str, is_known: bool) -> str:
-    if drawn == RANDOM and not is_known:
-        return _UNKNOWN
-    told = f"labelled answers were drawn by the {drawn}, so that they do not tell how often the judge is right"
-    return _DRAWN.get(drawn, one_line(told))
+def _draw(found: Calibration) -> str:
+    if found.drawn == RANDOM and not found.is_draw_known:
+        is_none = found.undrawn == found.n
+        why = "since no draw was recorded" if is_none else f"though of {found.undrawn:,} of {found.n:,} none was recorded"
+        return f"{_UNKNOWN}{why}{_OR_SAID}"
+    told = f"labelled answers were drawn by the {found.drawn}, so that they do not tell how often the judge is right"
+    return _DRAWN.get(found.drawn, one_line(told))
 
 
 def _score_lines(found: Calibration, width: int, tables: int) -> Iterator[str]:

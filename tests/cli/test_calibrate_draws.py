@@ -46,6 +46,17 @@ def test_labels_of_one_run_correct_the_rate_of_another(store: SqliteStore, llmev
     assert "qa format: 100 judged answers, 40 others labelled; passes from 1 up" in out
 
 
+def test_of_how_many_labels_no_draw_was_recorded_is_told(store: SqliteStore, llmeval: Command) -> None:
+    store_run(store, judged(8, 3))
+    store.add_labels(label(at, float(at > 2), draw=None if at == 5 else "random") for at in range(6))
+    out = " ".join(llmeval("calibrate").out.split())
+    assert "drawn with the same chance each, though of 1 of 6 none was recorded; --drawn SCORE says" in out
+    assert llmeval("calibrate", "--json").json()["scores"][0]["undrawn"] == 1
+    store.add_labels(label(at, float(at > 2), draw=None) for at in range(6))
+    out = " ".join(llmeval("calibrate").out.split())
+    assert "drawn with the same chance each, since no draw was recorded; --drawn SCORE says" in out
+
+
 def test_of_the_run_of_the_labels_is_as_without(store: SqliteStore, llmeval: Command) -> None:
     """No other answers are labelled: the labels of each verdict tell more than sensitivity and specificity."""
     store_run(store, judged(40, 18))

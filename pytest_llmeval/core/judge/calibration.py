@@ -64,6 +64,8 @@ class Calibration:
     """``all``, ``random``, ``verdict of SCORE`` or ``mixed``."""
     is_draw_known: bool
     """Whether each label says so; of those that do not a random draw is assumed."""
+    undrawn: int
+    """Of the ``n`` answers those of which no label says how they were drawn."""
     estimator: Estimator
     """Of ``corrected_rate``."""
     confusion: Confusion
@@ -154,6 +156,7 @@ def calibrate(
         rows=len(set(found.clusters)),
         drawn=drawn,
         is_draw_known=drawn == ALL or all(each.draws for each in answers if each.labels),
+        undrawn=sum(bool(each.labels) and not each.draws for each in answers),
         estimator="labels of the run" if of is None else "separate labels",
         confusion=table,
         passes=found.table,
