@@ -52,7 +52,8 @@ def choose_judges(
         check: raises ModelError where one cannot be asked.
 
     Raises:
-        ModelError: a spec is wrong, ``check`` says so, one is under test itself, or another model has its name.
+        ModelError: a spec is wrong, ``check`` says so, one is under test itself, another model has its name, or it is
+            the same as another judge.
     """
     chosen: dict[str, NamedModel] = {}
     for text in specs:
@@ -61,6 +62,12 @@ def choose_judges(
         if judge.name in chosen:
             raise ModelError(
                 f"--judge-model: two judges are called {judge.name!r}; give one of them another name in models.yaml"
+            )
+        twin = next((each for each in chosen.values() if _is_same(each, judge)), None)
+        if twin is not None:
+            raise ModelError(
+                f"--judge-model: {twin.name!r} and {judge.name!r} are one model with the same parameters, whose vote"
+                " would count twice; leave one of them out, or name another model"
             )
         _check_apart(judge, under_test, may_judge_itself=may_judge_itself)
         chosen[judge.name] = judge
@@ -79,6 +86,11 @@ def default_models() -> tuple[str, ...]:
             " pip install 'pytest-llmeval[local]'"
         )
     return (_DEFAULT,)
+
+
+def _is_same(one: NamedModel, other: NamedModel) -> bool:
+    """Return whether two judges say the same of all: one would be given what the other was answered."""
+    return one.spec == other.spec and dict(one.params) == dict(other.params)
 
 
 def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may_judge_itself: bool) -> None:

@@ -188,6 +188,21 @@ def test_each_judge_has_a_name_of_its_own(project: Project, judged_by: Judged) -
     assert not project.server.ledger
 
 
+def test_a_judge_has_one_vote_by_whatever_names(project: Project, judged_by: Judged) -> None:
+    """Else it would be the majority whatever a third one says; with other parameters it is another judge."""
+    server = judged_by(verdict)
+    written = "models:\n  a: {{spec: 'openai:x@{url}'}}\n  b: {{spec: 'openai:x@{url}/', params: {{{params}}}}}\n"
+    project.write(models_yaml=written.format(url=server.url, params=""))
+    project.eval(EVAL, ROWS[:1])
+    flags = ["--judge-model=a", "--judge-model=b"]
+    result = project.run("evals", *flags)
+    assert (result.ret, len(project.server.ledger)) == (4, 0)
+    result.stderr.fnmatch_lines(["ERROR: --judge-model: 'a' and 'b' are one model with the same parameters, whose*"])
+    assert project.run("evals", "--judge-model=a", f"--judge-model=openai:x@{server.url}").ret == 4
+    project.write(models_yaml=written.format(url=server.url, params="temperature: 0.5"))
+    assert project.run("evals", *flags).ret == 0
+
+
 def test_a_share_of_the_answers_is_judged_twice_and_only_the_first_counts(
     project: Project, judged_by: Judged, dist_args: list[str]
 ) -> None:
