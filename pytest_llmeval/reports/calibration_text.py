@@ -92,7 +92,9 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
 def _draw(found: Calibration) -> str:
     if found.drawn == RANDOM and not found.is_draw_known:
         is_none = found.undrawn == found.n
-        why = "since no draw was recorded" if is_none else f"though of {found.undrawn:,} of {found.n:,} none was recorded"
+        why = (
+            "since no draw was recorded" if is_none else f"though of {found.undrawn:,} of {found.n:,} none was recorded"
+        )
         return f"{_UNKNOWN}{why}{_OR_SAID}"
     told = f"labelled answers were drawn by the {found.drawn}, so that they do not tell how often the judge is right"
     return _DRAWN.get(found.drawn, one_line(told))
@@ -164,6 +166,7 @@ def _rows(found: Calibration) -> Iterator[_Row]:
         yield "people's mean", found.n, mean.estimate, mean.interval, mean.reason
     if found.raters is not None:
         yield _measured("raters agree", found.raters)
+        yield _measured(f"raters kappa{weights}", found.raters_kappa, found.reasons.get("raters_kappa"))
     yield from _voted(found.voting)
 
 

@@ -147,7 +147,10 @@ def test_of_several_raters_the_one_in_the_middle_counts(store: SqliteStore, llme
     (found,) = llmeval("calibrate", "--json").json()["scores"]
     assert found["confusion"]["counts"] == [[1, 0], [0, 1]]
     assert (found["raters"]["n"], found["raters"]["value"]) == (1, pytest.approx(1 / 3))
-    assert ["raters", "agree", "1", "0.333"] in [line.split()[:4] for line in llmeval("calibrate").out.splitlines()]
+    assert (found["raters_kappa"]["n"], found["raters_kappa"]["value"]) == (1, pytest.approx((1 / 3 - 5 / 9) / (4 / 9)))
+    lines = [line.split()[:4] for line in llmeval("calibrate").out.splitlines()]
+    assert ["raters", "agree", "1", "0.333"] in lines
+    assert ["raters", "kappa", "1", "-0.500"] in lines
 
 
 def test_labels_unlike_the_run_are_noticed(store: SqliteStore, llmeval: Command) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, pooled, verdict_of
-from pytest_llmeval.core.judge.voting import Votes, Voting, kappa_of, voting
+from pytest_llmeval.core.judge.voting import Votes, Voting, kappa_of, kappa_of_raters, voting
 from pytest_llmeval.core.stats.agreement import BinaryRates, Confusion, Rate, binary_rates, confusion, rate
 from pytest_llmeval.core.stats.clusters import design_effect
 from pytest_llmeval.core.stats.corrected import (
@@ -87,6 +87,8 @@ class Calibration:
     """Of the values that people would give."""
     raters: Rate | None
     """How often two raters of one answer agree."""
+    raters_kappa: Kappa | None
+    """How far they do beyond chance, with the same weights as ``kappa``, which can hardly be more."""
     voting: Voting
     """What several judgements of one answer show."""
     is_like_run: bool
@@ -141,7 +143,9 @@ def calibrate(
         weights=weights,
     )
     missing = {"jurors": _SPLIT_UNLABELLED} if is_told and not is_told_of_jurors else {}
-    raters = agreement_rate([each.labels for each in answers], clusters=_clusters(answers))
+    units = [each.labels for each in answers]
+    raters = agreement_rate(units, clusters=_clusters(answers))
+    raters_kappa = kappa_of_raters(units, _clusters(answers), levels, weights) if is_told else None
     return Calibration(
         suite=scale.suite,
         name=scale.name,
@@ -168,9 +172,20 @@ def calibrate(
         raw_mean=mean([each.value for each in (told if means is None else means)]),
         corrected_mean=_mean(answers if means is None else means, drawn, is_of_another=of is not None),
         raters=raters,
+        raters_kappa=raters_kappa,
         voting=voted,
         is_like_run=drawn != RANDOM or _is_like(sum(found.verdicts), len(found.pairs), answers, scale),
-        reasons=missing | _reasons({**_rates(rates), "kappa": kappa, "flips": voted.flips, "raters": raters}, found),
+        reasons=missing
+        | _reasons(
+            {
+                **_rates(rates),
+                "kappa": kappa,
+                "flips": voted.flips,
+                "raters": raters,
+                **({} if raters is None else {"raters_kappa": raters_kappa}),
+            },
+            found,
+        ),
     )
 
 
@@ -307,6 +322,7 @@ def _reasons(found: Mapping[str, Rate | Kappa | None], labelled: _Labelled) -> d
         "sensitivity": "no labelled answer passes by people",
         "specificity": "no labelled answer fails by people",
         "kappa": "people and judge give one level to all, which is what chance would give",
+        "raters_kappa": "raters give one level to all, which is what chance would give",
     }
     names = ("accuracy", "prevalence", *told)
     why = dict.fromkeys(names, "no judged answer is labelled") if not labelled.pairs else told
@@ -314,7 +330,8 @@ def _reasons(found: Mapping[str, Rate | Kappa | None], labelled: _Labelled) -> d
         why = dict.fromkeys(names, _ARE_MIXED if labelled.drawn == MIXED else _BY_VERDICT)
     why = {**why, "flips": "no answer was judged twice", "raters": "no answer was labelled by two raters"}
     missing = {name: why[name] for name, value in found.items() if value is None}
-    kappa = found["kappa"]
-    if kappa is not None and kappa.interval is None:
-        missing["kappa"] = "no interval, since the labels say nothing of its spread"
+    for name in ("kappa", "raters_kappa"):
+        kappa = found.get(name)
+        if kappa is not None and kappa.interval is None:
+            missing[name] = "no interval, since the labels say nothing of its spread"
     return missing

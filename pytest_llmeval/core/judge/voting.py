@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 from pytest_llmeval.core.stats.agreement import Rate, confusion, rate
 from pytest_llmeval.core.stats.clusters import design_effect
@@ -11,7 +12,7 @@ from pytest_llmeval.core.stats.means import ROUNDING
 from pytest_llmeval.core.stats.raters import effective_votes, flip_rate
 from pytest_llmeval.core.types import Vote
 
-__all__ = ["Juror", "Votes", "Voting", "kappa_of", "voting"]
+__all__ = ["Juror", "Votes", "Voting", "kappa_of", "kappa_of_raters", "voting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,30 @@ def kappa_of(
     table = confusion(truth, judged, levels=all_)
     parts = kappa_parts(table, truth, judged, weights=weights)
     return cohen_kappa(table, weights=weights, effect=design_effect(parts, clusters))
+
+
+def kappa_of_raters(
+    units: Sequence[Sequence[float]],
+    clusters: Sequence[Hashable],
+    levels: Sequence[float],
+    weights: Weights | None,
+) -> Kappa | None:
+    """Return how far people agree beyond chance: what the kappa of a judge can be held against.
+
+    Kappa over all pairs of labels of one answer, each taken both ways, since raters stand for each other: W. A. Scott's
+    π (Public Opinion Quarterly 19 (1955) 321–325), and of more than two raters J. L. Fleiss's kappa (Psychological
+    Bulletin 76 (1971) 378–382). Pairs of one answer count once for the interval, by their design effect.
+
+    Args:
+        units: the labels of each answer; of fewer than two nothing is learned.
+        clusters: the cluster of each, in the same order.
+        levels: as ``kappa_of`` takes them.
+        weights: of kappa.
+    """
+    rated = [(labels, cluster) for labels, cluster in zip(units, clusters, strict=True) if len(labels) > 1]
+    pairs = [(pair, cluster) for labels, cluster in rated for pair in permutations(labels, 2)]
+    found = kappa_of([pair for pair, _ in pairs], [cluster for _, cluster in pairs], levels, weights)
+    return None if found is None else replace(found, n=len(rated))
 
 
 def _only(each: Votes, judge: str) -> Votes:

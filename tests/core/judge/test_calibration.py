@@ -16,6 +16,7 @@ SCALE = Scale(
     suite="qa", name="right", judge_id="j", levels={0.0: "no", 0.5: "partly", 1.0: "yes"}, pass_mark=1.0, rubric="qa"
 )
 LEVELS = (0.0, 0.5, 1.0)
+TWO = replace(SCALE, levels={0.0: "no", 1.0: "yes"})
 
 
 def answers(drawn: random.Random, n: int, *, right: float = 0.85, passing: float = 0.7) -> list[JudgedAnswer]:
@@ -152,6 +153,38 @@ def test_a_random_draw_is_like_the_run_and_one_by_verdict_is_not() -> None:
     even = drawn_evenly([each.value == 1 for each in whole], 100, seed=1)
     assert calibrate(SCALE, only(whole, random_, RANDOM)).is_like_run
     assert not calibrate(SCALE, only(whole, even, RANDOM)).is_like_run
+
+
+def test_the_kappa_of_the_raters_is_what_that_of_the_judge_is_held_against() -> None:
+    """Scott's π of a table of two raters: of 100 answers they agree on 60 and 20; π = (.8 − .58) / .42."""
+    said = [(1.0, 1.0)] * 60 + [(0.0, 0.0)] * 20 + [(1.0, 0.0)] * 15 + [(0.0, 1.0)] * 5
+    found = calibrate(
+        TWO, [JudgedAnswer(value=1.0, text=at, labels=labels, draws=(RANDOM,)) for at, labels in enumerate(said)]
+    )
+    assert found.raters is not None and found.raters.value == pytest.approx(0.8)
+    assert found.raters_kappa is not None and found.raters_kappa.n == 100
+    assert found.raters_kappa.value == pytest.approx((0.8 - 0.58) / 0.42)
+    interval = found.raters_kappa.interval
+    spread = 0.0957  # of π, by 4,000 bootstrap samples of the answers
+    assert interval is not None and interval.high - interval.low == pytest.approx(2 * 1.96 * spread, rel=0.05)
+
+
+def test_more_raters_count_once_each() -> None:
+    """J. L. Fleiss's example in small: three raters of four answers, two of which they agree on."""
+    said = [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0)]
+    found = calibrate(TWO, [JudgedAnswer(value=1.0, text=at, labels=each) for at, each in enumerate(said)])
+    assert found.raters_kappa is not None
+    assert (found.raters_kappa.n, found.raters_kappa.value) == (4, pytest.approx((2 / 3 - 0.5) / 0.5))
+
+
+def test_labels_drawn_by_a_verdict_do_not_tell_the_kappa_of_the_raters() -> None:
+    told = [
+        JudgedAnswer(value=at % 2, text=at, labels=(1.0, float(at > 2)), draws=(of_verdict("correctness"),))
+        for at in range(8)
+    ]
+    found = calibrate(TWO, [*told, JudgedAnswer(value=1.0, text=9)])
+    assert (found.raters_kappa, found.raters is not None) == (None, True)
+    assert found.reasons["raters_kappa"] == "labels drawn by a verdict do not tell"
 
 
 def vote(judge: str, value: float, repeat: int = 0) -> Vote:
