@@ -23,7 +23,6 @@ from pytest_llmeval.reports.run_notes import passed_wrongly, run_notes
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
-from pytest_llmeval.store.shards import has_one_look
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
@@ -119,7 +118,7 @@ def _judged(
         stopped = GateResult(verdicts=(), verdict="none")
         return stopped, (run.end and run.end.exit_code) or FAILED
     result = apply_gate(
-        rules.of_one_look() if has_one_look(run) else rules,
+        rules,
         cases.judged,
         collected=run.expected,
         baseline=choice.to_judge(run),

@@ -1,7 +1,7 @@
 """The rules of thresholds.yaml, and what they are held against: the suites of a session."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
@@ -172,15 +172,6 @@ class Thresholds:
     def has_rules(self, suite: str) -> bool:
         """Return whether ``suite`` has a rule on a score or on ``pass_rate`` that is about one of ``models``."""
         return suite in self.suites and self.suites[suite].decides(self.models)
-
-    def of_one_look(self) -> "Thresholds":
-        """Return these rules for a run that no second look may follow: suites that escalate fail what is undecided."""
-
-        def settled(settings: GateSettings) -> GateSettings:
-            return replace(settings, on_inconclusive="fail") if settings.on_inconclusive == "escalate" else settings
-
-        suites = {name: replace(each, settings=settled(each.settings)) for name, each in self.suites.items()}
-        return replace(self, defaults=settled(self.defaults), suites=suites)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.store.baseline_choice import why_not_whole
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
-from pytest_llmeval.store.shards import has_one_look
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
@@ -48,7 +47,7 @@ def compare_found(
     return compare(
         _side(base, cases if is_same else list(base.judged())),
         replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
-        rules.of_one_look() if has_one_look(current.run) else rules,
+        rules,
         set_up=set_up,
         notes=[*judge_warnings(current.run, current.answering(), base), *_notes(base), *_notes(current)],
         most_flips=most_flips,

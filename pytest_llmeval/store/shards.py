@@ -13,7 +13,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.twins import origins
 
-__all__ = ["ShardRun", "has_one_look", "matching_shards"]
+__all__ = ["ShardRun", "matching_shards"]
 
 _MOST = 10
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
@@ -38,11 +38,6 @@ class ShardRun:
 
     def __str__(self) -> str:
         return f"run {one_line(self.run.id, 40)} in {self.path}"
-
-
-def has_one_look(run: Run) -> bool:
-    """Return whether a run is of joined shards, so that no second look follows; older versions may have taken one."""
-    return bool(run.settings.get("shards")) and not run.settings.get("escalated")
 
 
 def matching_shards(files: Sequence[tuple[Path, Sequence[Run]]]) -> tuple[ShardRun, ...]:

@@ -1,8 +1,4 @@
-"""llmeval merge under ``on_inconclusive: escalate``: the joined run has one look, with all of alpha."""
-
-import json
-
-import pytest
+"""llmeval merge under ``on_inconclusive: escalate``: no second look follows, not even by a resumed session."""
 
 from tests.cli.conftest import Command
 from tests.cli.test_merge import record_shards
@@ -15,8 +11,8 @@ def test_echo(sample, response, score):
 """
 RULES = """
 version: 1
-defaults: {{on_inconclusive: {what}}}
-suites: {{echo: {{right: {{max_drop: 0.02}}}}}}
+defaults: {on_inconclusive: escalate}
+suites: {echo: {right: {max_drop: 0.02}}}
 """
 
 
@@ -25,28 +21,20 @@ def last_verdicts(project: Project) -> list[tuple[str, str]]:
     return [(row["rule"], row["verdict"]) for row in rows]
 
 
-@pytest.mark.parametrize("worse", [4, 3])
-def test_joined_shards_have_one_look_with_all_of_alpha(project: Project, llmeval: Command, worse: int) -> None:
-    """Of 60 rows 4 got worse: p is 0.031, under alpha and over its half; of 3 it is 0.12, and undecided."""
-    project.write(thresholds_yaml=RULES.format(what="escalate"))
+def test_joined_shards_are_looked_at_once(project: Project, llmeval: Command) -> None:
+    """Of 60 rows 4 got worse: p is 0.031, over the half of alpha that a look has."""
+    project.write(thresholds_yaml=RULES)
     project.eval(EVAL.format(worse=0), ROWS)
     assert project.run("evals").ret == 0
     assert llmeval("baseline", "set", "main", "last").status == 0
-    project.eval(EVAL.format(worse=worse), ROWS)
+    project.eval(EVAL.format(worse=4), ROWS)
     files = record_shards(project, 2)
-    joined = llmeval("merge", *files, "--baseline=main")
-    assert joined.status == 1
-    verdict = "fail" if worse == 4 else "inconclusive"
-    assert last_verdicts(project) == [("max_drop=0.02", verdict)]
-    (judged,) = llmeval("gate", "last", "--json").json()["verdicts"]
-    assert judged["verdict"] == verdict
-    (compared,) = llmeval("compare", "main", "last", "--json").json()["changes"]
-    assert compared["verdict"] == verdict
+    assert llmeval("merge", *files, "--baseline=main").status == 1
+    told = [("max_drop=0.02", "inconclusive")]
+    assert last_verdicts(project) == told
     calls = len(project.server.ledger)
     resumed = project.run("evals", "--resume=last", "--baseline=main")
     assert resumed.ret == 1
     assert len(project.server.ledger) == calls
-    assert last_verdicts(project) == [("max_drop=0.02", verdict)]
-    assert not json.loads(project.last_run()["settings_json"]).get("escalated")
-    if worse == 3:
-        resumed.stdout.fnmatch_lines(["note: not escalated: its shards were joined"])
+    assert last_verdicts(project) == told
+    resumed.stdout.fnmatch_lines(["note: not escalated: its shards were joined"])

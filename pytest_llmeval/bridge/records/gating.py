@@ -14,7 +14,6 @@ from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
 from pytest_llmeval.reports.run_view import RunCases
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.records import Run
-from pytest_llmeval.store.shards import has_one_look
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trust import trust_in
 
@@ -73,7 +72,7 @@ class Gating:
 
         def applied() -> GateResult:
             return apply_gate(
-                self._thresholds.of_one_look() if has_one_look(run) else self._thresholds,
+                self._thresholds,
                 cases.judged,
                 collected=expected,
                 baseline=self._choice.to_judge(run),
