@@ -116,7 +116,7 @@ class Outcome:
 
     state: State
     message: str = ""
-    """Why, where it did not train to the end."""
+    """Why, where it did not train to the end; of one that did, what ended it before its last step."""
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the training."""

@@ -33,8 +33,15 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
         plan: what is trained.
         train: carries it out.
         environ: of the processes.
-        report: shows one line to the user.
+        report: shows one line to the user, which tells an end before the last step, too.
     """
+    outcome = _in_memory(plan, train, environ=environ, report=report)
+    if outcome.state == "trained" and outcome.message:
+        report(f"{plan.name}: {outcome.message}")
+    return outcome
+
+
+def _in_memory(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> Outcome:
     outcome = train(plan, environ)
     if outcome.state != "out_of_memory":
         return outcome

@@ -44,6 +44,7 @@ from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import NoRoomError, require_host
 from pytest_llmeval.training.order import ByLength
+from pytest_llmeval.training.patience import Patience, early_end, had_run_out, has_run_out
 from pytest_llmeval.training.plain_loss import PlainLoss
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
@@ -51,17 +52,7 @@ from pytest_llmeval.training.record import Measured, adapter_weights, save_adapt
 from pytest_llmeval.training.starting import Layout, say
 from pytest_llmeval.training.variants import as_jsonl
 from pytest_llmeval.training.walks import spare_walks
-from pytest_llmeval.training.watching import (
-    Averaging,
-    Clock,
-    EndOnSignal,
-    Finite,
-    Patience,
-    TaskMetric,
-    had_run_out,
-    has_run_out,
-    require_stop,
-)
+from pytest_llmeval.training.watching import Averaging, Clock, EndOnSignal, Finite, TaskMetric, require_stop
 from pytest_llmeval.training.weights import load_base, require_layers, trained_weights
 
 __all__ = ["main", "train"]
@@ -294,7 +285,8 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
     if giving_up is not None and giving_up.came:
         return Outcome(state="pruned", message=f"given up after step {state.global_step}")
-    require_stop(state)
+    early = early_end(built.trainer)
+    require_stop(state, early)
     went_on = steps_of(begin) if begin else 0
     metric = plan.config.check.metric
     measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on, began=began)
@@ -303,7 +295,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         with whole_folder(plan.adapter) as scratch:
             save_adapter(scratch, built.trainer, weights, plan, material, measured, built.layout)
     ranks.part()
-    return Outcome(state="trained")
+    return Outcome(state="trained", message=early)
 
 
 def _begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped: list[str]) -> None:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.core.parent import parent_pid
@@ -33,11 +33,8 @@ __all__ = [
     "Finite",
     "NeverStopsError",
     "NotFiniteError",
-    "Patience",
     "TaskMetric",
     "answer",
-    "had_run_out",
-    "has_run_out",
     "require_stop",
 ]
 
@@ -124,21 +121,22 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         return list(self._ranks.each([values])[0]) if self._is_split else self._ranks.each(values)
 
 
-def require_stop(state: Any) -> None:
+def require_stop(state: Any, early_end: str) -> None:
     """Refuse a training after which no answer ends.
 
     Args:
         state: of a training that has ended; its best step is the one that is kept.
+        early_end: says that patience ended it; empty where it did not.
 
     Raises:
         NeverStopsError: at the look at its best step no answer came to an end by itself.
     """
     step = state.best_global_step
     if any(entry.get(STOPPED) == 0 for entry in state.log_history if entry["step"] == step):
+        mend = f"{early_end[0].upper()}{early_end[1:]}; a higher one" if early_end else "More steps"
         raise NeverStopsError(
             f"at the best look, after step {step}, none of the answers came to an end: it did not learn to stop, and"
-            " nothing was saved but its checkpoints. More steps or a higher optim.learning_rate are what helps most"
-            " often"
+            f" nothing was saved but its checkpoints. {mend} or a higher optim.learning_rate are what helps most often"
         )
 
 
@@ -201,68 +199,6 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
             eos_token_id=sorted(chat.stop_tokens),
         )
     return list(out[:, ids.shape[1] :].tolist())
-
-
-class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Ends a training whose task metric grows no more; one that goes on after that end takes no more than a step.
-
-    The held-out loss, which chooses among looks with an equal metric, is no reason to go on.
-    """
-
-    def __init__(self, early_stopping_patience: int, early_stopping_threshold: float = 0.0, *, metric: Metric) -> None:
-        """Prepare.
-
-        Args:
-            early_stopping_patience: looks without a better metric that it bears.
-            early_stopping_threshold: what transformers keeps of it in a checkpoint, too.
-            metric: of the task.
-        """
-        super().__init__(early_stopping_patience, early_stopping_threshold)
-        self.early_stopping_patience_counter: int
-        self.best: float | None = None
-        """Of all looks so far."""
-        self._metric = metric
-
-    @property
-    def is_out(self) -> bool:
-        """Whether there were as many looks without a better metric as it bears."""
-        return bool(self.early_stopping_patience_counter >= self.early_stopping_patience)
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Look at what the checkpoint said."""
-        super().on_train_begin(args, state, control, **kwargs)
-        if self.is_out:
-            control.should_training_stop = True
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
-        """Compare the metric of this look with the best one before."""
-        value = metrics[f"eval_{self._metric}"]
-        is_better = self.best is None or value > self.best
-        self.early_stopping_patience_counter = 0 if is_better else self.early_stopping_patience_counter + 1
-        if is_better:
-            self.best = value
-        if self.is_out:
-            control.should_training_stop = True
-
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        kept = super().state()
-        return {
-            "args": {**kept["args"], "metric": self._metric},
-            "attributes": {**kept["attributes"], "best": self.best},
-        }
-
-
-def has_run_out(trainer: Any) -> bool:
-    """Return whether the patience of a training is at its end; a resumed one has another Patience than it was given."""
-    return any(each.is_out for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
-
-
-def had_run_out(state: Any) -> bool:
-    """Return whether the patience of a training was at its end when ``state`` was saved."""
-    saved = state.stateful_callbacks[Patience.__name__]
-    counter = saved["attributes"]["early_stopping_patience_counter"]
-    return bool(counter >= saved["args"]["early_stopping_patience"])
 
 
 class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here

@@ -88,6 +88,17 @@ def test_another_score_that_nobody_gave_guards_nothing_and_fails(job: Job, prove
         run_training(job, train=Trainer("trained"))
 
 
+def test_an_end_before_the_last_step_is_told(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    told: list[str] = []
+
+    def early(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        return replace(Trainer("trained")(plan, environ), message="it ended after step 8 of 100")
+
+    run_training(replace(job, report=told.append), train=early)
+    assert told[-2:] == ["tiny: it ended after step 8 of 100", told[-1]]
+
+
 def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved) -> None:
     proved(GAIN)
     trainer = Trainer("out_of_memory", "trained")

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.training.checkpoints import NEWEST
-from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.plan import Outcome, Plan
 from tests.training.conftest import Train
 
 
@@ -133,8 +133,8 @@ def test_variants_are_trained_on_and_counted(train: Train) -> None:
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
     plan, outcome = train(
-        edit=in_json, data__completion="json", data__variants=2, check__metric="json_exact", check__patience=9,
-        optim__train_epochs=1, optim__max_steps=None, proof__metric="json_exact",
+        edit=in_json, data__completion="json", data__variants=2, check__metric="json_exact", optim__train_epochs=1,
+        optim__max_steps=None, proof__metric="json_exact",
     )  # fmt: skip
     assert outcome.state == "trained"
     found = run_json(plan)
@@ -185,13 +185,15 @@ def test_one_that_must_go_on_with_fewer_rows_says_so(killed: Path, train: Train)
 def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: Path) -> None:
     """It was killed between its last checkpoint and the adapter, and moved to where there is more room."""
     early = {"check__every": 1, "check__patience": 1, "optim__learning_rate": 1e-9}
-    whole, _ = train(**early)
+    whole, ended = train(**early)
     before, bits, told = run_json(whole), weights(whole), curves(whole)
     assert before["steps"] < 8
+    line = f"it ended after step {before['steps']} of 8, after a look without a better exact (check.patience)"
+    assert ended == Outcome(state="trained", message=line)
     root = whole.rootdir.rename(tmp_path / "moved")
     shutil.rmtree(root / "run" / "adapter")
     plan, outcome = train(root, **early)
-    assert outcome.state == "trained"
+    assert outcome == ended
     after = run_json(plan)
     assert (after["steps"], after["best_step"], weights(plan)) == (before["steps"], before["best_step"], bits)
     assert [entry for entry in curves(plan) if "train_loss" not in entry] == [
@@ -199,15 +201,15 @@ def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: 
     ]
 
 
-def test_a_falling_loss_is_no_reason_to_go_on_and_chooses_among_equals(train: Train) -> None:
+def test_a_metric_that_has_not_risen_yet_is_waited_for_and_the_loss_chooses_among_equals(train: Train) -> None:
     """At this rate nothing is learned in eight steps but a little of the loss."""
     plan, outcome = train(check__every=1, check__patience=2, optim__learning_rate=1e-4)
-    assert outcome.state == "trained"
+    assert outcome == Outcome(state="trained")
     looks = [entry for entry in curves(plan) if "eval_exact" in entry]
     losses = [entry["eval_loss"] for entry in curves(plan) if "eval_loss" in entry]
-    assert [entry["eval_exact"] for entry in looks] == [looks[0]["eval_exact"]] * 3
+    assert [entry["eval_exact"] for entry in looks] == [looks[0]["eval_exact"]] * 8
     assert losses == sorted(losses, reverse=True)
-    assert (run_json(plan)["steps"], run_json(plan)["best_step"]) == (3, 3)
+    assert (run_json(plan)["steps"], run_json(plan)["best_step"]) == (8, 8)
 
 
 @pytest.mark.parametrize("average", [False, True])

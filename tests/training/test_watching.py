@@ -1,6 +1,5 @@
 """What is done between steps, without a training around it."""
 
-import json
 import re
 from contextlib import nullcontext
 from datetime import timedelta
@@ -104,26 +103,6 @@ def test_of_processes_that_answer_the_same_rows_the_first_one_says_how_well(monk
     assert metrics["eval_exact"] == 0.75
     assert metrics[watching.STOPPED] == pytest.approx(2 / 3)
     assert metrics[watching.CHOSEN_BY] > 0.5
-
-
-def test_patience_is_with_the_task_metric_alone() -> None:
-    """The loss falls at each look; what was seen before an interrupt counts."""
-    from pytest_llmeval.training.scoring import choice
-    from pytest_llmeval.training.watching import CHOSEN_BY, Patience
-
-    def ends(watch: Patience, exact: float, loss: float) -> bool:
-        control = SimpleNamespace(should_training_stop=False)
-        metrics = {"eval_exact": exact, "eval_loss": loss, CHOSEN_BY: choice(exact, loss)}
-        best = SimpleNamespace(best_metric=-1.0)  # of a look with a higher loss
-        arguments = SimpleNamespace(metric_for_best_model=CHOSEN_BY, greater_is_better=True)
-        watch.on_evaluate(arguments, best, control, metrics)
-        return bool(control.should_training_stop)
-
-    watch = Patience(2, metric="exact")
-    assert [ends(watch, exact, 5 - n) for n, exact in enumerate((0.0, 0.0, 0.1, 0.1))] == [False] * 4
-    later = Patience.from_state(json.loads(json.dumps(watch.state())))
-    assert [ends(each, 0.1, 0.5) for each in (watch, later)] == [True, True]
-    assert not ends(later, 0.2, 9.0)
 
 
 def test_processes_wait_longer_for_each_other_than_a_base_takes_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
