@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
@@ -11,7 +12,7 @@ from pytest_llmeval.store.whole_file import sync_folder
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.plan import write_json
 
-__all__ = ["NEWEST", "Skipped", "find_best", "newest_complete", "require_space", "settle", "steps_of"]
+__all__ = ["NEWEST", "Skipped", "find_best", "mark_open", "newest_complete", "require_space", "settle", "steps_of"]
 
 Skipped = list[str]
 """What is wrong with the checkpoints that were passed over, one line each."""
@@ -45,6 +46,16 @@ def newest_complete(folder: Path, launch: LaunchModel, *, is_averaged: bool = Fa
             return path, skipped
         skipped.append(f"{path.name}: {problem}")
     return None, skipped
+
+
+def mark_open(checkpoint: Path) -> None:
+    """Mark a checkpoint as one that is being written; ``settle`` ends that.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    write_json(checkpoint / _SUMS, None)
 
 
 def settle(checkpoint: Path, best: int | None) -> None:
@@ -154,7 +165,7 @@ def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
         ValueError: of deepspeed, which loads the optimizer's states with them, some processes have left none.
     """
     _check_safetensors(checkpoint / _WEIGHTS)
-    for name, sha256 in json.loads((checkpoint / _SUMS).read_bytes()).items():
+    for name, sha256 in _sums(checkpoint).items():
         if _sha256(checkpoint / name) != sha256:
             raise LlmevalError(f"{name} is damaged")
     if launch.engine == "fsdp":
@@ -166,6 +177,23 @@ def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
             _check_archive(path)
         if len(states) < launch.processes:
             raise ValueError(f"{tag.name} has the states of {len(states)} processes")
+
+
+def _sums(checkpoint: Path) -> Mapping[str, str]:
+    """Return the sums of its files; none for a checkpoint of an earlier version, which kept none.
+
+    Raises:
+        FileNotFoundError: it should have some, as one of fewer steps has.
+        LlmevalError: it was being written.
+    """
+    path = checkpoint / _SUMS
+    earlier = [each for each in _checkpoints(checkpoint.parent) if steps_of(each) < steps_of(checkpoint)]
+    if not path.exists() and not any((each / _SUMS).exists() for each in earlier):
+        return {}
+    found: Mapping[str, str] | None = json.loads(path.read_bytes())
+    if found is None:
+        raise LlmevalError("it was being written")
+    return found
 
 
 def _check_archive(path: Path) -> None:

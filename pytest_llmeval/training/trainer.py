@@ -33,7 +33,7 @@ from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.arguments import draws, sft_arguments
 from pytest_llmeval.training.averaging import Average
-from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, settle, steps_of
+from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, require_space, settle, steps_of
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.first_step import require_near
@@ -44,7 +44,7 @@ from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import NoRoomError, require_host
 from pytest_llmeval.training.order import ByLength
-from pytest_llmeval.training.patience import Patience, early_end, had_run_out, has_run_out
+from pytest_llmeval.training.patience import Patience, early_end, had_run_out, has_run_out, recall
 from pytest_llmeval.training.plain_loss import PlainLoss
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
@@ -163,6 +163,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         if self.average is not None:
             self.average.load(Path(resume_from_checkpoint))
 
+    def _load_callback_state(self) -> None:
+        recall(self)
+        super()._load_callback_state()
+
     def take_best_after_all_steps(self, checkpoint: Path) -> bool:
         """Return whether no step follows ``checkpoint``, and take the best one then: train() would add a step."""
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
@@ -202,9 +206,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         try:
-            if self.average is not None and self.args.should_save:
-                folder.mkdir(parents=True, exist_ok=True)
-                self.average.save(folder)
+            if self.args.should_save:
+                mark_open(folder)
+                if self.average is not None:
+                    self.average.save(folder)
             super()._save_checkpoint(model, trial)
             if self.args.should_save:
                 settle(folder, self.state.best_global_step)

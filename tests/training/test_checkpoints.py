@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
-from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, settle
+from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, require_space, settle
 from pytest_llmeval.training.config import LaunchModel
 
 
@@ -116,6 +116,30 @@ def test_one_that_never_came_to_its_end_is_passed_over(tmp_path: Path) -> None:
     good, broken = whole(tmp_path, 4), whole(tmp_path, 8)
     (broken / "sha256.json").unlink()
     assert newest_complete(tmp_path, LaunchModel()) == (good, ["checkpoint-8: sha256.json is missing"])
+
+
+def test_one_whose_sums_were_still_to_come_is_passed_over(tmp_path: Path) -> None:
+    mark_open(whole(tmp_path, 4))
+    assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-4: it was being written"])
+
+
+def of_an_earlier_version(folder: Path, step: int) -> Path:
+    path = whole(folder, step)
+    (path / "sha256.json").unlink()
+    return path
+
+
+def test_those_of_an_earlier_version_are_gone_on_from(tmp_path: Path) -> None:
+    """Also once newer ones have sums: the best one may stay one of the earlier version."""
+    old, newest = (of_an_earlier_version(tmp_path, step) for step in (24, 28))
+    assert newest_complete(tmp_path, LaunchModel()) == (newest, [])
+    cut(newest / "optimizer.pt")
+    assert newest_complete(tmp_path, LaunchModel()) == (old, ["checkpoint-28: optimizer.pt is damaged"])
+    newer = whole(tmp_path, 32)
+    (newer / "trainer_state.json").write_text('{"best_global_step": 24}', "utf-8")
+    settle(newer, 24)
+    assert newest_complete(tmp_path, LaunchModel()) == (newer, [])
+    assert find_best(tmp_path, 24, LaunchModel()) == old
 
 
 @pytest.mark.parametrize(("steps", "newest", "best", "left"), [
