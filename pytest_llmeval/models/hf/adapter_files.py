@@ -94,6 +94,11 @@ def has_same_weights(known: Mapping[str, str], made_for: str, base: Path, weight
         ModelError: it has others.
     """
     is_same = are_trained_on(known, base)
+    if is_same is False and made_for in (weights.base, str(base)):
+        raise ModelError(
+            f"{where}: {weights.base!r} has other weights now than when it was trained on that; name a base that has"
+            " those weights, or train it anew"
+        )
     if is_same is False:
         raise ModelError(
             f"{where}: it was trained on the base {made_for!r}, and {weights.base!r} has other weights here; name the"

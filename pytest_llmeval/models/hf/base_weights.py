@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.models.hf.sources import records_of, sampled_sha256
+from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, read_json, records_of, sampled_sha256
 
 __all__ = ["are_trained_on", "read_digests", "trained_on", "weights_digests"]
 
@@ -32,7 +32,8 @@ def weights_digests(base: Path) -> dict[str, str]:
     try:
         if base.suffix == ".gguf":
             return {f"gguf {base.stat().st_size}": sampled_sha256(base)}
-        return _of_tensors(sorted(_tensors(base), key=lambda tensor: tensor.name))
+        tensors = sorted(_tensors(base), key=lambda tensor: tensor.name)
+        return _of_tensors(tensors) if tensors else {}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}  # whoever loads them says what is wrong
 
@@ -41,13 +42,16 @@ def trained_on(adapter: Path) -> dict[str, str]:
     """Return the digests of the weights that an adapter was trained on, by form; nothing where no record has them.
 
     Args:
-        adapter: a folder; our trainings leave a record in it.
+        adapter: a folder; our trainings leave a record in it. That of the folder above it counts where it has none and
+            both are for a base of one name.
     """
-    found: dict[str, str] = {}
-    for record in records_of(adapter).values():
-        base = record.get("base")
-        found = {**_strings(base.get("weights") if isinstance(base, dict) else None), **found}
-    return found
+    place, record = next(iter(records_of(adapter).items()), (adapter, {}))
+    base = record.get("base")
+    if not isinstance(base, dict):
+        return {}
+    if place.parent != adapter and _base_name(adapter) not in {_base_name(place.parent), base.get("spec")} - {None}:
+        return {}
+    return _strings(base.get("weights"))
 
 
 def read_digests(text: str | None) -> dict[str, str]:
@@ -126,6 +130,13 @@ def _files(folder: Path) -> list[Path]:
         names = set(json.loads((folder / _INDEX).read_bytes())["weight_map"].values())
         return [folder / name for name in sorted(names)]
     return sorted(folder.glob("*.safetensors"))
+
+
+def _base_name(folder: Path) -> str | None:
+    """Return the base that the adapter in a folder names; None where none lies there."""
+    path = folder / ADAPTER_CONFIG
+    name = read_json(path).get("base_model_name_or_path") if path.is_file() else None
+    return name if isinstance(name, str) else None
 
 
 def _strings(said: object) -> dict[str, str]:

@@ -117,8 +117,61 @@ def test_a_gguf_file_is_compared_with_one(base: Path, trained: Path, tmp_path: P
         check(trained, gguf)
 
 
+@pytest.mark.parametrize("own", [{"complete": True, "training": "t0", "base": {"spec": "base"}}, {}, None])
+def test_the_record_of_the_folder_above_is_not_that_of_an_adapter_for_another_base(
+    trained: Path, adapter: Path, tmp_path: Path, own: object
+) -> None:
+    """What has a record of its own is known by that alone; what has none by one for a base of the same name."""
+    nested = shutil.copytree(adapter, trained / "nested")
+    other = make_model(tmp_path / "other", seed=99)
+    config = json.loads((nested / "adapter_config.json").read_text("utf-8"))
+    (nested / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(other)}), "utf-8")
+    if own is not None:
+        (nested / "run.json").write_text(json.dumps(own), "utf-8")
+    check(nested, other)
+
+
+def test_the_record_of_the_folder_above_tells_the_weights_of_the_base_that_both_name(
+    base: Path, trained: Path, adapter: Path, tmp_path: Path
+) -> None:
+    nested = shutil.copytree(adapter, trained / "checkpoint-4")
+    check(nested, base)
+    with pytest.raises(ModelError, match="has other weights here"):
+        check(nested, make_model(tmp_path / base.name, seed=99))
+
+
+def test_weights_that_were_changed_in_place_are_told_as_such(adapter: Path, tmp_path: Path) -> None:
+    changed = make_model(tmp_path / "changed", seed=99)
+    copy = record(shutil.copytree(adapter, tmp_path / "copy"), weights_digests(changed))
+    config = json.loads((copy / "adapter_config.json").read_text("utf-8"))
+    (copy / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(changed)}), "utf-8")
+    check(copy, changed)
+    shutil.copy(make_model(tmp_path / "new", seed=98) / "model.safetensors", changed)
+    with pytest.raises(ModelError) as caught:
+        check(copy, changed)
+    assert str(caught.value) == (
+        f"adapter A: {str(changed)!r} has other weights now than when it was trained on that; name a base that has"
+        " those weights, or train it anew"
+    )
+
+
+def test_of_a_large_tensor_blocks_all_over_it_are_read(tmp_path: Path) -> None:
+    numbers = torch.zeros(2**18)
+    found = set()
+    for place in (None, 0, 2**18 // 3, 2 * 2**18 // 3, 2**18 - 1):
+        changed = numbers.clone()
+        if place is not None:
+            changed[place] = 1.0
+        save_file({"a": changed}, tmp_path / "model.safetensors")
+        found.update(weights_digests(tmp_path).values())
+    assert len(found) == 5
+
+
 def test_files_that_cannot_be_read_have_none(tmp_path: Path) -> None:
+    """Nor has a file without a tensor."""
     assert weights_digests(tmp_path / "none.gguf") == {}
+    save_file({}, tmp_path / "model.safetensors")
+    assert weights_digests(tmp_path) == {}
     for content in (b"", b"\xff" * 9, b"\x02\0\0\0\0\0\0\0[]", b"\x0a\0\0\0\0\0\0\0" + b'{"a": "b"}'):
         (tmp_path / "model.safetensors").write_bytes(content)
         assert weights_digests(tmp_path) == {}
