@@ -221,10 +221,14 @@ def _base_of(config: TrainingConfig, rootdir: Path) -> str:
 
 
 def _base_weights(config: TrainingConfig, source: Source) -> dict[str, str]:
-    """Return the digests of the base's weights, of the embedded model those of its GGUF file, too."""
-    found = weights_digests(source.base)
-    gguf = smollm2_path(default_cache_dir()) if config.base == "local:smollm2" else None
-    return found if gguf is None else {**found, **weights_digests(gguf)}
+    """Return the digests of the base's weights; of the embedded model those of its GGUF file alone.
+
+    The folder that is made of that has the form of the hub's 16-bit weights, and the numbers of 4 bits.
+    """
+    if config.base != "local:smollm2":
+        return weights_digests(source.base)
+    gguf = smollm2_path(default_cache_dir())
+    return {} if gguf is None else weights_digests(gguf)
 
 
 def _chat(source: Source) -> tuple[Any, Chat]:

@@ -112,6 +112,20 @@ def test_on_a_gpu_held_out_rows_are_answered_at_once_as_far_as_they_fit(trained:
     assert on_gpu.answered_at_once == max(on_gpu.fit.micro_batch, trained.config.check.rows)
 
 
+def test_of_the_embedded_model_the_weights_of_its_gguf_file_alone_are_known(
+    trained: Plan, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that is made of it has the form of the hub's 16-bit weights, on which the adapter may answer, too."""
+    from pytest_llmeval.training import material
+
+    gguf = tmp_path / "a.gguf"
+    gguf.write_bytes(b"weights")
+    monkeypatch.setattr(material, "embedded_folder", lambda *args, **rest: tiny_base)
+    monkeypatch.setattr(material, "smollm2_path", lambda cache_dir: gguf)
+    plan = replace(trained, config=trained.config.model_copy(update={"base": "local:smollm2"}))
+    assert material.gather(plan).base_weights == weights_digests(gguf)
+
+
 def test_the_loss_is_of_the_answer_and_its_end_only(trained: Plan, tiny_base: Path) -> None:
     from pytest_llmeval.training.material import gather
 
