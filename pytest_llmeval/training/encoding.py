@@ -8,7 +8,7 @@ from pytest_llmeval.core.errors import CallError, DatasetError
 from pytest_llmeval.core.text import and_more, counted
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
-from pytest_llmeval.training.rows import TrainingRow
+from pytest_llmeval.training.rows import TrainingRow, read_at_most
 
 __all__ = ["Encoded", "encode", "require_read"]
 
@@ -62,8 +62,8 @@ def require_read(rows: Iterable[TrainingRow], chat: Chat, context: int) -> None:
     long = [f"{where} ({size} tokens)" for where, size in sized if size >= context]
     if long:
         raise DatasetError(
-            f"{counted(len(long), 'held-out row')} cannot be answered, as the base reads {context} tokens at most, and"
-            f" the prompt alone takes as many: {and_more(long, _SHOWN)}; shorten them, or take them out"
+            f"{counted(len(long), 'held-out row')} cannot be answered, as the prompt alone takes the"
+            f" {read_at_most(context)}: {and_more(long, _SHOWN)}; shorten them, or take them out"
         )
 
 

@@ -28,7 +28,7 @@ from pytest_llmeval.training.encoding import Encoded, encode, require_read
 from pytest_llmeval.training.liger import may_put_liger_in
 from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
-from pytest_llmeval.training.rows import Rows, TrainingRow, read_splits, within
+from pytest_llmeval.training.rows import Rows, TrainingRow, read_at_most, read_splits, within
 from pytest_llmeval.training.scoring import score
 from pytest_llmeval.training.task import Task, load_task
 
@@ -254,7 +254,7 @@ def _context(source: Source) -> int:
 
 def _limit(most: int, context: int) -> str:
     """Return in words what bounds the rows that are trained on."""
-    return f"data.max_tokens: {most}" if most <= context else f"the {context} tokens that the base reads at most"
+    return f"data.max_tokens: {most}" if most <= context else f"the {read_at_most(context)}"
 
 
 def _proved(rows: Sequence[TrainingRow], proof: ProofModel) -> Sequence[TrainingRow]:

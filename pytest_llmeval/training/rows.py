@@ -22,7 +22,7 @@ from pytest_llmeval.loaders.prompts import Prompt, fields_of
 from pytest_llmeval.training.config import DataModel
 from pytest_llmeval.training.variants import Variants
 
-__all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "read_splits", "within"]
+__all__ = ["Rows", "TrainingRow", "leaks", "read_at_most", "read_rows", "read_splits", "within"]
 
 _SHOWN = 20
 _MANY_TWINS = 0.01
@@ -232,14 +232,21 @@ def within(
     sized = list(zip((*rows.rows, *rows.variants), lengths, strict=True))
     bound = min(most, context)
     told = [f"{row.where} ({size} tokens)" for row, size in sized if size > bound]
-    long = sum(size > bound for size in lengths[: len(rows.rows)])
-    if long and (on_long == "error" or long == len(rows.rows)):
-        shown = and_more(told[:long], _SHOWN)
+    long = [size for size in lengths[: len(rows.rows)] if size > bound]
+    if long and (on_long == "error" or len(long) == len(rows.rows)):
         more, mend = f"more than {bound} tokens", "raise data.max_tokens"
-        if context < most:
-            more, mend = f"more than the {bound} tokens that the base reads at most", "shorten them"
-        raise DatasetError(f"{long} of {len(rows.rows)} rows have {more}: {shown}; {mend}, or write on_long: drop")
-    return [place for place, size in enumerate(lengths) if size <= bound], told[:long], told[long:]
+        if min(long) > context:
+            more, mend = f"more than the {read_at_most(context)}", "shorten them"
+        elif max(long) > context:
+            mend = f"shorten those of more than the {read_at_most(context)}, raise data.max_tokens for the others"
+        shown = and_more(told[: len(long)], _SHOWN)
+        raise DatasetError(f"{len(long)} of {len(rows.rows)} rows have {more}: {shown}; {mend}, or write on_long: drop")
+    return [place for place, size in enumerate(lengths) if size <= bound], told[: len(long)], told[len(long) :]
+
+
+def read_at_most(context: int) -> str:
+    """Return in words how many tokens a base reads, and what says so: with scaled RoPE it may be made for more."""
+    return f"{context} tokens that the base reads at most (max_position_embeddings in its config.json)"
 
 
 def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json", "text"]) -> TrainingRow:

@@ -228,6 +228,9 @@ def short_base(tiny_base: Path, tmp_path: Path) -> Path:
     return base
 
 
+READ_AT_MOST = "100 tokens that the base reads at most (max_position_embeddings in its config.json)"
+
+
 @pytest.mark.parametrize("on_long", ["error", "drop"])
 def test_rows_that_the_base_does_not_read_whole(train: Train, short_base: Path, on_long: str) -> None:
     plan, outcome = train(
@@ -236,16 +239,13 @@ def test_rows_that_the_base_does_not_read_whole(train: Train, short_base: Path, 
     )  # fmt: skip
     if on_long == "error":
         assert outcome.state == "refused"
-        assert outcome.message.startswith(
-            "1 of 25 rows have more than the 100 tokens that the base reads at most: data/"
-        )
+        assert outcome.message.startswith(f"1 of 25 rows have more than the {READ_AT_MOST}: data/")
         assert outcome.message.endswith(" tokens); shorten them, or write on_long: drop")
     else:
         record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
         assert record["data"]["train"]["rows"] == 24
         _, note = json.loads((plan.folder / "start.json").read_text("utf-8"))
-        told = "left out as too long for the 100 tokens that the base reads at most: 1 row: data/train.jsonl:25 ("
-        assert note.startswith(told)
+        assert note.startswith(f"left out as too long for the {READ_AT_MOST}: 1 row: data/train.jsonl:25 (")
 
 
 @pytest.mark.parametrize(("split", "proof", "is_refused"), [
@@ -264,8 +264,7 @@ def test_held_out_rows_whose_prompt_the_base_does_not_read_are_refused_before_tr
     )  # fmt: skip
     assert outcome.state == ("refused" if is_refused else "trained")
     assert not is_refused or outcome.message.startswith(
-        "1 held-out row cannot be answered, as the base reads 100 tokens at most, and the prompt alone takes as many:"
-        f" data/{split}.jsonl:13 ("
+        f"1 held-out row cannot be answered, as the prompt alone takes the {READ_AT_MOST}: data/{split}.jsonl:13 ("
     )
 
 

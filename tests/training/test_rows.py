@@ -235,3 +235,22 @@ def test_long_rows_are_an_error_or_dropped_by_name(tmp_path: Path) -> None:
     assert long == [["train.jsonl:2 (9 tokens)"], []]
     with pytest.raises(DatasetError, match="3 of 3 rows"):
         within(rows, [9, 9, 9], most=8, on_long="drop")
+
+
+@pytest.mark.parametrize(("context", "told"), [
+    (20, "2 of 3 rows have more than 8 tokens: A, B; raise data.max_tokens, or write on_long: drop"),
+    (10, "2 of 3 rows have more than 8 tokens: A, B; shorten those of more than the 10 LIMIT, raise data.max_tokens for"
+         " the others, or write on_long: drop"),
+    (8, "2 of 3 rows have more than the 8 LIMIT: A, B; shorten them, or write on_long: drop"),
+])  # fmt: skip
+def test_a_row_that_the_base_does_not_read_is_to_be_shortened_whatever_may_be_taken(
+    tmp_path: Path, context: int, told: str
+) -> None:
+    rows = read(tmp_path, [row(1), row(2), row(3)])
+    words = {"A": "train.jsonl:2 (9 tokens)", "B": "train.jsonl:3 (20 tokens)"}
+    words["LIMIT"] = "tokens that the base reads at most (max_position_embeddings in its config.json)"
+    for word, meant in words.items():
+        told = told.replace(word, meant)
+    with pytest.raises(DatasetError) as caught:
+        within(rows, [8, 9, 20], most=8, on_long="error", context=context)
+    assert str(caught.value) == told

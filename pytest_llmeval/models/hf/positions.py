@@ -9,7 +9,10 @@ _ANY = 2**31
 
 
 def context_tokens(config: Any) -> int:
-    """Return the most tokens of a prompt and its answer together.
+    """Return the most tokens of a prompt and its answer together, by max_position_embeddings.
+
+    What scales rotary positions is not counted on top: transformers takes the number for that of the scaled model where
+    yarn or longrope have no factor (modeling_rope_utils), and other files have it before or after the scaling.
 
     Args:
         config: of a transformers model.
