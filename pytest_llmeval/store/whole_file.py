@@ -1,6 +1,7 @@
 """Files and folders that are there as a whole, or not at all."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 __all__ = ["sync_folder", "whole_file", "whole_folder"]
+
+_NOT_OF_FOLDERS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP})
+"""What file systems that only sync files answer; PostgreSQL bears the first two (src/common/file_utils.c)."""
 
 
 @contextlib.contextmanager
@@ -54,20 +58,33 @@ def whole_folder(target: Path) -> Iterator[Path]:
         yield scratch
         sync_folder(scratch)
         os.replace(scratch, target)
-        _sync(target.parent)
+        _sync_names(target.parent)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
 
 
 def sync_folder(folder: Path) -> None:
-    """Return once all that is in a folder is on the disk.
+    """Return once all that is in a folder is on the disk, and the folder itself in that above it.
 
     Raises:
         OSError: it cannot be written.
     """
-    for path in [*folder.rglob("*"), folder]:
-        _sync(path)
+    inside = list(folder.rglob("*"))
+    for path in inside:
+        if path.is_file():
+            _sync(path)
+    for path in [*(each for each in inside if each.is_dir()), folder, folder.parent]:
+        _sync_names(path)
+
+
+def _sync_names(folder: Path) -> None:
+    """Have on the disk which files a folder has, on file systems that take such a request."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno not in _NOT_OF_FOLDERS:
+            raise
 
 
 def _sync(path: Path) -> None:

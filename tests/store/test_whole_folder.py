@@ -1,5 +1,9 @@
 """Folders that are there as a whole, or not at all."""
 
+import contextlib
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -37,3 +41,23 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not empty"), whole_folder(tmp_path / "adapter") as scratch:
         (scratch / "one").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["adapter", "old"]
+
+
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_that_only_syncs_files_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """What it says of a disk that fails is an error, and so is any refusal of a file."""
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(refusal, os.strerror(refusal))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    refused = pytest.raises(OSError, match=os.strerror(refusal))
+    with refused if refusal == errno.EIO else contextlib.nullcontext(), whole_folder(tmp_path / "a") as scratch:
+        (scratch / "in").mkdir()
+        (scratch / "in" / "file").write_text("x", "utf-8")
+    assert (tmp_path / "a").is_dir() == (refusal != errno.EIO)

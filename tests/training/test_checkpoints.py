@@ -156,15 +156,20 @@ def test_two_are_kept(tmp_path: Path, steps: list[int], newest: int, best: int |
     assert {path.name for path in tmp_path.glob("checkpoint-*")} == {f"checkpoint-{step}" for step in left}
 
 
+@pytest.mark.parametrize("name", ["optimizer.pt", "adapter_model.safetensors", ".sha256.json.tmp", ".", ".."])
 def test_earlier_ones_stay_where_the_new_one_does_not_come_to_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """A file of it, its own names, or its name among the others."""
     for step in (4, 8):
         whole(tmp_path, step)
-    newest = whole(tmp_path, 12)
+    newest, sync = whole(tmp_path, 12), os.fsync
 
     def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
+        refused = newest / name
+        if refused.exists() and os.path.samestat(os.fstat(handle), refused.stat()):
+            raise OSError(28, "No space left on device")
+        sync(handle)
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
