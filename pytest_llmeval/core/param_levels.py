@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["BOUND_NAMES", "bound_of", "laid_over", "other_bound"]
+__all__ = ["BOUND_NAMES", "JUDGE_PARAMS", "bound_of", "laid_over", "other_bound"]
 
 BOUND_NAMES = ("max_tokens", "max_completion_tokens")
 """The two names of the bound of an answer; servers that know one of them may refuse the other, or both at once."""
+JUDGE_PARAMS: Mapping[str, Any] = {"temperature": 0}
+"""What a judge is asked with where its own parameters do not say otherwise."""
 
 
 def laid_over(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

@@ -199,6 +199,8 @@ def test_a_judge_has_one_vote_by_whatever_names(project: Project, judged_by: Jud
     assert (result.ret, len(project.server.ledger)) == (4, 0)
     result.stderr.fnmatch_lines(["ERROR: --judge-model: 'a' and 'b' are one model with the same parameters, whose*"])
     assert project.run("evals", "--judge-model=a", f"--judge-model=openai:x@{server.url}").ret == 4
+    project.write(models_yaml=written.format(url=server.url, params="temperature: 0"))  # as it is anyway
+    assert project.run("evals", *flags).ret == 4
     project.write(models_yaml=written.format(url=server.url, params="temperature: 0.5"))
     assert project.run("evals", *flags).ret == 0
 

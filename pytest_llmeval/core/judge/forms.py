@@ -7,7 +7,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.judge.asking import verdict_schema
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut, read_verdict
-from pytest_llmeval.core.param_levels import BOUND_NAMES
+from pytest_llmeval.core.param_levels import BOUND_NAMES, JUDGE_PARAMS
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response
 
@@ -86,7 +86,7 @@ class Asking:
     def params(self) -> dict[str, Any]:
         """The parameters of the request."""
         means = self._way.means
-        params: dict[str, Any] = {**({"temperature": 0} if self._way.temperature else {}), **self._room}
+        params: dict[str, Any] = {**(JUDGE_PARAMS if self._way.temperature else {}), **self._room}
         if means == "text":
             return params
         if means == "json_object":

@@ -1,5 +1,6 @@
 """How judges agree with themselves, with one another and with people, where there are several judgements."""
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -139,7 +140,9 @@ def kappa_of_raters(
 
     Kappa over all pairs of labels of one answer, each taken both ways, since raters stand for each other: W. A. Scott's
     π (Public Opinion Quarterly 19 (1955) 321–325), and of more than two raters J. L. Fleiss's kappa (Psychological
-    Bulletin 76 (1971) 378–382). Pairs of one answer count once for the interval, by their design effect.
+    Bulletin 76 (1971) 378–382). Each answer counts once, however many labels it has: J. L. Fleiss, B. Levin and M. C.
+    Paik, "Statistical Methods for Rates and Proportions" (2003), chapter 18. So it does for the interval, by the design
+    effect of its pairs.
 
     Args:
         units: the labels of each answer; of fewer than two nothing is learned.
@@ -148,7 +151,13 @@ def kappa_of_raters(
         weights: of kappa.
     """
     rated = [(labels, cluster) for labels, cluster in zip(units, clusters, strict=True) if len(labels) > 1]
-    pairs = [(pair, cluster) for labels, cluster in rated for pair in permutations(labels, 2)]
+    most = math.lcm(*(math.perm(len(labels), 2) for labels, _ in rated))
+    pairs = [
+        (pair, cluster)
+        for labels, cluster in rated
+        for pair in permutations(labels, 2)
+        for _ in range(most // math.perm(len(labels), 2))
+    ]
     found = kappa_of([pair for pair, _ in pairs], [cluster for _, cluster in pairs], levels, weights)
     return None if found is None else replace(found, n=len(rated))
 

@@ -174,7 +174,17 @@ def test_more_raters_count_once_each() -> None:
     said = [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0)]
     found = calibrate(TWO, [JudgedAnswer(value=1.0, text=at, labels=each) for at, each in enumerate(said)])
     assert found.raters_kappa is not None
-    assert (found.raters_kappa.n, found.raters_kappa.value) == (4, pytest.approx((2 / 3 - 0.5) / 0.5))
+    assert found.raters_kappa.n == 4
+    assert found.raters_kappa.value == pytest.approx((2 / 3 - 0.5) / 0.5)
+
+
+def test_an_answer_that_many_raters_labelled_counts_once_for_their_kappa() -> None:
+    """Two agree on nine answers of ten; on the tenth five stand against five, in 90 of all 108 pairs."""
+    said = [(1.0, 1.0)] * 5 + [(0.0, 0.0)] * 4 + [(1.0,) * 5 + (0.0,) * 5]
+    found = calibrate(TWO, [JudgedAnswer(value=1.0, text=at, labels=each) for at, each in enumerate(said)])
+    assert found.raters is not None and found.raters_kappa is not None
+    assert found.raters_kappa.observed == pytest.approx(found.raters.value) == pytest.approx(1 - 5 / 90)
+    assert found.raters_kappa.value == pytest.approx(1 - (5 / 90) / (2 * 0.55 * 0.45))
 
 
 def test_labels_drawn_by_a_verdict_do_not_tell_the_kappa_of_the_raters() -> None:
