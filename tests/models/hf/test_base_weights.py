@@ -160,7 +160,7 @@ def test_weights_that_were_changed_in_place_are_told_as_such(adapter: Path, tmp_
 
 def test_of_a_large_tensor_blocks_all_over_it_are_read(tmp_path: Path) -> None:
     numbers = torch.zeros(2**18)
-    found = set()
+    found: set[str] = set()
     for place in (None, 0, 2**18 // 3, 2 * 2**18 // 3, 2**18 - 1):
         changed = numbers.clone()
         if place is not None:
