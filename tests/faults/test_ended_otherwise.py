@@ -1,7 +1,6 @@
 """Sessions that come to another end than their own: stopped after failures, broken by a plugin, without answers."""
 
 import threading
-import time
 
 import pytest
 
