@@ -111,7 +111,10 @@ def test_a_default_model_that_no_session_could_ask_is_a_problem(
     here: Path, cache: Path, llmeval: Command, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the words of that session, and so is a judge; of other models a key that is not set is a note."""
-    shop, lab = (f"{{spec: 'openai:x@http://127.0.0.1:{port}/v1', api_key_env: {key}_KEY}}" for key in ("SHOP", "LAB"))
+    shop, lab = (
+        f"{{spec: 'openai:{name.lower()}@http://127.0.0.1:{port}/v1', api_key_env: {name}_KEY}}"
+        for name in ("SHOP", "LAB")
+    )
     (here / "models.yaml").write_text(f"models:\n  shop: {shop}\n  lab: {lab}\n")
     (here / "pytest.ini").write_text("[pytest]\nllmeval_model = shop\n")
     found = findings(llmeval, 1)
