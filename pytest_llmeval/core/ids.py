@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.strict_json import canonical
@@ -13,6 +14,7 @@ __all__ = [
     "case_id",
     "content_id",
     "digest",
+    "file_digest",
     "identity_of",
     "input_digest",
     "memory_address",
@@ -32,6 +34,12 @@ _CONTENT_ID_LENGTH = 12
 def digest(text: str) -> str:
     """Return the sha256 of ``text`` in hex; lone surrogates count as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file in hex; raise OSError where it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def identity_of(key: CaseKey) -> Identity:

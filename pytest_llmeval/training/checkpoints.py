@@ -1,6 +1,5 @@
 """Checkpoints that can be gone on from, and the room that they take."""
 
-import hashlib
 import json
 import shutil
 import zipfile
@@ -8,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.core.ids import file_digest
 from pytest_llmeval.store.whole_file import sync_folder
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.plan import write_json
@@ -71,7 +71,7 @@ def settle(checkpoint: Path, best: int | None) -> None:
         OSError: it cannot be written.
     """
     paths = [checkpoint / name for name in _WITHOUT_SUM]
-    write_json(checkpoint / _SUMS, {path.name: _sha256(path) for path in paths if path.is_file()})
+    write_json(checkpoint / _SUMS, {path.name: file_digest(path) for path in paths if path.is_file()})
     sync_folder(checkpoint)
     others, made = [path for path in _checkpoints(checkpoint.parent) if path != checkpoint], steps_of(checkpoint)
     # One of more steps was passed over as damaged.
@@ -166,7 +166,7 @@ def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
     """
     _check_safetensors(checkpoint / _WEIGHTS)
     for name, sha256 in _sums(checkpoint).items():
-        if _sha256(checkpoint / name) != sha256:
+        if file_digest(checkpoint / name) != sha256:
             raise LlmevalError(f"{name} is damaged")
     if launch.engine == "fsdp":
         _check_archive(checkpoint / "pytorch_model_fsdp.bin")
@@ -215,8 +215,3 @@ def _check_safetensors(path: Path) -> None:
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     if not ends or 8 + length + max(ends) != path.stat().st_size:
         raise ValueError(f"{path.name} is cut off")
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

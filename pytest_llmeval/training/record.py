@@ -1,6 +1,5 @@
 """What is kept of a training beside its adapter: run.json, train_log.jsonl, and later the model card."""
 
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -17,6 +16,7 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from peft import get_peft_model_state_dict
 
+from pytest_llmeval.core.ids import file_digest
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.material import Material
 from pytest_llmeval.training.plan import Plan, write_json
@@ -214,7 +214,7 @@ def _driver() -> str | None:
 def _tokenizer_sha256(base: Path) -> str | None:
     """Return the digest of the file that a tokenizer is read from."""
     files = (base / name for name in _TOKENIZERS)
-    return next((hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()), None)
+    return next((file_digest(file) for file in files if file.is_file()), None)
 
 
 def _changed(arguments: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.ids import digest, file_digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -117,7 +117,7 @@ def source_digest(weights: WeightsSpec, source: Source) -> str:
 
 def adapter_digest(path: Path) -> str:
     """Return the sha256 in hex over the content of an adapter, a folder or a file."""
-    return digest(canonical(_contents(path) if path.is_dir() else _sha256(path)))
+    return digest(canonical(_contents(path) if path.is_dir() else file_digest(path)))
 
 
 def source_stats(source: Source) -> str:
@@ -237,7 +237,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _contents(folder: Path) -> list[Any]:
-    return [[path.name, _sha256(path)] for path in _files(folder)]
+    return [[path.name, file_digest(path)] for path in _files(folder)]
 
 
 def _base_files(source: Source) -> list[Path]:
@@ -248,15 +248,10 @@ def sampled_sha256(path: Path) -> str:
     """Return the digest of a file, of a large one that of blocks all over it: training moves all weights."""
     size = path.stat().st_size
     if size <= _BLOCKS * _BLOCK_BYTES:
-        return _sha256(path)
+        return file_digest(path)
     found = hashlib.sha256()
     with open(path, "rb") as file:
         for place in range(_BLOCKS):
             file.seek(place * (size - _BLOCK_BYTES) // (_BLOCKS - 1))
             found.update(file.read(_BLOCK_BYTES))
     return found.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
