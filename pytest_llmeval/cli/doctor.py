@@ -26,6 +26,7 @@ from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
 from pytest_llmeval.models.keys import is_usual_name
+from pytest_llmeval.models.local_server import why_unloadable
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import storable_spec
@@ -90,6 +91,8 @@ def _versions(project: Project) -> Iterator[Finding]:
 def _embedded(project: Project) -> Iterator[Finding]:
     if importlib.util.find_spec("xllamacpp") is None:
         yield _note("local:smollm2", "not installed: pip install 'pytest-llmeval[local]'")
+    elif (unloadable := why_unloadable()) is not None:
+        yield Finding(state="problem", what="local:smollm2", found=unloadable)
     elif smollm2_path(default_cache_dir()) is None:
         yield _note("local:smollm2", "installed; weights (93 MB) are fetched on first use or by llmeval models fetch")
     else:

@@ -90,7 +90,9 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         server, line = _serve(settings)
-    except (ImportError, RuntimeError, OSError, AttributeError, TypeError, ValueError) as error:
+    except ImportError as error:
+        server, line = None, {"unloadable": str(error)}
+    except (RuntimeError, OSError, AttributeError, TypeError, ValueError) as error:
         # what the engine raises is told to the owner, who makes one message of it
         server, line = None, {"error": f"{type(error).__name__}: {error}"}
     announce.write(json.dumps(line) + "\n")

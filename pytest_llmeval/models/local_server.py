@@ -15,12 +15,13 @@ from typing import Any
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.watched import end_in_words
 
-__all__ = ["LocalServer", "require_local_extra", "slot_of"]
+__all__ = ["LocalServer", "require_local_extra", "slot_of", "why_unloadable"]
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 THREADS = 1  # measured on 2 idle cores: 64-85 tokens/s decoded with one thread, 38 with two
 CONTEXT_TOKENS = 2048
+_SYSTEM_LIBRARY = "Where the system lacks a library, install it: Debian and Ubuntu have libgomp.so.1 in libgomp1"
 
 
 class LocalServer:
@@ -88,10 +89,8 @@ class LocalServer:
             _end(process)
             place = f"; its log is {log}" if log else ""
             loaded = " with ".join(str(path) for path in (gguf, *adapters))
-            raise ModelError(
-                f"the server for {loaded} did not start: {error}{place}. If {gguf} may be damaged, remove"
-                " it and run 'llmeval models fetch smollm2'"
-            ) from None
+            advice = error.advice or f"If {gguf} may be damaged, remove it and run 'llmeval models fetch smollm2'"
+            raise ModelError(f"the server for {loaded} did not start: {error}{place}. {advice}") from None
         except BaseException:
             _end(process)
             raise
@@ -126,8 +125,22 @@ def require_local_extra() -> None:
         raise ModelError("local:smollm2 needs an extra: pip install 'pytest-llmeval[local]'")
 
 
+def why_unloadable() -> str | None:
+    """Return why the installed engine cannot be loaded, and what to do; None where it can. Takes a moment.
+
+    A process of its own loads it: the engine's threads and logging are no business of the one that asks.
+    """
+    tried = subprocess.run([sys.executable, "-c", "import xllamacpp"], capture_output=True, text=True, check=False)
+    said = tried.stderr.strip().splitlines() or [end_in_words(tried.returncode)]
+    return None if tried.returncode == 0 else f"xllamacpp cannot be loaded: {said[-1]}. {_SYSTEM_LIBRARY}"
+
+
 class _StartError(Exception):
-    """Why the child did not start, in a few words."""
+    """Why the child did not start, in a few words, and what to do where that is known."""
+
+    def __init__(self, why: str, advice: str | None = None) -> None:
+        super().__init__(why)
+        self.advice = advice
 
 
 def _spawn(log: Path | None) -> subprocess.Popen[bytes]:
@@ -158,6 +171,8 @@ def _handshake(process: subprocess.Popen[bytes], settings: dict[str, Any], timeo
     if not line.endswith(b"\n"):
         raise _StartError(f"its process ended with status {process.wait()}")
     answer = json.loads(line)
+    if "unloadable" in answer:
+        raise _StartError(f"xllamacpp cannot be loaded: {answer['unloadable']}", _SYSTEM_LIBRARY)
     if "error" in answer:
         raise _StartError(answer["error"].rstrip("."))
     return int(answer["port"])

@@ -341,6 +341,22 @@ def test_weights_that_cannot_be_fetched_are_told_with_what_to_do(
     assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
 
 
+def test_an_engine_that_lacks_a_library_of_the_system_is_a_problem(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xllamacpp")
+    lacking = here / "lacking"
+    lacking.mkdir()
+    (lacking / "xllamacpp.py").write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
+    monkeypatch.setenv("PYTHONPATH", str(lacking))
+    state, found = findings(llmeval, status=1)["local:smollm2"]
+    assert (state, found) == (
+        "problem",
+        "xllamacpp cannot be loaded: ImportError: libgomp.so.1: cannot open shared object file. Where the system lacks"
+        " a library, install it: Debian and Ubuntu have libgomp.so.1 in libgomp1",
+    )
+
+
 def test_models_of_this_machine_are_looked_for(here: Path, cache: Path, llmeval: Command) -> None:
     """The doctor says what their extra and their files are, the list whether they are here."""
     (here / "pytest.ini").touch()

@@ -195,6 +195,21 @@ def test_a_damaged_file_is_said(tmp_path: Path) -> None:
         LocalServer.start(bad)
 
 
+def test_a_library_that_the_system_lacks_is_said(
+    smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a slim image, which has no OpenMP: what to install, and no word of weights that are whole."""
+    lacking = "raise ImportError('libgomp.so.1: cannot open shared object file: No such file or directory')"
+    (tmp_path / "xllamacpp.py").write_text(lacking)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ModelError) as raised:
+        LocalServer.start(smollm2)
+    assert str(raised.value).endswith(
+        "did not start: xllamacpp cannot be loaded: libgomp.so.1: cannot open shared object file: No such file or"
+        " directory. Where the system lacks a library, install it: Debian and Ubuntu have libgomp.so.1 in libgomp1"
+    )
+
+
 def test_no_port_in_time_is_said(smollm2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not come up is ended."""
     with pytest.raises(ModelError, match=r"no port within 0\.001 s"):
