@@ -1,5 +1,6 @@
 import contextlib
 import functools
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -55,6 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand items and all that they import stay to the end: no later look for garbage goes through them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
