@@ -17,9 +17,9 @@ _FIRST_LIMIT = 32
 _CUT = 0.5
 _LONGEST_PAUSE_S = 120.0
 _DENIALS = 2
-_GROWTH = 4.0
-"""Of pauses that no server asked for: 4, 16, 50 and 50 s, at least half of each, span a minute, as most quotas do."""
-_LONGEST_OWN_PAUSE_S = 50.0
+_OWN_PAUSES_S = (0.0, 4.0, 16.0, 50.0)
+"""After refusals in a row that ask for none, the last one after all further ones: at least half of each, they span a
+minute, as most quotas do."""
 _REACH_S, _UNREACHED = 60.0, 6
 """Seconds without any answer, and requests that reached nobody in them, after which none is sent a second time: one
 alone says little of a server that works on others for long, or that nothing was asked of for a while."""
@@ -174,7 +174,7 @@ class AccountLimit:
         """Let nothing go for a while where this refusal is not the first since the last answer."""
         if not self._refusals:
             self._refused_since_s = now
-        pause_s = min(_LONGEST_OWN_PAUSE_S, _GROWTH**self._refusals) * _part() if self._refusals else 0.0
+        pause_s = _OWN_PAUSES_S[min(self._refusals, len(_OWN_PAUSES_S) - 1)] * _part()
         self._refusals += 1
         if now + pause_s <= self._refused_since_s + self._patience_s:
             self._paused_until_s = max(self._paused_until_s, now + pause_s)

@@ -113,17 +113,19 @@ class Limiter:
 
     def leave(self, limit: AccountLimit, started_s: float, tokens: int, error: BaseException | None) -> None:
         """Book the end of a request that was let go with ``tokens``, and what it says of the account."""
-        if error is None:
-            limit.answered(started_s)
-        else:
-            if isinstance(error, AttemptError):
-                self.faults[error.kind] += 1
-                self._learn(limit, started_s, error)
-            if limit.tokens is not None:  # the next attempt books its own
-                limit.tokens.settle(_taken(error, tokens) - tokens)
-        limit.end()
-        self.in_flight -= 1
-        self._dispatch()
+        try:
+            if error is None:
+                limit.answered(started_s)
+            else:
+                if isinstance(error, AttemptError):
+                    self.faults[error.kind] += 1
+                    self._learn(limit, started_s, error)
+                if limit.tokens is not None:  # the next attempt books its own
+                    limit.tokens.settle(_taken(error, tokens) - tokens)
+        finally:  # whatever it was, nobody waits for its slot for ever
+            limit.end()
+            self.in_flight -= 1
+            self._dispatch()
 
     def now(self) -> float:
         """Return the time, in seconds that never go back."""

@@ -7,6 +7,7 @@ import pytest
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
+from pytest_llmeval.engine.account_limit import AccountLimit
 from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
 from tests.support.desks import desk, outcomes, rate_limited
 from tests.support.virtual_time import run_virtual, settled
@@ -126,6 +127,38 @@ def test_a_server_that_only_refuses_costs_two_minutes_at_most_and_six_requests_a
 
     run_virtual(body())
     assert quota.refused == 300
+
+
+def test_a_server_that_refuses_a_thousand_requests_holds_no_call_for_ever() -> None:
+    seen, quota = desk(32), MinuteQuota(0)
+
+    async def body() -> None:
+        policy, slot = RetryPolicy(), seen.limiter.slots("a")
+        calls = (call_with_retries(quota, policy=policy, slot=slot) for _ in range(200))
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert {(end.kind, end.attempts) for end in ends if isinstance(end, CallError)} == {(ErrorKind.RATE_LIMITED, 6)}
+        assert len(ends) == 200
+
+    run_virtual(body())
+    assert (quota.refused, seen.limiter.in_flight) == (1200, 0)
+
+
+def test_a_fault_that_nothing_can_be_learned_from_gives_its_slot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = desk()
+
+    def refused(*_: object, **__: object) -> None:
+        raise ArithmeticError("a bug")
+
+    async def body() -> None:
+        monkeypatch.setattr(AccountLimit, "refused", refused)
+        first = seen.request("first", fault=rate_limited())
+        next_one = seen.request("next")
+        with pytest.raises(ArithmeticError):
+            await first
+        await next_one
+
+    run_virtual(body())
+    assert (seen.names, seen.limiter.in_flight) == (["first", "next"], 0)
 
 
 # Callers that give up
