@@ -33,6 +33,8 @@ class Priority:
     """Whether no case waits for it yet."""
     tokens: int = 0
     """Tokens that it will take, about; those of the last request that went."""
+    taken_s: float = 0.0
+    """When they were booked."""
     expected: Callable[[], int] | None = None
     """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
     begin: Callable[[], Awaitable[None]] | None = None
@@ -44,8 +46,9 @@ class Priority:
     is_sent: bool = False
     """Whether a request was sent, and no refusal or fault has come of it."""
 
-    def take(self) -> int:
+    def take(self, now: float) -> int:
         """Return the tokens of a request that goes now."""
+        self.taken_s = now
         if self.expected is not None:
             self.tokens = self.expected()
         return self.tokens

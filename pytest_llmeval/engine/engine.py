@@ -325,7 +325,8 @@ class Engine:
                 paying.end(None, "none")
             else:
                 paying.end(response.cost_usd, "answered")
-        self._limiter.settle(backend.account, self._lengths.taken(ask, most, response) - priority.tokens)
+        tokens = self._lengths.taken(ask, most, response) - priority.tokens
+        self._limiter.settle(backend.account, tokens, taken_s=priority.taken_s)
         if response.cost_usd is not None:
             paid_usd = response.cost_usd + lost_usd(backend.prices, response.lost)
             response = replace(response, cost_usd=paid_usd)

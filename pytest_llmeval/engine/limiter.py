@@ -59,11 +59,11 @@ class Limiter:
         limit = self._limit_of(account)
         return lambda: _Slot(self, limit)
 
-    def settle(self, account: str, tokens: int) -> None:
-        """Book the difference between the tokens that a call took and those it was let go with."""
+    def settle(self, account: str, tokens: int, *, taken_s: float) -> None:
+        """Book the difference between the tokens that a call took and those it was let go with, at ``taken_s``."""
         pacer = self._limit_of(account).tokens
         if pacer is not None:
-            pacer.settle(tokens)
+            pacer.settle(tokens, taken_s=taken_s)
             self._dispatch()
 
     def close(self, kind: ErrorKind, message: str) -> None:
@@ -111,17 +111,17 @@ class Limiter:
                 self._unbook(limit)
             raise
 
-    def leave(self, limit: AccountLimit, started_s: float, tokens: int, error: BaseException | None) -> None:
-        """Book the end of a request that was let go with ``tokens``, and what it says of the account."""
+    def leave(self, limit: AccountLimit, slot: "_Slot", error: BaseException | None) -> None:
+        """Book the end of a request, and what it says of the account."""
         try:
             if error is None:
-                limit.answered(started_s)
+                limit.answered(slot.started_s)
             else:
                 if isinstance(error, AttemptError):
                     self.faults[error.kind] += 1
-                    self._learn(limit, started_s, error)
+                    self._learn(limit, slot.started_s, error)
                 if limit.tokens is not None:  # the next attempt books its own
-                    limit.tokens.settle(_taken(error, tokens) - tokens)
+                    limit.tokens.settle(_taken(error, slot.tokens) - slot.tokens, taken_s=slot.taken_s)
         finally:  # whatever it was, nobody waits for its slot for ever
             limit.end()
             self.in_flight -= 1
@@ -144,7 +144,8 @@ class Limiter:
         return self.in_flight < self._limits.max_connections and limit.wait_s(self._clock()) == 0
 
     def _book(self, limit: AccountLimit, priority: Priority) -> None:
-        limit.start(priority.take(), self._clock())
+        now = self._clock()
+        limit.start(priority.take(now), now)
         self.in_flight += 1
         self.requests += 1
         self.peak = max(self.peak, self.in_flight)
@@ -209,19 +210,23 @@ def _taken(error: BaseException, tokens: int) -> int:
 class _Slot:
     """One request in flight."""
 
-    __slots__ = ("_limit", "_limiter", "_started_s", "_tokens")
+    __slots__ = ("_limit", "_limiter", "started_s", "taken_s", "tokens")
 
     def __init__(self, limiter: Limiter, limit: AccountLimit) -> None:
         self._limiter = limiter
         self._limit = limit
+        self.started_s = self.taken_s = 0.0
+        """When it left, and when its tokens were booked."""
+        self.tokens = 0
+        """With which it was let go."""
 
     async def __aenter__(self) -> None:
         priority = PRIORITY.get() or Priority()
         if priority.pay is not None:
             await priority.pay()
         await self._limiter.enter(self._limit)
-        self._started_s = self._limiter.now()
-        self._tokens, priority.is_sent = priority.tokens, True
+        self.started_s = self._limiter.now()
+        self.tokens, self.taken_s, priority.is_sent = priority.tokens, priority.taken_s, True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -236,9 +241,9 @@ class _Slot:
             priority.is_sent = not isinstance(error, AttemptError)
             if isinstance(error, AttemptError) and error.usage is not None and priority.lose is not None:
                 priority.lose(error.usage)
-            self._limiter.leave(self._limit, self._started_s, self._tokens, error)
+            self._limiter.leave(self._limit, self, error)
 
     async def _judge(self, error: BaseException | None) -> None:
         """Find out whether a denial is of this request alone, and have the error say so."""
-        if isinstance(error, AttemptError) and error.may_be_own and await self._limit.is_own_denial(self._started_s):
+        if isinstance(error, AttemptError) and error.may_be_own and await self._limit.is_own_denial(self.started_s):
             error.be_own()

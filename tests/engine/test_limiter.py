@@ -191,7 +191,7 @@ def test_tokens_that_were_not_used_let_the_next_request_go_at_once() -> None:
         first = seen.request("first", tokens=1000)
         second = seen.request("second", tokens=10)
         await first
-        seen.limiter.settle("a", 10 - 1000)
+        seen.limiter.settle("a", 10 - 1000, taken_s=0.0)
         await second
 
     run_virtual(body())
@@ -203,7 +203,7 @@ def test_tokens_that_came_on_top_hold_up_the_next_request() -> None:
 
     async def body() -> None:
         await seen.request("first", tokens=1)
-        seen.limiter.settle("a", 999)
+        seen.limiter.settle("a", 999, taken_s=0.0)
         await seen.request("second", tokens=1)
 
     run_virtual(body())
@@ -230,7 +230,7 @@ def test_an_answer_that_is_none_to_use_took_its_tokens_all_the_same(usage: Usage
 
 def test_without_a_rate_of_tokens_there_is_nothing_to_settle() -> None:
     seen = desk()
-    seen.limiter.settle("a", 10**9)
+    seen.limiter.settle("a", 10**9, taken_s=0.0)
 
     async def body() -> None:
         await seen.request("x")
