@@ -20,6 +20,8 @@ _DENIALS = 2
 _OWN_PAUSES_S = (0.0, 4.0, 16.0, 50.0)
 """After refusals in a row that ask for none, the last one after all further ones: at least half of each, they span a
 minute, as most quotas do."""
+_LATE_S = 1.0
+"""By which a request may reach the server later than others: it may wait for its connection."""
 _REACH_S, _UNREACHED = 60.0, 6
 """Seconds without any answer, and requests that reached nobody in them, after which none is sent a second time: one
 alone says little of a server that works on others for long, or that nothing was asked of for a while."""
@@ -89,7 +91,7 @@ class AccountLimit:
         """Requests since the last answer that found nobody to take them."""
         self._unreached_since_s = 0.0
         """When the first of them did."""
-        self.requests = Pacer(rpm) if rpm else None
+        self.requests = Pacer(rpm, late_s=_LATE_S) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
         self.closed: Callable[[], CallError] | None = None

@@ -18,18 +18,20 @@ class Pacer:
     What is given back lets others go the sooner, also where it went long before them: so the last minute is counted.
     """
 
-    def __init__(self, per_minute: float) -> None:
+    def __init__(self, per_minute: float, *, late_s: float = 0.0) -> None:
         """Begin with a full burst.
 
         Args:
             per_minute: the amount that may go in 60 s; above 0.
+            late_s: seconds by which what goes may come later than what follows it: the minute is counted from there.
         """
         self._per_minute = per_minute
+        self._span_s = _MINUTE_S + late_s
         # A window of 60 s sees what its 60 s bring and one burst: both together are per_minute.
         self._s_per_unit = (_MINUTE_S + _BURST_S) / per_minute
         self._due_s = -_MINUTE_S
         self._lately: list[tuple[float, float]] = []
-        """When each amount of the last minute went, with what it came to more or less as one of its own, in order."""
+        """When each amount that counts went, with what it came to more or less as one of its own, in order."""
         self._sum = 0.0
         """Of these amounts."""
 
@@ -55,13 +57,13 @@ class Pacer:
         self._sum += amount
 
     def _full_s(self, now: float) -> float:
-        """Return the seconds until less than the rate will have gone within a minute."""
-        gone = bisect_right(self._lately, (now - _MINUTE_S, math.inf))
+        """Return the seconds until less than the rate will have come within a minute."""
+        gone = bisect_right(self._lately, (now - self._span_s, math.inf))
         self._sum -= sum(amount for _, amount in self._lately[:gone])
         del self._lately[:gone]
         left, until_s = self._sum, now
         for went_s, amount in self._lately:
             if left < self._per_minute:
                 break
-            left, until_s = left - amount, went_s + _MINUTE_S
+            left, until_s = left - amount, went_s + self._span_s
         return until_s - now

@@ -224,6 +224,18 @@ def test_the_slowest_of_requests_tokens_and_pause_decides() -> None:
     assert account_limit(rpm=6).wait_s(0) == 0
 
 
+@pytest.mark.parametrize("rpm", [6, 30, 600])
+def test_requests_that_wait_for_a_connection_are_none_of_the_minute_after(rpm: int) -> None:
+    """Each may come a second later than it went; the one behind ``rpm`` others comes at once."""
+    account, now = account_limit(1000, rpm=rpm), 0.0
+    for _ in range(rpm):
+        now += account.wait_s(now) or 0.0
+        account.start(0, now)
+        account.end()
+    assert now + (account.wait_s(now) or 0.0) == pytest.approx(61)
+    assert now < 61 - 60 / rpm
+
+
 @given(
     ceiling=st.integers(1, 100),
     steps=st.lists(st.tuples(st.sampled_from(["start", "answer", "refuse", "fail"]), st.floats(0, 5)), max_size=200),

@@ -24,12 +24,15 @@ def departures(pacer: Pacer, gaps: list[float], amounts: list[float]) -> list[fl
     return times
 
 
-@given(per_minute=st.integers(1, 40), gaps=gaps)
-def test_no_minute_sees_more_than_the_rate(per_minute: int, gaps: list[float]) -> None:
-    """Wherever the minute begins: the next but ``per_minute`` never goes within 60 s."""
-    times = departures(Pacer(per_minute), gaps, [1.0] * len(gaps))
+@given(per_minute=st.integers(1, 40), late_s=st.sampled_from([0.0, 1.0]), gaps=gaps)
+def test_no_minute_sees_more_than_the_rate(per_minute: int, late_s: float, gaps: list[float]) -> None:
+    """Wherever the minute begins: the next but ``per_minute`` never goes within 60 s.
+
+    Nor does it come within them where the first comes late.
+    """
+    times = departures(Pacer(per_minute, late_s=late_s), gaps, [1.0] * len(gaps))
     for first, after in zip(times, times[per_minute:], strict=False):
-        assert after - first >= MINUTE_S - ROUNDING_S
+        assert after - (first + late_s) >= MINUTE_S - ROUNDING_S
 
 
 @given(per_minute=st.integers(1, 2000), gaps=gaps, data=st.data())
