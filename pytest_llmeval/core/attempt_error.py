@@ -45,7 +45,7 @@ class AttemptError(Exception):
         self.param = "messages"
         self.may_be_own = False
 
-    def be_last(self) -> None:
+    def be_last(self, why: str) -> None:
         """Become an error after which there is no other attempt."""
         self.retryable = False
-        self.message += "; no connection there has succeeded for a minute, so it is not tried again"
+        self.message += f"; {why}, so it is not tried again"

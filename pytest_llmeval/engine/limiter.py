@@ -184,19 +184,16 @@ class Limiter:
         kind, now = error.kind, self._clock()
         if error.is_unsent:
             if error.retryable and limit.is_given_up(now):
-                error.be_last()
+                error.be_last("no connection there has succeeded for a minute")
         elif kind != ErrorKind.TIMEOUT:
             limit.reached()
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):
             message = f"not asked: the server had refused an earlier call: {error}"
             limit.close(lambda: CallError(message, kind=kind, attempts=0))
         elif kind in (ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR):
-            limit.refused(
-                started_s=started_s,
-                now=now,
-                retry_after_s=error.retry_after_s,
-                is_rate=kind == ErrorKind.RATE_LIMITED,
-            )
+            is_rate = kind == ErrorKind.RATE_LIMITED
+            if limit.refused(started_s=started_s, now=now, retry_after_s=error.retry_after_s, is_rate=is_rate):
+                error.be_last("it has asked to wait for minutes on end and answered nothing")
 
 
 def _taken(error: BaseException, tokens: int) -> int:

@@ -1,4 +1,4 @@
-"""A server that is not there: its calls end soon, and one that restarts is waited for."""
+"""A server that is not there, or only asks to wait: its calls end soon, and one that comes back is waited for."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,10 +20,10 @@ def refused() -> AttemptError:
 class Server:
     """Does what ``state`` says of the time, and keeps when it was asked."""
 
-    def __init__(self, state: Callable[[float], AttemptError | None]) -> None:
+    def __init__(self, state: Callable[[float], AttemptError | None], *, patience_s: float = 120.0) -> None:
         self._state = state
         self.asked_s: list[float] = []
-        self._slot = desk().limiter.slots("a")
+        self._slot = desk(patience_s=patience_s).limiter.slots("a")
 
     async def __call__(self) -> Response:
         now = asyncio.get_running_loop().time()
@@ -116,3 +116,51 @@ def test_a_connection_that_fails_now_and_then_is_tried_again() -> None:
         return [await server.call()]
 
     assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [2]
+
+
+# A server that asks to wait
+
+
+def busy(asked_s: float, kind: ErrorKind = ErrorKind.RATE_LIMITED) -> AttemptError:
+    return AttemptError(kind, "slow down", retryable=True, retry_after_s=asked_s)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR], ids=str)
+@pytest.mark.parametrize("asked_s", [1.0, 20.0, 60.0, 119.0])
+def test_a_server_that_only_asks_to_wait_holds_up_no_session_for_hours(asked_s: float, kind: ErrorKind) -> None:
+    """After two minutes each further call is one request, and no other waits for its sake."""
+    server = Server(lambda _: busy(asked_s, kind))
+    ends = run_virtual(in_turn(server, 1000))
+    assert server.asked_s[-1] < 2 * 120 + 20
+    assert len(server.asked_s) < 1000 + 120
+    assert all(isinstance(end, CallError) and end.kind == kind for end in ends)
+    assert isinstance(ends[-1], CallError)
+    assert ends[-1].attempts == 1
+    assert str(ends[-1]) == (
+        "slow down; it has asked to wait for minutes on end and answered nothing, so it is not tried again"
+    )
+
+
+def test_a_server_that_answers_after_each_wait_is_waited_for_each_time() -> None:
+    """However many waits there are."""
+    server = Server(lambda _: busy(60.0) if len(server.asked_s) % 2 else None)
+    assert [end.attempts for end in run_virtual(in_turn(server, 50)) if isinstance(end, Response)] == [2] * 50
+
+
+def test_the_first_answer_has_waits_kept_again() -> None:
+    server = Server(lambda now: busy(50.0) if now < 200 or 1000 <= now < 1060 else None)
+
+    async def body() -> list[Response | CallError]:
+        while server.asked_s[-1:] < [200.0]:
+            await server.call()
+            await asyncio.sleep(1)
+        await asyncio.sleep(1000 - asyncio.get_running_loop().time())
+        return await in_turn(server, 1)
+
+    assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [3]
+
+
+def test_who_gives_calls_longer_waits_longer() -> None:
+    """``--timeout-s`` beyond two minutes is what one is ready to wait."""
+    server = Server(lambda now: busy(100.0) if now < 350 else None, patience_s=600.0)
+    assert [isinstance(end, Response) for end in run_virtual(in_turn(server, 3))][-1]
