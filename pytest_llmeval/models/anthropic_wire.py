@@ -30,12 +30,14 @@ def read_message(body: bytes, redact: Redact) -> Response:
     Raises:
         AttemptError: of kind ``malformed_response``.
     """
+    data: dict[str, Any] = {}
     try:
         data = json_object(body)
         return _response(data, _blocks(data))
     except UnexpectedError as problem:
         message = f"the answer is no message: {problem}: {excerpt(body, redact)}"
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=Usage()) from None
+        usage = _usage(data.get("usage"))
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage) from None
 
 
 def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -53,12 +53,15 @@ def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> R
             says that it broke it off, ``truncated_stream`` where a stream ended before the answer did, else
             ``malformed_response``.
     """
+    data: dict[str, Any] = {}
     try:
-        return _response(_streamed(body) if is_event_stream(content_type) else json_object(body))
+        data = _streamed(body) if is_event_stream(content_type) else json_object(body)
+        return _response(data)
     except UnexpectedError as problem:
         shown = excerpt(body if problem.found is None else problem.found, redact)
         message = f"the answer is no chat completion: {problem}: {shown}"
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=Usage()) from None
+        usage = _usage(data.get("usage"))
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage) from None
 
 
 class UnexpectedError(Exception):

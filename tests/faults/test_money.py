@@ -280,6 +280,16 @@ def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_arg
     assert told == 3 * [{"error_kind": "budget", "cost_usd": pytest.approx(1.0), "attempts": 1}]
 
 
+def test_an_answer_that_is_no_completion_costs_the_tokens_that_its_server_told(priced: Project) -> None:
+    """A model that thinks, and then says nothing, has told what that took: no row is refused for want of money."""
+    priced.server.reply = lambda messages: completion(None)
+    priced.eval(BODY, ROWS[:3], marker='params={"max_tokens": 20}')
+    assert priced.run("evals", "--max-cost=10").ret == 1
+    assert priced.rows("SELECT error_kind, attempts, cost_usd FROM cases") == 3 * [
+        {"error_kind": "malformed_response", "attempts": 2, "cost_usd": pytest.approx(1.4)}
+    ]
+
+
 def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Project) -> None:
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     project.write(models_yaml=PRICED % project.server.spec("fault-body-nousage"))

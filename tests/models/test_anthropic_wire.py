@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Response
+from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.anthropic_wire import read_message
 from pytest_llmeval.models.wire import EXCERPT_CHARS
 from tests.support.anthropic_server import message
@@ -54,6 +55,13 @@ def test_any_value_anywhere_gives_a_sound_response_or_a_fault(data: st.DataObjec
         assert made.name and isinstance(json.loads(made.arguments), dict)
     for count in (result.usage.input_tokens, result.usage.output_tokens):
         assert count is None or (type(count) is int and 0 <= count < 2**53)
+
+
+@pytest.mark.parametrize("content", [None, [{"type": "text"}]])
+def test_a_message_that_is_none_to_use_keeps_the_tokens_that_its_server_told(content: object) -> None:
+    """It is paid for by them."""
+    result = read(json.dumps(message("Well, well.", content=content)).encode())
+    assert isinstance(result, AttemptError) and result.usage == Usage(input_tokens=7, output_tokens=2)
 
 
 @given(st.lists(st.text(st.characters()), max_size=4))

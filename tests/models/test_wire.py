@@ -104,6 +104,19 @@ def test_a_tool_call_that_cannot_be_read_is_a_malformed_response(calls: object, 
     assert f"the answer is no chat completion: {problem}: " in str(result)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_that_is_none_to_use_keeps_the_tokens_that_its_server_told(streamed: bool) -> None:
+    """It is paid for by them; a server that cannot be understood told none."""
+    whole = completion("Well.", tool_calls=[called("{}", name="")])
+    body, kind = (b"".join(chunks(whole)), "text/event-stream") if streamed else (json.dumps(whole).encode(), "")
+    with pytest.raises(AttemptError) as told:
+        read_completion(body, plain, content_type=kind)
+    with pytest.raises(AttemptError) as untold:
+        read_completion(body[:-20] + b"data: {\n\n", plain, content_type=kind)
+    assert told.value.usage == Usage(input_tokens=7, output_tokens=1)
+    assert untold.value.usage == Usage()
+
+
 OTHER_FORMS: dict[str, tuple[dict[str, Any], str, tuple[ToolCall, ...]]] = {
     "function_call": (
         {"function_call": {"name": "f", "arguments": '{"a": 1}'}},
