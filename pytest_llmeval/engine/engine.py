@@ -99,6 +99,8 @@ class Engine:
         self._keeping = Keeping(journal, self._halt, self.counts)
         self._judging: set[CaseKey] = set()
         """The cases that have asked for a judgement in their turn."""
+        self._released: set[int] = set()
+        """The places whose cases ended, or will, without asking for their responses."""
         self._stopped: Callable[[], CallError] | None = None
         self._is_closed = False
         """Whether the journal may be closed, too: from then on not even what is kept is told."""
@@ -161,20 +163,25 @@ class Engine:
             self._task(ask, ask_name(ask), ahead=True)
 
     async def release(self, place: int) -> None:
-        """Make room for another place: the case of this one will not ask for its response."""
+        """Make room for another place: the case of this one will not ask for its response, or for a judgement of it."""
+        self._released.add(place)
         self.places.take(place)
 
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
         """Return the answer to a call that the case at ``place`` will make, and keep it until the case asks.
 
         Returns:
-            The answer; None where the case has asked for it, or for a judgement, before this call was begun.
+            The answer; None where the case has asked for it, or for a judgement, or has ended without its response,
+            before this call was begun.
 
         Raises:
             CallError: there is none.
         """
         name = ask_name(ask)
-        is_late = ask.case in self._judging if ask.role == "judge" else not self.places.is_open(place)
+        if ask.role == "judge":
+            is_late = ask.case in self._judging or place in self._released
+        else:
+            is_late = not self.places.is_open(place)
         if is_late and (ask.case, name) not in self._calls:
             return None
         return await _outcome(self._task(ask, name, ahead=True))

@@ -46,6 +46,19 @@ def test_a_judgement_may_be_ahead_of_a_case_that_has_its_response() -> None:
     run_virtual(body())
 
 
+def test_no_judgement_is_begun_ahead_of_a_case_that_ended_without_its_response() -> None:
+    async def body() -> None:
+        rig = Rig()
+        await rig.engine.claim(1, 1)
+        await rig.engine.answer_ahead(ask(position=0), 0)
+        await rig.engine.release(0)
+        asked = list(rig.model.asked)
+        assert await rig.engine.answer_ahead(replace(ask(text="judge"), role="judge"), 0) is None
+        assert rig.model.asked == asked
+
+    run_virtual(body())
+
+
 def test_whoever_waits_ahead_is_told_of_the_end() -> None:
     async def body() -> None:
         rig = Rig()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.judges import Judged, Messages, named, verdict
 from tests.support.project import Project
+from tests.support.sessions import wait_until
 
 COUNT = 12
 ROWS = [{"id": f"r{n:02}", "input": "yes", "target": f"yes {n}"} for n in range(COUNT)]
@@ -28,6 +29,27 @@ def test_echo(sample, response, score):
     score.judge_sync(response.text, sample.target, rubric=RUBRIC)
 
 RUBRIC = "qa"
+"""
+SKIPPING = """
+import pathlib, time
+
+import pytest
+
+@pytest.fixture
+def backend(sample):
+    time.sleep(0.1)
+    pathlib.Path(f"{sample.id}.skipped").touch()
+    pytest.skip("the backend is down")
+"""
+LAST = """
+def test_last():
+    import pathlib, time
+
+    while len(list(pathlib.Path().glob("*.skipped"))) < 4:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    pathlib.Path("ended").touch()
+    time.sleep(0.5)
 """
 
 
@@ -92,6 +114,24 @@ def test_a_judgement_that_hangs_on_the_answer_is_asked_for_in_its_turn(project: 
     project.run("evals", named(project, judge))
     assert judge.ledger == []
     assert len(project.server.ledger) == COUNT
+
+
+def test_an_answer_that_comes_after_the_end_of_its_case_is_not_judged(
+    project: Project, judged_by: Judged, spread: list[str]
+) -> None:
+    """The model answers nobody until a fixture has skipped all cases."""
+
+    def reply(messages: Messages) -> str:
+        wait_until((project.root / "ended").exists, "the cases have ended")
+        return "yes"
+
+    judge = judged_by(verdict)
+    project.server.reply = reply
+    project.write(conftest_py=SKIPPING)
+    project.eval(SYNC.replace("(", "(backend, ", 1) + LAST, ROWS[:4])
+    result = project.run("evals", named(project, judge), *spread)
+    result.assert_outcomes(skipped=4, passed=1)
+    assert project.server.ledger and judge.ledger == []
 
 
 def test_a_verdict_that_is_asked_for_again_is_asked_once_for_body_and_look_ahead(
