@@ -3,18 +3,25 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["is_event_stream", "merged", "read_events"]
+__all__ = ["has_ended", "is_event_stream", "merged", "read_events"]
 
 _DONE = b"[DONE]"
+_END = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\][\r\n]*\Z")
 _OF_ALL = ("model", "system_fingerprint", "usage")
 
 
 def is_event_stream(content_type: str) -> bool:
     """Return whether a body of this Content-Type is a stream of events."""
     return content_type.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+def has_ended(body: bytes) -> bool:
+    """Return whether the last event of a stream has come: nothing of it can be missing then."""
+    return _END.search(body) is not None
 
 
 def read_events(body: bytes) -> Iterator[tuple[str, bytes]]:

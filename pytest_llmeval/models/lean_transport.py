@@ -24,6 +24,7 @@ from pytest_llmeval.models.transport import (
     body_cap,
     connection_fault,
     is_success,
+    is_whole,
     request_headers,
     unconnected_fault,
     undecodable_fault,
@@ -61,7 +62,7 @@ class LeanTransport:
             async with session.post(self._url, data=data, allow_redirects=False) as response:
                 has_begun = is_success(response.status)
                 with _told_of_the_end(response):
-                    content, is_cut = await _read(response.content, body_cap(response.status))
+                    content, is_cut = await _read(response, body_cap(response.status))
         except TimeoutError:
             raise unconnected_fault() from None
         except (aiohttp.InvalidURL, UnicodeError) as error:  # aiohttp is stricter with hosts than the URL's grammar
@@ -121,13 +122,18 @@ def _retrieved(closed: asyncio.Future[None]) -> None:
         closed.exception()
 
 
-async def _read(content: aiohttp.StreamReader, cap: int) -> tuple[bytes, bool]:
+async def _read(response: aiohttp.ClientResponse, cap: int) -> tuple[bytes, bool]:
     """Return the body as it comes, and whether it goes on: at least ``cap`` bytes where it has that many."""
-    chunks = [await content.readany()]
-    size = len(chunks[0])
-    while size <= cap and not content.at_eof():
-        chunks.append(await content.readany())
-        size += len(chunks[-1])
+    content, chunks, size = response.content, list[bytes](), 0
+    try:
+        while not chunks or (size <= cap and not content.at_eof()):
+            chunks.append(await content.readany())
+            size += len(chunks[-1])
+    except (aiohttp.ClientError, OSError):
+        body = b"".join(chunks)
+        if not is_whole(response.status, response.headers, body):
+            raise
+        return body, False
     return b"".join(chunks), not content.at_eof()
 
 

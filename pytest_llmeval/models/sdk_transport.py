@@ -20,6 +20,7 @@ from pytest_llmeval.models.transport import (
     Answer,
     body_cap,
     connection_fault,
+    is_whole,
     unconnected_fault,
     undecodable_fault,
 )
@@ -168,6 +169,9 @@ async def _answer(response: httpx2.Response) -> Answer:
         if response.is_success:
             raise
         body.clear()
+    except httpx2.TransportError:
+        if not is_whole(response.status_code, response.headers, bytes(body)):
+            raise
     is_cut = len(body) > cap
     return Answer(status=response.status_code, headers=response.headers, body=bytes(body[:cap]), is_cut=is_cut)
 

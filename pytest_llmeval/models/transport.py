@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Usage
+from pytest_llmeval.models.event_stream import has_ended, is_event_stream
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.wire import Redact, excerpt
 
@@ -21,6 +22,7 @@ __all__ = [
     "body_cap",
     "connection_fault",
     "is_success",
+    "is_whole",
     "request_headers",
     "unconnected_fault",
     "undecodable_fault",
@@ -92,6 +94,15 @@ def is_success(status: int) -> bool:
 def body_cap(status: int) -> int:
     """Return how many decoded bytes of a body are read; the beginning of an error's body says enough."""
     return MAX_BODY_BYTES if is_success(status) else ERROR_BODY_BYTES
+
+
+def is_whole(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Return whether an answer whose body was cut off is all there: a stream of events up to the last one.
+
+    Some servers and proxies close the connection in place of the empty chunk behind it.
+    """
+    is_stream = is_success(status) and is_event_stream(headers.get("content-type", ""))
+    return is_stream and not headers.get("content-encoding") and has_ended(body)
 
 
 def unconnected_fault() -> AttemptError:

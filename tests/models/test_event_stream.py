@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.models.event_stream import has_ended
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
@@ -63,6 +64,23 @@ def test_a_broken_stream_is_an_error(
     assert (error.kind, error.attempts, len(server.ledger)) == (kind, requests, requests)
     assert str(error).isprintable()
     assert fault != "errmid" or "an error under status 200: " in str(error) and "model overloaded" in str(error)
+
+
+def test_a_whole_stream_in_a_body_without_its_end_is_an_answer(server: FaultServer, ask: Ask) -> None:
+    """It is paid for; some servers and proxies close the connection in place of the last, empty chunk."""
+    response = ask(server.spec("fault-sse-noend"), "two words")
+    assert (response.text, response.finish_reason, response.attempts) == ("two words", "stop", 1)
+    assert response.usage == Usage(input_tokens=7, output_tokens=2)
+
+
+@given(st.text(st.characters()), st.sampled_from([b"\n", b"\r\n", b"\r"]), st.floats(0, 1))
+def test_a_stream_has_ended_with_its_last_event(text: str, newline: bytes, share: float) -> None:
+    """Whatever it says before."""
+    body = b"".join(chunks(completion(text))).replace(b"\n", newline)
+    end = body.rindex(b"[DONE]") + len(b"[DONE]")
+    length = round(share * len(body))
+    assert has_ended(body[:length]) == (length >= end)
+    assert has_ended(body[:end]) and not has_ended(body[: end - 1])
 
 
 def test_a_stream_that_stalls_ends_with_the_calls_time(server: FaultServer, fail: Fail) -> None:

@@ -35,10 +35,10 @@ a call of it with the text as its arguments, one with ``stream: true`` by a stre
     fault-nohttp[-N]                    bytes that are no HTTP
     fault-stale                         a normal answer to the first request of a connection, which is then kept open;
                                         the next request on it finds it closed
-    fault-sse-KIND[-N]                  a stream of events, asked for or not; KIND: ``ok``, ``cut`` (a chunked body
-                                        without its end), ``nodone`` (ends well, in the middle of the answer), ``bad``
-                                        (an event that is no JSON), ``errmid`` (an error event after the first words),
-                                        ``stall`` (nothing more after the first words)
+    fault-sse-KIND[-N]                  a stream of events, asked for or not; KIND: ``ok``, ``noend`` (whole, in a
+                                        chunked body without its end), ``cut`` (the same in the middle of the answer),
+                                        ``nodone`` (ends well there), ``bad`` (an event that is no JSON), ``errmid`` (an
+                                        error event after the first words), ``stall`` (nothing more after them)
 """
 
 import gzip
@@ -377,15 +377,14 @@ class FaultHandler(BaseHTTPRequestHandler):
         if self._is_over(entry, count, times):
             return
         whole = chunks(self._completion(entry))
-        if kind in {"ok", "nodone"}:
-            self._stream(whole if kind == "ok" else whole[:2])
-            return
         error = event(encoded({"error": {"message": "model overloaded", "code": 503}}))
         broken = {"bad": [event(b'{"choices": [')], "errmid": [error]}.get(kind, [])
-        self._stream([*whole[:2], *broken], end=b"0\r\n\r\n" if broken else b"")
+        ends_well = kind in {"ok", "nodone"} or bool(broken)
+        events = whole if kind in {"ok", "noend"} else [*whole[:2], *broken]
+        self._stream(events, end=b"0\r\n\r\n" if ends_well else b"")
         if kind == "stall":
             self.server.faults.closing.wait(600)
-        if not broken:
+        if not ends_well:
             self._drop()
 
 
