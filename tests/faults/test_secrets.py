@@ -131,6 +131,32 @@ def test_a_key_that_an_answer_repeats_is_nowhere(project: Project, spelling: str
     assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
 
 
+@pytest.mark.usefixtures("all_plugins")
+def test_a_secret_that_no_server_was_sent_is_scored_as_it_came_and_shown_nowhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a model tells it may be what an eval is about; the database alone has it, as it has those of rows."""
+    secret = "zq-1234567890abcdef"
+    monkeypatch.setenv("VAULT_PASSWORD", secret)
+    project.server.reply = lambda messages: f"it is {secret}"
+    project.eval(
+        """
+        def test_echo(response, score):
+            import os
+            assert not score.contains(response, os.environ["VAULT_PASSWORD"])
+        """,
+        ROWS,
+    )
+    result = project.run("evals", "-l", "-rA", "--junitxml=out.xml", "--html=out.html")
+    result.assert_outcomes(failed=3)
+    for form in ("csv", "jsonl", "markdown", "html"):
+        llmeval("export", form, f"--output=exported.{form}")
+    llmeval("view", "--export=site")
+    llmeval("show")
+    texts = [result.stdout.str(), result.stderr.str(), capsys.readouterr().out]
+    assert {place.partition(" in ")[2] for place in leaks(project.root, texts, key=secret)} == {".llmeval/llmeval.db"}
+
+
 @pytest.mark.parametrize("arguments", [["-p", "no:xdist"], ["-n1"]])
 def test_a_key_in_an_error_that_nobody_foresaw_is_nowhere(project: Project, arguments: list[str]) -> None:
     """Whose words are told all the same, also by the process that makes the calls of workers."""
