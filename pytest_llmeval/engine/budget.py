@@ -38,21 +38,22 @@ class Budget:
             bound_usd: the most that it may cost; None where its answer has no bound.
 
         Raises:
-            CallError: the budget is used up, for every later call too; or what is left does not cover the bound of this
-                one, and may cover that of another.
+            CallError: the budget is used up, for every later call that costs anything too; or what is left does not
+                cover this one, and may cover another.
         """
         if self._max_cost_usd is None:
             return 0.0
-        if self.is_used_up:
+        is_free = bound_usd == 0
+        if self._is_blind or (self.is_used_up and not is_free):
             raise self._error()
         if bound_usd is None and model not in self._dearest_usd and self._open[model]:
             return None
         aside_usd = bound_usd if bound_usd is not None else self._dearest_usd.get(model, 0.0)
-        if self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
+        if not is_free and self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
             if self._open.total():  # it may come to less
                 return None
-            if bound_usd is not None and self.spent_usd < self._max_cost_usd - _ROUNDING_USD:
-                raise self._too_dear(bound_usd, self._max_cost_usd)
+            if self.spent_usd < self._max_cost_usd - _ROUNDING_USD:
+                raise self._too_dear(aside_usd, self._max_cost_usd, is_bound=bound_usd is not None)
             self.is_used_up = True
             raise self._error()
         self._open[model] += 1
@@ -83,12 +84,14 @@ class Budget:
         elif how == "answered":
             self._is_blind = self.is_used_up = True
 
-    def _too_dear(self, bound_usd: float, max_cost_usd: float) -> CallError:
-        left_usd = max_cost_usd - self.spent_usd  # told in digits that tell it from the bound
-        digits = next((n for n in range(4, 12) if round(bound_usd, n) != round(left_usd, n)), 12)
+    def _too_dear(self, aside_usd: float, max_cost_usd: float, *, is_bound: bool) -> CallError:
+        left_usd = max_cost_usd - self.spent_usd  # told in digits that tell it from the call's
+        digits = next((n for n in range(4, 12) if round(aside_usd, n) != round(left_usd, n)), 12)
+        known = "" if is_bound else ", as the dearest so far"
+        advice = "a lower max_tokens lowers" if is_bound else "max_tokens bounds"
         message = (
-            f"not asked: it may cost ${bound_usd:.{digits}f}, and ${left_usd:.{digits}f} of --max-cost"
-            f" ${max_cost_usd:.{digits}f} are left; a lower max_tokens lowers what it may cost"
+            f"not asked: it may cost ${aside_usd:.{digits}f}{known}, and ${left_usd:.{digits}f} of --max-cost"
+            f" ${max_cost_usd:.{digits}f} are left; {advice} what it may cost"
         )
         return CallError(message, kind=ErrorKind.BUDGET, attempts=0)
 

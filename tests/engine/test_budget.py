@@ -92,14 +92,41 @@ def test_a_call_that_was_cheaper_makes_room_for_another() -> None:
 
 
 def test_a_limit_that_is_reached_stays_reached() -> None:
+    """Of a model whose answers have no bound; a lower limit of tokens would give it one."""
     budget = Spender(0.5)
     assert budget.start()
     budget.end(0.3)
     error = used_up(budget)
     assert (error.kind, error.attempts) == (ErrorKind.BUDGET, 0)
-    assert str(error) == "not asked: $0.3000 of --max-cost $0.5000 are spent"
-    assert budget.is_used_up
+    assert str(error) == (
+        "not asked: it may cost $0.3000, as the dearest so far, and $0.2000 of --max-cost $0.5000 are left;"
+        " max_tokens bounds what it may cost"
+    )
     assert used_up(budget).kind == ErrorKind.BUDGET
+
+
+def test_what_does_not_cover_one_model_may_cover_another() -> None:
+    """Answers that were paid for are judged as long as their judge fits."""
+    budget = Budget(0.5)
+    budget.end("m", budget.start("m") or 0.0, 0.3)
+    for _ in range(2):
+        with pytest.raises(CallError):
+            budget.start("m")
+        assert budget.start("judge", 0.1) == 0.1
+        budget.end("judge", 0.1, 0.1)
+    with pytest.raises(CallError, match=r"\$0.5000 of --max-cost \$0.5000 are spent"):
+        budget.start("judge", 0.1)
+    assert budget.is_used_up
+
+
+def test_what_costs_nothing_goes_on_when_all_is_spent() -> None:
+    budget = Budget(0.5)
+    budget.end("m", budget.start("m") or 0.0, 0.7)
+    with pytest.raises(CallError, match="are spent"):
+        budget.start("m")
+    with pytest.raises(CallError, match="are spent"):
+        budget.start("unknown")
+    assert budget.start("free", 0.0) == 0.0
 
 
 def test_prices_that_add_up_to_the_limit_are_all_paid() -> None:

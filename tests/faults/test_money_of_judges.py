@@ -141,3 +141,21 @@ def test_an_estimate_has_what_is_sent_beside_the_messages(priced: Project) -> No
     tool = "{'type': 'function', 'function': {'name': 'f', 'description': 'x' * 4000}}"
     priced.eval("def test_echo(response):\n    pass\n", ROWS, marker=f"params={{'tools': [{tool}]}}")
     assert "10 calls, about 10,000 tokens in" in llmeval(priced, "estimate", "evals", "--model=free").stdout
+
+
+def test_answers_that_were_paid_for_are_judged_though_no_further_one_fits(priced: Project, judge: FaultServer) -> None:
+    """Three answers of a dollar in 3.5, none with a bound, all before their judgements, of less than a cent each."""
+    priced.write(
+        models_yaml=f"""
+        models:
+          dear: {{spec: 'openai:echo@{priced.server.url}', prices: {{input: 0, output: 1000000}}}}
+          j: {{spec: 'openai:one@{judge.url}', prices: {{input: 1, output: 1}}}}
+        """
+    )
+    priced.eval(body(JUDGED), [{**row, "target": f"yes {row['id']}"} for row in ROWS])
+    result = priced.run("evals", "--judge-model=j", "--max-cost=3.5", model="dear")
+    assert (result.ret, len(priced.server.ledger), len(judge.ledger)) == (10, 3, 3)
+    assert sorted(priced.cases().values()) == 7 * ["error"] + 3 * ["passed"]
+    told = "not asked: it may cost $1.0000, as the dearest so far, and $0."
+    errors = priced.rows("SELECT error FROM cases WHERE outcome = 'error'")
+    assert all(told in row["error"] for row in errors)
