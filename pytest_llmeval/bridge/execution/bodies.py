@@ -8,8 +8,6 @@ behind a test that has the process for itself start when it has ended.
 import asyncio
 import concurrent.futures
 import contextvars
-import functools
-import inspect
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,24 +23,21 @@ from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
+from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async, is_made_async
+from pytest_llmeval.bridge.execution.needs import PURE, SHARED, group_of, need_of, own_parameters
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, upcoming
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CaseError
 
-__all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
+__all__ = ["BodiesAhead"]
 
 _CRASHED = "a worker died"
-_PURE = "pure"
-_SHARED = "shared"
-_XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
-"""The names of pytest's fixtures that call ``setup_method`` and the like."""
 _OF_LOOPS = re.compile(
     r"(attached|bound) to a different (event )?loop|Event loop is closed|should be used inside a task"
     r"|on an event loop other than"
 )
 """What asyncio and aiohttp say of what is used on another event loop than it was made on."""
-_Function = Callable[..., Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +98,7 @@ class BodiesAhead:
             return self._obstacle
         need = self._need(item)
         pure = "not known in time under xdist" if is_worker(self._session.config) else "first behind other tests"
-        return {_PURE: pure, _SHARED: "first of its function"}.get(need, need)
+        return {PURE: pure, SHARED: "first of its function"}.get(need, need)
 
     def keep_in_turn(self) -> None:
         """Start no further body ahead: one of them may have ended a worker, and the next one that is given it."""
@@ -118,23 +113,23 @@ class BodiesAhead:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
         if not self._has_any or self._obstacle or item in self._alone:
             return
-        group = _group_of(item) if item is not None else None
+        group = group_of(item) if item is not None else None
         # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
-        is_shared_open = item is not None and group == self._values[0] and self._need(item) == _SHARED
+        is_shared_open = item is not None and group == self._values[0] and self._need(item) == SHARED
         for other in self._upcoming(item):
             if len(self._started) >= self._window or other in self._alone:
                 break
-            is_shared_open = is_shared_open and _group_of(other) == group
+            is_shared_open = is_shared_open and group_of(other) == group
             if other in self._started or not is_async(other) or param_of(other) is None:
                 continue
             need = self._need(other)
-            if need == _PURE or (need == _SHARED and is_shared_open):
-                self._start(other, self._values[1] if need == _SHARED else {})
+            if need == PURE or (need == SHARED and is_shared_open):
+                self._start(other, self._values[1] if need == SHARED else {})
 
     def run(self, item: pytest.Function, run: CaseRun) -> None:
         """Run the body of the case whose turn it is to its end, and raise what it raises."""
         self._values = (
-            _group_of(item),
+            group_of(item),
             {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)},
         )
         body = self._started.get(item)
@@ -205,7 +200,7 @@ class BodiesAhead:
             run.reply = concurrent.futures.Future()
         model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
         ours = _fixture_values(run, model, judge_of(run, param, self._calls))
-        values = {**ours, **shared, **_own_parameters(item)}
+        values = {**ours, **shared, **own_parameters(item)}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
@@ -220,9 +215,9 @@ class BodiesAhead:
             return "a mark may skip it"
         if item in self._alone:
             return self._alone[item]
-        key = _group_of(item)
+        key = group_of(item)
         if key not in self._needs:
-            self._needs[key] = _need_of(item)
+            self._needs[key] = need_of(item)
         return self._needs[key]
 
 
@@ -241,59 +236,12 @@ async def _carried(coroutine: Coroutine[Any, Any, None]) -> BaseException | None
     return None
 
 
-async def _body(function: _Function, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
+async def _body(function: Body, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
     """Run a body, after the answer that it asks for as a fixture is there."""
     if run.reply is not None:
         response = await model.respond_ahead()
         values = {"response": response, "llmeval_response": response, **values}
     await function(**arguments_of(function, values))
-
-
-def is_async(item: pytest.Item) -> bool:
-    """Whether the body of ``item`` is a coroutine function that this plugin runs."""
-    return body_of(item) is not None and not _is_anothers(item)
-
-
-def body_of(item: pytest.Item) -> _Function | None:
-    """Return the coroutine function that is the body of ``item``; None where it has another kind of body.
-
-    While a test runs, pytest-asyncio puts a function in its place that runs it on a loop of its own.
-    """
-    function = getattr(item, "obj", None)
-    if getattr(function, "__globals__", {}).get("__name__") == "pytest_asyncio.plugin":
-        function = getattr(function, "__wrapped__", None)
-    return function if _is_coroutine_function(_plain_function(function)) else None
-
-
-_is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
-"""Asked of every item, of which there are thousands to a function."""
-
-
-def _is_anothers(item: pytest.Item) -> bool:
-    """Whether a test asks for anyio or trio by its mark or its arguments; a mode of theirs does not count.
-
-    What is written for anyio runs on any loop: where its plugin is not there, this one runs it.
-    """
-    if item.get_closest_marker("trio") is not None:
-        return True
-    named = _parameters(_plain_function(getattr(item, "obj")))  # noqa: B009
-    asks = item.get_closest_marker("anyio") is not None or "anyio_backend" in named
-    return asks and any(item.config.pluginmanager.hasplugin(name) for name in ("anyio", "anyio.pytest_plugin"))
-
-
-def arguments_of(function: _Function, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of ``values`` that ``function`` takes."""
-    return {name: values[name] for name in _parameters(_plain_function(function)) if name in values}
-
-
-def _plain_function(function: Any) -> Any:
-    """Return the function behind a bound method: there is one for all cases."""
-    return getattr(function, "__func__", function)
-
-
-@functools.lru_cache(maxsize=64)
-def _parameters(function: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(function).parameters)
 
 
 def _fixture_values(run: CaseRun, model: CaseModel, judge: CaseModel | None) -> dict[str, Any]:
@@ -313,83 +261,15 @@ def _obstacle(config: pytest.Config) -> str:
     return _CRASHED if getattr(config, "workerinput", {}).get(TAKES_OVER) else ""
 
 
-def _need_of(item: pytest.Item) -> str:
-    """Return whether the bodies of a function need nothing, fixtures that stay, or their turn, and then why."""
-    taken = _parameters(_plain_function(body_of(item)))
-    if "request" in taken:
-        return "takes the fixture request"
-    is_shared = False
-    for name in getattr(item, "fixturenames", ()):
-        chosen = chosen_fixture(item, name)
-        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
-            continue
-        if chosen is None:
-            return f"fixture {name!r} is made by hand"
-        if _is_asyncios(chosen) and name not in taken:
-            continue
-        why = _why_not_shared(name, chosen)
-        if why:
-            return why
-        is_shared = True
-    return _SHARED if is_shared else _PURE
-
-
-def _is_parameter(item: pytest.Item, name: str) -> bool:
-    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
-
-    A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
-    """
-    callspec, definition = getattr(item, "callspec", None), chosen_fixture(item, name)
-    if callspec is None or name not in callspec.params or definition is None:
-        return False
-    return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")
-
-
-def _is_asyncios(definition: Any) -> bool:
-    """Whether a fixture is one that pytest-asyncio gives to each test, for a loop on which no body of ours runs."""
-    name: str = definition.argname
-    if definition.func.__module__ != "pytest_asyncio.plugin":
-        return False
-    return name == "event_loop_policy" or name.endswith("_scoped_runner")
-
-
-def _why_not_shared(name: str, definition: Any) -> str:
-    function: Callable[..., Any] = definition.func
-    if definition.scope in ("function", "class"):
-        xunit, each = _XUNIT.match(name), "test" if definition.scope == "function" else "class"
-        return f"{xunit[1]} runs for each {each}" if xunit else f"fixture {name!r} is made for each {each}"
-    if _is_made_async(function):
-        return f"fixture {name!r} is async"
-    return ""
-
-
 def _tell_of_loops(item: pytest.Item, error: BaseException) -> None:
     """Add to an error about event loops that an async fixture of the case may have been made on another."""
     said = [each for each in error.args if isinstance(each, str)]
     if type(error) is not RuntimeError or not any(map(_OF_LOOPS.search, said)):
         return
     found = [(name, chosen_fixture(item, name)) for name in getattr(item, "fixturenames", ())]
-    names = [name for name, each in found if each is not None and _is_made_async(each.func)]
+    names = [name for name, each in found if each is not None and is_made_async(each.func)]
     if names:
         error.add_note(
             f"fixture {names[0]!r} may have been made on another event loop than that of the body: make what it gives"
             " in the body, or leave both to anyio (mark anyio)"
         )
-
-
-def _is_made_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _own_parameters(item: pytest.Item) -> dict[str, Any]:
-    """Return what ``parametrize`` gives to this case alone, by name."""
-    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
-    return {name: value for name, value in params.items() if _is_parameter(item, name)}
-
-
-def _group_of(item: pytest.Item) -> tuple[Any, ...]:
-    """Return what cases have in common whose shared fixtures have the same values."""
-    callspec = getattr(item, "callspec", None)
-    params = callspec.params.items() if callspec is not None else ()
-    made = tuple((name, id(value)) for name, value in params if not _is_parameter(item, name))
-    return (item.parent, getattr(item, "originalname", item.name), made)

@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.casework.calls import Calls, Nobody
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, known_judgements
-from pytest_llmeval.bridge.execution.bodies import is_async
+from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CallError, ErrorKind, LlmevalError
 from pytest_llmeval.core.types import Ask, Asker, Response

@@ -13,7 +13,7 @@ from pytest_llmeval.bridge.casework.case_start import row_input
 from pytest_llmeval.bridge.casework.cases import SYNC, CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
 from pytest_llmeval.bridge.execution.alone import why_alone
-from pytest_llmeval.bridge.execution.bodies import body_of
+from pytest_llmeval.bridge.execution.body_functions import body_of
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name

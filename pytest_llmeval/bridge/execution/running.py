@@ -12,7 +12,8 @@ from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
-from pytest_llmeval.bridge.execution.bodies import BodiesAhead, body_of, is_async
+from pytest_llmeval.bridge.execution.bodies import BodiesAhead
+from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter, is_miss
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly

@@ -8,7 +8,7 @@ from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, CaseRun
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
-from pytest_llmeval.bridge.execution.bodies import is_async
+from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
 from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
 

@@ -1,0 +1,66 @@
+"""The coroutine functions among the bodies of evals, and what they take."""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import pytest
+
+__all__ = ["Body", "arguments_of", "body_of", "is_async", "is_made_async", "parameters_of", "plain_function"]
+
+Body = Callable[..., Coroutine[Any, Any, None]]
+"""A coroutine function that is the body of an eval."""
+
+
+def is_async(item: pytest.Item) -> bool:
+    """Whether the body of ``item`` is a coroutine function that this plugin runs."""
+    return body_of(item) is not None and not _is_anothers(item)
+
+
+def body_of(item: pytest.Item) -> Body | None:
+    """Return the coroutine function that is the body of ``item``; None where it has another kind of body.
+
+    While a test runs, pytest-asyncio puts a function in its place that runs it on a loop of its own.
+    """
+    function = getattr(item, "obj", None)
+    if getattr(function, "__globals__", {}).get("__name__") == "pytest_asyncio.plugin":
+        function = getattr(function, "__wrapped__", None)
+    return function if _is_coroutine_function(plain_function(function)) else None
+
+
+_is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
+"""Asked of every item, of which there are thousands to a function."""
+
+
+def _is_anothers(item: pytest.Item) -> bool:
+    """Whether a test asks for anyio or trio by its mark or its arguments; a mode of theirs does not count.
+
+    What is written for anyio runs on any loop: where its plugin is not there, this one runs it.
+    """
+    if item.get_closest_marker("trio") is not None:
+        return True
+    named = parameters_of(plain_function(getattr(item, "obj")))  # noqa: B009
+    asks = item.get_closest_marker("anyio") is not None or "anyio_backend" in named
+    return asks and any(item.config.pluginmanager.hasplugin(name) for name in ("anyio", "anyio.pytest_plugin"))
+
+
+def arguments_of(function: Body, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``values`` that ``function`` takes."""
+    return {name: values[name] for name in parameters_of(plain_function(function)) if name in values}
+
+
+def plain_function(function: Any) -> Any:
+    """Return the function behind a bound method: there is one for all cases."""
+    return getattr(function, "__func__", function)
+
+
+@functools.lru_cache(maxsize=64)
+def parameters_of(function: Any) -> tuple[str, ...]:
+    """Return the names of what a plain function takes."""
+    return tuple(inspect.signature(function).parameters)
+
+
+def is_made_async(function: Any) -> bool:
+    """Whether a fixture's function is a coroutine function or gives its value by ``yield`` in one."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

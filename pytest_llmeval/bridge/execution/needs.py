@@ -1,0 +1,85 @@
+"""What a body needs of pytest's order: nothing, fixtures that stay, or its turn.
+
+Nothing is needed where it uses this plugin's fixtures alone.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours
+from pytest_llmeval.bridge.execution.body_functions import body_of, is_made_async, parameters_of, plain_function
+
+__all__ = ["PURE", "SHARED", "group_of", "need_of", "own_parameters"]
+
+PURE = "pure"
+SHARED = "shared"
+_XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
+"""The names of pytest's fixtures that call ``setup_method`` and the like."""
+
+
+def need_of(item: pytest.Item) -> str:
+    """Return whether the bodies of a function need nothing, fixtures that stay, or their turn, and then why."""
+    function = plain_function(body_of(item))
+    taken = parameters_of(function)
+    if "request" in taken:
+        return "takes the fixture request"
+    is_shared = False
+    for name in getattr(item, "fixturenames", ()):
+        chosen = chosen_fixture(item, name)
+        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
+            continue
+        if chosen is None:
+            return f"fixture {name!r} is made by hand"
+        if _is_asyncios(chosen) and name not in taken:
+            continue
+        why = _why_not_shared(name, chosen)
+        if why:
+            return why
+        is_shared = True
+    return SHARED if is_shared else PURE
+
+
+def _is_parameter(item: pytest.Item, name: str) -> bool:
+    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
+
+    A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
+    """
+    callspec, definition = getattr(item, "callspec", None), chosen_fixture(item, name)
+    if callspec is None or name not in callspec.params or definition is None:
+        return False
+    return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")
+
+
+def _is_asyncios(definition: Any) -> bool:
+    """Whether a fixture is one that pytest-asyncio gives to each test, for a loop on which no body of ours runs."""
+    name: str = definition.argname
+    if definition.func.__module__ != "pytest_asyncio.plugin":
+        return False
+    return name == "event_loop_policy" or name.endswith("_scoped_runner")
+
+
+def _why_not_shared(name: str, definition: Any) -> str:
+    function: Callable[..., Any] = definition.func
+    if definition.scope in ("function", "class"):
+        xunit, each = _XUNIT.match(name), "test" if definition.scope == "function" else "class"
+        return f"{xunit[1]} runs for each {each}" if xunit else f"fixture {name!r} is made for each {each}"
+    if is_made_async(function):
+        return f"fixture {name!r} is async"
+    return ""
+
+
+def own_parameters(item: pytest.Item) -> dict[str, Any]:
+    """Return what ``parametrize`` gives to this case alone, by name."""
+    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
+    return {name: value for name, value in params.items() if _is_parameter(item, name)}
+
+
+def group_of(item: pytest.Item) -> tuple[Any, ...]:
+    """Return what cases have in common whose shared fixtures have the same values."""
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params.items() if callspec is not None else ()
+    made = tuple((name, id(value)) for name, value in params if not _is_parameter(item, name))
+    return (item.parent, getattr(item, "originalname", item.name), made)
