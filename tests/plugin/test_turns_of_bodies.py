@@ -309,3 +309,21 @@ def test_what_a_case_patches_or_filters_is_seen_by_no_other_body(project: Projec
         "mark filterwarnings is of the whole process: 2",
     ]
     assert [each for each in told if each not in turns(result)] == []
+
+
+def test_a_case_that_patches_in_a_function_of_its_module_is_alone(project: Project) -> None:
+    project.eval(
+        """
+        async def test_echo(sample, model):
+            await stubbed(model)
+
+        async def stubbed(model):
+            with mock.patch("os.sep", "stub"):
+                await model.generate()
+
+        from unittest import mock
+        """,
+        ROWS,
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    assert turns(result).startswith("0 ran ahead, 4 in their turn (its patch is of the whole process: 4)")

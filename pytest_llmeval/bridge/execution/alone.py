@@ -20,7 +20,7 @@ from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.collection.code_digests import names_in
 
-__all__ = ["is_watching", "why_alone"]
+__all__ = ["globals_of", "is_watching", "seen", "why_alone"]
 
 _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys", "recwarn"})
 """The fixtures that catch what the process prints, and of what it warns."""
@@ -45,7 +45,7 @@ def is_watching(item: pytest.Item) -> bool:
     """Whether a test could see what is done beside it: it is no case, or catches what the process prints or warns."""
     if param_of(item) is None or not _CATCHING.isdisjoint(getattr(item, "fixturenames", ())):
         return True
-    return any(_seen(_caught, function) for function in _own_functions(item))
+    return any(seen(_caught, function) for function in _own_functions(item))
 
 
 def why_alone(item: pytest.Item) -> str:
@@ -54,11 +54,11 @@ def why_alone(item: pytest.Item) -> str:
         return "is no eval"
     of_all = "is of the whole process"
     for name in getattr(item, "fixturenames", ()):
-        if name in _ALONE or any(_seen(_reach, function) for function in _own_fixture(item, name)):
+        if name in _ALONE or any(seen(_reach, function) for function in _own_fixture(item, name)):
             return f"fixture {name!r} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
         return f"mark filterwarnings {of_all}"
-    reach = _seen(_reach, getattr(item, "function"))  # noqa: B009  # a case has one
+    reach = seen(_reach, getattr(item, "function"))  # noqa: B009  # a case has one
     return f"{reach} {of_all}" if reach else ""
 
 
@@ -75,12 +75,26 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
         yield definition.func
 
 
-def _seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]) -> str:
-    """Return what a look at the code of a test or a fixture tells; nothing where an object of the user's forbids it."""
+def seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]) -> str:
+    """Return what a look at the code of a test or a fixture, and at its helpers, tells.
+
+    Nothing, where an object of the user's forbids it.
+    """
     try:
-        return look(function)
+        return next(filter(None, map(look, _with_helpers(function))), "")
     except Exception:  # noqa: BLE001  # a callable without a hash, a class that is made when it is asked for its name
         return ""
+
+
+@functools.lru_cache(maxsize=256)
+def _with_helpers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """Return a function and those of its module that it names, be it through others of them."""
+    found, known = [function], globals_of(function)
+    for each in found:
+        named = [known[name] for name in sorted(names_in(each)) if name in known]
+        helpers = [value for value in named if type(value) is FunctionType and globals_of(value) is known]
+        found += [value for value in helpers if not _is_among(value, found)]
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=256)
@@ -94,7 +108,7 @@ def _reach(function: Callable[..., Any]) -> str:
 @functools.lru_cache(maxsize=256)
 def _caught(function: Callable[..., Any]) -> str:
     """Return by what it catches what the process prints or of what it warns, by whatever name its module imports it."""
-    names, known = names_in(function), _globals(function)
+    names, known = names_in(function), globals_of(function)
     named = [known[name] for name in names if name in known]
     has_module = any(module.__name__ in names or _is_among(module, named) for module in _THEIR_MODULES)
     found = (each for each in _CATCHES if _is_among(each, named) or (has_module and each.__name__ in names))
@@ -105,14 +119,15 @@ def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
     """Whether the code of a test or a fixture patches by itself: by a decorator of mock's, or within."""
     if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
         return True
-    known = _globals(function)
+    known = globals_of(function)
     named = [known[name] for name in names if name in known]
     if "MonkeyPatch" in names or any(map(_is_patch, named)):
         return True
     return "patch" in names and (not _MOCKS.isdisjoint(names) or any(map(_is_mock_module, named)))
 
 
-def _globals(function: Callable[..., Any]) -> dict[str, Any]:
+def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the variables of the module that a function stands in, below what decorates it."""
     found: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
     return found
 

@@ -1,8 +1,9 @@
 """What a body needs of pytest's order: nothing, fixtures that stay, or its turn.
 
-Nothing is needed where it uses this plugin's fixtures alone.
+Nothing is needed where it uses this plugin's fixtures alone, and tells no other plugin of its test.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours
+from pytest_llmeval.bridge.execution.alone import seen
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_made_async, parameters_of, plain_function
+from pytest_llmeval.bridge.execution.plugin_state import told_plugin
 
 __all__ = ["PURE", "SHARED", "group_of", "need_of", "own_parameters"]
 
@@ -26,6 +29,8 @@ def need_of(item: pytest.Item) -> str:
     taken = parameters_of(function)
     if "request" in taken:
         return "takes the fixture request"
+    if told := seen(functools.partial(told_plugin, item.config), function):
+        return told
     is_shared = False
     for name in getattr(item, "fixturenames", ()):
         chosen = chosen_fixture(item, name)
