@@ -218,11 +218,13 @@ def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tupl
 
 
 def _journals(database: Path) -> list[Path]:
-    return [Path(name) for name in sorted(glob.glob(f"{glob.escape(str(database))}.*{_SUFFIX}"))]
+    whole = os.path.realpath(database)
+    return [Path(name) for name in sorted(glob.glob(f"{glob.escape(whole)}.*{_SUFFIX}"))]
 
 
 def _path_of(database: Path, run_id: str) -> Path:
-    return database.with_name(f"{database.name}.{run_id}{_SUFFIX}")
+    """Return where it lies: beside the file itself, as a database is also opened by another link to it or by none."""
+    return Path(f"{os.path.realpath(database)}.{run_id}{_SUFFIX}")
 
 
 def _orphan(path: Path) -> Orphan:

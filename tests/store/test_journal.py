@@ -296,6 +296,18 @@ def test_an_answer_that_was_recorded_stays_as_it_is(database: SqliteStore) -> No
     assert stored(database.path) == [("dead", "call-1", "recorded")]
 
 
+def test_a_journal_lies_beside_the_file_that_a_link_leads_to(tmp_path: Path, path: Path) -> None:
+    """Whoever opens the file next may know it by its own name, or by another link."""
+    SqliteStore(path).close()
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    for written, opened in ((link, path), (path, link)):
+        write(written, dead(written.name), kept(response=written.name))
+        SqliteStore(opened).close()
+        assert (written.name, "call-1", written.name) in stored(path)
+    assert beside(link) == {link.name, path.parent.name}
+
+
 def test_a_journal_whose_run_ends_while_it_is_looked_at_is_not_damaged(
     database: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
