@@ -167,7 +167,8 @@ class Run:
         if self.end is not None:
             return self.end.status
         if self.is_here:
-            alive = process_started(self.pid) == (self.process_started or "")
+            told = process_started(self.pid)
+            alive = told is not None and told in ("", self.process_started or "")
         else:
             alive = self._last_sign_at > _as_stored(utc() - LONGEST_SILENCE)
         return "running" if alive else "crashed"

@@ -212,6 +212,17 @@ def test_a_process_of_another_user_is_seen_to_run(store: Store, monkeypatch: pyt
     assert store.find_run("r").shown_status == "running"
 
 
+def test_a_process_whose_start_the_system_hides_is_taken_to_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``/proc`` may hide the processes of other users (``hidepid``): nothing says then that it is a later one."""
+    store.start_run(of_process(os.getpid()))
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("pytest_llmeval.store.processes.open", refuse, raising=False)
+    assert store.find_run("r").shown_status == "running"
+
+
 def test_the_process_of_another_machine_is_taken_to_run(store: Store) -> None:
     store.start_run(run("r", host="elsewhere", pid=2**22 - 1, process_started="1", started_at=utc_now()))
     assert store.find_run("r").shown_status == "running"
