@@ -26,6 +26,8 @@ SCHEMA_VERSION = 10
 RESTORE = "; restore a copy of it, or name another file with --llmeval-db"
 """What to do where the database of a session or a command is damaged."""
 _OUR_TABLES = frozenset({"schema_version", "runs", "cases", "scores", "calls", "verdicts"})
+_HAS_VERSION = "SELECT 1 FROM pragma_table_info('schema_version') WHERE name = 'version'"
+_VERSION = "SELECT max(version) FROM schema_version WHERE typeof(version) = 'integer'"
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -96,8 +98,14 @@ def is_writable(path: Path) -> bool:
 
 
 def schema_of(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest migration that a database has seen; 0 for a new one."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    """Return the number of the newest migration that a database has seen; 0 for a new one.
+
+    One that was made from a dump has it in its table alone.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not version and connection.execute(_HAS_VERSION).fetchone():
+        (version,) = connection.execute(_VERSION).fetchone()
+    return int(version or 0)
 
 
 def _is_in_wal_mode(path: Path) -> bool:
@@ -118,7 +126,7 @@ def _contents(path: Path) -> tuple[int, set[str]]:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         names, version = {name for (name,) in tables}, schema_of(connection)
         if version and names >= _OUR_TABLES:
-            (told,) = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+            (told,) = connection.execute(_VERSION).fetchone()
             version = told if told and told > SCHEMA_VERSION else version
         return version, names
 

@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from pytest_llmeval.store import schema
-from pytest_llmeval.store.check import SCHEMA_VERSION
+from pytest_llmeval.store.check import SCHEMA_VERSION, check_readable
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.at_once import at_once
 from tests.support.records import call, record
@@ -122,6 +122,29 @@ def test_a_file_of_the_eighth_schema_learns_which_verdicts_came_from_the_cache(p
     parts = {"fresh": 0.5, "judge": 0.5, "model": 0, "none": 0, "unpriced": None, "imported": None}
     assert {name: case.judge_cost_usd for name, case in cases.items()} == parts
     assert version(path) == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("make", [lambda path: SqliteStore(path).close(), old], ids=["this", "oldest"])
+def test_a_file_that_was_made_from_a_dump_is_of_the_version_that_it_was(
+    path: Path, make: Callable[[Path], object]
+) -> None:
+    """As ``sqlite3 old.db .dump | sqlite3 new.db`` makes one: a dump has no ``user_version``."""
+    make(path)
+    restored = path.with_name("restored.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(restored)) as target:
+        target.executescript("".join(source.iterdump()))
+    assert version(restored) == 0
+    before = content(path)
+    for _ in range(2):
+        with closing(SqliteStore(restored)) as store:
+            assert store.is_current
+            store.start_run(run(f"r{_}"))
+        check_readable(restored)
+    assert len(look(restored, "SELECT id FROM runs")) == len(before["runs"]) + 2
+    assert content(restored)["cases"] == before["cases"]
+    tables = "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+    SqliteStore(path).close()
+    assert look(restored, tables) == look(path, tables)
 
 
 def test_a_copy_of_the_old_file_stays_beside_it_for_its_owner_alone(path: Path) -> None:
