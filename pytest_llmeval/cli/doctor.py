@@ -34,6 +34,7 @@ from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database, check_sound
 from pytest_llmeval.store.journal import damaged_journals
+from pytest_llmeval.store.sqlite_reader import check_rows
 
 __all__ = ["doctor"]
 
@@ -255,6 +256,7 @@ def _checked(database: Path) -> str:
     if not database.exists():
         return "none yet"
     check_sound(database)
+    check_rows(database)
     return "fine"
 
 

@@ -76,7 +76,7 @@ def judge_history(database: Path, suite: str, judge: str) -> CallHistory:
 
 
 def _read(database: Path, look: Callable[[sqlite3.Connection], CallHistory]) -> CallHistory:
-    with contextlib.suppress(sqlite3.Error, OSError):
+    with contextlib.suppress(sqlite3.Error, OSError, ValueError):  # the latter of JSON that is damaged
         if database.exists():
             with contextlib.closing(open_to_read(database)) as connection:
                 if schema_of(connection):

@@ -1,10 +1,10 @@
 """What the gate needs of many stored cases, read without their texts; what repeats is held once."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED, JudgedCase
+from pytest_llmeval.store.rows import sound_json
 
 __all__ = ["CASES_SQL", "OF_CASES", "OF_SCORES", "SCORES_SQL", "judged_cases"]
 
@@ -93,6 +93,9 @@ def judged_cases(cases: Iterable[tuple[Any, ...]], scores: Iterator[tuple[Any, .
     Args:
         cases: the rows of ``CASES_SQL``.
         scores: the rows of ``SCORES_SQL`` for the same run.
+
+    Raises:
+        DatabaseError: a row is damaged.
     """
     texts, costs, counts, points, slices, facts, values = (_Held() for _ in range(7))
     left = next(scores, None)
@@ -109,7 +112,9 @@ def judged_cases(cases: Iterable[tuple[Any, ...]], scores: Iterator[tuple[Any, .
             model=texts.one(model),
             sample_id=sample,
             epoch=epoch,
-            slices=slices[listed] if listed in slices else slices.keep(listed, tuple(json.loads(listed))),
+            slices=slices[listed]
+            if listed in slices
+            else slices.keep(listed, tuple(sound_json(listed, list, f"sample {sample} of {suite}", "slices"))),
             outcome=texts.one(outcome),
             error_kind=kind,
             scores=values.get(found) or values.keep(found, _Values(shared.places, found[1])),

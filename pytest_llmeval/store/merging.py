@@ -225,7 +225,7 @@ def _opened(path: Path) -> Iterator[SqliteReader]:
     """Give a reader of a file of this version that anybody may have written."""
     check_readable(path)
     connection = sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S)
-    with contextlib.closing(SqliteReader(path, connection)) as reader:
+    with contextlib.closing(SqliteReader(path, connection, if_damaged="")) as reader:
         yield reader
 
 

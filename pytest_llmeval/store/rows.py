@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
@@ -28,6 +28,7 @@ __all__ = [
     "is_reply",
     "is_whole",
     "shown",
+    "sound_json",
     "to_call",
     "to_case",
     "to_earlier",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 def _names(record: type[Any], *but: str) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ def from_run(run: Run) -> Row:
 
 
 def to_run(row: Mapping[str, Any]) -> Run:
-    """Return the run of a row."""
+    """Return the run of a row; raise DatabaseError where it is damaged."""
     end, columns = None, row.keys()
     if row["status"] != "running":
         end = RunEnd(**{key: row[key] for key in ("finished_at", "status", "exit_code", "verdict")})
@@ -96,13 +98,13 @@ def to_run(row: Mapping[str, Any]) -> Run:
         name=row["name"],
         started_at=row["started_at"],
         version=row["version"],
-        models=tuple(json.loads(row["models"])),
-        judge_models=tuple(json.loads(row["judge_models"])),
+        models=tuple(_json_in(row, "run", "models", list)),
+        judge_models=tuple(_json_in(row, "run", "judge_models", list)),
         git_commit=row["git_commit"],
         git_branch=row["git_branch"],
         git_dirty=_flag(row["git_dirty"]),
         dataset_digest=row["dataset_digest"],
-        settings=json.loads(row["settings_json"]),
+        settings=_json_in(row, "run", "settings_json", dict),
         pid=row["pid"],
         host=row["host"],
         process_started=row["process_started"],
@@ -126,11 +128,11 @@ def from_case(run_id: str, case: StoredCase) -> Row:
 
 
 def to_case(row: Mapping[str, Any], scores: tuple[Score, ...]) -> StoredCase:
-    """Return the case of a row."""
+    """Return the case of a row; raise DatabaseError where it is damaged."""
     return StoredCase(
         id=row["id"],
         key=CaseKey(**{column: row[column] for column in _KEY_COLUMNS}),
-        slices=tuple(json.loads(row["slices"])),
+        slices=tuple(_json_in(row, "case", "slices", list)),
         **{column: row[column] for column in _CASE_COLUMNS},
         cached=bool(row["cached"]),
         judge_cached=bool(row["judge_cached"]),
@@ -202,17 +204,25 @@ def to_call(row: Mapping[str, Any]) -> Call:
             **{column: row[column] for column in _CALL_COLUMNS},
             "name": row["name"],
             "cached": bool(row["cached"]),
-            "request": _json_in(row, "request"),
-            "detail": _json_in(row, "detail"),
+            "request": _json_in(row, "call", "request", dict),
+            "detail": _json_in(row, "call", "detail", dict),
         }
     )
 
 
-def _json_in(row: Mapping[str, Any], column: str) -> Any:
+def _json_in(row: Mapping[str, Any], kind: str, column: str, form: type[T]) -> T:
+    return sound_json(row[column], form, f"{kind} {row['id']}", column)
+
+
+def sound_json(text: str, form: type[T], whose: str, column: str) -> T:
+    """Return what the JSON in a column says; raise DatabaseError, which names it, where that is not of the form."""
     try:
-        return json.loads(row[column])
-    except ValueError as error:
-        raise sqlite3.DatabaseError(f"call {row['id']}: damaged {column}: {error}") from error
+        found = json.loads(text)
+        if not isinstance(found, form):
+            raise ValueError(f"no {form.__name__}")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise sqlite3.DatabaseError(f"{whose}: damaged {column}: {error}") from error
+    return found
 
 
 def call_checksum(response: str | None, detail: str) -> str:
@@ -266,7 +276,7 @@ def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
             told[column] = redact(told[column])
     if "request" in told:
         for column in ("request", "detail"):
-            told[column] = json.dumps(_shown_json(_json_in(told, column), redact))
+            told[column] = json.dumps(_shown_json(_json_in(told, "call", column, dict), redact))
     return told
 
 
@@ -285,9 +295,10 @@ def from_earlier(run_id: str, earlier: EarlierOutcome) -> Row:
 
 
 def to_earlier(row: Mapping[str, Any]) -> EarlierOutcome:
-    """Return what a case came to before, of its row."""
+    """Return what a case came to before, of its row; raise DatabaseError where it is damaged."""
     columns = {column: row[column] for column in _EARLIER_COLUMNS}
-    return EarlierOutcome(**{**columns, "scores": json.loads(row["scores"])})
+    scores = sound_json(row["scores"], dict, f"case {row['case_id']}", "scores of before")
+    return EarlierOutcome(**{**columns, "scores": scores})
 
 
 def _flag(value: int | None) -> bool | None:

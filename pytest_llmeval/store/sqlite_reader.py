@@ -4,7 +4,7 @@ import contextlib
 import copy
 import itertools
 import sqlite3
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from pytest_llmeval.store.records import (
     VoteCounts,
 )
 
-__all__ = ["SqliteReader"]
+__all__ = ["SqliteReader", "check_rows"]
 
 _RUNS = f"""
 SELECT *, CASE WHEN status = 'running' THEN (
@@ -122,15 +122,19 @@ class _Following:
 class SqliteReader:
     """Runs in a database file that is up to date."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, db_option: str = "") -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, db_option: str = "", if_damaged: str = RESTORE
+    ) -> None:
         """Read ``path`` over ``connection``, which is closed with this object.
 
         Args:
             path: of the file.
             connection: to it.
             db_option: what commands that are shown need to find the file, with a blank in front.
+            if_damaged: what to do where runs or cases are, for messages.
         """
         self.path = path
+        self._if_damaged = if_damaged
         self.db_option = db_option
         self._connection = connection
         self._redact: Callable[[str], str] | None = None
@@ -166,7 +170,8 @@ class SqliteReader:
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
-        return [rows.to_run(row) for row in self._query(_RUNS)]
+        with readable_errors(self.path, if_damaged=self._if_damaged):
+            return [rows.to_run(row) for row in self._query(_RUNS)]
 
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""
@@ -178,7 +183,7 @@ class SqliteReader:
         scores = _Following(self._query(f"SELECT scores.* {OF_SCORES}", *span))
         votes = _Following(self._query(_VOTES, *span))
         for row in self._query(f"SELECT * {OF_CASES}", *span):
-            yield rows.to_case(row, _voted(scores.of(row["id"]), votes.of(row["id"])))
+            yield self._case(row, scores.of(row["id"]), votes.of(row["id"]))
 
     def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
         """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
@@ -203,7 +208,8 @@ class SqliteReader:
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, in the order of recording; no text of it is read."""
         span = self._span(run_id)
-        yield from judged_cases(self._plain(CASES_SQL, *span), self._plain(SCORES_SQL, *span))
+        with readable_errors(self.path, if_damaged=self._if_damaged):
+            yield from judged_cases(self._plain(CASES_SQL, *span), self._plain(SCORES_SQL, *span))
 
     def calls(self, case_id: str) -> list[Call]:
         """Return the calls of a case, in their order; those of attempts that came to nothing too."""
@@ -221,7 +227,8 @@ class SqliteReader:
     def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
         """Return what cases of a run came to before they ran again, those of a case together, in their order."""
         sql = "SELECT * FROM earlier_outcomes WHERE run_id = ? ORDER BY case_id, number"
-        return [rows.to_earlier(row) for row in self._query(sql, run_id)]
+        with readable_errors(self.path, if_damaged=self._if_damaged):
+            return [rows.to_earlier(row) for row in self._query(sql, run_id)]
 
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
@@ -318,7 +325,11 @@ class SqliteReader:
     def _with_scores(self, row: Any, votes: Iterable[Any] = ()) -> StoredCase:
         """Return the case of a row with its scores, and of their votes those given."""
         scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
-        return rows.to_case(row, _voted(scores, votes))
+        return self._case(row, scores, votes)
+
+    def _case(self, row: Any, scores: Iterable[Any], votes: Iterable[Any]) -> StoredCase:
+        with readable_errors(self.path, if_damaged=self._if_damaged):
+            return rows.to_case(row, _voted(scores, votes))
 
     def _query(self, sql: str, *parameters: object) -> Iterator[Any]:
         """Yield rows whose columns are found by name."""
@@ -332,6 +343,19 @@ class SqliteReader:
         """Yield rows as tuples: many are read faster."""
         with readable_errors(self.path):
             yield from _unclosed(self._connection.execute(sql, parameters))
+
+
+def check_rows(path: Path) -> None:
+    """Read the runs of a database as they are, with their cases and calls; raise StoreError where one is damaged.
+
+    Of a database of an older version none is read.
+    """
+    with readable_errors(path, if_damaged=RESTORE):
+        connection = sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S)
+    with contextlib.closing(SqliteReader(path, connection)) as reader:
+        for run in reader.runs() if reader.is_current else ():
+            for rows_of in (reader.cases, reader.run_calls, reader.earlier_outcomes):
+                deque(rows_of(run.id), maxlen=0)
 
 
 _unclosed = itertools.chain

@@ -180,3 +180,42 @@ def test_an_interrupt_ends_the_command_without_a_traceback(
 
     monkeypatch.setattr(SqliteStore, "runs", interrupt)
     assert llmeval("runs").status == 130
+
+
+@pytest.mark.parametrize(
+    ("damage", "whose"),
+    [
+        ("UPDATE runs SET settings_json = '{' || settings_json", f"run {run().id}: damaged settings_json: "),
+        ("UPDATE runs SET models = '5'", f"run {run().id}: damaged models: no list"),
+        ("UPDATE cases SET slices = '[\"'", "damaged slices: "),
+    ],
+    ids=["settings", "models", "slices"],
+)
+@pytest.mark.parametrize("command", ["show last", "gate last", "export jsonl last"])
+def test_a_row_that_is_damaged_is_named_and_fails_no_rule(
+    recorded: SqliteStore, here: Path, llmeval: Command, command: str, damage: str, whose: str
+) -> None:
+    """Pages that contradict each other SQLite tells itself; what a text says it does not look at."""
+    (here / "thresholds.yaml").write_text("version: 1\nsuites: {qa: {exact: {min: 0.5}}}\n")
+    with closing(sqlite3.connect(recorded.path)) as connection, connection:
+        connection.execute(damage)
+    done = llmeval(*command.split())
+    assert done.status == 4
+    assert "the database cannot be used: " in done.err
+    assert whose in done.err
+    assert done.err.endswith("; restore a copy of it, or name another file with --llmeval-db\n")
+    assert done.err.count("\n") == 1
+
+
+def test_the_doctor_reads_what_texts_of_the_database_say(recorded: SqliteStore, llmeval: Command) -> None:
+    """And leaves nothing beside it."""
+    recorded.close()
+    before = sorted(recorded.path.parent.iterdir())
+    assert "ok       .llmeval/llmeval.db: fine\n" in llmeval("doctor").out
+    for column, table in {"request": "calls", "slices": "cases", "settings_json": "runs"}.items():
+        with closing(sqlite3.connect(recorded.path)) as connection, connection:
+            connection.execute(f"UPDATE {table} SET {column} = '['")
+        done = llmeval("doctor")
+        assert done.status == 1
+        assert re.search(rf"problem  \.llmeval/llmeval\.db: .*damaged\s+{column}", done.out, re.DOTALL)
+    assert sorted(recorded.path.parent.iterdir()) == before
