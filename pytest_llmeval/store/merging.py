@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
@@ -15,7 +16,7 @@ from pytest_llmeval.core.ids import case_id, digest, identity_of
 from pytest_llmeval.core.left_out import add_digests, join_left_out, join_unselected, tells_of_cases
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Call, JudgeRecord
-from pytest_llmeval.store.baseline_fields import NotALineError
+from pytest_llmeval.store.baseline_fields import NotALineError, check_types
 from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to_header, to_line
 from pytest_llmeval.store.check import check_readable, read_only
 from pytest_llmeval.store.code_state import CODE_DIFF
@@ -29,6 +30,8 @@ __all__ = ["import_shards", "joined_run", "judged_in", "runs_in"]
 
 _OF_A_SHARD = ("shard", "baseline", "rescored")
 _NO_END = RunEnd(finished_at="", status="interrupted", exit_code=0, verdict="none")
+_LARGEST_PID = 2**31 - 1
+_CALL_TEXTS = {"model": (str,), "name": (str,), "status": (str,), "response": (str, NoneType)}
 _OF_ALL = ("expected", "made", "deselected", "left_out", "selected_digest")
 
 
@@ -43,6 +46,8 @@ def runs_in(path: Path) -> list[Run]:
         for run in runs:
             if type(run.calls_cut_off) is not int:
                 raise ValueError(f"calls_cut_off of run {run.id} is no number")
+            if type(run.pid) is not int or not 0 <= run.pid <= _LARGEST_PID:
+                raise ValueError(f"pid of run {run.id} is no number of a process")
             if run.settings.get("shard") is not None:
                 ended = run if run.end is not None else replace(run, end=_NO_END)
                 checked_header(json.loads(to_header("", ended, cases=0, answers=False)))
@@ -174,6 +179,7 @@ class _Source:
         """Yield each call, once the cases are read; one of a case that never ended keeps to no case."""
         with _of_any_hand(self._shard.path):
             for case, call in self._reader.run_calls(self._shard.run.id):
+                check_types({name: getattr(call, name) for name in _CALL_TEXTS}, _CALL_TEXTS, "call")
                 yield self._ids.get(case) or digest(f"{self._run_id}:{case}")[:24], call
 
     def labels(self) -> Iterator[Label]:

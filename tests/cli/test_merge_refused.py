@@ -139,6 +139,11 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "an infinite value": lambda path: change(path, "UPDATE cases SET cost_usd = 9e999"),
     "bytes": lambda path: change(path, "UPDATE cases SET response = x'00ff'"),
     "a call that is no JSON": lambda path: change(path, "UPDATE calls SET request = '{'"),
+    "a call whose request is a list": lambda path: change(path, "UPDATE calls SET request = '[]'"),
+    "a call whose detail is nothing": lambda path: change(path, "UPDATE calls SET detail = 'null'"),
+    "a call of bytes": lambda path: change(path, "UPDATE calls SET model = x'00ff'"),
+    "a process of too large a number": lambda path: change(path, f"UPDATE runs SET status = 'running', pid = {2**40}"),
+    "a process that is a text": lambda path: change(path, "UPDATE runs SET status = 'running', pid = 'x'"),
     "rows of another shard": lambda path: change(path, "UPDATE cases SET sample_id = 'row0' || sample_id || 'x'"),
 }
 
