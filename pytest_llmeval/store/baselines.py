@@ -14,6 +14,7 @@ from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.code_state import code_at_begin, code_changes, resumed_on
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.shards import left_by_merge
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
@@ -154,7 +155,7 @@ def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | N
     """
     settings, end = run.settings, run.end
     if end is None or end.status != "finished":
-        return _unfinished(run, printable(db_option))
+        return left_by_merge(run) or _unfinished(run, printable(db_option))
     if run.left_out:
         return f"run {run.id} is partial ({', '.join(run.left_out)}); run the evals without that (-m may stay)"
     if settings.get("shard"):

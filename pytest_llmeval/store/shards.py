@@ -13,7 +13,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.twins import origins
 
-__all__ = ["ShardRun", "matching_shards"]
+__all__ = ["ShardRun", "left_by_merge", "matching_shards"]
 
 _MOST = 10
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
@@ -81,6 +81,13 @@ def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
         except ValueError as error:
             found = one_line(repr(text), 40)
             raise StoreError(f"{path}: run {one_line(run.id, 40)}: shard: {error}, found {found}") from None
+
+
+def left_by_merge(run: Run) -> str | None:
+    """Return what to do with a run whose merge was killed before its verdict; None with any other."""
+    if run.shown_status != "crashed" or not run.settings.get("shards"):
+        return None
+    return f"run {run.id} was left by a merge that was killed; llmeval merge with the same files completes it"
 
 
 def _missing(chosen: Mapping[int, Sequence[ShardRun]], of: int) -> Iterator[str]:

@@ -132,6 +132,10 @@ def test_a_merge_that_was_killed_before_its_verdict_is_done_again(written: Proje
         connection.execute("UPDATE runs SET status = 'running', finished_at = NULL, pid = 4194305, verdict = 'none'")
         connection.execute("DELETE FROM verdicts")
     assert llmeval("gate").status == 1, "a run without an end is no success"
+    told = "was left by a merge that was killed; llmeval merge with the same files completes it"
+    assert told in llmeval("baseline", "set", "main", "last").err
+    resumed = written.run("evals", "--resume=last")
+    assert (resumed.ret, told in resumed.stderr.str()) == (4, True)
     assert llmeval("merge", *files).status == 0
     assert (written.last_run()["status"], written.last_run()["verdict"]) == ("finished", "pass")
     assert len(written.rows("SELECT * FROM verdicts")) == 1

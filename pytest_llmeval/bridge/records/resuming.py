@@ -18,6 +18,7 @@ from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.shards import left_by_merge
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["Resumed", "check_free", "find_resumed", "take_up"]
@@ -132,7 +133,8 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
 
     Raises:
         StoreError: there is none, or the database cannot be read.
-        SettingsError: it is still going on or asked no model, or this session's selection contradicts it.
+        SettingsError: it is still going on, asked no model or was left by a merge, or this session's selection
+            contradicts it.
     """
     with earlier_runs(settings, f"--resume {ref}") as (stored, connection):
         run = pick_run(stored, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
@@ -140,6 +142,9 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
             check_free(run)
         finished, place = finished_cases(connection, run.id, place, errors=False)
         answered = has_all_answers(connection, run)
+    half_merged = left_by_merge(run)
+    if half_merged is not None:
+        raise SettingsError(f"--resume {ref}: {half_merged}")
     rescored = run.settings.get("rescored")
     if rescored is not None:
         raise SettingsError(
