@@ -349,6 +349,19 @@ def test_a_rescored_run_is_not_resumed(recorded: Project, llmeval: Command) -> N
     elsewhere.stderr.fnmatch_lines([f"{told}* --llmeval-db kept/llmeval.db"])
 
 
+def test_an_imported_run_is_scored_again_only_where_it_made_no_call(recorded: Project, llmeval: Command) -> None:
+    """A file holds no calls, so that each case would be an error that blames its prompt."""
+    recorded.eval(EXACT.replace("response, sample.target", "sample.input, sample.target").replace("response, ", ""))
+    assert recorded.run("evals", "--run-name=silent").ret == 0
+    for name in ("main", "silent"):
+        assert llmeval("baseline", "export", name, f"{name}.gz").status == 0
+        assert llmeval("baseline", "import", f"{name}.gz", "--llmeval-db=there.db").status == 0
+    done = llmeval("rescore", "main", "--llmeval-db=there.db")
+    assert (done.status, done.out) == (4, "")
+    assert "was imported without its calls; it can be scored again only in the database that recorded it" in done.err
+    assert llmeval("rescore", "silent", "--llmeval-db=there.db").status == 0
+
+
 def test_several_calls_of_a_case_are_told_apart(project: Project, llmeval: Command) -> None:
     """The same request twice, and another: each gets its own answer again."""
     answers = iter("abc")
