@@ -1,13 +1,13 @@
 """What ``--model`` names: a model of models.yaml, or a spec."""
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.param_levels import BOUND_NAMES
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS, wrong_params
 from pytest_llmeval.models.specs import ModelSpec, parse_spec
@@ -52,11 +52,24 @@ def resolve_model(text: str, named: Mapping[str, NamedModel]) -> NamedModel:
     """
     if text in named:
         return named[text]
-    close = difflib.get_close_matches(text, named, n=1, cutoff=0.8) if ":" not in text else []
-    if close:
+    near = _near(text, named) if ":" not in text else None
+    if near is not None:
         raise ModelError(
-            f"model {text!r} is not in models.yaml; did you mean {close[0]!r}? (A model of that name at"
-            f" OpenAI is 'openai:{text}')"
+            f"model {text!r} is not in models.yaml; did you mean {near!r}? (A model of that name at OpenAI is"
+            f" 'openai:{text}')"
         )
     spec = parse_spec(text)
     return NamedModel(name=spec.name, spec=spec)
+
+
+def _near(text: str, named: Iterable[str]) -> str | None:
+    """Return the name that ``text`` is a slip of, in letters or their case; None where it is that of another model."""
+    return closest(text, named, cutoff=0.8) or next((name for name in named if _is_slip(text, name)), None)
+
+
+def _is_slip(text: str, name: str) -> bool:
+    """Return whether letters of a name changed places, or one is another: in a short one a fifth or more of it."""
+    one, other = text.casefold(), name.casefold()
+    apart = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    is_one_letter = len(one) == len(other) > 2 and len(apart) == 1 and "".join(apart[0]).isalpha()
+    return is_one_letter or sorted(one) == sorted(other)

@@ -39,8 +39,8 @@ class ModelSpec:
 def parse_spec(text: str) -> ModelSpec:
     """Return what ``text`` names.
 
-    ``NAME`` alone is ``openai:NAME``. NAME may hold ``/``, ``:`` and ``@``: the URL begins at the last ``@``
-    that stands before ``http://`` or ``https://``.
+    ``NAME`` alone is ``openai:NAME``, but not that of the embedded model or of a kind. NAME may hold ``/``, ``:`` and
+    ``@``: the URL begins at the last ``@`` that stands before ``http://`` or ``https://``.
 
     Raises:
         ModelError: the text is empty or malformed, or names an unknown local model.
@@ -50,6 +50,8 @@ def parse_spec(text: str) -> ModelSpec:
     may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # of a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
+    if url is None:
+        _check_bare(name)
     kind, name = _split_kind(name, shown)
     if not name:
         raise ModelError(f"model {shown!r}: no name after {kind + ':'!r}; expected for example {_EXAMPLES}")
@@ -93,6 +95,15 @@ def _split_url(text: str) -> tuple[str, str | None]:
     """Return the part before the last ``@http(s)://`` and the URL behind that ``@``."""
     ats = [match.start() for match in _AT_URL.finditer(text)]
     return (text[: ats[-1]], text[ats[-1] + 1 :]) if ats else (text, None)
+
+
+def _check_bare(name: str) -> None:
+    """Raise ModelError where a name alone, which is one of OpenAI's, is that of the embedded model or of a kind."""
+    base, plus, adapter = name.partition("+")
+    local = LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, LOCAL_NAMES, cutoff=0.9)
+    if local or name.casefold() in _KINDS:
+        meant = f"local:{local}{plus}{adapter}" if local else f"{name.casefold()}:NAME"
+        raise ModelError(f"model {name!r}: did you mean {meant!r}? (A model of that name at OpenAI is 'openai:{name}')")
 
 
 def _split_kind(name: str, shown: str) -> tuple[Kind, str]:

@@ -107,7 +107,19 @@ def test_a_name_comes_before_a_spec() -> None:
     assert resolve_model("local:smollm2", named).name == "smollm2"
 
 
-def test_a_near_miss_of_a_name_is_not_sent_to_openai() -> None:
-    """A typo is a usage error, and the way to mean it is shown."""
-    with pytest.raises(ModelError, match=r"did you mean 'small'.*'openai:smal'"):
-        resolve_model("smal", read(small()))
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("smal", "small"), ("SMALL", "small"), ("Lab", "lab"), ("lba", "lab"), ("leb", "lab"), ("la", "lab")],
+)
+def test_a_near_miss_of_a_name_is_not_sent_to_openai(text: str, meant: str) -> None:
+    """A slip of letters or case is a usage error, also in a short name, and the way to mean it is shown."""
+    named = read({"models": {name: {"spec": f"openai:{name}@http://h:1/v1"} for name in ("lab", "small")}})
+    with pytest.raises(ModelError, match=rf"did you mean '{meant}'.*'openai:{text}'"):
+        resolve_model(text, named)
+    assert resolve_model(f"openai:{text}", named).spec.base_url is None
+
+
+@pytest.mark.parametrize("text", ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "o3", "o4-mini", "labs-large"])
+def test_a_model_of_openai_whose_name_is_another_is_asked_there(text: str) -> None:
+    named = read({"models": {name: {"spec": f"openai:{name}@http://h:1/v1"} for name in ("lab", "small", "o1")}})
+    assert resolve_model(text, named).spec.text == f"openai:{text}"
