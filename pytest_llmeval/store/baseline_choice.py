@@ -9,6 +9,7 @@ from typing import Any
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import MONEY_KINDS
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, shell_words
 from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline, refusal
@@ -114,7 +115,8 @@ def choose_baseline(
     name = thresholds.baseline
     if name is None:
         return BaselineChoice(why_none="no baseline")
-    not_set = BaselineChoice(why_none=_why_not_set(name), is_missing=True)
+    known = [each.name for each in reader.baselines()] if reader is not None else []
+    not_set = BaselineChoice(why_none=_why_not_set(name, known), is_missing=True)
     try:
         found = find_baseline(name, reader=reader, root=root)
     except UnknownBaselineError:
@@ -140,8 +142,8 @@ def why_not_whole(found: FoundBaseline) -> str | None:
     return None
 
 
-def _why_not_set(name: str) -> str:
-    """Return that there is no baseline or file of this name yet, and what makes one."""
+def _why_not_set(name: str, known: Iterable[str]) -> str:
+    """Return that there is no baseline or file of this name yet, which of ``known`` is like it, and what makes one."""
     told = one_line(name, 60)
     if "/" in name or "\\" in name or name.endswith((".jsonl", ".gz")):
         return f"file {told} is not there yet: llmeval baseline export RUN {shell_words([name]) or 'FILE'}"
@@ -149,7 +151,9 @@ def _why_not_set(name: str) -> str:
         return f"{told} is no baseline's name: llmeval baseline set NAME gives the last run one"
     own, at, model = name.partition("@")
     of_model = f" (@{one_line(model, 60)} names a model of its run)" if at else ""
-    return f"baseline {told} is not set yet: llmeval baseline set {shell_words([own]) or 'NAME'}{of_model}"
+    near = closest(own, known)
+    meant = f" (did you mean {one_line(repr(near), 60)}?)" if near is not None else ""
+    return f"baseline {told} is not set yet{meant}: llmeval baseline set {shell_words([own]) or 'NAME'}{of_model}"
 
 
 def choose_again(

@@ -9,6 +9,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.stored_runs import END, run
 
 
@@ -86,3 +87,19 @@ def test_a_command_that_is_told_is_whole(name: str, command: str, tmp_path: Path
     """Or it says what to put in: a name that was cut would be another one."""
     told = choose_baseline(None, Thresholds(baseline=name), reader=None, root=tmp_path).why_none
     assert told.partition(" yet: ")[2] == command
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mian", "baseline mian is not set yet (did you mean 'main'?): llmeval baseline set mian"),
+        ("Main@gpt", "baseline Main@gpt is not set yet (did you mean 'main'?): llmeval baseline set Main (@gpt names"),
+        ("release", "baseline release is not set yet: llmeval baseline set release"),
+    ],
+)
+def test_a_baseline_of_a_similar_name_is_suggested(database: SqliteStore, tmp_path: Path, name: str, told: str) -> None:
+    """Nothing is judged against it: the name may be that of one to come."""
+    database.start_run(recorded("a"))
+    database.set_baseline("main", "a", "2025-01-03")
+    choice = choose_baseline(None, Thresholds(baseline=name), reader=database, root=tmp_path)
+    assert choice.found is None and choice.why_none.startswith(told)
