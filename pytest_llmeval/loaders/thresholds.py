@@ -183,6 +183,9 @@ class _Reader:
             known = ("slices", "settings") if part is None else ()
             self._problem(path, f"unknown key {metric!r}; {did_you_mean(metric, known) or 'name a metric'}")
             return
+        misplaced = None if isinstance(raw, dict) else _misplaced(metric)
+        if misplaced is not None:
+            self._problem(path, misplaced)
         found = self._validate(RuleModel, raw, path, _EXAMPLE)
         if found is None or not isinstance(raw, dict):
             return
@@ -272,7 +275,8 @@ def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:
     kind, value, path = error["type"], error["input"], [str(part) for part in error["loc"]]
     found = f"found {show_value(value)}"
     if kind == "extra_forbidden":
-        return f"unknown key {path[-1]!r}; {did_you_mean(path[-1], _owner(model, path).model_fields)}"
+        misplaced = _misplaced(path[-1]) if len(path) == 1 else None
+        return misplaced or f"unknown key {path[-1]!r}; {did_you_mean(path[-1], _owner(model, path).model_fields)}"
     if kind == "missing":
         return f"is missing; write {example if path == ['version'] else _EXAMPLES['pass_at']}"
     if kind == "literal_error":
@@ -282,6 +286,15 @@ def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:
     if kind == "list_type":
         return f"{found}; write a list such as [judge]"
     return f"{found}; write a mapping such as {_EXAMPLES.get(path[-1], example) if path else example}"
+
+
+def _misplaced(key: str) -> str | None:
+    """Return where a key belongs that stands at a wrong level; None where it is none of a setting or rule."""
+    if key in SettingsModel.model_fields:
+        return "is a setting; write it under settings: of its suite, or under defaults:"
+    if key in RuleModel.model_fields:
+        return f"is a key of a rule; write it under a metric, such as pass_rate: {_EXAMPLE}"
+    return None
 
 
 def _owner(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:

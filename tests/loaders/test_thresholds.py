@@ -291,6 +291,31 @@ def test_a_mistake_in_a_suite_is_named(tmp_path: Path, rule: str, message: str) 
     assert problems(tmp_path, suite(rule)) == [f"thresholds.yaml:4: suites.qa.{message}"]
 
 
+SETTING = "is a setting; write it under settings: of its suite, or under defaults:"
+OF_A_RULE = "is a key of a rule; write it under a metric, such as pass_rate: {min: 0.8}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (suite("max_error_rate: 0.1"), f"4: suites.qa.max_error_rate: {SETTING}"),
+        (suite("allow_change: [judge]"), f"4: suites.qa.allow_change: {SETTING}"),
+        (suite("f1: {alpha: 0.1}"), f"4: suites.qa.f1.alpha: {SETTING}"),
+        (suite("slices: {hard: {alpha: 0.1}}"), f"4: suites.qa.slices.hard.alpha: {SETTING}"),
+        (suite("defaults: {alpha: 0.1}"), f"4: suites.qa.defaults.alpha: {SETTING}"),
+        ("version: 1\non_inconclusive: fail", f"2: on_inconclusive: {SETTING}"),
+        (suite("min: 0.5"), f"4: suites.qa.min: {OF_A_RULE}"),
+        (suite("slices: {hard: {every: true}}"), f"4: suites.qa.slices.hard.every: {OF_A_RULE}"),
+        ("version: 1\nmax_drop: 0.1", f"2: max_drop: {OF_A_RULE}"),
+        ("version: 1\ndefaults: {min: 0.5}", f"2: defaults.min: {OF_A_RULE}"),
+    ],
+)
+def test_a_key_at_another_level_is_told_where_it_belongs(tmp_path: Path, content: str, message: str) -> None:
+    """A score may have the name of any key: it is taken for one where bounds stand under it."""
+    assert problems(tmp_path, content) == [f"thresholds.yaml:{message}"]
+    assert load(tmp_path, suite("alpha: {min: 0.5}")).suites["qa"].rules[0].metric == "alpha"
+
+
 @pytest.mark.parametrize(
     ("metric", "bound", "instead"),
     [
