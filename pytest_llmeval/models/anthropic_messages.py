@@ -15,6 +15,8 @@ __all__ = ["AnthropicBackend"]
 class AnthropicBackend(HttpBackend):
     """One model of one server; implements ``core.types.Backend``."""
 
+    path = "/v1/messages"
+
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``."""
         return {

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import ClassVar
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.clock import utc
@@ -23,6 +24,9 @@ __all__ = ["HttpBackend"]
 
 class HttpBackend(ABC):
     """What the models of servers have in common, whatever their protocol."""
+
+    path: ClassVar[str]
+    """What is asked of a server, behind its base URL."""
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class HttpBackend(ABC):
         self._model = model
         self._address = account.address
         self._key = account.told
+        self._url = f"{account.base_url.url}{self.path}"
         self._place = f"{self.name} at {account.base_url.host}"
         self._transport = transport
         self._policy = policy
@@ -105,7 +110,7 @@ class HttpBackend(ABC):
 
     def _understood(self, answer: Answer) -> Response:
         if not is_success(answer.status):
-            raise read_failure(answer.status, answer.headers, answer.body, self._redact, utc())
+            raise read_failure(answer.status, answer.headers, answer.body, self._redact, utc(), url=self._url)
         if answer.is_cut:
             message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
             raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())

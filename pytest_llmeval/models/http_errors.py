@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,8 +31,12 @@ _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "b
 # Anthropic says so under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
 
+_VERSION = re.compile(r"/v\d")
 
-def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime) -> AttemptError:
+
+def read_failure(
+    status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime, *, url: str = ""
+) -> AttemptError:
     """Return the fault that a response without success stands for.
 
     Args:
@@ -40,6 +45,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         body: the (beginning of the) decoded body.
         redact: replaces secrets in what is quoted of the body.
         now: the time against which a Retry-After date is read where the response has none, with its time zone.
+        url: what was asked, without secrets; told where it may be the mistake.
     """
     if status < 400:
         location = headers.get("location", "") if status >= 300 else ""
@@ -53,7 +59,11 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
     meant = 413 if status == 429 and _TOO_LARGE_MESSAGE in said.lower() else status
     kind = _kind(meant, error)
     retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
-    message = f"HTTP {status}: {excerpt(said.encode('utf-8', 'surrogatepass') if said else body, redact)}"
+    told = excerpt(said.encode("utf-8", "surrogatepass") if said else body, redact)
+    message = f"HTTP {status}: {told}"
+    if status == 404 and url and "model" not in said.lower():
+        advice = "" if _VERSION.search(url) else "; does the address end in /v1?"
+        message = f"HTTP {status} of {url}: {told}{advice}"
     return AttemptError(
         kind,
         message,

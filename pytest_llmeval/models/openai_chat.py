@@ -26,6 +26,8 @@ __all__ = ["OpenAIBackend"]
 class OpenAIBackend(HttpBackend):
     """One model of one server; implements ``core.types.Backend``."""
 
+    path = "/chat/completions"
+
     def __init__(
         self,
         model: NamedModel,

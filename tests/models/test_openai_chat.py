@@ -30,6 +30,15 @@ def test_answer_carries_text_usage_and_what_it_took(server: FaultServer, ask: As
     assert response.cost_usd is None
 
 
+def test_an_address_that_has_no_such_path_is_told_with_what_was_asked(server: FaultServer, fail: Fail) -> None:
+    """Most often its /v1 was left out; what else it holds stays untold."""
+    for path, advice in (("", "; does the address end in /v1?"), ("/api/v2", "")):
+        url = server.url.replace("/v1", path)
+        error = fail(f"openai:fault-status-404@{url}?k=CANARY".replace("//", "//user:CANARY@"))
+        assert error.kind == ErrorKind.BAD_REQUEST
+        assert str(error).endswith(f": HTTP 404 of {url}/chat/completions: fault 404{advice}")
+
+
 def test_cost_follows_prices(server: FaultServer, ask: Ask) -> None:
     """Tokens times price, per million."""
     prices = Prices(input_usd_per_million=1.0, output_usd_per_million=10.0)

@@ -355,3 +355,9 @@ def test_a_quota_is_told_by_its_code_whatever_the_status(status: int, code: str)
     body = json.dumps({"error": {"code": code, "message": "Billing hard limit has been reached"}}).encode()
     fault = read_failure(status, {}, body, plain, NOW)
     assert (fault.kind, fault.retryable, fault.may_be_own) == (ErrorKind.QUOTA, False, False)
+
+
+def test_a_model_that_is_not_there_is_no_matter_of_the_address() -> None:
+    body = b'{"error": {"message": "The model `m` does not exist."}}'
+    fault = read_failure(404, {}, body, plain, NOW, url="http://h:1/chat/completions")
+    assert str(fault) == "HTTP 404: The model `m` does not exist."
