@@ -70,8 +70,7 @@ def anchors(page: Path) -> set[str]:
 @each("python")
 def test_python_blocks_run(block: Block, project: Project) -> None:
     """Each case of an eval passes, in a project with the files of its page, the rules and models apart."""
-    head = "" if "import pytest\n" in block.text else "import pytest\n"
-    own = {block.path or "evals/test_block.py": head + block.text}
+    own = {block.path or "evals/test_block.py": block.text}
     write(project.root, {**block.files, "evals/test_last.py": LAST, **own})
     for name in ("thresholds.yaml", "models.yaml"):
         (project.root / name).unlink(missing_ok=True)
@@ -83,7 +82,7 @@ def test_python_blocks_run(block: Block, project: Project) -> None:
 @each("python", test="hf model")
 def test_python_blocks_of_models_on_this_machine_run(block: Block, project: Project, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="needs the extra hf")
-    write(project.root, {**block.files, "evals/test_block.py": f"import pytest\n{block.text}"})
+    write(project.root, {**block.files, "evals/test_block.py": block.text})
     result = project.run("evals", model=f"hf:{make_model(tmp_path / 'tiny')}", fresh=True)
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
 
