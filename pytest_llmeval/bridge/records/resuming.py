@@ -112,7 +112,7 @@ class Resumed:
             f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL,"
             " their custom headers, or the query of its URL)"
             for name, now in facts.account_digests.items()
-            if asked_at.get(name, now) != now
+            if asked_at.get(name, now) != now and models.get(name) == facts.model_digests.get(name)
         ]
         judges: dict[str, str] = self.run.settings.get("judge_digests", facts.judge_digests)
         for name, now in facts.judge_digests.items():
