@@ -3,7 +3,7 @@
 import contextlib
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
     if as_json:
         emit_json({"name": name, "run": found.id, "replaced": before})
         return
-    echo_lines([f"baseline {name}: run {told_run(found)}{_instead(before, found)}"])
+    echo_lines([f"baseline {name}: run {told_run(found)}{_instead(before, found)}", *_left_out(found)])
 
 
 @baseline.command("list")
@@ -271,6 +271,13 @@ def _name(store: SqliteStore, name: str, run_id: str) -> str | None:
 def _unknown(store: SqliteStore, name: str, project: Project) -> str:
     known = ", ".join(one_line(each, 40) for each in _named(store)) or "none"
     return f"{project.shown(store.path)}: no baseline {one_line(repr(name), 80)}; there are: {known}"
+
+
+def _left_out(found: Run) -> Iterator[str]:
+    """Yield how many rows ``-m`` left out, none of which is compared in a run of all."""
+    if count := sum(suite.get("deselected", 0) for suite in found.suites.values()):
+        chosen = one_line(repr(found.settings.get("markexpr", "")), 60)
+        yield f"note: -m {chosen} left out {counted(count, 'row')}, which the baseline lacks"
 
 
 def _instead(before: str | None, run: Run) -> str:

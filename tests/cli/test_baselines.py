@@ -48,6 +48,14 @@ def test_the_last_run_is_named(two_runs: SqliteStore, llmeval: Command, here: Pa
     assert named(here) == {"main": NEW}
 
 
+def test_rows_that_the_marks_left_out_are_told(store: SqliteStore, llmeval: Command) -> None:
+    """Such a run may be a baseline, but is seldom meant for runs of all rows."""
+    suites = {"qa": {"deselected": 1200}, "echo": {"deselected": 0}}
+    add(store, OLD, settings={"markexpr": "regression or slow", "suites": suites})
+    note = "note: -m 'regression or slow' left out 1,200 rows, which the baseline lacks\n"
+    assert llmeval("baseline", "set", "main").out == f"baseline main: run {OLD}\n{note}"
+
+
 def test_naming_another_run_tells_which_one_it_replaces(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:
     """The run that had the name stays."""
     llmeval("baseline", "set", "main")
