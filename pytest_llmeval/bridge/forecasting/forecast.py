@@ -32,6 +32,10 @@ _FIRST_RUN = (
     "one call of each case is counted where no run of its suite is stored: what a test or an application asks through"
     " model is not known ahead"
 )
+_UNBOUNDED = (
+    "tokens out are unknown where params state no max_tokens and no stored run tells how long answers are: state it, or"
+    " run a few rows first"
+)
 _SILENT = "no call through response, model or a judge is known of it; what it asks by itself is in no number"
 
 
@@ -47,7 +51,7 @@ class Forecast:
     unread: str | None = None
     """Which prompts are in no number, as they could not be made; None where all are, and for a judge."""
     caveat: str | None = None
-    """Which calls are in no number, as nothing tells of them; None for a judge."""
+    """What the numbers lack or rest on, and what to do; None where nothing is to be told, and for a judge."""
 
 
 def forecasts(
@@ -163,12 +167,16 @@ def _of_model(
         input_tokens=None if each_in is None else math.ceil(calls * each_in),
         output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(param, model),
     )
+    caveats = (
+        _FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, codes),
+        _UNBOUNDED if told.output_tokens_per_call is None else None,
+    )
     unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"
     return replace(
         made,
         estimate=estimate([told], model.prices),
         unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
-        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, codes),
+        caveat="; ".join(filter(None, caveats)) or None,
     )
 
 
