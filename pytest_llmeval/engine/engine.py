@@ -90,8 +90,8 @@ class Engine:
         self._on_fault, self._redact = on_fault, redact
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
-        self._ahead: dict[_CallId, Priority] = {}
-        """Of the calls that were begun ahead, and that no case has asked for yet."""
+        self._ahead: dict[_CallId, list[Priority]] = {}
+        """Of the calls that were begun ahead, and that no case has asked for yet, and of those that they wait for."""
         self._sharing = Sharing()
         self._lengths = Lengths()
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
@@ -230,9 +230,10 @@ class Engine:
             task.add_done_callback(retrieved)
             self._calls[key] = task
             if ahead:
-                self._ahead[key] = priority
+                self._ahead[key] = [priority]
         elif not ahead and key in self._ahead:
-            self._limiter.hurry(self._ahead.pop(key))
+            for each in self._ahead.pop(key):
+                self._limiter.hurry(each)
         return task
 
     async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
@@ -277,11 +278,20 @@ class Engine:
         """Return what an earlier call with this key was answered, also one that is just in flight."""
         response = await self._sharing.answer(
             key,
+            priority,
             known=lambda: self._known(ask, key),
             call=lambda: self._call(ask, name, key, backend, priority),
+            join=partial(self._join, (ask.case, name)),
         )
         self.counts.cached += response.cached
         return response
+
+    def _join(self, key: _CallId, priority: Priority) -> None:
+        """Have the call that this one waits for go first where its case waits, now or once its turn comes."""
+        if key in self._ahead:
+            self._ahead[key].append(priority)
+        else:
+            self._limiter.hurry(priority)
 
     def _known(self, ask: Ask, key: str) -> Response | None:
         """Return what is kept under a key; None where it is asked for now."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Response
+from pytest_llmeval.engine.account_limit import Priority
 
 __all__ = ["Sharing", "retrieved"]
 
@@ -18,10 +19,16 @@ class Sharing:
     """The calls in flight whose answers may serve others, by their cache keys."""
 
     def __init__(self) -> None:
-        self._in_flight: dict[str, asyncio.Task[Response]] = {}
+        self._in_flight: dict[str, tuple[asyncio.Task[Response], Priority]] = {}
 
     async def answer(
-        self, key: str, *, known: Callable[[], Response | None], call: Callable[[], Coroutine[Any, Any, Response]]
+        self,
+        key: str,
+        priority: Priority,
+        *,
+        known: Callable[[], Response | None],
+        call: Callable[[], Coroutine[Any, Any, Response]],
+        join: Callable[[Priority], None],
     ) -> Response:
         """Return an answer under ``key``, ``cached`` where it is that of another call.
 
@@ -30,8 +37,10 @@ class Sharing:
 
         Args:
             key: of the answer.
+            priority: of the call, if it is made.
             known: returns what was answered before; None where nothing was.
             call: makes the call.
+            join: told the priority of the call in flight that is waited for.
 
         Raises:
             CallError: there is none.
@@ -39,9 +48,11 @@ class Sharing:
         for _ in range(_WAITED_FOR):
             first = self._in_flight.get(key)
             if first is None:
-                return known() or await self._made(key, call)
+                return known() or await self._made(key, priority, call)
+            task, its_priority = first
+            join(its_priority)
             try:
-                response = await asyncio.shield(first)
+                response = await asyncio.shield(task)
             except CallError:
                 continue
             if response.cache_key is None:
@@ -49,10 +60,10 @@ class Sharing:
             return replace(response, cached=True, cost_usd=0.0, lost=())
         return await call()
 
-    async def _made(self, key: str, call: Callable[[], Coroutine[Any, Any, Response]]) -> Response:
+    async def _made(self, key: str, priority: Priority, call: Callable[[], Coroutine[Any, Any, Response]]) -> Response:
         first = asyncio.get_running_loop().create_task(call())
         first.add_done_callback(retrieved)
-        self._in_flight[key] = first
+        self._in_flight[key] = first, priority
         try:
             return await first
         finally:

@@ -88,6 +88,30 @@ def test_with_a_cache_equal_requests_of_many_cases_in_flight_are_one_call() -> N
     run_virtual(body())
 
 
+@pytest.mark.parametrize("is_ahead_first", [False, True], ids=["in its turn", "ahead, and then in its turn"])
+def test_a_shared_call_ahead_goes_first_once_any_case_waits_for_it(is_ahead_first: bool) -> None:
+    """Also one that did not begin it."""
+
+    async def body() -> None:
+        rig = Rig(cache="use", max_connections=1)
+        rig.model.hold = asyncio.Event()
+        waiting = rig.begin(ask("in flight", "in flight"))
+        await settled()
+        await rig.ahead(ask("a", "shared", position=0), 0)
+        if is_ahead_first:
+            await rig.ahead(ask("b", "shared", position=1), 1)
+        await settled()
+        waiting += rig.begin(ask("b", "shared", position=1))
+        await settled()
+        waiting += rig.begin(ask("later", "later"))
+        await settled()
+        rig.model.hold.set()
+        await asyncio.gather(*waiting)
+        assert rig.model.asked == ["in flight", "shared", "later"]
+
+    run_virtual(body())
+
+
 def test_an_answer_to_one_alone_makes_the_others_ask_themselves() -> None:
     async def body() -> None:
         rig = Rig(cache="use")
