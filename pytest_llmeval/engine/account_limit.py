@@ -71,8 +71,8 @@ class AccountLimit:
             ceiling: the most requests in flight, at least 1.
             rpm: requests a minute; None for no limit.
             tpm: tokens a minute, sent and received; None for no limit.
-            patience_s: seconds from a first refusal in which it pauses by itself, unless an answer comes; where the
-                server asks for pauses, for the longest one at least.
+            patience_s: seconds from a first refusal in which it pauses by itself, unless an answer comes; as the server
+                asks it pauses for as long in all, and for the longest of such pauses at least.
         """
         self._ceiling = ceiling
         self._limit = float(min(ceiling, _FIRST_LIMIT))
@@ -84,8 +84,8 @@ class AccountLimit:
         """Of requests that were alone in flight, since the last answer, without a word on how long to wait."""
         self._refused_since_s = 0.0
         """When the first of them was."""
-        self._asked_since_s: float | None = None
-        """When the server first asked to wait since the last answer."""
+        self._waited_s = 0.0
+        """For how long it has paused since the last answer as the server asked."""
         self._denials_left = 0
         """How many denials before the next answer are taken for those of single requests, also by themselves."""
         self._denied: list[tuple[float, asyncio.Future[bool]]] = []
@@ -148,7 +148,7 @@ class AccountLimit:
         """
         self.reached()
         self._refusals = 0
-        self._asked_since_s = None
+        self._waited_s = 0.0
         self._denials_left = _DENIALS
         self._settle_denials(are_own=True, until_s=started_s)
         if self.in_flight >= self.limit < self._ceiling:
@@ -172,13 +172,14 @@ class AccountLimit:
         """Allow less where the server refused a request that left after the last cut; pause where it asks for it.
 
         Returns:
-            Whether the request is as well not sent again: the server has asked to wait for long, and answered nothing.
+            Whether the request is as well not sent again: the server was waited for long enough, and answers nothing.
+            One whose quota is used up for a day would hold up each call for as long as it asks for.
         """
         is_in_vain = False
         if retry_after_s and retry_after_s <= _LONGEST_PAUSE_S:
-            is_in_vain = self._is_in_vain(now)
+            is_in_vain = self._waited_s >= max(self._patience_s, _LONGEST_PAUSE_S)
             if not is_in_vain:
-                self._paused_until_s = max(self._paused_until_s, now + retry_after_s)
+                self._wait_until(now + retry_after_s, now)
         if is_rate and started_s >= self._cut_at_s:
             self._limit = max(1.0, min(self._limit, self.in_flight) * _CUT)
             self._is_slow_start = False
@@ -187,14 +188,12 @@ class AccountLimit:
                 self._pause(now)
         return is_in_vain
 
-    def _is_in_vain(self, now: float) -> bool:
-        """Note that the server asks to wait; return whether it has done so for long, and answered nothing.
-
-        One whose quota is used up for a day would hold up each call for as long as it asks for.
-        """
-        if self._asked_since_s is None:
-            self._asked_since_s = now
-        return now - self._asked_since_s > max(self._patience_s, _LONGEST_PAUSE_S)
+    def _wait_until(self, until_s: float, now: float) -> None:
+        """Let nothing go until then, as the server asks."""
+        began_s = max(self._paused_until_s, now)
+        if until_s > began_s:
+            self._waited_s += until_s - began_s
+            self._paused_until_s = until_s
 
     def _pause(self, now: float) -> None:
         """Let nothing go for a while where this refusal is not the first since the last answer."""

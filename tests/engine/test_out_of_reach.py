@@ -160,6 +160,20 @@ def test_the_first_answer_has_waits_kept_again() -> None:
     assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [3]
 
 
+def test_time_in_which_nothing_was_asked_is_no_wait() -> None:
+    """Of a body that computes for long behind a call that was refused, say."""
+    server = Server(lambda now: busy(50.0) if now in (0, 600) else None)
+
+    async def body() -> list[Response | CallError]:
+        first = asyncio.create_task(server.call())
+        await asyncio.sleep(1)
+        first.cancel()
+        await asyncio.sleep(600 - asyncio.get_running_loop().time())
+        return [await server.call()]
+
+    assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [2]
+
+
 def test_who_gives_calls_longer_waits_longer() -> None:
     """``--timeout-s`` beyond two minutes is what one is ready to wait."""
     server = Server(lambda now: busy(100.0) if now < 350 else None, patience_s=600.0)
