@@ -183,7 +183,7 @@ class Limiter:
         """Take from a fault what it says of the account: slower, or no further."""
         kind, now = error.kind, self._clock()
         if error.is_unsent:
-            if error.retryable and limit.is_given_up(now):
+            if limit.is_given_up(now) and error.retryable:
                 error.be_last("no connection there has succeeded for a minute")
         elif kind != ErrorKind.TIMEOUT:
             limit.reached()

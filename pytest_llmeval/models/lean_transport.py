@@ -12,10 +12,13 @@ import ssl
 from collections.abc import Iterator
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from pytest_llmeval.models.body_decoding import UndecodableError, decoded
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.sending import note_connecting, note_sent
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
@@ -58,6 +61,7 @@ class LeanTransport:
         session = await self._sessions.client()
         data = io.BytesIO(body) if len(body) > LARGE_BODY_BYTES else body
         has_begun = False
+        note_connecting()
         try:
             async with session.post(self._url, data=data, allow_redirects=False) as response:
                 has_begun = is_success(response.status)
@@ -88,6 +92,18 @@ class LeanTransport:
                 raise undecodable_fault(str(error), self._redact) from None
             body = b""
         return Answer(status=status, headers=headers, body=body, is_cut=is_cut)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells the attempt when it has its connection, over which the request then goes at once."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """Return a connection from the pool, or a new one."""
+        connection = await super().connect(req, traces, timeout)
+        note_sent()
+        return connection
 
 
 @contextlib.contextmanager
@@ -144,7 +160,7 @@ def _session(account: Account) -> aiohttp.ClientSession:
     with 128 and with 500 connections, so the caller alone decides how many there are.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=_Connector(
             limit=0,
             keepalive_timeout=KEEPALIVE_S,
             resolver=aiohttp.ThreadedResolver(),  # the system's, also where another one is installed

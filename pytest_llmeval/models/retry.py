@@ -13,6 +13,7 @@ from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.models.sending import SENDING, Sending
 
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
 
@@ -131,13 +132,16 @@ class _Progress:
     async def _timed(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         async with self._slot():
             self.attempts += 1
-            start = now()
+            sending, start = Sending(), now()
+            SENDING.set(sending)
             try:
                 async with asyncio.timeout(self._left_s):
                     return await attempt()
             except TimeoutError:
-                message = f"no complete answer within {self._policy.timeout_s:g} s"
-                raise AttemptError(ErrorKind.TIMEOUT, message, usage=Usage()) from None
+                is_unsent = sending.is_connecting
+                what, usage = ("connection", None) if is_unsent else ("complete answer", Usage())
+                message = f"no {what} within {self._policy.timeout_s:g} s"
+                raise AttemptError(ErrorKind.TIMEOUT, message, usage=usage, is_unsent=is_unsent) from None
             finally:
                 self.latency_s = now() - start
                 self._left_s -= self.latency_s

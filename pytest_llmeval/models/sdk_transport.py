@@ -14,6 +14,7 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.proxies import UNUSABLE
+from pytest_llmeval.models.sending import note_connecting, note_sent
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
@@ -69,6 +70,7 @@ class SdkTransport(Generic[C]):
         """Return the answer to one request; raise AttemptError where no whole one came."""
         client = await self._clients.client()
         has_begun = False
+        note_connecting()
         try:
             response = await self._sent(client, body)
             has_begun = True  # of an error nothing is returned
@@ -147,8 +149,15 @@ def _own_headers(headers: Mapping[str, str]) -> Callable[[httpx2.Request], Await
         request.headers = httpx2.Headers({"Host": request.url.netloc.decode("ascii")})
         request.headers.update(headers)
         request.headers["Content-Length"] = str(len(request.content))
+        request.extensions = {**request.extensions, "trace": _note_sent}
 
     return replace_headers
+
+
+async def _note_sent(event: str, info: Mapping[str, Any]) -> None:
+    """Tell the attempt when its request goes; see https://www.encode.io/httpcore/extensions/#trace."""
+    if event == "http11.send_request_headers.started":
+        note_sent()
 
 
 async def _raise_for_status(response: httpx2.Response) -> None:

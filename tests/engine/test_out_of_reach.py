@@ -118,6 +118,23 @@ def test_a_connection_that_fails_now_and_then_is_tried_again() -> None:
     assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [2]
 
 
+def test_a_time_limit_that_ends_before_there_is_a_connection_counts_for_that_minute() -> None:
+    """Its call is over; the next one finds out less."""
+
+    async def body() -> list[Response | CallError]:
+        fault = AttemptError(ErrorKind.TIMEOUT, "no connection within 5 s", is_unsent=True)
+        server = Server(lambda now: fault if now < 60 else refused())
+        ends = []
+        for _ in range(21):
+            ends.append(await server.call())
+            await asyncio.sleep(3)
+        return ends
+
+    ends = run_virtual(body())
+    assert [end.attempts for end in ends] == 21 * [1]
+    assert "no connection there has succeeded for a minute" in str(ends[-1])
+
+
 # A server that asks to wait
 
 

@@ -4,13 +4,13 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Request
+from pytest_llmeval.core.types import Request, Usage
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
@@ -61,6 +61,19 @@ ALL_FAULTS = [
     for name, vendor in VENDORS.items()
     for fault in (*FAULTS, *(OF_ANTHROPIC if vendor.kind == "anthropic" else OF_OPENAI))
 ]
+
+
+@contextmanager
+def nobody_accepting() -> Iterator[str]:
+    """Host and port of a server that takes no connection."""
+    with socket.socket() as full, ExitStack() as clients:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # more than the backlog holds: the kernel answers no further one
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        yield f"127.0.0.1:{full.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(("vendor", "fault", "kind", "requests"), ALL_FAULTS, indirect=["vendor"])
@@ -130,15 +143,22 @@ def test_nobody_listens(vendor: Vendor) -> None:
 def test_nobody_accepts(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is not made in time is tried again, within the call's time."""
     monkeypatch.setattr(f"pytest_llmeval.models.{vendor.transport}_transport.CONNECT_TIMEOUT_S", 0.1)
-    with socket.socket() as full, ExitStack() as clients:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):  # more than the backlog holds: the kernel answers no further one
-            client = clients.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        error = vendor.fail(vendor.spec("m", f"127.0.0.1:{full.getsockname()[1]}"))
+    with nobody_accepting() as authority:
+        error = vendor.fail(vendor.spec("m", authority))
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 6)
+
+
+@pytest.mark.parametrize("fault", ["", "hang"])
+def test_a_deadline_before_there_is_a_connection_costs_nothing(
+    speaking: FaultServer, vendor: Vendor, fault: str
+) -> None:
+    """No answer can have been made; to a request that was sent one may have been."""
+    with nobody_accepting() as authority:
+        spec = speaking.spec("fault-hang") if fault else vendor.spec("m", authority)
+        error = vendor.fail(spec, policy=RetryPolicy(timeout_s=0.3))
+    assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 1)
+    assert error.usages == ((Usage(),) if fault else ())
+    assert f"no {'complete answer' if fault else 'connection'} within 0.3 s" in str(error)
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip-20", "slow-5000"])
