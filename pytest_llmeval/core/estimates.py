@@ -1,9 +1,9 @@
 """What a run will take, before it runs: calls, tokens, money."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from json import dumps
 from typing import Any, TypeVar
 
 from pytest_llmeval.core.costs import Prices, cost_usd
@@ -127,7 +127,7 @@ def _media(content: object) -> Iterator[Mapping[str, Any]]:
 
 def _text(value: object) -> str:
     """Return the text by which a value counts."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False, default=str)
 
 
 def _sum(first: N | None, second: N | None) -> N | None:

@@ -1,8 +1,8 @@
 """The log-likelihood of a text, and how it travels as a model's response."""
 
-import json
 import math
 from dataclasses import dataclass
+from json import loads
 
 from pytest_llmeval.core.strict_json import canonical
 
@@ -33,5 +33,5 @@ class Likelihood:
     @classmethod
     def from_text(cls, text: str) -> "Likelihood":
         """Return what ``as_text`` wrote."""
-        data = json.loads(text)
+        data = loads(text)
         return cls(logprob=data["logprob"], tokens=data["tokens"])

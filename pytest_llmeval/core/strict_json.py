@@ -4,9 +4,9 @@ Python's ``json`` accepts ``NaN``, lets the last of two equal keys win, turns ``
 RecursionError or a ValueError of its own on deep or long input. Here each of these is one ``NotJsonError``.
 """
 
-import json
 import math
 from collections import Counter
+from json import JSONDecodeError, JSONDecoder, dumps
 from typing import Any
 
 from pytest_llmeval.core.text import one_line
@@ -50,7 +50,7 @@ def parse_at(text: str, start: int) -> tuple[Any, int]:
 def _refusal(error: ValueError) -> NotJsonError:
     if isinstance(error, NotJsonError):
         return error
-    if isinstance(error, json.JSONDecodeError):
+    if isinstance(error, JSONDecodeError):
         return NotJsonError(f"{error.msg} at character {error.pos + 1}")
     return NotJsonError("a number with too many digits")
 
@@ -62,7 +62,7 @@ def canonical(value: Any) -> str:
         ValueError: for NaN and infinity.
         TypeError: for what JSON cannot say.
     """
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 def copied(value: Any) -> Any:
@@ -95,4 +95,4 @@ def finite(digits: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=no_constant, parse_float=finite)
+_DECODER = JSONDecoder(object_pairs_hook=unique_keys, parse_constant=no_constant, parse_float=finite)

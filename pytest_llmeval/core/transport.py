@@ -1,11 +1,11 @@
 """The record of a finished case as one ASCII JSON text: what rides on a test report, with and without xdist."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
+from json import dumps, loads
 from typing import Any
 
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, CaseStart, JudgeRecord, Score, Vote
@@ -17,12 +17,12 @@ _DEEPEST = 100
 
 def dump(case: CaseRecord | CaseStart) -> str:
     """Return ``case`` as one ASCII text."""
-    return json.dumps(plain(case), allow_nan=False)
+    return dumps(plain(case), allow_nan=False)
 
 
 def load_case(text: str) -> CaseRecord:
     """Return the case that ``dump`` wrote."""
-    data = json.loads(text)
+    data = loads(text)
     return CaseRecord(
         **{
             **data,
@@ -57,13 +57,13 @@ def _is_plain(case: CaseRecord) -> bool:
 
 def load_start(text: str) -> CaseStart:
     """Return what ``dump`` wrote."""
-    data = json.loads(text)
+    data = loads(text)
     return CaseStart(**{**data, "key": CaseKey(**data["key"]), "slices": tuple(data["slices"])})
 
 
 def as_json(value: Any) -> str:
     """Return ``value`` as ASCII JSON, whatever it is; equal values give equal texts."""
-    return json.dumps(plain(value), sort_keys=True, allow_nan=False)
+    return dumps(plain(value), sort_keys=True, allow_nan=False)
 
 
 def as_text(value: Any) -> str:

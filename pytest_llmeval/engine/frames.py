@@ -1,7 +1,7 @@
 """Messages between the engine and the processes that run cases: JSON objects, each behind its length."""
 
 import asyncio
-import json
+from json import dumps, loads  # by name: a test that patches the module's means its own
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -21,7 +21,7 @@ async def read(reader: asyncio.StreamReader) -> Frame | None:
     """Return the next message; None at the end of the connection, however it came."""
     try:
         size = int.from_bytes(await reader.readexactly(_LENGTH_BYTES))
-        frame: Frame = json.loads(await reader.readexactly(size))
+        frame: Frame = loads(await reader.readexactly(size))
     except (asyncio.IncompleteReadError, OSError):
         return None
     return frame
@@ -29,7 +29,7 @@ async def read(reader: asyncio.StreamReader) -> Frame | None:
 
 def write(writer: asyncio.StreamWriter, frame: Frame) -> None:
     """Send a message."""
-    data = json.dumps(frame, allow_nan=False).encode("ascii")
+    data = dumps(frame, allow_nan=False).encode("ascii")
     writer.write(len(data).to_bytes(_LENGTH_BYTES) + data)
 
 

@@ -1,7 +1,7 @@
 """The body of a request to the Messages API, made from a chat."""
 
-import json
 from collections.abc import Iterable
+from json import dumps
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -48,7 +48,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
     said = (message for message in request.messages if message["role"] not in _SYSTEM_ROLES)
     try:
         data["messages"] = _told(model, said)
-        return json.dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
+        return dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None
 

@@ -3,8 +3,8 @@
 So one test, and one judge, asks every vendor for a tool call. What is in the API's own words goes out as it is.
 """
 
-import json
 from collections.abc import Iterable, Mapping
+from json import loads
 from typing import Any
 
 from pytest_llmeval.core.types import Message
@@ -91,7 +91,7 @@ def _tool_use(call: Any) -> Any:
         return call
     name, arguments = function.get("name"), function.get("arguments") or "{}"  # empty where there is no parameter
     try:
-        given = json.loads(arguments) if isinstance(arguments, str) else arguments
+        given = loads(arguments) if isinstance(arguments, str) else arguments
     except ValueError:
         given = None
     if not isinstance(given, Mapping):

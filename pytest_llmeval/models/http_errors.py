@@ -1,11 +1,11 @@
 """What a status other than 200 means: its kind, whether to try again, and when."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from json import loads
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -128,7 +128,7 @@ def _error(body: bytes) -> dict[str, str]:
     https://openrouter.ai/docs/api-reference/errors
     """
     try:
-        data: Any = json.loads(body)
+        data: Any = loads(body)
     except (ValueError, RecursionError):
         return {}
     error = data.get("error") if isinstance(data, dict) else None

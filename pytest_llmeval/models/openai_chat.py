@@ -1,8 +1,8 @@
 """A model behind the OpenAI chat completions protocol, over any transport."""
 
-import json
 from collections.abc import Mapping
 from contextlib import nullcontext
+from json import dumps  # by name: a test that patches the module's means its own
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -98,7 +98,7 @@ class OpenAIBackend(HttpBackend):
             if self._revision is not None:
                 params = with_own_seed(params, canonical(request.messages))
             data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
-            return json.dumps(data, allow_nan=False).encode("ascii")
+            return dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
             message = f"{self.name}: messages or params cannot be sent as JSON: {error}"
             raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0) from None

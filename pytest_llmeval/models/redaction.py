@@ -1,10 +1,10 @@
 """Secrets kept out of every text that a person or a file may see."""
 
 import base64
-import json
 import os.path
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from json import dumps
 from urllib.parse import quote, quote_plus
 
 __all__ = ["MASK", "AnswerRedactor", "Redactor", "secret_values", "secrets_in", "tells_who_asks"]
@@ -125,7 +125,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 def _spellings(secret: str) -> Iterator[str]:
     """Yield the spellings of ``secret`` as a whole."""
-    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret))
+    yield from (secret, dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret))
     data = secret.encode("utf-8", "surrogatepass")
     for offset in range(3):
         yield from _base64_forms(data, offset)

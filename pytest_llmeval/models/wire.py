@@ -4,8 +4,8 @@ The SDK returns a page of HTML, ``null`` or an object without choices as a succe
 errors; here every body becomes a Response or a AttemptError that says what came.
 """
 
-import json
 from collections.abc import Callable
+from json import loads  # by name: a test that patches the module's means its own
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -99,7 +99,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body.decode("utf-8"))
+        data = loads(body.decode("utf-8"))
     except RecursionError:
         raise UnexpectedError("JSON nested too deep", body) from None
     except ValueError:  # bad UTF-8, bad JSON, and integers of thousands of digits

@@ -1,9 +1,9 @@
 """Between the stored records and the rows of their tables."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from json import dumps, loads  # by name: a test that patches the module's means its own
 from typing import Any, TypeVar
 
 from pytest_llmeval.core.gate.judging import Verdict
@@ -73,13 +73,13 @@ def from_run(run: Run) -> Row:
         "status": end.status if end else "running",
         "exit_code": end and end.exit_code,
         "verdict": end.verdict if end else "none",
-        "models": json.dumps(run.models),
-        "judge_models": json.dumps(run.judge_models),
+        "models": dumps(run.models),
+        "judge_models": dumps(run.judge_models),
         "git_commit": run.git_commit,
         "git_branch": run.git_branch,
         "git_dirty": run.git_dirty,
         "dataset_digest": run.dataset_digest,
-        "settings_json": json.dumps(run.settings),
+        "settings_json": dumps(run.settings),
         "version": run.version,
         "pid": run.pid,
         "host": run.host,
@@ -120,7 +120,7 @@ def from_case(run_id: str, case: StoredCase) -> Row:
         "id": case.id,
         "run_id": run_id,
         **{column: getattr(case.key, column) for column in _KEY_COLUMNS},
-        "slices": json.dumps(case.slices),
+        "slices": dumps(case.slices),
         **{column: getattr(case, column) for column in _CASE_COLUMNS},
         "cached": case.cached,
         "judge_cached": case.judge_cached,
@@ -184,12 +184,12 @@ def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:
 
 def from_call(run_id: str, case_id: str, call: Call, number: int = 1) -> Row:
     """Return the row of a call; one without a name takes its number in its case."""
-    name, detail = call.name or str(number), json.dumps(call.detail)
+    name, detail = call.name or str(number), dumps(call.detail)
     return {
         "id": f"{case_id}-{name}",
         "run_id": run_id,
         "case_id": case_id,
-        "request": json.dumps(call.request),
+        "request": dumps(call.request),
         **{column: getattr(call, column) for column in _CALL_COLUMNS},
         "name": name,
         "detail": detail,
@@ -217,7 +217,7 @@ def _json_in(row: Mapping[str, Any], kind: str, column: str, form: type[T]) -> T
 def sound_json(text: str, form: type[T], whose: str, column: str) -> T:
     """Return what the JSON in a column says; raise DatabaseError, which names it, where that is not of the form."""
     try:
-        found = json.loads(text)
+        found = loads(text)
         if not isinstance(found, form):
             raise ValueError(f"no {form.__name__}")
     except (ValueError, TypeError, RecursionError) as error:
@@ -236,8 +236,8 @@ def is_whole(row: Mapping[str, Any]) -> bool:
     An answer that the column cannot hold stands in the detail.
     """
     try:
-        json.loads(row["request"])
-        response = json.loads(row["detail"]).get("text", row["response"])
+        loads(row["request"])
+        response = loads(row["detail"]).get("text", row["response"])
     except (ValueError, TypeError, AttributeError):
         return False
     return bool(row["checksum"] == call_checksum(response, row["detail"]))
@@ -245,7 +245,7 @@ def is_whole(row: Mapping[str, Any]) -> bool:
 
 def is_reply(row: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     """Whether a row of a call is whole and of this very request; older files hold large integers as they were."""
-    return is_whole(row) and bool(plain(json.loads(row["request"])) == plain(request))
+    return is_whole(row) and bool(plain(loads(row["request"])) == plain(request))
 
 
 def from_verdict(run_id: str, verdict: Verdict) -> Row:
@@ -276,7 +276,7 @@ def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
             told[column] = redact(told[column])
     if "request" in told:
         for column in ("request", "detail"):
-            told[column] = json.dumps(_shown_json(_json_in(told, "call", column, dict), redact))
+            told[column] = dumps(_shown_json(_json_in(told, "call", column, dict), redact))
     return told
 
 
@@ -291,7 +291,7 @@ def _shown_json(value: Any, redact: Callable[[str], str]) -> Any:
 def from_earlier(run_id: str, earlier: EarlierOutcome) -> Row:
     """Return the row of what a case of a run came to before."""
     columns = {column: getattr(earlier, column) for column in _EARLIER_COLUMNS}
-    return {"run_id": run_id, **columns, "scores": json.dumps(earlier.scores)}
+    return {"run_id": run_id, **columns, "scores": dumps(earlier.scores)}
 
 
 def to_earlier(row: Mapping[str, Any]) -> EarlierOutcome:

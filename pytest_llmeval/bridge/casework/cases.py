@@ -2,11 +2,11 @@
 
 import asyncio
 import concurrent.futures
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from json import dumps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -226,7 +226,7 @@ def cluster_of(sample: Sample, key: str | None) -> str | None:
 def _target_text(target: Any) -> str:
     """Return the target as the row has it, where that is JSON: large integers stay numbers."""
     try:
-        return json.dumps(target, sort_keys=True, allow_nan=False)
+        return dumps(target, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return as_json(target)
 

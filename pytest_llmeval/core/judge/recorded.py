@@ -1,7 +1,7 @@
 """What a run stored of a judge, read back."""
 
-import json
 from collections.abc import Mapping
+from json import loads
 from typing import Any
 
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
@@ -17,7 +17,7 @@ ORDERS_DISAGREE = "the orders disagree: "
 
 def stored_rubric(record: JudgeRecord) -> Rubric:
     """Return the rubric that stands behind a judge_id."""
-    return rubric_of(json.loads(record.detail)["rubric"])
+    return rubric_of(loads(record.detail)["rubric"])
 
 
 def rubric_of(told: Mapping[str, Any]) -> Rubric:
@@ -31,5 +31,5 @@ def rubric_of(told: Mapping[str, Any]) -> Rubric:
 
 def settlers(record: JudgeRecord) -> frozenset[str]:
     """Return the checks in code that may have settled an answer in the judge's place, as ``decided_by`` names them."""
-    checks: list[list[str]] = json.loads(record.detail)["how"].get("checks", [])
+    checks: list[list[str]] = loads(record.detail)["how"].get("checks", [])
     return frozenset(key if told == "bool" else told.rpartition(":")[0] for key, told in checks)

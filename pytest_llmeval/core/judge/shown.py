@@ -3,9 +3,9 @@
 A judge's ``TEMPLATE_VERSION`` is raised where one of them changes.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from json import dumps
 from typing import Any
 
 from pytest_llmeval.core.transport import plain
@@ -112,4 +112,4 @@ def _part(part: Any) -> str:
 
 
 def _text(value: Any, *, indent: int | None = 1) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False, indent=indent, default=str)
