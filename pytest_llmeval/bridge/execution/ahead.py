@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
     from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 
-__all__ = ["ResponsesAhead", "may_not_run"]
+__all__ = ["MOST_UNUSED", "ResponsesAhead", "may_not_run"]
 
 _MOST_AT_ONCE = 16
-_MOST_UNUSED = 8
+MOST_UNUSED = 8
+"""So many cases of a function may end without what was begun for them ahead, before no more is."""
 _UNSURE = frozenset({"skip", "skipif", "xfail"})
 
 
@@ -72,7 +73,7 @@ class ResponsesAhead:
 
     def is_used(self, item: pytest.Item) -> bool:
         """Whether cases of this function ask for their responses, but for a few: those ahead of time are paid for."""
-        return self._unused[_function_of(item)] < _MOST_UNUSED
+        return self._unused[_function_of(item)] < MOST_UNUSED
 
     def stop(self) -> None:
         """Request no more."""

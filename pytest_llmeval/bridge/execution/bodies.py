@@ -8,8 +8,10 @@ behind a test that has the process for itself start when it has ended.
 import asyncio
 import concurrent.futures
 import contextvars
+import functools
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from pytest_llmeval.bridge.casework.cases import CaseRun, given_up
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
-from pytest_llmeval.bridge.execution.ahead import may_not_run
+from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async, is_made_async
 from pytest_llmeval.bridge.execution.needs import PURE, SHARED, group_of, need_of, own_parameters
@@ -79,6 +81,8 @@ class BodiesAhead:
         self._started: dict[pytest.Item, _Body] = {}
         self._needs: dict[tuple[Any, ...], str] = {}
         self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
+        self._unused: Counter[tuple[Any, ...]] = Counter()
+        """How many more bodies of a function were given up than looked at, of those that were started."""
         self._index = -1
         self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
         alone = ((item, why_alone(item)) for item in (session.items if self._has_any else ()))
@@ -137,7 +141,9 @@ class BodiesAhead:
             run.turn = self.why_in_turn(item)
             function = body_of(item)
             assert function is not None
-            result = self._calls.bodies.submit(_carried(function(**arguments_of(function, item.funcargs))))
+            result = self._calls.bodies.submit(
+                _carried(functools.partial(function, **arguments_of(function, item.funcargs)))
+            )
         else:
             result = body.result
         self.advance(item)  # behind this one: its own calls go first
@@ -157,6 +163,7 @@ class BodiesAhead:
         finally:
             if body is not None:
                 del self._started[item]
+                self._unused[group_of(item)] -= min(1, self._unused[group_of(item)])
                 run.waited_s += now() - start
                 body.output.put_on(item)
 
@@ -171,6 +178,7 @@ class BodiesAhead:
         body = self._started.pop(item, None)
         if body is not None:
             body.result.cancel()
+            self._unused[group_of(item)] += 1
 
     def stop(self) -> None:
         """Give up what was started and not looked at."""
@@ -183,7 +191,7 @@ class BodiesAhead:
         if is_worker(self._session.config):
             return upcoming(self._session, self._window)
         if item is not None:
-            self._index = items.index(item, max(self._index, 0))
+            self._index = _place_of(item, items, max(self._index, 0))
         return items[self._index + 1 : self._index + 1 + self._window]
 
     def _start(self, item: pytest.Item, shared: Mapping[str, Any]) -> None:
@@ -205,7 +213,9 @@ class BodiesAhead:
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
-        result = self._calls.bodies.submit(_within(context, _body(function, values, model, run), item.nodeid))
+        result = self._calls.bodies.submit(
+            _within(context, functools.partial(_body, function, values, model, run), item.nodeid)
+        )
         if (reply := run.reply) is not None:  # where the loop ended before the body began, nobody else tells its case
             result.add_done_callback(lambda _: reply.cancel())
         self._started[item] = _Body(run=run, result=result, output=output)
@@ -216,21 +226,32 @@ class BodiesAhead:
         if item in self._alone:
             return self._alone[item]
         key = group_of(item)
+        if self._unused[key] >= MOST_UNUSED:
+            return "others of its function were skipped"
         if key not in self._needs:
             self._needs[key] = need_of(item)
         return self._needs[key]
 
 
-async def _within(
-    context: contextvars.Context, coroutine: Coroutine[Any, Any, None], name: str
-) -> BaseException | None:
-    return await asyncio.get_running_loop().create_task(_carried(coroutine), name=name, context=context)
-
-
-async def _carried(coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
-    """Run a body, and return what would end the loop of all bodies; what else it raises is raised."""
+def _place_of(item: pytest.Item, items: Sequence[pytest.Item], start: int) -> int:
+    """Return the place of an item: behind that of the one before it, unless a loop of another plugin goes otherwise."""
     try:
-        await coroutine
+        return items.index(item, start)
+    except ValueError:
+        return items.index(item)
+
+
+async def _within(context: contextvars.Context, body: Body, name: str) -> BaseException | None:
+    return await asyncio.get_running_loop().create_task(_carried(body), name=name, context=context)
+
+
+async def _carried(body: Body) -> BaseException | None:
+    """Run a body, and return what would end the loop of all bodies; what else it raises is raised.
+
+    Its coroutine is made here: of one that is given up before it begins, Python would warn that nobody awaited it.
+    """
+    try:
+        await body()
     except (SystemExit, KeyboardInterrupt) as ended:
         return ended
     return None
