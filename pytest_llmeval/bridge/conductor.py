@@ -17,6 +17,7 @@ from pytest_llmeval.bridge.casework.items import (
     SESSION_KEY,
     cases_in,
     function_of,
+    made_of,
     odd_place,
     param_of,
     suite_named,
@@ -311,13 +312,13 @@ class Conductor:
     def _is_uncalled(self, item: pytest.Item) -> bool:
         if param_of(item) is not None:
             return self.selection.row_attack_waits(item)
-        if item.get_closest_marker("llmeval") is not None and function_of(item) in self._generated:
+        if item.get_closest_marker("llmeval") is not None and made_of(item) in self._generated:
             return not self._is_caseless(item)
         return self.selection.training_waits(item) or self.selection.is_foreign(item)
 
     def _is_caseless(self, item: pytest.Item) -> bool:
         """Whether ``item`` stands for a function that was asked for and of which there is no case."""
-        return param_of(item) is None and (function_of(item) in self._caseless or item.nodeid in self._misplaced)
+        return param_of(item) is None and (made_of(item) in self._caseless or item.nodeid in self._misplaced)
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""

@@ -63,3 +63,24 @@ def test_evals_that_the_testpaths_leave_out_are_counted_wherever_the_marker_stan
     result.assert_outcomes(passed=1)
     lines = [line.partition(";")[0] for line in result.outlines if "run them with: pytest evals" in line]
     assert lines == [f"llmeval: {told}"]
+
+
+@pytest.mark.parametrize("arguments", [["evals"], []], ids=["asked", "waiting"])
+def test_the_doctest_of_a_module_is_no_eval_of_its_name(project: Project, arguments: list[str]) -> None:
+    """pytest gives both the node id ``evals/test_qa.py::test_qa``."""
+    project.write(
+        evals__test_qa_py='''
+        """
+        >>> 1 + 1
+        3
+        """
+        import pytest
+
+        pytestmark = pytest.mark.llmeval([{'input': 'x'}])
+
+        def test_qa(response):
+            pass
+        '''
+    )
+    result = project.run(*arguments, "--doctest-modules", "-p", "no:xdist")
+    assert result.parseoutcomes().get("failed") == 1, result.stdout.str()

@@ -20,6 +20,7 @@ __all__ = [
     "CaseNow",
     "cases_in",
     "function_of",
+    "made_of",
     "odd_place",
     "param_of",
     "run_of",
@@ -73,6 +74,11 @@ def function_of(item: pytest.Item) -> str:
     """Return the node id of the function that an item was made of."""
     path, _, name = item.nodeid.partition("::")
     return f"{path}::{name.partition('[')[0]}"
+
+
+def made_of(item: pytest.Item) -> str:
+    """Return the node id of the function that runs; a doctest has none: a module's has the id of one of its name."""
+    return function_of(item) if isinstance(item, pytest.Function) else ""
 
 
 def odd_place(item: pytest.Item) -> str:
