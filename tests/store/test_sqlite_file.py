@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.store.check import check_database
+from pytest_llmeval.store.check import check_database, check_readable
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, look, run
@@ -261,6 +261,18 @@ def test_a_read_only_folder_is_an_error_with_a_message(open_folder: Path) -> Non
     open_folder.chmod(0o555)
     with without_rights(), pytest.raises(StoreError, match="the database cannot be used: .*Permission denied"):
         SqliteStore(open_folder / "a.db")
+
+
+def test_a_log_in_a_read_only_folder_is_an_error_that_says_what_to_do(open_folder: Path) -> None:
+    """As beside an artifact of a killed job: SQLite puts a file beside a log that it reads."""
+    path, log = open_folder / "a.db", open_folder / "a.db-wal"
+    SqliteStore(path).close()
+    log.touch()
+    path.chmod(0o444)
+    open_folder.chmod(0o555)
+    with without_rights(), pytest.raises(StoreError, match=r"unable to open .*; copy it and a\.db-wal to a folder"):
+        check_readable(path)
+    open_folder.chmod(0o777)
 
 
 def test_a_folder_that_may_not_be_entered_is_an_error_with_a_message(open_folder: Path) -> None:
