@@ -92,7 +92,7 @@ def find_project() -> Project:
         found = find_section(folder)
         if found is not None:
             return Project(root=folder, environ=os.environ, ini=found[1], ini_file=found[0])
-        if (folder / _DATABASE).exists():
+        if os.path.exists(folder / _DATABASE):  # a folder of another user, which may not be entered, holds none of ours
             return Project(root=folder, environ=os.environ)
     root = next((folder for folder in folders if (folder / "pyproject.toml").is_file()), start)
     return Project(root=root, environ=os.environ)

@@ -124,6 +124,26 @@ def test_a_name_that_the_system_refuses_is_told(here: Path, llmeval: Command) ->
     assert "File name too long" in done.err
 
 
+def test_a_database_above_that_may_not_be_looked_for_is_no_project_of_ours(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the folder of another user, beside folders of ours."""
+    (here / "ours").mkdir()
+    monkeypatch.chdir(here / "ours")
+    with closing(SqliteStore(Path("x.db"))) as store:
+        store.start_run(run(end=END))
+    stat = os.stat
+
+    def refuse(path: str, **options: bool) -> os.stat_result:
+        if str(path) == str(here / ".llmeval" / "llmeval.db"):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    done = llmeval("runs", "--llmeval-db", "x.db")
+    assert (done.status, run().id in done.out) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
