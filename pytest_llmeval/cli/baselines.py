@@ -89,8 +89,9 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
 def list_baselines(as_json: bool, database: Path | None) -> None:
     """List the named baselines."""
     with contextlib.closing(open_reader(find_project(), database)) as store:
-        runs = {run.id: run for run in store.runs()}
-        found = [(each, runs[each.run_id]) for each in store.baselines()]
+        named = store.baselines()
+        runs = {run.id: run for run in store.runs()}  # read last, so that it has what was named meanwhile
+    found = [(each, runs[each.run_id]) for each in named]
     if as_json:
         emit_json([{"name": each.name, "set_at": each.set_at, **_facts(run)} for each, run in found])
         return

@@ -205,8 +205,9 @@ def _named(ref: str, reader: SqliteReader | None, root: Path) -> FoundBaseline |
 
 
 def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
-    runs = reader.runs()
-    for named in reader.baselines():
+    baselines = reader.baselines()
+    runs = reader.runs()  # read last: what was named meanwhile would have a run that is not among them
+    for named in baselines:
         if named.name == ref:
             run = next(run for run in runs if run.id == named.run_id)
             return _stored(ref, "name", run, reader)

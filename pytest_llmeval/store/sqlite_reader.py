@@ -304,8 +304,9 @@ class SqliteReader:
         )
 
     def baselines(self) -> list[NamedBaseline]:
-        """Return the named baselines, sorted by name."""
-        return [NamedBaseline(**dict(row)) for row in self._query("SELECT * FROM baselines ORDER BY name")]
+        """Return the named baselines whose runs are there, sorted by name; other hands may have deleted some."""
+        sql = "SELECT baselines.* FROM baselines JOIN runs ON runs.id = run_id ORDER BY baselines.name"
+        return [NamedBaseline(**dict(row)) for row in self._query(sql)]
 
     def close(self) -> None:
         """Close the file; calling it again does nothing."""

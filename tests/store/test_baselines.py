@@ -1,6 +1,8 @@
 """What a person may name to compare with, which runs may be a baseline, and what is told of two runs' set-up."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,17 @@ def test_what_is_not_there_is_told(find: Find, ref: str) -> None:
     assert "`llmeval baseline list`" in told
     assert "\x00" not in told
     assert len(told) < 1000
+
+
+def test_a_name_whose_run_somebody_deleted_is_not_there(filled: SqliteStore, find: Find) -> None:
+    """As the shell of SQLite does, which looks at no keys; the name may be given again."""
+    with closing(sqlite3.connect(filled.path)) as connection, connection:
+        connection.execute("DELETE FROM runs WHERE id = ?", [OLD])
+    assert filled.baselines() == []
+    with pytest.raises(UnknownBaselineError, match="'main': no baseline"):
+        find("main")
+    filled.set_baseline("main", NEW, "2025-01-04")
+    assert find("main").run.id == NEW
 
 
 def test_a_model_that_the_run_does_not_have_is_told(find: Find) -> None:
