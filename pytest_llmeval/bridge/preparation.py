@@ -228,17 +228,17 @@ class Preparation:
     def _find_earlier(self, settings: Settings, place: "Place | None") -> None:
         """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
         try:
-            if settings.resume is not None:
-                from pytest_llmeval.bridge.records.resuming import find_resumed
-
-                self.resumed = find_resumed(settings, settings.resume, place)
-                self.settings = self.resumed.settings
             if settings.rescore is not None:
                 from pytest_llmeval.bridge.records.rescoring import find_rescored
 
                 judges = self.config.getoption("llmeval_judge_model")
                 self.rescored = find_rescored(settings, settings.rescore, place, judges=judges or ())
                 self.settings = self.rescored.settings
+            elif settings.resume is not None:
+                from pytest_llmeval.bridge.records.resuming import find_resumed
+
+                self.resumed = find_resumed(settings, settings.resume, place)
+                self.settings = self.resumed.settings
         except UserError as error:
             self.problems.append(str(error))
 

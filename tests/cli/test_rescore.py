@@ -290,6 +290,18 @@ def test_options_that_the_run_decides_are_refused(recorded: Project, llmeval: Co
     assert len(recorded.rows("SELECT * FROM runs")) == 1
 
 
+@pytest.mark.parametrize("variable", ["LLMEVAL_LIMIT", "LLMEVAL_RESUME"])
+def test_the_environment_decides_nothing_that_the_run_does(
+    recorded: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Nobody typed it; a run that was itself scored again would not even go on."""
+    monkeypatch.setenv(variable, "1" if variable == "LLMEVAL_LIMIT" else "last")
+    for _ in range(2):
+        done = llmeval("rescore", "main")
+        assert done.status == 0, done.err
+    assert len(recorded.cases()) == 6
+
+
 def test_an_option_of_the_project_is_none_that_the_run_decides(recorded: Project) -> None:
     recorded.write(conftest_py="def pytest_addoption(parser):\n    parser.addoption('--limit')\n")
     rescore = ("evals", "--llmeval-rescore=main", "-k", "r0")

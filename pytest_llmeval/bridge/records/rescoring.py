@@ -164,13 +164,13 @@ def _unfinished(run: Run, finished: Collection[Identity]) -> dict[str, dict[str,
 
 
 def _check_given(settings: Settings, ref: str) -> None:
-    """Raise SettingsError where the command line says what the run decides, or a run is to go on."""
+    """Raise SettingsError where the command line says what the run decides."""
     decided = [option for option in OPTIONS if option.name in _GIVEN_BY_THE_RUN]
     told = [settings.given[option.key] for option in decided if option.key in settings.given]
-    if told or settings.resume is not None:
+    if told:
         raise SettingsError(
             f"--llmeval-rescore {ref}: models, rows and epochs are those of the run, and no model is asked; leave out"
-            f" {', '.join(told) or '--llmeval-resume'} (-k and node ids select among its cases)"
+            f" {', '.join(told)} (-k and node ids select among its cases)"
         )
 
 
