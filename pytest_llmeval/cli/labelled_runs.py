@@ -2,6 +2,7 @@
 
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["no_labels", "nothing_judged"]
 
@@ -13,8 +14,9 @@ def nothing_judged(store: StoreReader, run: Run, aim: str) -> str:
     return f"run {run.id} has no answer that a judge judged, so that there is nothing to {aim}{other}"
 
 
-def no_labels(store: StoreReader, run: Run) -> str:
+def no_labels(store: SqliteReader, run: Run) -> str:
     """Return the message that nobody labelled anything in ``run``."""
-    newest = next((each.id for each in store.runs() if store.labels(each.id)), None)
+    labelled = store.labelled_runs()
+    newest = next((each.id for each in store.runs() if each.id in labelled), None)
     other = f"; the newest that has is {newest}" if newest else ""
     return f"run {run.id} has no labels{other}; `llmeval labels export` writes answers to label"

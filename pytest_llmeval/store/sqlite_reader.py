@@ -254,6 +254,11 @@ class SqliteReader:
             )
         ]
 
+    def labelled_runs(self) -> set[str]:
+        """Return the ids of the runs that have labels."""
+        sql = "SELECT DISTINCT run_id FROM cases WHERE id IN (SELECT case_id FROM labels)"
+        return {run_id for (run_id,) in self._plain(sql)}
+
     def labelled(self) -> tuple[list[StoredCase], list[Label], list[JudgeRecord]]:
         """Return the cases of all runs that have labels, their labels, and what stands behind every judge_id."""
         cases = [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.cli.labelled_runs import no_labels
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
@@ -176,6 +177,10 @@ def test_the_run_that_has_labels_is_named_where_the_newest_has_none(store: Sqlit
     store.add_labels([label])
     done = llmeval("calibrate")
     assert (done.status, "has no labels; the newest that has is 20250101-000000-aaaaaa; " in done.err) == (4, True)
+    told: list[str] = []
+    store._connection.set_trace_callback(told.append)
+    assert "20250101-000000-aaaaaa" in no_labels(store, store.find_run("last"))
+    assert sum("labels" in sql for sql in told) == 1, "the labels are looked through once, not for each run"
     assert llmeval("calibrate", "--run", "20250101").status == 0
 
 
