@@ -30,6 +30,7 @@ from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, 
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
 from pytest_llmeval.core.names import did_you_mean
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.judged_parts import QUOTED, ReadParts, read_parts
@@ -123,7 +124,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
         return
     counts = f"{len(given) - replaced} new, {replaced} in place of earlier ones"
-    told = f"{file}: {len(given)} labels of run {found.id}: {counts}"
+    told = f"{file}: {counted(len(given), 'label')} of run {found.id}: {counts}"
     echo_lines(wrapped(told, terminal_width()))
 
 

@@ -42,7 +42,8 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
     was_judged = run.end is not None and run.end.verdict != "none"
     if not named and path == project.root / "thresholds.yaml" and not (to_judge and was_judged):
         return Thresholds()
-    raise ThresholdsError(f"{project.shown(path)}: no such file; name one with --thresholds")
+    advice = "" if given else "; name one with --thresholds"
+    raise ThresholdsError(f"{project.shown(path)}: no such file{advice}")
 
 
 def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> None:

@@ -43,11 +43,15 @@ class CsvFile:
         with readable(self.shown), open(self.path, "rb") as file:
             records = _records(file, self.shown)
             self._header = self._checked(next(records, (RowRef(0, 0, 1, 0), b""))[1])
+            is_empty = True
             for ref, raw in records:
+                is_empty = False
                 try:
                     yield ref, self._sample(raw, ref)
                 except DatasetError as error:
                     yield ref, error
+            if is_empty:
+                raise DatasetError(f"{self.shown}: empty dataset; line 1 names the columns, and no row follows")
 
     def read(self, ref: RowRef) -> Sample:
         """Return the row of one record, read again."""

@@ -149,7 +149,8 @@ def as_messages(value: Any, what: str) -> tuple[Message, ...]:
         return (_user(value),)
     if isinstance(value, list | tuple) and value and all(_is_message(message) for message in value):
         return tuple(value)
-    raise PromptError(f"{what} must be a string or a list of messages, found {shown_value(value)}")
+    found = shown_value(value)
+    raise PromptError(f"{what} must be a string or a list of messages with role and content, found {found}")
 
 
 def _is_message(value: Any) -> bool:

@@ -16,6 +16,7 @@ import openai
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message, Model, Response, ToolCall
 
 __all__ = ["async_openai_client", "openai_client"]
@@ -45,7 +46,7 @@ def openai_client(model: Model) -> openai.OpenAI:
     Args:
         model: the fixture.
     """
-    return openai.OpenAI(http_client=httpx2.Client(transport=_Way(model), trust_env=False), **_SETTINGS)
+    return openai.OpenAI(http_client=httpx2.Client(transport=_Way(_fixture(model)), trust_env=False), **_SETTINGS)
 
 
 def async_openai_client(model: Model) -> openai.AsyncOpenAI:
@@ -54,8 +55,15 @@ def async_openai_client(model: Model) -> openai.AsyncOpenAI:
     Args:
         model: the fixture.
     """
-    client = httpx2.AsyncClient(transport=_AsyncWay(model), trust_env=False)
+    client = httpx2.AsyncClient(transport=_AsyncWay(_fixture(model)), trust_env=False)
     return openai.AsyncOpenAI(http_client=client, **_SETTINGS)
+
+
+def _fixture(model: Model) -> Model:
+    """Return ``model``; raise TypeError where it is the name of one, which clients of other libraries take."""
+    if isinstance(model, str):
+        raise TypeError(f"a client takes the fixture `model`, found {shown_value(model)}; --model names what it asks")
+    return model
 
 
 @runtime_checkable

@@ -152,7 +152,8 @@ def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:
                 raise ModelError(
                     f"model {shown!r}: the name of a model stands before the address: {kind}:NAME@{example}"
                 )
-            raise ModelError(f"model {shown!r}: an address needs its scheme: {kind}:NAME@{example}")
+            meant = f"{kind}:NAME@{example}"
+            raise ModelError(f"model {shown!r}: an address needs its scheme, http:// or https://: {meant}")
         return ModelSpec(kind=kind, name=name, text=f"{kind}:{name}")
     base_url = parse_base_url(url, where=f"model {shown!r}", example=example)
     return ModelSpec(kind=kind, name=name, base_url=base_url, text=f"{kind}:{name}@{base_url.url}")

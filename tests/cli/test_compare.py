@@ -373,7 +373,7 @@ def test_what_two_sessions_recorded_compares(project: Project, llmeval: Command)
         (["main", "nope"], "'nope': no baseline, no run in "),
         (["main@gpt", "last"], "'main@gpt': main has no such model; it has m"),
         (["main"], "Missing argument 'CURRENT'."),
-        (["main", "last", "--thresholds", "none.yaml"], "none.yaml: no such file; name one with --thresholds"),
+        (["main", "last", "--thresholds", "none.yaml"], "none.yaml: no such file\n"),
         (["main", "last", "--output", "none/report.md"], "--output none/report.md: cannot be written: No such file"),
         (["main", "last", "--output", "."], "File '.' is a directory."),
         (["main", "last", "--db", "none.db"], "none.db: no such database"),

@@ -168,7 +168,7 @@ def test_rules_that_are_not_there_are_told(store: SqliteStore, here: Path, llmev
     store.start_run(run())
     done = llmeval("gate", "--thresholds", name)
     assert (done.status, done.out) == (4, "")
-    assert "no such file; name one with --thresholds" in done.err or "is not a regular file" in done.err
+    assert f"{name}: no such file\n" in done.err or "is not a regular file" in done.err
 
 
 def test_models_that_cannot_be_read_are_told_with_their_line(here: Path, llmeval: Command) -> None:

@@ -139,7 +139,7 @@ def test_another_file_of_rules_can_be_named(here: Path, store: SqliteStore, llme
     assert "max_drop=0.02" not in llmeval("plan").out
     assert "max_drop=0.02" in llmeval("plan", "--thresholds", "other.yaml").out
     done = llmeval("plan", "--thresholds", "gone.yaml")
-    assert (done.status, done.err) == (4, "llmeval: gone.yaml: no such file; name one with --thresholds\n")
+    assert (done.status, done.err) == (4, "llmeval: gone.yaml: no such file\n")
 
 
 def test_one_model_of_a_run_can_be_planned_for(store: SqliteStore, llmeval: Command) -> None:

@@ -226,3 +226,11 @@ def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> N
         assert "RuntimeError: a sync call was made from async code" in found[f"{how}-blocking"]["error"]
         assert "`async_openai_client(model)` there, or `await asyncio.to_thread(" in found[f"{how}-blocking"]["error"]
     assert project.server.ledger == []
+
+
+@pytest.mark.parametrize("client", ["openai_client", "async_openai_client"])
+def test_the_name_of_a_model_is_no_model(project: Project, client: str) -> None:
+    project.eval(f"def test_echo(model):\n    __import__('pytest_llmeval').{client}('gpt-4o')\n", ROWS[:1])
+    assert project.run("evals").ret == 1
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert case["error_kind"] == "code" and "a client takes the fixture `model`, found 'gpt-4o'" in case["error"]

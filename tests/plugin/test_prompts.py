@@ -210,7 +210,9 @@ def test_a_callable_returns_a_text_or_messages(project: Project, returned: str, 
 def test_a_callable_that_returns_no_messages_is_an_error_of_its_case(project: Project, returned: str) -> None:
     project.eval(PASS, [ROW], marker=f"prompt=lambda sample: {returned}")
     assert project.run("evals").ret == 1
-    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "code"}]
+    (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
+    assert (case["outcome"], case["error_kind"]) == ("error", "code")
+    assert returned == "1/0" or "a string or a list of messages with role and content, found" in case["error"]
     assert project.server.ledger == []
 
 

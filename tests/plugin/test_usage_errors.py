@@ -78,7 +78,7 @@ def test_wrong_rows_are_gathered_ten_at_most(project: Project) -> None:
         ("jsonl", "", "rows.jsonl: empty dataset"),
         ("jsonl", "\n \n", "rows.jsonl: empty dataset"),
         ("csv", "", "rows.csv:1: no header"),
-        ("csv", "id,input\n", "rows.csv: empty dataset"),
+        ("csv", "fr,Capital?,Paris\n", "rows.csv: empty dataset; line 1 names the columns, and no row follows"),
         ("csv", "id,input\na,b,c\n", "rows.csv:2: 3 cells under 2 columns; quote cells with commas"),
         ("csv", "id,input\na\n", "rows.csv:2: 1 cell under 2 columns; a cell is missing, or one with a line break"),
         ("csv", "id,input,id\na,b,c\n", "rows.csv:1: column 'id' stands twice"),
