@@ -22,7 +22,11 @@ EXPONENT_LENGTH = 6
 SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0"  # thin, narrow no-break and no-break space
 _SIGNS = "+-\u2212\u2013\u2010\u2011\u207b\ufe63\uff0d"  # minus, en dash, hyphens, superscript, small, full-width
-_CURRENCY = "$€£¥₹₩₽¢"
+_CURRENCY = "$¢£¤¥฿\u20a0-\u20c0﷼﹩＄￠￡￥￦"
+# What may stand between a sign and its digits: emphasis (not in **5**-**10**), marks of direction; US$, TeX's \$, USD
+_EMPHASIS = r"(?:(?<!\*.)[*\u200e\u200f]{1,3})?"
+_CODE = rf"(?:\\?[A-Z]{{0,3}}\\?[{_CURRENCY}][ {_SPACES}]?|[A-Z]{{3}}[ {_SPACES}])"
+_MONEY = f"{_EMPHASIS}(?:{_CODE}{_EMPHASIS})?"
 _ENDS = tuple(".!?…")
 _CLOSING = tuple(",;%‰°)]}）】」\"'`*_“”‘’")
 _TEX_MARKS = {"{,}": ",", "{.}": ".", ",\\!": ",", "\\,": "\u2009", "’": "'"}
@@ -30,7 +34,7 @@ _FRACTIONS, _POWERS = "\u00bc-\u00be\u2150-\u215f\u2189", "\u00b2\u00b3\u00b9\u2
 # A run: digits with single marks between them, perhaps an exponent, and what makes another number of them (3½, 2³,
 # 0x1F; not the footnote of 5¹). What it says is decided afterwards.
 _RUN = re.compile(
-    rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>[{_CURRENCY}]?)(?P<inner>[{re.escape(_SIGNS)}]?)"
+    rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>{_MONEY})(?P<inner>[{re.escape(_SIGNS)}]?)"
     rf"(?P<body>[.,]?[0-9]++(?:(?:[.,{_SPACES}]|\{{[.,]\}}|,\\!|(?:['’_]|\\,)(?=[0-9]{{3}}(?![0-9])))[0-9]++)*+)"
     rf"(?P<exponent>(?:[eE][+\-]?[0-9]++)?+)"
     rf"(?P<more>[ {_SPACES}]?[{_FRACTIONS}]|(?!\u00b9(?![{_POWERS}]))[\u207a\u207b]?[{_POWERS}]++"
@@ -45,7 +49,7 @@ class Reading(NamedTuple):
     value: Decimal | None
 
 
-@shipped(version=4)
+@shipped(version=5)
 def numeric(
     response: Response | str,
     target: Any,
@@ -57,8 +61,9 @@ def numeric(
 ) -> Scored:
     r"""Return 1 where the number in the answer is the target's, else 0.
 
-    A number is ASCII digits with, perhaps: a sign before them or before the currency sign (``-``, ``+``,
-    minus, en dash, a hyphen or minus of another width; not after a letter or digit, where it is a hyphen);
+    A number is ASCII digits with, perhaps: a sign before them or before the currency (``-US$5``, ``-USD 5``) or the
+    emphasis that they stand in (``-``, ``+``, minus, en dash, a hyphen or minus of another width; not after a letter
+    or digit, where it is a hyphen);
     groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``), ``'``, ``_``, thin, narrow or
     plain no-break space, the same throughout; one decimal mark with digits after it; an exponent (``1e-5``).
     TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print. Digits right after a letter are

@@ -85,6 +85,43 @@ def test_a_number_is_read_by_the_stated_rules(text: str, target: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "-\\$50",
+        "-US$50",
+        "The net result is -US\\$50.",
+        "-R$50",
+        "-\u20ac 50",
+        "-\u20ac\u00a050",
+        "-\u20ba50",
+        "-\u20aa50",
+        "-\uffe550",
+        "\u2212\u0e3f50",
+        "-USD 50",
+        "-CHF\u00a050",
+        "-**50**",
+        "-**$50**",
+        "-\u200e50",
+        "US$-50",
+        "USD -50",
+    ],
+)
+def test_a_minus_before_the_currency_or_emphasis_is_the_number_s(text: str) -> None:
+    """In the answer, and in a target that is a text."""
+    assert (numeric(text, -50).value, numeric(text, 50).value) == (1, 0)
+    assert (numeric("-50", text).value, numeric("50", text).value) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["10 mid-USD 50", "net-US$50", "10-US$50", "10 - US$50", "10, USD 50", "10 -x 50", "10-**50**", "**10**-**50**"],
+)
+def test_what_is_no_minus_of_the_number_stays_none(text: str) -> None:
+    """A hyphen behind a letter or digit, a dash before a blank, and what stands before a word."""
+    assert numeric(text, 50, which="last").value == 1
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", "found no number"),
