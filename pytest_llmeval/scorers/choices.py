@@ -56,6 +56,8 @@ _LISTED = re.compile(
     r"""[*_`"')\]}>]*\s*(?:[,;+/，；、](?!(?<=\d[,/])\d)\s*(?:(?:or|and)\b)?|\b(?:or|and)\b|&)\s*[*_`"'(\[{<]*""",
     re.IGNORECASE,
 )
+# Behind a label that is digits: it is part of a number, a time or a range
+_NUMBER_GOES_ON = re.compile(r"(?<=\d)[.,:\u2013-]\d")
 _SENTENCE_ENDS = re.compile(r"""[*_`"')\]}>]*\s*(?:$|\.(?!\s*\w)|[。！；])""")  # not "E. coli"
 # What follows a label, and not the article "A"
 _GOES_ON = (
@@ -68,7 +70,7 @@ _PRONOUN = re.compile(
 )
 
 
-@shipped(version=6)
+@shipped(version=7)
 def choice(response: Response | str, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
@@ -241,13 +243,14 @@ class _Options:
         return set()
 
     def _label_at(self, line: str, at: int) -> tuple[str, int] | None:
-        """Return the choice whose label stands at a place, and where that ends; an article or a pronoun is none."""
+        """Return the choice whose label stands at a place, and where that ends; a word or number is none."""
         label = self.at_start.match(line, at)
         if label is None:
             return None
         named = self._named_at(line, label)
-        is_word = named[1] == label.end() and (self._is_article(line, label) or _PRONOUN.match(line, label.start()))
-        return None if is_word else named
+        number = _NUMBER_GOES_ON.match(line, label.end())
+        is_other = self._is_article(line, label) or _PRONOUN.match(line, label.start()) or number
+        return None if is_other and named[1] == label.end() else named
 
     def _is_article(self, line: str, label: re.Match[str]) -> bool:
         """Whether a label is the "A" of "A cat", where "cat" is a text."""
@@ -361,7 +364,9 @@ def _options(choices: tuple[Any, ...]) -> _Options:
         ),
         before_label=re.compile(rf"^{before}"),
         at_start=re.compile(rf"{before}{label}(?!\w)"),
-        at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．]", re.MULTILINE),
+        at_line=re.compile(
+            rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．](?!(?<=\d[.:：．])\d)", re.MULTILINE
+        ),
         called_right=re.compile(rf"{before}(?<!\w){label}[*_`\"')\]]*{_CALLED_RIGHT}", re.MULTILINE),
         in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
         texts=re.compile(_WORD_START + f"(?:{_either(by_text)})" + _WORD_END) if by_text else None,
