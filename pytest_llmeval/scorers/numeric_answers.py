@@ -69,7 +69,7 @@ def numeric(
     TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print. Digits right after a letter are
     part of a word (``B2``, ``x86``) and no number, unless its script sets no space between words. Currency signs,
     ``%`` and what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose marks make no such number
-    (``1,23``, ``1.2.3``), and those that are part of another (``3½``, ``2³``, ``0x1F``), are one unreadable number,
+    (``1,23``, ``0,500``), and those that are part of another (``3½``, ``2³``, ``0x1F``), are one unreadable number,
     nothing is guessed. Dates, times and fractions are several numbers.
 
     Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), counted in decimal, as written.
@@ -154,7 +154,7 @@ def _joins(char: str) -> bool:
 @lru_cache(maxsize=2)
 def _grammar(decimal: str) -> re.Pattern[str]:
     comma = "," if decimal == "." else "."
-    groups = rf"[0-9]{{1,3}}(?P<mark>[{comma}{_SPACES}'_])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
+    groups = rf"[1-9][0-9]{{0,2}}(?P<mark>[{comma}{_SPACES}'_])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
     return re.compile(rf"(?:{groups}|[0-9]+)?(?:{re.escape(decimal)}[0-9]+)?")
 
 
