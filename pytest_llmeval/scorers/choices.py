@@ -32,7 +32,8 @@ _BULLET = re.compile(r"^\s*[-–—•]\s+")
 # A text stands as whole words: 1 is not found in 10, in 1.5 or in -1.
 # A letter of a script without spaces between words (UNSPACED) may stand beside it.
 _SPACED = rf"[^\W{UNSPACED}]"
-_WORD_START = rf"(?<!{_SPACED})(?!(?<=[-\u2212])\d)(?!(?<=\d[.,])\d)"
+_NON = r"(?<!\bno[nt][-\u2010\u2011])(?<!\bnicht[-\u2010\u2011])(?<!\bun[-\u2010\u2011])"  # "non-toxic", "un-safe"
+_WORD_START = rf"{_NON}(?<!{_SPACED})(?!(?<=[-\u2212])\d)(?!(?<=\d[.,])\d)"
 _WORD_END = rf"(?!{_SPACED})(?![.,]\d)"
 # What may stand before a label: "option B", "Choice (B)"
 _NOUN = r"(?:option|choice|letter|answer)"
