@@ -20,7 +20,7 @@ __all__ = ["numbers_in", "numeric"]
 MAX_LENGTH = 400
 EXPONENT_LENGTH = 6
 SHOWN_NUMBERS = 4
-_SPACES = "\u2009\u202f\u00a0"  # thin, narrow no-break and no-break space
+_SPACES = "\u2009\u202f\u00a0\u2007"  # thin, narrow no-break, no-break and figure space
 _SIGNS = "+-\u2212\u2013\u2010\u2011\u207b\ufe63\uff0d"  # minus, en dash, hyphens, superscript, small, full-width
 _CURRENCY = "$¢£¤¥฿\u20a0-\u20c0﷼﹩＄￠￡￥￦"
 # What may stand between a sign and its digits: emphasis (not in **5**-**10**), marks of direction; US$, TeX's \$, USD
@@ -30,16 +30,18 @@ _MONEY = f"{_EMPHASIS}(?:{_CODE}{_EMPHASIS})?"
 _ENDS = tuple(".!?…")
 _CLOSING = tuple(",;%‰°)]}）】」\"'`*_“”‘’")
 _TEX_MARKS = {"{,}": ",", "{.}": ".", ",\\!": ",", "\\,": "\u2009", "’": "'"}
+_OTHER_MARKS = "\uff0e\u066b\u066c"  # full-width full stop, Arabic decimal and thousands separators
 _FRACTIONS, _POWERS = "\u00bc-\u00be\u2150-\u215f\u2189", "\u00b2\u00b3\u00b9\u2070\u2074-\u2079"
 # A run: digits with single marks between them, perhaps an exponent, and what makes another number of them (3½, 2³,
-# 0x1F; not the footnote of 5¹). What it says is decided afterwards.
+# 0x1F; not the footnote of 5¹). Its digits are of any script: of 2５ no part is a number. What it says is for later.
 _RUN = re.compile(
     rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>{_MONEY})(?P<inner>[{re.escape(_SIGNS)}]?)"
-    rf"(?P<body>[.,]?[0-9]++(?:(?:[.,{_SPACES}]|\{{[.,]\}}|,\\!|(?:['’_]|\\,)(?=[0-9]{{3}}(?![0-9])))[0-9]++)*+)"
-    rf"(?P<exponent>(?:[eE][+\-]?[0-9]++)?+)"
+    rf"(?P<body>[.,]?\d++(?:(?:[.,{_SPACES}]|(?<=[0-9])[{_OTHER_MARKS}]|\{{[.,]\}}|,\\!|(?:['’‘_]|\\,)(?=[0-9]{{3}}(?![0-9])))"
+    rf"\d++)*+)(?P<exponent>(?:[eE][{re.escape(_SIGNS)}]?[0-9]++)?+)"
     rf"(?P<more>[ {_SPACES}]?[{_FRACTIONS}]|(?!\u00b9(?![{_POWERS}]))[\u207a\u207b]?[{_POWERS}]++"
     r"|(?<=0)(?<![0-9.,'’_]0)(?:[xX][0-9a-fA-F]++|[bB][01]++|[oO][0-7]++))?"
 )
+_ASCII_DIGIT = re.compile("[0-9]")
 
 
 class Reading(NamedTuple):
@@ -63,14 +65,13 @@ def numeric(
 
     A number is ASCII digits with, perhaps: a sign before them or before the currency (``-US$5``, ``-USD 5``) or the
     emphasis that they stand in (``-``, ``+``, minus, en dash, a hyphen or minus of another width; not after a letter
-    or digit, where it is a hyphen);
-    groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``), ``'``, ``_``, thin, narrow or
-    plain no-break space, the same throughout; one decimal mark with digits after it; an exponent (``1e-5``).
-    TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print. Digits right after a letter are
-    part of a word (``B2``, ``x86``) and no number, unless its script sets no space between words. Currency signs,
-    ``%`` and what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose marks make no such number
-    (``1,23``, ``0,500``), and those that are part of another (``3½``, ``2³``, ``0x1F``), are one unreadable number,
-    nothing is guessed. Dates, times and fractions are several numbers.
+    or digit, where it is a hyphen); groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``),
+    ``'``, ``_``, thin, figure, narrow or plain no-break space, the same throughout; one decimal mark with digits
+    after it; an exponent (``1e-5``). TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print.
+    Digits right after a letter are part of a word (``B2``, ``x86``) and no number, unless its script sets no space
+    between words. Currency signs, ``%`` and what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose
+    marks make no such number (``1,23``, ``0,500``), and those that are part of another (``3½``, ``2³``, ``0x1F``,
+    ``2５``), are one unreadable number, nothing is guessed. Dates, times and fractions are several numbers.
 
     Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), counted in decimal, as written.
 
@@ -113,6 +114,8 @@ def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
     readings = []
     for run in _RUN.finditer(text):
         body = run["body"]
+        if not _ASCII_DIGIT.search(body):
+            continue
         before = text[run.start("body") - 1 : run.start("body")]
         if body[0] in ".," and _ends(before, is_decimal=body[0] == decimal):
             body = body[1:]
@@ -134,7 +137,8 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     if not _grammar(decimal).fullmatch(body):
         return Reading(whole, None)
     digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
-    value = Decimal(f"{'-' if minus else ''}{digits}{run['exponent']}")
+    exponent = re.sub(rf"[{re.escape(_SIGNS[1:])}]", "-", run["exponent"])
+    value = Decimal(f"{'-' if minus else ''}{digits}{exponent}")
     return Reading(whole, value if math.isfinite(float(value)) else None)
 
 
