@@ -57,8 +57,10 @@ _LISTED = re.compile(
     r"""[*_`"')\]}>]*\s*(?:[,;+/，；、](?!(?<=\d[,/])\d)\s*(?:(?:or|and)\b)?|\b(?:or|and)\b|&)\s*[*_`"'(\[{<]*""",
     re.IGNORECASE,
 )
-# Behind a label that is digits: it is part of a number, a time or a range
-_NUMBER_GOES_ON = re.compile(r"(?<=\d)[.,:\u2013-]\d")
+# Behind what is no label, but a part of a number, a time or a range, an article ("A few of these") or "D'accord"
+_IS_OTHER = re.compile(
+    r"(?<=\d)[.,:\u2013-]\d|(?<=\bA)[^\S\r\n]+(?:few|lot|bit|couple|variety|mixture|combination)\b|['’](?!s\b)[a-zà-ÿ]{2}"
+)
 _SENTENCE_ENDS = re.compile(r"""[*_`"')\]}>]*\s*(?:$|\.(?!\s*\w)|[。！；])""")  # not "E. coli"
 # What follows a label, and not the article "A"
 _GOES_ON = (
@@ -249,8 +251,8 @@ class _Options:
         if label is None:
             return None
         named = self._named_at(line, label)
-        number = _NUMBER_GOES_ON.match(line, label.end())
-        is_other = self._is_article(line, label) or _PRONOUN.match(line, label.start()) or number
+        other = _IS_OTHER.match(line, label.end()) or _PRONOUN.match(line, label.start())
+        is_other = other or self._is_article(line, label)
         return None if is_other and named[1] == label.end() else named
 
     def _is_article(self, line: str, label: re.Match[str]) -> bool:
