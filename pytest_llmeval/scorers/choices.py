@@ -318,7 +318,7 @@ class _Options:
         labels: Counter[str] = Counter()
         texts: Counter[str] = Counter()
         for line in text.splitlines():
-            line = normal_text(line, collapse=True)
+            line = normal_text(line, collapse=True).replace("’", "'")
             lows = [unicodedata.normalize("NFC", char.casefold()) for char in line]
             plain, place = "".join(lows), [0, *accumulate(map(len, lows))]  # ß is two
             mentions: list[tuple[tuple[int, int, str], str | None]] = [
@@ -396,4 +396,4 @@ def _either(texts: Mapping[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return normal_text(text, casefold=True, collapse=True)
+    return normal_text(text, casefold=True, collapse=True).replace("’", "'")

@@ -253,6 +253,16 @@ def test_an_answer_that_repeats_itself_without_end_is_read_in_bounded_time(sente
     assert time.process_time() - started < 5
 
 
+@pytest.mark.parametrize(
+    "text", ["{}", "{}.", "Answer: {}", "C) {}", "The answer is C: {}", "Well, {}", "Not no, but {}"]
+)
+@pytest.mark.parametrize(("asked", "said"), [("I don't know", "I don’t know"), ("I don’t know", "I don't know")])
+def test_an_apostrophe_is_one_straight_or_curly(text: str, asked: str, said: str) -> None:
+    assert choice(text.format(said), "C", choices=["yes", "no", asked]).value == 1
+    assert choice("It is not " + said, "C", choices=["yes", "no", asked]).value == 0
+    assert choice("C", said, choices=["yes", "no", asked]).value == 1
+
+
 CELLS = ["B cells", "T cells", "neither"]
 LENGTHS = {"1": "3 km", "2": "20 km", "3": "10 km"}
 
