@@ -104,7 +104,7 @@ class Conductor:
         self._generated.add(metafunc.definition.nodeid)
         waits = self._waits(metafunc.definition)
         if waits or self.names_only:
-            (self._tally.waiting if waits else self._tally.unnamed).add(suite_named(marker, metafunc.function))
+            (self._tally.waiting if waits else self._tally.unnamed).add(suite_named(marker, metafunc))
             return
         from pytest_llmeval.bridge.collection.parameter_sets import SetNames
 

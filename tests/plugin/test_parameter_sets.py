@@ -93,3 +93,31 @@ def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
     assert [problem.partition(",")[0] for problem in problems] == [
         "where: nothing tells a value of style in each session the same"
     ]
+
+
+def test_a_suite_has_the_name_under_which_pytest_finds_its_test(project: Project) -> None:
+    """As the node id has it, not the name of what a factory or a decorator made."""
+    project.write(
+        evals__test_made_py="""
+        import pytest
+
+        def make(number):
+            @pytest.mark.llmeval([{"id": "a", "input": "x"}])
+            def inner(response):
+                pass
+
+            return inner
+
+        test_one, test_two = make(1), make(2)
+
+        class TestMade:
+            test_three = make(3)
+
+        @pytest.mark.llmeval([{"id": "a", "input": "x"}], suite="mine")
+        def test_own(response):
+            pass
+        """
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"one", "two", "three", "mine"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -59,9 +58,10 @@ def set_of(item: pytest.Item, param: "CaseParam") -> str:
     return set_id
 
 
-def suite_named(marker: pytest.Mark, function: FunctionType) -> str:
-    """Return the suite that a function names by its marker, else by its own name."""
-    return str(marker.kwargs.get("suite") or getattr(function, "__name__", "").removeprefix("test_"))
+def suite_named(marker: pytest.Mark, metafunc: pytest.Metafunc) -> str:
+    """Return the suite that a test names by its marker, else by the name under which pytest found its function."""
+    name = getattr(metafunc.definition, "originalname", metafunc.definition.name)
+    return str(marker.kwargs.get("suite") or name.removeprefix("test_"))
 
 
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:

@@ -206,7 +206,7 @@ class CaseMaker:
         except UserError as error:
             raise type(error)(f"{where}: {error}") from None
         return Eval(
-            suite=suite_named(marker, metafunc.function),
+            suite=suite_named(marker, metafunc),
             where=where,
             dataset=dataset,
             prompt=prompt,
