@@ -386,6 +386,8 @@ class Conductor:
         is_dealt = self.config.pluginmanager.hasplugin("dsession")
         if facts.is_run and is_dealt and self.config.option.dist == "each":
             facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
+        if facts.is_run and not facts.count_only and self.config.getoption("forked", False):  # of pytest-forked
+            facts.problems.append("--forked runs each test in a child process, which can ask no model: leave it out")
         facts.problems += [self._apart] if facts.is_run and self._apart else []
         makes_run = facts.is_run and not facts.count_only
         # In the second place: the run that is resumed was taken up by somebody else meanwhile, say.

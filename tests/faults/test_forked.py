@@ -86,3 +86,18 @@ def test_a_signal_that_comes_while_the_session_forks_is_not_lost() -> None:
     """Python ignores what is raised within the hooks of a fork."""
     done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("received SIGTERM set()\n", "")
+
+
+def test_forked_is_a_usage_error_where_evals_are_to_run(project: Project) -> None:
+    """pytest-forked has the option; other tests may have it."""
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    project.write(
+        conftest_py="def pytest_addoption(parser):\n    parser.addoption('--forked', action='store_true')\n",
+        tests__test_plain_py="def test_plain():\n    pass\n",
+    )
+    result = project.run("evals", "--forked")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--forked runs each test in a child process*leave it out*"])
+    assert project.server.ledger == []
+    assert project.run("evals", "--forked", "--co").ret == 0
+    assert project.run("tests", "--forked").ret == 0
