@@ -11,7 +11,19 @@ from typing import Any
 
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["NotJsonError", "canonical", "copied", "finite", "no_constant", "parse", "parse_at", "unique_keys"]
+__all__ = [
+    "NotJsonError",
+    "canonical",
+    "copied",
+    "finite",
+    "inside_fence",
+    "no_constant",
+    "parse",
+    "parse_at",
+    "unique_keys",
+]
+
+_FENCE = "```"
 
 
 class NotJsonError(ValueError):
@@ -45,6 +57,14 @@ def parse_at(text: str, start: int) -> tuple[Any, int]:
         raise _refusal(error) from None
     except RecursionError:
         raise NotJsonError("nested too deeply") from None
+
+
+def inside_fence(text: str) -> str:
+    """Return what a text holds that is one Markdown code fence (```` ``` ```` or ```` ```json ````), else the text."""
+    first, newline, rest = text.strip().partition("\n")
+    body, _, last = rest.rpartition("\n")
+    opened = newline and first.startswith(_FENCE) and first[3:].strip().lower() in ("", "json")
+    return body if opened and last.strip() == _FENCE else text
 
 
 def _refusal(error: ValueError) -> NotJsonError:

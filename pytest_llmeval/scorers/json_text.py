@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from pytest_llmeval.core.strict_json import NotJsonError, finite, no_constant, unique_keys
+from pytest_llmeval.core.strict_json import NotJsonError, finite, inside_fence, no_constant, unique_keys
 from pytest_llmeval.scorers.display import one_line, shown
 
 __all__ = ["MAX_DEPTH", "in_range", "parse_json"]
@@ -15,7 +15,6 @@ __all__ = ["MAX_DEPTH", "in_range", "parse_json"]
 MAX_DEPTH = 100
 MAX_DIGITS = 308
 
-_FENCE = "```"
 _NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -33,7 +32,7 @@ def parse_json(text: str, *, fenced: bool = False) -> Any:
     Raises:
         NotJsonError: saying what stands where.
     """
-    body = _inside_fence(text) if fenced else text
+    body = inside_fence(text) if fenced else text
     if not body.strip():
         raise NotJsonError("the answer is empty")
     _check_depth(body)
@@ -48,13 +47,6 @@ def parse_json(text: str, *, fenced: bool = False) -> Any:
 def in_range(value: int | float) -> bool:
     """Return whether a number is finite and within a double's range, as every number that was parsed is."""
     return abs(value) < 10**MAX_DIGITS if isinstance(value, int) else math.isfinite(value)
-
-
-def _inside_fence(text: str) -> str:
-    first, newline, rest = text.strip().partition("\n")
-    body, _, last = rest.rpartition("\n")
-    opened = newline and first.startswith(_FENCE) and first[3:].strip().lower() in ("", "json")
-    return body if opened and last.strip() == _FENCE else text
 
 
 def _check_depth(text: str) -> None:

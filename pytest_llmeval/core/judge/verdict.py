@@ -3,20 +3,16 @@
 Nothing is searched for in a text, and nothing has a default: a reply is a verdict or it is malformed.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.core.judge.asking import NONCE
 from pytest_llmeval.core.judge.conclusion import concluded
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
-from pytest_llmeval.core.strict_json import NotJsonError, parse
+from pytest_llmeval.core.strict_json import NotJsonError, inside_fence, parse
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "is_cut", "read_verdict"]
-
-_FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
-"""A reply that is one block of code as a whole, as some models cannot help but write."""
 
 
 class MalformedVerdictError(ValueError):
@@ -74,9 +70,8 @@ def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | 
     """
     if is_cut(finish_reason):
         raise MalformedVerdictError("the reply was cut short; give shorter reasons")
-    block = _FENCE.fullmatch(text)
     try:
-        data = parse(block[1] if block else text.strip())
+        data = parse(inside_fence(text).strip())  # some models cannot help but write a block of code
     except NotJsonError as error:
         raise MalformedVerdictError(f"it is not one JSON object: {error}") from None
     given = _object(data, "the reply", [*(each.name for each in rubric.dimensions), NONCE])

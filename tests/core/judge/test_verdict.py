@@ -23,7 +23,9 @@ def test_a_whole_verdict_is_read() -> None:
     assert RUBRIC.value(verdict.values) == pytest.approx(0.375)  # (3 * 0.5 + 1 * 0) / 4
 
 
-@pytest.mark.parametrize("text", ["\n {} \n", "```json\n{}\n```", "```\n{}\n```\n"])
+@pytest.mark.parametrize(
+    "text", ["\n {} \n", "```json\n{}\n```", "```\n{}\n```\n", "```json\r\n{}\r\n```", "```JSON\n{}\n```"]
+)
 def test_blanks_and_one_block_of_code_around_it_are_no_harm(text: str) -> None:
     assert read_verdict(text.replace("{}", reply()), RUBRIC, NONCE).levels["correctness"].name == "right"
 
