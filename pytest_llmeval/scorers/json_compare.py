@@ -35,6 +35,8 @@ class _Comparer:
         if isinstance(target, dict) and isinstance(answer, dict):
             return self._objects(target, answer, pattern, place)
         if isinstance(target, list) and isinstance(answer, list):
+            if element(pattern) in self._rules.ignore:
+                return Comparison(1, 1, [])
             if pattern in self._rules.unordered:
                 return self._unordered(target, answer, pattern, place)
             return self._ordered(target, answer, pattern, place)
@@ -63,8 +65,6 @@ class _Comparer:
 
     def _ordered(self, target: list[Any], answer: list[Any], pattern: str, place: str) -> Comparison:
         inner = element(pattern)
-        if inner in self._rules.ignore:
-            return Comparison(1, 1, [])
         both = min(len(target), len(answer))
         parts = [self.compare(target[at], answer[at], inner, position(place, at)) for at in range(both)]
         parts += [self._missing(target[at], inner, position(place, at)) for at in range(both, len(target))]

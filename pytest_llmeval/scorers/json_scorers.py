@@ -54,7 +54,7 @@ def json_valid(
     return Scored(0.0, f"expected an {kind}, got {shown(value)}")
 
 
-@shipped(version=1, stem="json")
+@shipped(version=2, stem="json")
 def json_match(
     response: Response | str,
     target: Any,

@@ -285,6 +285,7 @@ def test_ignored_values_count_on_neither_side() -> None:
     assert share({"rows": [{"k": 1, "note": 5}]}, target, ignore=["id", "rows[].note"]) == 1
     assert share({"id": 9, "rows": [{"k": 2}]}, target, ignore=["id", "rows[].note"]) == 0
     assert share({"rows": [1, 2, 3]}, {"rows": []}, ignore=["rows[]"]) == 1
+    assert share({"rows": [1, 2, 3]}, {"rows": [4]}, ignore=["rows[]"], unordered="rows") == 1
     assert share({"a": {"b": 1}, "c": 1}, {"c": 1}, ignore=["a.b"]) == 1 / 2
     assert share([{"a": 1, "b": 2}, {"a": 2, "b": 1}], [{"a": 2}, {"a": 1}], unordered="$", ignore="[].b") == 1
 
