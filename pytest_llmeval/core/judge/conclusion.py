@@ -13,6 +13,12 @@ __all__ = ["concluded"]
 
 _MARK = re.compile(r"\bso[*_`]*:|^[^\w\n]*(?:final[^\S\n]+)?verdict[*_`]*:", re.IGNORECASE | re.MULTILINE)
 """What stands before the verdict at the end of a reason."""
+_QUOTED = re.compile(
+    r"""(?<![\w"'”’».,;!?])(?:"(?=\S)[^"]*(?<=\S)"|'(?=\S)[^']*(?<=\S)'|“[^“”]*”|‘[^‘’]*’|«[^«»]*»)(?!\w)|^[ \t]*>.*""",
+    re.MULTILINE,
+)
+"""What a judge quotes of an answer, which may say "So: right" itself. A mark behind ``tall"`` opens no quotation: so no
+odd mark in an answer hides what the judge concludes."""
 _LEADS = (
     "the|this|that|it|its|my|i|answer|response|reply|output|summary|verdict|level|grade|rating|judgement|judgment"
     "|conclusion|is|was|be|must|should|would|will|say|rate|judge|call|find|conclude|as|a|an"
@@ -29,9 +35,10 @@ _GOES_ON = (
 def concluded(reason: str, names: Sequence[str]) -> list[str]:
     """Return the levels that the end of a reason may state, of ``names``: several where these differ in case alone.
 
-    Empty where it states none.
+    Empty where it states none. What stands in quotation marks, but for a reason that does as a whole, states nothing.
     """
-    _, *tails = _MARK.split(reason)
+    own = _QUOTED.sub(lambda quoted: quoted[0] if quoted[0] == reason.strip() else _MARK.sub("", quoted[0]), reason)
+    _, *tails = _MARK.split(own)
     found = _stated(tuple(names)).match(tails[-1]) if tails else None
     return [name for name in names if found is not None and _plain(name) == _plain(found[1])]
 

@@ -161,7 +161,40 @@ def test_a_sentence_that_only_has_the_word_concludes_nothing(levels: str, end: s
         assert concluding(f"It says 5. So: {end}", SCALES[levels], verdict) == verdict
 
 
-@pytest.mark.parametrize("part", ["\n* ", "so:", "the answer is ", " *_"])
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        'The answer says "So: right." and names Lyon.',
+        'It says "Lyon. So: right.", not Paris.',
+        "It says 'So: right', not Paris.",
+        "It says “Lyon.\nFinal verdict: right”, not Paris.",
+        "The answer ends with\n> So: right\nbut it names Lyon.",
+        'So: wrong, though it says "So: right."',
+    ],
+)
+def test_a_conclusion_that_a_reason_quotes_is_the_answer_s_and_not_the_judge_s(quoted: str) -> None:
+    """An answer cannot turn its miss into an error by what it says of itself."""
+    assert concluding(quoted, SCALES["wrong"], "wrong") == "wrong"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'It says "5" tall". So: wrong, as "x" is.',
+        'It says "Lyon. So: wrong, because "x" is',
+        'It is 5" tall. So: wrong ("Lyon")',
+        "It's not the players' own. So: wrong, it doesn't name them",
+        "“It is Lyon. So: wrong”",
+        'It says "So: right." So: wrong',
+    ],
+)
+def test_no_mark_in_an_answer_hides_what_the_judge_concludes(reason: str) -> None:
+    assert concluding(reason, SCALES["wrong"], "wrong") == "wrong"
+    with pytest.raises(MalformedVerdictError, match="concludes wrong, its verdict is right"):
+        concluding(reason, SCALES["wrong"], "right")
+
+
+@pytest.mark.parametrize("part", ['"a ', "“a ", '"So: ', "> ", "\n* ", "so:", "the answer is ", " *_"])
 def test_a_long_reason_is_read_at_once(part: str) -> None:
     """What repeats itself to the end of the tokens is read in a time that grows with its length alone."""
     start = time.process_time()
