@@ -17,6 +17,8 @@ from pytest_llmeval.loaders.source import Dataset
 __all__ = ["open_dataset"]
 
 _KINDS = ".jsonl, .csv, .yaml, .json or .parquet"
+_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".json", ".parquet")
+"""Of a link its own decides, or else that of the file that it leads to."""
 
 
 def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str = "") -> Dataset:
@@ -37,7 +39,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str 
         return _open_hub(parse_hub_name(dataset), rootdir=rootdir, test_file=test_file)
     if isinstance(dataset, str | os.PathLike):
         path = inside(dataset, rootdir=rootdir, test_file=test_file, error=DatasetError)
-        return _open_file(path, shown=Path(os.path.relpath(path, rootdir.resolve())).as_posix(), rootdir=rootdir)
+        return _open_file(path, shown=_as_named(dataset, path, rootdir, test_file), rootdir=rootdir)
     shown = f"{where}: dataset"
     if callable(dataset):
         name = getattr(dataset, "__qualname__", "dataset")
@@ -45,6 +47,15 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str 
     if isinstance(dataset, Iterable) and not isinstance(dataset, bytes | dict):
         return MemoryRows(f"{shown} row", enumerate(dataset, 1), by_code=True)
     raise DatasetError(f"dataset must be a path, a list of dicts or a callable, found {shown_value(dataset)}")
+
+
+def _as_named(name: str | os.PathLike[str], path: Path, rootdir: Path, test_file: Path) -> str:
+    """Return a path as messages show it: the link that was named, and not the file in a cache that it leads to."""
+    for folder in (rootdir, test_file.parent):
+        link = Path(os.path.abspath(folder / name))
+        if link.exists() and link.is_relative_to(rootdir) and link.resolve() == path:
+            return link.relative_to(rootdir).as_posix()
+    return Path(os.path.relpath(path, rootdir.resolve())).as_posix()
 
 
 def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
@@ -55,7 +66,8 @@ def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
         raise DatasetError(f"{shown}: {error.strerror or error}; {hint}") from None
     if not stat.S_ISREG(mode):
         raise DatasetError(f"{shown}: not a regular file; a dataset is a {_KINDS} file")
-    match path.suffix.lower():
+    suffixes = [Path(name).suffix.lower() for name in (shown, path)]
+    match next((each for each in suffixes if each in _SUFFIXES), suffixes[0]):
         case ".jsonl" | ".ndjson":
             return JsonlFile(path, shown)
         case ".csv":

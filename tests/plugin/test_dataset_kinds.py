@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.support.project import Project, jsonl
+from tests.support.refusals import GOOD, PASS, refused, with_data
 from tests.support.row_evals import rows
 
 DATASETS = {
@@ -214,3 +215,18 @@ def test_a_cell_may_be_longer_than_csv_takes_by_default(project: Project) -> Non
         assert csv.field_size_limit() == 131_072
     finally:
         csv.field_size_limit(before)
+
+
+@pytest.mark.parametrize(
+    ("link", "real"), [("rows.jsonl", "ab12cd34"), ("rows.jsonl", "ab12.csv"), ("latest", "v3.jsonl")]
+)
+def test_a_link_s_own_suffix_decides_or_that_of_its_file(project: Project, link: str, real: str) -> None:
+    """As of a file in the cache of DVC or git-annex; messages name the link."""
+    with_data(project, "{")
+    data = project.root / "data"
+    (data / "rows.jsonl").rename(data / real)
+    (data / link).symlink_to(real)
+    project.write(evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval('data/{link}')\n{PASS}")
+    assert f"data/{link}:1: no JSON" in refused(project)
+    (data / real).write_text(jsonl(GOOD))
+    assert project.run("evals").ret == 0
