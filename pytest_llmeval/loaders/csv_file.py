@@ -24,7 +24,7 @@ _LONGEST_CELL = 2**31 - 1
 _SEVERAL = ("slice", "marks")
 _NESTED = ("input", "target", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
-_OTHER_SIGNS = (";", "\t")
+_OTHER_SIGNS = (";", "\t", "|")
 """What spreadsheets put between columns in place of commas."""
 
 
@@ -61,6 +61,9 @@ class CsvFile:
         header = _cells(raw.removeprefix(_BOM), f"{self.shown}:1") if raw else []
         if not header:
             raise DatasetError(f"{self.shown}:1: no header; the first line names the columns, such as id,input,target")
+        if header[0].startswith("sep="):
+            line = raw.removeprefix(_BOM).decode().strip()
+            raise DatasetError(f"{self.shown}:1: {line!r} is a line for Excel alone; delete it")
         sign = next((sign for sign in _OTHER_SIGNS if len(header) == 1 and sign in header[0]), None)
         if sign is not None:
             raise DatasetError(f"{self.shown}:1: the columns are separated by {sign!r}; save the file with commas")

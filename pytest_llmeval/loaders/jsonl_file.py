@@ -28,7 +28,7 @@ class JsonlFile:
         position = 0
         with readable(self.shown), open(self.path, "rb") as file:
             for number, raw in enumerate(file, 1):
-                if raw.strip():
+                if (raw if position else raw.removeprefix(_BOM)).strip():
                     ref = RowRef(position, len(raw), number, checksum(raw))
                     try:
                         yield ref, self._sample(raw, ref)

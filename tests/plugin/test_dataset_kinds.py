@@ -230,3 +230,8 @@ def test_a_link_s_own_suffix_decides_or_that_of_its_file(project: Project, link:
     assert f"data/{link}:1: no JSON" in refused(project)
     (data / real).write_text(jsonl(GOOD))
     assert project.run("evals").ret == 0
+
+
+def test_a_first_line_that_is_a_byte_order_mark_alone_is_blank(project: Project) -> None:
+    with_data(project, "\ufeff\n" + jsonl(GOOD))
+    assert project.run("evals").ret == 0

@@ -83,6 +83,8 @@ def test_wrong_rows_are_gathered_ten_at_most(project: Project) -> None:
         ("csv", "id,input\na\n", "rows.csv:2: 1 cell under 2 columns; a cell is missing, or one with a line break"),
         ("csv", "id,input,id\na,b,c\n", "rows.csv:1: column 'id' stands twice"),
         ("csv", "id;input\na;b\n", "rows.csv:1: the columns are separated by ';'; save the file with commas"),
+        ("csv", "id|input\na|b\n", "rows.csv:1: the columns are separated by '|'; save the file with commas"),
+        ("csv", "sep=,\nid,input\na,b\n", "rows.csv:1: 'sep=,' is a line for Excel alone; delete it"),
         ("csv", "input.a,taget.b\nc,d\n", "rows.csv:1: unknown key 'taget.b'; did you mean 'target.b'?"),
         ("csv", "id,input\na,b\n,\n", "rows.csv:3: a row without any value; delete it"),
         ("csv", "id,inptu\na,b\n", "rows.csv:1: unknown key 'inptu'; did you mean 'input'?"),
