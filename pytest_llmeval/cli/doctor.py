@@ -221,20 +221,23 @@ def _options(project: Project) -> Iterator[Finding]:
 def _under_test(project: Project) -> dict[str, NamedModel]:
     """Return the models of a session by name; raise UserError where it would refuse one of them."""
     specs = project.values("model") or default_models()
-    return choose_models(specs, project_models(project), check=_check(project))
+    return choose_models(specs, project_models(project), environ=project.environ, check=_check(project))
 
 
 def _judges(project: Project) -> dict[str, NamedModel]:
     """Return the judges of a session by name; raise UserError where it would refuse one of them."""
     under_test: dict[str, NamedModel] = {}
     with contextlib.suppress(UserError):  # that is told of the models
-        under_test = choose_models(project.values("model"), project_models(project), check=lambda model: None)
+        under_test = choose_models(
+            project.values("model"), project_models(project), environ=project.environ, check=lambda model: None
+        )
     itself = (project.value("allow_self_judge") or "").lower() in ("true", "1")
     return choose_judges(
         project.values("judge_model"),
         project_models(project),
         under_test,
         may_judge_itself=itself,
+        environ=project.environ,
         check=_check(project),
     )
 

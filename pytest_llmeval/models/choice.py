@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.param_levels import JUDGE_PARAMS, laid_over
 from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.vendors import OPENAI
 
 __all__ = ["choose_judges", "choose_models", "default_models"]
 
@@ -13,13 +14,18 @@ _DEFAULT = "local:smollm2"
 
 
 def choose_models(
-    specs: Iterable[str], named: Mapping[str, NamedModel], *, check: Callable[[NamedModel], None]
+    specs: Iterable[str],
+    named: Mapping[str, NamedModel],
+    *,
+    environ: Mapping[str, str],
+    check: Callable[[NamedModel], None],
 ) -> dict[str, NamedModel]:
     """Return the models under test by name.
 
     Args:
         specs: or names of models.yaml.
         named: the models of models.yaml.
+        environ: says where names alone are asked.
         check: raises ModelError where one cannot be asked.
 
     Raises:
@@ -27,7 +33,7 @@ def choose_models(
     """
     chosen: dict[str, NamedModel] = {}
     for text in specs:
-        model = resolve_model(text, named)
+        model = resolve_model(text, named, at_openai=OPENAI.is_asked(environ))
         check(model)
         if model.name in chosen:
             raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
@@ -41,6 +47,7 @@ def choose_judges(
     under_test: Mapping[str, NamedModel],
     *,
     may_judge_itself: bool,
+    environ: Mapping[str, str],
     check: Callable[[NamedModel], None],
 ) -> dict[str, NamedModel]:
     """Return the judge models by name.
@@ -50,6 +57,7 @@ def choose_judges(
         named: the models of models.yaml.
         under_test: the models under test, by name.
         may_judge_itself: whether a judge may be under test too.
+        environ: says where names alone are asked.
         check: raises ModelError where one cannot be asked.
 
     Raises:
@@ -58,7 +66,7 @@ def choose_judges(
     """
     chosen: dict[str, NamedModel] = {}
     for text in specs:
-        judge = resolve_model(text, named)
+        judge = resolve_model(text, named, at_openai=OPENAI.is_asked(environ))
         check(judge)
         if judge.name in chosen:
             raise ModelError(

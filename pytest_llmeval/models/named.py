@@ -10,7 +10,7 @@ from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.param_levels import BOUND_NAMES
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS, wrong_params
-from pytest_llmeval.models.specs import ModelSpec, parse_spec
+from pytest_llmeval.models.specs import ModelSpec, check_typed, parse_spec
 
 __all__ = ["NamedModel", "Prices", "resolve_model", "why_unsendable"]
 
@@ -44,11 +44,16 @@ class NamedModel:
         return stated if stated or default is None else {"max_tokens": default}
 
 
-def resolve_model(text: str, named: Mapping[str, NamedModel]) -> NamedModel:
+def resolve_model(text: str, named: Mapping[str, NamedModel], *, at_openai: bool = True) -> NamedModel:
     """Return the model that ``--model TEXT`` means: a name of models.yaml, else a spec.
 
+    Args:
+        text: what was typed.
+        named: the models of models.yaml.
+        at_openai: whether a name alone is asked of OpenAI itself, whose models have known names.
+
     Raises:
-        ModelError: ``text`` is neither, or nearly a name of models.yaml.
+        ModelError: ``text`` is neither, or nearly a name of models.yaml, or no name of a model of OpenAI.
     """
     if text in named:
         return named[text]
@@ -59,6 +64,8 @@ def resolve_model(text: str, named: Mapping[str, NamedModel]) -> NamedModel:
             f" 'openai:{text}')"
         )
     spec = parse_spec(text)
+    if at_openai and spec.text == f"openai:{text}":
+        check_typed(text)
     return NamedModel(name=spec.name, spec=spec)
 
 

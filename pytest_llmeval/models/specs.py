@@ -9,7 +9,7 @@ from pytest_llmeval.core.names import closest
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec, parse_weights
 
-__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec", "storable_spec", "without_secrets"]
+__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "check_typed", "parse_spec", "storable_spec", "without_secrets"]
 
 Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
@@ -39,8 +39,8 @@ class ModelSpec:
 def parse_spec(text: str) -> ModelSpec:
     """Return what ``text`` names.
 
-    ``NAME`` alone is ``openai:NAME``, but not that of the embedded model or of a kind. NAME may hold ``/``, ``:`` and
-    ``@``: the URL begins at the last ``@`` that stands before ``http://`` or ``https://``.
+    ``NAME`` alone is ``openai:NAME``. NAME may hold ``/``, ``:`` and ``@``: the URL begins at the last ``@``
+    that stands before ``http://`` or ``https://``.
 
     Raises:
         ModelError: the text is empty or malformed, or names an unknown local model.
@@ -50,8 +50,6 @@ def parse_spec(text: str) -> ModelSpec:
     may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # of a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
-    if url is None:
-        _check_bare(name)
     kind, name = _split_kind(name, shown)
     if not name:
         raise ModelError(f"model {shown!r}: no name after {kind + ':'!r}; expected for example {_EXAMPLES}")
@@ -60,6 +58,15 @@ def parse_spec(text: str) -> ModelSpec:
     if kind == "hf" or kind == "vllm":
         return _of_weights(kind, name, url, shown)
     return _remote(kind, name, url, shown)
+
+
+def check_typed(name: str) -> None:
+    """Raise ModelError where a name alone, to be asked of OpenAI, is that of the embedded model or of a kind."""
+    base, plus, adapter = name.partition("+")
+    local = LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, LOCAL_NAMES, cutoff=0.9)
+    if local or name.casefold() in _KINDS:
+        meant = f"local:{local}{plus}{adapter}" if local else f"{name.casefold()}:NAME"
+        raise ModelError(f"model {name!r}: did you mean {meant!r}? (A model of that name at OpenAI is 'openai:{name}')")
 
 
 def storable_spec(text: str) -> str:
@@ -95,15 +102,6 @@ def _split_url(text: str) -> tuple[str, str | None]:
     """Return the part before the last ``@http(s)://`` and the URL behind that ``@``."""
     ats = [match.start() for match in _AT_URL.finditer(text)]
     return (text[: ats[-1]], text[ats[-1] + 1 :]) if ats else (text, None)
-
-
-def _check_bare(name: str) -> None:
-    """Raise ModelError where a name alone, which is one of OpenAI's, is that of the embedded model or of a kind."""
-    base, plus, adapter = name.partition("+")
-    local = LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, LOCAL_NAMES, cutoff=0.9)
-    if local or name.casefold() in _KINDS:
-        meant = f"local:{local}{plus}{adapter}" if local else f"{name.casefold()}:NAME"
-        raise ModelError(f"model {name!r}: did you mean {meant!r}? (A model of that name at OpenAI is 'openai:{name}')")
 
 
 def _split_kind(name: str, shown: str) -> tuple[Kind, str]:

@@ -32,6 +32,10 @@ class Vendor:
         text = environ.get(self.url_variable, "").strip() or self.url
         return parse_base_url(text, where=self.url_variable, example=self.example)
 
+    def is_asked(self, environ: Mapping[str, str]) -> bool:
+        """Return whether the user names no other address for this vendor's protocol."""
+        return not environ.get(self.url_variable, "").strip()
+
     @property
     def example(self) -> str:
         """What an address of a server of one's own looks like."""

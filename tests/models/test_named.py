@@ -1,5 +1,6 @@
 """models.yaml: what it gives, and the file, line and key of each mistake."""
 
+import re
 from typing import Any
 
 import pytest
@@ -123,3 +124,27 @@ def test_a_near_miss_of_a_name_is_not_sent_to_openai(text: str, meant: str) -> N
 def test_a_model_of_openai_whose_name_is_another_is_asked_there(text: str) -> None:
     named = read({"models": {name: {"spec": f"openai:{name}@http://h:1/v1"} for name in ("lab", "small", "o1")}})
     assert resolve_model(text, named).spec.text == f"openai:{text}"
+
+
+SLIPS = [
+    ("smollm2", "local:smollm2"),
+    ("SmolLM2+out/adapter", "local:smollm2+out/adapter"),
+    ("smolm2", "local:smollm2"),
+    ("local", "local:smollm2"),
+    ("Anthropic", "anthropic:NAME"),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), SLIPS)
+def test_the_embedded_model_or_a_kind_alone_is_not_sent_to_openai(text: str, meant: str) -> None:
+    told = f"model {text!r}: did you mean {meant!r}? (A model of that name at OpenAI is 'openai:{text}')"
+    with pytest.raises(ModelError, match=f"^{re.escape(told)}$"):
+        resolve_model(text, {})
+    assert resolve_model(f"openai:{text}", {}).name == text
+
+
+@pytest.mark.parametrize("text", ["smollm", *(text for text, _ in SLIPS)])
+def test_a_server_of_ones_own_may_have_a_model_of_any_name(text: str) -> None:
+    """The library of Ollama has ``smollm`` and ``smollm2``; and what models.yaml names was written with care."""
+    assert resolve_model(text, {}, at_openai=False).spec.text == f"openai:{text}"
+    assert read({"models": {"small": {"spec": text}}})["small"].spec.text == f"openai:{text}"

@@ -211,3 +211,20 @@ def test_rules_in_a_file_of_another_ending_are_noticed(project: Project) -> None
     project.write(thresholds_yml="version: 1\nsuites: {echo: {pass_rate: {min: 1}}}\n")
     result = project.run("evals")
     result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules stand in thresholds.yaml"])
+
+
+def test_a_name_like_that_of_the_embedded_model_is_asked_of_a_server_of_ones_own(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At OpenAI it is a slip; a model of models.yaml that is not asked stops nothing."""
+    with_data(project, jsonl(GOOD))
+    big = f"{{spec: 'openai:echo@{project.server.url}'}}"
+    project.write(models_yaml=f"models: {{small: {{spec: smollm2}}, big: {big}}}\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
+    for name in ("smollm", "local"):
+        told = f"model {name!r}: did you mean 'local:smollm2'?"
+        assert told in refused(project, model=name)
+        assert told in refused(project, f"--judge-model={name}", model="big")
+    assert project.run("evals", model="big").ret == 0
+    monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
+    assert project.run("evals", "--judge-model=local", model="smollm").ret == 0

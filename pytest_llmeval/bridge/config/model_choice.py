@@ -27,7 +27,8 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_b
     Raises:
         ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
     """
-    chosen = choose_models(settings.models or default_models(), named, check=_check(settings, to_be_asked))
+    specs = settings.models or default_models()
+    chosen = choose_models(specs, named, environ=settings.environ, check=_check(settings, to_be_asked))
     return _priced(chosen, settings)
 
 
@@ -51,6 +52,7 @@ def chosen_judges(
         named,
         under_test,
         may_judge_itself=settings.allow_self_judge,
+        environ=settings.environ,
         check=_check(settings, to_be_asked),
     )
     return _priced(chosen, settings)
