@@ -10,9 +10,9 @@ from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.core.types import Ask, Backend, Response, Usage
 
-__all__ = ["Lengths", "bound", "failed_usd", "lost_usd", "supposed"]
+__all__ = ["FIRST_TOKENS", "Lengths", "bound", "failed_usd", "lost_usd", "supposed"]
 
-_FIRST_TOKENS = 1024
+FIRST_TOKENS = 1024
 """Taken for an answer that nothing bounds until one has come, enough that few go before their length is known, and for
 one that is lost."""
 
@@ -32,7 +32,7 @@ class Lengths:
         count, tokens = self._seen.get((ask.role, ask.model), (0, 0))
         room = most.output_tokens
         if room is None:
-            room = tokens // count if count else _FIRST_TOKENS
+            room = tokens // count if count else FIRST_TOKENS
         return (most.input_tokens or 0) + room
 
     def taken(self, ask: Ask, most: Usage, response: Response) -> int:
@@ -56,7 +56,7 @@ def bound(backend: Backend, ask: Ask) -> Usage:
 
 def supposed(most: Usage) -> Usage:
     """Return what a call within ``most`` is taken to take where nobody tells."""
-    return most if most.output_tokens is not None else replace(most, output_tokens=_FIRST_TOKENS)
+    return most if most.output_tokens is not None else replace(most, output_tokens=FIRST_TOKENS)
 
 
 def lost_usd(prices: Prices | None, usages: Iterable[Usage]) -> float:

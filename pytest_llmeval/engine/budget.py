@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Literal
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.engine.bounds import FIRST_TOKENS
 
 __all__ = ["Budget", "Ending"]
 
@@ -16,7 +17,8 @@ class Budget:
     """Lets a call, and each further attempt at it, go only where the money left covers it and those in flight.
 
     What a call may cost is known where its answer has a bound; else it is taken to cost what the dearest one of its
-    model did: a judge may be a hundred times as dear as the model that it judges.
+    model did: a judge may be a hundred times as dear as the model that it judges. The first one of a model goes as long
+    as nobody was refused for want of money; from then on only where its prompt and a long answer are covered.
     """
 
     def __init__(self, max_cost_usd: float | None) -> None:
@@ -25,10 +27,12 @@ class Budget:
         self._open: Counter[str] = Counter()
         self._reserved_usd = 0.0
         self._is_blind = False
+        self._is_short = False
+        """Whether a call was refused that what was left did not cover."""
         self.spent_usd = 0.0
         self.is_used_up = False
 
-    def start(self, model: str, bound_usd: float | None = None) -> float | None:
+    def start(self, model: str, bound_usd: float | None = None, supposed_usd: float = 0.0) -> float | None:
         """Book a call that is about to go; return what is set aside for it, None where it may not go now.
 
         Where its bound is not known and no price of its model was seen yet, it goes as the only one of that.
@@ -36,6 +40,7 @@ class Budget:
         Args:
             model: who is asked.
             bound_usd: the most that it may cost; None where its answer has no bound.
+            supposed_usd: what it is taken to cost then once money is short, where none of its model has told.
 
         Raises:
             CallError: the budget is used up, for every later call that costs anything too; or what is left does not
@@ -48,12 +53,17 @@ class Budget:
             raise self._error()
         if bound_usd is None and model not in self._dearest_usd and self._open[model]:
             return None
-        aside_usd = bound_usd if bound_usd is not None else self._dearest_usd.get(model, 0.0)
+        aside_usd, known = bound_usd, ""
+        if aside_usd is None and model in self._dearest_usd:
+            aside_usd, known = self._dearest_usd[model], ", as the dearest so far"
+        elif aside_usd is None:
+            aside_usd, known = supposed_usd if self._is_short else 0.0, f", with an answer of {FIRST_TOKENS:,} tokens"
         if not is_free and self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
             if self._open.total():  # it may come to less
                 return None
             if self.spent_usd < self._max_cost_usd - _ROUNDING_USD:
-                raise self._too_dear(aside_usd, self._max_cost_usd, is_bound=bound_usd is not None)
+                self._is_short = True
+                raise self._too_dear(aside_usd, self._max_cost_usd, known)
             self.is_used_up = True
             raise self._error()
         self._open[model] += 1
@@ -84,11 +94,10 @@ class Budget:
         elif how == "answered":
             self._is_blind = self.is_used_up = True
 
-    def _too_dear(self, aside_usd: float, max_cost_usd: float, *, is_bound: bool) -> CallError:
+    def _too_dear(self, aside_usd: float, max_cost_usd: float, known: str) -> CallError:
         left_usd = max_cost_usd - self.spent_usd  # told in digits that tell it from the call's
         digits = next((n for n in range(4, 12) if round(aside_usd, n) != round(left_usd, n)), 12)
-        known = "" if is_bound else ", as the dearest so far"
-        advice = "a lower max_tokens lowers" if is_bound else "max_tokens bounds"
+        advice = "max_tokens bounds" if known else "a lower max_tokens lowers"
         message = (
             f"not asked: it may cost ${aside_usd:.{digits}f}{known}, and ${left_usd:.{digits}f} of --max-cost"
             f" ${max_cost_usd:.{digits}f} are left; {advice} what it may cost"

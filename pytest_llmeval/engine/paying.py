@@ -50,7 +50,7 @@ class Paying:
             CallError: what is left does not cover it, or no call is made any more.
         """
         while self._aside_usd is None:
-            self._aside_usd = self._budget.start(self._model, self._bound_usd)
+            self._aside_usd = self._budget.start(self._model, self._bound_usd, self._lost_usd)
             if self._aside_usd is None:
                 self._freed.clear()
                 await self._freed.wait()

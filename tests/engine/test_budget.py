@@ -119,6 +119,20 @@ def test_what_does_not_cover_one_model_may_cover_another() -> None:
     assert budget.is_used_up
 
 
+def test_once_money_is_short_a_model_that_told_nothing_yet_goes_only_where_a_long_answer_fits() -> None:
+    """However many ask: before that its first call goes with what there is."""
+    budget = Budget(0.5)
+    budget.end("m", budget.start("m", None, 0.7) or 0.0, 0.3)
+    with pytest.raises(CallError, match="as the dearest so far"):
+        budget.start("m", None, 0.7)
+    with pytest.raises(CallError, match=r"may cost \$0\.7000, with an answer of 1,024 tokens, and \$0\.2000 of"):
+        budget.start("dear judge", None, 0.7)
+    assert [budget.start(name, None, 0.15) for name in ("j", "k", "j")] == [0.15, None, None]
+    budget.end("j", 0.15, 0.01)
+    assert [budget.start(name, None, 0.15) for name in ("k", "j", "j", "j", "j", "free")] == [0.15, *4 * [0.01], None]
+    assert budget.start("free", 0.0) == 0.0
+
+
 def test_what_costs_nothing_goes_on_when_all_is_spent() -> None:
     budget = Budget(0.5)
     budget.end("m", budget.start("m") or 0.0, 0.7)

@@ -62,6 +62,20 @@ def test_a_model_that_never_tells_a_cost_spends_all_the_same(limit: float, asked
     run_virtual(body())
 
 
+def test_a_judge_that_told_no_price_yet_is_not_asked_where_a_model_was_refused_for_want_of_money() -> None:
+    """It is taken to cost its prompt and 1,024 tokens, where the last cent was left to it."""
+
+    async def body() -> None:
+        rig = Rig(max_cost_usd=3.01)
+        rig.model.prices, rig.models["j"] = PRICES, rig.model
+        rig.model.answer = lambda request: say(cost_usd=1.0)
+        assert [(await kinds(*rig.begin(ask(sample))))[0] for sample in "abcd"] == 3 * [None] + [ErrorKind.BUDGET]
+        assert await kinds(*rig.begin(ask(role="judge", model="j"))) == [ErrorKind.BUDGET]
+        assert rig.budget.spent_usd == pytest.approx(3.0)
+
+    run_virtual(body())
+
+
 def test_what_is_lost_behind_a_dear_answer_is_taken_to_be_as_dear() -> None:
     async def body() -> None:
         rig = Rig(max_cost_usd=100.0)
