@@ -85,7 +85,9 @@ class AccountLimit:
         self._refused_since_s = 0.0
         """When the first of them was."""
         self._waited_s = 0.0
-        """For how long it has paused since the last answer as the server asked."""
+        """For how long it has paused since the last answer as the server asked, without a long time between."""
+        self._asked_until_s = float("-inf")
+        """Until when the server has last asked to wait."""
         self._denials_left = 0
         """How many denials before the next answer are taken for those of single requests, also by themselves."""
         self._denied: list[tuple[float, asyncio.Future[bool]]] = []
@@ -147,8 +149,8 @@ class AccountLimit:
             started_s: when its request left: the answer says nothing of the key for requests that left later.
         """
         self.reached()
+        self.heard()
         self._refusals = 0
-        self._waited_s = 0.0
         self._denials_left = _DENIALS
         self._settle_denials(are_own=True, until_s=started_s)
         if self.in_flight >= self.limit < self._ceiling:
@@ -157,6 +159,10 @@ class AccountLimit:
     def reached(self) -> None:
         """Note an answer of any kind: somebody is there."""
         self._unreached = 0
+
+    def heard(self) -> None:
+        """Note an answer that is no refusal, also one that is none to use: the server works."""
+        self._waited_s = 0.0
 
     def is_given_up(self, now: float) -> bool:
         """Note a request that reached nobody; return whether it is as well not sent again.
@@ -177,6 +183,9 @@ class AccountLimit:
         """
         is_in_vain = False
         if retry_after_s and retry_after_s <= _LONGEST_PAUSE_S:
+            if now > self._asked_until_s + _LONGEST_PAUSE_S:
+                self._waited_s = 0.0
+            self._asked_until_s = now + retry_after_s
             is_in_vain = self._waited_s >= max(self._patience_s, _LONGEST_PAUSE_S)
             if not is_in_vain:
                 self._wait_until(now + retry_after_s, now)

@@ -194,6 +194,8 @@ class Limiter:
             is_rate = kind == ErrorKind.RATE_LIMITED
             if limit.refused(started_s=started_s, now=now, retry_after_s=error.retry_after_s, is_rate=is_rate):
                 error.be_last("it has asked to wait for minutes on end and answered nothing")
+        elif kind not in (ErrorKind.TIMEOUT, ErrorKind.CONNECTION):
+            limit.heard()
 
 
 def _taken(error: BaseException, tokens: int) -> int:

@@ -177,6 +177,34 @@ def test_the_first_answer_has_waits_kept_again() -> None:
     assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [3]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [ErrorKind.BAD_REQUEST, ErrorKind.FILTERED, ErrorKind.MALFORMED_RESPONSE, ErrorKind.TRUNCATED_STREAM],
+    ids=str,
+)
+def test_an_answer_that_is_none_to_use_is_one_after_which_waits_are_kept(kind: ErrorKind) -> None:
+    """A server that filters each answer, say, and now and then asks to wait."""
+    server = Server(lambda _: busy(60.0) if len(server.asked_s) % 2 else AttemptError(kind, "none to use"))
+    ends = run_virtual(in_turn(server, 50))
+    assert [(end.kind, end.attempts) for end in ends if isinstance(end, CallError)] == [(kind, 2)] * 50
+
+
+def test_a_wait_that_is_long_over_is_none_of_those_in_a_row() -> None:
+    """The server was asked nothing since, and may have been well all the while."""
+    server = Server(lambda now: busy(100.0) if now % 2000 < 1 else None)
+
+    async def body() -> list[Response | CallError]:
+        for turn in range(12):
+            await asyncio.sleep(2000 * turn - asyncio.get_running_loop().time())
+            call = asyncio.create_task(server.call())
+            await asyncio.sleep(1)
+            call.cancel()
+        await asyncio.sleep(2000 * 12 - asyncio.get_running_loop().time())
+        return [await server.call()]
+
+    assert [end.attempts for end in run_virtual(body())] == [2]
+
+
 def test_time_in_which_nothing_was_asked_is_no_wait() -> None:
     """Of a body that computes for long behind a call that was refused, say."""
     server = Server(lambda now: busy(50.0) if now in (0, 600) else None)
