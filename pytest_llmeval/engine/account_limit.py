@@ -15,7 +15,9 @@ __all__ = ["AccountLimit", "Priority", "Waiter"]
 
 _FIRST_LIMIT = 32
 _CUT = 0.5
-_LONGEST_PAUSE_S = 120.0
+_LONGEST_PAUSE_S, _ASKED_S = 120.0, 600.0
+"""The longest pause that a server may ask of all calls, and how long such pauses may take in a row, as a cold start, a
+deployment or a quota of a minute takes them; one of a day has them without end."""
 _DENIALS = 2
 _OWN_PAUSES_S = (0.0, 4.0, 16.0, 50.0)
 """After refusals in a row that ask for none, the last one after all further ones: at least half of each, they span a
@@ -72,7 +74,7 @@ class AccountLimit:
             rpm: requests a minute; None for no limit.
             tpm: tokens a minute, sent and received; None for no limit.
             patience_s: seconds from a first refusal in which it pauses by itself, unless an answer comes; as the server
-                asks it pauses for as long in all, and for the longest of such pauses at least.
+                asks it pauses for as long in all, and for ten minutes at least.
         """
         self._ceiling = ceiling
         self._limit = float(min(ceiling, _FIRST_LIMIT))
@@ -186,7 +188,7 @@ class AccountLimit:
             if now > self._asked_until_s + _LONGEST_PAUSE_S:
                 self._waited_s = 0.0
             self._asked_until_s = now + retry_after_s
-            is_in_vain = self._waited_s >= max(self._patience_s, _LONGEST_PAUSE_S)
+            is_in_vain = self._waited_s >= max(self._patience_s, _ASKED_S)
             if not is_in_vain:
                 self._wait_until(now + retry_after_s, now)
         if is_rate and started_s >= self._cut_at_s:
