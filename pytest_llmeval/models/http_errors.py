@@ -32,6 +32,8 @@ _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "b
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
 
 _VERSION = re.compile(r"/v\d")
+# Of a 404 that is none of the address; Azure calls a model that.
+_MODEL = re.compile("model|deployment", re.IGNORECASE)
 
 
 def read_failure(
@@ -61,7 +63,8 @@ def read_failure(
     retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
     told = excerpt(said.encode("utf-8", "surrogatepass") if said else body, redact)
     message = f"HTTP {status}: {told}"
-    if status == 404 and url and "model" not in said.lower():
+    is_about_model = _is_about_model(error)
+    if status == 404 and url and not (is_about_model or _MODEL.search(told)):
         advice = "" if _VERSION.search(url) else "; does the address end in /v1?"
         message = f"HTTP {status} of {url}: {told}{advice}"
     return AttemptError(
@@ -69,7 +72,7 @@ def read_failure(
         message,
         retryable=retryable,
         retry_after_s=retry_after_s(headers.get("retry-after"), _moment(headers.get("date", "")) or now),
-        param="model" if _is_about_model(error) else error.get("param") or _PARAMS.get(meant),
+        param="model" if is_about_model else error.get("param") or _PARAMS.get(meant),
         may_be_own=status == 403 and kind == ErrorKind.AUTH,
     )
 

@@ -357,7 +357,28 @@ def test_a_quota_is_told_by_its_code_whatever_the_status(status: int, code: str)
     assert (fault.kind, fault.retryable, fault.may_be_own) == (ErrorKind.QUOTA, False, False)
 
 
-def test_a_model_that_is_not_there_is_no_matter_of_the_address() -> None:
-    body = b'{"error": {"message": "The model `m` does not exist."}}'
-    fault = read_failure(404, {}, body, plain, NOW, url="http://h:1/chat/completions")
-    assert str(fault) == "HTTP 404: The model `m` does not exist."
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"error": {"message": "The model `m` does not exist."}}', "The model `m` does not exist."),
+        ('{"object": "error", "message": "The model `m` does not exist.", "code": 404}', None),
+        ('{"detail": "Model not found"}', None),
+        ('{"error": "model \'m\' not found"}', None),
+        ('{"error": {"code": "model_not_found", "message": "m is not available"}}', "m is not available"),
+        ('{"error": {"param": "model", "message": "m is not available"}}', "m is not available"),
+        ('{"error": {"code": "DeploymentNotFound", "message": "The API deployment does not exist."}}',
+            "The API deployment does not exist."),
+    ],
+    ids=["OpenAI", "vLLM", "FastAPI", "Ollama", "code", "param", "Azure"],
+)  # fmt: skip
+def test_a_model_that_is_not_there_is_no_matter_of_the_address(body: str, told: str | None) -> None:
+    """In whatever form it is said; a body that cannot be read is quoted whole."""
+    fault = read_failure(404, {}, body.encode(), plain, NOW, url="http://h:1/chat/completions")
+    assert str(fault) == f"HTTP 404: {told or body}"
+
+
+@pytest.mark.parametrize("body", ['{"detail": "Not Found"}', "404 page not found", ""])
+def test_an_address_that_is_not_there_is_told(body: str) -> None:
+    fault = read_failure(404, {}, body.encode(), plain, NOW, url="http://h:1/chat/completions")
+    assert str(fault).startswith("HTTP 404 of http://h:1/chat/completions: ")
+    assert str(fault).endswith("; does the address end in /v1?")
