@@ -23,7 +23,7 @@ from pytest_llmeval.engine.keeping import CallCounts, Keeping
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter
 from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
-from pytest_llmeval.engine.sharing import Sharing, retrieved
+from pytest_llmeval.engine.sharing import Sharing, outcome, retrieved
 from pytest_llmeval.engine.unforeseen import foreseen
 
 __all__ = ["Engine"]
@@ -120,7 +120,7 @@ class Engine:
         name = ask_name(ask)
         task = self._task(ask, name, ahead=False)
         try:
-            return await _outcome(task)
+            return await outcome(task)
         finally:
             if task.done():  # a later ask of that name finds the answer in the journal
                 self._forget((ask.case, name), task)
@@ -184,7 +184,7 @@ class Engine:
             is_late = not self.places.is_open(place)
         if is_late and (ask.case, name) not in self._calls:
             return None
-        return await _outcome(self._task(ask, name, ahead=True))
+        return await outcome(self._task(ask, name, ahead=True))
 
     def stop(self, kind: ErrorKind, message: str) -> None:
         """Make no further call, of any model; calls in flight may end, and their answers are kept."""
@@ -390,13 +390,3 @@ def _is_cacheable(ask: Ask, response: Response) -> bool:
     """Whether the answer may serve a later run: a refusal may not, nor what is no verdict, or only one at last."""
     is_whole = response.refusal is None and response.finish_reason is not None
     return is_whole and (ask.wanted is None or came_at_once(response, ask.request.params, ask.wanted))
-
-
-async def _outcome(task: "asyncio.Task[Response]") -> Response:
-    """Return what a call comes to, which goes on where this is cancelled; raise CallError where it is given up."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.cancelled():
-            raise
-        raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None

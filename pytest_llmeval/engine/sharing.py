@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.engine.account_limit import Priority
 
-__all__ = ["Sharing", "retrieved"]
+__all__ = ["Sharing", "outcome", "retrieved"]
 
 _WAITED_FOR = 2
 """Calls of others that one who asks waits for at most: where a server is down, each takes the whole time limit."""
@@ -74,3 +74,13 @@ def retrieved(task: "asyncio.Task[Response]") -> None:
     """Look at the exception of a call that nobody waits for, so that asyncio does not complain of it."""
     if not task.cancelled():
         task.exception()
+
+
+async def outcome(task: "asyncio.Task[Response]") -> Response:
+    """Return what a call comes to, which goes on where this is cancelled; raise CallError where it is given up."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+        raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
