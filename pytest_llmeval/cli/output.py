@@ -15,7 +15,7 @@ from pytest_llmeval.cli.project import Project, project_redactor
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.text import inert_json, one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.store.check import check_database, check_readable, is_writable, readable_errors
+from pytest_llmeval.store.check import check_database, check_readable, exists, is_writable, readable_errors
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.whole_file import whole_file
@@ -82,7 +82,7 @@ def open_reader(project: Project, database: Path | None, *, as_sent: bool = Fals
 def _found(project: Project, database: Path | None) -> Path:
     path = project.database_at(database)
     with readable_errors(path):
-        is_there = path.exists()
+        is_there = exists(path)
     if not is_there:
         raise StoreError(
             f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"

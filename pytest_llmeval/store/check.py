@@ -15,6 +15,7 @@ __all__ = [
     "check_database",
     "check_readable",
     "check_sound",
+    "exists",
     "is_writable",
     "read_only",
     "readable_errors",
@@ -31,6 +32,15 @@ _VERSION = "SELECT max(version) FROM schema_version WHERE typeof(version) = 'int
 _HEADER = b"SQLite format 3\x00"
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is something; raise OSError where the system does not say, as Path.exists does no more."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def check_database(path: Path) -> None:
     """Look whether ``path`` can hold the store, without making or changing anything.
 
@@ -38,7 +48,7 @@ def check_database(path: Path) -> None:
         StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
     """
     with readable_errors(path, if_damaged=RESTORE):
-        if not path.exists():
+        if not exists(path):
             return
         if not path.is_file():
             raise StoreError(f"{path}: not a regular file; name a database file with --llmeval-db")

@@ -4,6 +4,7 @@
 After a change here: python -c "from pytest_llmeval.store.schema import snapshot; print(snapshot())" > schema.sql
 """
 
+import contextlib
 import sqlite3
 
 from sqlite_utils import Database, Migrations
@@ -17,11 +18,13 @@ migrations = Migrations("llmeval")
 
 def snapshot() -> str:
     """Return the SQL that makes an empty database what all migrations make of it."""
-    connection = sqlite3.connect(":memory:")
-    migrations.apply(Database(connection))
-    tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name")
-    applied = connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id").fetchall()
-    (version,) = connection.execute("SELECT version FROM schema_version").fetchone()
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        migrations.apply(Database(connection))
+        tables = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name"
+        ).fetchall()
+        applied = connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id").fetchall()
+        (version,) = connection.execute("SELECT version FROM schema_version").fetchone()
     rows = [f"INSERT INTO schema_version VALUES ({version:d})"]  # noqa: S608  # a number of this module
     for (name,) in applied:
         columns, at = "migration_set, name, applied_at", "strftime('%Y-%m-%d %H:%M:%f+00:00')"

@@ -180,6 +180,7 @@ def test_a_run_whose_expression_is_none_is_refused(broken: Project, dist_args: l
     assert broken.run("evals", "-m", "slow").ret == 1
     with sqlite3.connect(broken.root / ".llmeval/llmeval.db") as connection:
         connection.execute("UPDATE runs SET settings_json = json_set(settings_json, '$.keyword', 'a) or (b')")
+    connection.close()
     result = resume(broken, *dist_args)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*-k of the run was 'a) or (b', which is no expression*"])
