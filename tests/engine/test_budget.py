@@ -1,7 +1,7 @@
 """What may be spent: never more than the limit while prices are what they were."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -226,20 +226,21 @@ def test_a_bound_above_what_is_left_refuses_its_own_call_alone() -> None:
 
 
 @given(limit=st.floats(0.0, 5.0), calls=st.lists(st.tuples(prices, prices, st.booleans()), max_size=60))
+@example(limit=0.0, calls=[(1.0, 0.0, False), (0.0, 0.0, False), (1.0, 0.0, False)])
 def test_calls_that_keep_their_bounds_never_exceed_the_limit(
     limit: float, calls: list[tuple[float, float, bool]]
 ) -> None:
-    """Whenever they start and end, and however many are in flight."""
-    budget, costs = Spender(limit), list[float]()
+    """Whenever they start and end, and however many are in flight; none is refused beside one that may make room."""
+    budget, in_flight = Spender(limit), list[tuple[float, float]]()
     for bound, share, ends in calls:
         try:
             if budget.start(bound):
-                costs.append(bound * share)
+                in_flight.append((bound, bound * share))
         except CallError:  # a cheaper one may still go
-            assert not costs
-        if ends and costs:
-            budget.end(costs.pop(0))
-    for cost in costs:
+            assert not any(may_cost for may_cost, _ in in_flight)
+        if ends and in_flight:
+            budget.end(in_flight.pop(0)[1])
+    for _, cost in in_flight:
         budget.end(cost)
     assert budget.spent_usd <= limit + 1e-6
 
