@@ -23,13 +23,19 @@ SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0\u2007"  # thin, narrow no-break, no-break and figure space
 _SIGNS = "+-\u2212\u2013\u2010\u2011\u207b\ufe63\uff0d"  # minus, en dash, hyphens, superscript, small, full-width
 _CURRENCY = "$¢£¤¥฿\u20a0-\u20c0﷼﹩＄￠￡￥￦"
-# What may stand between a sign and its digits: emphasis (not in **5**-**10**), marks of direction; US$, TeX's \$, USD
-_EMPHASIS = r"(?:(?<!\*.)[*\u200e\u200f]{1,3})?"
-_CODE = rf"(?:\\?[A-Z]{{0,3}}\\?[{_CURRENCY}][ {_SPACES}]?|[A-Z]{{3}}[ {_SPACES}])"
+# What may stand between a sign and its digits: emphasis, marks of direction; US$, TeX's \$, USD
+_EMPHASIS = r"(?:[*\u200e\u200f]{1,3})?"
+_ISO = (
+    "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|RMB|INR|HKD|SGD|KRW|TWD|THB|IDR|MYR|VND|SEK|NOK|DKK|PLN|CZK|HUF|ILS|AED|SAR"
+    "|ZAR|EGP|NGN|KES|BRL|MXN|CLP|RUB|UAH|PKR|BDT"
+)
+_CODE = rf"(?:[A-Z]{{0,3}}\\?[{_CURRENCY}][ {_SPACES}]?|(?:{_ISO})[ {_SPACES}])"
 _MONEY = f"{_EMPHASIS}(?:{_CODE}{_EMPHASIS})?"
 _ENDS = tuple(".!?…")
 _CLOSING = tuple(",;%‰°)]}）】」\"'`*_“”‘’")
 _TEX_MARKS = {"{,}": ",", "{.}": ".", ",\\!": ",", "\\,": "\u2009", "’": "'"}
+# There a sign is one, straight or with marks between; elsewhere it joins: (5)-**10**, total--US$5
+_SIGN_BEGINS, _PAIRED, _MOST_PAIRED = tuple("([{=|~≈"), "*_$`\"'“‘«„\u200e\u200f", 8
 _OTHER_MARKS = "\uff0e\u066b\u066c"  # full-width full stop, Arabic decimal and thousands separators
 _FRACTIONS, _POWERS = "\u00bc-\u00be\u2150-\u215f\u2189", "\u00b2\u00b3\u00b9\u2070\u2074-\u2079"
 # A run: digits with single marks between them, perhaps an exponent, and what makes another number of them (3½, 2³,
@@ -63,9 +69,10 @@ def numeric(
 ) -> Scored:
     r"""Return 1 where the number in the answer is the target's, else 0.
 
-    A number is ASCII digits with, perhaps: a sign before them or before the currency (``-US$5``, ``-USD 5``) or the
-    emphasis that they stand in (``-``, ``+``, minus, en dash, a hyphen or minus of another width; not after a letter
-    or digit, where it is a hyphen); groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``),
+    A number is ASCII digits with, perhaps: a sign before them (``-``, ``+``, minus, en dash, a hyphen or minus of
+    another width; not after a letter or digit, where it is a hyphen), which may stand before the currency (``-US$5``,
+    ``-USD 5``) or the emphasis (``-**5**``) where no en dash is it and the text, a blank, an opening mark, ``=``,
+    ``|``, ``~`` or ``≈`` comes before it; groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``),
     ``'``, ``_``, thin, figure, narrow or plain no-break space, the same throughout; one decimal mark with digits
     after it; an exponent (``1e-5``). TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print.
     Digits right after a letter are part of a word (``B2``, ``x86``) and no number, unless its script sets no space
@@ -126,9 +133,7 @@ def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
 
 
 def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
-    sign = run["sign"] or run["inner"]
-    hyphen = _joins(text[run.start() - 1 : run.start()]) if run.start() else False
-    minus = sign not in ("", "+") and not (hyphen and run["sign"])
+    minus = _sign(text, run) not in ("", "+")
     whole = f"{'-' if minus else ''}{body}{run['exponent']}{run['more'] or ''}"
     if run["more"] or len(whole) > MAX_LENGTH or len(run["exponent"]) > EXPONENT_LENGTH:
         return Reading(whole, None)
@@ -140,6 +145,20 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     exponent = re.sub(rf"[{re.escape(_SIGNS[1:])}]", "-", run["exponent"])
     value = Decimal(f"{'-' if minus else ''}{digits}{exponent}")
     return Reading(whole, value if math.isfinite(float(value)) else None)
+
+
+def _sign(text: str, run: re.Match[str]) -> str:
+    """Return the sign of a run's number; a hyphen or a dash that joins is none."""
+    sign, money, at = run["sign"], run["money"], run.start()
+    if run["inner"] and (money or not sign):
+        return run["inner"]
+    if len(money) < 2 and money not in tuple("*\u200e\u200f"):
+        return "" if at and _joins(text[at - 1]) else sign
+    before = text[max(0, at - _MOST_PAIRED) : at]
+    if sign == "\u2013" or (money[0] == "*" and before.endswith("\n")):
+        return ""  # a dash, a list's mark
+    begins = before.rstrip(_PAIRED) or (" " if at <= _MOST_PAIRED else "")
+    return sign if before.endswith(_SIGN_BEGINS) or begins.endswith(_SIGN_BEGINS) or begins[-1:].isspace() else ""
 
 
 def _ends(char: str, *, is_decimal: bool) -> bool:

@@ -107,8 +107,18 @@ def test_a_number_is_read_by_the_stated_rules(text: str, target: Any) -> None:
         "-**50**",
         "-**$50**",
         "-\u200e50",
+        "-\u200f50",
         "US$-50",
         "USD -50",
+        "+US$-50",
+        "+**-50**",
+        "The net result is -**50**.",
+        "x=-US$50",
+        "(-EUR 50)",
+        "**-US$50**",
+        "$-\\$50$",
+        "-$**50**",
+        "\u200e-\u200e50",
     ],
 )
 def test_a_minus_before_the_currency_or_emphasis_is_the_number_s(text: str) -> None:
@@ -119,10 +129,41 @@ def test_a_minus_before_the_currency_or_emphasis_is_the_number_s(text: str) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["10 mid-USD 50", "net-US$50", "10-US$50", "10 - US$50", "10, USD 50", "10 -x 50", "10-**50**", "**10**-**50**"],
+    [
+        "10 mid-USD 50",
+        "net-US$50",
+        "10-US$50",
+        "10 - US$50",
+        "10, USD 50",
+        "10 -x 50",
+        "10-**50**",
+        "**10**-**50**",
+        "The total--**50**",
+        "the total --**50**",
+        "Total--US$50",
+        "Answer:-**50**",
+        "Price:-US$50",
+        "Price:-₹ 50",
+        "x:-USD 50",
+        "Answer –**50**",
+        "“Total”-**50**",
+        "__Total__-**50**",
+        "**Total**-USD 50",
+        "The fee –USD 50– is due",
+        "Total:\n-**50**",
+        "(about 5)–**50**",
+        "`5`-**50**",
+        "$5$-**50**",
+        "**US$5**-US$50",
+        "5\u200e-\u200e50",
+        "US$1.5M (2020)–US$50M",
+        "(Boeing)-MAX 50",
+        "-SAT 50",
+        "--MAX 50",
+    ],
 )
 def test_what_is_no_minus_of_the_number_stays_none(text: str) -> None:
-    """A hyphen behind a letter or digit, a dash before a blank, and what stands before a word."""
+    """A hyphen or dash that joins, also behind marks; a dash before a blank; what stands before a word."""
     assert numeric(text, 50, which="last").value == 1
 
 
