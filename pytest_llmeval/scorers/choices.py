@@ -16,6 +16,7 @@ from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import normal_text, text_of
 from pytest_llmeval.scorers.denials import denied
 from pytest_llmeval.scorers.display import shown
+from pytest_llmeval.scorers.lookalikes import ARTICLE, PART, PRONOUN
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored
 from pytest_llmeval.scorers.scripts import UNSPACED
@@ -57,20 +58,7 @@ _LISTED = re.compile(
     r"""[*_`"')\]}>]*\s*(?:[,;+/，；、](?!(?<=\d[,/])\d)\s*(?:(?:or|and)\b)?|\b(?:or|and)\b|&)\s*[*_`"'(\[{<]*""",
     re.IGNORECASE,
 )
-# Behind what is no label, but a part of a number, a time or a range, an article ("A few of these") or "D'accord"
-_IS_OTHER = re.compile(
-    r"(?<=\d)[.,:\u2013-]\d|(?<=\bA)[^\S\r\n]+(?:few|lot|bit|couple|variety|mixture|combination)\b|['’](?!s\b)[a-zà-ÿ]{2}"
-)
 _SENTENCE_ENDS = re.compile(r"""[*_`"')\]}>]*\s*(?:$|\.(?!\s*\w)|[。！；])""")  # not "E. coli"
-# What follows a label, and not the article "A"
-_GOES_ON = (
-    r"(?:because|since|as|and|or|is|if|for|but|by|due|with|which|in|from|given|based|so|only|alone|not|at|on|to|of)"
-)
-_ARTICLE = re.compile(rf"[^\S\r\n]+(?!{_GOES_ON}\b)(?=[^\W\d_]{{2}})", re.IGNORECASE)
-_PRONOUN = re.compile(
-    r"I(?:['’](?:m|d|ll|ve)|[^\S\r\n]+(?:think|believe|guess|would|can(?:not|['’]t)|do(?:n['’]t)?|am|have|know|will"
-    r"|choose|pick|say))\b"
-)
 
 
 @shipped(version=7)
@@ -78,8 +66,8 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
     Choices have labels (A, B, C, ... in their order, or the keys of a mapping) and texts. Texts are compared
-    in Unicode NFC, without case, each run of white space as one space. The answer is read in this order, and
-    the first step that names a choice decides:
+    in Unicode NFC, without case, each run of white space as one space, ``’`` as ``'``. The answer is read
+    in this order, and the first step that names a choice decides:
 
     1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is`` and the like) on the
        same line (on the next one where nothing follows), wherever that stands: a label at its start with those
@@ -104,7 +92,8 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
     choices has such a word. A text that begins with a label is read as the text where it stands whole (``B cells``);
     a text that is itself a label is that label, in the answer as in the target. In running prose a label counts in
     capitals only as given, so that the article "a" is no choice; nor is the "A" of ``Answer: A cat``, where a text
-    follows it, or the "I" of ``Answer: I think``. Naming none, or more than one, scores 0 with the reason.
+    follows it, and of ``A few``, the "I" of ``Answer: I think``, the "D" of ``D'accord``, or a part of a number
+    (``4.5``, ``4:30``; not ``4.0``). Naming none, or more than one, scores 0 with the reason.
 
     Args:
         response: a Response or a str.
@@ -251,13 +240,21 @@ class _Options:
         if label is None:
             return None
         named = self._named_at(line, label)
-        other = _IS_OTHER.match(line, label.end()) or _PRONOUN.match(line, label.start())
+        other = self._is_part(line, label) or PRONOUN.match(line, label.start())
         is_other = other or self._is_article(line, label)
         return None if is_other and named[1] == label.end() else named
 
+    def _is_part(self, line: str, label: re.Match[str]) -> bool:
+        """Whether a label is a part of a number or word, and not the mark before its own text: ``2.3 km``."""
+        at = label.end("label")
+        if PART.match(line, at) is None:
+            return False
+        own = self._text_at(line, at + 1)
+        return own is None or own[0] != label["label"]
+
     def _is_article(self, line: str, label: re.Match[str]) -> bool:
         """Whether a label is the "A" of "A cat", where "cat" is a text."""
-        blank = _ARTICLE.match(line, label.end()) if label.group() in "Aa" else None
+        blank = ARTICLE.match(line, label.end()) if label.group() in "Aa" else None
         return blank is not None and line[blank.end()].islower() and self._text_at(line, blank.end()) is not None
 
     def _named_at(self, text: str, found: re.Match[str]) -> tuple[str, int]:
@@ -300,7 +297,8 @@ class _Options:
         return None
 
     def _mentioned(self, text: str) -> set[str]:
-        found = {each.start("label"): each for each in (*self.at_line.finditer(text), *self.in_brackets.finditer(text))}
+        begun = (each for each in self.at_line.finditer(text) if not self._is_part(text, each))
+        found = {each.start("label"): each for each in (*begun, *self.in_brackets.finditer(text))}
         labels = Counter(self._named_at(text, each)[0] for each in found.values())
         no_labels, no_texts = self._denied(text)
         labels -= no_labels
@@ -367,9 +365,7 @@ def _options(choices: tuple[Any, ...]) -> _Options:
         ),
         before_label=re.compile(rf"^{before}"),
         at_start=re.compile(rf"{before}{label}(?!\w)"),
-        at_line=re.compile(
-            rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．](?!(?<=\d[.:：．])\d)", re.MULTILINE
-        ),
+        at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．]", re.MULTILINE),
         called_right=re.compile(rf"{before}(?<!\w){label}[*_`\"')\]]*{_CALLED_RIGHT}", re.MULTILINE),
         in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
         texts=re.compile(_WORD_START + f"(?:{_either(by_text)})" + _WORD_END) if by_text else None,

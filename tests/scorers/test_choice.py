@@ -313,7 +313,24 @@ def test_what_is_a_label_and_a_text_is_the_label_in_target_and_answer(choices: A
 
 @pytest.mark.parametrize(
     "text",
-    ["4.5", "**4.5**", "4.5 out of 5", "Answer: 4,000", "4:30", "Answer: 4:30", "Answer: 4-5"],
+    [
+        "4.5",
+        "**4.5**",
+        "4.5 out of 5",
+        "Answer: 4,000",
+        "4:30",
+        "4:00",
+        "Answer: 4:30",
+        "Answer: 4-5",
+        "4．5",
+        "Answer: 4．5",
+        "Answer: 4：30",
+        "Answer: 4\u22125",
+        "Answer: 4\u20115",
+        "Answer: 4'000",
+        "Answer: 4 1/2",
+        "Answer: 4.05",
+    ],
 )
 def test_a_part_of_a_number_is_no_label(text: str) -> None:
     scored = choice(text, "4", choices={"4": "good", "5": "very good"})
@@ -321,12 +338,17 @@ def test_a_part_of_a_number_is_no_label(text: str) -> None:
     assert "no choice is named" in str(scored.reason)
 
 
-@pytest.mark.parametrize("text", ["Answer: 4.", "Answer: 4, as 5 is too high", "4.", "4.Good", "4:good", "4)5"])
+ROUND = ["4.0", "**4.0**", "4.00", "Answer: 4.0", "Answer: 4.0/5", "Answer: 4,0"]
+
+
+@pytest.mark.parametrize("text", ["Answer: 4.", "Answer: 4, as 5 is too high", "4.", "4.Good", "4:good", "4)5", *ROUND])
 def test_a_label_that_is_digits_stands_before_a_mark(text: str) -> None:
     assert choice(text, "4", choices={"4": "good", "6": "bad"}).value == 1
 
 
-@pytest.mark.parametrize("text", ["2.3 km", "2:3 km", "Answer: 2.3 km"])
+@pytest.mark.parametrize(
+    "text", ["2.3 km", "2:3 km", "Answer: 2.3 km", "Answer: 2.3 km because it is far", "2.3 km is what I measured"]
+)
 def test_a_label_without_a_blank_before_its_own_text_is_one(text: str) -> None:
     assert choice(text, "2", choices={"1": "2 km", "2": "3 km"}).value == 1
 
