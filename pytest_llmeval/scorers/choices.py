@@ -86,7 +86,8 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
     In texts of a statement and in the whole answer, options right behind a denial are not read, nor those that
     ``or`` joins to them: behind ``not``, ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish,
     Chinese and Japanese (``**not** London``, ``isn't the (B)``, ``nicht wahr``, ``不是北京``). They are where the
-    clause has an ``if`` or another denial before it, or a question mark behind it.
+    clause has an ``if`` or another denial before it, or a question mark behind it. A text behind ``non-``, ``not-``,
+    ``nicht-`` or ``un-`` never is.
 
     Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
     choices has such a word. A text that begins with a label is read as the text where it stands whole (``B cells``);

@@ -38,6 +38,12 @@ _LOOK_BACK = 80  # characters
 _OPENED = re.compile(rf"{_CLOSE} ?(?:[?？吗嗎]|alone\b|[,，]? ?就是)", re.IGNORECASE)
 # "東京ではなく", "東京ではない。"; more behind "ない" may ask or suggest: "東京ではないでしょうか"
 _BEHIND = re.compile(rf"{_CLOSE}(?:では|じゃ)(?:なく|(?:ない(?:です)?|ありません)(?=$|[。、]))")
+# The opposite that non- makes of an option, with emphasis or marks between
+_OPPOSITE = re.compile(
+    r"\b(?:(?:no[nt]|nicht|un)[*_\"'”’]{0,4}[-\u2010\u2011]|non(?:[*_\"'”’]{0,4}\u2013| ))[*_\"'“‘]{0,4}$",
+    re.IGNORECASE,
+)
+_MOST_OPPOSITE = 16  # characters
 _AGAIN = re.compile(rf"{_CLOSE} ?{_OPEN}")  # "London (B)"
 _COMMA = re.compile(rf"{_CLOSE} ?,{_ARTICLE} ?{_OPEN}", re.IGNORECASE)
 _OR = re.compile(rf"{_CLOSE} ?,? ?(?:\b(?:n?or|oder|noch|ou|o|ni)\b|/|或者?){_WORDS} ?{_OPEN}", re.IGNORECASE)
@@ -52,7 +58,11 @@ def denied(line: str, mentions: Sequence[tuple[int, int, str]]) -> set[int]:
         line: with single spaces.
         mentions: where the options begin and end, and which they are, in their order; a label and its text are two.
     """
-    found = {at for at, (_, end, _) in enumerate(mentions) if _BEHIND.match(line, end)}
+    found = {
+        at
+        for at, (start, end, _) in enumerate(mentions)
+        if _BEHIND.match(line, end) or _OPPOSITE.search(line[max(0, start - _MOST_OPPOSITE) : start])
+    }
     for denial in _DENIAL.finditer(line):
         first = bisect_left(mentions, (denial.end(), 0, ""))
         between = _BETWEEN_UNSPACED if denial["unspaced"] else _BETWEEN

@@ -141,7 +141,25 @@ def test_denials_and_lists_without_end_are_read_in_bounded_time(text: str) -> No
     assert time.process_time() - started < 10
 
 
-@pytest.mark.parametrize("text", ["non-toxic", "not-toxic", "Non\u2011toxic", "un-toxic", "nicht-toxic", "**non-toxic"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "non-toxic",
+        "not-toxic",
+        "Non\u2011toxic",
+        "un-toxic",
+        "nicht-toxic",
+        "**non-toxic",
+        "**Non**-toxic",
+        "non-**toxic**",
+        "“non”-toxic",
+        "non-“toxic”",
+        '"non"-toxic',
+        "non–toxic",
+        "non toxic",
+        "Non **toxic**",
+    ],
+)
 @pytest.mark.parametrize("form", ["{}", "It is {}.", "Answer: {}", "The answer is {}, I think"])
 def test_the_opposite_that_a_hyphen_makes_of_a_choice_is_not_that_choice(text: str, form: str) -> None:
     scored = choice(form.format(text), "toxic", choices=["toxic", "safe"])
@@ -149,6 +167,7 @@ def test_the_opposite_that_a_hyphen_makes_of_a_choice_is_not_that_choice(text: s
 
 
 def test_a_choice_with_a_hyphen_is_one() -> None:
-    """And what stands behind another word's hyphen is read."""
+    """And what stands behind another word's hyphen, or a dash, is read."""
+    assert choice("I think not–toxic it is.", "toxic", choices=["toxic", "safe"]).value == 1
     assert choice("It is non-toxic.", "non-toxic", choices=["toxic", "non-toxic"]).value == 1
     assert choice("It is semi-toxic.", "toxic", choices=["toxic", "safe"]).value == 1
