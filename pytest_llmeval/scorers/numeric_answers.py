@@ -177,7 +177,7 @@ def _joins(char: str) -> bool:
 @lru_cache(maxsize=2)
 def _grammar(decimal: str) -> re.Pattern[str]:
     comma = "," if decimal == "." else "."
-    groups = rf"[1-9][0-9]{{0,2}}(?P<mark>[{comma}{_SPACES}'_])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
+    groups = rf"(?!0[{comma}][0-9]{{3}}\Z)[0-9]{{1,3}}(?P<mark>[{comma}{_SPACES}'_])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
     return re.compile(rf"(?:{groups}|[0-9]+)?(?:{re.escape(decimal)}[0-9]+)?")
 
 
