@@ -42,7 +42,7 @@ _FRACTIONS, _POWERS = "\u00bc-\u00be\u2150-\u215f\u2189", "\u00b2\u00b3\u00b9\u2
 # 0x1F; not the footnote of 5¹). Its digits are of any script: of 2５ no part is a number. What it says is for later.
 _RUN = re.compile(
     rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>{_MONEY})(?P<inner>[{re.escape(_SIGNS)}]?)"
-    rf"(?P<body>[.,]?\d++(?:(?:[.,{_SPACES}]|(?<=[0-9])[{_OTHER_MARKS}]|\{{[.,]\}}|,\\!|(?:['’‘_]|\\,)(?=[0-9]{{3}}(?![0-9])))"
+    rf"(?P<body>[.,]?\d++(?:(?:(?<=[0-9])[.,{_SPACES}{_OTHER_MARKS}]|\{{[.,]\}}|,\\!|(?:['’‘_]|\\,)(?=[0-9]{{3}}(?![0-9])))"
     rf"\d++)*+)(?P<exponent>(?:[eE][{re.escape(_SIGNS)}]?[0-9]++)?+)"
     rf"(?P<more>[ {_SPACES}]?[{_FRACTIONS}]|(?!\u00b9(?![{_POWERS}]))[\u207a\u207b]?[{_POWERS}]++"
     r"|(?<=0)(?<![0-9.,'’_]0)(?:[xX][0-9a-fA-F]++|[bB][01]++|[oO][0-7]++))?"
