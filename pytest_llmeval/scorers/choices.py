@@ -317,9 +317,9 @@ class _Options:
         labels: Counter[str] = Counter()
         texts: Counter[str] = Counter()
         for line in text.splitlines():
-            line = normal_text(line, collapse=True).replace("’", "'")
+            line = normal_text(line, collapse=True)
             lows = [unicodedata.normalize("NFC", char.casefold()) for char in line]
-            plain, place = "".join(lows), [0, *accumulate(map(len, lows))]  # ß is two
+            plain, place = "".join(lows).replace("’", "'"), [0, *accumulate(map(len, lows))]  # ß is two
             mentions: list[tuple[tuple[int, int, str], str | None]] = [
                 ((place[each.start()], place[each.end()], self._named_at(line, each)[0]), None)
                 for each in self.in_brackets.finditer(line)

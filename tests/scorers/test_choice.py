@@ -263,6 +263,10 @@ def test_an_apostrophe_is_one_straight_or_curly(text: str, asked: str, said: str
     assert choice("C", said, choices=["yes", "no", asked]).value == 1
 
 
+def test_a_label_with_an_apostrophe_may_be_denied() -> None:
+    assert choice("It is not (don’t)", "don’t", choices={"don’t": "leave it", "do": "take it"}).value == 0
+
+
 CELLS = ["B cells", "T cells", "neither"]
 LENGTHS = {"1": "3 km", "2": "20 km", "3": "10 km"}
 
