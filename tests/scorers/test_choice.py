@@ -289,6 +289,7 @@ LENGTHS = {"1": "3 km", "2": "20 km", "3": "10 km"}
         (LENGTHS, "The answer is 3 km because I measured", "1"),
         (LENGTHS, "The answer is 3 because I measured", "3"),
         ({"1": "3", "2": "1.5"}, "The answer is 1.5 because I measured", "2"),
+        ({"1": "3", "2": "1.5"}, "The answer is 1.5, as 3 is too much", "2"),
     ],
 )
 def test_a_text_that_begins_with_a_label_is_the_text(choices: Any, text: str, label: str) -> None:
