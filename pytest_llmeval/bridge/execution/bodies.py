@@ -79,6 +79,8 @@ class BodiesAhead:
         self._announce = announce
         self._window = window
         self._started: dict[pytest.Item, _Body] = {}
+        self._met: set[pytest.Item] = set()
+        """The items whose turn has come: where a loop of another plugin goes otherwise, they may lie behind one."""
         self._needs: dict[tuple[Any, ...], str] = {}
         self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
         self._unused: Counter[tuple[Any, ...]] = Counter()
@@ -115,6 +117,8 @@ class BodiesAhead:
 
     def advance(self, item: pytest.Item | None = None) -> None:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
+        if item is not None:
+            self._met.add(item)
         if not self._has_any or self._obstacle or item in self._alone:
             return
         group = group_of(item) if item is not None else None
@@ -124,7 +128,7 @@ class BodiesAhead:
             if len(self._started) >= self._window or other in self._alone:
                 break
             is_shared_open = is_shared_open and group_of(other) == group
-            if other in self._started or not is_async(other) or param_of(other) is None:
+            if other in self._started or other in self._met or not is_async(other) or param_of(other) is None:
                 continue
             need = self._need(other)
             if need == PURE or (need == SHARED and is_shared_open):
@@ -175,6 +179,7 @@ class BodiesAhead:
 
     def forget(self, item: pytest.Item) -> None:
         """Give up the body of a case that ends before its body's turn came."""
+        self._met.add(item)  # a hook may have skipped it before its setup
         body = self._started.pop(item, None)
         if body is not None:
             body.result.cancel()
