@@ -153,6 +153,7 @@ _SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made"
 _DIGEST = re.compile("[0-9a-f]{64}")
 _SESSION = {
     "changed": (list,),
+    "joined": (bool,),
     "git_commit": (str, NoneType),
     "git_dirty": (bool, NoneType),
     CODE_DIFF: (str, NoneType),

@@ -85,7 +85,8 @@ def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
 
 def left_by_merge(run: Run) -> str | None:
     """Return what to do with a run whose merge was killed before its verdict; None with any other."""
-    if run.shown_status != "crashed" or not run.settings.get("shards"):
+    was_resumed = any(session.get("joined") for session in run.settings.get("resumes", []))
+    if run.shown_status != "crashed" or not run.settings.get("shards") or was_resumed:
         return None
     return f"run {run.id} was left by a merge that was killed; llmeval merge with the same files completes it"
 

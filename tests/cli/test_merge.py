@@ -53,6 +53,13 @@ def record_shards(project: Project, of: int = 3, *arguments: str, numbers: Itera
     return files
 
 
+def as_if_killed() -> None:
+    """Leave the run of the project's database as what a process that was killed before the verdict leaves."""
+    with closing(sqlite3.connect(".llmeval/llmeval.db")) as connection, connection:
+        connection.execute("UPDATE runs SET status = 'running', finished_at = NULL, pid = 4194305, verdict = 'none'")
+        connection.execute("DELETE FROM verdicts")
+
+
 def test_the_joined_run_is_the_run_of_one_machine(written: Project, llmeval: Command) -> None:
     """All that does not depend on time and ids is equal, in every table; the whole may be a baseline."""
     done = llmeval("merge", *record_shards(written, 3, "--epochs=2"))
@@ -128,9 +135,7 @@ def test_merging_again_finds_the_run(written: Project, llmeval: Command) -> None
 def test_a_merge_that_was_killed_before_its_verdict_is_done_again(written: Project, llmeval: Command) -> None:
     files = record_shards(written)
     assert llmeval("merge", *files).status == 0
-    with closing(sqlite3.connect(".llmeval/llmeval.db")) as connection, connection:
-        connection.execute("UPDATE runs SET status = 'running', finished_at = NULL, pid = 4194305, verdict = 'none'")
-        connection.execute("DELETE FROM verdicts")
+    as_if_killed()
     assert llmeval("gate").status == 1, "a run without an end is no success"
     told = "was left by a merge that was killed; llmeval merge with the same files completes it"
     assert told in llmeval("baseline", "set", "main", "last").err
@@ -139,6 +144,16 @@ def test_a_merge_that_was_killed_before_its_verdict_is_done_again(written: Proje
     assert llmeval("merge", *files).status == 0
     assert (written.last_run()["status"], written.last_run()["verdict"]) == ("finished", "pass")
     assert len(written.rows("SELECT * FROM verdicts")) == 1
+
+
+def test_a_joined_run_whose_resuming_session_was_killed_is_resumed_again(written: Project, llmeval: Command) -> None:
+    """No merge was killed, and the files of the shards may be gone."""
+    assert llmeval("merge", *record_shards(written, 2)).status == 0
+    assert written.run("evals", "--resume=last").ret == 0
+    as_if_killed()
+    assert "continue with: pytest --resume" in llmeval("baseline", "set", "main", "last").err
+    assert written.run("evals", "--resume=last").ret == 0
+    assert (written.last_run()["status"], written.last_run()["verdict"]) == ("finished", "pass")
 
 
 def test_the_joined_run_is_scored_again_without_a_call(written: Project, llmeval: Command) -> None:

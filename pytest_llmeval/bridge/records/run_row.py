@@ -130,6 +130,8 @@ def _continued(
     gone = (FAILED_TESTS, *(() if now.baseline == options.get("baseline") else ("baseline",)))
     is_second_look = is_escalated(run.id, now.environ)
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed, **_code_of_session(run, git)}
+    if run.settings.get("shards"):  # its notes of earlier sessions may be of those: this one is of the whole
+        session["joined"] = True
     settings = {
         **{key: value for key, value in run.settings.items() if key not in gone},
         "suites": {**run.suites, **suites},
