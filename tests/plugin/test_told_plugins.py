@@ -80,7 +80,7 @@ def test_a_soft_assertion_counts_for_its_own_test(project: Project, imports: str
     write(project, imports, within, name)
     result = project.run("evals", "-p", "softly.plugin", "-p", "no:xdist")
     assert project.cases() == {row["id"]: "missed" if row["id"] == "r5" else "passed" for row in ROWS}
-    assert turns(result).startswith("0 ran ahead, 8 in their turn (plugin 'softly' keeps '")
+    assert turns(result).startswith("0 ran ahead, 8 in their turn (plugin 'softly.plugin' may keep '")
     result.assert_outcomes(passed=7, failed=1)
 
 
@@ -111,7 +111,7 @@ def test_what_a_conftest_keeps_for_each_test_is_of_that_test(project: Project) -
     ahead = BODY.format(imports="import pytest\nfrom evals.beside import same", rows=ROWS, within="", name="same")
     project.write(evals__test_ahead_py=ahead.replace("test_soft", "test_ahead"))
     result = project.run("evals", "-p", "no:xdist")
-    assert turns(result).startswith("8 ran ahead, 8 in their turn (plugin 'evals.conftest' keeps 'check'")
+    assert turns(result).startswith("8 ran ahead, 8 in their turn (conftest 'evals.conftest' may keep 'check'")
     result.assert_outcomes(passed=15, failed=1)
 
 
@@ -143,3 +143,25 @@ def test_what_a_plugin_seeds_for_each_test_is_seeded_for_it(project: Project, im
     asked = {entry.body["messages"][-1]["content"] for entry in project.server.ledger}
     assert len(project.server.ledger) == 8
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("where", ["conftest", "testing/plugin", "testing/__init__"])
+def test_an_application_whose_package_has_a_plugin_or_a_conftest_keeps_no_body_in_its_turn(
+    project: Project, where: str
+) -> None:
+    """What a plugin keeps lies in its own package, which may lie within another, and a conftest's in the conftest."""
+    project.write(
+        acme__bot_py="def same(value):\n    return value\n",
+        evals__test_soft_py=BODY.format(
+            imports="import pytest\nfrom acme.bot import same", rows=ROWS, within="", name="same"
+        ),
+    )
+    (project.root / "acme" / "testing").mkdir()
+    for name in ("__init__", "testing/__init__", where):
+        (project.root / "acme" / f"{name}.py").touch()
+    (project.root / "acme" / f"{where}.py").write_text("def pytest_runtest_logreport():\n    pass\n")
+    project.pytester.syspathinsert()
+    plugin = f"acme/{where}".replace("/__init__", "").replace("/", ".")
+    arguments = ["acme"] if where == "conftest" else ["-p", plugin]
+    result = project.run("evals", *arguments, "-p", "no:xdist")
+    assert turns(result).startswith("8 ran ahead, 0 in their turn")

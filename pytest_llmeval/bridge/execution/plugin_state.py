@@ -26,25 +26,33 @@ def told_plugin(config: pytest.Config, function: Callable[..., Any]) -> str:
     """Return what the code of a test names of a plugin whose hooks run for each test; an empty text where nothing."""
     homes = _homes(config, function)
     found = ((name, _among(module, homes)) for name, module in _named(function))
-    return next((f"plugin {plugin!r} keeps {name!r} for each test" for name, plugin in found if plugin), "")
+    return next((f"{plugin} may keep {name!r} for each test" for name, plugin in found if plugin), "")
 
 
 def _homes(config: pytest.Config, function: Callable[..., Any]) -> dict[str, str]:
-    """Return the modules of such plugins, each with the plugin's name: its whole package, unless that has the test."""
-    homes, own = {}, _package(function.__module__)
+    """Return the modules of such plugins, each with what the plugin is called."""
+    homes = dict[str, str]()
     manager = config.pluginmanager
-    for plugin in manager.get_plugins():
-        module = str(getattr(plugin, "__name__" if isinstance(plugin, ModuleType) else "__module__", ""))
-        package = _package(module)
-        callers = manager.get_hookcallers(plugin) or ()
-        if package not in _HARMLESS and any(each.name.startswith(_FOR_EACH_TEST) for each in callers):
-            home = module if package == own else package
-            homes.update(dict.fromkeys((home, *_BESIDE.get(package, ())), home))
+    for _, plugin in manager.list_name_plugin():  # in their order, which is the same in every process
+        callers = manager.get_hookcallers(plugin) or () if plugin is not None else ()
+        if not any(each.name.startswith(_FOR_EACH_TEST) for each in callers):
+            continue
+        is_module = isinstance(plugin, ModuleType)
+        module = str(getattr(plugin, "__name__" if is_module else "__module__", ""))
+        package = module.partition(".")[0]
+        if package not in _HARMLESS:
+            is_conftest = module.rpartition(".")[2] == "conftest"
+            is_whole = is_conftest or (is_module and hasattr(plugin, "__path__"))
+            home = module if is_whole else _home(module, function.__module__)
+            for each in (home, *_BESIDE.get(package, ())):
+                homes.setdefault(each, f"{'conftest' if is_conftest else 'plugin'} {module!r}")
     return homes
 
 
-def _package(module: str) -> str:
-    return module.partition(".")[0]
+def _home(module: str, test: str) -> str:
+    """Return the package of a plugin's module, unless that has the test."""
+    package = module.rpartition(".")[0]
+    return module if not package or f"{test}.".startswith(f"{package}.") else package
 
 
 def _among(module: str, homes: dict[str, str]) -> str:
