@@ -1,5 +1,8 @@
 """What async bodies catch of the process, and where they stop in a debugger: in their turn, alone."""
 
+import pytest
+
+from tests.plugin.test_turns_of_bodies import turns
 from tests.support.project import Project
 
 CATCHING = """
@@ -94,3 +97,35 @@ def test_what_a_body_catches_or_stops_at_is_its_own(project: Project) -> None:
     told = " ".join(result.stdout.str().split())
     for name, count in {"warns": 4, "catch_warnings": 8, "redirect_stdout": 4, "breakpoint": 4}.items():
         assert f"{name} is of the whole process: {count}" in told
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("score.contains(reply.text, sample.id)", "4 ran ahead, 0 in their turn"),
+        ("assert all(contains(text, sample.id) for text in [reply.text])", "0 ran ahead, 4 in their turn (warns is"),
+    ],
+    ids=["an attribute", "the helper"],
+)
+def test_a_helper_of_the_module_counts_where_it_is_named_itself(project: Project, call: str, told: str) -> None:
+    """An attribute of something else may have its name."""
+    project.write(
+        evals__test_all_py=f"""
+        import warnings
+
+        import pytest
+
+        def contains(text, part):
+            with pytest.warns(UserWarning):
+                warnings.warn("old", UserWarning)
+                return part in text
+
+        @pytest.mark.llmeval([{{"id": str(n), "input": str(n)}} for n in range(4)])
+        async def test_contains(sample, model, score):
+            reply = await model.generate()
+            {call}
+        """
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    result.assert_outcomes(passed=4)
+    assert turns(result).startswith(told)

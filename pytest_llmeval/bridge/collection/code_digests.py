@@ -1,6 +1,7 @@
 """What of a project's code decides the scores of a suite: its test function, and the project's own scorers it names."""
 
 import ast
+import dis
 import inspect
 import sys
 import textwrap
@@ -12,9 +13,11 @@ from pytest_llmeval.bridge.collection.eval_code import tree_of
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.sources import source_digest, source_text
 
-__all__ = ["code_digest", "names_in"]
+__all__ = ["code_digest", "globals_in", "names_in"]
 
 _TOLD = ("dataset", "prompt", "params")
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+"""By what Python reads a variable of the module: in functions, in classes within them, and in the types of generics."""
 
 
 def code_digest(function: Callable[..., Any]) -> str:
@@ -46,12 +49,17 @@ def _source(function: Callable[..., Any]) -> str:
 
 def names_in(function: Callable[..., Any]) -> set[str]:
     """Return every attribute and variable that a function names, with its inner functions and what decorates it."""
-    return {name for each in (function, inspect.unwrap(function)) for name in _names(getattr(each, "__code__", None))}
+    return {name for code in _codes(function) for name in code.co_names}
 
 
-def _names(code: CodeType | None) -> Iterator[str]:
-    if code is not None:
-        yield from code.co_names
-        for constant in code.co_consts:
-            if isinstance(constant, CodeType):
-                yield from _names(constant)
+def globals_in(function: Callable[..., Any]) -> set[str]:
+    """Return every variable of its module that a function names, in the same code, and no attribute."""
+    return {each.argval for code in _codes(function) for each in dis.get_instructions(code) if each.opname in _LOADS}
+
+
+def _codes(function: Callable[..., Any]) -> Iterator[CodeType]:
+    codes = [getattr(each, "__code__", None) for each in (function, inspect.unwrap(function))]
+    for code in codes:
+        if code is not None:
+            yield code
+            codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]

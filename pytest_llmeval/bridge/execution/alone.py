@@ -18,7 +18,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
 from pytest_llmeval.bridge.casework.items import param_of
-from pytest_llmeval.bridge.collection.code_digests import names_in
+from pytest_llmeval.bridge.collection.code_digests import globals_in, names_in
 
 __all__ = ["globals_of", "is_watching", "seen", "why_alone"]
 
@@ -91,7 +91,7 @@ def _with_helpers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...
     """Return a function and those of its module that it names, be it through others of them."""
     found, known = [function], globals_of(function)
     for each in found:
-        named = [known[name] for name in sorted(names_in(each)) if name in known]
+        named = [known[name] for name in sorted(globals_in(each)) if name in known]
         helpers = [value for value in named if type(value) is FunctionType and globals_of(value) is known]
         found += [value for value in helpers if not _is_among(value, found)]
     return tuple(found)
