@@ -204,7 +204,7 @@ def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tupl
 
     One without any table was begun by a process that was killed at once, or is just being made.
     """
-    for path in _journals(database) if run_id is None else [_path_of(database, run_id)]:
+    for path in _journals(database, "*" if run_id is None else glob.escape(run_id)):
         try:
             check_sound(path)
             with readable_errors(path), contextlib.closing(open_to_read(path)) as connection:
@@ -217,9 +217,10 @@ def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tupl
                 yield path, unread(path, error if isinstance(error, StoreError) else other)
 
 
-def _journals(database: Path) -> list[Path]:
-    whole = os.path.realpath(database)
-    return [Path(name) for name in sorted(glob.glob(f"{glob.escape(whole)}.*{_SUFFIX}"))]
+def _journals(database: Path, run: str = "*") -> list[Path]:
+    """Return those beside the file itself, and those that earlier versions left beside a link to it."""
+    places = {os.path.realpath(database), os.path.join(os.path.realpath(database.parent), database.name)}
+    return [Path(name) for each in sorted(places) for name in sorted(glob.glob(f"{glob.escape(each)}.{run}{_SUFFIX}"))]
 
 
 def _is_there(path: Path, look: Callable[[str], object] = os.stat) -> bool:

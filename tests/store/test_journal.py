@@ -308,6 +308,20 @@ def test_a_journal_lies_beside_the_file_that_a_link_leads_to(tmp_path: Path, pat
     assert beside(link) == {link.name, path.parent.name}
 
 
+def test_a_journal_that_lies_beside_the_link_is_found(tmp_path: Path, path: Path) -> None:
+    """Earlier versions left it there."""
+    SqliteStore(path).close()
+    link = tmp_path / "link.db"
+    for number in "12":
+        write(link, dead(number), kept(response=number))
+    link.symlink_to(path)
+    (tmp_path / "link.db.2.journal").write_text("no journal")
+    SqliteStore(link).close()
+    assert stored(path) == [("1", "call-1", "1")]
+    for run_id, names in {None: ["link.db.2.journal"], "1": [], "2": ["link.db.2.journal"]}.items():
+        assert [each.name for each, _ in damaged_journals(link, run_id)] == names
+
+
 def test_a_journal_whose_run_ends_while_it_is_looked_at_is_not_damaged(
     database: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
