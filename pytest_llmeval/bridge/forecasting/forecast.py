@@ -51,7 +51,9 @@ class Forecast:
     unread: str | None = None
     """Which prompts are in no number, as they could not be made; None where all are, and for a judge."""
     caveat: str | None = None
-    """What the numbers lack or rest on, and what to do; None where nothing is to be told, and for a judge."""
+    """Which calls are in no number, as nothing tells of them; None for a judge."""
+    unbounded: str | None = None
+    """Why tokens out are unknown, and what tells them; None where they are not, and for a judge."""
 
 
 def forecasts(
@@ -88,7 +90,7 @@ def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Pre
     found = forecasts(items, prepared.settings, prepared.models, prepared.judges, codes)
     config.stash[FORECAST_KEY] = found
     told = [each.unread for each in found if each.unread]
-    caveats = dict.fromkeys(each.caveat for each in found if each.caveat)
+    caveats = dict.fromkeys(text for each in found for text in (each.caveat, each.unbounded) if text)
     return [f"these cases take {together(found)}", *told, *caveats]
 
 
@@ -167,16 +169,13 @@ def _of_model(
         input_tokens=None if each_in is None else math.ceil(calls * each_in),
         output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(param, model),
     )
-    caveats = (
-        _FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, codes),
-        _UNBOUNDED if told.output_tokens_per_call is None else None,
-    )
     unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"
     return replace(
         made,
         estimate=estimate([told], model.prices),
         unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
-        caveat="; ".join(filter(None, caveats)) or None,
+        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, codes),
+        unbounded=_UNBOUNDED if told.output_tokens_per_call is None else None,
     )
 
 
