@@ -67,9 +67,9 @@ def test_evals_that_the_testpaths_leave_out_are_counted_wherever_the_marker_stan
 
 @pytest.mark.parametrize("arguments", [["evals"], []], ids=["asked", "waiting"])
 def test_the_doctest_of_a_module_is_no_eval_of_its_name(project: Project, arguments: list[str]) -> None:
-    """pytest gives both the node id ``evals/test_qa.py::test_qa``."""
+    """pytest gives both the node id ``evals/test_trivia.py::test_trivia``."""
     project.write(
-        evals__test_qa_py='''
+        evals__test_trivia_py='''
         """
         >>> 1 + 1
         3
@@ -78,7 +78,7 @@ def test_the_doctest_of_a_module_is_no_eval_of_its_name(project: Project, argume
 
         pytestmark = pytest.mark.llmeval([{'input': 'x'}])
 
-        def test_qa(response):
+        def test_trivia(response):
             pass
         '''
     )
