@@ -1,5 +1,6 @@
 """A tiny base and trainings of it, in this process: torch is imported once."""
 
+import gc
 import shutil
 import signal
 import warnings
@@ -33,6 +34,8 @@ def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator
     """
     from pytest_llmeval.training import trainer
 
+    gc.collect()
+    gc.freeze()  # what was imported stays to the end, and accelerate looks for garbage at each training's end
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(
