@@ -24,6 +24,8 @@ pytest_plugins = ["pytester"]
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Before torch is imported, here and in each child: tests run one to a core, and threads would wait for each other."""
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+"""Before huggingface_hub is, for trainings in this process; a trainer sets it for itself."""
 
 HERE = Path(__file__).parent
 FOREIGN = ("LLMEVAL_", "OPENAI_", "ANTHROPIC_", "PYTEST_ADDOPTS", "GITHUB_", "OTEL_")

@@ -1,10 +1,10 @@
 """A tiny base and trainings of it, in this process: torch is imported once."""
 
 import gc
+import importlib
 import shutil
-import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.proof import Gain, Measurement
 from pytest_llmeval.training.supervise import Job
+from tests.support.in_process import train_here
 from tests.support.tiny_base import save_tiny_base, write_project
 
 Train = Callable[..., tuple[Plan, Outcome]]
@@ -27,16 +28,14 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[Train]:
+def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Train:
     """Return a function that trains in a folder and says how it ended.
 
     ``root``: of an earlier training, which goes on then; ``edit``: changes the project before.
     """
-    from pytest_llmeval.training import trainer
-
+    importlib.import_module("pytest_llmeval.training.trainer")
     gc.collect()
     gc.freeze()  # what was imported stays to the end, and accelerate looks for garbage at each training's end
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(
         root: Path | None = None,
@@ -64,14 +63,9 @@ def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator
         )
         with warnings.catch_warnings():  # of the libraries among themselves
             warnings.simplefilter("ignore")
-            trainer.main([str(plan.write())])
-        outcome = Outcome.read(folder)
-        assert outcome is not None
-        return plan, outcome
+            return plan, train_here(plan)
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 @pytest.fixture(scope="session")

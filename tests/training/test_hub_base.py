@@ -1,8 +1,6 @@
 """A base out of the hub's cache, which is known by its commit. The trainings are real, the answers stand-ins."""
 
 import shutil
-import signal
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,9 @@ import pytest
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training import supervise
 from pytest_llmeval.training.config_file import load_config
-from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.proof import Gain, Measurement
 from pytest_llmeval.training.supervise import Job, run_training
+from tests.support.in_process import train_here
 from tests.support.tiny_base import write_project
 from tests.training.stand_ins import GAIN, Proved, Trainer, stored
 
@@ -35,29 +33,10 @@ def hub(tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return folder
 
 
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    """Put handlers of signals back that a trainer sets in this process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def real(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-    from pytest_llmeval.training import trainer
-
-    trainer.main([str(plan.write())])
-    outcome = Outcome.read(plan.folder)
-    assert outcome is not None
-    return outcome
-
-
 def interrupted(measurement: Measurement) -> list[Gain]:
     raise KeyboardInterrupt
 
 
-@pytest.mark.usefixtures("handlers")
 @pytest.mark.filterwarnings("ignore")  # of the libraries among themselves
 @pytest.mark.parametrize(
     ("base", "changes"),
@@ -73,7 +52,7 @@ def test_a_proof_that_was_broken_off_is_of_the_commit_that_was_trained_on(
     job = replace(job, config=load_config(path, shown_as="tiny.yaml"))
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(supervise, "measure", interrupted)
-        run_training(job, train=real)
+        run_training(job, train=train_here)
     shutil.copytree(hub / "snapshots" / "abc123", hub / "snapshots" / "def456")
     (hub / "refs" / "main").write_text("def456", "utf-8")
     asked = proved(GAIN)

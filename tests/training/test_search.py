@@ -12,6 +12,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
 from pytest_llmeval.training.process import TrainingFailedError
+from tests.support.in_process import train_here
 from tests.support.tiny_base import write_project
 
 pytest.importorskip("optuna", reason="needs the extra search")
@@ -198,27 +199,18 @@ def test_all_trials_are_held_to_the_rows_of_the_first(tmp_path: Path) -> None:
     assert list(plan.folder.glob("trials/*/adapter")) == [plan.folder / "trials" / "0" / "adapter"]
 
 
-def in_this_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-    from pytest_llmeval.training import trainer
-
-    trainer.main([str(plan.write())])
-    outcome = Outcome.read(plan.folder)
-    assert outcome is not None
-    return outcome
-
-
 def test_a_trial_whose_values_need_more_memory_than_there_is_fails(tmp_path: Path, tiny_base: Path) -> None:
     plan = plan_of(tmp_path, tiny_base, trials=1, search={"space": {"lora.r": {"choices": [600_000, 700_000]}}})
     told: list[str] = []
     with pytest.raises(TrainingFailedError, match="tiny: none of 1 trials came to its end"):
-        search(plan, in_this_process, environ={}, report=told.append)
+        search(plan, train_here, environ={}, report=told.append)
     assert told[1].startswith("tiny: trial 1: failed: one row of ")
 
 
 def test_a_base_that_has_no_room_whatever_the_values_ends_the_search(tmp_path: Path, tiny_base: Path) -> None:
     plan = replace(plan_of(tmp_path, tiny_base), free=1 << 20)
     with pytest.raises(SettingsError, match="tiny: one row of "):
-        searched(plan, in_this_process)
+        searched(plan, train_here)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries among themselves
@@ -226,7 +218,7 @@ def test_a_trial_that_is_worse_at_a_look_is_given_up(tmp_path: Path, tiny_base: 
     """A rate that learns and then one that does not: by the loss, where no answer is right yet."""
     space = {"optim.learning_rate": {"choices": [0.02, 1e-7]}}
     plan = plan_of(tmp_path, tiny_base, trials=4, search={"space": space, "prune_after": 1})
-    told = searched(plan, in_this_process)
+    told = searched(plan, train_here)
     assert told[0] == "tiny: trial 1 of 4: optim.learning_rate 0.02"
     assert told[1].startswith("tiny: trial 1: exact 0, loss 3.")
     assert told[2:4] == [

@@ -1,7 +1,6 @@
 """Soups: several trainings by seeds of their own, and the mean of their adapters."""
 
 import json
-import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.soup import members, train_soup
 from pytest_llmeval.training.supervise import Job, run_training
+from tests.support.in_process import train_here
 from tests.support.tiny_base import config, write_project
 from tests.training.stand_ins import GAIN, RECORD, Proved, stored
 
@@ -223,20 +223,8 @@ def test_a_real_soup_is_an_adapter_that_peft_reads(tmp_path: Path, tiny_base: Pa
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from pytest_llmeval.training import trainer
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-
-    def real(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-        trainer.main([str(plan.write())])
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        found = Outcome.read(plan.folder)
-        assert found is not None
-        return found
-
     plan = plan_of(tmp_path, tiny_base, soup=2, load="fp32")
-    cooked(plan, real)
+    cooked(plan, train_here)
 
     def merged(adapter: Path) -> dict[str, Any]:
         base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float64)
