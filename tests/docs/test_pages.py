@@ -32,7 +32,7 @@ from pytest_llmeval.models.price_list import price_list
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.scorers.registry import ENTRY_POINTS
 from pytest_llmeval.training.config_file import load_config
-from tests.support.pages import BLOCKS, PAGES, WALKED, Block, rows, write
+from tests.support.pages import BLOCKS, PAGES, ROOT, WALKED, Block, rows, write
 from tests.support.project import Project
 from tests.support.tiny_llama import make_model
 
@@ -53,7 +53,7 @@ def test_every_block_is_looked_at() -> None:
 
 def test_the_pages_name_each_other_rightly() -> None:
     wrong = []
-    for page in PAGES:
+    for page in (*PAGES, ROOT / "CHANGELOG.md"):
         for target in re.findall(r"\]\(([\w./#-]+)\)", page.read_text("utf-8")):
             name, _, anchor = target.partition("#")
             there = page.parent / name if name else page
