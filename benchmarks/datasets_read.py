@@ -60,8 +60,8 @@ def main() -> None:
 def fill(count: int) -> None:
     """Write the same rows as each kind of dataset."""
     import datasets
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]  # has no stubs
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
     rows = [
         {

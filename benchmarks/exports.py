@@ -59,10 +59,9 @@ def fill(database: Path, count: int) -> None:
     """Make a baseline and a run of as many cases, in 10 slices, with texts of about 1 kB, 5 scores and 2 calls each."""
     store = SqliteStore(database)
     end = RunEnd(finished_at="2026-01-02T00:00:00.000+00:00", status="finished", exit_code=0, verdict="pass")
-    chosen = {"name": "main", "kind": "name", "run": "20260101-000000-000000", "model": None}
-    for day, (run_id, settings) in enumerate(
-        {chosen["run"]: {}, "20260102-000000-000000": {"baseline": chosen}}.items()
-    ):
+    first, second = "20260101-000000-000000", "20260102-000000-000000"
+    chosen = {"name": "main", "kind": "name", "run": first, "model": None}
+    for day, (run_id, settings) in enumerate({first: {}, second: {"baseline": chosen}}.items()):
         at = f"2026-01-0{day + 1}T00:00:00.000+00:00"
         store.start_run(Run(id=run_id, started_at=at, version="0", models=("m",), settings=settings))
         rng = random.Random(0)

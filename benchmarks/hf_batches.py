@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmeval.core.types import Backend, Request, Response
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.types import Backend, Request, Response, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.models.hf.host import HfModels
@@ -55,6 +56,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="the beginning of an eval's name")
     options = parser.parse_args()
     models, model = HfModels(os.environ), resolve_model(options.spec, {})
+    if model.spec.weights is None:
+        parser.error(f"{options.spec}: not a model that this machine runs itself")
     models.load(model.spec.weights, print)
     backend = open_model(model, environ={}, hf_models=models)
     print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {_torch()};")
@@ -90,7 +93,13 @@ def _requests(dataset: str, prompt: str, max_tokens: int) -> list[Request]:
     here = ROOT / "evals" / "test_qa.py"
     rows = open_dataset(dataset, rootdir=ROOT, test_file=here).rows()
     render = load_prompt(f"prompts/{prompt}", rootdir=ROOT, test_file=here).render
-    return [Request(messages=render(sample), params={"max_tokens": max_tokens}) for _, sample in rows]
+    return [Request(messages=render(_whole(sample)), params={"max_tokens": max_tokens}) for _, sample in rows]
+
+
+def _whole(sample: Sample | DatasetError) -> Sample:
+    if isinstance(sample, DatasetError):
+        raise sample
+    return sample
 
 
 def _torch() -> str:

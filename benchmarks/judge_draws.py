@@ -7,7 +7,7 @@ the judge gives it with its chance to be right, else the next level up, or down 
 
 import random
 from bisect import bisect
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -135,7 +135,7 @@ def _binary_pairs(judge: Judge) -> tuple[Sequence[tuple[float, float]], Sequence
 @cache
 def _graded_pairs(judge: Judge) -> tuple[Sequence[tuple[float, float]], Sequence[float]]:
     """Return the same of five levels, spread as two tries with chances from a beta distribution would be."""
-    chances: Counter[tuple[float, float]] = Counter()
+    chances: defaultdict[tuple[float, float], float] = defaultdict(float)
     for level, chance in enumerate(_levels(judge.rate)):
         chances[level / 4, level / 4] += chance * judge.right[0]
         chances[level / 4, (level + 1 if level < 4 else 3) / 4] += chance * (1 - judge.right[0])

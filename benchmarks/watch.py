@@ -54,7 +54,12 @@ def measure(
     process = start(command, folder=folder, environ=environ)
     sampler = _Sampler(process.pid, memory)
     too_long = threading.Event()
-    timer = threading.Timer(timeout_s, lambda: (too_long.set(), end_group(process.pid)))
+
+    def give_up() -> None:
+        too_long.set()
+        end_group(process.pid)
+
+    timer = threading.Timer(timeout_s, give_up)
     sampler.start()
     timer.start()
     try:

@@ -196,7 +196,8 @@ def sight_picture(spread: dict[str, float]) -> Figure:
 
 def _seen(variance: float) -> float:
     """Return the least drop that ``max_drop: 0.02`` sees four times in five at a variance of the change."""
-    error, normal = variance**0.5, NormalDist()
+    error: float = variance**0.5
+    normal = NormalDist()
     return max(normal.inv_cdf(0.95) * error, DROP) + normal.inv_cdf(0.8) * error
 
 
