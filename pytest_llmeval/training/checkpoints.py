@@ -180,17 +180,12 @@ def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
 
 
 def _sums(checkpoint: Path) -> Mapping[str, str]:
-    """Return the sums of its files; none for a checkpoint of an earlier version, which kept none.
+    """Return the sums of its files.
 
     Raises:
-        FileNotFoundError: it should have some, as one of fewer steps has.
         LlmevalError: it was being written.
     """
-    path = checkpoint / _SUMS
-    earlier = [each for each in _checkpoints(checkpoint.parent) if steps_of(each) < steps_of(checkpoint)]
-    if not path.exists() and not any((each / _SUMS).exists() for each in earlier):
-        return {}
-    found: Mapping[str, str] | None = json.loads(path.read_bytes())
+    found: Mapping[str, str] | None = json.loads((checkpoint / _SUMS).read_bytes())
     if found is None:
         raise LlmevalError("it was being written")
     return found

@@ -6,7 +6,7 @@ from transformers import EarlyStoppingCallback
 
 from pytest_llmeval.training.config import Metric
 
-__all__ = ["Patience", "early_end", "had_run_out", "has_run_out", "recall"]
+__all__ = ["Patience", "early_end", "had_run_out", "has_run_out"]
 
 _MOST = 1.0
 """Of each metric; from there it cannot rise."""
@@ -98,10 +98,3 @@ def had_run_out(state: Any) -> bool:
     saved = state.stateful_callbacks[Patience.__name__]
     counter = saved["attributes"]["early_stopping_patience_counter"]
     return bool(counter >= saved["args"]["early_stopping_patience"])
-
-
-def recall(trainer: Any) -> None:
-    """Have patience know its metric where an earlier version made the checkpoint that a training goes on from."""
-    given = next(each for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
-    saved = trainer.state.stateful_callbacks[Patience.__name__]
-    saved["args"] = {**given.state()["args"], **saved["args"]}

@@ -44,7 +44,7 @@ from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import NoRoomError, require_host
 from pytest_llmeval.training.order import ByLength
-from pytest_llmeval.training.patience import Patience, early_end, had_run_out, has_run_out, recall
+from pytest_llmeval.training.patience import Patience, early_end, had_run_out, has_run_out
 from pytest_llmeval.training.plain_loss import PlainLoss
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
@@ -162,10 +162,6 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         if self.average is not None:
             self.average.load(Path(resume_from_checkpoint))
-
-    def _load_callback_state(self) -> None:
-        recall(self)
-        super()._load_callback_state()
 
     def take_best_after_all_steps(self, checkpoint: Path) -> bool:
         """Return whether no step follows ``checkpoint``, and take the best one then: train() would add a step."""

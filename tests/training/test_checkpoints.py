@@ -123,25 +123,6 @@ def test_one_whose_sums_were_still_to_come_is_passed_over(tmp_path: Path) -> Non
     assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-4: it was being written"])
 
 
-def of_an_earlier_version(folder: Path, step: int) -> Path:
-    path = whole(folder, step)
-    (path / "sha256.json").unlink()
-    return path
-
-
-def test_those_of_an_earlier_version_are_gone_on_from(tmp_path: Path) -> None:
-    """Also once newer ones have sums: the best one may stay one of the earlier version."""
-    old, newest = (of_an_earlier_version(tmp_path, step) for step in (24, 28))
-    assert newest_complete(tmp_path, LaunchModel()) == (newest, [])
-    cut(newest / "optimizer.pt")
-    assert newest_complete(tmp_path, LaunchModel()) == (old, ["checkpoint-28: optimizer.pt is damaged"])
-    newer = whole(tmp_path, 32)
-    (newer / "trainer_state.json").write_text('{"best_global_step": 24}', "utf-8")
-    settle(newer, 24)
-    assert newest_complete(tmp_path, LaunchModel()) == (newer, [])
-    assert find_best(tmp_path, 24, LaunchModel()) == old
-
-
 @pytest.mark.parametrize(("steps", "newest", "best", "left"), [
     ([4, 8], 12, 4, {4, 12}),
     ([4, 8], 12, 12, {8, 12}),

@@ -331,21 +331,6 @@ def test_a_newest_checkpoint_whose_content_a_power_cut_took_is_passed_over(
     assert weights(plan) == weights(trained)
 
 
-def test_a_training_of_an_earlier_version_goes_on(trained: Plan, killed: Path, train: Train) -> None:
-    """Its checkpoints had no sums, and its patience did not name the metric."""
-    checkpoint = killed / "run" / "checkpoint-4"
-    (checkpoint / "sha256.json").unlink()
-    state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-    patience = state["stateful_callbacks"]["Patience"]
-    del patience["args"]["metric"]
-    patience["attributes"] = {"early_stopping_patience_counter": 0}
-    (checkpoint / "trainer_state.json").write_text(json.dumps(state), "utf-8")
-    plan, outcome = train(killed)
-    assert outcome.state == "trained"
-    assert run_json(plan)["resumed_from"] == 4
-    assert weights(plan) == weights(trained)
-
-
 @pytest.mark.parametrize("newest", [4, 8])
 def test_a_checkpoint_whose_best_one_is_gone_is_passed_over(
     trained: Plan, train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str], newest: int
