@@ -35,8 +35,6 @@ PAIRS = 2_000
 SIZES = (20, 30, 50, 75, 100, 150, 200, 300, 500)
 DROP = 0.02
 
-Pair = tuple[list[JudgedCase], list[JudgedCase]]
-
 
 def main(names: Sequence[str]) -> None:
     """Write the named parts of ``simulated.json``, all of them where none is named, and show them."""
