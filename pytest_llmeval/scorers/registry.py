@@ -16,7 +16,7 @@ from pytest_llmeval.scorers.scored import is_number
 __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", "shipped"]
 
 ENTRY_POINTS = "pytest_llmeval.scorers"
-# What ``score.<name>`` means already, or will.
+# What ``score.<name>`` means already.
 RESERVED = frozenset(COUNTED_METRICS + MEASURED_METRICS) | frozenset(
     {"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors"}
 )

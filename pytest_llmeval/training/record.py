@@ -1,4 +1,4 @@
-"""What is kept of a training beside its adapter: run.json, train_log.jsonl, and later the model card."""
+"""What is kept of a training beside its adapter: run.json and train_log.jsonl."""
 
 import importlib.metadata
 import json

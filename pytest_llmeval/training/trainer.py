@@ -1,4 +1,4 @@
-"""The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it imports torch, trl and peft."""
+"""The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it imports trl."""
 
 import contextlib
 import os
