@@ -4,7 +4,6 @@ Epochs are reduced to the mean of their sample before anything else: n counts sa
 does not make it weigh more.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -34,8 +33,6 @@ class Metric:
     high: float | None
     collected: int
     """Cases, skipped ones and errors included."""
-    scored: int
-    """Cases with a value."""
     errors: int
     skipped: int
 
@@ -65,7 +62,6 @@ def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
 def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
     by_unit = column.grouped()
     samples = sample_means(by_unit)
-    states = Counter(reading.state for reading in column.readings)
     interval = score_interval(samples, clusters=column.clusters(by_unit))
     return Metric(
         name=column.metric,
@@ -77,7 +73,6 @@ def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         collected=len(column.readings),
-        scored=states["scored"],
         errors=column.errors,
-        skipped=states["skipped"],
+        skipped=column.count("skipped"),
     )

@@ -160,7 +160,6 @@ class Thresholds:
 
     shown_as: str = "thresholds.yaml"
     """The file's name, as messages show it."""
-    version: int = 1
     baseline: str | None = None
     """A baseline's name or an exported file; None where the file names none."""
     defaults: GateSettings = field(default_factory=GateSettings)

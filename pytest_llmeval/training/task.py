@@ -22,7 +22,6 @@ __all__ = ["Task", "load_task"]
 class Task:
     """What an eval asks a model."""
 
-    nodeid: str
     suite: str
     prompt: Prompt
     params: Mapping[str, Any]
@@ -56,7 +55,6 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
             " measures a training; name a function without it"
         )
     return Task(
-        nodeid=nodeid,
         suite=marker.get("suite") or function_name.removeprefix("test_"),
         prompt=load_prompt(marker.get("prompt"), rootdir=rootdir, test_file=path),
         params=dict(marker.get("params") or {}),

@@ -143,7 +143,7 @@ def test_epochs_become_the_mean_of_their_sample_first() -> None:
     """Three epochs of one row weigh as much as one of another."""
     cases = [case("a", epoch=epoch, scores={"f1": 1.0}) for epoch in (1, 2, 3)] + [case("b", scores={"f1": 0.0})]
     metric = found(summarise(cases), "f1")
-    assert (metric.n, metric.value, metric.scored, metric.collected) == (2, 0.5, 4, 4)
+    assert (metric.n, metric.value, metric.collected) == (2, 0.5, 4)
 
 
 def test_error_rate_counts_cases() -> None:
@@ -188,7 +188,6 @@ def test_a_summary_has_pass_rate_and_scores_of_each_suite_model_and_slice() -> N
         low=metrics[1].low,
         high=metrics[1].high,
         collected=4,
-        scored=2,
         errors=1,
         skipped=1,
     )

@@ -48,7 +48,7 @@ def suite(body: str) -> str:
 def test_the_contracts_example_is_read(tmp_path: Path) -> None:
     """One rule for each bound, in the order of the file, with its line."""
     thresholds = load(tmp_path, EXAMPLE)
-    assert (thresholds.version, thresholds.baseline, thresholds.defaults) == (1, "main", GateSettings())
+    assert (thresholds.baseline, thresholds.defaults) == ("main", GateSettings())
     extraction, qa = thresholds.suites.values()
     assert extraction.rules == (
         Rule(suite="json_extraction", metric="json_match", kind="min", bound=0.8, line=6),

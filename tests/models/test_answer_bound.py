@@ -56,7 +56,7 @@ def test_a_later_bound_replaces_an_earlier_one_under_either_name(early: str, lat
 def test_of_two_bounds_of_one_level_the_newer_name_counts_everywhere(params: Params, bound: int | None) -> None:
     assert bound_of(params) == bound
     prompt = Prompt(source="input", digest="", render=lambda sample: ())
-    assert Task(nodeid="t.py::t", suite="t", prompt=prompt, params=params).new_tokens == (bound or 256)
+    assert Task(suite="t", prompt=prompt, params=params).new_tokens == (bound or 256)
     assert sent_params(named("anthropic:m"), Request(messages=(), params=params)) == {"max_tokens": bound or 1024}
     if bound is not None:
         assert read_sampling(params, "m").max_tokens == bound

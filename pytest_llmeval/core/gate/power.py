@@ -22,7 +22,6 @@ class RuleShare:
     """One rule for one model, with what it may claim of the session's false alarms."""
 
     rule: Rule
-    model: str
     alpha: float
     """Of its suite and of one look."""
     share: Share
@@ -34,16 +33,15 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
     Rules whose suite, slice or model has no case take no part.
     """
     members = [
-        (rule, model, looks_alpha(thresholds, suite.settings, sizes))
+        (rule, looks_alpha(thresholds, suite.settings, sizes))
         for name, suite in thresholds.suites.items()
         for rule in suite.rules
         for model in (sizes[name].models if name in sizes else ())
         if is_decided_by_p(rule) and rule.model in (None, model) and sizes[name].rows.get(rule.slice)
     ]
-    shares = shares_of([(rule, alpha) for rule, _, alpha in members])
+    shares = shares_of(members)
     return [
-        RuleShare(rule=rule, model=model, alpha=alpha, share=share)
-        for (rule, model, alpha), share in zip(members, shares, strict=True)
+        RuleShare(rule=rule, alpha=alpha, share=share) for (rule, alpha), share in zip(members, shares, strict=True)
     ]
 
 

@@ -21,8 +21,6 @@ class Scale:
     """The names of the levels by their values, the worst first."""
     pass_mark: float
     """In [0, 1]: a level of less does not pass."""
-    rubric: str
-    """The name of the rubric that says so."""
     is_whole: bool = False
     """Whether it is of the rubric as a whole, which passes where all its dimensions that gate do."""
 

@@ -164,7 +164,6 @@ class JudgedRun(Generic[_CaseT_co]):
             judge_id=key.judge_id,
             levels={0.0: "fails", 1.0: "passes"},
             pass_mark=1.0,
-            rubric=rubric.name,
             is_whole=True,
         )
         return scale, passes, values
@@ -282,7 +281,6 @@ def scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
         judge_id=key.judge_id,
         levels={level.value: level.name for level in dimension.levels},
         pass_mark=dimension.pass_mark,
-        rubric=rubric.name,
     )
 
 

@@ -12,9 +12,7 @@ from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, drawn, drawn_e
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.types import Vote
 
-SCALE = Scale(
-    suite="qa", name="right", judge_id="j", levels={0.0: "no", 0.5: "partly", 1.0: "yes"}, pass_mark=1.0, rubric="qa"
-)
+SCALE = Scale(suite="qa", name="right", judge_id="j", levels={0.0: "no", 0.5: "partly", 1.0: "yes"}, pass_mark=1.0)
 LEVELS = (0.0, 0.5, 1.0)
 TWO = replace(SCALE, levels={0.0: "no", 1.0: "yes"})
 

@@ -37,7 +37,7 @@ def test_a_whole_is_the_weighted_mean_of_what_was_said_of_its_dimensions() -> No
     run = run_of([judged_record("a", "right", "partial", "bad")])
     assert run.wholes() == [QA]
     scale, passes, values = run.whole(QA, said(run, correctness=0.5, completeness=1.0, format=1.0))
-    assert (scale.is_whole, scale.rubric) == (True, "qa")
+    assert (scale.is_whole, scale.name) == (True, "qa")
     assert [(each.value, each.labels) for each in passes] == [(1.0, (0.0,))]
     assert [(each.value, each.labels) for each in values] == [(0.625, (0.75,))]
 
