@@ -138,9 +138,13 @@ class ScoreBook:
         Where the session has no judge all of them are recorded as None with the reason ``no judge``.
 
         Raises:
-            JudgeError: no reply of the judge was a valid verdict, though it was asked again.
+            JudgeError: no reply of the judge was a valid verdict, though it was asked again, or a panel is split
+                evenly.
             CallError: the judge could not be asked.
-            RubricError: there is no such rubric, or it has mistakes.
+            RubricError: there is no such rubric, it has mistakes, or two of its scores would have one name.
+            ScorerError: there is nothing to judge, or nothing to judge it by, or a name is recorded already.
+            ValueError: where ``name`` is not a text with something in it, or is a metric of every run, or where
+                ``right_if`` or ``wrong_unless`` is neither a score from 0 to 1 nor a truth value.
         """
         how = judged_how(
             rubric,
@@ -195,8 +199,9 @@ class ScoreBook:
     ) -> Score:
         """Record which of two answers the judge model prefers: 1 for ``a``, 0 for ``b``, 0.5 for neither.
 
-        It is asked in both orders, since judges like what they read first: an answer wins where it does in both. The
-        other arguments are those of ``judge``; the score is called RUBRIC_preference, and makes no miss.
+        It is asked in both orders, since judges like what they read first: an answer wins where it does in both.
+        ``target``, ``rubric``, ``question`` and ``reference`` are those of ``judge``; the score is called ``name``,
+        RUBRIC_preference when None, and makes no miss.
 
         Raises:
             as ``judge`` does.
