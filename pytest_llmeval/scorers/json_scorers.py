@@ -24,14 +24,15 @@ SHOWN_DIFFERENCES = 5
 _KINDS: dict[str, type | tuple[type, ...]] = {"object": dict, "array": list, "any": object}
 
 
-@shipped(version=1)
+@shipped(version=2)
 def json_valid(
     response: Response | str, *, fenced: bool = False, kind: Literal["any", "object", "array"] = "any"
 ) -> Scored:
     """Return 1 where the whole answer is one JSON value by RFC 8259, else 0.
 
     White space around the value is allowed, other text is not. Also 0: NaN and Infinity, a key that stands
-    twice in one object, numbers beyond a double's range (about 1.8e308), more than 100 levels of nesting.
+    twice in one object, integers of more than 308 digits, other numbers beyond a double's range (about 1.8e308), more
+    than 100 levels of nesting.
 
     Args:
         response: a Response or a str.
@@ -54,7 +55,7 @@ def json_valid(
     return Scored(0.0, f"expected an {kind}, got {shown(value)}")
 
 
-@shipped(version=2, stem="json")
+@shipped(version=3, stem="json")
 def json_match(
     response: Response | str,
     target: Any,

@@ -21,8 +21,8 @@ _NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 def parse_json(text: str, *, fenced: bool = False) -> Any:
     """Return the one JSON value that a text is, by RFC 8259, white space around it allowed.
 
-    Stricter than ``json.loads``: the words NaN and Infinity, a key that stands twice in one object, numbers
-    beyond a double's range and more than 100 levels of nesting are refused.
+    Stricter than ``json.loads``: the words NaN and Infinity, a key that stands twice in one object, integers of more
+    than 308 digits, other numbers beyond a double's range and more than 100 levels of nesting are refused.
 
     Args:
         text: what the model said.
@@ -67,7 +67,7 @@ def _where(error: json.JSONDecodeError) -> str:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
         raise NotJsonError(f"{one_line(digits, 40)} is beyond double precision")
     return int(digits)
 

@@ -13,7 +13,7 @@ from pytest_llmeval.scorers.scored import Scored
 __all__ = ["json_schema"]
 
 
-@shipped(version=2)
+@shipped(version=3)
 def json_schema(response: Response | str, schema: Mapping[str, Any] | bool, *, fenced: bool = False) -> Scored:
     """Return 1 where the answer is JSON (as in ``json_valid``) that its JSON Schema accepts, else 0.
 

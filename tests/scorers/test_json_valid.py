@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
-from pytest_llmeval.scorers import ScoreBook, json_valid
+from pytest_llmeval.scorers import ScoreBook, json_match, json_valid
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,16 @@ def test_a_huge_answer_is_read_in_bounded_time_and_told_in_few_words() -> None:
     reason = json_valid("x" * 20_000_000).reason
     assert time.process_time() - started < 5
     assert len(reason or "") < 300
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_integer_has_308_digits_at_most_with_either_sign(sign: int) -> None:
+    """The sign is no digit; a target may be as large."""
+    for valid in (sign * 10**307, sign * (10**308 - 1)):
+        assert json_valid(f'{{"n": {valid}}}').value == 1
+        assert json_match(str(valid), valid).value == 1
+    assert json_valid(str(sign * 10**308)).value == 0
+    assert json_valid(str(sign * 17 * 10**307)).value == 0
 
 
 @pytest.mark.parametrize(
