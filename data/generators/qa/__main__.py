@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..files import Rows, differing, write
 from .build import build
-from .files import SHIPPED, differing, write
+
+SHIPPED = Path(__file__).resolve().parents[2] / "qa"
+
+
+def encode(rows: Rows) -> bytes:
+    """Return the rows as UTF-8 JSON Lines."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,10 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     splits = build()
     if not options.check:
-        for path in write(splits, options.out):
+        for path in write(splits, options.out, encode):
             sys.stdout.write(f"wrote {path}\n")
         return 0
-    names = differing(splits, options.out)
+    names = differing(splits, options.out, encode)
     for name in names:
         sys.stderr.write(f"{name} differs from what the generator makes\n")
     return 1 if names else 0
