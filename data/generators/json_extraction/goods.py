@@ -55,10 +55,3 @@ GOODS: tuple[tuple[str, int], ...] = (
 def goods(d: Draw, count: int) -> list[tuple[str, int]]:
     """Return ``count`` different goods with their price."""
     return d.sample(GOODS, count)
-
-
-def plural(name: str, quantity: int) -> str:
-    """Return the name, in the plural unless the quantity is one."""
-    if quantity == 1:
-        return name
-    return f"{name[:-1]}ves" if name.endswith(("knife", "shelf")) else f"{name}s"

@@ -23,9 +23,9 @@ def say(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def listing(words: Sequence[str], last: str = "and") -> str:
+def listing(words: Sequence[str]) -> str:
     """Return 'a', 'a and b' or 'a, b and c'."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def labelled(pairs: Iterable[tuple[str, str]], mark: str = ": ") -> str:

@@ -118,11 +118,6 @@ class Cast:
             day += self.draw.between(2, span)
         return found
 
-    def dated(self, low: int, high: int) -> Value:
-        """Return a date with its year."""
-        month, day = self.draw.between(1, 12), self.draw.between(1, 28)
-        return values.date(datetime.date(self.draw.between(low, high), month, day), with_year=True)
-
     def clocks(self, many: int, low: int, high: int, gap: int = 20, step: int = 5) -> list[Value]:
         """Return rising times of day between two hours, at least ``gap`` minutes apart."""
         while True:

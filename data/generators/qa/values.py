@@ -152,15 +152,12 @@ def _ordinal(day: int) -> str:
     return f"{day}{tail}"
 
 
-def date(day: datetime.date, with_year: bool = False) -> Value:
-    """Return a date, printed as ``14 March`` or ``14 March 1987``."""
+def date(day: datetime.date) -> Value:
+    """Return a date, printed as ``14 March``."""
     month, nth = MONTHS[day.month - 1], _ordinal(day.day)
-    short = [f"{day.day} {month}", f"{month} {day.day}", f"{nth} {month}", f"{month} {nth}"]
-    short += [f"{nth} of {month}", f"the {nth} of {month}", f"{day.day} {month[:3]}"]
-    full = [f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}"]
-    full += [f"{nth} {month} {day.year}", day.isoformat()]
-    shown = full[0] if with_year else short[0]
-    others = full + short if with_year else short
+    shown = f"{day.day} {month}"
+    others = [f"{month} {day.day}", f"{nth} {month}", f"{month} {nth}"]
+    others += [f"{nth} of {month}", f"the {nth} of {month}", f"{day.day} {month[:3]}"]
     return Value(shown, "date", _distinct(shown, others), day.toordinal(), datum=day.isoformat())
 
 
