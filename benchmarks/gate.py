@@ -9,9 +9,6 @@ seed of its own, made of ``--seed``, the cell and its number, so that each can b
 """
 
 import argparse
-import importlib.metadata
-import os
-import platform
 import sys
 import time
 from collections import Counter
@@ -20,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from gate_cells import QUICK, Cell, cells
 from gate_rows import pair_of_runs
+from tables import setting
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.judging import apply_gate
@@ -40,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     chosen = [cell for cell in cells() if options.cells == "all" or (cell.table, cell.name) in QUICK]
     started = time.perf_counter()
-    print(f"{_machine()}\n{options.pairs:,} pairs a cell, seed {options.seed}; {len(chosen)} cells.", flush=True)
+    print(f"{setting()}\n{options.pairs:,} pairs a cell, seed {options.seed}; {len(chosen)} cells.", flush=True)
     missed, table = 0, ""
     for cell, counts in _measured(chosen, options.pairs, options.seed, options.jobs):
         if cell.table != table:
@@ -88,14 +86,6 @@ def _line(cell: Cell, shares: Mapping[str, float], *, met: bool, markdown: bool)
     if markdown:
         return f"| {' | '.join([cell.name, *told, bars, result])} |"
     return f"{cell.name.replace('`', ''):68}{''.join(f'{each:>14}' for each in told)}  {bars} {result}".rstrip()
-
-
-def _machine() -> str:
-    day, version = time.strftime("%Y-%m-%d"), importlib.metadata.version("pytest-llmeval")
-    return (
-        f"{day}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"pytest-llmeval {version}."
-    )
 
 
 if __name__ == "__main__":

@@ -11,9 +11,6 @@ says.
 """
 
 import argparse
-import importlib.metadata
-import os
-import platform
 import random
 import sys
 import time
@@ -22,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from judge_draws import DESIGNS, LABELS, ROWS, Judge, judges
+from tables import setting
 
 from pytest_llmeval.core.stats.corrected import LEAST_LABELS
 from pytest_llmeval.core.stats.intervals import Interval
@@ -68,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--check", action="store_true", help="end with 1 where a bar is missed")
     options = parser.parse_args(arguments)
     started, missed, cells = time.perf_counter(), 0, 0
-    print(f"{_machine()}\n{options.judges:,} simulated judges a cell, seed {options.seed}.", flush=True)
+    print(f"{setting()}\n{options.judges:,} simulated judges a cell, seed {options.seed}.", flush=True)
     for design in DESIGNS:
         chosen = list(_cells(design, everything=options.cells == "all"))
         found = dict(zip(chosen, _measured(chosen, options.judges, options.seed, options.jobs), strict=True))
@@ -152,14 +150,6 @@ def _named(judge: Judge) -> str:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _machine() -> str:
-    day, version = time.strftime("%Y-%m-%d"), importlib.metadata.version("pytest-llmeval")
-    return (
-        f"{day}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"pytest-llmeval {version}."
-    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from kill import Kill
 from rivals import version
 from targets import target
 
-__all__ = ["calls_table", "kill_table", "line", "machine", "start_up_table"]
+__all__ = ["calls_table", "kill_table", "line", "machine", "setting", "start_up_table"]
 
 REFERENCE = "bare-aiohttp"
 
@@ -26,8 +26,7 @@ def machine(venvs: Path, rivals: Iterable[str], latency_ms: float, memory: str) 
     others = [f"{name} {version(venvs, name, name)} (openai {version(venvs, name, 'openai')})" for name in rivals]
     load = os.getloadavg()[0]
     lines = [
-        f"{time.strftime('%Y-%m-%d')}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}; load average before: {load:.1f}.",
+        f"{_host()}; load average before: {load:.1f}.",
         f"{', '.join(versions)}.",
         *([f"{', '.join(others)}."] if others else []),
         f"The server answers after {latency_ms:g} ms. Wall time is from the start of the command to its exit; CPU is "
@@ -35,6 +34,11 @@ def machine(venvs: Path, rivals: Iterable[str], latency_ms: float, memory: str) 
         "looked at every 50 ms.",
     ]
     return "\n".join(lines)
+
+
+def setting() -> str:
+    """Return when, where and with which version of the package something is simulated."""
+    return f"{_host()}, pytest-llmeval {_version('pytest-llmeval')}."
 
 
 def calls_table(rows: int, connections: int, latency_ms: float, measured: Mapping[str, Measurement]) -> str:
@@ -145,6 +149,11 @@ def _ratio(
 def line(*cells: object) -> str:
     """Return one line of a table."""
     return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def _host() -> str:
+    day, python = time.strftime("%Y-%m-%d"), platform.python_version()
+    return f"{day}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {python}"
 
 
 def _version(package: str) -> str:
