@@ -164,6 +164,7 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
     return Weight(
         shortfall=-(mean(gains) or 0.0),
         p_value=p_value,
+        signs=sign_flip(sums, mid_p=True) if clusters is not None and len(sums) < LEAST_CLUSTERS else None,
         error=known.error if known and has_spread else None,
         df=known.df if known else None,
         flips=(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains), len(gains)) if are_flips else None,

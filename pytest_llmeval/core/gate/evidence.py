@@ -39,6 +39,9 @@ class Weight:
     """By how much the value lies on the wrong side: the drop, or how far it is from the bar; negative is good."""
     p_value: float | None
     """One-sided: how likely so much comes by chance alone; None where no test is possible."""
+    signs: float | None = None
+    """The mid-p of the signs of groups of dependent rows that are too few for a test: it tells what is noise, and fails
+    nothing. None elsewhere."""
     error: float | None = None
     """The standard error of the shortfall, above 0; None where it is unknown."""
     df: float | None = None
@@ -88,6 +91,13 @@ class Evidence:
     """Which rows are not in it, in words; empty where all are."""
     note: str = ""
     """What makes the rule itself doubtful, in words; mostly empty."""
+
+    @property
+    def has_test(self) -> bool:
+        """Whether it may fail by a p-value; two runs with fewer than ``LEAST_CLUSTERS`` groups of pairs cannot."""
+        if self.before is None or self.clusters is None or self.clusters >= LEAST_CLUSTERS:
+            return True
+        return any(weight is not None and weight.p_value is not None for weight in self.possible)
 
     @property
     def possible(self) -> tuple[Weight | None, ...]:

@@ -156,11 +156,20 @@ def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Ver
 def _family(
     members: Iterable[Weighed], looks: Mapping[str, int]
 ) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
-    """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value."""
+    """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value.
+
+    One that cannot fail claims nothing of the others' share.
+    """
     waiting = [(case, case.evidence) for case in members if case.evidence is not None]
-    family = Family((case.rule, evidence.found) for case, evidence in waiting)
-    for position, share in enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting], looks)):
-        yield share, functools.partial(family.adjusted, position)
+    tested = [(case, evidence) for case, evidence in waiting if evidence.has_test]
+    family = Family((case.rule, evidence.found) for case, evidence in tested)
+    shares = enumerate(shares_of([(case.rule, case.alpha) for case, _ in tested], looks))
+    for case, evidence in waiting:
+        if evidence.has_test:
+            position, share = next(shares)
+            yield share, functools.partial(family.adjusted, position)
+        else:
+            yield Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone
 
 
 def _alone(weight: Weight) -> float | None:

@@ -30,7 +30,8 @@ class RuleShare:
 def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleShare]:
     """Return the rules that share the false alarms of a session with cases of these suites, once for each model.
 
-    Rules whose suite, slice or model has no case take no part.
+    Rules whose suite, slice or model has no case take no part. One over fewer than 5 groups of dependent rows cannot
+    fail, and takes nothing of the others' share; its own is what it would claim with more of them.
     """
     members = [
         (rule, looks_alpha(thresholds, suite.settings, sizes))
@@ -39,10 +40,22 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
         for model in (sizes[name].models if name in sizes else ())
         if is_decided_by_p(rule) and rule.model in (None, model) and sizes[name].rows.get(rule.slice)
     ]
-    shares = shares_of(members)
+    tested = [each for each in members if _has_test(each[0], sizes)]
+    shares = iter(shares_of(tested))
     return [
-        RuleShare(rule=rule, alpha=alpha, share=share) for (rule, alpha), share in zip(members, shares, strict=True)
+        RuleShare(
+            rule=each[0],
+            alpha=each[1],
+            share=next(shares) if _has_test(each[0], sizes) else shares_of([*tested, each])[-1],
+        )
+        for each in members
     ]
+
+
+def _has_test(rule: Rule, sizes: Mapping[str, SuiteSize]) -> bool:
+    """Whether a rule may fail by a p-value: as ``Evidence.has_test`` says of rows that there are."""
+    groups = sizes[rule.suite].groups.get(rule.slice)
+    return rule.kind not in REGRESSION_KINDS or groups is None or groups >= LEAST_CLUSTERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

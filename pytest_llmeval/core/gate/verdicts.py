@@ -17,6 +17,7 @@ from pytest_llmeval.core.stats.distributions import normal_quantile, student_qua
 from pytest_llmeval.core.stats.hidden_loss import hidden_loss
 from pytest_llmeval.core.stats.margin_power import flips_bound
 from pytest_llmeval.core.stats.paired import least_flips, mcnemar
+from pytest_llmeval.core.text import counted
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
 
@@ -193,9 +194,19 @@ def _at(
     p_value = adjusted(weight)
     if p_value is not None and p_value < share.alpha:
         return "fail"
-    if rule.kind in REGRESSION_KINDS and p_value is not None and p_value >= _UNSURE * share.whole:
-        return "pass"
-    return "inconclusive"
+    is_noise = p_value >= _UNSURE * share.whole if p_value is not None else _is_noise_by_signs(weight, share)
+    return "pass" if rule.kind in REGRESSION_KINDS and is_noise else "inconclusive"
+
+
+def _is_noise_by_signs(weight: Weight, share: Share) -> bool:
+    """Whether the signs of groups that are too few for a test call it noise.
+
+    They cannot tell where so few changed that it would be noise if all of these had got worse.
+    """
+    if weight.signs is None or weight.few is None:
+        return False
+    least = 0.5 ** (weight.few.worse + weight.few.better + 1)
+    return least < _UNSURE * share.whole <= weight.signs
 
 
 def _allowed(rule: Rule) -> float:
@@ -253,21 +264,25 @@ def _changed(rule: Rule, evidence: Evidence) -> str:
 
 def _chance(evidence: Evidence, share: Share, p_value: float | None) -> str:
     if p_value is None:
-        few = f"only {evidence.clusters} groups of dependent rows" if _has_no_test(evidence) else "too little spread"
+        groups = _too_few_groups(evidence)
+        few = f"only {counted(groups, 'group')} of dependent rows" if groups is not None else "too little spread"
+        if _is_noise_by_signs(evidence.found, share):
+            return f"{few}, too few to fail; noise by their signs (p {evidence.found.signs:.2g})"
         return f"{few}, so that no test can tell it from chance"
     after = f" after Holm over {share.rules} rules" if share.rules > 1 else ""
     return f"p {p_value:.2g}{after}, fails below {share.alpha:.3g}"
 
 
-def _has_no_test(evidence: Evidence) -> bool:
-    return evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS
+def _too_few_groups(evidence: Evidence) -> int | None:
+    """Return how many groups of dependent rows there are, where that are too few for a test."""
+    return evidence.clusters if evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS else None
 
 
 def _sight(evidence: Evidence, share: Share, mde: float | None) -> list[str]:
     """Return what the rule can see; nothing where ``_chance`` says that there is no test."""
     if mde is not None:
         return [f"sees changes from {mde:.2g} up"]
-    if _has_no_test(evidence):
+    if _too_few_groups(evidence) is not None:
         return []
     if not _is_blind(evidence, share.strictest):
         return ["what it can see is unknown"]

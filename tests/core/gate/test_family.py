@@ -88,13 +88,17 @@ def test_each_model_takes_a_share_of_its_own() -> None:
     assert [each.p_value for each in verdicts] == pytest.approx([mid_p(4), 2 * mid_p(6)])
 
 
-def test_too_few_groups_count_as_no_evidence_in_the_family() -> None:
-    """A rule without a test has no p-value, and takes its share nevertheless."""
+def test_a_rule_over_too_few_groups_takes_nothing_of_what_the_others_share() -> None:
+    """It has no p-value and can never fail, so that it is no source of false alarms."""
     few = sliced("few", 10, cluster="one"), sliced("many", 6)
     parts = [rule(slice="few"), rule(slice="many")]
     none, some = compared(few[0][0] + few[1][0], few[0][1] + few[1][1], *parts).verdicts
     assert (none.p_value, none.verdict) == (None, "inconclusive")
-    assert some.p_value == pytest.approx(2 * mid_p(6))
+    assert some.p_value == pytest.approx(mid_p(6))
+    whole, none = compared(few[0][0] + few[1][0], few[0][1] + few[1][1], rule(), rule(slice="few")).verdicts
+    assert none.p_value is None
+    assert whole.reason is not None
+    assert ", fails below 0.05;" in whole.reason
 
 
 def test_a_second_look_leaves_half_of_alpha_to_the_first() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import apply_gate
-from pytest_llmeval.core.gate.power import hopeless, unfailing
+from pytest_llmeval.core.gate.power import family, hopeless, unfailing
 from pytest_llmeval.core.gate.sizes import MANY_ROWS, MOST_ROWS, SizeCount, SuiteSize
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
 
@@ -45,6 +45,18 @@ def test_thirteen_rules_share_alpha() -> None:
         "thresholds.yaml:7: suites.qa.slices.s3.f1.max_drop: cannot fail by itself with 7 rows; 8 are needed"
         " (12 slice rules share half of alpha 0.05)"
     )
+
+
+def test_rules_over_too_few_groups_leave_the_others_their_share() -> None:
+    """What such a rule needs is counted as if it had them."""
+    thresholds = rules(drop(), drop("few"), drop("fewer"))
+    rows: dict[str | None, int] = {None: 4, "few": 20, "fewer": 20}
+    there = size(rows, groups={"few": 4, "fewer": 1})
+    assert hopeless(thresholds, there) == [
+        "thresholds.yaml:7: suites.qa.slices: f1.max_drop cannot fail by itself in 2 slices of 1 to 4 groups of"
+        " dependent rows; 5 are needed (its share is half of alpha 0.05): few, fewer"
+    ]
+    assert [each.share.alpha for each in family(thresholds, there)] == [0.05, 0.025, 0.025]
 
 
 def test_slices_with_the_same_need_share_a_message() -> None:
