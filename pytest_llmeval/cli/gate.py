@@ -18,7 +18,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
-from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
+from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words, unmeasurable_words
 from pytest_llmeval.reports.run_notes import passed_wrongly, run_notes
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
@@ -82,6 +82,7 @@ class Gated:
             against=[
                 *against,
                 *ungated_words(rules, cases.judged),
+                *unmeasurable_words(rules, cases.judged),
                 *inconclusive_words(result.verdicts, rules),
             ],
             warnings=[*judge_warnings(run, store.answering(run), choice.found)],

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pytest_llmeval.core.text import and_more
 
-__all__ = ["closest", "did_you_mean", "show_key"]
+__all__ = ["closest", "did_you_mean", "quoted", "show_key"]
 
 _SHOWN = 60
 
@@ -32,6 +32,11 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
     if otherwise is not None or not names:
         return otherwise or ""
     return f"there are {and_more([*map(repr, names)], 10)}"
+
+
+def quoted(name: str) -> str:
+    """Return a name as YAML reads it: in single quotes, where a backslash is one; as Python shows it if not printable."""
+    return "'" + name.replace("'", "''") + "'" if name.isprintable() else repr(name)
 
 
 def show_key(name: object) -> str:

@@ -7,8 +7,8 @@ from typing import Protocol
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict, session_verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, Thresholds, kind_of
-from pytest_llmeval.core.status import strict_suites
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.status import is_unmeasurable, strict_suites
+from pytest_llmeval.core.text import counted, one_line
 
 __all__ = [
     "MDE_MEANS",
@@ -19,6 +19,7 @@ __all__ = [
     "ruled_name",
     "told_reasons",
     "ungated_words",
+    "unmeasurable_words",
 ]
 
 
@@ -128,3 +129,15 @@ def ungated_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
         for (suite, model), count in sorted(missed.items())
         if suite in rules.suites and rules.suites[suite].decides() and not rules.suites[suite].decides([model])
     ]
+
+
+def unmeasurable_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
+    """Return a line with the errors that make a run unmeasurable whatever its rules say; none where there are none.
+
+    Args:
+        rules: that the run was judged by.
+        cases: of the run.
+    """
+    kinds = Counter(case.error_kind or "" for case in cases if is_unmeasurable(case.suite, case.error_kind, rules))
+    told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
+    return [f"unmeasurable (status 10, unless something failed): {told}"] if told else []

@@ -289,7 +289,9 @@ def test_a_run_that_ran_out_of_money_never_succeeds(
     good_cases()
     store.add_case("r", record("b", suite="ungated", outcome="error", error_kind=kind))
     store.finish_run("r", END)
-    assert llmeval("gate").status == 10
+    done = llmeval("gate")
+    assert done.status == 10
+    assert f"unmeasurable (status 10, unless something failed): 1 case of kind {kind}" in done.out
 
 
 def test_the_installed_command_ends_with_the_status_of_the_gate(

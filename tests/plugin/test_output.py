@@ -135,6 +135,22 @@ def test_the_way_to_a_run_in_another_database_is_told_where_the_command_would_no
     assert "--llmeval-db" not in section(project.run("evals", "--llmeval-db=my runs.db"))[-1]
 
 
+def test_so_it_is_where_pytest_was_started_above_the_project(
+    project: Project, monkeypatch: pytest.MonkeyPatch, dist_args: list[str]
+) -> None:
+    """From there upwards the command finds no project; a path in the option is one below the folder it is given in."""
+    project.eval(EXACT, TWO)
+    place = project.pytester.path
+    (place / "sub").mkdir()
+    for name in ("evals", "data", "tox.ini"):
+        (place / name).rename(place / "sub" / name)
+    for option, database in ((), ".llmeval/llmeval.db"), (("--llmeval-db=runs.db",), "runs.db"):
+        show = section(project.run("sub/evals", *dist_args, *option))[-1].partition("look at it: ")[2]
+        assert show.endswith(f" --llmeval-db sub/{database}")
+        command = [sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *shlex.split(show)[1:]]
+        assert project.pytester.run(*command).ret == 0
+
+
 @pytest.mark.parametrize(("verbosity", "shown"), [([], 3), (["-v"], 30), (["-vv"], 40)])
 def test_the_first_misses_are_shown_and_more_when_asked(project: Project, verbosity: list[str], shown: int) -> None:
     project.eval(EXACT, [{"id": f"{n}", "input": "no", "target": "yes"} for n in range(40)])

@@ -62,13 +62,21 @@ class SetNames:
 
 
 def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tuple[pytest.Item, CaseParam]], list[str]]:
-    """Return each case once, which --keep-duplicates may give twice, and a problem for each two of one node id."""
+    """Return each case once, which --keep-duplicates may give twice, and a problem for each function of which two have
+    one node id, or a parameter set has a marker of its own.
+    """
     found: dict[str, tuple[pytest.Item, CaseParam]] = {}
     problems: dict[str, str] = {}
     for item, param in cases:
         first = found.setdefault(item.nodeid, (item, param))
         if key_of(*first) != key_of(item, param):
             problems.setdefault(param.eval.where, _one_name(first, (item, param)))
+        callspec = getattr(item, "callspec", None)
+        if any(mark.name == "llmeval" for mark in getattr(callspec, "marks", ())):
+            told = (
+                "a parameter set has a marker llmeval beside that of its function, and only one dataset would be read"
+            )
+            problems.setdefault(param.eval.where, f"{param.eval.where}: {told}")
     return list(found.values()), list(problems.values())
 
 

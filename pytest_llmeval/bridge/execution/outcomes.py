@@ -112,6 +112,8 @@ class Reporter:
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None
             setattr(report, PASSED_OVER_ATTRIBUTE, True)
+        if run.outcome == "error":  # also of a report that pytest calls failed later: of a call with a broken subtest
+            setattr(report, KIND_ATTRIBUTE, run.error_kind)
         if report.failed:
             _tidy(report, run, error, self.safe)
         if report.skipped:
@@ -256,8 +258,6 @@ def _said(error: BaseException) -> tuple[str, str]:
 
 def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, safe: Callable[[str], str]) -> None:
     """Make the text of a failure harmless, and one line where a traceback would say nothing."""
-    if run.outcome == "error":
-        setattr(report, KIND_ATTRIBUTE, run.error_kind)
     if isinstance(error, _IN_ONE_LINE):
         report.longrepr = f"{run.error_kind}: {run.error}"
     elif isinstance(report.longrepr, str):

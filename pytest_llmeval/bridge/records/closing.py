@@ -13,8 +13,10 @@ from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import NOT_ANSWERED, JudgedCase, broke_behind_answer
+from pytest_llmeval.core.gate.case import JudgedCase, broke_behind_answer
+from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.reports.rule_words import unmeasurable_words
 from pytest_llmeval.reports.run_text import told_run, verdict_line
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
@@ -27,17 +29,28 @@ _LONG_S = 5.0
 class Closing:
     """Gathers what the last lines say beyond what is stored."""
 
-    def __init__(self, settings: Settings, facts: CollectionFacts, room: EngineRoom, run: Run, *, again: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Thresholds,
+        facts: CollectionFacts,
+        room: EngineRoom,
+        run: Run,
+        *,
+        again: str,
+    ) -> None:
         """Prepare.
 
         Args:
             settings: of the session.
+            rules: that it is judged by.
             facts: what was collected.
             room: where the calls are made.
             run: that the session records.
             again: the command that goes on with it.
         """
         self._settings = settings
+        self._rules = rules
         self._facts = facts
         self._room = room
         self._run = run
@@ -103,7 +116,7 @@ class Closing:
         if self._room.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
         yield from self._turns_line()
-        yield from _unasked(view)
+        yield from unmeasurable_words(self._rules, judged)
         for note in [*self._facts.notes, *self._partial(), *self._held(), *self.notes]:
             yield f"note: {note}"
         if self._room.counts.damaged:
@@ -196,12 +209,3 @@ def _open_errors(view: RunView, cases: Sequence[JudgedCase]) -> list[JudgedCase]
     if view.run.end is None or view.run.end.status != "unmeasurable":
         return []
     return [case for case in cases if case.outcome == "error" and case.error_kind != ErrorKind.NOT_CACHED]
-
-
-def _unasked(view: RunView) -> Iterator[str]:
-    """Yield why a session is unmeasurable whatever its rules say."""
-    kinds = sum((suite.error_kinds for suite in view.suites), Counter[str]())
-    kinds = Counter({kind: count for kind, count in kinds.items() if kind in NOT_ANSWERED})
-    if kinds:
-        told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
-        yield f"unmeasurable (status 10, unless something failed): {told}"

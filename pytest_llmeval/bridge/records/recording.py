@@ -93,7 +93,9 @@ class Recorder:
         self._row = run_row(config, settings, facts, resumed, rescored)
         self._gating = Gating(self._thresholds, settings)
         self._escalation = Escalation(config, settings, self._thresholds)
-        self._closing = Closing(settings, facts, room, self._row, again=resume_command(config, self._row))
+        self._closing = Closing(
+            settings, self._thresholds, facts, room, self._row, again=resume_command(config, self._row)
+        )
         self._begun = BegunCases()
         self._status = SessionStatus(config, facts, self._thresholds)
         self._unpassed: dict[str, tuple[Outcome, float | None]] = {}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from pytest_llmeval.core.names import closest, did_you_mean, show_key
+from pytest_llmeval.core.names import closest, did_you_mean, quoted, show_key
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
 from pytest_llmeval.core.text import and_more
 
@@ -12,6 +12,7 @@ __all__ = ["check_names", "rules_of_no_set", "unmet_models"]
 _ALIKE = 0.7
 """How similar a name is at least to the one that was meant; see ``closest``."""
 _EACH_SET = "each set of parameters is a suite of its own"
+_ESCAPED = "In ids pytest escapes what is not ASCII; in double quotes YAML would read that as the letter again"
 
 
 def check_names(
@@ -54,7 +55,7 @@ def rules_of_no_set(thresholds: Thresholds, sets_of: Mapping[str, Sequence[str]]
     """
     return [
         f"{_at(thresholds, rules.line)}suites.{show_key(rules.name)}: rules of no suite; {_EACH_SET}:"
-        f" {and_more([*map(repr, sets)], 4)}"
+        f" {and_more([*map(quoted, sets)], 4)}"
         for rules in thresholds.suites.values()
         if (sets := sets_of.get(rules.name))
     ]
@@ -79,10 +80,18 @@ def _wrong_suite(
 ) -> Iterator[tuple[int | None, str]]:
     others = [name for name in suites if name not in thresholds.suites or not thresholds.suites[name].decides()]
     of_parameters = next(iter(_sets_of(rules.name, others)), None)
-    near = of_parameters or closest(rules.name, others, cutoff=_ALIKE)
+    escaped = next((name for name in others if name == _escaped(rules.name)), None)
+    near = of_parameters or escaped or closest(rules.name, others, cutoff=_ALIKE)
     if near is not None:
-        place, each = f"suites.{show_key(rules.name)}", f" {_EACH_SET.capitalize()}" if of_parameters else ""
-        yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?{each}"
+        why = f" {_EACH_SET.capitalize()}" if of_parameters else f" {_ESCAPED}" if escaped else ""
+        place = f"suites.{show_key(rules.name)}"
+        yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {quoted(near)}?{why}"
+
+
+def _escaped(suite: str) -> str:
+    """Return the name of a suite as it is where pytest made the id of its set of parameters out of the same letters."""
+    name, bracket, set_id = suite.partition("[")
+    return name + bracket + set_id.encode("unicode_escape").decode("ascii")
 
 
 def _wrong_slices(rules: SuiteRules, seen: SuiteSeen, may_be_newer: bool) -> Iterator[tuple[int | None, str]]:
