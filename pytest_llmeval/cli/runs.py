@@ -91,7 +91,7 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     print_run(view, spending, verbose + 1, notes=notes)
 
 
-def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str] = ()) -> None:
+def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str]) -> None:
     """Print a run as people read it, ``notes`` before its verdict."""
     width = terminal_width()
     shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1)

@@ -28,6 +28,7 @@ Identity = tuple[str, str, str, int]
 _ADDRESS = re.compile(r" at (0x[0-9a-fA-F]+)>")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_PART_LENGTH = 80
+_SHOWN_LENGTH = 120
 _CONTENT_ID_LENGTH = 12
 
 
@@ -81,11 +82,11 @@ def node_part(name: str) -> str:
     return safe if safe == name else f"{safe}-{digest(name)[:6]}"
 
 
-def shown_name(name: str, limit: int = 120) -> str:
-    """Return ``name`` printable, on one line and at most ``limit`` characters long, never empty.
+def shown_name(name: str) -> str:
+    """Return ``name`` printable, on one line and at most 120 characters long, never empty.
 
     Where that changed anything, ``-`` and six hex digits of the original's sha256 follow, so that different names stay
     different.
     """
-    shown = one_line(name, limit)
+    shown = one_line(name, _SHOWN_LENGTH)
     return shown if shown == name and name else f"{shown}-{digest(name)[:6]}"

@@ -66,7 +66,7 @@ class AccountLimit:
     flight are refused, the server means a time and not a number: the account pauses, longer each time.
     """
 
-    def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None, patience_s: float = 120.0) -> None:
+    def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None, patience_s: float) -> None:
         """Begin.
 
         Args:

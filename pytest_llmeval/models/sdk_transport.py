@@ -54,7 +54,7 @@ class Sdk(Generic[C]):
 class SdkTransport(Generic[C]):
     """Asks one account, directly or through a proxy; implements ``transport.Transport``."""
 
-    def __init__(self, sdk: Sdk[C], account: Account, redact: Redact, proxy: str | None = None) -> None:
+    def __init__(self, sdk: Sdk[C], account: Account, redact: Redact, proxy: str | None) -> None:
         """Stand for the account behind ``proxy``, a URL.
 
         Raises:

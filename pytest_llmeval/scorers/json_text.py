@@ -18,7 +18,7 @@ MAX_DIGITS = 308
 _NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def parse_json(text: str, *, fenced: bool = False) -> Any:
+def parse_json(text: str, *, fenced: bool) -> Any:
     """Return the one JSON value that a text is, by RFC 8259, white space around it allowed.
 
     Stricter than ``json.loads``: the words NaN and Infinity, a key that stands twice in one object, integers of more

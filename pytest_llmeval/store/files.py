@@ -102,7 +102,7 @@ def first_row(connection: sqlite3.Connection, path: Path, sql: str, *parameters:
 
 
 @functools.cache
-def insertion(table: str, columns: tuple[str, ...], verb: str = "INSERT") -> str:
+def insertion(table: str, columns: tuple[str, ...], verb: str) -> str:
     """Return the SQL that writes a row; the names are those of rows.py, never of a dataset."""
     places = ", ".join(f":{column}" for column in columns)
     return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({places})"

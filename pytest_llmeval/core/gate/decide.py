@@ -64,7 +64,7 @@ class Decision:
     """Whether it is inconclusive because answers are missing."""
 
 
-def decide(rule: Rule, column: Column, *, broken: str | None = None) -> Decision:
+def decide(rule: Rule, column: Column, *, broken: str | None) -> Decision:
     """Return the decision of an absolute ``rule`` over ``column``.
 
     Args:

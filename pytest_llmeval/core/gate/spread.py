@@ -106,7 +106,7 @@ def spread_of(
     rows: Mapping[str, RowValues],
     other: Mapping[str, RowValues],
     *,
-    correlation: float = ASSUMED_CORRELATION,
+    correlation: float,
     within: Spread | None = None,
 ) -> Spread | None:
     """Return how ``metric`` varies over ``rows``; None where no row has a value.

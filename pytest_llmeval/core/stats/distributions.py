@@ -50,7 +50,7 @@ def student_cdf(t: float, df: float) -> float:
     Raises:
         ValueError: For ``df`` of 0 or less.
     """
-    _check_positive("df", df)
+    _check_df(df)
     tail = math.exp(log_beta_cdf(_student_logit(t, df), df / 2, 0.5)) / 2
     return 1 - tail if t > 0 else tail
 
@@ -66,7 +66,7 @@ def student_quantile(p: float, df: float) -> float:
         ValueError: For a ``p`` or a ``df`` of another range.
     """
     _check_share("p", p)
-    _check_positive("df", df)
+    _check_df(df)
     if p == 0.5:
         return 0.0
     # Near the middle the share between -t and t keeps more digits than the two tails do.
@@ -127,9 +127,9 @@ def _check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must lie between 0 and 1, both excluded, not {value!r}")
 
 
-def _check_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0, not {value!r}")
+def _check_df(df: float) -> None:
+    if not df > 0:
+        raise ValueError(f"df must be above 0, not {df!r}")
 
 
 def _student_logit(t: float, df: float) -> float:

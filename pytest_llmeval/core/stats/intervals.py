@@ -121,7 +121,7 @@ def score_interval(
     return _wilson(centre, n, student_quantile((1 + confidence) / 2, clustered.df)) if clustered else None
 
 
-def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float | None:
+def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:
     """Return over how many yes-or-no samples the mean would be as uncertain, as ``score_interval`` takes it.
 
     Args:

@@ -72,7 +72,7 @@ def cohen_kappa(table: Confusion, *, weights: Weights | None = None, effect: flo
 
 
 def kappa_parts(
-    table: Confusion, truth: Sequence[Hashable], judged: Sequence[Hashable], *, weights: Weights | None = None
+    table: Confusion, truth: Sequence[Hashable], judged: Sequence[Hashable], *, weights: Weights | None
 ) -> list[float]:
     """Return what each case adds to kappa, short of a constant and a factor: w_ij − (w_i + w_j)(1 − κ).
 

@@ -20,7 +20,7 @@ _MOST_CALLS = 20
 """Calls of one case that are listed, and talks of it that are shown."""
 
 
-def case_detail(case: StoredCase, calls: Sequence[Call], *, limit: int, before: RowText | None = None) -> Html:
+def case_detail(case: StoredCase, calls: Sequence[Call], *, limit: int, before: RowText | None) -> Html:
     """Return all that is known of a case.
 
     Args:

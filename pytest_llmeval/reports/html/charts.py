@@ -188,7 +188,7 @@ def _text(text: str, x: str, y: int, anchor: str, kind: str) -> Html:
 
 
 def _figure(
-    title: str, told: str, height: int, parts: Sequence[Html], *, keys: Sequence[tuple[str, str]] = (), note: str = ""
+    title: str, told: str, height: int, parts: Sequence[Html], *, keys: Sequence[tuple[str, str]] = (), note: str
 ) -> Html:
     legend = [element("span", element("i", class_=f"le-key le-key-{kind}"), name) for kind, name in keys]
     caption = element("figcaption", element("b", title), *([element("span", *legend)] if legend else []))
