@@ -7,6 +7,7 @@ from json import dumps
 from typing import Any, TypeVar
 
 from pytest_llmeval.core.costs import Prices, cost_usd
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import Usage
 
 __all__ = ["CHARS_PER_TOKEN", "TOKENS_PER_MEDIUM", "Estimate", "SuiteCalls", "estimate", "estimate_tokens"]
@@ -61,8 +62,7 @@ class Estimate:
     def __str__(self) -> str:
         tokens_in = "tokens in unknown" if self.input_tokens is None else f"about {_round(self.input_tokens)} tokens in"
         tokens_out = "tokens out unknown" if self.output_tokens is None else f"{_round(self.output_tokens)} out"
-        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
-        return f"{calls}, {tokens_in}, {tokens_out}, {_money(self.cost_usd)}"
+        return f"{counted(self.calls, 'call')}, {tokens_in}, {tokens_out}, {_money(self.cost_usd)}"
 
 
 _NOTHING = Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0)

@@ -1,9 +1,9 @@
 """What a session left out, in the words in which a run keeps it, and how those of its shards and suites add up."""
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable
 
+from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import counted, one_line
 
 __all__ = [
@@ -58,7 +58,7 @@ def ids_digest(ids: Iterable[str]) -> str:
 
     It is the sum of the sha256 of each id: those of shards, which share no row, add up to that of the run.
     """
-    return add_digests(hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest() for each in ids)
+    return add_digests(map(digest, ids))
 
 
 def add_digests(parts: Iterable[str]) -> str:

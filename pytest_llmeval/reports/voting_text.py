@@ -13,11 +13,10 @@ def voting_sentences(voting: VoteCounts) -> list[str]:
     if voting.answers:
         told.append(f"judge panel: its {voting.judges} judges differed in {_share(voting.differed, voting.answers)}")
     for each in voting.repeats:
-        changed = "1 verdict" if each.differed == 1 else f"{each.differed:,} verdicts"
         share, low, high = _percent(each.differed, each.answers)
         told.append(
-            f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {changed} differed"
-            f" ({share}, 95% interval {low} to {high})"
+            f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice,"
+            f" {counted(each.differed, 'verdict')} differed ({share}, 95% interval {low} to {high})"
         )
     for each in voting.orders:
         compared = f"{each.differed:,} of {counted(each.answers, 'comparison')}"

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE
 from pytest_llmeval.core.gate.case import NEVER_ASKED
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 
 __all__ = ["Brevity"]
 
@@ -95,13 +95,9 @@ def _alike(reason: str) -> tuple[str, ...]:
 
 def _lines(unasked: dict[tuple[str, ...], list[str]], hidden: int) -> Iterator[str]:
     if hidden:
-        yield f"{_cases(hidden)} more failed; -vv shows each, llmeval show -vv lists them"
+        yield f"{counted(hidden, 'case')} more failed; -vv shows each, llmeval show -vv lists them"
     groups = sorted(unasked.values(), key=len, reverse=True)
     for group in groups[:_REASONS]:
-        yield f"{_cases(len(group))} without an answer: {group[0]}"
+        yield f"{counted(len(group), 'case')} without an answer: {group[0]}"
     if others := sum(map(len, groups[_REASONS:])):
-        yield f"{_cases(others)} more without an answer, for other reasons; llmeval show -vv lists them"
-
-
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count:,} cases"
+        yield f"{counted(others, 'case')} more without an answer, for other reasons; llmeval show -vv lists them"

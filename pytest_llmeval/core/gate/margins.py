@@ -15,6 +15,7 @@ from pytest_llmeval.core.gate.sight import margin_needed, rows_for_margin
 from pytest_llmeval.core.gate.sizes import SuiteSize
 from pytest_llmeval.core.gate.spread import part_spread, read_rows
 from pytest_llmeval.core.rules import Rule, Thresholds
+from pytest_llmeval.core.text import counted
 
 __all__ = ["has_margins", "unjudgeable"]
 
@@ -76,7 +77,7 @@ def _refused(
         return
     assumed = "; at least, as the baseline has one epoch only" if spread.source == "assumed" else ""
     yield (
-        f"{place_of(thresholds, rule, 'mode')}: noninferior with margin {rule.bound:.4g} cannot be judged with {n}"
-        f" row{'' if n == 1 else 's'}: it would fail more than one in five runs in which nothing changed; about"
+        f"{place_of(thresholds, rule, 'mode')}: noninferior with margin {rule.bound:.4g} cannot be judged with"
+        f" {counted(n, 'row')}: it would fail more than one in five runs in which nothing changed; about"
         f" {needed:,} rows or a margin of {margin:.2g} are needed{assumed}"
     )
