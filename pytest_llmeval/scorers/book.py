@@ -12,7 +12,7 @@ from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.digests import scorer_digest
-from pytest_llmeval.scorers.display import number, one_line, tidy
+from pytest_llmeval.scorers.display import number, tidy, visible_line
 from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric, score_name, truth
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, is_number, unit_interval
@@ -359,5 +359,5 @@ def _blame(scorer: Scorer, error: Exception) -> str:
     code = getattr(inspect.unwrap(scorer.function), "__code__", None)
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     own = [each for each in frames if code is not None and each[0] == code.co_filename] or frames
-    message = one_line(str(error))
+    message = visible_line(str(error))
     return f"{type(error).__name__}{': ' if message else ''}{message} ({short_path(own[-1][0])}:{own[-1][1]})"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-__all__ = ["first_few", "number", "one_line", "shown", "tidy"]
+__all__ = ["first_few", "number", "shown", "tidy", "visible_line"]
 
 VALUE_LIMIT = 200
 LINE_LIMIT = 700
@@ -17,7 +17,7 @@ _COMMANDS = ("::", "##[")
 _chunks = json.JSONEncoder(ensure_ascii=False, default=repr).iterencode
 
 
-def one_line(text: str, limit: int = VALUE_LIMIT) -> str:
+def visible_line(text: str, limit: int = VALUE_LIMIT) -> str:
     r"""Return ``text`` on one line, cut at ``limit`` characters with a ``…``.
 
     Whatever does not print (line ends, escapes, zero-width and direction marks, lone surrogates) is written
@@ -37,19 +37,21 @@ def shown(value: Any, limit: int = VALUE_LIMIT) -> str:
     """Return ``value`` as JSON on one line of at most ``limit`` characters and a ``…``."""
     if isinstance(value, str):
         text = json.dumps(value[: limit + 1], ensure_ascii=False)
-        return one_line(text, limit + 2) if len(value) <= limit else one_line(text[:-1][:limit] + "…", limit + 1)
+        if len(value) <= limit:
+            return visible_line(text, limit + 2)
+        return visible_line(text[:-1][:limit] + "…", limit + 1)
     head = ""
     for chunk in _chunks(value):
         head += chunk[: limit + 1]
         if len(head) > limit:
             break
-    return one_line(head, limit)
+    return visible_line(head, limit)
 
 
 def tidy(reason: str) -> str:
     """Return a reason of at most 12 lines, each bounded and without anything that does not print."""
     lines = reason.split("\n", LINE_COUNT)
-    kept = [_harmless(one_line(line, LINE_LIMIT)) for line in lines[:LINE_COUNT]]
+    kept = [_harmless(visible_line(line, LINE_LIMIT)) for line in lines[:LINE_COUNT]]
     return "\n".join([*kept, "…"] if len(lines) > LINE_COUNT else kept)
 
 

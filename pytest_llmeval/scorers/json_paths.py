@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
-from pytest_llmeval.scorers.display import one_line, shown
+from pytest_llmeval.scorers.display import shown, visible_line
 
 __all__ = ["ROOT", "child", "declared", "declared_all", "element", "joined", "path_text", "position"]
 
@@ -41,7 +41,7 @@ def joined(path: str, rest: str) -> str:
 
 def path_text(path: str) -> str:
     """Return a path for people; the whole value is ``$``."""
-    return one_line(path, PATH_LIMIT) if path else "$"
+    return visible_line(path, PATH_LIMIT) if path else "$"
 
 
 def declared_all(paths: Iterable[str], setting: str) -> frozenset[str]:

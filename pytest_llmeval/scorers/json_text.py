@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from pytest_llmeval.core.strict_json import NotJsonError, finite, inside_fence, no_constant, unique_keys
-from pytest_llmeval.scorers.display import one_line, shown
+from pytest_llmeval.scorers.display import shown, visible_line
 
 __all__ = ["MAX_DEPTH", "in_range", "parse_json"]
 
@@ -68,7 +68,7 @@ def _where(error: json.JSONDecodeError) -> str:
 
 def _integer(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise NotJsonError(f"{one_line(digits, 40)} is beyond double precision")
+        raise NotJsonError(f"{visible_line(digits, 40)} is beyond double precision")
     return int(digits)
 
 

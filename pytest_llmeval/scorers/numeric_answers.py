@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.display import number, one_line, shown
+from pytest_llmeval.scorers.display import number, shown, visible_line
 from pytest_llmeval.scorers.json_leaves import as_decimal, within
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored, finite, is_number
@@ -101,7 +101,7 @@ def numeric(
     if not found:
         return Scored(0.0, f"{expected}, found no number in {shown(text)}")
     if which == "only" and len(found) > 1:
-        some = ", ".join(one_line(each.text, 40) for each in found[:SHOWN_NUMBERS])
+        some = ", ".join(visible_line(each.text, 40) for each in found[:SHOWN_NUMBERS])
         return Scored(
             0.0,
             f"{expected}, found {len(found)} numbers: {some}{', …' if len(found) > SHOWN_NUMBERS else ''}",
@@ -113,7 +113,7 @@ def numeric(
     if within(reading.value, wanted, allowed):
         return Scored(1.0)
     by = f" (off by {number(float(abs(reading.value - wanted)))}, allowed {number(float(allowed))})" if allowed else ""
-    return Scored(0.0, f"{expected}, got {one_line(reading.text, 40)}{by}")
+    return Scored(0.0, f"{expected}, got {visible_line(reading.text, 40)}{by}")
 
 
 def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
@@ -207,4 +207,4 @@ def _check(tolerance: float, rel_tolerance: float, which: str, decimal: str) -> 
 
 
 def _plain(value: Decimal) -> str:
-    return one_line(str(value), 40)
+    return visible_line(str(value), 40)

@@ -16,7 +16,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import specification_with
 
 from pytest_llmeval.core.errors import ScorerError
-from pytest_llmeval.scorers.display import one_line, shown
+from pytest_llmeval.scorers.display import shown, visible_line
 from pytest_llmeval.scorers.json_paths import ROOT, child, path_text, position
 from pytest_llmeval.scorers.patterns import compiled
 from pytest_llmeval.scorers.schema_keywords import DEADLINE, bounded
@@ -63,7 +63,7 @@ def _line(error: ValidationError | SchemaError) -> str:
     if len(message) > MESSAGE_LIMIT:  # it begins with the whole value; what was asked for comes first here
         asked, given = shown(error.validator_value, 80), shown(error.instance, 80)
         message = f"{error.validator} {asked} does not hold for {given}"
-    return f"{path_text(path)}: {one_line(message, MESSAGE_LIMIT)}"
+    return f"{path_text(path)}: {visible_line(message, MESSAGE_LIMIT)}"
 
 
 def _schema_text(schema: Any) -> str:
@@ -72,7 +72,7 @@ def _schema_text(schema: Any) -> str:
     try:
         return json.dumps(schema, default=dict)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ScorerError(f"the schema holds what JSON cannot say: {one_line(str(error))}") from None
+        raise ScorerError(f"the schema holds what JSON cannot say: {visible_line(str(error))}") from None
 
 
 @lru_cache(maxsize=128)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, TypeGuard
 
 from pytest_llmeval.core.errors import ScorerError
-from pytest_llmeval.scorers.display import one_line
+from pytest_llmeval.scorers.display import visible_line
 
 __all__ = ["Scored", "finite", "is_number", "unit_interval"]
 
@@ -57,7 +57,7 @@ def _unwrapped(value: Any) -> int | float | Decimal | Fraction:
 
 
 def _named(value: Any) -> str:
-    return f"{type(value).__name__} {one_line(repr(value), 80)}"
+    return f"{type(value).__name__} {visible_line(repr(value), 80)}"
 
 
 def unit_interval(value: Any) -> float:

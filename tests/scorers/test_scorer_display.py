@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.scorers.display import first_few, one_line, shown, tidy
+from pytest_llmeval.scorers.display import first_few, shown, tidy, visible_line
 
 
 def test_long_values_are_cut_with_a_mark() -> None:
@@ -14,12 +14,12 @@ def test_long_values_are_cut_with_a_mark() -> None:
     assert shown("x" * 200) == '"' + "x" * 200 + '"'
     assert shown("x" * 5000) == '"' + "x" * 199 + "…"
     assert shown(list(range(5000))).endswith("…")
-    assert one_line("abcdef", 3) == "abc…"
+    assert visible_line("abcdef", 3) == "abc…"
 
 
 def test_what_does_not_print_is_spelt_out() -> None:
     """Line ends, escapes, marks of direction, lone surrogates, NUL."""
-    assert one_line("a\nb\x1b[0m\u202e\u200b\ud800\x00é") == "a\\nb\\x1b[0m\\u202e\\u200b\\ud800\\x00é"
+    assert visible_line("a\nb\x1b[0m\u202e\u200b\ud800\x00é") == "a\\nb\\x1b[0m\\u202e\\u200b\\ud800\\x00é"
     assert shown({"a\n": "\u2028"}) == '{"a\\n": "\\u2028"}'
 
 
