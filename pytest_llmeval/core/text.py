@@ -14,6 +14,7 @@ __all__ = [
     "shell_words",
     "shorten",
     "shown_value",
+    "shown_yaml",
     "storable",
 ]
 
@@ -63,6 +64,17 @@ def one_line(text: str, limit: int = 200) -> str:
 def shown_value(value: object) -> str:
     """Return a value as messages show it: on one line, and of a long one the beginning."""
     return one_line(repr(value), 60)
+
+
+def shown_yaml(value: object) -> str:
+    """Return a value of a YAML file as messages show it; of a mapping or a list they tell only that it is one."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return shown_value(value)
 
 
 def shell_words(words: Iterable[str]) -> str:

@@ -12,10 +12,10 @@ from pytest_llmeval.core.errors import RubricError
 from pytest_llmeval.core.judge.asking import NONCE
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.names import did_you_mean, show_key
-from pytest_llmeval.core.text import shown_value
+from pytest_llmeval.core.text import shown_value, shown_yaml
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.strict_yaml import StrictDocument, load_strict
-from pytest_llmeval.loaders.thresholds_grammar import Flag, Share, Strict, Text, Whole, ranged, show_value
+from pytest_llmeval.loaders.thresholds_grammar import Flag, Share, Strict, Text, Whole, ranged
 
 __all__ = ["load_rubric", "shipped_rubrics"]
 
@@ -26,7 +26,7 @@ _NAME = "letters, digits and _, beginning with a letter"
 
 def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
-        raise ValueError(f"found {show_value(value)}; write a mapping by name")
+        raise ValueError(f"found {shown_yaml(value)}; write a mapping by name")
     for key in value:
         if not key.isascii() or not key.isidentifier() or key == NONCE:
             raise ValueError(f"{show_key(key)} can be no name here; write {_NAME} (not {NONCE!r})")
@@ -150,5 +150,5 @@ def _explain(document: StrictDocument, error: Any) -> str:
     elif kind == "value_error":
         told = str(error["ctx"]["error"])
     else:
-        told = f"found {show_value(error['input'])}; write a mapping"
+        told = f"found {shown_yaml(error['input'])}; write a mapping"
     return f"{document.shown_as}:{document.line_near(path)}: {place + ': ' if place else ''}{told}"

@@ -22,6 +22,7 @@ from pytest_llmeval.core.rules import (
     SuiteRules,
     Thresholds,
 )
+from pytest_llmeval.core.text import shown_yaml
 from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
 from pytest_llmeval.loaders.thresholds_grammar import (
     FileModel,
@@ -29,7 +30,6 @@ from pytest_llmeval.loaders.thresholds_grammar import (
     PassAtModel,
     RuleModel,
     SettingsModel,
-    show_value,
 )
 
 __all__ = ["load_thresholds"]
@@ -127,7 +127,7 @@ class _Reader:
         if isinstance(raw, dict) and raw:
             return raw
         if raw != {}:
-            self._problem(path, f"found {show_value(raw)}; write a mapping of {what}")
+            self._problem(path, f"found {shown_yaml(raw)}; write a mapping of {what}")
         elif self._document.line_of(path) is not None:
             self._problem(path, f"is empty; write {what}, or take the key out")
         return {}
@@ -273,7 +273,7 @@ def _demands(found: JudgeModel | None) -> JudgeDemands | None:
 def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:
     """Return what is wrong with one key, and what to do."""
     kind, value, path = error["type"], error["input"], [str(part) for part in error["loc"]]
-    found = f"found {show_value(value)}"
+    found = f"found {shown_yaml(value)}"
     if kind == "extra_forbidden":
         misplaced = _misplaced(path[-1]) if len(path) == 1 else None
         return misplaced or f"unknown key {path[-1]!r}; {did_you_mean(path[-1], _owner(model, path).model_fields)}"

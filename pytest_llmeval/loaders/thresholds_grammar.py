@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from pytest_llmeval.core.text import shown_yaml
+
 __all__ = [
     "Amount",
     "FileModel",
@@ -21,7 +23,6 @@ __all__ = [
     "Version",
     "Whole",
     "ranged",
-    "show_value",
 ]
 
 
@@ -33,18 +34,6 @@ _QUOTED = re.compile(r"[-+]?[0-9.]+")
 """One that it reads as text between quotes only."""
 
 
-def show_value(value: object) -> str:
-    """Return what was found, short and on one line, as YAML would write it."""
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _number(value: object) -> float:
     """Return a finite number; YAML 1.1 makes text of ``90%``, ``0,9`` and ``1e-1``."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -53,10 +42,10 @@ def _number(value: object) -> float:
         except OverflowError:
             raise ValueError("found a number that is too large; write a smaller one") from None
     if not isinstance(value, str) or (meant := _meant(value)) is None:
-        raise ValueError(f"found {show_value(value)}, which is not a number; write one such as 0.8")
+        raise ValueError(f"found {shown_yaml(value)}, which is not a number; write one such as 0.8")
     plain = format(Decimal(f"{meant:.12g}"), "f")
     instead = " without quotes" if _QUOTED.fullmatch(value.strip()) else f", not {value} (and no quotes)"
-    raise ValueError(f"found the text {show_value(value)}; write {plain}{instead}")
+    raise ValueError(f"found the text {shown_yaml(value)}; write {plain}{instead}")
 
 
 def _meant(text: str) -> float | None:
@@ -82,31 +71,31 @@ def ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"found {show_value(value)}; write a whole number from 1 up")
+        raise ValueError(f"found {shown_yaml(value)}; write a whole number from 1 up")
     return value
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"found {show_value(value)}; write true or false")
+        raise ValueError(f"found {shown_yaml(value)}; write true or false")
     return value
 
 
 def _every(value: object) -> bool:
     if value is not True:
-        raise ValueError(f"found {show_value(value)}; write true, or take the key out")
+        raise ValueError(f"found {shown_yaml(value)}; write true, or take the key out")
     return True
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"found {show_value(value)}; write a name, in quotes if it looks like a number")
+        raise ValueError(f"found {shown_yaml(value)}; write a name, in quotes if it looks like a number")
     return value
 
 
 def _version(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value != 1:
-        raise ValueError(f"found {show_value(value)}; write 1, the version that is read here")
+        raise ValueError(f"found {shown_yaml(value)}; write 1, the version that is read here")
     return value
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import shown_yaml
 from pytest_llmeval.loaders.thresholds_grammar import (
     Amount,
     Flag,
@@ -17,7 +18,6 @@ from pytest_llmeval.loaders.thresholds_grammar import (
     Version,
     Whole,
     ranged,
-    show_value,
 )
 
 __all__ = [
@@ -42,19 +42,19 @@ _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
 
 def _from_0(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise ValueError(f"found {show_value(value)}; write a whole number from 0 up")
+        raise ValueError(f"found {shown_yaml(value)}; write a whole number from 0 up")
     return value
 
 
 def _of_no_spec(value: str) -> str:
     if re.match("[a-z]+:", value) and value != "local:smollm2":
-        raise ValueError(f"found {show_value(value)}; write local:smollm2, a folder or OWNER/NAME of the hub")
+        raise ValueError(f"found {shown_yaml(value)}; write local:smollm2, a folder or OWNER/NAME of the hub")
     return value
 
 
 def _names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value or not all(isinstance(name, str) and name for name in value):
-        raise ValueError(f"found {show_value(value)}; write a list of names")
+        raise ValueError(f"found {shown_yaml(value)}; write a list of names")
     if "lm_head" in value:
         raise ValueError("found lm_head, which no server takes; leave it out")
     return tuple(value)
@@ -62,7 +62,7 @@ def _names(value: object) -> tuple[str, ...]:
 
 def _number(value: object) -> object:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValueError(f"found {show_value(value)}; write a number")
+        raise ValueError(f"found {shown_yaml(value)}; write a number")
     return value
 
 
@@ -74,7 +74,7 @@ def _choices(value: object) -> tuple[object, ...] | None:
         or len(value) < 2
         or not all(isinstance(each, str | int | float) for each in value)
     ):
-        raise ValueError(f"found {show_value(value)}; write a list of two or more numbers or words")
+        raise ValueError(f"found {shown_yaml(value)}; write a list of two or more numbers or words")
     return tuple(value)
 
 

@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.names import did_you_mean, show_key
+from pytest_llmeval.core.text import shown_yaml
 from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
-from pytest_llmeval.loaders.thresholds_grammar import show_value
 from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
 from pytest_llmeval.training.references import wrong_references
 
@@ -117,7 +117,7 @@ def _refused(config: TrainingConfig, key: str, values: tuple[Any, ...]) -> Itera
     for value in values:
         try:
             for path, told in _at_odds(config.chosen({key: value})):
-                yield f"{show_value(value)} does not go with {'.'.join(map(str, path))}: {told}"
+                yield f"{shown_yaml(value)} does not go with {'.'.join(map(str, path))}: {told}"
         except ValidationError as error:
             yield from (_told(each, each["loc"]) for each in error.errors(include_url=False))
 
@@ -139,8 +139,8 @@ def _told(error: ErrorDetails, path: KeyPath) -> str:
         known = _known(path[:-1])
         return f"unknown key; {did_you_mean(str(path[-1]), known)}"
     if error["type"] == "literal_error":
-        return f"found {show_value(error['input'])}; write {error['ctx']['expected']}"
-    return f"found {show_value(error['input'])}; write a mapping of {', '.join(_known(path)) or 'its keys'}"
+        return f"found {shown_yaml(error['input'])}; write {error['ctx']['expected']}"
+    return f"found {shown_yaml(error['input'])}; write a mapping of {', '.join(_known(path)) or 'its keys'}"
 
 
 def _known(path: KeyPath) -> list[str]:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.names import closest, did_you_mean
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, shown_yaml
 from pytest_llmeval.loaders.hub_names import PREFIX
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.strict_yaml import KeyPath
-from pytest_llmeval.loaders.thresholds_grammar import show_value
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["wrong_references"]
@@ -26,14 +25,14 @@ def wrong_references(config: TrainingConfig, rootdir: Path) -> Iterator[tuple[Ke
     """
     told = _wrong_eval(config.eval, rootdir)
     if told is not None:
-        yield ("eval",), f"found {show_value(config.eval)}: {told}"
+        yield ("eval",), f"found {shown_yaml(config.eval)}: {told}"
     for split in ("train", "val", "test"):
         name = getattr(config.data, split)
         told = _wrong_dataset(name, rootdir)
         if told is not None:
-            yield ("data", split), f"found {show_value(name)}: {told}"
+            yield ("data", split), f"found {shown_yaml(name)}: {told}"
     if _is_path(config.base) and not any(path.exists() for path in (rootdir / config.base, _home(config.base))):
-        yield ("base",), f"found {show_value(config.base)}: no such folder; relative paths begin at the rootdir"
+        yield ("base",), f"found {shown_yaml(config.base)}: no such folder; relative paths begin at the rootdir"
 
 
 def _wrong_eval(nodeid: str, rootdir: Path) -> str | None:
