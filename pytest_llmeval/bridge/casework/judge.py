@@ -42,6 +42,8 @@ __all__ = ["CaseJudge", "Judges"]
 T = TypeVar("T")
 Poll = Callable[[Juror, int], Coroutine[Any, Any, T]]
 """Asks a judge; a number from 1 asks it once more."""
+Work = list[Score] | Coroutine[Any, Any, list[Score]]
+"""Scores that nobody is to be asked for, or what asks for them."""
 
 
 class _Shown(TypedDict):
@@ -109,17 +111,11 @@ class CaseJudge:
             RubricError: there is no such rubric, or two of its scores would have one name.
             ScorerError: there is nothing to judge, or nothing to judge it by.
         """
-        found = self._rubric(how.rubric)
-        self._check_names(found, how)
-        ready = self._without_asking(found, how)
-        return ready if ready is not None else await self._awaited(self._judged(found, answer, target, how))
+        return await self._awaited(self._of_judge(answer, target, how))
 
     def judge_sync(self, answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
-        found = self._rubric(how.rubric)
-        self._check_names(found, how)
-        ready = self._without_asking(found, how)
-        return ready if ready is not None else self._waited(self._judged(found, answer, target, how))
+        return self._waited(self._of_judge(answer, target, how))
 
     async def prefer(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
@@ -127,29 +123,38 @@ class CaseJudge:
         Raises:
             as ``judge`` does.
         """
-        found = self._rubric(how.rubric)
-        check_free(self._run.book, preference_name(found, how.name))
-        if self._calls.judges is None:
-            return unjudged_scores([preference_name(found, how.name)])
-        return await self._awaited(self._preferred(found, a, b, target, how))
+        return await self._awaited(self._of_preference(a, b, target, how))
 
     def prefer_sync(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
+        return self._waited(self._of_preference(a, b, target, how))
+
+    def _of_judge(self, answer: Response | str, target: Any, how: JudgedHow) -> Work:
+        found = self._rubric(how.rubric)
+        self._check_names(found, how)
+        ready = self._without_asking(found, how)
+        return ready if ready is not None else self._judged(found, answer, target, how)
+
+    def _of_preference(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Work:
         found = self._rubric(how.rubric)
         check_free(self._run.book, preference_name(found, how.name))
         if self._calls.judges is None:
             return unjudged_scores([preference_name(found, how.name)])
-        return self._waited(self._preferred(found, a, b, target, how))
+        return self._preferred(found, a, b, target, how)
 
-    async def _awaited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
+    async def _awaited(self, work: Work) -> list[Score]:
         """Return what comes of ``work`` on the loop of the calls."""
+        if isinstance(work, list):
+            return work
         with self._failing():
             if self._calls.loop.is_current():
                 return await work
             return await self._run.awaited(self._calls.loop.submit(work))
 
-    def _waited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
+    def _waited(self, work: Work) -> list[Score]:
         """Return what comes of ``work`` to a body that waits for it."""
+        if isinstance(work, list):
+            return work
         with self._failing(), self._run.body_waiting():
             return self._calls.loop.run(work)
 
