@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
-__all__ = ["LoopThread", "pause"]
+__all__ = ["LoopThread", "pause", "retrieved"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +59,12 @@ async def pause(seconds: float) -> None:
         await ended.wait()
     finally:
         timer.cancel()
+
+
+def retrieved(ended: "asyncio.Future[Any]") -> None:
+    """Look at the exception of what nobody waits for, so that asyncio does not complain of it."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 class LoopThread:

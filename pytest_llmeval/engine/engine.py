@@ -12,6 +12,7 @@ from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.forms import came_at_once
+from pytest_llmeval.core.loop import retrieved
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response
@@ -23,7 +24,7 @@ from pytest_llmeval.engine.keeping import CallCounts, Keeping
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter
 from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
-from pytest_llmeval.engine.sharing import Sharing, outcome, retrieved
+from pytest_llmeval.engine.sharing import Sharing, outcome
 from pytest_llmeval.engine.unforeseen import foreseen
 
 __all__ = ["Engine"]

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.loop import retrieved
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.engine.account_limit import Priority
 
-__all__ = ["Sharing", "outcome", "retrieved"]
+__all__ = ["Sharing", "outcome"]
 
 _WAITED_FOR = 2
 """Calls of others that one who asks waits for at most: where a server is down, each takes the whole time limit."""
@@ -68,12 +69,6 @@ class Sharing:
             return await first
         finally:
             del self._in_flight[key]
-
-
-def retrieved(task: "asyncio.Task[Response]") -> None:
-    """Look at the exception of a call that nobody waits for, so that asyncio does not complain of it."""
-    if not task.cancelled():
-        task.exception()
 
 
 async def outcome(task: "asyncio.Task[Response]") -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.anthropic_request import messages_body, sent_params
-from pytest_llmeval.models.anthropic_wire import read_message
+from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH, read_message
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.transport import Answer
 
@@ -15,7 +15,7 @@ __all__ = ["AnthropicBackend"]
 class AnthropicBackend(HttpBackend):
     """One model of one server; implements ``core.types.Backend``."""
 
-    path = "/v1/messages"
+    path = MESSAGES_PATH
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import anthropic
 
+from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
 from pytest_llmeval.models.sdk_transport import Sdk, SdkKey, http_client
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import request_headers
@@ -32,7 +33,7 @@ def _client(key: SdkKey) -> anthropic.AsyncAnthropic:
 
 ANTHROPIC_SDK = Sdk(
     clients=SharedClients(_client, anthropic.AsyncAnthropic.close),
-    path="/v1/messages",
+    path=MESSAGES_PATH,
     stream=anthropic.AsyncStream[Any],
     connection_error=anthropic.APIConnectionError,
 )

@@ -16,6 +16,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from pytest_llmeval.core.loop import retrieved
 from pytest_llmeval.models.body_decoding import UndecodableError, decoded
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.sending import note_connecting, note_sent
@@ -32,7 +33,7 @@ from pytest_llmeval.models.transport import (
     unconnected_fault,
     undecodable_fault,
 )
-from pytest_llmeval.models.wire import Redact
+from pytest_llmeval.models.wire import CHAT_PATH, Redact
 
 __all__ = ["LeanTransport"]
 
@@ -53,7 +54,7 @@ class LeanTransport:
 
     def __init__(self, account: Account, redact: Redact) -> None:
         self._redact = redact
-        self._url = URL(f"{account.base_url.url}/chat/completions").with_query(account.base_url.query)
+        self._url = URL(f"{account.base_url.url}{CHAT_PATH}").with_query(account.base_url.query)
         self._sessions = _SESSIONS.lease(account)
 
     async def post(self, body: bytes) -> Answer:
@@ -123,19 +124,13 @@ def _told_of_the_end(response: aiohttp.ClientResponse) -> Iterator[None]:
         tell(None)
         yield
         return
-    closed.remove_done_callback(_retrieved)
-    closed.add_done_callback(_retrieved)
+    closed.remove_done_callback(retrieved)
+    closed.add_done_callback(retrieved)
     closed.add_done_callback(tell)
     try:
         yield
     finally:
         closed.remove_done_callback(tell)
-
-
-def _retrieved(closed: asyncio.Future[None]) -> None:
-    """Look at why an idle connection ended, so that asyncio does not complain of it."""
-    if not closed.cancelled():
-        closed.exception()
 
 
 async def _read(response: aiohttp.ClientResponse, cap: int) -> tuple[bytes, bool]:

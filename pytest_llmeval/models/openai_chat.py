@@ -18,7 +18,7 @@ from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Answer, Transport
-from pytest_llmeval.models.wire import read_completion
+from pytest_llmeval.models.wire import CHAT_PATH, read_completion
 
 __all__ = ["OpenAIBackend"]
 
@@ -26,7 +26,7 @@ __all__ = ["OpenAIBackend"]
 class OpenAIBackend(HttpBackend):
     """One model of one server; implements ``core.types.Backend``."""
 
-    path = "/chat/completions"
+    path = CHAT_PATH
 
     def __init__(
         self,

@@ -18,10 +18,10 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message, Model, Response, ToolCall
+from pytest_llmeval.models.wire import CHAT_PATH
 
 __all__ = ["async_openai_client", "openai_client"]
 
-_PATH = "/chat/completions"
 _SETTINGS: dict[str, Any] = {
     "api_key": "not-needed",
     "base_url": "http://llmeval.invalid/v1",  # a name that never resolves: https://www.rfc-editor.org/rfc/rfc6761
@@ -126,7 +126,7 @@ class _Asked:
 def _asked(request: httpx2.Request) -> _Asked:
     """Return what a request of the SDK asks for; raise CaseError where that is no single chat completion."""
     path = request.url.path
-    if request.method != "POST" or not path.endswith(_PATH):
+    if request.method != "POST" or not path.endswith(CHAT_PATH):
         told = f"{request.method} {path}: only chat completions go through the case's model"
         told += "; let the application use a client of its own for anything else"
         raise CaseError(told, kind=ErrorKind.CODE)

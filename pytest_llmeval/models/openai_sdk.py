@@ -10,6 +10,7 @@ import openai
 from pytest_llmeval.models.sdk_transport import Sdk, SdkKey, http_client
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import request_headers
+from pytest_llmeval.models.wire import CHAT_PATH
 
 __all__ = ["OPENAI_SDK"]
 
@@ -28,7 +29,7 @@ def _client(key: SdkKey) -> openai.AsyncOpenAI:
 
 OPENAI_SDK = Sdk(
     clients=SharedClients(_client, openai.AsyncOpenAI.close),
-    path="/chat/completions",
+    path=CHAT_PATH,
     stream=openai.AsyncStream[Any],
     connection_error=openai.APIConnectionError,
 )

@@ -15,6 +15,7 @@ from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.event_stream import is_event_stream, merged, read_events
 
 __all__ = [
+    "CHAT_PATH",
     "EXCERPT_CHARS",
     "Redact",
     "UnexpectedError",
@@ -26,6 +27,8 @@ __all__ = [
     "token_count",
 ]
 
+CHAT_PATH = "/chat/completions"
+"""Where one is asked for, behind the URL of a server."""
 EXCERPT_CHARS = 200
 MAX_TOKENS = 2**53
 _ERROR = "an error under status 200"

@@ -1,8 +1,6 @@
 """The pages as files that open without a server: a folder of them, or one page of one run."""
 
-import base64
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,7 +9,7 @@ from pathlib import Path
 from pytest_llmeval.core.errors import SettingsError, ThresholdsError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.comparison import Comparison
-from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.reports.html.escape import Html, csp_hash
 from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import FileLinks
@@ -186,13 +184,8 @@ def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Ru
 def _inlined() -> Html:
     """Return the style and the script themselves, and what forbids every other."""
     style, script = asset("view.css"), asset("view.js")
-    policy = f"{_NOTHING_ELSE}style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    policy = f"{_NOTHING_ELSE}style-src '{csp_hash(style.encode())}'; script-src '{csp_hash(script.encode())}'"
     return Html(
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>\n'
         f'<script type="module">{script}</script>'
     )
-
-
-def _hash(text: str) -> str:
-    """Return how a Content-Security-Policy names a text: https://www.w3.org/TR/CSP3/#match-element-to-source-list."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

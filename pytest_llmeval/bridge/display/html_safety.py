@@ -6,9 +6,7 @@ give it as HTML stays HTML; that no script in it runs is told to the browser by 
 the two scripts of the page (https://www.w3.org/TR/CSP3/#meta-element).
 """
 
-import base64
 import copy
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.reports.html.escape import Html, escaped
+from pytest_llmeval.reports.html.escape import Html, csp_hash, escaped
 from pytest_llmeval.reports.html.report_page import SCRIPT
 
 __all__ = ["close_page", "harmless_id", "harmless_report"]
@@ -76,7 +74,7 @@ def close_page(path: Path) -> None:
         return  # another version's page
     head += len(_CHARSET)
     own = page[begin + len(b"<script>") : end].replace(b"\r\n", b"\n")
-    hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (SCRIPT.encode(), own))
+    hashes = " ".join(f"'{csp_hash(each)}'" for each in (SCRIPT.encode(), own))
     policy = f'<meta http-equiv="Content-Security-Policy" content="script-src {hashes}; {_REST}"/>'
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("wb") as file:
@@ -84,7 +82,3 @@ def close_page(path: Path) -> None:
         file.write(page[head:begin].replace(_RELOAD, b"", 1))
         file.write(page[begin:])
     os.replace(part, path)
-
-
-def _digest(script: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(script).digest()).decode("ascii")

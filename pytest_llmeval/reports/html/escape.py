@@ -1,11 +1,13 @@
 """Text as HTML that shows it: nothing in it is markup, moves the page or hides."""
 
+import base64
+import hashlib
 import html
 from collections.abc import Iterable
 
 from pytest_llmeval.core.text import printable
 
-__all__ = ["LONGEST", "Html", "element", "escaped", "joined", "shown"]
+__all__ = ["LONGEST", "Html", "csp_hash", "element", "escaped", "joined", "shown"]
 
 LONGEST = 20_000
 """Characters of a text that a page shows, unless it says otherwise."""
@@ -57,6 +59,11 @@ def element(name: str, *children: str, **attributes: str | float | bool | None) 
         if value is not None and value is not False
     )
     return Html(f"<{name}{told}>{joined(children)}</{name}>")
+
+
+def csp_hash(code: bytes) -> str:
+    """Return how a Content-Security-Policy names a text: https://www.w3.org/TR/CSP3/#match-element-to-source-list."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(code).digest()).decode()}"
 
 
 def _attribute(key: str) -> str:
