@@ -62,8 +62,9 @@ class SetNames:
 
 
 def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tuple[pytest.Item, CaseParam]], list[str]]:
-    """Return each case once, which --keep-duplicates may give twice, and a problem for each function of which two have
-    one node id, or a parameter set has a marker of its own.
+    """Return each case once, which --keep-duplicates may give twice, and what is wrong, once for each function.
+
+    That is two cases with one node id, and a parameter set that has a marker of its own.
     """
     found: dict[str, tuple[pytest.Item, CaseParam]] = {}
     problems: dict[str, str] = {}
