@@ -35,7 +35,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 def quoted(name: str) -> str:
-    """Return a name as YAML reads it, in single quotes, where a backslash is one; what is not printable as Python does."""
+    """Return a name as YAML reads it, in single quotes, where a backslash is one; as Python does if not printable."""
     return "'" + name.replace("'", "''") + "'" if name.isprintable() else repr(name)
 
 

@@ -10,14 +10,18 @@ __all__ = ["wrapped"]
 
 _NARROWEST = 20
 _PARTS = re.compile("[^ ]+| +")
+_COMMAND = re.compile("[a-z ]+: (llmeval|pytest) ")
 
 
 def wrapped(text: str, width: int, *, indent: str = "", whole_words: bool = False) -> Iterator[str]:
     """Yield ``text``, made harmless, in lines of at most ``width`` columns, those after the first further in.
 
-    Below 20 columns a line has that many all the same. With ``whole_words`` a word that fits in no line has one to
-    itself: a path or a command stays one that can be copied.
+    Below 20 columns a line has that many all the same. With ``whole_words`` a path or a command stays one that can be
+    copied: a word that fits in no line has one to itself, and a line that is there for its command is not broken.
     """
+    if whole_words and _COMMAND.match(text):
+        yield printable(text)
+        return
     room = max(width - 1, _NARROWEST)  # a line may begin with a command of the CI now: there is room for one more
     yield from map(printable, _lines(printable(text), room, indent, whole_words))
 

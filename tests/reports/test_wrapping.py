@@ -46,3 +46,11 @@ def test_whole_words_are_in_one_line_each(text: str, width: int) -> None:
     lines = list(wrapped(text, width, whole_words=True))
     assert " ".join(lines).split() == text.split()
     assert all(columns(line) <= width or len(line.split()) == 1 for line in lines)
+
+
+def test_a_line_that_is_there_for_its_command_is_not_broken() -> None:
+    """Of two lines a shell would take the first for a command, which goes on with other options."""
+    told = "continue with: pytest --resume 20261129-031215-4efdac evals -k 'one or two' --model openai:m@http://h:1/v1"
+    assert list(wrapped(told, 80, whole_words=True)) == [told]
+    note = "note: of these rows none was asked, so that llmeval gate and pytest evals say the same of all of them"
+    assert len(list(wrapped(note, 80, whole_words=True))) == 2
