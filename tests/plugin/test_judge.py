@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.support.chat_bodies import completion
-from tests.support.fault_server import FaultServer
 from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
@@ -27,10 +26,6 @@ SYNC = """
 def test_echo(sample, response, score):
     score.judge_sync(response, rubric="qa")
 """
-
-
-def judge_flag(server: FaultServer, model: str = "echo") -> str:
-    return f"--judge-model=openai:{model}@{server.url}"
 
 
 def values(project: Project) -> dict[str, dict[str, float | None]]:
@@ -170,7 +165,7 @@ def test_a_model_does_not_judge_itself(project: Project) -> None:
 
 def test_two_models_of_one_name_are_told_apart_in_models_yaml(project: Project, judged_by: Judged) -> None:
     project.eval(EVAL, ROWS)
-    result = project.run("evals", judge_flag(judged_by(verdict)))
+    result = project.run("evals", f"--judge-model=openai:echo@{judged_by(verdict).url}")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: --judge-model: 'echo' is the name of a model under test, too; *models.yaml"])
 

@@ -10,11 +10,6 @@ from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.refusals import refused, with_data
 from tests.support.row_evals import PASS, rows
 
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
-
 
 def listed(project: Project, *arguments: str) -> list[str]:
     """Return the node ids that a session would run, without file and function."""

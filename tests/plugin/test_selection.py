@@ -43,9 +43,9 @@ def is_partial(project: Project) -> Any:
 WAITS = "llmeval: 1 eval function waits; run them with: pytest evals"
 
 
-def in_testpaths(project: Project, folders: str = "tests") -> None:
-    """Write an ini file that names the folders pytest looks into."""
-    project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}testpaths = {folders}\n")
+def in_testpaths(project: Project) -> None:
+    """Write an ini file that has pytest look into the folder ``tests``."""
+    project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}testpaths = tests\n")
 
 
 def as_fifo(path: Path) -> None:

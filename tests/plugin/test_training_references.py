@@ -8,7 +8,6 @@ import pytest
 from tests.support.tiny_base import write_project
 
 INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
-EVAL = "evals/test_colour.py::test_colour"
 
 
 @pytest.fixture

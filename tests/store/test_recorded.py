@@ -14,7 +14,6 @@ from tests.support.stored_runs import run
 
 REQUEST = {"messages": ({"role": "user", "content": "q"},), "params": {}}
 """As an ask holds it."""
-CASE = CaseKey(nodeid="whatever", suite="qa", sample_id="a", model="m", epoch=1)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def event(data: bytes, name: str = "") -> bytes:
 
 
 def _dumps(**changes: object) -> bytes:
-    """Return a completion as JSON, with top-level keys changed; None removes one."""
+    """Return a completion as JSON, with top-level keys changed; ``...`` removes one."""
     data = {**completion("ok"), **changes}
     return json.dumps({key: value for key, value in data.items() if value is not ...}).encode()
 

@@ -37,17 +37,17 @@ def say(text: str = "yes", **fields: Any) -> Response:
 class FakeModel:
     """Answers with the text of the question, unless it is told otherwise; what was lost is lost one by one before."""
 
-    def __init__(self, limiter: Limiter, name: str = "m", account: str = "acc") -> None:
-        self.name, self.spec, self.account = name, f"fake:{name}", account
+    def __init__(self, limiter: Limiter) -> None:
+        self.name, self.spec, self.account = "m", "fake:m", "acc"
         self.prices: Prices | None = None
-        self.facts: Mapping[str, Any] = {"provider": "fake", "base_url": "http://h/v1", "model": name}
+        self.facts: Mapping[str, Any] = {"provider": "fake", "base_url": "http://h/v1", "model": "m"}
         self.answer: Callable[[Request], Response | Exception] = lambda request: say(self.text_of(request))
         self.asked: list[str] = []
         """The text of each question, in the order in which they were sent."""
         self.hold: asyncio.Event | None = None
         """What every answer waits for; None where it comes at once."""
         self.closed = 0
-        self._slot = limiter.slots(account)
+        self._slot = limiter.slots(self.account)
 
     @staticmethod
     def text_of(request: Request) -> str:

@@ -67,12 +67,12 @@ class FakeVllm:
         wait_until(lambda: not self.running(), "all processes of vLLM have ended", longest_s)
 
 
-def write_base(folder: Path, template: str = "{{ messages }}") -> Path:
+def write_base(folder: Path) -> Path:
     """Write files that look like those of a model; return ``folder``."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}", "utf-8")
     (folder / "model.safetensors").write_bytes(b"weights")
-    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}), "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}), "utf-8")
     return folder
 
 

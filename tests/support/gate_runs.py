@@ -77,9 +77,9 @@ def flips(n: int, worse: int, better: int) -> tuple[list[float], list[float]]:
     return [1.0] * (n - better) + [0.0] * better, [0.0] * worse + [1.0] * (n - worse)
 
 
-def graded(n: int, drop: float, seed: int = 3) -> tuple[list[float], list[float]]:
+def graded(n: int, drop: float) -> tuple[list[float], list[float]]:
     """Return graded rows of two runs, the second lower by ``drop``."""
-    draw = random.Random(seed)
+    draw = random.Random(3)
     before = [draw.uniform(0.3, 0.9) for _ in range(n)]
     return before, [value - drop + draw.gauss(0, 0.1) for value in before]
 

@@ -17,7 +17,6 @@ storable_texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00")
 """Any text that SQLite keeps as it is."""
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-counts = st.integers(0, 2**63 - 1)
 _tokens = st.none() | st.integers(0, 2**62)
 responses = st.builds(
     Response,

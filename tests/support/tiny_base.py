@@ -29,7 +29,7 @@ def test_tiny(training):
 """
 
 
-def save_tiny_base(folder: Path, *, hidden: int = 64, seed: int = 0) -> Path:
+def save_tiny_base(folder: Path) -> Path:
     """Write a Llama with random weights and a tokenizer of single characters; return ``folder``."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -45,11 +45,11 @@ def save_tiny_base(folder: Path, *, hidden: int = 64, seed: int = 0) -> Path:
     )
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(vocab),
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
+        hidden_size=64,
+        intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,

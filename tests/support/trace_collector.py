@@ -13,8 +13,8 @@ __all__ = ["TraceCollector", "attributes_of"]
 class TraceCollector:
     """Runs while it is entered; ``status`` is what it answers."""
 
-    def __init__(self, status: int = 200) -> None:
-        self.status = status
+    def __init__(self) -> None:
+        self.status = 200
         self.requests = 0
         self.spans: list[Any] = []
         self.resources: list[dict[str, Any]] = []

@@ -43,8 +43,8 @@ def named(found: Plan) -> list[tuple[str, str, str | None, str | None]]:
     return [(row.suite, row.metric, row.slice, row.rule) for row in found.rows]
 
 
-def row_of(found: Plan, metric: str = "f1", part: str | None = None, model: str = "m") -> Planned:
-    (row,) = [row for row in found.rows if (row.metric, row.slice, row.model) == (metric, part, model)]
+def row_of(found: Plan, metric: str = "f1", part: str | None = None) -> Planned:
+    (row,) = [row for row in found.rows if (row.metric, row.slice, row.model) == (metric, part, "m")]
     return row
 
 
@@ -126,8 +126,8 @@ def test_epochs_tell_the_spread_and_are_what_the_run_sees_with() -> None:
     assert (four.sees or 1) < 0.8 * (one.sees or 0)
 
 
-def hints(cases: Iterable[JudgedCase], *given: Rule, drop: float = 0.05) -> list[str | None]:
-    found = plan(rules(*given), list(cases), drop=drop)
+def hints(cases: Iterable[JudgedCase], *given: Rule) -> list[str | None]:
+    found = plan(rules(*given), list(cases), drop=0.05)
     planned = [row for row in found.rows if row.rule is not None]
     assert all((row.rows_needed, row.epochs_needed) == (None, None) for row in planned)
     return [row.hint for row in planned]

@@ -50,9 +50,9 @@ def differing(flips: int, rows: int = 25) -> tuple[list[float], list[float]]:
     return [1.0] * rows, [0.0] * flips + [1.0] * (rows - flips)
 
 
-def chance_of(flips: int, alpha: float = 0.05) -> float:
-    """Return how often McNemar's mid-p of so many flips, each either way, is below alpha."""
-    return float(sum(binom.pmf(down, flips, 0.5) for down in range(flips + 1) if mcnemar(down, flips - down) < alpha))
+def chance_of(flips: int) -> float:
+    """Return how often McNemar's mid-p of so many flips, each either way, is below 0.05."""
+    return float(sum(binom.pmf(down, flips, 0.5) for down in range(flips + 1) if mcnemar(down, flips - down) < 0.05))
 
 
 @pytest.mark.parametrize("flips", [3, 4, 7, 12, 25])

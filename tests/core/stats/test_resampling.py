@@ -30,9 +30,9 @@ def ends(interval: Interval | None) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-def latencies(n: int, seed: int = 0) -> list[Pair]:
+def latencies(n: int) -> list[Pair]:
     """Return pairs of times that share what is hard about their row."""
-    drawn = random.Random(seed)
+    drawn = random.Random(0)
     hardness = [drawn.gauss(0, 0.5) for _ in range(n)]
     return [(math.exp(each + drawn.gauss(0, 0.3)), 1.2 * math.exp(each + drawn.gauss(0, 0.3))) for each in hardness]
 

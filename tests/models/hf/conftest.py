@@ -1,5 +1,5 @@
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,6 @@ with warnings.catch_warnings():  # of torch.jit, which torch itself uses
     import pytest_llmeval.models.hf.backend  # noqa: F401
 from pytest_llmeval.models.hf.host import HfModels
 from tests.support.tiny_llama import make_adapter, make_model
-
-Models = Callable[[], HfModels]
 
 
 @pytest.fixture(scope="session")

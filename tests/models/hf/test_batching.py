@@ -21,8 +21,8 @@ def job(tokens: int, room: int = 10, group: str = "g") -> Job:
 
 
 @contextmanager
-def batcher(run: Callable[[Sequence[Job]], None], budget: int = 10_000) -> Iterator[Batcher]:
-    made = Batcher(run, lambda group: budget, lambda group: ANY, gather_s=0.3)
+def batcher(run: Callable[[Sequence[Job]], None]) -> Iterator[Batcher]:
+    made = Batcher(run, lambda group: 10_000, lambda group: ANY, gather_s=0.3)
     yield made
     made.close()
 
