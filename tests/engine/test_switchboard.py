@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.engine.line import Line
 from pytest_llmeval.engine.switchboard import Switchboard
-from tests.support.engine_parts import Rig, ask, say
+from tests.support.engine_parts import Rig, ask, failure, say
 from tests.support.offices import run
 
 ROOT = Path(__file__).parents[2]
@@ -81,12 +80,6 @@ async def hang_up(line: Line) -> None:
     assert line._opening is not None and line._listening is not None
     line._opening.result().close()
     await line._listening
-
-
-async def failure(work: Coroutine[Any, Any, Any]) -> CallError:
-    with pytest.raises(CallError) as caught:
-        await work
-    return caught.value
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -179,7 +179,7 @@ def broken(kind: ErrorKind = ErrorKind.SERVER_ERROR) -> CallError:
     return CallError("it broke", kind=kind, attempts=3)
 
 
-async def failure(work: "asyncio.Future[Response]") -> CallError:
+async def failure(work: Awaitable[object]) -> CallError:
     """Return the error with which an ask ends."""
     with pytest.raises(CallError) as caught:
         await work

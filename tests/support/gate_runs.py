@@ -9,7 +9,21 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
-__all__ = ["broken", "case", "clustered", "compared", "flips", "graded", "only", "rule", "rules", "run", "verdict_of"]
+__all__ = [
+    "broken",
+    "case",
+    "clustered",
+    "compared",
+    "flips",
+    "graded",
+    "only",
+    "reason",
+    "rule",
+    "rule_on",
+    "rules",
+    "run",
+    "verdict_of",
+]
 
 
 def case(number: int | str = 0, value: float | None = 1.0, **fields: Any) -> JudgedCase:
@@ -32,6 +46,11 @@ def broken(number: int | str, kind: str, **fields: Any) -> JudgedCase:
 def rule(kind: RuleKind = "max_drop", bound: float | None = 0.02, **fields: Any) -> Rule:
     """Return a rule on the score."""
     return Rule(**{"suite": "qa", "metric": "f1", "kind": kind, "bound": bound, **fields})
+
+
+def rule_on(part: str | None = None, **fields: Any) -> Rule:
+    """Return a rule on the score in a slice, or in the suite: on any drop, unless others are given."""
+    return rule(**{"bound": 0.0, "slice": part, **fields})
 
 
 def rules(*given: Rule, **settings: Any) -> Thresholds:
@@ -65,6 +84,13 @@ def only(result: GateResult) -> Verdict:
     """Return the one verdict of a result."""
     (verdict,) = result.verdicts
     return verdict
+
+
+def reason(*given: Any, **settings: Any) -> str:
+    """Return the reason of the one verdict."""
+    found = only(compared(*given, **settings)).reason
+    assert found is not None
+    return found
 
 
 def verdict_of(before: Sequence[float | None], after: Sequence[float | None], *given: Rule, **settings: Any) -> Verdict:

@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from tests.support.gate_runs import case, compared, only, rule, run
+from tests.support.gate_runs import case, compared, only, reason, rule, run
 
 PASSES = rule(metric="pass_rate")
-
-
-def reason(*given: Any, **settings: Any) -> str:
-    """Return the reason of the one verdict."""
-    found = only(compared(*given, **settings)).reason
-    assert found is not None
-    return found
 
 
 def scored_by(names: str, outcomes: str, **fields: Any) -> list[JudgedCase]:

@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from tests.support.gate_runs import broken, case, compared, only, rule, run
-
-
-def reason(*given: Any, **settings: Any) -> str:
-    """Return the reason of the one verdict."""
-    found = only(compared(*given, **settings)).reason
-    assert found is not None
-    return found
+from tests.support.gate_runs import broken, case, compared, only, reason, rule, run
 
 
 def test_rows_pair_by_id_and_by_what_they_hold() -> None:

@@ -13,15 +13,8 @@ from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.gate.plan import Plan, Planned, plan
 from pytest_llmeval.core.gate.sight import Sight
 from pytest_llmeval.core.gate.spread import part_spread, read_rows
-from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
-
-
-def rule(part: str | None = None, **fields: Any) -> Rule:
-    return Rule(**{"suite": "qa", "metric": "f1", "kind": "max_drop", "bound": 0.0, "slice": part, **fields})
-
-
-def rules(*given: Rule, **settings: Any) -> Thresholds:
-    return Thresholds(suites={"qa": SuiteRules(name="qa", rules=given, settings=GateSettings(**settings))})
+from pytest_llmeval.core.rules import Rule, Thresholds
+from tests.support.gate_runs import rule_on, rules
 
 
 def answers(rows: int = 100, *, seed: int = 1, epochs: int = 1, **fields: Any) -> list[JudgedCase]:
@@ -50,7 +43,9 @@ def row_of(found: Plan, metric: str = "f1", part: str | None = None) -> Planned:
 
 def test_each_score_and_each_rule_on_a_change_has_a_row() -> None:
     """Whole suites come first; a metric without a rule is planned for as if it had one."""
-    given = rules(rule("hard"), rule(kind="min"), rule(bound=0.02), rule(metric="latency_s", kind="max_rise", bound=1))
+    given = rules(
+        rule_on("hard"), rule_on(kind="min"), rule_on(bound=0.02), rule_on(metric="latency_s", kind="max_rise", bound=1)
+    )
     assert named(plan(given, [*answers(), *answers(suite="no_rules")])) == [
         ("no_rules", "pass_rate", None, None),
         ("no_rules", "f1", None, None),
@@ -63,7 +58,7 @@ def test_each_score_and_each_rule_on_a_change_has_a_row() -> None:
 
 def test_a_row_says_what_the_run_is_like_and_what_a_rule_sees() -> None:
     cases, other = answers(), answers(seed=2)
-    found = row_of(plan(rules(rule(bound=0.02)), cases, other, drop=0.1))
+    found = row_of(plan(rules(rule_on(bound=0.02)), cases, other, drop=0.1))
     spread = part_spread("f1", *read_rows("f1", cases, other), None)
     assert spread is not None
     sight = Sight(spread=spread, alpha=0.05, allowed=0.02)
@@ -76,13 +71,13 @@ def test_a_row_says_what_the_run_is_like_and_what_a_rule_sees() -> None:
 
 def test_more_power_takes_more_rows() -> None:
     cases = answers()
-    usual, sure = (row_of(plan(rules(rule()), cases, power=power)) for power in (0.8, 0.95))
+    usual, sure = (row_of(plan(rules(rule_on()), cases, power=power)) for power in (0.8, 0.95))
     assert (usual.rows_needed or 0) < (sure.rows_needed or 0)
     assert (usual.sees or 1) < (sure.sees or 0)
 
 
 def test_rules_share_alpha_and_one_that_is_not_there_takes_its_share() -> None:
-    given = rules(rule(), rule("hard"), rule("hard", metric="pass_rate"))
+    given = rules(rule_on(), rule_on("hard"), rule_on("hard", metric="pass_rate"))
     found = plan(given, answers())
     assert row_of(found).alpha == 0.025
     assert row_of(found, part="hard").alpha == 0.0125
@@ -91,13 +86,13 @@ def test_rules_share_alpha_and_one_that_is_not_there_takes_its_share() -> None:
 
 
 def test_a_suite_has_its_own_alpha_and_two_looks_halve_it() -> None:
-    assert row_of(plan(rules(rule(), alpha=0.1), answers())).alpha == 0.1
-    assert row_of(plan(rules(rule(), on_inconclusive="escalate"), answers())).alpha == 0.025
+    assert row_of(plan(rules(rule_on(), alpha=0.1), answers())).alpha == 0.1
+    assert row_of(plan(rules(rule_on(), on_inconclusive="escalate"), answers())).alpha == 0.025
 
 
 def test_models_are_planned_for_one_by_one() -> None:
     cases = [*answers(), *answers(50, model="n")]
-    found = plan(rules(rule(model="n")), cases)
+    found = plan(rules(rule_on(model="n")), cases)
     assert [(row.model, row.metric, row.rule, row.n) for row in found.rows] == [
         ("m", "pass_rate", None, 100),
         ("n", "pass_rate", None, 50),
@@ -117,11 +112,11 @@ def test_models_are_planned_for_one_by_one() -> None:
 )
 def test_the_other_run_is_read_as_a_baseline_is(other: Sequence[JudgedCase], source: str) -> None:
     """A model of another name counts where it is the only one."""
-    assert row_of(plan(rules(rule()), answers(), other)).source == source
+    assert row_of(plan(rules(rule_on()), answers(), other)).source == source
 
 
 def test_epochs_tell_the_spread_and_are_what_the_run_sees_with() -> None:
-    one, four = (row_of(plan(rules(rule()), answers(epochs=epochs))) for epochs in (1, 4))
+    one, four = (row_of(plan(rules(rule_on()), answers(epochs=epochs))) for epochs in (1, 4))
     assert (four.source, four.epochs) == ("epochs", 4)
     assert (four.sees or 1) < 0.8 * (one.sees or 0)
 
@@ -134,19 +129,19 @@ def hints(cases: Iterable[JudgedCase], *given: Rule) -> list[str | None]:
 
 
 def test_where_there_is_no_number_of_rows_it_says_why() -> None:
-    assert hints(answers(), rule(bound=0.05)) == ["the rule lets a change of 0.05 pass"]
-    assert hints(answers(outcome="missed", scores={"f1": 0.01}), rule()) == [
+    assert hints(answers(), rule_on(bound=0.05)) == ["the rule lets a change of 0.05 pass"]
+    assert hints(answers(outcome="missed", scores={"f1": 0.01}), rule_on()) == [
         "the mean cannot get worse by more than 0.01"
     ]
-    assert hints(answers(scores={"f1": 7.0}), rule()) == [
+    assert hints(answers(scores={"f1": 7.0}), rule_on()) == [
         "no answer varied, and nothing is known of how much a drop would"
     ]
-    assert hints(answers(), rule(metric="latency_s", kind="max_rise", bound=1)) == ["it has a unit of its own"]
+    assert hints(answers(), rule_on(metric="latency_s", kind="max_rise", bound=1)) == ["it has a unit of its own"]
 
 
 def test_a_rise_is_what_is_worse_for_some() -> None:
     """An error rate of 0 has room upwards only."""
-    given = [rule(metric="error_rate", kind="max_rise"), rule(metric="pass_rate", kind="max_rise")]
+    given = [rule_on(metric="error_rate", kind="max_rise"), rule_on(metric="pass_rate", kind="max_rise")]
     found = plan(rules(*given), answers(outcome="passed"))
     assert row_of(found, "error_rate").rows_needed is not None
     assert row_of(found, "pass_rate").rows_needed is None
@@ -156,16 +151,16 @@ def test_a_rise_is_what_is_worse_for_some() -> None:
 def test_graded_rows_need_one_more_than_yes_or_no_before_they_can_fail(rows: int, sees: bool) -> None:
     """Their signs are counted without mid-p, by the gate as well."""
     cases = [replace(case, scores={"f1": 0.8 + case.epoch / 100}) for case in answers(rows, epochs=2)]
-    (planned,) = [row for row in plan(rules(rule()), cases, drop=0.5).rows if row.metric == "f1"]
+    (planned,) = [row for row in plan(rules(rule_on()), cases, drop=0.5).rows if row.metric == "f1"]
     assert (planned.sees is not None) is sees
     fallen = [replace(case, scores={"f1": 0.01}) for case in cases]
-    (found,) = apply_gate(rules(rule()), fallen, baseline=Baseline(name="main", cases=cases)).verdicts
+    (found,) = apply_gate(rules(rule_on()), fallen, baseline=Baseline(name="main", cases=cases)).verdicts
     assert (found.verdict == "fail") is sees
 
 
 def test_a_margin_has_a_plan_of_its_own() -> None:
     """What can be judged, and what its own margin takes; alpha is not shared."""
-    given = rules(rule(), rule(kind="noninferior", bound=0.05))
+    given = rules(rule_on(), rule_on(kind="noninferior", bound=0.05))
     found = plan(given, answers(epochs=2), drop=0.3)
     (strict,) = [row for row in found.rows if row.rule == "noninferior=0.05"]
     assert strict.alpha == 0.05
@@ -177,13 +172,13 @@ def test_a_margin_has_a_plan_of_its_own() -> None:
 
 
 def test_rules_that_cannot_fail_come_with_the_rows_they_need() -> None:
-    found = plan(rules(rule(), rule("hard")), answers(12))
+    found = plan(rules(rule_on(), rule_on("hard")), answers(12))
     assert [(each.rule.slice, each.there, each.needed) for each in found.unfailing] == [("hard", 4, 5)]
 
 
 def test_a_slice_or_metric_without_a_value_has_no_row() -> None:
-    found = plan(rules(rule("easy"), rule(metric="exact")), answers())
+    found = plan(rules(rule_on("easy"), rule_on(metric="exact")), answers())
     assert [(row.metric, row.slice) for row in found.rows] == [("pass_rate", None), ("f1", None)]
-    assert plan(rules(rule()), []).rows == ()
+    assert plan(rules(rule_on()), []).rows == ()
     errors = answers(outcome="error", error_kind="timeout", scores={}, latency_s=None)
     assert plan(Thresholds(), errors).rows == ()

@@ -10,16 +10,13 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.gate.power import family, hopeless, unfailing
 from pytest_llmeval.core.gate.sizes import MANY_ROWS, MOST_ROWS, SizeCount, SuiteSize
-from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.rules import Rule, Thresholds
+from tests.support.gate_runs import rule_on, rules
 
 
 def drop(part: str | None = None, **fields: Any) -> Rule:
     """Return a rule on a drop of score ``f1`` in a suite or a slice of it."""
-    return Rule(**{"suite": "qa", "metric": "f1", "kind": "max_drop", "bound": 0.0, "slice": part, "line": 7, **fields})
-
-
-def rules(*given: Rule, **settings: Any) -> Thresholds:
-    return Thresholds(suites={"qa": SuiteRules(name="qa", rules=given, settings=GateSettings(**settings))})
+    return rule_on(part, **{"line": 7, **fields})
 
 
 def size(rows: Mapping[str | None, int], *, models: int = 1, **fields: Any) -> dict[str, SuiteSize]:

@@ -12,16 +12,12 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from pytest_llmeval.core.stats.agreement import Confusion
 from pytest_llmeval.core.stats.corrected import Corrected, by_labels_of_run, by_prediction, by_separate_labels
 from pytest_llmeval.core.stats.intervals import wilson
+from tests.support.stats_parts import binary
 
 Scores = list[tuple[float, float]]
 Z = stats.norm.ppf(0.975)
 counts = st.integers(0, 40)
 scores = st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1)), min_size=1, max_size=40)
-
-
-def table(true_fail: int, false_pass: int, false_fail: int, true_pass: int) -> Confusion:
-    """Return a table of two levels by its counts: what people fail, then what they pass."""
-    return Confusion(levels=(False, True), counts=((true_fail, false_pass), (false_fail, true_pass)))
 
 
 def ends(corrected: Corrected) -> tuple[float, float]:
@@ -57,12 +53,12 @@ def answers(
 
 def counted(cases: list[tuple[bool, bool]]) -> Confusion:
     """Return their table."""
-    return table(*(cases.count(pair) for pair in ((False, False), (False, True), (True, False), (True, True))))
+    return binary(*(cases.count(pair) for pair in ((False, False), (False, True), (True, False), (True, True))))
 
 
 def test_a_rate_is_corrected_by_sensitivity_and_specificity() -> None:
     """.72 judged, q1 = .9, q0 = .8: (.72 + .8 − 1)/.7."""
-    seen = by_separate_labels(144, 200, table(40, 10, 5, 45))
+    seen = by_separate_labels(144, 200, binary(40, 10, 5, 45))
     assert seen.estimate == pytest.approx(0.52 / 0.7)
 
 
@@ -73,7 +69,7 @@ def test_the_interval_is_lang_and_reiczigels_but_for_the_end_that_the_shift_move
     theta = (p + q0 - 1) / j
     half = Z * math.sqrt(p * (1 - p) / (200 + Z**2) + theta**2 * v1 + (1 - theta) ** 2 * v0) / j
     shift = 2 * Z**2 * (theta * v1 - (1 - theta) * v0)
-    low, high = ends(by_separate_labels(144, 200, table(40, 10, 5, 45)))
+    low, high = ends(by_separate_labels(144, 200, binary(40, 10, 5, 45)))
     assert shift > 0
     assert low == pytest.approx(theta - half, abs=1e-12)
     assert high == pytest.approx(theta + shift + half, abs=1e-12)
@@ -82,7 +78,7 @@ def test_the_interval_is_lang_and_reiczigels_but_for_the_end_that_the_shift_move
 @given(counts.flatmap(lambda judged: st.tuples(st.integers(0, judged + 1), st.just(judged + 1))))
 def test_a_judge_without_error_keeps_its_rate_by_separate_labels(run: tuple[int, int]) -> None:
     """On its labels; the interval allows for errors that they did not show."""
-    seen = by_separate_labels(*run, table(30, 0, 0, 30))
+    seen = by_separate_labels(*run, binary(30, 0, 0, 30))
     assert seen.estimate == pytest.approx(run[0] / run[1])
     raw, (low, high) = wilson(run[0] / run[1], run[1]), ends(seen)
     assert high - low >= raw.high - raw.low - 1e-12
@@ -93,14 +89,14 @@ def test_every_result_is_within_its_range_or_says_why_not_by_separate_labels(
     a: int, b: int, c: int, d: int, passed: int, failed: int
 ) -> None:
     """Estimate inside interval, inside [0, 1]."""
-    well_formed(by_separate_labels(passed, passed + failed, table(a, b, c, d)))
+    well_formed(by_separate_labels(passed, passed + failed, binary(a, b, c, d)))
 
 
 @given(counts, counts, counts, counts, counts, counts)
 def test_passes_and_failures_are_mirror_images(a: int, b: int, c: int, d: int, passed: int, failed: int) -> None:
     """Asking for the share of failures turns everything round."""
-    one = by_separate_labels(passed, passed + failed, table(a, b, c, d))
-    other = by_separate_labels(failed, passed + failed, table(d, c, b, a))
+    one = by_separate_labels(passed, passed + failed, binary(a, b, c, d))
+    other = by_separate_labels(failed, passed + failed, binary(d, c, b, a))
     assert (one.estimate is None) == (other.estimate is None)
     if one.estimate is not None and other.estimate is not None:
         assert one.estimate == pytest.approx(1 - other.estimate)
@@ -117,12 +113,12 @@ def test_labels_of_more_than_two_levels_are_refused() -> None:
 @pytest.mark.parametrize(
     ("judged", "labels", "reason"),
     [
-        (0, table(9, 1, 1, 9), "no case is judged"),
-        (100, table(9, 1, 0, 0), "no labelled case passes, so the sensitivity is unknown"),
-        (100, table(0, 0, 1, 9), "no labelled case fails, so the specificity is unknown"),
-        (100, table(25, 25, 20, 30), "sensitivity 0.60 and specificity 0.50 add up to no more than 1.1"),
-        (100, table(10, 40, 45, 5), "sensitivity 0.10 and specificity 0.20 add up to no more than 1.1"),
-        (100, table(1, 0, 4, 1), "too few labels to tell the judge from chance"),
+        (0, binary(9, 1, 1, 9), "no case is judged"),
+        (100, binary(9, 1, 0, 0), "no labelled case passes, so the sensitivity is unknown"),
+        (100, binary(0, 0, 1, 9), "no labelled case fails, so the specificity is unknown"),
+        (100, binary(25, 25, 20, 30), "sensitivity 0.60 and specificity 0.50 add up to no more than 1.1"),
+        (100, binary(10, 40, 45, 5), "sensitivity 0.10 and specificity 0.20 add up to no more than 1.1"),
+        (100, binary(1, 0, 4, 1), "too few labels to tell the judge from chance"),
     ],
     ids=["no case", "no pass", "no failure", "chance", "worse than chance", "few labels"],
 )
@@ -146,7 +142,7 @@ def test_the_interval_holds_the_truth_where_the_raw_one_does_not(rate: float) ->
 
 def test_each_verdict_counts_by_its_share_of_the_run() -> None:
     """80 % passes of which 9 in 10 are right, 20 % failures of which 4 in 10 are wrong."""
-    seen = by_labels_of_run(160, 200, table(12, 3, 8, 27))
+    seen = by_labels_of_run(160, 200, binary(12, 3, 8, 27))
     assert seen.estimate == pytest.approx(0.8 * 0.9 + 0.2 * 0.4)
 
 
@@ -156,7 +152,7 @@ def test_the_interval_is_that_of_shares_moved_towards_the_middle() -> None:
     variance = (a - b) ** 2 * p * (1 - p) / (200 + Z**2)
     variance += p**2 * a * (1 - a) / 32 + (1 - p) ** 2 * b * (1 - b) / 22
     centre, half = p * a + (1 - p) * b, Z * math.sqrt(variance)
-    seen = ends(by_labels_of_run(160, 200, table(12, 3, 8, 27)))
+    seen = ends(by_labels_of_run(160, 200, binary(12, 3, 8, 27)))
     assert seen == pytest.approx((centre - half, centre + half), abs=1e-12)
 
 
@@ -166,7 +162,7 @@ def test_a_judge_without_error_keeps_its_rate_by_labels_of_the_run(
 ) -> None:
     """Whatever the number of labels of each verdict."""
     passed, failed = passes + more, fails + (others if fails else 0)
-    seen = by_labels_of_run(passed, passed + failed, table(fails, 0, 0, passes))
+    seen = by_labels_of_run(passed, passed + failed, binary(fails, 0, 0, passes))
     assert seen.estimate == pytest.approx(passed / (passed + failed))
     well_formed(seen)
 
@@ -175,7 +171,7 @@ def test_a_judge_without_error_keeps_its_rate_by_labels_of_the_run(
 def test_labels_of_every_case_leave_the_judge_out_by_labels_of_the_run(a: int, b: int, c: int, d: int) -> None:
     """Then the rate is that of the labels, the interval Wilson's."""
     n = a + b + c + d
-    seen = by_labels_of_run(b + d, n, table(a, b, c, d))
+    seen = by_labels_of_run(b + d, n, binary(a, b, c, d))
     assert (seen.estimate is None) == (n == 0)
     if n:
         assert seen.estimate == (c + d) / n
@@ -187,15 +183,15 @@ def test_every_result_is_within_its_range_or_says_why_not_by_labels_of_the_run(
     a: int, b: int, c: int, d: int, passes: int, fails: int
 ) -> None:
     """Estimate inside interval, inside [0, 1]."""
-    well_formed(by_labels_of_run(b + d + passes, a + b + c + d + passes + fails, table(a, b, c, d)))
+    well_formed(by_labels_of_run(b + d + passes, a + b + c + d + passes + fails, binary(a, b, c, d)))
 
 
 @pytest.mark.parametrize(
     ("passed", "judged", "labels", "reason"),
     [
-        (0, 0, table(0, 0, 0, 0), "no case is judged"),
-        (150, 200, table(9, 0, 1, 0), "no case that the judge passes is labelled"),
-        (150, 200, table(0, 1, 0, 9), "no case that the judge fails is labelled"),
+        (0, 0, binary(0, 0, 0, 0), "no case is judged"),
+        (150, 200, binary(9, 0, 1, 0), "no case that the judge passes is labelled"),
+        (150, 200, binary(0, 1, 0, 9), "no case that the judge fails is labelled"),
     ],
 )
 def test_a_verdict_without_a_label_leaves_the_rate_unknown(
@@ -208,12 +204,12 @@ def test_a_verdict_without_a_label_leaves_the_rate_unknown(
 
 def test_a_verdict_that_the_run_does_not_have_needs_no_label() -> None:
     """All pass."""
-    seen = by_labels_of_run(200, 200, table(0, 5, 0, 45))
+    seen = by_labels_of_run(200, 200, binary(0, 5, 0, 45))
     assert seen.estimate == 0.9
     assert 0.75 < ends(seen)[0] < 0.9 < ends(seen)[1]
 
 
-@pytest.mark.parametrize("labels", [table(0, 0, 0, 6), table(3, 0, 3, 0)], ids=["passes", "failures"])
+@pytest.mark.parametrize("labels", [binary(0, 0, 0, 6), binary(3, 0, 3, 0)], ids=["passes", "failures"])
 def test_more_labels_than_cases_are_refused(labels: Confusion) -> None:
     """They are of another run."""
     with pytest.raises(ValueError, match="more than the 5 and 5 of the run"):
@@ -250,7 +246,7 @@ def test_passes_outside_the_run_are_refused(
 ) -> None:
     """With what was found."""
     with pytest.raises(ValueError, match=f"not {passed}"):
-        correct(passed, judged, table(1, 0, 0, 1))
+        correct(passed, judged, binary(1, 0, 0, 1))
 
 
 def test_a_judge_without_error_counts_every_case() -> None:

@@ -11,22 +11,16 @@ from statsmodels.stats.proportion import proportion_confint  # type: ignore[impo
 
 from pytest_llmeval.core.stats.clusters import clustered_mean
 from pytest_llmeval.core.stats.intervals import (
-    Interval,
     mean,
     score_interval,
     standard_error,
     t_interval,
     wilson,
 )
+from tests.support.stats_parts import ends
 
 numbers = st.lists(st.floats(-1e3, 1e3), max_size=40)
 rows = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=1, max_size=30)
-
-
-def ends(interval: Interval | None) -> tuple[float, float]:
-    """Return both ends of an interval that must be there."""
-    assert interval is not None
-    return interval.low, interval.high
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])

@@ -13,6 +13,7 @@ from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-un
 from pytest_llmeval.core.stats.agreement import Confusion, confusion
 from pytest_llmeval.core.stats.clusters import design_effect
 from pytest_llmeval.core.stats.kappa import Kappa, Weights, cohen_kappa, kappa_parts
+from tests.support.stats_parts import binary
 
 LEVELS = (1, 2, 3, 4)
 labels = st.lists(st.tuples(st.sampled_from(LEVELS), st.sampled_from(LEVELS)), max_size=60)
@@ -22,11 +23,6 @@ schemes: st.SearchStrategy[Weights | None] = st.sampled_from([None, "linear", "q
 def table(pairs: Sequence[tuple[int, int]]) -> Confusion:
     """Return the counts of pairs of labels on four levels."""
     return confusion([one for one, _ in pairs], [other for _, other in pairs], levels=LEVELS)
-
-
-def binary(true_fail: int, false_pass: int, false_fail: int, true_pass: int) -> Confusion:
-    """Return a table of two levels by its counts."""
-    return Confusion(levels=(False, True), counts=((true_fail, false_pass), (false_fail, true_pass)))
 
 
 def found(kappa: Kappa | None) -> tuple[float, float, float]:

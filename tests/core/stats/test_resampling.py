@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.stats.influence import quantile_change_half
-from pytest_llmeval.core.stats.intervals import Interval, mean, quantile
+from pytest_llmeval.core.stats.intervals import mean, quantile
 from pytest_llmeval.core.stats.resampling import (
     MOST_DRAWS,
     Budget,
@@ -20,14 +20,9 @@ from pytest_llmeval.core.stats.resampling import (
     paired_quantile_change,
     total_change,
 )
+from tests.support.stats_parts import ends
 
 pairs = st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), max_size=12)
-
-
-def ends(interval: Interval | None) -> tuple[float, float]:
-    """Return both ends of an interval that must be there."""
-    assert interval is not None
-    return interval.low, interval.high
 
 
 def latencies(n: int) -> list[Pair]:
