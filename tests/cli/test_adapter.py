@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
+from tests.support.tiny_lora import configure
 
 
 @pytest.fixture
@@ -21,11 +22,6 @@ def lora(here: Path) -> Path:
     (here / "lora" / "adapter_model.safetensors").touch()
     configure(here / "lora", base_model_name_or_path="base")
     return here / "lora"
-
-
-def configure(folder: Path, **changes: Any) -> None:
-    path = folder / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 @pytest.mark.parametrize("what", ["merge", "gguf"])

@@ -16,10 +16,9 @@ from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.training import supervise
 from pytest_llmeval.training.supervise import Job
-from tests.support.tiny_base import write_project
+from tests.support.tiny_base import INI, training_project, write_project
 
 ROOT = Path(__file__).parents[2]
-INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
 ITEM = "finetune/test_tiny_training.py::test_tiny[tiny]"
 SPACED = ITEM.replace("tiny]", "tiny b]")
 SPAN = {"low": 0.001, "high": 0.01}
@@ -43,15 +42,8 @@ def pytest_unconfigure(config):
 """
 
 
+project = training_project
 needs_extra = pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="needs the extra train")
-
-
-@pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project with one training configuration, whose base is not there."""
-    pytester.makeini(INI)
-    write_project(pytester.path, "no-such-base")
-    return pytester
 
 
 def on_a_gpu(path: Path, *, gib: float = 0) -> None:

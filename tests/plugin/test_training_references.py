@@ -5,17 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.tiny_base import write_project
+from tests.support.tiny_base import training_project, write_project
 
-INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
-
-
-@pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project with one training configuration."""
-    pytester.makeini(INI)
-    write_project(pytester.path, "no-such-base")
-    return pytester
+project = training_project
 
 
 def configured(project: pytest.Pytester, base: str = "org/name", **changes: Any) -> Path:

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
 WORDS = ("red", "green", "blue", "black", "white", "pink", "grey", "brown")
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
@@ -111,3 +113,11 @@ def write_project(root: Path, base: Path | str, words: Sequence[str] = WORDS, **
     (root / "finetune" / "test_tiny_training.py").write_text(ENTRY, "utf-8")
     path.write_text(yaml.safe_dump(config(base, **changes)), "utf-8")
     return path
+
+
+@pytest.fixture
+def training_project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with one training configuration, whose base is not there."""
+    pytester.makeini(INI)
+    write_project(pytester.path, "no-such-base")
+    return pytester

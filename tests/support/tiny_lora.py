@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SMOLLM2_SHAPES", "write_lora"]
+__all__ = ["SMOLLM2_SHAPES", "configure", "write_lora"]
 
 SMOLLM2_SHAPES = {
     "self_attn.q_proj": (576, 576),
@@ -62,3 +62,9 @@ def write_lora(
     }
     (folder / "adapter_config.json").write_text(json.dumps({**config, **changes}), "utf-8")
     return products
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    """Change the configuration of an adapter."""
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")

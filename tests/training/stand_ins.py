@@ -1,7 +1,9 @@
-"""Stand-ins for the trainer and the proof of a training, as its session sees them."""
+"""Stand-ins for the trainer and the proof of a training, as its session sees them, and what they leave."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
@@ -60,6 +62,12 @@ class Trainer:
             write_json(plan.adapter / "run.json", {**RECORD, "config": plan.config.model_dump(mode="json")})
             (plan.adapter / "train_log.jsonl").write_text('{"step": 1, "loss": 2.0}\n', "utf-8")
         return Outcome(state=state, message=f"it {state}" if state != "trained" else "")
+
+
+def run_json(plan: Plan) -> dict[str, Any]:
+    """Return what an adapter says of its training."""
+    found: dict[str, Any] = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    return found
 
 
 def stored(job: Job) -> Training:

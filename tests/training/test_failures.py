@@ -17,6 +17,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.plan import Outcome, Plan
 from tests.support.full_disk import largest_file
 from tests.training.conftest import Train
+from tests.training.stand_ins import run_json
 
 
 def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
@@ -205,7 +206,7 @@ def test_rows_that_are_too_long(train: Train, on_long: str) -> None:
         assert outcome.state == "refused"
         assert "1 of 25 rows have more than 64 tokens: data/train.jsonl:25 (" in outcome.message
     else:
-        record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+        record = run_json(plan)
         found = record["data"]["train"]
         assert record["best_step"] == 4
         assert (found["rows"], len(found["too_long"])) == (24, 1)
@@ -242,7 +243,7 @@ def test_rows_that_the_base_does_not_read_whole(train: Train, short_base: Path, 
         assert outcome.message.startswith(f"1 of 25 rows have more than the {READ_AT_MOST}: data/")
         assert outcome.message.endswith(" tokens); shorten them, or write on_long: drop")
     else:
-        record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+        record = run_json(plan)
         assert record["data"]["train"]["rows"] == 24
         _, note = json.loads((plan.folder / "start.json").read_text("utf-8"))
         assert note.startswith(f"left out as too long for the {READ_AT_MOST}: 1 row: data/train.jsonl:25 (")

@@ -18,7 +18,8 @@ from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.process import in_a_process
 from tests.support.tiny_base import write_project
 from tests.training.conftest import Train
-from tests.training.test_trainer import curves, run_json
+from tests.training.stand_ins import run_json
+from tests.training.test_trainer import curves
 from tests.training.test_whole import running_in, wait_for
 
 

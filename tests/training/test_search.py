@@ -1,6 +1,5 @@
 """Searches: which trials are made, what becomes of each, and that one which was broken off goes on."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.support.tiny_base import write_project
 pytest.importorskip("optuna", reason="needs the extra search")
 
 from pytest_llmeval.training.searching import search
+from tests.training.stand_ins import run_json
 
 SPACE = {"optim.learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "lora.r": {"choices": [4, 8]}}
 
@@ -69,11 +69,6 @@ def searched(plan: Plan, trainer: Any) -> list[str]:
     told: list[str] = []
     search(plan, trainer, environ={}, report=told.append)
     return told
-
-
-def run_json(plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((plan.adapter / "run.json").read_text("utf-8"))
-    return found
 
 
 def test_the_adapter_of_the_best_trial_is_that_of_the_search(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pytest_llmeval.training.soup import members, train_soup
 from pytest_llmeval.training.supervise import Job, run_training
 from tests.support.in_process import train_here
 from tests.support.tiny_base import config, write_project
-from tests.training.stand_ins import GAIN, RECORD, Proved, stored
+from tests.training.stand_ins import GAIN, RECORD, Proved, run_json, stored
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 safetensors = pytest.importorskip("safetensors.torch")
@@ -107,7 +107,7 @@ def test_the_adapter_adds_the_mean_of_what_each_adds(tmp_path: Path, dtype: Any)
 def test_the_record_has_all_of_them(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     cooked(plan, Trainer())
-    found = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    found = run_json(plan)
     assert (found["steps"], found["tokens"], found["step_seconds"]) == (24, 300, 48.0)
     assert found["wall_seconds"] == 60.0
     assert found["tokens_per_s"] == round(300 / 48, 1)

@@ -15,11 +15,7 @@ from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.training.checkpoints import NEWEST
 from pytest_llmeval.training.plan import Outcome, Plan
 from tests.training.conftest import Train
-
-
-def run_json(plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((plan.adapter / "run.json").read_text("utf-8"))
-    return found
+from tests.training.stand_ins import run_json
 
 
 def weights(plan: Plan) -> bytes:

@@ -4,7 +4,6 @@ import json
 import shutil
 import weakref
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ from pytest_llmeval.models.hf.loading import quiet
 from pytest_llmeval.models.weights_spec import parse_weights
 from tests.support.asking_hf import answers, opened
 from tests.support.tiny_llama import make_adapter, make_model
+from tests.support.tiny_lora import configure
 
 TEXTS = ["hi", "hello there", "what?"]
 
@@ -30,11 +30,6 @@ def refused(models: HfModels, spec: str) -> str:
 @pytest.fixture
 def copy(adapter: Path, tmp_path: Path) -> Path:
     return shutil.copytree(adapter, tmp_path / "copy")
-
-
-def configure(folder: Path, **changes: Any) -> None:
-    path = folder / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def test_base_and_adapters_share_the_base_and_answer_each_for_itself(

@@ -9,7 +9,6 @@ import struct
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
@@ -27,7 +26,7 @@ from pytest_llmeval.models.local_adapters import adapter_file, local_revision
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from tests.support.tiny_lora import SMOLLM2_SHAPES, write_lora
+from tests.support.tiny_lora import SMOLLM2_SHAPES, configure, write_lora
 
 
 @pytest.fixture
@@ -54,11 +53,6 @@ def refused(adapter: Path, base: Path, cache: Path) -> str:
     with pytest.raises(ModelError) as caught:
         made(adapter, base, cache)
     return str(caught.value)
-
-
-def configure(folder: Path, **changes: Any) -> None:
-    path = folder / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def write_gguf(path: Path, tensors: Mapping[str, tuple[int, ...]], **fields: str) -> Path:
