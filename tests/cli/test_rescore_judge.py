@@ -10,14 +10,9 @@ from pytest_llmeval.models.vllm.executable import vllm_version
 from tests.cli.conftest import Command
 from tests.support.fake_vllm import FakeVllm, write_base
 from tests.support.fault_server import FaultServer
-from tests.support.judges import named, verdict
+from tests.support.judges import ROWS, named, verdict
 from tests.support.project import Project
 
-ROWS = [
-    {"id": "good", "input": "yes", "target": "yes"},
-    {"id": "half", "input": "maybe", "target": "yes"},
-    {"id": "bad", "input": "no", "target": "yes"},
-]
 EVAL = """
 def test_echo(sample, response, score):
     score.judge_sync(response, rubric="qa", gates=False)

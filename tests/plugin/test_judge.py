@@ -9,19 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.chat_bodies import completion
-from tests.support.judges import Judged, Messages, answer_in, named, verdict
+from tests.support.judges import EVAL, ROWS, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
-ROWS = [
-    {"id": "good", "input": "yes", "target": "yes"},
-    {"id": "half", "input": "maybe", "target": "yes"},
-    {"id": "bad", "input": "no", "target": "yes"},
-]
-EVAL = """
-async def test_echo(sample, model, score):
-    answer = await model.generate()
-    await score.judge(answer, rubric="qa")
-"""
 SYNC = """
 def test_echo(sample, response, score):
     score.judge_sync(response, rubric="qa")

@@ -5,14 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.judges import Judged, Messages, verdict
+from tests.support.judges import ROWS, Judged, Messages, verdict
 from tests.support.project import Project
 
-ROWS = [
-    {"id": "good", "input": "yes", "target": "yes"},
-    {"id": "half", "input": "maybe", "target": "yes"},
-    {"id": "bad", "input": "no", "target": "yes"},
-]
 EVAL = """
 async def test_echo(sample, model, score):
     await score.judge(await model.generate(), rubric="qa", gates=False)

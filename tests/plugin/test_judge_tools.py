@@ -10,19 +10,9 @@ import pytest
 from tests.support.anthropic_server import AnthropicServer, message
 from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
-from tests.support.judges import Judged, Messages, answer_in, named, verdict
+from tests.support.judges import EVAL, ROWS, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
-ROWS = [
-    {"id": "good", "input": "yes", "target": "yes"},
-    {"id": "half", "input": "maybe", "target": "yes"},
-    {"id": "bad", "input": "no", "target": "yes"},
-]
-EVAL = """
-async def test_echo(sample, model, score):
-    answer = await model.generate()
-    await score.judge(answer, rubric="qa")
-"""
 TOOLS_ONLY = "fault-noparam-response_format"
 Reply = Callable[[Messages], "str | dict[str, Any]"]
 

@@ -1,7 +1,7 @@
 """What is wrong with a rubric, found before it is paid for where the code names it."""
 
-from tests.plugin.test_judge import EVAL, OWN, ROWS
-from tests.support.judges import Judged, named, verdict
+from tests.plugin.test_judge import OWN
+from tests.support.judges import EVAL, ROWS, Judged, named, verdict
 from tests.support.project import Project
 
 

@@ -8,8 +8,18 @@ from typing import Any
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
-__all__ = ["Judged", "Messages", "answer_in", "named", "verdict"]
+__all__ = ["EVAL", "ROWS", "Judged", "Messages", "answer_in", "named", "verdict"]
 
+ROWS = [
+    {"id": "good", "input": "yes", "target": "yes"},
+    {"id": "half", "input": "maybe", "target": "yes"},
+    {"id": "bad", "input": "no", "target": "yes"},
+]
+EVAL = """
+async def test_echo(sample, model, score):
+    answer = await model.generate()
+    await score.judge(answer, rubric="qa")
+"""
 LEVELS = {"yes": "right", "maybe": "partly", "no": "wrong"}
 Messages = list[dict[str, Any]]
 Judged = Callable[[Callable[[Messages], str | dict[str, Any]]], FaultServer]
