@@ -1,6 +1,5 @@
 """The gate over stored runs: the status is the one that the session had."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -153,7 +152,7 @@ def test_a_run_that_left_out_cases_is_marked_wherever_it_is_shown(
     project.pytester.makeini(f"[pytest]\n{OPTIONS}markers = few\n")
     project.write(thresholds_yaml=rules())
     assert project.run("evals", *selection).ret == 0
-    assert json.loads(project.last_run()["settings_json"])["suites"]["echo"]["deselected"] == deselected
+    assert project.settings()["suites"]["echo"]["deselected"] == deselected
     told = f": finished, partial ({why})" if why else ": finished"
     for command in (("gate",), ("show",)):
         assert llmeval(*command).out.splitlines()[0].endswith(told)

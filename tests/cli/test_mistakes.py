@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.support.stored_runs import END, run
+from tests.support.stored_runs import END, newer, run
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,6 @@ def folder(path: Path) -> None:
 def foreign(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE t (x)")
-
-
-def newer(path: Path) -> None:
-    SqliteStore(path).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 999")
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_rows_that_are_new_wait_and_rows_that_went_are_named(recorded: Project, 
     recorded.eval(EXACT, [*ROWS[:5], {"id": "new", "input": "x", "target": "x"}])
     assert llmeval("rescore", "main").status == 0
     assert sorted(recorded.cases()) == ["r0", "r1", "r2", "r3", "r4"]
-    assert json.loads(recorded.last_run()["settings_json"])["partial"] is False
+    assert recorded.settings()["partial"] is False
     result = recorded.run("evals", "--llmeval-rescore=main", model="")
     told = ["note: the answers are those of run *; no model was asked", "  through the fixtures"]
     result.stdout.fnmatch_lines(told)
@@ -259,7 +259,7 @@ def test_what_narrows_makes_the_new_run_partial_and_the_name_stays_with_the_whol
     recorded.eval(EXACT, [{**row, "marks": ["regression"] if row["id"] in ("r0", "r1") else []} for row in ROWS])
     assert llmeval("rescore", "main", *narrower).status == 0
     assert sorted(recorded.cases()) == ["r0", "r1"]
-    settings = json.loads(recorded.last_run()["settings_json"])
+    settings = recorded.settings()
     assert settings["suites"]["echo"]["left_out"] == ["4 cases were not selected"]
     assert recorded.last_run()["name"] is None
     assert llmeval("baseline", "set", "other", "main").status == 0
@@ -346,7 +346,7 @@ def test_last_means_the_same_run_in_every_worker(recorded: Project) -> None:
     result = recorded.run("evals", "--llmeval-rescore=last", "-n2", model="")
     assert result.ret == 0, result.stdout.str()
     assert (recorded.root / "late.txt").exists()
-    assert json.loads(recorded.last_run()["settings_json"])["rescored"] == first
+    assert recorded.settings()["rescored"] == first
     assert sorted(recorded.cases()) == [row["id"] for row in ROWS]
 
 

@@ -1,6 +1,5 @@
 """``--resume`` and selection: a run goes on with the cases that its ``-m`` and ``-k`` chose, and with no others."""
 
-import json
 import sqlite3
 import subprocess
 import sys
@@ -68,12 +67,12 @@ def test_a_run_goes_on_with_what_it_selected(
     broken: Project, selection: list[str], ids: str, spread: list[str]
 ) -> None:
     assert broken.run("evals", *selection).ret == 1
-    before = json.loads(broken.last_run()["settings_json"])
+    before = broken.settings()
     mend(broken)
     assert resume(broken, *spread).ret == 0
     assert broken.cases() == dict.fromkeys(ids.split(), "passed")
     assert asked(broken) == set(ids.split())
-    after = json.loads(broken.last_run()["settings_json"])
+    after = broken.settings()
     assert {key: after[key] for key in ("markexpr", "keyword", "suites")} == {
         key: before[key] for key in ("markexpr", "keyword", "suites")
     }
@@ -253,4 +252,4 @@ def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, mon
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*suite 'third' is new. Start a new run, *"])
     broken.run("evals", "--resume=last", "--llmeval-resume-changed", model="")
-    assert json.loads(broken.last_run()["settings_json"])["paths"] == ["evals/test_echo.py", "evals"]
+    assert broken.settings()["paths"] == ["evals/test_echo.py", "evals"]

@@ -1,6 +1,5 @@
 """What a session's regression rules are judged against: ``--baseline``, ``baseline:``, and when neither counts."""
 
-import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -141,7 +140,7 @@ def test_a_worse_prompt_fails_and_names_what_changed(ruled: Project, dist_args: 
     assert found["verdict"] == "fail"
     assert (found["value"], found["baseline_value"], found["delta"]) == (0.0, 1.0, -1.0)
     assert found["p_value"] < 1e-6
-    noted = json.loads(ruled.last_run()["settings_json"])["baseline"]
+    noted = ruled.settings()["baseline"]
     assert noted == {"name": base, "kind": "run", "run": base, "model": None}
 
 

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from tests.support.project import Project, jsonl
-from tests.support.refusals import GOOD, PASS, refused, with_data
-from tests.support.row_evals import rows
+from tests.support.refusals import GOOD, refused, with_data
+from tests.support.row_evals import PASS, rows
 
 DATASETS = {
     "list": '[{"id": "a", "input": "x", "target": "x"}, {"id": "b", "input": "y", "target": "y"}]',

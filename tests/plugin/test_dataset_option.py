@@ -1,7 +1,5 @@
 """``--llmeval-dataset``: an eval over other rows than its marker names."""
 
-import json
-
 from tests.support.project import Project, jsonl
 
 ECHO = """
@@ -15,7 +13,7 @@ def test_the_rows_of_the_file_take_the_place_of_the_markers(project: Project) ->
     project.write(data__val_jsonl=jsonl({"id": "v1", "input": "b", "target": "b"}, {"id": "v2", "input": "c"}))
     assert project.run("evals", "--llmeval-dataset=data/val.jsonl", "--limit=1").ret == 0
     assert project.cases() == {"v1": "passed"}
-    assert json.loads(project.last_run()["settings_json"])["options"]["dataset"] == "data/val.jsonl"
+    assert project.settings()["options"]["dataset"] == "data/val.jsonl"
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(project: Project) -> None:

@@ -1,10 +1,8 @@
 """``on_inconclusive: escalate``: two epochs more in a child process, before the summary."""
 
-import json
 import subprocess
 import sys
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -37,10 +35,6 @@ def asked(project: Project) -> Counter[int]:
 
 def requests(project: Project) -> int:
     return len(project.server.ledger)
-
-
-def settings(project: Project) -> dict[str, Any]:
-    return dict(json.loads(project.last_run()["settings_json"]))
 
 
 def test_an_inconclusive_run_is_asked_again_and_may_pass(project: Project, dist_args: list[str]) -> None:
@@ -109,7 +103,7 @@ def test_what_is_decided_is_not_asked_again(project: Project) -> None:
     write(project, [20, 0, 0])
     assert project.run("evals").ret == 1
     assert requests(project) == 40
-    assert "escalated" not in settings(project)
+    assert "escalated" not in project.settings()
 
 
 def test_it_is_asked_for_by_the_settings(project: Project) -> None:

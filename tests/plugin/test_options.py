@@ -1,14 +1,13 @@
 """Options: long names always, short names where nobody else took them, and which source wins (contract section 3)."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.support.project import OPTIONS, Project, jsonl
+from tests.support.row_evals import PASS
 
 ROWS = [{"id": each, "input": each, "slice": each} for each in "abcd"]
-PASS = "def test_echo(response):\n    pass\n"
 TAKES_MODEL = """
 def pytest_addoption(parser):
     parser.addoption("--model", default="theirs", help="the project's own")
@@ -26,7 +25,7 @@ def written(project: Project) -> Project:
 
 def options(project: Project) -> dict[str, Any]:
     """Return the settings that the newest run recorded."""
-    recorded: dict[str, Any] = json.loads(project.last_run()["settings_json"])["options"]
+    recorded: dict[str, Any] = project.settings()["options"]
     return recorded
 
 

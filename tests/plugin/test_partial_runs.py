@@ -1,8 +1,6 @@
 """Runs in which each suite that ran is whole, while other suites were left out: contract section 6."""
 
-import json
 import sys
-from typing import Any
 
 import pytest
 
@@ -31,12 +29,6 @@ def both(project: Project) -> Project:
     return project
 
 
-def settings(project: Project) -> dict[str, Any]:
-    """Return what the newest run stored of itself."""
-    found: dict[str, Any] = json.loads(project.last_run()["settings_json"])
-    return found
-
-
 def llmeval(project: Project, *arguments: str) -> pytest.RunResult:
     """Run the command in the project."""
     return project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *arguments)
@@ -57,8 +49,8 @@ def test_a_suite_that_was_left_out_whole_makes_the_run_partial(
     """What else ran is whole, and is no baseline for what did not."""
     result = both.run(*arguments, *dist_args)
     assert result.ret == 0
-    assert (settings(both)["partial"], list(settings(both)["suites"])) == (True, ["echo"])
-    assert settings(both)["suites"]["echo"]["left_out"] == []
+    assert (both.settings()["partial"], list(both.settings()["suites"])) == (True, ["echo"])
+    assert both.settings()["suites"]["echo"]["left_out"] == []
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other", PARTIAL])
 
 
@@ -101,7 +93,7 @@ def test_evals_in_a_class_that_no_node_id_names_are_left_out_like_functions(
     """However deep it lies, and though pytest does not look into it; attacks on the judge wait there, too."""
     project.eval(IN_CLASSES, ROWS, name="both")
     result = project.run(*selection, *dist_args)
-    assert (result.ret, settings(project)["partial"]) == (0, bool(left_out))
+    assert (result.ret, project.settings()["partial"]) == (0, bool(left_out))
     if left_out:
         result.stdout.fnmatch_lines([f"note: {left_out}"])
 
@@ -180,7 +172,7 @@ def test_a_slice_that_a_suite_has_no_row_of_leaves_it_out_whole(project: Project
     project.eval("def test_echo(response):\n    pass\n", [{**row, "slice": "hard"} for row in ROWS])
     project.eval("def test_other(response):\n    pass\n", [{**row, "slice": "easy"} for row in ROWS], name="other")
     result = project.run("evals", "--slice=hard", *dist_args)
-    assert (result.ret, settings(project)["partial"]) == (0, True)
+    assert (result.ret, project.settings()["partial"]) == (0, True)
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other"])
 
 
@@ -201,7 +193,7 @@ def test_a_suite_that_m_alone_left_out_leaves_the_run_whole(both: Project, argum
     """So it is where -k leaves out the same cases."""
     result = both.run(*arguments)
     assert result.ret == 0
-    assert (settings(both)["partial"], list(settings(both)["suites"])) == (False, ["other"])
+    assert (both.settings()["partial"], list(both.settings()["suites"])) == (False, ["other"])
     result.stdout.no_fnmatch_line("note: *")
 
 
@@ -211,7 +203,7 @@ def test_a_parameter_set_that_was_left_out_whole_makes_the_run_partial(project: 
     )
     result = project.run("evals", "-k", "second")
     assert result.ret == 0
-    assert (settings(project)["partial"], list(settings(project)["suites"])) == (True, ["echo[second]"])
+    assert (project.settings()["partial"], list(project.settings()["suites"])) == (True, ["echo[second]"])
     result.stdout.fnmatch_lines(["note: 1 suite not selected: echo[[]first]"])
 
 
@@ -223,7 +215,7 @@ def test_suites_that_wait_leave_the_run_whole(project: Project) -> None:
     rows = '@pytest.mark.llmeval([{"input": "x", "marks": ["judge_attack"]}])\ndef test_rows(response):\n    pass\n'
     project.eval(f"def test_echo(response):\n    pass\n\n{attack}\n{rows}", ROWS)
     assert project.run("evals").ret == 0
-    assert (settings(project)["partial"], list(settings(project)["suites"])) == (False, ["echo"])
+    assert (project.settings()["partial"], list(project.settings()["suites"])) == (False, ["echo"])
 
 
 def test_a_file_that_lf_passed_over_makes_the_run_partial(project: Project, dist_args: list[str]) -> None:
@@ -231,23 +223,23 @@ def test_a_file_that_lf_passed_over_makes_the_run_partial(project: Project, dist
     project.eval("def test_echo(response):\n    assert not response.text\n", ROWS)
     project.eval("def test_other(response):\n    pass\n", ROWS, name="other")
     assert project.run("evals", *dist_args).ret == 1
-    assert settings(project)["partial"] is False
+    assert project.settings()["partial"] is False
     result = project.run("evals", "--lf", *dist_args)
-    assert (settings(project)["partial"], list(settings(project)["suites"])) == (True, ["echo"])
+    assert (project.settings()["partial"], list(project.settings()["suites"])) == (True, ["echo"])
     result.stdout.fnmatch_lines(["note: --lf passed over 1 file", PARTIAL])
 
 
 def test_the_answers_of_a_partial_run_scored_again_are_a_partial_run(both: Project) -> None:
     assert both.run("evals", "-k", "test_echo").ret == 0
     assert both.run("evals", "--llmeval-rescore=last", model="").ret == 0
-    assert (settings(both)["partial"], list(settings(both)["suites"])) == (True, ["echo"])
+    assert (both.settings()["partial"], list(both.settings()["suites"])) == (True, ["echo"])
 
 
 def test_a_whole_run_of_which_a_suite_is_scored_again_is_partial_then(both: Project) -> None:
     assert both.run("evals").ret == 0
     result = both.run("evals", "--llmeval-rescore=last", "-k", "test_echo", model="")
     assert result.ret == 0
-    assert settings(both)["partial"] is True
+    assert both.settings()["partial"] is True
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other"])
     store = SqliteStore(both.root / ".llmeval" / "llmeval.db")
     assert store.find_run("last").left_out
@@ -321,7 +313,7 @@ def test_a_row_that_waits_and_that_m_leaves_out_hides_no_row_that_k_left_out(pro
     project.eval("def test_echo(response):\n    pass\n", [{"id": i, "input": i, "marks": m} for i, m in marks.items()])
     project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")
     result = project.run("evals", "-m", "not slow", "-k", "fast")
-    assert (result.ret, list(project.cases()), settings(project)["partial"]) == (0, ["fast"], True)
+    assert (result.ret, list(project.cases()), project.settings()["partial"]) == (0, ["fast"], True)
     result = project.run("evals", "-m", "foo(")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: Wrong expression passed to '-m': foo(: *"])

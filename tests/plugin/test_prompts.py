@@ -1,15 +1,14 @@
 """What a model is sent: the marker's prompt, rendered for a row (contract section 1)."""
 
 import hashlib
-import json
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.core.ids import input_digest
 from tests.support.project import Project, jsonl
+from tests.support.row_evals import PASS
 
-PASS = "def test_echo(response):\n    pass\n"
 ROW: dict[str, Any] = {"id": "a", "input": {"question": "why?", "n": [1, 2]}}
 
 
@@ -20,7 +19,7 @@ def sent(project: Project) -> list[Any]:
 
 def recorded(project: Project) -> Any:
     """Return what the run says of the suite's prompt."""
-    return json.loads(project.last_run()["settings_json"])["suites"]["echo"]
+    return project.settings()["suites"]["echo"]
 
 
 @pytest.mark.parametrize(

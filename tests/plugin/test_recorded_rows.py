@@ -1,13 +1,11 @@
 """What a run records of its rows for later comparison: targets, clusters, and how many ``-m`` left out."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.support.project import OPTIONS, Project
-
-PASS = "def test_echo(response):\n    pass\n"
+from tests.support.row_evals import PASS
 
 
 def row(id: str, **fields: Any) -> dict[str, Any]:
@@ -20,7 +18,7 @@ def recorded(project: Project, column: str) -> dict[str, Any]:
 
 
 def suite(project: Project) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(project.last_run()["settings_json"])["suites"]["echo"]
+    found: dict[str, Any] = project.settings()["suites"]["echo"]
     return found
 
 
@@ -128,7 +126,7 @@ def test_a_resumed_run_keeps_what_it_began_with(project: Project) -> None:
     began = suite(project)
     result = project.run("evals", "--resume=last", "--lf", inside=False)
     assert result.ret == 1
-    assert len(json.loads(project.last_run()["settings_json"])["resumes"]) == 1
+    assert len(project.settings()["resumes"]) == 1
     assert {key: suite(project)[key] for key in ("made", "deselected", "left_out")} == {
         key: began[key] for key in ("made", "deselected", "left_out")
     }

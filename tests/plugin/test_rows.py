@@ -195,7 +195,7 @@ def test_a_limit_that_leaves_nothing_out_is_no_partial_run(project: Project) -> 
     project.eval(PASS, rows("a", "b"))
     result = project.run("evals", "--limit=2")
     assert result.ret == 0
-    assert json.loads(project.last_run()["settings_json"])["partial"] is False
+    assert project.settings()["partial"] is False
     result.stdout.no_fnmatch_line("note: partial*")
 
 

@@ -1,6 +1,5 @@
 """Which items of a session run, and which wait until they are asked for: contract section 3."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def mixed(project: Project) -> Project:
 
 def is_partial(project: Project) -> Any:
     """Return whether the newest run says of itself that rows were left out."""
-    return json.loads(project.last_run()["settings_json"])["partial"]
+    return project.settings()["partial"]
 
 
 WAITS = "llmeval: 1 eval function waits; run them with: pytest evals"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import OPTIONS, Project, jsonl
-from tests.support.refusals import GOOD, PASS, refused, with_data
+from tests.support.refusals import GOOD, refused, with_data
+from tests.support.row_evals import PASS
+from tests.support.stored_runs import newer
 
 
 def text_file(path: Path) -> None:
@@ -18,14 +19,6 @@ def text_file(path: Path) -> None:
 def foreign(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE recipes (name TEXT)")
-    connection.commit()
-    connection.close()
-
-
-def newer(path: Path) -> None:
-    SqliteStore(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 999")
     connection.commit()
     connection.close()
 

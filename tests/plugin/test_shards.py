@@ -1,6 +1,5 @@
 """--shard i/N: one of several machines runs its part of the rows; nothing is judged until all parts are joined."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,16 +41,10 @@ def missing(project: Project) -> Project:
     return project
 
 
-def settings(project: Project) -> dict[str, Any]:
-    """Return what the newest run recorded of its settings."""
-    recorded: dict[str, Any] = json.loads(project.last_run()["settings_json"])
-    return recorded
-
-
 def test_the_shards_cover_every_case_once(written: Project, dist_args: list[str]) -> None:
     for number in (1, 2, 3):
         assert written.run("evals", f"--shard={number}/3", "--epochs=2", *dist_args).ret == 0
-        assert settings(written)["shard"] == f"{number}/3"
+        assert written.settings()["shard"] == f"{number}/3"
     keys = [(row["sample_id"], row["epoch"]) for row in written.rows("SELECT * FROM cases")]
     assert sorted(keys) == sorted((row["id"], epoch) for row in ROWS for epoch in (1, 2))
 
@@ -79,7 +72,7 @@ def test_a_shard_may_stand_in_the_environment_or_the_ini_file(
     else:
         written.write(tox_ini=f"[pytest]\n{OPTIONS}llmeval_shard = 2/2\n")
     assert written.run("evals").ret == 0
-    assert settings(written)["options"]["shard"] == settings(written)["shard"] == "2/2"
+    assert written.settings()["options"]["shard"] == written.settings()["shard"] == "2/2"
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "a/b", "1"])
@@ -169,7 +162,7 @@ def test_a_resumed_run_keeps_its_shard(written: Project, dist_args: list[str], m
     monkeypatch.delenv("ECHO_BREAKS")
     assert written.run("evals", "--resume=last", *dist_args).ret == 0
     assert written.cases() == dict.fromkeys(TWO_OF_TWO, "passed")
-    assert settings(written)["shard"] == "2/2"
+    assert written.settings()["shard"] == "2/2"
     assert len(written.rows("SELECT * FROM runs")) == 1
 
 
@@ -187,6 +180,6 @@ def test_the_answers_of_a_shard_are_scored_again(written: Project) -> None:
     asked = len(written.server.ledger)
     done = written.pytester.run(COMMAND, "rescore", "last")
     assert done.ret == 0
-    assert settings(written)["shard"] == "2/2"
+    assert written.settings()["shard"] == "2/2"
     assert set(written.cases()) == TWO_OF_TWO
     assert len(written.server.ledger) == asked

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from tests.support.project import Project, jsonl
-from tests.support.refusals import GOOD, PASS, refused, with_data
+from tests.support.refusals import GOOD, refused, with_data
+from tests.support.row_evals import PASS
 
 
 @pytest.mark.parametrize(

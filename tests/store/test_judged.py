@@ -1,7 +1,6 @@
 """Cases as the gate reads them, and the calls of a case: the same from every store, and lean from a file."""
 
 import tracemalloc
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +18,8 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 from tests.support.any_store import Store
 from tests.support.judged_cases import judged_record, to_judged
 from tests.support.memory_store import MemoryStore
-from tests.support.records import call, case_records, record, score, storable_texts
+from tests.support.records import call, case_records, record, score, storable_texts, unique_keys
 from tests.support.stored_runs import run
-
-
-def unique_keys(cases: Sequence[CaseRecord]) -> bool:
-    """Whether no two cases are the same one."""
-    keys = {(case.key.suite, case.key.model, case.key.sample_id, case.key.epoch) for case in cases}
-    return len(keys) == len(cases)
 
 
 def filled(store: Store, *cases: CaseRecord, run_id: str = "r") -> None:

@@ -14,7 +14,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.check import check_database, check_readable
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, record, score
-from tests.support.stored_runs import END, look, run
+from tests.support.stored_runs import END, look, newer, run
 
 OLDEST = Path(__file__).parent / "schema_1.db"
 _NOBODY = 65534
@@ -143,12 +143,6 @@ def foreign_of_a_higher_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE schema_version (version INTEGER)")
         connection.execute("PRAGMA user_version = 12")
-
-
-def newer(path: Path) -> None:
-    SqliteStore(path).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 999")
 
 
 def newer_by_its_table(path: Path) -> None:

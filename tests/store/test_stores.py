@@ -27,7 +27,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.any_store import Store
 from tests.support.judged_cases import judged_record
 from tests.support.memory_store import MemoryStore
-from tests.support.records import IDS, call, case_records, record, score, storable_texts
+from tests.support.records import IDS, call, case_records, record, score, storable_texts, unique_keys
 from tests.support.stored_runs import END, run
 
 VERDICT = Verdict(
@@ -60,12 +60,6 @@ def read_back(store: Store, *cases: CaseRecord) -> list[StoredCase]:
     for case in cases:
         store.add_case("r", case)
     return list(store.cases("r"))
-
-
-def unique_keys(cases: Sequence[CaseRecord]) -> bool:
-    """Whether no two cases are the same one."""
-    keys = {(case.key.suite, case.key.model, case.key.sample_id, case.key.epoch) for case in cases}
-    return len(keys) == len(cases)
 
 
 @settings(deadline=None, max_examples=60)

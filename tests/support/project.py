@@ -89,3 +89,8 @@ class Project:
     def last_run(self) -> dict[str, Any]:
         """Return the newest run."""
         return self.rows("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1")[0]
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the newest run stored of its settings."""
+        found: dict[str, Any] = json.loads(self.last_run()["settings_json"])
+        return found

@@ -1,12 +1,13 @@
 """Records of cases: one with the usual values, and hypothesis strategies for any."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, JudgeRecord, Response, Score, ToolCall, Usage, Vote
 
-__all__ = ["call", "case_records", "finite", "record", "responses", "score", "storable_texts", "texts"]
+__all__ = ["call", "case_records", "finite", "record", "responses", "score", "storable_texts", "texts", "unique_keys"]
 
 IDS = ["7", "007", "7.0", "1e3", "true", "TRUE", "null", "NaN", "", " 7", "-0", "0x7", "'; DROP TABLE cases; --", "é"]
 """Sample ids that a store with types of its own would take for something else."""
@@ -114,3 +115,9 @@ def case_records(text: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Case
     fine = st.builds(CaseRecord, outcome=st.sampled_from(["passed", "missed", "skipped"]), **common)
     kinds = st.sampled_from(["timeout", "code", "worker_crashed", "budget"])
     return fine | st.builds(CaseRecord, outcome=st.just("error"), error_kind=kinds, **common)
+
+
+def unique_keys(cases: Sequence[CaseRecord]) -> bool:
+    """Return whether no two cases are the same one."""
+    keys = {(case.key.suite, case.key.model, case.key.sample_id, case.key.epoch) for case in cases}
+    return len(keys) == len(cases)

@@ -1,9 +1,9 @@
 """Sessions that a mistake keeps from running."""
 
 from tests.support.project import Project
+from tests.support.row_evals import PASS
 
-__all__ = ["GOOD", "PASS", "refused", "with_data"]
-PASS = "def test_echo(response):\n    pass\n"
+__all__ = ["GOOD", "refused", "with_data"]
 GOOD = {"id": "a", "input": "x", "target": "x"}
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.store.records import Run, RunEnd
+from pytest_llmeval.store.sqlite import SqliteStore
 
-__all__ = ["END", "look", "run"]
+__all__ = ["END", "look", "newer", "run"]
 
 END = RunEnd(finished_at="2025-01-02T04:00:00.000+00:00", status="finished", exit_code=0, verdict="pass")
 
@@ -23,3 +24,10 @@ def look(path: Path, sql: str, *parameters: Any) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(sql, parameters)]
+
+
+def newer(path: Path) -> None:
+    """Write the database of a version that is not there yet."""
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
