@@ -121,3 +121,31 @@ def test_a_suite_has_the_name_under_which_pytest_finds_its_test(project: Project
     result = project.run("evals", "-p", "no:xdist")
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
     assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"one", "two", "three", "mine"}
+
+
+def test_a_marker_of_a_parameter_set_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
+    """Beside that of its function it would be passed over without a word."""
+    sets = '"part", [pytest.param(1, marks=pytest.mark.llmeval("other.jsonl")), 2]'
+    project.eval(
+        f"@pytest.mark.parametrize({sets})\ndef test_echo(response, part):\n    pass\n",
+        [{"id": name, "input": "x"} for name in "ab"],
+    )
+    result = project.run("evals", *dist_args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*::test_echo: a parameter set has a marker llmeval beside that of its function, *"])
+    assert not project.server.ledger
+
+
+@pytest.mark.parametrize("key", ['"echo[中文]"', r'"echo[\u4e2d\u6587]"'])
+def test_a_set_whose_id_pytest_escapes_is_named_as_it_is_to_be_written(project: Project, key: str) -> None:
+    """As the code has it, and as the table does, which YAML reads otherwise in double quotes."""
+    body = "@pytest.mark.parametrize('language', ['中文'])\ndef test_echo(response, language):\n    pass\n"
+    project.eval(body, [{"id": "a", "input": "x"}])
+    project.write(thresholds_yaml=f"version: 1\nsuites:\n  {key}: {{pass_rate: {{min: 1}}}}\n")
+    told = " ".join(project.run("evals").stderr.str().split())
+    meant = r"'echo[\u4e2d\u6587]'"
+    assert f"unknown suite 'echo[中文]'; did you mean {meant}? In ids pytest escapes what is not ASCII; " in told
+    project.write(thresholds_yaml=f"version: 1\nsuites:\n  {meant}: {{pass_rate: {{min: 1}}}}\n")
+    result = project.run("evals")
+    result.stdout.fnmatch_lines(["*min=1*pass", "gate: PASS (1 pass)"])
+    assert result.ret == 0

@@ -186,16 +186,6 @@ def test_the_same_model_twice_is_a_usage_error(project: Project) -> None:
     assert project.run("evals", f"--model={project.model}").ret == 4
 
 
-def test_a_marker_of_a_parameter_set_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
-    """Beside that of its function it would be passed over without a word."""
-    sets = '"part", [pytest.param(1, marks=pytest.mark.llmeval("other.jsonl")), 2]'
-    project.eval(f"@pytest.mark.parametrize({sets})\ndef test_echo(response, part):\n    pass\n", rows("a", "b"))
-    result = project.run("evals", *dist_args)
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*::test_echo: a parameter set has a marker llmeval beside that of its function, *"])
-    assert not project.server.ledger
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -303,21 +303,6 @@ def test_rules_of_a_function_with_parameter_sets_are_told_though_other_evals_wai
     assert "rules of no suite" not in project.run("evals/test_echo.py").stdout.str()
 
 
-@pytest.mark.parametrize("key", ['"echo[中文]"', r'"echo[\u4e2d\u6587]"'])
-def test_a_set_whose_id_pytest_escapes_is_named_as_it_is_to_be_written(project: Project, key: str) -> None:
-    """As the code has it, and as the table does, which YAML reads otherwise in double quotes."""
-    body = "@pytest.mark.parametrize('language', ['中文'])\ndef test_echo(response, language):\n    pass\n"
-    project.eval(body, [GOOD])
-    project.write(thresholds_yaml=f"version: 1\nsuites:\n  {key}: {{pass_rate: {{min: 1}}}}\n")
-    told = " ".join(project.run("evals").stderr.str().split())
-    meant = r"'echo[\u4e2d\u6587]'"
-    assert f"unknown suite 'echo[中文]'; did you mean {meant}? In ids pytest escapes what is not ASCII; " in told
-    project.write(thresholds_yaml=f"version: 1\nsuites:\n  {meant}: {{pass_rate: {{min: 1}}}}\n")
-    result = project.run("evals")
-    result.stdout.fnmatch_lines(["*min=1*pass", "gate: PASS (1 pass)"])
-    assert result.ret == 0
-
-
 def test_two_tests_of_a_class_whose_marker_names_the_suite_are_told_of_it(project: Project) -> None:
     cases = "    def test_one(self, response): ...\n    def test_two(self, response): ...\n"
     marker = '@pytest.mark.llmeval([{"input": "x"}], suite="both")'
