@@ -125,7 +125,7 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
             )
             for name in sorted(by_suite.keys() | verdicts_by_suite.keys())
         ),
-        verdict=session_verdict(verdicts),
+        verdict=session_verdict(verdicts, judged),
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
         uncounted=sum(map(_is_uncounted, judged)),
     )

@@ -291,6 +291,8 @@ def test_a_run_that_ran_out_of_money_never_succeeds(
     done = llmeval("gate")
     assert done.status == 10
     assert f"unmeasurable (status 10, unless something failed): 1 case of kind {kind}" in done.out
+    assert done.out.splitlines()[-1] == "gate: UNMEASURABLE (1 pass)"
+    assert llmeval("gate", "--json").json()["verdict"] == "unmeasurable"
 
 
 def test_the_installed_command_ends_with_the_status_of_the_gate(

@@ -272,7 +272,7 @@ def test_an_interrupt_during_the_second_look_is_told(project: Project) -> None:
     assert result.ret == 2
     run = project.last_run()
     assert (run["status"], run["exit_code"]) == ("interrupted", 2)
-    result.stdout.fnmatch_lines(["gate: stopped, not judged", f"continue with: pytest --resume {run['id']} evals"])
+    result.stdout.fnmatch_lines(["gate: stopped, not judged", f"continue with: pytest --resume {run['id']} evals *"])
     (project.root / "conftest.py").unlink()
     assert project.run("evals", "--resume=last").ret == 0
     assert asked(project) == {1: 20, 2: 20, 3: 20}

@@ -390,6 +390,7 @@ class Recorder:
             if not self._may_lack_cases:  # where some may be lacking, their number is said with the status
                 self._closing.notes.append("status 10: a run that lacks cases never reports success")
         status = self._status.with_complaint(status)
+        verdict = "none" if state == "interrupted" and verdict != "fail" else verdict  # it never reports success
         return RunEnd(finished_at=utc_now(), status=state, exit_code=status, verdict=verdict)
 
     def _lacks_answers(self) -> bool:

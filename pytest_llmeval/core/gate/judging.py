@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
 from pytest_llmeval.core.gate.decide import Decision, Judgement
 from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_of, shares_of
@@ -91,7 +91,8 @@ def apply_gate(
 
     Args:
         thresholds: The rules.
-        cases: All finished cases of the run, each once; those of suites without rules are passed over.
+        cases: All finished cases of the run, each once; of those of suites without rules only
+            what stopped their calls counts.
         collected: How many cases each suite and model was to have, where that is known: what did not finish
             makes its rules unmeasurable.
         baseline: What regression rules compare with; without it they are not judged.
@@ -100,6 +101,7 @@ def apply_gate(
         first_look: Epochs of the first look, where there were two: ``max_total`` is about those.
         asks_again: Whether a second look follows where one is due.
     """
+    cases = list(cases)
     by_suite = _by_suite(cases, thresholds.suites)
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
     there = {name for name, own in by_suite.items() if own} | {name for (name, _), n in (collected or {}).items() if n}
@@ -109,7 +111,7 @@ def apply_gate(
         for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
     verdicts = tuple(_settled(found, looks_of(thresholds, there, asks_again=asks_again)))
-    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts))
+    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts, cases))
 
 
 def _of_one_look(thresholds: Thresholds, there: Iterable[str]) -> Iterator[SuiteRules]:
@@ -128,13 +130,16 @@ def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, li
     return by_suite
 
 
-def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
+def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = ()) -> SessionVerdict:
     """Return the worst verdict: fail > unmeasurable > inconclusive > pass; ``none`` where none was judged.
 
-    A rule that missing answers leave open makes the session unmeasurable.
+    A rule that missing answers leave open makes the session unmeasurable, and so does what stopped its calls in any of
+    ``cases``, though no rule is about that suite: such a run never reports success.
     """
     found = {"unmeasurable" if verdict.is_open else verdict.verdict for verdict in verdicts}
-    return next((worst for worst in WORST_FIRST if worst in found), "none")
+    worst: SessionVerdict = next((worst for worst in WORST_FIRST if worst in found), "none")
+    is_stopped = worst in ("pass", "inconclusive") and any(case.error_kind in MONEY_KINDS for case in cases)
+    return "unmeasurable" if is_stopped else worst
 
 
 def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Verdict]:
