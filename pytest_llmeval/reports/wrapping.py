@@ -10,7 +10,7 @@ __all__ = ["wrapped"]
 
 _NARROWEST = 20
 _PARTS = re.compile("[^ ]+| +")
-_COMMAND = re.compile("[a-z ]+: (llmeval|pytest) ")
+_COMMAND = re.compile("[a-z ]+: (cd .+ && )?(llmeval|pytest) ")
 
 
 def wrapped(text: str, width: int, *, indent: str = "", whole_words: bool = False) -> Iterator[str]:

@@ -138,17 +138,20 @@ def test_the_way_to_a_run_in_another_database_is_told_where_the_command_would_no
 def test_so_it_is_where_pytest_was_started_above_the_project(
     project: Project, monkeypatch: pytest.MonkeyPatch, dist_args: list[str]
 ) -> None:
-    """From there upwards the command finds no project; a path in the option is one below the folder it is given in."""
+    """From there upwards the command finds no project: its folder is gone to before."""
     project.eval(EXACT, TWO)
     place = project.pytester.path
-    (place / "sub").mkdir()
+    (place / "a b").mkdir()
     for name in ("evals", "data", "tox.ini"):
-        (place / name).rename(place / "sub" / name)
-    for option, database in ((), ".llmeval/llmeval.db"), (("--llmeval-db=runs.db",), "runs.db"):
-        show = section(project.run("sub/evals", *dist_args, *option))[-1].partition("look at it: ")[2]
-        assert show.endswith(f" --llmeval-db sub/{database}")
-        command = [sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *shlex.split(show)[1:]]
+        (place / name).rename(place / "a b" / name)
+    for given, told in ((), ""), (("--llmeval-db=runs.db",), " --llmeval-db runs.db"):
+        show = section(project.run("a b/evals", *dist_args, *given))[-1].partition("look at it: ")[2]
+        go, _, then = show.partition(" && llmeval show ")
+        assert (go, then.partition(" ")[2]) == ("cd 'a b'", told.strip())
+        monkeypatch.chdir(place / "a b")
+        command = [sys.executable, "-c", "from pytest_llmeval.cli import main; main()", "show", *shlex.split(then)]
         assert project.pytester.run(*command).ret == 0
+        monkeypatch.chdir(place)
 
 
 @pytest.mark.parametrize(("verbosity", "shown"), [([], 3), (["-v"], 30), (["-vv"], 40)])

@@ -82,8 +82,13 @@ class Settings:
     db: Path
     environ: Mapping[str, str]
     """The environment, for keys of models."""
-    db_option: str = ""
-    """What to add to a command ``llmeval`` so that it finds ``db``, with a blank before it."""
+    is_db_found: bool = True
+    """Whether the command ``llmeval`` finds ``db`` without being told."""
+    to_root: str = ""
+    """What leads to the rootdir from where pytest was started, if that is above: ``cd svc && ``; else nothing.
+
+    The command ``llmeval`` looks for its project from the current folder upwards.
+    """
     given: Mapping[str, str] = field(default_factory=dict)
     """Where a run goes on or is scored again, how the options on the command line are given, by their keys.
 
@@ -94,6 +99,15 @@ class Settings:
     def makes_calls(self) -> bool:
         """Whether a model may be asked; with ``--cache only`` none is, nor any judge."""
         return self.cache != "only"
+
+    @property
+    def db_option(self) -> str:
+        """What to add to a command ``llmeval`` so that it finds ``db``, with a blank before it."""
+        return "" if self.is_db_found else f" --llmeval-db {shlex.quote(self.shown(self.db))}"
+
+    def llmeval(self, *words: str) -> str:
+        """Return the command ``llmeval`` with ``words``, as it is to be typed where pytest was started."""
+        return f"{self.to_root}llmeval {' '.join(words)}{self.db_option}"
 
     def recorded(self) -> dict[str, Any]:
         """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
@@ -169,24 +183,23 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
         run_name=values["llmeval_run_name"],
         db=db,
         environ=environ,
-        db_option=_db_option(config, db, environ),
+        is_db_found=db == _located(config, _found_db(config, environ)),
+        to_root=_to_root(config),
         given=_given(config) if (values["llmeval_resume"] or values["llmeval_rescore"]) is not None else {},
     )
 
 
-def _db_option(config: pytest.Config, db: Path, environ: Mapping[str, str]) -> str:
-    """Return what tells the command ``llmeval`` of ``db``: nothing where environment, ini file or default do.
+def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
+    """Return the database that environment and ini file name, else the default: the one that the command finds."""
+    option = next(each for each in OPTIONS if each.name == "db")
+    return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
 
-    Where pytest was started above the rootdir the command, which looks for a project from there upwards, finds none.
-    """
-    here, option = config.invocation_params.dir, next(each for each in OPTIONS if each.name == "db")
-    known = next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
-    if not here.is_relative_to(config.rootpath):
-        return f" --llmeval-db {shlex.quote(os.path.relpath(db, here))}"
-    if db == _located(config, known):
-        return ""
-    shown = db.relative_to(config.rootpath) if db.is_relative_to(config.rootpath) else db
-    return f" --llmeval-db {shlex.quote(shown.as_posix())}"
+
+def _to_root(config: pytest.Config) -> str:
+    here = config.invocation_params.dir
+    return (
+        "" if here.is_relative_to(config.rootpath) else f"cd {shlex.quote(os.path.relpath(config.rootpath, here))} && "
+    )
 
 
 def _given(config: pytest.Config) -> dict[str, str]:

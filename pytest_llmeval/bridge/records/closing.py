@@ -141,18 +141,17 @@ class Closing:
                 else f"note: {cases} of the run did not end"
             )
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
-        option = printable(self._settings.db_option)
         yield f"run {told_run(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
-        yield f"look at it: llmeval show {self._run.id}{option}"
+        yield f"look at it: {printable(self._settings.llmeval('show', self._run.id))}"
         if self._rescored is None:
             yield from self._next_steps(
-                view, judged, option, is_cut=is_stopped or bool(self.unfinished), is_answered=is_answered
+                view, judged, is_cut=is_stopped or bool(self.unfinished), is_answered=is_answered
             )
         elif is_stopped:
-            yield f"do it again: llmeval rescore {self._rescored}{option}"
+            yield f"do it again: {printable(self._settings.llmeval('rescore', self._rescored))}"
 
     def _next_steps(
-        self, view: RunView, cases: Sequence[JudgedCase], option: str, *, is_cut: bool, is_answered: bool
+        self, view: RunView, cases: Sequence[JudgedCase], *, is_cut: bool, is_answered: bool
     ) -> Iterator[str]:
         """Yield the commands that make a run whole, as far as it lacks something.
 
@@ -164,7 +163,7 @@ class Closing:
         if is_cut or scored_again < len(broken):
             yield self._go_on
         if scored_again and not is_cut:
-            yield f"once the code is mended: llmeval rescore {self._run.id}{option}"
+            yield f"once the code is mended: {printable(self._settings.llmeval('rescore', self._run.id))}"
 
     def _calls(self) -> str:
         counts = self._room.counts

@@ -89,7 +89,7 @@ class Gating:
             without = applied()
             self._unjudged = [
                 "so the status is 10, unless something failed",
-                f"once that is mended: llmeval gate {run.id}{self._settings.db_option}",
+                f"once that is mended: {self._settings.llmeval('gate', run.id)}",
             ]
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 

@@ -31,7 +31,7 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
     """Return the rules that share the false alarms of a session with cases of these suites, once for each model.
 
     Rules whose suite, slice or model has no case take no part. One over fewer than 5 groups of dependent rows cannot
-    fail, and takes nothing of the others' share; its own is what it would claim with more of them.
+    fail, and takes nothing of the others' share; its own is what it would claim if all had enough.
     """
     members = [
         (rule, looks_alpha(thresholds, suite.settings, sizes))
@@ -40,15 +40,10 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
         for model in (sizes[name].models if name in sizes else ())
         if is_decided_by_p(rule) and rule.model in (None, model) and sizes[name].rows.get(rule.slice)
     ]
-    tested = [each for each in members if _has_test(each[0], sizes)]
-    shares = iter(shares_of(tested))
+    tested = iter(shares_of([each for each in members if _has_test(each[0], sizes)]))
     return [
-        RuleShare(
-            rule=each[0],
-            alpha=each[1],
-            share=next(shares) if _has_test(each[0], sizes) else shares_of([*tested, each])[-1],
-        )
-        for each in members
+        RuleShare(rule=rule, alpha=alpha, share=next(tested) if _has_test(rule, sizes) else share)
+        for (rule, alpha), share in zip(members, shares_of(members), strict=True)
     ]
 
 

@@ -231,11 +231,14 @@ def _shown(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) 
 def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: str | None) -> str:
     """Return in words what was found, for a verdict that every end agrees on."""
     if evidence.before is None:
-        told = [f"it is {_show(evidence.value)}, the bar {_show(rule.bound)}", _chance(evidence, share, shown.p_value)]
+        told = [
+            f"it is {_show(evidence.value)}, the bar {_show(rule.bound)}",
+            _chance(rule, evidence, share, shown.p_value),
+        ]
     else:
         told = [
             _changed(rule, evidence),
-            _chance(evidence, share, shown.p_value),
+            _chance(rule, evidence, share, shown.p_value),
             *_sight(evidence, share, shown.mde),
             *_rows(evidence),
         ]
@@ -262,11 +265,11 @@ def _changed(rule: Rule, evidence: Evidence) -> str:
     return f"{_show(evidence.before)} to {_show(evidence.value)} ({change:+.3g}{interval}){within}"
 
 
-def _chance(evidence: Evidence, share: Share, p_value: float | None) -> str:
+def _chance(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) -> str:
     if p_value is None:
         groups = _too_few_groups(evidence)
         few = f"only {counted(groups, 'group')} of dependent rows" if groups is not None else "too little spread"
-        if _is_noise_by_signs(evidence.found, share):
+        if evidence.found.shortfall > _allowed(rule) + SLACK and _is_noise_by_signs(evidence.found, share):
             return f"{few}, too few to fail; noise by their signs (p {evidence.found.signs:.2g})"
         return f"{few}, so that no test can tell it from chance"
     after = f" after Holm over {share.rules} rules" if share.rules > 1 else ""

@@ -39,3 +39,10 @@ def test_fewer_than_five_groups_are_noise_by_their_signs(gains: tuple[int, ...],
     }
     assert f"only 4 groups of dependent rows, {told[expected]}" in (verdict.reason or "")
     assert (verdict.verdict, verdict.p_value) == (expected, None)
+
+
+def test_a_gain_of_few_groups_is_not_called_noise() -> None:
+    names = [f"c{number % 3}" for number in range(30)]
+    verdict = only(compared(clustered([0.0] * 30, names), clustered([0.5] * 30, names)))
+    assert verdict.verdict == "pass"
+    assert "noise" not in (verdict.reason or "")

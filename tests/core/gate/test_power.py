@@ -45,13 +45,13 @@ def test_thirteen_rules_share_alpha() -> None:
 
 
 def test_rules_over_too_few_groups_leave_the_others_their_share() -> None:
-    """What such a rule needs is counted as if it had them."""
+    """What such a rule needs is counted as if all had enough."""
     thresholds = rules(drop(), drop("few"), drop("fewer"))
     rows: dict[str | None, int] = {None: 4, "few": 20, "fewer": 20}
     there = size(rows, groups={"few": 4, "fewer": 1})
     assert hopeless(thresholds, there) == [
         "thresholds.yaml:7: suites.qa.slices: f1.max_drop cannot fail by itself in 2 slices of 1 to 4 groups of"
-        " dependent rows; 5 are needed (its share is half of alpha 0.05): few, fewer"
+        " dependent rows; 6 are needed (2 slice rules share half of alpha 0.05): few, fewer"
     ]
     assert [each.share.alpha for each in family(thresholds, there)] == [0.05, 0.025, 0.025]
 
