@@ -23,7 +23,8 @@ __all__ = [
     "unique_keys",
 ]
 
-_FENCE = "```"
+_LEAST_FENCE = 3
+_LANGUAGES = ("", "json", "jsonc")
 
 
 class NotJsonError(ValueError):
@@ -60,11 +61,17 @@ def parse_at(text: str, start: int) -> tuple[Any, int]:
 
 
 def inside_fence(text: str) -> str:
-    """Return what a text holds that is one Markdown code fence (```` ``` ```` or ```` ```json ````), else the text."""
+    """Return what a text holds that is one Markdown code fence of JSON, or of no language, else the text.
+
+    As CommonMark has it: three backticks or tildes or more, and no fewer at the end.
+    """
     first, newline, rest = text.strip().partition("\n")
+    info = first.lstrip(first[:1])
+    fence, language = first[: len(first) - len(info)], info.strip().partition(" ")[0].lower()
     body, _, last = rest.rpartition("\n")
-    opened = newline and first.startswith(_FENCE) and first[3:].strip().lower() in ("", "json")
-    return body if opened and last.strip() == _FENCE else text
+    last = last.strip()
+    opened = newline and first[:1] in ("`", "~") and len(fence) >= _LEAST_FENCE and language in _LANGUAGES
+    return body if opened and last.startswith(fence) and not last.strip(fence[0]) else text
 
 
 def _refusal(error: ValueError) -> NotJsonError:

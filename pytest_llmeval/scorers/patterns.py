@@ -61,7 +61,7 @@ def found_in_time(pattern: str, text: str, *, timeout_s: float, flags: int = 0, 
     except TimeoutError:
         raise ScorerError(
             f"the pattern {shown(pattern)} took longer than {timeout_s:.3g} s on {len(text):,} characters; "
-            "make it simpler (no repetition inside a repetition) or raise timeout_s"
+            "make it simpler (no repetition inside a repetition)"
         ) from None
 
 

@@ -108,7 +108,7 @@ def test_the_summary_in_full(project: Project, monkeypatch: pytest.MonkeyPatch) 
         "  metric     n  value  95% interval  errors  rule     verdict",
         "  pass_rate  2  0.500  0.095..0.905       0",
         "  exact      2  0.500  0.095..0.905       0  min=0.5  pass",
-        "  note: exact min=0.5: by chance alone a rerun would miss this bar 50% of the",
+        "  note: exact min=0.5: by chance alone a rerun would miss this bar 25% of the",
         "    time",
         "  missed: bad: exact 0.000",
         '    expected "yes"',

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pytest_llmeval.core.gate.column import Column, Grouped, OpenRows, State, sample_means
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
+from pytest_llmeval.core.stats.distributions import binomial_at_least
 from pytest_llmeval.core.stats.intervals import (
     Interval,
     mean,
@@ -293,18 +294,23 @@ def _why_empty(column: Column) -> str:
 
 
 def _rerun(rule: Rule, column: Column, grouped: Grouped) -> str | None:
-    """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone."""
+    """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone.
+
+    Of independent rows that are right or wrong the chance is the binomial one.
+    """
     if rule.kind not in ("min", "max") or rule.bound is None:
         return None
-    values = sample_means(grouped)
-    value, error = mean(values), standard_error(values, clusters=column.clusters(grouped))
+    values, clusters = sample_means(grouped), column.clusters(grouped)
+    value, error = mean(values), standard_error(values, clusters=clusters)
     if value is None or not error:
         return None
     sign = 1 if rule.kind == "min" else -1
-    chance = miss_chance(sign * rule.bound, sign * value, error)
-    if not chance or chance <= _LIKELY_MISS:
-        return None
-    return f"by chance alone a rerun would miss this bar {chance:.0%} of the time"
+    if clusters is None and all(each in (0, 1) for each in values):
+        share, bar = (value, rule.bound) if rule.kind == "min" else (1 - value, 1 - rule.bound)
+        chance = 1 - binomial_at_least(math.ceil((bar - SLACK) * len(values)), len(values), share)
+    else:
+        chance = miss_chance(sign * rule.bound, sign * value, error) or 0.0
+    return f"by chance alone a rerun would miss this bar {chance:.0%} of the time" if chance > _LIKELY_MISS else None
 
 
 def _finite(value: float | None) -> float | None:

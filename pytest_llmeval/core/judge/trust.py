@@ -205,7 +205,7 @@ def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:
     )
     for measure, least, seen, over in demanded:
         if least is not None and (seen is None or seen.value < least - ROUNDING):
-            told = f"unknown ({found.reasons.get(measure)})" if seen is None else _shown(seen)
+            told = f"unknown ({found.reasons.get(measure)})" if seen is None else _shown(seen, least)
             yield f"{measure} {told} over {over}, min_{measure} asks {least:g}"
 
 
@@ -219,10 +219,11 @@ def _asked(demands: JudgeDemands) -> str:
     return f", {told}" if told else ""
 
 
-def _shown(seen: Kappa | Rate) -> str:
-    """Return what was found, with its 95 % interval."""
+def _shown(seen: Kappa | Rate, least: float) -> str:
+    """Return what was found, which lies below ``least`` as it is shown, too, with its 95 % interval."""
     ends = seen.interval
-    return f"{seen.value:.3g}" + (f" (95% interval {ends.low:.3g}..{ends.high:.3g})" if ends is not None else "")
+    digits = next((some for some in (3, 6) if float(f"{seen.value:.{some}g}") < least), 12)
+    return f"{seen.value:.{digits}g}" + (f" (95% interval {ends.low:.3g}..{ends.high:.3g})" if ends is not None else "")
 
 
 def _is_random(draw: str | None) -> bool:

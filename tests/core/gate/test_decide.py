@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
@@ -116,9 +117,17 @@ def test_a_total_too_large_for_a_float_fails_without_a_value() -> None:
 
 
 def test_the_chance_of_a_miss_is_told_only_where_it_is_likely() -> None:
-    """For max it is the other side."""
+    """For max it is the other side. Of rows that are right or wrong it is binomial, of others normal."""
     near = [0.0] * 20 + [1.0] * 80
-    assert decided("max", 0.8, scored(*near)).reason == "by chance alone a rerun would miss this bar 50% of the time"
+    told = "by chance alone a rerun would miss this bar {:.0%} of the time"
+    for bar, most in ((0.8, 80), (0.855, 85)):
+        chance = stats.binom.sf(most, 100, 0.8)
+        assert decided("max", bar, scored(*near)).reason == told.format(chance)
+    for bar, least in ((0.8, 80), (0.745, 75)):
+        chance = stats.binom.cdf(least - 1, 100, 0.8)
+        assert decided("min", bar, scored(*near)).reason == told.format(chance)
+    assert decided("min", 0.5, scored(*[0.2, 1.0] * 50)).reason is None
+    assert decided("min", 0.6, scored(*[0.2, 1.0] * 50)).reason == told.format(0.5)
     assert decided("min", 0.5, scored(*near)).reason is None
     assert decided("min", 0.5, scored(0.5)).reason is None
     assert decided("max_total", 80.0, scored(*near)).reason is None

@@ -96,6 +96,7 @@ def test_a_judge_that_meets_every_demand_may_gate(demands: dict[str, Any]) -> No
     [
         ({"min_kappa": 0.35}, r"^kappa 0\.348 \(95% interval -0\.\d+\.\.0\.\d+\) over 10 labelled answers, "),
         ({"min_kappa": 0.35}, r"min_kappa asks 0\.35; have people label more: llmeval labels export, .*calibrate$"),
+        ({"min_kappa": 0.348}, r"^kappa 0\.347826 \(95% .*\) over 10 labelled answers, min_kappa asks 0\.348; have"),
         ({"min_labels": 11}, r"^10 labelled answers, min_labels asks 11; have"),
         (
             {"min_specificity": 0.7},
