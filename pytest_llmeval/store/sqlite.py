@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,8 @@ class SqliteStore(SqliteReader):
     ) -> bool:
         """Record a run that another database recorded, in one commit.
 
-        One whose id is here already is left as it is, but for judges that it lacked, as files of older versions do.
+        One whose id is here already is left as it is, but for judges that it lacked, as files of older versions do;
+        its cases are read all the same, so that what is wrong with them is raised.
 
         Args:
             run: the run.
@@ -180,6 +182,7 @@ class SqliteStore(SqliteReader):
         """
         with self._transaction():
             if not self._insert("runs", [rows.from_run(run)], verb="INSERT OR IGNORE"):
+                deque(cases, maxlen=0)
                 self._insert("judges", [rows.from_judge(run.id, judge) for judge in judges], verb="INSERT OR IGNORE")
                 return False
             for case in cases:

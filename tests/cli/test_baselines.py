@@ -269,6 +269,27 @@ def test_a_damaged_file_changes_nothing(two_runs: SqliteStore, llmeval: Command,
     assert look(here / "new.db", "SELECT count(*) AS n FROM baselines") == [{"n": 0}]
 
 
+@pytest.mark.parametrize(
+    ("below_the_header", "why"),
+    [
+        ("", "b.jsonl: it holds 0 cases, and its first line says 1: a part is missing or was added"),
+        ('{"garbage": 1}\n', "b.jsonl:2: "),
+        ("%%%\n", "b.jsonl:2: no JSON: "),
+    ],
+    ids=["missing", "other", "none"],
+)
+def test_a_damaged_file_of_a_run_that_is_here_is_refused(
+    two_runs: SqliteStore, llmeval: Command, here: Path, below_the_header: str, why: str
+) -> None:
+    """Who looks at a file before it is committed does so where the run was made."""
+    llmeval("baseline", "export", OLD, "b.jsonl")
+    head = (here / "b.jsonl").read_text().splitlines(keepends=True)[0]
+    (here / "b.jsonl").write_text(head + below_the_header)
+    done = llmeval("baseline", "import", "b.jsonl", "--name", "main")
+    assert (done.status, done.out, named(here)) == (4, "", {})
+    assert done.err.startswith(f"llmeval: {why}")
+
+
 def test_a_file_with_a_name_that_is_none_needs_another(store: SqliteStore, llmeval: Command, here: Path) -> None:
     """A run's own name may be anything."""
     add(store, OLD, name="a/b")

@@ -1,6 +1,6 @@
 """The store in memory: the same promises as the SQLite one, which tests hold both to."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -189,6 +189,7 @@ class MemoryStore:
     ) -> bool:
         """Record a run that another store recorded; one whose id is here already gets the judges that it lacked."""
         if run.id in self._runs:
+            deque(cases, maxlen=0)
             self._judges[run.id] |= {judge.judge_id: judge for judge in judges} | self._judges[run.id]
             return False
         kept = {case.id: _in_order(case) for case in cases}
