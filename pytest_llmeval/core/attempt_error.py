@@ -13,7 +13,8 @@ class AttemptError(Exception):
     in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take, ``usage`` the
     tokens of an answer that was made, and may be paid for, and is none to use (None where none was made),
     ``may_be_own`` whether a refusal of the key may be one of this request alone, ``is_unsent`` whether the request
-    reached nobody.
+    reached nobody, ``counts_anew`` whether the server has answered others since it refused this call the last time, so
+    that tries are counted from this one on.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class AttemptError(Exception):
         self.usage = usage
         self.may_be_own = may_be_own
         self.is_unsent = is_unsent
+        self.counts_anew = False
 
     def be_own(self) -> None:
         """Become an error of this request, whose ``messages`` are refused: its key is good."""

@@ -49,6 +49,8 @@ class Priority:
     """Told the tokens of each request whose answer is none to use."""
     is_sent: bool = False
     """Whether a request was sent, and no refusal or fault has come of it."""
+    refused_at: int | None = None
+    """How many answers its account had had when a request was last refused for the rate."""
 
     def take(self, now: float) -> int:
         """Return the tokens of a request that goes now."""
@@ -100,6 +102,8 @@ class AccountLimit:
         """When the first of them did."""
         self.requests = Pacer(rpm, late_s=_LATE_S) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
+        self.answers = 0
+        """How many requests were answered."""
         self.in_flight = 0
         self.closed: Callable[[], CallError] | None = None
         """Makes the error of every request that would follow; None while requests may go."""
@@ -152,6 +156,7 @@ class AccountLimit:
         """
         self.reached()
         self.heard()
+        self.answers += 1
         self._refusals = 0
         self._denials_left = _DENIALS
         self._settle_denials(are_own=True, until_s=started_s)

@@ -194,8 +194,17 @@ class Limiter:
             is_rate = kind == ErrorKind.RATE_LIMITED
             if limit.refused(started_s=started_s, now=now, retry_after_s=error.retry_after_s, is_rate=is_rate):
                 error.be_last("it has asked to wait for minutes on end and answered nothing")
+            if is_rate:
+                self._compare(limit, error)
         elif kind not in (ErrorKind.TIMEOUT, ErrorKind.CONNECTION):
             limit.heard()
+
+    @staticmethod
+    def _compare(limit: AccountLimit, error: AttemptError) -> None:
+        """Let a call have all its tries again where others were answered meanwhile: a quota of a minute refuses it."""
+        priority = PRIORITY.get() or Priority()
+        error.counts_anew = priority.refused_at is not None and limit.answers > priority.refused_at
+        priority.refused_at = limit.answers
 
 
 def _taken(error: BaseException, tokens: int) -> int:

@@ -31,7 +31,7 @@ class RetryPolicy:
     timeout_s: float = 120.0
     """Seconds for all attempts and the pauses between them, above 0; a slow drip does not extend it."""
     max_attempts: int = 6
-    """Requests sent at most, at least 1."""
+    """Requests sent at most, at least 1; counted anew from a refusal on before which others were answered."""
     base_s: float = 0.5
     """Upper end of the first random pause; it doubles with each attempt."""
     cap_s: float = 8.0
@@ -111,6 +111,8 @@ class _Progress:
         self._slot = slot
         self._left_s = policy.timeout_s
         self._malformed = 0
+        self._uncounted = 0
+        """Attempts before the server answered others: they say no more of whether it will answer this call."""
         self.attempts = 0
         self.latency_s: float | None = None
         self.why_over = ""
@@ -125,6 +127,8 @@ class _Progress:
             return await self._timed(attempt)
         except AttemptError as fault:
             self.last_fault = fault.message
+            if fault.counts_anew:
+                self._uncounted = self.attempts - 1
             if fault.usage is not None:
                 self.usages.append(fault.usage)
             raise
@@ -156,12 +160,12 @@ class _Progress:
     def pause_s(self, state: RetryCallState) -> float:
         """Return the seconds until the next attempt: what the server asks for, else (0 s too) back-off; jittered."""
         asked = self._asked_s(state)
-        return asked * _between(1, 1.1) if asked else self._policy.backoff_s(self.attempts)
+        return asked * _between(1, 1.1) if asked else self._policy.backoff_s(self._counted)
 
     def is_over(self, state: RetryCallState) -> bool:
         """Return whether attempts or time are used up, and keep the reason."""
         asked = self._asked_s(state)
-        if self.attempts >= self._policy.max_attempts:
+        if self._counted >= self._policy.max_attempts:
             self.why_over = f"gave up after {self.attempts} attempts"
         elif asked is not None and asked >= self._left_s:
             self.why_over = (
@@ -171,6 +175,10 @@ class _Progress:
         elif state.upcoming_sleep >= self._left_s:
             self.why_over = f"the call's {self._policy.timeout_s:g} s are used up"
         return bool(self.why_over)
+
+    @property
+    def _counted(self) -> int:
+        return self.attempts - self._uncounted
 
     async def sleep(self, seconds: float) -> None:
         """Pause, at the cost of the time left."""

@@ -1,13 +1,15 @@
 """Callers that give up, and accounts that are closed."""
 
 import asyncio
+import random
 
 import pytest
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
-from pytest_llmeval.engine.account_limit import AccountLimit
+from pytest_llmeval.engine.account_limit import AccountLimit, Priority
+from pytest_llmeval.engine.limiter import PRIORITY
 from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
 from tests.support.desks import desk, outcomes, rate_limited
 from tests.support.virtual_time import run_virtual, settled
@@ -112,6 +114,27 @@ def test_a_quota_of_a_minute_is_waited_for(calls: int, most: int) -> None:
 
     run_virtual(body())
     assert quota.refused <= 32 + calls
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("most", [3, 12, 15])
+def test_it_is_waited_for_by_the_call_that_a_case_waits_for_too(most: int, seed: int) -> None:
+    """That one goes first whenever the account tries whether it is answered again, in each minute."""
+    random.seed(seed)
+    seen, quota = desk(32), MinuteQuota(most)
+    own = [Priority(ahead=True) for _ in range(40)]
+
+    async def ask(priority: Priority) -> None:
+        PRIORITY.set(priority)
+        await call_with_retries(quota, policy=RetryPolicy(), slot=seen.limiter.slots("a"))
+
+    async def body() -> None:
+        calls = [asyncio.get_running_loop().create_task(ask(priority)) for priority in own]
+        for call, priority in zip(calls, own, strict=True):
+            seen.limiter.hurry(priority)
+            await call
+
+    run_virtual(body())
 
 
 def test_a_server_that_only_refuses_costs_two_minutes_at_most_and_six_requests_a_call() -> None:
