@@ -87,6 +87,7 @@ def failed(ask: Ask, error: CallError, name: str) -> Call:
         input_tokens=None,
         output_tokens=None,
         cost_usd=error.cost_usd if error.attempts else 0.0,
+        cached=error.cached,
         detail={"error": one_line(str(error), _LONGEST_ERROR)},
     )
 

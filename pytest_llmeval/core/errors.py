@@ -124,7 +124,8 @@ class CallError(CaseError):
 
     ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
     parameter that the error is about, ``usages`` the tokens of each answer that was none to use, as far as the server
-    told, ``cost_usd`` what those cost (None where that is not known).
+    told, ``cost_usd`` what those cost (None where that is not known), ``cached`` whether it is the failure of an
+    earlier run, told again: nothing was sent now.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class CallError(CaseError):
         param: str | None = None,
         usages: "tuple[Usage, ...]" = (),
         cost_usd: float | None = None,
+        cached: bool = False,
     ) -> None:
         super().__init__(message, kind=kind)
         self.attempts = attempts
@@ -144,6 +146,7 @@ class CallError(CaseError):
         self.param = param
         self.usages = usages
         self.cost_usd = cost_usd
+        self.cached = cached
 
 
 class JudgeError(CaseError):

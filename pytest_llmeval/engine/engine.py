@@ -271,7 +271,7 @@ class Engine:
         if call.status != "ok":
             self.counts.failed += 1
             kind = ErrorKind(call.status)
-            raise CallError(call.detail["error"], kind=kind, attempts=0, latency_s=call.latency_s)
+            raise CallError(call.detail["error"], kind=kind, attempts=0, latency_s=call.latency_s, cached=True)
         self.counts.cached += 1
         return replace(response_of(call), cached=True, cost_usd=0.0)
 

@@ -14,7 +14,7 @@ __all__ = ["from_ask", "from_error", "from_response", "read", "to_ask", "to_erro
 
 Frame = dict[str, Any]
 _LENGTH_BYTES = 4
-_OF_ERRORS = ("attempts", "latency_s", "param", "cost_usd")
+_OF_ERRORS = ("attempts", "latency_s", "param", "cost_usd", "cached")
 
 
 async def read(reader: asyncio.StreamReader) -> Frame | None:

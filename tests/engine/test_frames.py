@@ -45,6 +45,7 @@ errors = st.builds(
     kind=st.sampled_from(ErrorKind),
     attempts=st.integers(0, 9),
     latency_s=st.none() | finite,
+    cached=st.booleans(),
 )
 
 
@@ -93,7 +94,7 @@ def test_a_response_arrives_as_it_was_sent(one: Response) -> None:
 @settings(deadline=None)
 def test_an_error_arrives_as_it_was_sent(one: CallError) -> None:
     arrived = frames.to_error(asyncio.run(over_the_wire(frames.from_error(one))))
-    facts = [(str(each), each.kind, each.attempts, each.latency_s) for each in (one, arrived)]
+    facts = [(str(each), each.kind, each.attempts, each.latency_s, each.cached) for each in (one, arrived)]
     assert joined(facts[0]) == joined(facts[1])
 
 
@@ -125,4 +126,5 @@ def test_an_error_of_a_call_is_told_with_its_attempts() -> None:
         "latency_s": None,
         "param": None,
         "cost_usd": None,
+        "cached": False,
     }
