@@ -313,6 +313,6 @@ class Preparation:
 
     def _check_database(self, settings: Settings) -> None:
         try:
-            check_database(settings.db)
+            check_database(settings.db, to_write=not only_shows(self.config))
         except UserError as error:
             self.problems.append(str(error))

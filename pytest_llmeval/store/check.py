@@ -41,11 +41,11 @@ def exists(path: Path) -> bool:
     return True
 
 
-def check_database(path: Path) -> None:
+def check_database(path: Path, *, to_write: bool = True) -> None:
     """Look whether ``path`` can hold the store, without making or changing anything.
 
     Raises:
-        StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
+        StoreError: the file is no database, is not ours, is newer than this version, or is ``to_write`` and cannot be.
     """
     with readable_errors(path, if_damaged=RESTORE):
         if not exists(path):
@@ -54,7 +54,7 @@ def check_database(path: Path) -> None:
             raise StoreError(f"{path}: not a regular file; name a database file with --llmeval-db")
         if not _begins_as_database(path):
             raise StoreError(f"{path}: not a database; nothing was changed. Name another file with --llmeval-db")
-        if not os.access(path, os.W_OK):
+        if to_write and not os.access(path, os.W_OK):
             raise StoreError(f"{path}: cannot be written; change its mode or name another file with --llmeval-db")
         version, tables = _contents(path)
     if tables and not tables >= _OUR_TABLES:

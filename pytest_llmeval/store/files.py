@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.text import storable
-from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.check import is_writable, read_only, readable_errors
 
 __all__ = [
     "BUSY_TIMEOUT_S",
@@ -72,9 +72,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def connected_to_read(path: Path) -> sqlite3.Connection:
-    """Return a connection that writes nothing, for any thread, and can read a file of another file system."""
+    """Return a connection that writes nothing, for any thread, and can read a file of another file system.
+
+    SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
+    """
     uri = f"{path.absolute().as_uri()}?mode="
     connect = functools.partial(sqlite3.connect, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    if not is_writable(path):
+        return connect(read_only(path))
     connection = connect(f"{uri}ro")
     try:
         if not _can_read(connection):

@@ -15,7 +15,7 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
+from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, read_only, readable_errors, schema_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
@@ -141,17 +141,9 @@ class SqliteReader:
 
     @classmethod
     def open(cls, path: Path, *, db_option: str = "") -> Self:
-        """Return a reader that writes nothing; raise StoreError where the file cannot be read.
-
-        SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
-        """
+        """Return a reader that writes nothing; raise StoreError where the file cannot be read."""
         with readable_errors(path, if_damaged=RESTORE):
-            connection = (
-                connected_to_read(path)
-                if is_writable(path)
-                else sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-            )
-            return cls(path, connection, db_option=db_option)
+            return cls(path, connected_to_read(path), db_option=db_option)
 
     def shown(self, redact: Callable[[str], str]) -> Self:
         """Return this reader as people may see what it reads: texts are without the secrets that ``redact`` takes out.

@@ -1,5 +1,7 @@
 """What a run would take is told of all that it would run, or of nothing."""
 
+import os
+
 from tests.cli.conftest import Command
 from tests.support.project import OPTIONS, Project
 
@@ -100,3 +102,26 @@ def test_where_no_eval_is_selected_it_is_said(project: Project, installed: Comma
     project.eval(BODY, ROWS)
     done = installed("estimate", "evals", "-k", "nothing", f"--model={project.model}", cwd=project.root)
     assert done.status == 4 and done.err.startswith("llmeval: ")
+
+
+def test_a_database_that_cannot_be_written_is_read(project: Project, installed: Command) -> None:
+    """As it is: its answers say how much the next run takes. That run itself is refused."""
+    project.eval(BODY, [{"id": "a", "input": "q" * 400}])
+    assert project.run("evals").ret == 0
+    estimate = ["estimate", "--json", "evals", f"--model={project.model}"]
+    (before,) = installed(*estimate, cwd=project.root).json()
+    assert before["estimate"]["output_tokens"] is not None
+    refuses = "import os\naccess = os.access\nos.access = lambda path, mode: mode != os.W_OK and access(path, mode)\n"
+    (project.root / "conftest.py").write_text(refuses, "utf-8")
+    folder = project.root / ".llmeval"
+    for log in folder.glob("*.db-*"):
+        log.unlink()
+    os.utime(folder, (1, 1))
+    done = installed(*estimate, cwd=project.root)
+    assert (done.status, done.err) == (0, "")
+    assert done.json() == [before]
+    assert folder.stat().st_mtime == 1, "nothing was put beside it"
+    assert project.run("evals", "--co", fresh=True).ret == 0
+    result = project.run("evals", fresh=True)
+    assert result.ret == 4
+    assert "llmeval.db: cannot be written; change its mode" in result.stdout.str() + result.stderr.str()
