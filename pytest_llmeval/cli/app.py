@@ -18,7 +18,7 @@ from pytest_llmeval.cli.init import init
 from pytest_llmeval.cli.labels import labels
 from pytest_llmeval.cli.merge import merge
 from pytest_llmeval.cli.models import models
-from pytest_llmeval.cli.output import drop_output
+from pytest_llmeval.cli.output import drop_output, open_streams
 from pytest_llmeval.cli.plan import plan_suites
 from pytest_llmeval.cli.rescore import rescore
 from pytest_llmeval.cli.runs import runs, show
@@ -66,6 +66,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process: 0, the gate's status, or 4 for a mistake in what was typed or configured."""
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow encoding is no reason to fail

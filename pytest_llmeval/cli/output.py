@@ -29,6 +29,7 @@ __all__ = [
     "json_option",
     "open_reader",
     "open_store",
+    "open_streams",
     "opened_store",
     "table_room",
     "terminal_width",
@@ -145,6 +146,19 @@ def echo_written(path: Path, line: str) -> None:
 def drop_output() -> None:
     """Send what Python still holds of the output, and all that follows, nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_streams() -> None:
+    """Open the outputs that the process was started without: writing to that of results fails, and errors go nowhere.
+
+    No file that is opened later then takes the number of one of them.
+    """
+    if sys.stdout is None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def terminal_width() -> int:

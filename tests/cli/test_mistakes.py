@@ -186,6 +186,27 @@ def test_output_that_cannot_be_written_is_no_success(store: SqliteStore, install
     assert done.err == "llmeval: [Errno 28] No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["show"], ["show", "--json"], ["export", "csv"], ["models"], ["doctor"], ["--version"]],
+    ids=" ".join,
+)
+def test_output_that_is_closed_is_no_success(store: SqliteStore, installed: Command, arguments: list[str]) -> None:
+    """As jobs of some schedulers have it."""
+    store.start_run(run())
+    done = installed(*arguments, preexec_fn=lambda: os.close(1))
+    assert (done.status, done.err) == (3, "llmeval: [Errno 9] Bad file descriptor\n")
+
+
+def test_errors_that_nobody_can_be_told_change_no_status(recorded: SqliteStore, installed: Command, here: Path) -> None:
+    """And what goes to the output is whole."""
+    told = installed("show")
+    assert installed("show", preexec_fn=lambda: os.close(2)) == told
+    for arguments in (["show", "nobody"], ["nope"]):
+        done = installed(*arguments, preexec_fn=lambda: os.close(2))
+        assert (done.status, done.out, done.err) == (4, "", "")
+
+
 def test_an_interrupt_ends_the_command_without_a_traceback(
     store: SqliteStore, llmeval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
