@@ -21,9 +21,10 @@ from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.core.text import counted, one_line, printable
-from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, flip_lines
+from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, find_gone, flip_lines, gone_line
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.carried import carry_labels
 from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -81,15 +82,19 @@ def _is_of(run: Run, pid: int, old: Run) -> bool:
 
 
 def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], labels: int, *, as_json: bool) -> None:
-    view = view_run(new, RunCases.read(store, new.id), store.verdicts(new.id))
+    cases = RunCases.read(store, new.id)
+    view = view_run(new, cases, store.verdicts(new.id))
+    gone = find_gone(old, new, store.judged(old.id), cases.judged)
     if as_json:
         ended = {"status": new.shown_status, "exit_code": new.end and new.end.exit_code, "verdict": view.verdict}
-        facts = {"run": new.id, "rescored": old.id, "labels": labels, **ended}
+        facts = {"run": new.id, "rescored": old.id, "labels": labels, "gone": gone, **ended}
         emit_json({**facts, "flips": flips, "verdicts": store.verdicts(new.id)})
         return
     width = terminal_width()
     lines = [*flip_lines(flips, table_room()), "", *run_lines(view, width=width, tables=table_room())]
     lines += not_judged_lines(view, width)
+    if gone:
+        lines += wrapped(gone_line(old.id, len(gone), {case.sample_id for case in gone}), width)
     name = f" ({one_line(old.name, 40)})" if old.name else ""
     lines += [f"the answers of run {printable(old.id)}{name} were scored again as run {printable(new.id)}"]
     if labels:

@@ -1,16 +1,19 @@
-"""What differs between the scores of two runs of the same cases: which flipped from passed to missed, and back."""
+"""What differs between the scores of two runs of the same cases: which flipped, and whose rows are gone."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.ids import identity_of
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.text_width import cut
-from pytest_llmeval.store.records import StoredCase
+from pytest_llmeval.store.records import Run, StoredCase
 
-__all__ = ["CASE", "ScoreFlip", "ScoreFlips", "find_flips", "flip_lines"]
+__all__ = ["CASE", "GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_gone", "flip_lines", "gone_line"]
 
 CASE = "pass_rate"
 """What the outcome of a case is called, beside its scores; as in the rules."""
@@ -49,6 +52,16 @@ class ScoreFlips:
     """Cases that have a value now and had none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoneCase:
+    """One case of a run whose row stands in no dataset any more."""
+
+    suite: str
+    sample_id: str
+    model: str
+    epoch: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     value: float | None
@@ -71,6 +84,47 @@ def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> lis
             pair = (case.key, then.get(name, nothing), now.get(name, nothing))
             pairs.setdefault((case.key.suite, name is not None, name or CASE), []).append(pair)
     return [_compared(suite, score, pairs[suite, is_score, score]) for suite, is_score, score in sorted(pairs)]
+
+
+def find_gone(old: Run, new: Run, before: Iterable[JudgedCase], after: Iterable[JudgedCase]) -> list[GoneCase]:
+    """Return the cases of ``old`` whose rows are gone, in their order.
+
+    None is of a suite of which ``new`` left out cases or did not come to all: those cannot be told from others.
+
+    Args:
+        old: whose answers were scored again.
+        new: the run that did so.
+        before: the cases of ``old``.
+        after: those of ``new``.
+    """
+    had, has = [_gone(case) for case in before], {_gone(case) for case in after}
+    lacks = {run.id: _lacking(run, cases) for run, cases in ((old, had), (new, has))}
+    whole = {
+        name
+        for name, suite in new.suites.items()
+        if suite.get("left_out") == old.suites.get(name, {}).get("left_out")
+        and lacks[new.id][name] <= lacks[old.id][name]
+    }
+    return [case for case in had if case.suite in whole and case not in has]
+
+
+def _gone(case: JudgedCase) -> GoneCase:
+    return GoneCase(suite=case.suite, sample_id=case.sample_id, model=case.model, epoch=case.epoch)
+
+
+def _lacking(run: Run, cases: Iterable[GoneCase]) -> Counter[str]:
+    """Return how many cases of each suite a run was to have and has not."""
+    expected = Counter[str]()
+    for (suite, _), count in run.expected.items():
+        expected[suite] += count
+    return expected - Counter(case.suite for case in cases)
+
+
+def gone_line(run_id: str, count: int, sample_ids: Collection[str]) -> str:
+    """Return that ``count`` cases of a run are gone, and the ids of their rows."""
+    stand = "stands" if count == 1 else "stand"
+    names = name_samples(sample_ids)
+    return f"{counted(count, 'case')} of run {printable(run_id)} {stand} in no dataset any more: {names}"
 
 
 def flip_lines(flips: Sequence[ScoreFlips], width: int) -> list[str]:

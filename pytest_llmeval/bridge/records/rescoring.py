@@ -11,13 +11,13 @@ from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.ids import Identity, identity_of
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec
+from pytest_llmeval.reports.rescored_scores import gone_line
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, RunEnd
 
@@ -109,8 +109,7 @@ class Rescored:
             )
         gone = {each for each in self.finished if each[0] in suites} - {identity_of(key) for key in keys}
         if gone:
-            names = name_samples({sample_id for _, _, sample_id, _ in gone})
-            said.append(f"{counted(len(gone), 'case')} of run {self.run.id} stand in no dataset any more: {names}")
+            said.append(gone_line(self.run.id, len(gone), {sample_id for _, _, sample_id, _ in gone}))
         return said
 
 
