@@ -104,7 +104,13 @@ def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) 
     """Return the run that was named last; the newest full one where none was."""
     if refs:
         return find_baseline(refs[-1], reader=store, root=project.root)
-    newest = next((run for run in store.runs() if run.is_full), None) if store is not None else None
+    runs = store.runs() if store is not None else []
+    newest = next((run for run in runs if run.is_full), None)
+    if newest is None and runs:
+        raise StoreError(
+            "no run is finished with all its rows (one that is unmeasurable, partial or a shard is not); name one to"
+            " take it all the same: llmeval selftest RUN"
+        )
     if newest is None:
         raise StoreError("no run came to its end with all its rows; `pytest evals` records one")
     return find_baseline(newest.id, reader=store, root=project.root)
@@ -128,7 +134,8 @@ def _chosen(
     rows = twins(rules, *split_epochs(cases))
     if rows.rows:
         return _Chosen(rows=rows, told=f"{_told(current)}, its epochs in two halves", ids=(current.run.id,))
-    alone = "was named twice" if named is not None else "is the only full run of its rows"
+    alone = "is the only full run of its rows" if current.run.is_full else "is not full, shares no row with a full run"
+    alone = "was named twice" if named is not None else alone
     raise StoreError(
         f"{_told(current)} {alone} and has one epoch, but it takes two answers of each row to swap them: run the same"
         " evals once more, or with --epochs 2, and try again"

@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,29 @@ def test_too_few_answers_are_told_with_what_to_do(here: Path, store: SqliteStore
     assert llmeval("selftest").err == f"llmeval: run {FIRST} is the only full run of its rows{advice}"
     done = llmeval("selftest", FIRST, FIRST)
     assert (done.status, done.err) == (4, f"llmeval: run {FIRST} was named twice{advice}")
+
+
+@pytest.mark.parametrize("status", ["interrupted", "unmeasurable"])
+def test_a_run_that_is_not_full_is_taken_where_it_is_named(
+    here: Path, store: SqliteStore, llmeval: Command, status: str
+) -> None:
+    """Else it is told that there is one, and nothing is said of it that holds for full ones alone."""
+    (here / "thresholds.yaml").write_text(RULES)
+    for id, epochs in ((FIRST, 1), (SECOND, 2)):
+        add_run(store, id, epochs=epochs)
+        store.finish_run(id, replace(END, status=status))
+        done = llmeval("selftest")
+        assert (done.status, done.err) == (
+            4,
+            "llmeval: no run is finished with all its rows (one that is unmeasurable, partial or a shard is not); name"
+            " one to take it all the same: llmeval selftest RUN\n",
+        )
+    done = llmeval("selftest", FIRST)
+    assert done.status == 4
+    assert done.err.startswith(
+        f"llmeval: run {FIRST} is not full, shares no row with a full run and has one epoch, but it takes two answers"
+    )
+    assert runs_of(llmeval, SECOND) == [SECOND]
 
 
 def test_runs_of_other_rows_cannot_be_swapped(twins: SqliteStore, llmeval: Command) -> None:
