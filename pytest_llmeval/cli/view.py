@@ -13,7 +13,7 @@ from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, js
 from pytest_llmeval.cli.project import Project, find_project, project_redactor
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.store.records import Run
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _export(project: Project, path: Path, folder: Path, runs: Sequence[Run], cas
     if as_json:
         emit_json({"output": str(folder), "runs": [run.id for run in runs], "files": count})
     else:
-        echo_lines([f"{one_line(str(folder / 'index.html'))}: {len(runs)} runs in {count:,} files"])
+        echo_lines([f"{one_line(str(folder / 'index.html'))}: {counted(len(runs), 'run')} in {count:,} files"])
 
 
 def _serve(project: Project, path: Path, host: str, port: int | None, ready: Callable[[str], None]) -> None:

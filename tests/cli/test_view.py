@@ -79,7 +79,7 @@ def test_a_warning_comes_with_it(recorded: SqliteStore, here: Path) -> None:
 
 def test_files_are_written(recorded: SqliteStore, llmeval: Command, here: Path) -> None:
     done = llmeval("view", "--export", "out")
-    assert (done.status, done.out) == (0, f"{os.path.join('out', 'index.html')}: 1 runs in 6 files\n")
+    assert (done.status, done.out) == (0, f"{os.path.join('out', 'index.html')}: 1 run in 6 files\n")
     assert "nightly" in (here / "out" / "index.html").read_text("utf-8")
     assert llmeval("view", "--export", "out", "--cases", "1", "--json").json() == {
         "output": "out",
