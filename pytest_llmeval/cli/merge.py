@@ -11,11 +11,11 @@ from pytest_llmeval.cli.gate import Gated
 from pytest_llmeval.cli.output import json_option, thresholds_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
-from pytest_llmeval.core.errors import ThresholdsError
+from pytest_llmeval.core.errors import SettingsError, ThresholdsError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, UNMEASURABLE, worse_status
-from pytest_llmeval.core.text import counted
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
 from pytest_llmeval.store.processes import process_started
@@ -49,6 +49,9 @@ def merge(
         click.echo("llmeval: no shard has a case: nothing was collected", err=True)
         return _NOTHING_COLLECTED
     target = project.database_at(database)
+    if database is not None and target.exists() and any(map(target.samefile, files)):
+        told = one_line(str(database))
+        raise SettingsError(f"--into {told}: a file of the shards, which stay as they are; name another")
     with contextlib.closing(SqliteStore(target, db_option=project.db_option(target))) as store:
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}

@@ -73,6 +73,8 @@ def check_readable(path: Path) -> None:
         StoreError: the file is not there, is no database, is not ours, or its tables are not those of this version.
     """
     with readable_errors(path):
+        if path.is_dir():
+            raise StoreError(f"{path}: a folder; name the databases in it")
         if not path.is_file():
             raise StoreError(f"{path}: no such file")
         if not _begins_as_database(path):

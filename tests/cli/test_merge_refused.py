@@ -163,7 +163,18 @@ def test_a_file_from_any_hand_is_named_and_nothing_of_it_is_kept(here: Path, llm
 
 def test_a_file_that_is_not_there(here: Path, llmeval: Command) -> None:
     assert "nowhere.db: no such file" in refused(llmeval, here / "nowhere.db")
-    assert "no such file" in refused(llmeval, here)
+    assert refused(llmeval, here) == f"llmeval: {here}: a folder; name the databases in it\n"
+
+
+@pytest.mark.parametrize("into", ["machine1.db", "machine2.db", "link.db"])
+def test_the_joined_run_goes_into_no_shard(here: Path, llmeval: Command, into: str) -> None:
+    files = [shard_file(here, "1/2"), shard_file(here, "2/2")]
+    (here / "link.db").symlink_to(files[0])
+    before = [file.read_bytes() for file in files]
+    done = llmeval("merge", *map(str, files), "--into", into)
+    assert (done.status, done.out) == (4, "")
+    assert done.err == f"llmeval: --into {into}: a file of the shards, which stay as they are; name another\n"
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_the_files_of_the_shards_stay_as_they_are(here: Path, llmeval: Command) -> None:
