@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.cli.test_plan import add_run
@@ -159,15 +160,15 @@ def test_too_few_answers_are_told_with_what_to_do(here: Path, store: SqliteStore
     assert (done.status, done.err) == (4, f"llmeval: run {FIRST} was named twice{advice}")
 
 
-@pytest.mark.parametrize("status", ["interrupted", "unmeasurable"])
+@pytest.mark.parametrize("end", [replace(END, status="interrupted"), replace(END, status="unmeasurable")])
 def test_a_run_that_is_not_full_is_taken_where_it_is_named(
-    here: Path, store: SqliteStore, llmeval: Command, status: str
+    here: Path, store: SqliteStore, llmeval: Command, end: RunEnd
 ) -> None:
     """Else it is told that there is one, and nothing is said of it that holds for full ones alone."""
     (here / "thresholds.yaml").write_text(RULES)
     for id, epochs in ((FIRST, 1), (SECOND, 2)):
         add_run(store, id, epochs=epochs)
-        store.finish_run(id, replace(END, status=status))
+        store.finish_run(id, end)
         done = llmeval("selftest")
         assert (done.status, done.err) == (
             4,
