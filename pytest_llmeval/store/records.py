@@ -347,7 +347,6 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
     """
     calls = [call for call in case.calls if call.role == "model"]
     verdicts = [call for call in case.calls if call.role == "judge"]
-    waited = [call for call in calls if call.status != ErrorKind.INTERRUPTED] or calls  # others were given up
     is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
         id=case_id(run_id, *identity_of(case.key)),
@@ -358,7 +357,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         error=case.error,
         input_digest=case.input_digest,
         response=calls[-1].response if calls else None,
-        latency_s=_total([call.latency_s for call in waited]) if waited else None,
+        latency_s=_total([call.latency_s for call in calls]) if calls else None,
         input_tokens=_total([call.input_tokens for call in calls]) if is_known else None,
         output_tokens=_total([call.output_tokens for call in calls]) if is_known else None,
         cost_usd=_total([call.cost_usd for call in case.calls]) if is_known else None,

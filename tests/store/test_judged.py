@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -98,6 +99,14 @@ def test_what_repeats_is_held_once(database: SqliteStore) -> None:
     for case in others:
         for name in ("suite", "model", "slices", "outcome", "scores", "passed", "statuses", "digests", "judge_ids"):
             assert getattr(case, name) is getattr(first, name), name
+
+
+def test_a_call_that_was_given_up_leaves_latency_unknown_as_it_does_cost_and_tokens() -> None:
+    """The case waited for it, nobody knows for how long: a rule on latency would pass by what was asked in its place."""
+    unknown: dict[str, Any] = dict.fromkeys(("latency_s", "input_tokens", "output_tokens", "cost_usd"))
+    case = stored_case("r", record(calls=(call(**{**unknown, "status": "interrupted"}), call())))
+    assert (case.latency_s, case.input_tokens, case.output_tokens, case.cost_usd) == (None, None, None, None)
+    assert stored_case("r", record(calls=(call(), call()))).latency_s == 4.0
 
 
 def stored_cases(count: int) -> list[StoredCase]:
