@@ -106,7 +106,12 @@ def _families(
     yield "latency_seconds", "summary", "Latency of the cases, those from a cache left out.", _latencies(cases)
     yield "calls", "gauge", "Answered calls, from a cache too.", _spent(spending, "calls")
     yield "cost_usd", "gauge", "What the calls cost; missing where a price is not known.", _spent(spending, "cost_usd")
-    yield "tokens", "gauge", "Tokens of the calls, those from a cache left out.", _tokens(spending)
+    yield (
+        "tokens",
+        "gauge",
+        "Tokens of the answers, those from a cache left out; missing where not all are known.",
+        _tokens(spending),
+    )
 
 
 def _about(run: Run) -> Labels:
@@ -192,7 +197,8 @@ def _tokens(spending: Iterable[Spending]) -> Iterator[Sample]:
     for each in spending:
         for direction in ("input", "output"):
             count = getattr(each, f"{direction}_tokens")
-            yield "", {"role": each.role, "model": each.model, "direction": direction}, count
+            if count is not None:
+                yield "", {"role": each.role, "model": each.model, "direction": direction}, count
 
 
 def _sample(labels: Labels, ending: str, value: float) -> str:

@@ -18,6 +18,7 @@ from pytest_llmeval.reports.run_text import (
     not_judged_lines,
     outcome_words,
     row_cells,
+    token_counts,
     verdict_line,
 )
 from pytest_llmeval.reports.run_view import SuiteView
@@ -90,14 +91,7 @@ def _suite(suite: SuiteView) -> Iterator[str]:
 
 def _spent(spending: Sequence[Spending]) -> str:
     rows = [
-        (
-            f"{each.role} {each.model}",
-            f"{each.calls:,}",
-            f"{each.input_tokens:,}",
-            f"{each.output_tokens:,}",
-            money(each.cost_usd),
-        )
-        for each in spending
+        (f"{each.role} {each.model}", f"{each.calls:,}", *token_counts(each), money(each.cost_usd)) for each in spending
     ]
     return table(("model", "answers", "tokens in", "tokens out", "cost"), rows) if rows else ""
 

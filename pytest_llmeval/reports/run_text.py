@@ -26,6 +26,7 @@ __all__ = [
     "row_cells",
     "run_lines",
     "spending_lines",
+    "token_counts",
     "told_run",
     "verdict_line",
 ]
@@ -34,6 +35,7 @@ _DIFFERENCES = 2
 _IN_FULL = 20
 """Lines that say what was wrong with a case, where they are wanted in full."""
 _INDENT = "  "
+_UNKNOWN = "unknown"
 _LEGIBLE = 14
 """Columns in which most names and rules can be read."""
 COLUMNS: tuple[Column, ...] = (
@@ -140,24 +142,39 @@ def verdict_line(view: RunView) -> str:
 def money(cost_usd: float | None, *, below: str = "less than ") -> str:
     """Return an amount as people read it, ``below`` before the least of them; ``unknown`` for None."""
     if cost_usd is None:
-        return "unknown"
+        return _UNKNOWN
     if 0 < cost_usd < 0.0001:
         return f"{below}$0.0001"
     return f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
 
 
+def token_counts(spending: Spending) -> tuple[str, str]:
+    """Return how many tokens a model was sent and how many it answered; ``at least`` those that its server told."""
+    return (
+        _told_tokens(spending.input_tokens, spending.known_input_tokens),
+        _told_tokens(spending.output_tokens, spending.known_output_tokens),
+    )
+
+
 def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
     """Return a line, broken at ``width``, for each model: its calls, tokens and cost, those of judges apart."""
-    return [
-        line
-        for each in spending
-        for line in wrapped(
-            f"{each.role} {one_line(each.model, 60)}: {counted(each.calls, 'answer')},"
-            f" {each.input_tokens:,} tokens in,"
-            f" {each.output_tokens:,} out, cost {money(each.cost_usd)}",
-            width,
-        )
-    ]
+    lines: list[str] = []
+    for each in spending:
+        read, written = token_counts(each)
+        told = [
+            f"{each.role} {one_line(each.model, 60)}: {counted(each.calls, 'answer')}",
+            "tokens in unknown" if read == _UNKNOWN else f"{read} tokens in",
+            "tokens out unknown" if written == _UNKNOWN else f"{written} out",
+            f"cost {money(each.cost_usd)}",
+        ]
+        lines += wrapped(", ".join(told), width)
+    return lines
+
+
+def _told_tokens(tokens: int | None, known: int) -> str:
+    if tokens is None:
+        return f"at least {known:,}" if known else _UNKNOWN
+    return f"{tokens:,}"
 
 
 def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> Iterator[str]:

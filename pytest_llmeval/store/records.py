@@ -161,8 +161,7 @@ class Run:
     def shown_status(self) -> str:
         """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more.
 
-        A process of elsewhere, be it in another container, cannot be seen: it is taken to run while something was
-        recorded lately.
+        A process of elsewhere, another container's too, is taken to run while something was recorded lately.
         """
         if self.end is not None:
             return self.end.status
@@ -300,16 +299,18 @@ class NamedBaseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What the calls of a run to one model came to, in one role."""
+    """What the calls of a run to one model came to, in one role; tokens are those of answers that no cache gave."""
 
     role: str
     """``model`` or ``judge``."""
     model: str
     calls: int
     """Answered ones, from the cache too."""
-    input_tokens: int
-    """Of the calls for which the server said; those from the cache are not in it."""
-    output_tokens: int
+    input_tokens: int | None
+    """None where the server did not say it of one of them; of the others they are ``known_input_tokens``."""
+    output_tokens: int | None
+    known_input_tokens: int
+    known_output_tokens: int
     cost_usd: float | None
     """Of those without an answer too, as far as it is known; None where the price of an answered call is not."""
 

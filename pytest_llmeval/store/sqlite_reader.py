@@ -59,6 +59,20 @@ FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE cases.run_id = ? GROUP BY scores.name ORDER BY scores.name
 """
 
+_SPENT = """
+SELECT role, model, sum(status = 'ok') AS calls,
+       CASE WHEN count(read) = count(*) THEN sum(read) END AS input_tokens,
+       CASE WHEN count(written) = count(*) THEN sum(written) END AS output_tokens,
+       coalesce(sum(read), 0) AS known_input_tokens, coalesce(sum(written), 0) AS known_output_tokens,
+       CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd
+FROM (
+    SELECT role, model, status, cost_usd,
+           CASE WHEN status = 'ok' AND NOT cached THEN input_tokens ELSE 0 END AS read,
+           CASE WHEN status = 'ok' AND NOT cached THEN output_tokens ELSE 0 END AS written
+    FROM calls WHERE run_id = ? AND (status = 'ok' OR cost_usd > 0)
+) GROUP BY role, model ORDER BY role DESC, model
+"""
+
 _LEVELS = """
 (
     SELECT votes.*, scores.judge_id, substr(name, 1, length(name) - length(coalesce(dimension, ''))) AS of
@@ -263,18 +277,7 @@ class SqliteReader:
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
-        return [
-            Spending(**dict(row))
-            for row in self._query(
-                "SELECT role, model, sum(status = 'ok') AS calls,"
-                " coalesce(sum(input_tokens * (NOT cached)), 0) AS input_tokens,"
-                " coalesce(sum(output_tokens * (NOT cached)), 0) AS output_tokens,"
-                " CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd"
-                " FROM calls WHERE run_id = ? AND (status = 'ok' OR cost_usd > 0)"
-                " GROUP BY role, model ORDER BY role DESC, model",
-                run_id,
-            )
-        ]
+        return [Spending(**dict(row)) for row in self._query(_SPENT, run_id)]
 
     def answering(self, run: Run) -> dict[str, list[str]]:
         """Return which models say that they answered for each judge of a run, by the judge's name; all sorted.

@@ -13,7 +13,7 @@ from pytest_llmeval.core.text import counted, one_line, storable
 from pytest_llmeval.reports.html.escape import escaped, shown
 from pytest_llmeval.reports.html.style import STYLE
 from pytest_llmeval.reports.numbers import number, signed
-from pytest_llmeval.reports.run_text import money
+from pytest_llmeval.reports.run_text import money, token_counts
 
 __all__ = ["asset", "render"]
 
@@ -101,5 +101,6 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "signed": _signed,
     "text": shown,
     "time": _time,
+    "tokens": token_counts,
     "words": _words,
 }

@@ -125,6 +125,35 @@ def test_a_run_is_shown(store: SqliteStore, llmeval: Command) -> None:
     )
 
 
+def test_tokens_that_servers_did_not_tell_are_shown_as_unknown(store: SqliteStore, llmeval: Command) -> None:
+    """What is known of them is no total."""
+    store.start_run(run("r"))
+    mute = call(input_tokens=None, output_tokens=None, cost_usd=None)
+    told = replace(mute, name="a", model="some", input_tokens=1200, output_tokens=5)
+    calls = (mute, told, replace(mute, name="b", model="some"), replace(told, name="c", model="z", output_tokens=None))
+    store.add_case("r", record("a", calls=calls))
+    store.finish_run("r", END)
+    assert llmeval("show").out.splitlines()[-4:-1] == [
+        "model m: 1 answer, tokens in unknown, tokens out unknown, cost unknown",
+        "model some: 2 answers, at least 1,200 tokens in, at least 5 out, cost unknown",
+        "model z: 1 answer, 1,200 tokens in, tokens out unknown, cost unknown",
+    ]
+    spending = llmeval("show", "--json").json()["spending"]
+    assert [(each["input_tokens"], each["output_tokens"]) for each in spending] == [
+        (None, None),
+        (None, None),
+        (1200, None),
+    ]
+    assert (spending[1]["known_input_tokens"], spending[1]["known_output_tokens"]) == (1200, 5)
+    markdown = llmeval("export", "markdown").out
+    assert "| model m | 1 | unknown | unknown | unknown |" in markdown
+    assert "| model some | 2 | at least 1,200 | at least 5 | unknown |" in markdown
+    metrics = llmeval("export", "prometheus").out
+    assert [line for line in metrics.splitlines() if line.startswith("llmeval_tokens")] == [
+        'llmeval_tokens{role="model",model="z",direction="input"} 1200'
+    ]
+
+
 def test_the_newest_run_is_shown_when_none_is_named(store: SqliteStore, llmeval: Command) -> None:
     fill(store)
     assert llmeval("show").out.startswith("run 20250103-000000-cccccc: running\n")

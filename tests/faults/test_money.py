@@ -297,3 +297,5 @@ def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Pr
     result = project.run("evals", "--max-cost=5", model="priced")
     assert (result.ret, len(project.server.ledger)) == (10, 1)
     result.stdout.fnmatch_lines(["*a server did not say how many tokens*"])
+    said = " ".join(result.stdout.str().split())
+    assert "model priced: 1 answer, tokens in unknown, tokens out unknown, cost unknown" in said

@@ -18,7 +18,6 @@ from pytest_llmeval.store.records import (
     EarlierOutcome,
     Label,
     Repeats,
-    Spending,
     StoredCase,
     VoteCounts,
     stored_case,
@@ -321,31 +320,6 @@ def test_verdicts_given_again_take_the_place_of_the_first(store: Store) -> None:
     assert len(store.verdicts("s")) == 2
 
 
-def test_what_was_spent_is_told_by_role_and_model(store: Store) -> None:
-    """Failed calls cost what is known of them; cached ones cost nothing and took no tokens; unknown stays unknown."""
-    store.start_run(run("r"))
-    cached = call(name="c-1", cached=True, cost_usd=0.0)
-    failed = call(name="d-1", status="timeout", response=None, cost_usd=None, input_tokens=None, output_tokens=None)
-    store.add_case("r", record("a", calls=(call(name="a-1"), call("judge", name="b-1", model="j"), cached, failed)))
-    store.add_case("r", record("b", calls=(call(name="a-1", model="free", cost_usd=None),)))
-    filtered = replace(failed, status="filtered", cost_usd=0.25)
-    for outcome in ("error", "passed"):
-        store.add_case(
-            "r",
-            record(
-                "c",
-                outcome=outcome,
-                error_kind="filtered" if outcome == "error" else None,
-                calls=(filtered, replace(filtered, name="e-1", model="only", cost_usd=0.0)),
-            ),
-        )
-    assert store.spending("r") == [
-        Spending(role="model", model="free", calls=1, input_tokens=10, output_tokens=5, cost_usd=None),
-        Spending(role="model", model="m", calls=2, input_tokens=10, output_tokens=5, cost_usd=1.0),
-        Spending(role="judge", model="j", calls=1, input_tokens=10, output_tokens=5, cost_usd=0.5),
-    ]
-
-
 def test_a_run_of_elsewhere_comes_with_its_calls_and_labels_or_not_at_all(store: Store) -> None:
     case = stored_case("r", record("a", judges=()))
     judge = JudgeRecord(judge_id="j", rubric="r", detail="{}")
@@ -368,16 +342,6 @@ def test_a_run_that_is_here_gets_the_judges_that_it_lacked(store: Store) -> None
     store.import_run(run("r", end=END), [], [first])
     assert not store.import_run(run("r", end=END), [], [second, replace(first, detail="[]")])
     assert store.judges("r") == [first, second]
-
-
-def test_what_was_paid_is_told_though_its_case_ran_again(store: Store) -> None:
-    """Also where it did not wait for that answer again."""
-    store.start_run(run("r"))
-    store.add_case("r", record(outcome="error", error_kind="code", calls=(call(name="a-1"),)))
-    given_up = call(name="a-1", status="interrupted", response=None, cost_usd=None)
-    store.add_case("r", record(calls=(given_up, call(name="b-1"))))
-    (spending,) = store.spending("r")
-    assert (spending.calls, spending.cost_usd) == (2, 1.0)
 
 
 def test_a_run_that_another_process_has_taken_up_is_not_taken_from_it(store: Store) -> None:

@@ -27,6 +27,8 @@ from tests.support.judged_cases import to_judged
 
 __all__ = ["MemoryStore"]
 
+_TOKENS = ("input_tokens", "output_tokens")
+
 
 class MemoryStore:
     """Runs that last as long as this object."""
@@ -224,13 +226,15 @@ def _spent(role: str, model: str, calls: list[Call]) -> Spending:
     """Return what ``calls`` to a model came to: answered ones, and others that are known to have cost something."""
     answered = [call for call in calls if call.status == "ok"]
     costs = [call.cost_usd for call in calls if call.cost_usd is not None]
-    paid = [call for call in answered if not call.cached]
+    read, written = ([getattr(call, name) for call in answered if not call.cached] for name in _TOKENS)
     return Spending(
         role=role,
         model=model,
         calls=len(answered),
-        input_tokens=sum(call.input_tokens or 0 for call in paid),
-        output_tokens=sum(call.output_tokens or 0 for call in paid),
+        input_tokens=None if None in read else sum(read),
+        output_tokens=None if None in written else sum(written),
+        known_input_tokens=sum(filter(None, read)),
+        known_output_tokens=sum(filter(None, written)),
         cost_usd=sum(costs) if len(costs) == len(calls) else None,
     )
 

@@ -15,7 +15,7 @@ from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, overview
-from tests.support.records import record
+from tests.support.records import call, record
 from tests.support.stored_runs import END, run
 from tests.view.conftest import NEW
 from tests.view.test_pages import whole
@@ -84,3 +84,12 @@ def test_flips_are_counted_again_while_the_base_goes_on(store: SqliteStore, clie
         if number == 40:
             store.finish_run(base, END)
         assert f"{number} cases flipped" in client.get(f"/compare?base={base}&current={current}").text
+
+
+def test_tokens_that_a_server_did_not_tell_are_unknown(client: TestClient, store: SqliteStore) -> None:
+    store.start_run(run("r"))
+    store.add_case("r", record("a", calls=(call(), call(name="b", input_tokens=None, output_tokens=None))))
+    store.add_case("r", record("b", calls=(call(model="n", input_tokens=None, output_tokens=None),)))
+    text = whole(client, "/run?id=r")
+    for figures in (("2", "at least 10", "at least 5"), ("1", "unknown", "unknown")):
+        assert "".join(f'<td class="le-figure">{figure}</td>' for figure in figures) in text

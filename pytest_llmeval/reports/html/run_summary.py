@@ -15,6 +15,7 @@ from pytest_llmeval.reports.run_text import (
     not_judged_lines,
     outcome_words,
     row_cells,
+    token_counts,
     verdict_line,
 )
 from pytest_llmeval.reports.run_view import RunView, SuiteView
@@ -92,11 +93,7 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
 def _spent(spending: Sequence[Spending]) -> Iterator[Html]:
     if not spending:
         return
-    rows = [
-        [each.role, each.model, *(f"{number:,}" for number in (each.calls, each.input_tokens, each.output_tokens))]
-        + [money(each.cost_usd)]
-        for each in spending
-    ]
+    rows = [[each.role, each.model, f"{each.calls:,}", *token_counts(each), money(each.cost_usd)] for each in spending]
     titles = ["role", "model", "answers", "tokens in", "tokens out", "cost"]
     yield element("h3", "Calls")
     yield table(titles, rows, right={*titles[2:]})
