@@ -102,7 +102,7 @@ def test_what_repeats_is_held_once(database: SqliteStore) -> None:
 
 
 def test_a_call_that_was_given_up_leaves_latency_unknown_as_it_does_cost_and_tokens() -> None:
-    """The case waited for it, nobody knows for how long: a rule on latency would pass by what was asked in its place."""
+    """The case waited for it, nobody knows how long: a rule on latency would pass by what was asked in its place."""
     unknown: dict[str, Any] = dict.fromkeys(("latency_s", "input_tokens", "output_tokens", "cost_usd"))
     case = stored_case("r", record(calls=(call(**{**unknown, "status": "interrupted"}), call())))
     assert (case.latency_s, case.input_tokens, case.output_tokens, case.cost_usd) == (None, None, None, None)
