@@ -121,12 +121,12 @@ def test_the_chance_of_a_miss_is_told_only_where_it_is_likely() -> None:
     near = [0.0] * 20 + [1.0] * 80
     told = "by chance alone a rerun would miss this bar {:.0%} of the time"
     of = stats.binom(100, 0.8)
-    for kind, bar, chance in ("max", 0.8, of.sf(80)), ("max", 0.855, of.sf(85)), ("min", 0.745, of.cdf(74)):
-        assert decided(kind, bar, scored(*near)).reason == told.format(chance)
+    for bar, most in (0.8, 80), (0.855, 85):
+        assert decided("max", bar, scored(*near)).reason == told.format(of.sf(most))
+    assert decided("min", 0.745, scored(*near)).reason == told.format(of.cdf(74))
     assert decided("min", 0.5, scored(*[0.2, 1.0] * 50)).reason is None
     assert decided("min", 0.6, scored(*[0.2, 1.0] * 50)).reason == told.format(0.5)
-    assert decided("min", 0.5, scored(*near)).reason is None
-    assert decided("min", 0.5, scored(0.5)).reason is None
+    assert decided("min", 0.5, scored(*near)).reason is decided("min", 0.5, scored(0.5)).reason is None
     assert decided("max_total", 80.0, scored(*near)).reason is None
 
 
