@@ -86,9 +86,9 @@ def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], label
     view = view_run(new, cases, store.verdicts(new.id))
     gone = find_gone(old, new, store.judged(old.id), cases.judged)
     if as_json:
-        ended = {"status": new.shown_status, "exit_code": new.end and new.end.exit_code, "verdict": view.verdict}
+        ended = {"status": new.shown_status, "partial": bool(new.left_out), "exit_code": new.end and new.end.exit_code}
         facts = {"run": new.id, "rescored": old.id, "labels": labels, "gone": gone, **ended}
-        emit_json({**facts, "flips": flips, "verdicts": store.verdicts(new.id)})
+        emit_json({**facts, "verdict": view.verdict, "flips": flips, "verdicts": store.verdicts(new.id)})
         return
     width = terminal_width()
     lines = [*flip_lines(flips, table_room()), "", *run_lines(view, width=width, tables=table_room())]

@@ -12,6 +12,7 @@ __all__ = [
     "ids_digest",
     "join_left_out",
     "join_unselected",
+    "partial_words",
     "suites_not_selected",
     "tells_of_cases",
 ]
@@ -51,6 +52,11 @@ def join_unselected(names: Collection[str], parts: Iterable[str]) -> list[str]:
         parts: what the shards say; which suites they lack is not what the run lacks.
     """
     return [*suites_not_selected(names), *dict.fromkeys(why for why in parts if not _SUITES.fullmatch(why))]
+
+
+def partial_words(left_out: Collection[str]) -> str:
+    """Return what marks a run behind its name or status: that it is partial, and why; nothing of a whole one."""
+    return f", partial ({', '.join(left_out)})" if left_out else ""
 
 
 def ids_digest(ids: Iterable[str]) -> str:

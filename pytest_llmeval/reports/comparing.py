@@ -113,6 +113,7 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
         cases=cases,
         texts=lambda keys: row_texts(found, keys),
         expected=found.run.expected,
+        partial=found.run.left_out,
     )
 
 

@@ -24,8 +24,11 @@ class Comparison:
     base: str
     """Name and id of the run that is compared with."""
     base_id: str
+    base_partial: tuple[str, ...]
+    """What left out cases of it; empty where it is whole."""
     current: str
     current_id: str
+    current_partial: tuple[str, ...]
     verdict: SessionVerdict
     why_no_base: str | None
     """Why too much of the base is missing for anything to pass beside it; None where it is whole."""
@@ -87,8 +90,10 @@ def compare(
     return Comparison(
         base=base.name,
         base_id=base.run_id,
+        base_partial=tuple(base.partial),
         current=current.name,
         current_id=current.run_id,
+        current_partial=tuple(current.partial),
         verdict=result.verdict,
         why_no_base=why_no_base,
         exit_code=_exit_code(result, rules),

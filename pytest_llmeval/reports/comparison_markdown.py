@@ -1,7 +1,8 @@
 """A comparison as Markdown for a pull request: the verdict first, tables, then the rows that flipped, folded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from pytest_llmeval.core.left_out import partial_words
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
@@ -60,14 +61,16 @@ def flips_folded(rows: Comparison | FlippedRows, longest: int) -> str:
 
 
 def _about(comparison: Comparison) -> Iterator[str]:
-    sides = (("base", comparison.base, comparison.base_id), ("now", comparison.current, comparison.current_id))
-    told = [
-        f"{word}: run {escaped(run_id)}" if name == run_id else f"{word}: {escaped(name)} (run {escaped(run_id)})"
-        for word, name, run_id in sides
-    ]
-    yield " · ".join(told)
+    base = _run(comparison.base, comparison.base_id, comparison.base_partial)
+    now = _run(comparison.current, comparison.current_id, comparison.current_partial)
+    yield f"base: {base} · now: {now}"
     if comparison.set_up:
         yield f"Differs in: {'; '.join(map(escaped, comparison.set_up))}"
+
+
+def _run(name: str, run_id: str, partial: Sequence[str]) -> str:
+    told = f"run {escaped(run_id)}" if name == run_id else f"{escaped(name)} (run {escaped(run_id)})"
+    return f"{told}{escaped(partial_words(partial))}"
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.left_out import partial_words
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
@@ -66,8 +67,9 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
         verbosity: 0 shows answers on one line each, 1 in full.
     """
     lines = list(wrapped(headline(comparison), width))
-    lines += wrapped(f"base: {_run(comparison.base, comparison.base_id)}", width)
-    lines += wrapped(f"now: {_run(comparison.current, comparison.current_id)}", width)
+    base = _run(comparison.base, comparison.base_id, comparison.base_partial)
+    now = _run(comparison.current, comparison.current_id, comparison.current_partial)
+    lines += [*wrapped(f"base: {base}", width), *wrapped(f"now: {now}", width)]
     if comparison.set_up:
         lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
     for (suite, model), changes in by_suite(comparison).items():
@@ -139,5 +141,6 @@ def _short(title: str, lines: Sequence[str], width: int) -> Iterator[str]:
         label = " " * len(label)
 
 
-def _run(name: str, run_id: str) -> str:
-    return f"run {run_id}" if name == run_id else f"{one_line(name, 80)} (run {run_id})"
+def _run(name: str, run_id: str, partial: Sequence[str]) -> str:
+    told = f"run {run_id}" if name == run_id else f"{one_line(name, 80)} (run {run_id})"
+    return f"{told}{partial_words(partial)}"

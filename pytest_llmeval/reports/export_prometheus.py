@@ -33,8 +33,8 @@ _VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
 _OUTCOMES: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = frozenset(
-    {"commit", "branch", "direction", "error_kind", "metric", "model", "name", "outcome", "quantile", "role"}
-    | {"rule", "run", "slice", "status", "suite", "verdict", "version"}
+    {"commit", "branch", "direction", "error_kind", "metric", "model", "name", "outcome", "partial", "quantile"}
+    | {"role", "rule", "run", "slice", "status", "suite", "verdict", "version"}
 )
 
 
@@ -122,6 +122,7 @@ def _about(run: Run) -> Labels:
         "commit": run.git_commit,
         "branch": run.git_branch,
         "status": run.shown_status,
+        "partial": "true" if run.left_out else "",
     }
     return {name: value for name, value in about.items() if value}
 

@@ -70,6 +70,8 @@ class Side:
     """Rows of each suite that ``-m`` left out, and perhaps not of the other run."""
     expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many cases each suite and model was to have, where that is known."""
+    partial: Sequence[str] = ()
+    """What left out cases of the run; empty where it is whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

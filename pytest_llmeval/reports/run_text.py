@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
+from pytest_llmeval.core.left_out import partial_words
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, model_words, ruled_name, told_reasons
@@ -83,8 +84,7 @@ def told_run(run: Run) -> str:
 def heading(view: RunView, *, width: int) -> list[str]:
     """Return the lines that say which run this is, and that it is partial; each of at most ``width`` columns."""
     run = view.run
-    partial = f", partial ({', '.join(run.left_out)})" if run.left_out else ""
-    first = list(wrapped(f"run {told_run(run)}: {run.shown_status}{partial}", width))
+    first = list(wrapped(f"run {told_run(run)}: {run.shown_status}{partial_words(run.left_out)}", width))
     lines = [f"began {one_line(run.started_at)}"]
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""

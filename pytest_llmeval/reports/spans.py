@@ -70,6 +70,7 @@ def _about_run(run: Run) -> Attributes:
             "llmeval.run.id": run.id,
             "llmeval.run.name": run.name,
             "llmeval.run.status": run.shown_status,
+            "llmeval.run.partial": True if run.left_out else None,
             "llmeval.run.verdict": end and end.verdict,
             "llmeval.run.exit_status": end and end.exit_code,
             "test.suite.run.status": end and _SUITE_STATES.get(end.verdict),

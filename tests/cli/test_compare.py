@@ -223,6 +223,17 @@ def test_json_has_every_row_that_flipped(worse: SqliteStore, llmeval: Command) -
     assert beside == {**told, "text": Path("report.md").read_text("utf-8")}
 
 
+def test_a_partial_run_is_marked_in_every_form(worse: SqliteStore, llmeval: Command) -> None:
+    suites = {"qa": {"expected": {"m": 2}, "left_out": ["2 cases were not selected"]}}
+    add(worse, "part", range(2), rows=2, settings={"suites": suites, "partial": True})
+    sides = [f"base: main (run {OLD})", "now: run part, partial (2 cases were not selected)"]
+    lines = llmeval("compare", "main", "part").out.splitlines()
+    assert [line for line in lines if line.startswith(("base:", "now:"))] == sides
+    assert " · ".join(sides) in llmeval("compare", "main", "part", "--output", "-").out
+    told = llmeval("compare", "main", "part", "--json").json()
+    assert (told["base_partial"], told["current_partial"]) == ([], ["2 cases were not selected"])
+
+
 def test_two_models_of_one_run_compare(store: SqliteStore, llmeval: Command) -> None:
     """Row by row, and the models are what differs."""
     specs = {"big": "openai:big", "small": "openai:small-1"}

@@ -74,7 +74,7 @@ def test_one_row_that_is_gone_is_told_in_a_line_of_its_own_kind(recorded: Projec
 def test_rows_that_were_left_out_are_not_taken_for_gone(recorded: Project, llmeval: Command) -> None:
     """Nor those that a session which stopped did not come to."""
     told = llmeval("rescore", "main", "--json", "-k", "r0 or r1").json()
-    assert (told["status"], told["gone"]) == ("finished", [])
+    assert (told["status"], told["partial"], told["gone"]) == ("finished", True, [])
     recorded.eval("def test_echo(sample, response):\n    assert sample.id != 'r2'\n")
     told = llmeval("rescore", "main", "--json", "-x").json()
     assert (told["status"], told["gone"]) == ("interrupted", [])

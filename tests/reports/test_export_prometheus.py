@@ -104,6 +104,13 @@ def test_what_a_run_came_to() -> None:
     assert value(found, "tokens", role="model", model="m", direction="output") == 40
 
 
+def test_a_run_that_left_out_cases_says_so() -> None:
+    """A whole one has no such label, which is the same as an empty one."""
+    suites = {"qa": {"left_out": ["--limit"]}}
+    found = samples(lines_of(*recorded([record("a")], settings={"suites": suites, "partial": True})))
+    assert value(found, "run_info", run=run().id, version="0.1.0", status="finished", partial="true") == 1
+
+
 def test_a_run_that_goes_on_has_no_end() -> None:
     store = MemoryStore()
     store.start_run(run())

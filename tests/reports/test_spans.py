@@ -108,6 +108,12 @@ def test_of_a_picture_only_its_kind_is_told() -> None:
     ]
 
 
+def test_a_run_that_left_out_cases_says_so() -> None:
+    for partial in (True, None):
+        *_, whole = spans(record("a"), settings={"partial": partial})
+        assert (whole.attributes or {}).get("llmeval.run.partial") is partial
+
+
 def test_a_time_that_is_none_is_that_of_the_run() -> None:
     """A database of elsewhere may say anything."""
     case, whole = spans(record("a", started_at="yesterday"))

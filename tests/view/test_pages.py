@@ -112,12 +112,13 @@ def test_a_trend_of_a_measure_is_of_one_kind_of_rule(client: TestClient, two_run
 
 
 @pytest.mark.parametrize(("left_out", "marks"), [([], 0), (["--limit"], 1)])
-def test_a_partial_run_is_marked_in_the_list_and_on_its_page(
+def test_a_partial_run_is_marked_on_every_page(
     store: SqliteStore, client: TestClient, left_out: list[str], marks: int
 ) -> None:
     record_run(store, OLD, good=(1,), settings={"suites": {"qa": {"left_out": left_out}}, "partial": bool(left_out)})
     for address in ("/", f"/run?id={OLD}"):
         assert whole(client, address).count(">partial</span>") == marks
+    assert whole(client, f"/compare?base={OLD}&current={OLD}").count(">partial</span>") == 2 * marks
     assert ("<dt>left out</dt><dd>--limit</dd>" in whole(client, f"/run?id={OLD}")) is bool(left_out)
 
 
