@@ -49,8 +49,14 @@ def test_slow_runs_are_told_by_the_minute() -> None:
     assert lines_of([(40.0, "passed", 0.0)], total=3) == ["llmeval 1/3, 0 missed, 0 errors, 1.5/min, 1:20 left, $0"]
 
 
-def test_an_unknown_price_stays_unknown() -> None:
-    assert lines_of([(1.0, "passed", None), (12.0, "passed", 0.5)], total=4)[0].endswith("cost unknown")
+def test_a_cost_of_which_nothing_is_known_is_unknown() -> None:
+    assert lines_of([(1.0, "passed", None), (12.0, "error", None)], total=4)[0].endswith(" left, cost unknown")
+
+
+def test_what_a_call_without_an_answer_cost_hides_not_what_the_others_did() -> None:
+    finished: list[tuple[float, str, float | None]] = [(1.0, "passed", 0.5), (2.0, "error", None)]
+    for last, spent in ((0.25, "at least $0.7500"), (None, "at least $0.5000")):
+        assert lines_of([*finished, (12.0, "passed", last)], total=4)[0].endswith(f" left, {spent}")
 
 
 def test_a_skipped_case_without_a_call_hides_no_price() -> None:
@@ -66,3 +72,14 @@ def test_a_case_that_ran_again_counts_once_and_as_its_last_attempt() -> None:
     clock.now += 10.0
     progress.add("missed", 0.25)
     assert lines == ["llmeval 2/4, 1 missed, 0 errors, 12.0/min, 0:10 left, $0.7500"]
+
+
+def test_a_cost_is_known_again_once_the_case_of_which_it_was_not_has_passed() -> None:
+    clock, lines = Clock(), list[str]()
+    progress = Progress(4, lines.append, is_terminal=True, clock=clock)
+    progress.add("passed", 0.5)
+    progress.add("error", None)
+    progress.add("passed", 0.25, before=("error", None))
+    clock.now += 10.0
+    progress.add("missed", 0.25)
+    assert lines[0].endswith(" left, $1.0000")

@@ -38,14 +38,15 @@ class Progress:
         self._done = 0
         self._missed = 0
         self._errors = 0
-        self._cost_usd: float | None = 0.0
+        self._cost_usd = 0.0
+        self._unpriced = 0
 
     def add(self, outcome: str, cost_usd: float | None, *, before: tuple[str, float | None] | None = None) -> None:
         """Count a finished case.
 
         Args:
             outcome: what it came to.
-            cost_usd: None where its price is not known.
+            cost_usd: None where it is not known.
             before: the same of an earlier attempt at it, which no longer counts.
         """
         if before is not None:
@@ -61,13 +62,15 @@ class Progress:
         self._missed += times * (outcome == "missed")
         self._errors += times * (outcome == "error")
         if outcome != "skipped":
-            spent = self._cost_usd
-            self._cost_usd = None if spent is None or cost_usd is None else spent + times * cost_usd
+            self._unpriced += times * (cost_usd is None)
+            self._cost_usd += times * (cost_usd or 0.0)
 
     def _line(self, passed_s: float) -> str:
         rate = self._done / passed_s
         left_s = round((self._total - self._done) / rate)
-        spent = "cost unknown" if self._cost_usd is None else f"${self._cost_usd:.4f}" if self._cost_usd else "$0"
+        spent = f"${self._cost_usd:.4f}" if self._cost_usd else "$0"
+        if self._unpriced:
+            spent = f"at least {spent}" if self._cost_usd else "cost unknown"
         counts = f"{self._missed} missed, {self._errors} errors"
         speed = f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
         return f"llmeval {self._done}/{self._total}, {counts}, {speed}, {left_s // 60}:{left_s % 60:02d} left, {spent}"
