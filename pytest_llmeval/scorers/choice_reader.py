@@ -1,0 +1,317 @@
+"""Which of several options an answer names, by label or by text."""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.scorers.answers import normal_text
+from pytest_llmeval.scorers.choice_marks import BREAKS, CLOSE, OPEN, WRAP, plain, unmarked
+from pytest_llmeval.scorers.choice_prose import CALLED_WRONG, SURELY, Prose, turns
+from pytest_llmeval.scorers.denials import denied
+from pytest_llmeval.scorers.display import shown
+from pytest_llmeval.scorers.lookalikes import ARTICLE, PART, PRONOUN
+
+__all__ = ["Options"]
+
+_BREAK = re.compile(f"[{BREAKS}]")
+_SAID = re.compile(f"[^{re.escape(WRAP)}{BREAKS}]")
+_BULLET = re.compile(r"^\s*[-–—•]\s+")
+# "not London", "definitely not (B)"; what follows it in its clause is no answer
+_DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
+_CLAUSE_END = re.compile(rf"[.!?;,:](?=\s|$)|[。！？；，：{BREAKS}]|\bbut\b", re.IGNORECASE)
+_JOINED = re.compile(rf"{CLOSE}\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*{OPEN}", re.IGNORECASE)
+# What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
+_AND_ENDS = re.compile(rf"{CLOSE}\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)", re.IGNORECASE)
+# Between the labels of a list that a sentence is to its end; "1,5" and "3/4" are numbers
+_LISTED = re.compile(
+    rf"{CLOSE}\s*(?:[,;+/，；、](?!(?<=\d[,/])\d)\s*(?:(?:or|and)\b)?|\b(?:or|and)\b|&)\s*{OPEN}",
+    re.IGNORECASE,
+)
+_SENTENCE_ENDS = re.compile(rf"{CLOSE}\s*(?:$|\.(?!\s*\w)|[。！；])")  # not "E. coli"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The choices of a question, and how they are found in an answer."""
+
+    by_label: Mapping[str, str]
+    by_text: Mapping[str, str]
+    ambiguous: frozenset[str]
+    """Texts that are the label of another choice, which they name; beside labels they may be texts: ``1) 2``."""
+    combined: frozenset[str]
+    """The labels of texts that hold two labels: ``Both A and B``."""
+    inline_tex: re.Pattern[str] | None
+    """Labels in ``\\(...\\)``; None where a text has TeX of its own."""
+    tags: bool
+    """Whether tags are marks, and no part of a text."""
+    statement: re.Pattern[str]
+    before_label: re.Pattern[str]
+    at_start: re.Pattern[str]
+    at_line: re.Pattern[str]
+    called_right: re.Pattern[str]
+    called_hence: re.Pattern[str]
+    """The same in a sentence of its own that begins with "So" or "Therefore"."""
+    chosen: re.Pattern[str]
+    in_brackets: re.Pattern[str]
+    texts: re.Pattern[str] | None
+    before_text: re.Pattern[str]
+    """A label and the marks before its text."""
+    prose: Prose
+    longest_line: int
+    """Characters; no longer one is a choice and nothing else."""
+
+    def named_by(self, target: Any) -> str:
+        """Return the label of the target."""
+        if isinstance(target, str):
+            wanted = target.strip()
+            label = wanted if wanted in self.by_label else self.by_text.get(plain(target))
+            if label is not None:
+                return label
+        raise ScorerError(f"the target {shown(target)} is neither a label nor a text of the choices {self.all_shown()}")
+
+    def shown(self, label: str) -> str:
+        """Return a label with its text, if it has one."""
+        text = self.by_label[label]
+        return f"{label} ({shown(text, 80)})" if text else label
+
+    def all_shown(self) -> str:
+        """Return all choices in one line."""
+        return ", ".join(self.shown(label) for label in self.by_label)
+
+    def read(self, text: str) -> set[str]:
+        """Return the labels of the choices that an answer names."""
+        text = unmarked(text, self.inline_tex, tags=self.tags)
+        stated, text = self._stated(text)
+        if stated:
+            return stated
+        lines = {whole for line in text.splitlines() if (whole := self._whole(line))}
+        return lines | self._called_right(text) | self._chosen(text) or self._mentioned(text)
+
+    def _stated(self, text: str) -> tuple[set[str], str]:
+        """Return the choices that statements name, and the text without those that deny one.
+
+        The rest of a line is read for texts once, from the first statement that has no label: a model that repeats
+        itself without end would be read in quadratic time.
+        """
+        found: set[str] = set()
+        kept: list[str] = []
+        at = end = read_to = clause_end = 0
+        for statement in self.statement.finditer(text):
+            said = _SAID.search(text, statement.end())
+            if said is None:
+                break
+            start = said.start()
+            if start >= end:
+                end = broken.start() if (broken := _BREAK.search(text, start)) else len(text)
+            line = text[start:end].rstrip(WRAP)
+            whole = self._whole(line) if len(line) <= self.longest_line else None
+            if whole is None and self._denies(line):
+                kept.append(text[at : max(at, statement.start())])
+                if start >= clause_end:
+                    clause_end = stop.start() if (stop := _CLAUSE_END.search(text, start)) else len(text)
+                at = clause_end
+                continue
+            labels = {whole} if whole else self._labels_at_start(line) or self._labels_at_start(_surely(line))
+            if not labels and end > read_to:
+                labels, read_to = self._texts_stated(text[statement.start() : start], text[start:end]), end
+            if before := self._label_at(statement.group(), 0):  # "Answer B: A is wrong"
+                labels = labels and labels | {before[0]}
+            found |= labels
+        return found, "".join([*kept, text[at:]])
+
+    def _texts_stated(self, head: str, line: str) -> set[str]:
+        """Return the choices whose texts a statement names, and those whose labels stand beside them."""
+        if reasoned := self._reasoned(line):
+            option, end = reasoned
+            return {option} | self.prose.labels(head) | self.prose.labels(line[end:], ending=True)
+        marks = head[len(head.rstrip(WRAP)) :].lstrip(":=：")
+        texts = self._texts_in(marks + line)
+        return texts and texts | self.prose.labels_beside(head + line)
+
+    def _reasoned(self, line: str) -> tuple[str, int] | None:
+        """Return the choice whose text a line begins with, and where that ends, if only its reason follows."""
+        begin = len(line) - len(_surely(line))
+        named = self._text_at(line, begin)
+        if named is None:
+            return None
+        return named if self.prose.gives_reason(line[named[1] :], plain(line[begin : named[1]])) else None
+
+    def _denies(self, line: str) -> bool:
+        """Whether a statement says what is no answer; "Not applicable" may be a choice."""
+        found = _DENIED.match(line)
+        if found is None:
+            return False
+        begins = (plain(line[at : at + self.longest_line]) for at in {0, found.start("denial")})
+        return self.texts is None or not any(map(self.texts.match, begins))
+
+    def _labels_at_start(self, line: str) -> set[str]:
+        """Return the label that a line starts with, and those that are joined to it, by label or text."""
+        if listed := self._listed(line):
+            return listed
+        found: set[str] = set()
+        joined: re.Match[str] | None = None
+        named = self._label_at(line, 0)
+        while named is not None:
+            option, end = named
+            if joined is None and CALLED_WRONG.match(line, end):  # "Answer: A is wrong, B is right"
+                break
+            if joined is not None and joined["and"] and not _AND_ENDS.match(line, end):
+                break
+            found.add(option)
+            joined = _JOINED.match(line, end)
+            if joined is None:
+                break
+            named = self._label_at(line, joined.end()) or self._text_at(line, joined.end())
+        return found
+
+    def _listed(self, line: str) -> set[str]:
+        """Return the labels that the first sentence of a line is, and nothing else.
+
+        One whose text is of labels ("Both A and B") is in no list.
+        """
+        found: set[str] = set()
+        named = self._label_at(line, 0)
+        while named is not None and named[0] not in self.combined:
+            found.add(named[0])
+            if _SENTENCE_ENDS.match(line, named[1]):
+                return found
+            joined = _LISTED.match(line, named[1])
+            named = self._label_at(line, joined.end()) if joined else None
+        return set()
+
+    def _label_at(self, line: str, at: int) -> tuple[str, int] | None:
+        """Return the choice whose label stands at a place, and where that ends; a word or number is none."""
+        label = self.at_start.match(line, at)
+        if label is None:
+            return None
+        named = self._named_at(line, label)
+        other = self._is_part(line, label) or PRONOUN.match(line, label.start())
+        is_other = other or self._is_article(line, label)
+        return None if is_other and named[1] == label.end() else named
+
+    def _is_part(self, line: str, label: re.Match[str]) -> bool:
+        """Whether a label is a part of a number or word, and not the mark before its own text: ``2.3 km``."""
+        at = label.end("label")
+        if PART.match(line, at) is None:
+            return False
+        own = self._text_at(line, at + 1)
+        return own is None or own[0] != label["label"]
+
+    def _is_article(self, line: str, label: re.Match[str]) -> bool:
+        """Whether a label is the "A" of "A cat", where "cat" is a text."""
+        blank = ARTICLE.match(line, label.end()) if label.group() in "Aa" else None
+        return blank is not None and line[blank.end()].islower() and self._text_at(line, blank.end()) is not None
+
+    def _named_at(self, text: str, found: re.Match[str]) -> tuple[str, int]:
+        """Return the choice that is named where a label was found, and where that ends: a longer text there wins."""
+        said = self._text_at(text, found.start("label"))
+        return said if said is not None and said[1] > found.end("label") else (found["label"], found.end())
+
+    def _text_at(self, text: str, at: int) -> tuple[str, int] | None:
+        """Return the choice whose text begins at a place, and where that ends."""
+        said = self.texts.match(plain(text[at : at + self.longest_line])) if self.texts else None
+        if said is None:
+            return None
+        lengths = range(min(self.longest_line, len(text) - at))
+        length = bisect_left(lengths, len(said.group()), key=lambda length: len(plain(text[at : at + length])))
+        return self.by_text[said.group()], at + length
+
+    def _called_right(self, text: str) -> set[str]:
+        """Return the labels that are called right, where a line begins with that."""
+        lines = (line.lstrip(WRAP) for line in text.splitlines())
+        if not any(self.called_right.match(line) for line in lines) and not self.called_hence.search(text):
+            return set()
+        return {self._named_at(text, found)[0] for found in self.called_right.finditer(text)}
+
+    def _chosen(self, text: str) -> set[str]:
+        """Return the label that "I would choose B" names, with others that the answer comes to."""
+        found = self.chosen.search(text)
+        if found is None or turns(text, found.end()):
+            return set()
+        return {self._named_at(text, found)[0]} | self.prose.labels(text, ending=True)
+
+    def _whole(self, line: str) -> str | None:
+        """Return the one choice that a line is, and nothing else."""
+        bare = _BULLET.sub("", line).strip(WRAP)
+        for said in (line.strip(), bare):
+            if said in self.by_label:
+                return said
+            if (named := self.by_text.get(plain(said))) is not None:
+                return named
+        alone = self.before_label.sub("", bare, count=1).casefold()
+        for label in self.by_label:
+            if alone == label.casefold():
+                return label
+        if label_found := self.at_start.match(bare):
+            label = label_found["label"]
+            rest = plain(bare[label_found.end() :].strip(WRAP))
+            return label if rest and rest == plain(self.by_label[label].strip(WRAP)) else None
+        return None
+
+    def _mentioned(self, text: str) -> set[str]:
+        begun = (each for each in self.at_line.finditer(text) if not self._is_part(text, each))
+        found = {each.start("label"): each for each in (*begun, *self.in_brackets.finditer(text))}
+        labels = Counter(self._named_at(text, each)[0] for each in found.values())
+        no_labels, no_texts = self._denied(text)
+        labels -= no_labels
+        texts = set(self._texts_said(text) - no_texts) - (self.ambiguous if labels else frozenset())
+        named = set(labels) | {self.by_text[each] for each in texts}
+        if named and not labels and (reasoned := self._reasoned(said := text.lstrip(WRAP))):
+            option, end = reasoned
+            return {option} | self.prose.labels(said[end:], ending=True)
+        return named and named | self.prose.labels(text, besides=found, ending=named <= {*labels, *self._paired(text)})
+
+    def _paired(self, text: str) -> set[str]:
+        """Return the labels that stand before their own texts: ``B) London``."""
+        said = ((each["label"], self._text_at(text, each.end())) for each in self.before_text.finditer(text))
+        return {label for label, own in said if own and own[0] == label}
+
+    def _texts_in(self, text: str) -> set[str]:
+        return {self.by_text[each] for each in self._texts_said(text) - self._denied(text)[1]}
+
+    def _texts_said(self, text: str) -> Counter[str]:
+        return Counter(found.group() for found in self.texts.finditer(plain(text))) if self.texts else Counter()
+
+    def _denied(self, text: str) -> tuple[Counter[str], Counter[str]]:
+        """Return how often labels in brackets and texts stand behind a denial on their line."""
+        labels: Counter[str] = Counter()
+        texts: Counter[str] = Counter()
+        for line in text.splitlines():
+            line = normal_text(line, collapse=True)
+            lows = [unicodedata.normalize("NFC", char.casefold()) for char in line]
+            plain, place = "".join(lows).replace("’", "'"), [0, *accumulate(map(len, lows))]  # ß is two
+            mentions: list[tuple[tuple[int, int, str], str | None]] = [
+                ((place[each.start()], place[each.end()], self._named_at(line, each)[0]), None)
+                for each in self.in_brackets.finditer(line)
+            ]
+            for each in self.texts.finditer(plain) if self.texts else ():
+                option = self.by_text[each.group()]
+                mentions.append(((self._with_label(plain, each, option), each.end(), option), each.group()))
+            mentions.sort(key=lambda each: each[0])
+            for at in denied(plain, [each for each, _ in mentions]):
+                (_, _, option), said = mentions[at]
+                if said is None:
+                    labels[option] += 1
+                else:
+                    texts[said] += 1
+        return labels, texts
+
+    def _with_label(self, plain: str, text: re.Match[str], option: str) -> int:
+        """Return where a text begins, with its own label if that stands before it: ``B: London``."""
+        label = option.casefold()
+        head = plain[max(0, text.start() - len(label) - 9) : text.start()]
+        bare = head.rstrip(WRAP)
+        alone = bare.endswith(label) and not bare[: -len(label)][-1:].isalnum()
+        return text.start() - len(head) + len(bare) - len(label) if alone and len(bare) < len(head) else text.start()
+
+
+def _surely(line: str) -> str:
+    """Return a line without the "clearly" that it begins with."""
+    said = SURELY.match(line)
+    return line[said.end() :] if said else line
