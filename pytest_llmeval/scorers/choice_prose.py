@@ -30,9 +30,11 @@ CALLED_RIGHT = (
     rf"\s+is\s+(?:also\s+)?(?:the\s+)?(?:correct|right)(?:\s+(?:{NOUN}|one))?"
     rf"[*_`\"')\]]*(?=[ \t\r]*(?:$|[.;!])|,?\s+{_BECAUSE})"
 )
-# "The answer is", "correct option:"; "must be" only where a choice follows it without a condition
+# "The answer is", "correct option:"; not "To answer this:" and "the answer choices:"; "must be" only where a choice
+# follows it without a condition
 STATEMENT = (
-    rf"\b(?<!</)(?:answer|(?:correct|right)\s+{NOUN})\b[^.\n:=：]{{0,80}}?"
+    rf"\b(?<!</)(?:(?<!\bto )(?<!\bwill )(?<!\bcan )answer(?!\s+(?:choices?|options?)\b)|(?:correct|right)\s+{NOUN})\b"
+    r"[^.\n:=：]{0,80}?"
     r"(?:\bis\b|[:=：]|\b(?:must|would|should|has\s+to|can\s+only)\s+be\b(?=\s+%s)"
     r"(?![^.\n]{0,80}\b(?:if|unless|but|however|though|although|had|were|when)\b))"
 )

@@ -87,9 +87,10 @@ class Options:
     def read(self, text: str) -> set[str]:
         """Return the labels of the choices that an answer names."""
         text = unmarked(text, self.inline_tex, tags=self.tags)
-        stated, text = self._stated(text)
+        stated, rest = self._stated(text)
         if stated:
-            return stated
+            return stated | self._closing(text)
+        text = rest
         lines = {whole for line in text.splitlines() if (whole := self._whole(line))}
         return lines | self._called_right(text) | self._chosen(text) or self._mentioned(text)
 
@@ -124,6 +125,12 @@ class Options:
                 labels = labels and labels | {before[0]}
             found |= labels
         return found, "".join([*kept, text[at:]])
+
+    def _closing(self, text: str) -> set[str]:
+        """Return the choice that the last line is, and nothing else, unless it is one of a list of them."""
+        lines = [line for line in text.splitlines() if line.strip()][-2:]
+        *before, last = [self._whole(line) if len(line) <= self.longest_line else None for line in lines]
+        return {last} if last is not None and before == [None] else set()
 
     def _texts_stated(self, head: str, line: str) -> set[str]:
         """Return the choices whose texts a statement names, and those whose labels stand beside them."""

@@ -34,7 +34,8 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
        in it. Where its first sentence is nothing but labels, joined by commas, semicolons or plus signs too, they are
        all named: ``A, B``; a label whose text is of labels (``Both A and B``) goes into no such list. Several such
        statements must agree; of one that begins with ``not`` (or ``clearly not``, which no choice does) nothing is
-       read, to the end of its clause.
+       read, to the end of its clause. The last line counts beside it where it is a choice and nothing else, and not
+       one of a list. "To answer this:" and "the answer choices:" are no such statements.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
        its text (``B) London``), wherever they stand; where a line begins with ``B is correct`` or ``B is right``, or a
        sentence with ``So B is correct``, all labels of which the answer says that; and ``I would choose B.`` where

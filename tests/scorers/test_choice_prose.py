@@ -268,3 +268,37 @@ def test_a_label_that_is_a_number_is_seen_where_the_answer_comes_to_it(text: str
     choices = {"1": "red", "2": "green"}
     assert choice(text, "1", choices=choices).value == 0
     assert choice("It has 2 wheels, and is red", "1", choices=choices).value == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Let's go through the answer choices:\nA) Paris is in France.\nB) London is in England.\n\n**B**",
+        "Let's look at the answer choices:\nA) Paris\nB) London\nC) Berlin\nD) Rome\n\nThe answer is B.",
+        "Looking at each answer option: A is in France, so it is wrong. (B) is right.\n\n**B) London**",
+        "To answer this, we need to know what a capital is. Paris is in France, so B.\n\nB) London",
+        "To answer this question, name the capital:\n\nA) Paris is French\nB) London is British\n\n**B) London**",
+        "I will answer step by step: A is wrong, C is wrong.\n\n**B**",
+        "<think>The answer is A? Hmm, Paris is in France. No.</think>\nB",
+        "<think>\nMaybe the answer is A.\n</think>\n\nThe answer is B.",
+        "The answer is B.\n\nA) Paris\nB) London\nC) Berlin\nD) Rome",
+    ],
+)
+def test_an_answer_that_thinks_first_is_read_by_what_it_comes_to(text: str) -> None:
+    """To answer a question and answer choices are no statements of one."""
+    assert named_by(text, CITIES) == "B"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My answer: let me think. Paris is in France. So it's\n\nB",
+        "Here is my answer:\n\n- A) Paris: incorrect\n- B) London: correct\n\n**B**",
+        "Answer:\n\nThe capital of France is Paris, but the question asks for England.\n\n**B) London**",
+        "The answer is A... wait, no, it's B.\n\nB",
+        "The right option is to compare them: A is Paris.\n\n**B**",
+        "Answer: A\nThe explanation leads elsewhere.\nB",
+    ],
+)
+def test_a_last_line_that_is_another_choice_than_a_statement_leaves_none(text: str) -> None:
+    assert named_by(text, CITIES) == ""
