@@ -15,10 +15,16 @@ _NOT = (
     r"(?:(?<![^\W_])(?:not|cannot|never|neither|nicht|kein(?:e[mnrs]?)?|weder|pas|no es|no son)|n['’]t)(?![^\W_])"
     r"|(?P<unspaced>不(?!(?<=是不)是)|[并並绝絕而]非)"
 )
-_DENIAL = re.compile(_NOT, re.IGNORECASE)
+_NONE = (
+    r"(?<![^\W_])(?:no longer|by no means|no(?= \w)|nothing|without|far from|free (?:of|from)|keineswegs|keinesfalls)"
+    r"(?![^\W_])"
+)
+_DENIAL = re.compile(f"{_NOT}|{_NONE}", re.IGNORECASE)
 # What may stand between; "only" and "just" may not: behind them nothing is denied
 _ARTICLE = r"(?: (?:an?|the|de[mnrs]|die|das|ein(?:e[mnrs]?)?|une?|una|l[ae]s?|el|los))?"
 _WORDS = (
+    r"(?: (?:be )?(?:considered|regarded|seen|classified|labell?ed|rated|deemed|called|seem|appear|look|sound|contain)"
+    r"(?: (?:as|to be))?)?"
     r"(?: (?:be|in|at(?: all)?|by|from|too|overly|really|actually|necessarily|exactly|entirely|fully|completely|totally"
     r"|quite|very|truly|strictly|clearly|definitely|certainly|likely|probably|particularly|always|usually|generally"
     r"|unbedingt|wirklich|ganz|immer|en|dans|toujours|siempre)){0,2}"

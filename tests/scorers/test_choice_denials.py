@@ -10,6 +10,8 @@ from pytest_llmeval.scorers import choice
 CITIES = ["Paris", "London", "New York", "York"]
 TRUTH = ["true", "false"]
 MOODS = ["positive", "negative", "neutral"]
+TOXIC = ["toxic", "safe"]
+YES_NO = ["yes", "no"]
 CHINESE = ["正确", "错误"]
 JAPANESE = ["東京", "大阪"]
 
@@ -65,6 +67,26 @@ JAPANESE = ["東京", "大阪"]
         (CHINESE, "难道不正确", "A"),
         (["北京", "上海"], "不是北京就是上海", "AB"),
         (["北京", "上海"], "是不是北京", "A"),
+        (TRUTH, "It's no longer true.", ""),
+        (TRUTH, "It is far from true.", ""),
+        (TRUTH, "This cannot be considered true.", ""),
+        (TRUTH, "There is no doubt that it is true.", "A"),
+        (TRUTH, "Without doubt true.", "A"),
+        (MOODS, "There is nothing negative in it.", ""),
+        (MOODS, "It has no negative remarks, it is positive.", "A"),
+        (TOXIC, "There's no toxic content.", ""),
+        (TOXIC, "No toxic language here, so it is safe.", "B"),
+        (TOXIC, "The comment is without toxic content.", ""),
+        (TOXIC, "This comment is not considered toxic.", ""),
+        (TOXIC, "This comment does not appear to be toxic.", ""),
+        (TOXIC, "It doesn't seem toxic.", ""),
+        (TOXIC, "The comment is not classified as toxic.", ""),
+        (TOXIC, "It is by no means toxic.", ""),
+        (TOXIC, "It is not safe, no: toxic", "A"),
+        (CITIES, "No (B)", "B"),
+        (CITIES, "No, London", "B"),
+        (YES_NO, "No, it is safe", "B"),
+        (YES_NO, "No", "B"),
         (JAPANESE, "東京ではなく、大阪です", "B"),
         (JAPANESE, "東京ではないでしょうか", "A"),
         (JAPANESE, "東京じゃないの", "A"),
