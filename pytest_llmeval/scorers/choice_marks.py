@@ -36,6 +36,7 @@ BEFORE_LABEL = rf"(?:\b(?i:{NOUN})\s+{OPEN})?"
 _TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{")
 _ANSWER_TAG = re.compile(r"<(?P<end>/?)answer>", re.IGNORECASE)
 _THOUGHTS = re.compile(r"\A\s*<(think(?:ing)?)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_STRUCK = re.compile(r"<(s|del|strike)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<(\w{1,20})>(?=.{0,200}?</\1>)|</\w{1,20}>", re.DOTALL)
 
 
@@ -45,14 +46,14 @@ def unmarked(text: str, inline_tex: re.Pattern[str] | None, *, tags: bool) -> st
     Args:
         text: the answer.
         inline_tex: finds labels in ``\(...\)``, as its group 1.
-        tags: leave out ``<think>`` at the start, read ``<answer>`` as ``answer:`` on a line of its own, and other pairs
-            of tags as Markdown emphasis.
+        tags: leave out ``<think>`` at the start and what is struck out, read ``<answer>`` as ``answer:`` on a line of
+            its own, and other pairs of tags as Markdown emphasis.
     """
     text = _TEX.sub("", text)
     if inline_tex is not None:
         text = inline_tex.sub(r"\1", text)
     if tags and "<" in text:
-        text = _THOUGHTS.sub("", text)
+        text = _STRUCK.sub("", _THOUGHTS.sub("", text))
         text = _ANSWER_TAG.sub(lambda tag: "\n" if tag["end"] else "\nanswer: ", text)
         text = _TAG.sub("**", text)
     return text

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.answers import normal_text
 from pytest_llmeval.scorers.choice_marks import BREAKS, CLOSE, OPEN, WRAP, plain, unmarked
-from pytest_llmeval.scorers.choice_prose import CALLED_WRONG, SURELY, Prose, turns
+from pytest_llmeval.scorers.choice_prose import BECAUSE_CLAUSE, CALLED_WRONG, SURELY, Prose
 from pytest_llmeval.scorers.denials import denied
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.lookalikes import ARTICLE, PART, PRONOUN
@@ -21,6 +21,8 @@ __all__ = ["Options"]
 
 _BREAK = re.compile(f"[{BREAKS}]")
 _SAID = re.compile(f"[^{re.escape(WRAP)}{BREAKS}]")
+# "the answer is b. paris is in france"
+_SMALL = re.compile(rf"{OPEN}([a-z]){CLOSE}[.,;:!](?=\s|$)")
 _BULLET = re.compile(r"^\s*[-–—•]\s+")
 # "not London", "definitely not (B)"; what follows it in its clause is no answer
 _DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
@@ -55,9 +57,6 @@ class Options:
     at_start: re.Pattern[str]
     at_line: re.Pattern[str]
     called_right: re.Pattern[str]
-    called_hence: re.Pattern[str]
-    """The same in a sentence of its own that begins with "So" or "Therefore"."""
-    chosen: re.Pattern[str]
     in_brackets: re.Pattern[str]
     texts: re.Pattern[str] | None
     before_text: re.Pattern[str]
@@ -92,7 +91,7 @@ class Options:
             return stated | self._closing(text)
         text = rest
         lines = {whole for line in text.splitlines() if (whole := self._whole(line))}
-        return lines | self._called_right(text) | self._chosen(text) or self._mentioned(text)
+        return lines | self._called_right(text) or self._mentioned(text)
 
     def _stated(self, text: str) -> tuple[set[str], str]:
         """Return the choices that statements name, and the text without those that deny one.
@@ -119,6 +118,8 @@ class Options:
                 at = clause_end
                 continue
             labels = {whole} if whole else self._labels_at_start(line) or self._labels_at_start(_surely(line))
+            if not labels and (small := _SMALL.match(line)) and small[1].upper() in self.by_label:
+                labels = {small[1].upper()}
             if not labels and end > read_to:
                 labels, read_to = self._texts_stated(text[statement.start() : start], text[start:end]), end
             if before := self._label_at(statement.group(), 0):  # "Answer B: A is wrong"
@@ -133,21 +134,13 @@ class Options:
         return {last} if last is not None and before == [None] else set()
 
     def _texts_stated(self, head: str, line: str) -> set[str]:
-        """Return the choices whose texts a statement names, and those whose labels stand beside them."""
-        if reasoned := self._reasoned(line):
-            option, end = reasoned
-            return {option} | self.prose.labels(head) | self.prose.labels(line[end:], ending=True)
+        """Return the choices whose texts a statement names, and those whose labels it comes to."""
+        begin = len(line) - len(_surely(line))
+        if (named := self._text_at(line, begin)) and (reason := BECAUSE_CLAUSE.match(line, named[1])):
+            line = line[: named[1]] + line[reason.end() :]
         marks = head[len(head.rstrip(WRAP)) :].lstrip(":=：")
         texts = self._texts_in(marks + line)
-        return texts and texts | self.prose.labels_beside(head + line)
-
-    def _reasoned(self, line: str) -> tuple[str, int] | None:
-        """Return the choice whose text a line begins with, and where that ends, if only its reason follows."""
-        begin = len(line) - len(_surely(line))
-        named = self._text_at(line, begin)
-        if named is None:
-            return None
-        return named if self.prose.gives_reason(line[named[1] :], plain(line[begin : named[1]])) else None
+        return texts and texts | self.prose.labels(head + line)
 
     def _denies(self, line: str) -> bool:
         """Whether a statement says what is no answer; "Not applicable" may be a choice."""
@@ -232,16 +225,9 @@ class Options:
     def _called_right(self, text: str) -> set[str]:
         """Return the labels that are called right, where a line begins with that."""
         lines = (line.lstrip(WRAP) for line in text.splitlines())
-        if not any(self.called_right.match(line) for line in lines) and not self.called_hence.search(text):
+        if not any(self.called_right.match(line) for line in lines):
             return set()
         return {self._named_at(text, found)[0] for found in self.called_right.finditer(text)}
-
-    def _chosen(self, text: str) -> set[str]:
-        """Return the label that "I would choose B" names, with others that the answer comes to."""
-        found = self.chosen.search(text)
-        if found is None or turns(text, found.end()):
-            return set()
-        return {self._named_at(text, found)[0]} | self.prose.labels(text, ending=True)
 
     def _whole(self, line: str) -> str | None:
         """Return the one choice that a line is, and nothing else."""
@@ -269,15 +255,7 @@ class Options:
         labels -= no_labels
         texts = set(self._texts_said(text) - no_texts) - (self.ambiguous if labels else frozenset())
         named = set(labels) | {self.by_text[each] for each in texts}
-        if named and not labels and (reasoned := self._reasoned(said := text.lstrip(WRAP))):
-            option, end = reasoned
-            return {option} | self.prose.labels(said[end:], ending=True)
-        return named and named | self.prose.labels(text, besides=found, ending=named <= {*labels, *self._paired(text)})
-
-    def _paired(self, text: str) -> set[str]:
-        """Return the labels that stand before their own texts: ``B) London``."""
-        said = ((each["label"], self._text_at(text, each.end())) for each in self.before_text.finditer(text))
-        return {label for label, own in said if own and own[0] == label}
+        return named and named | self.prose.labels(text, besides=found)
 
     def _texts_in(self, text: str) -> set[str]:
         return {self.by_text[each] for each in self._texts_said(text) - self._denied(text)[1]}

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.choice_marks import BEFORE_LABEL, CLOSE, NOUN, OPEN, WORD_END, WORD_START, plain
-from pytest_llmeval.scorers.choice_prose import CALLED_RIGHT, CHOSEN, HENCE, REASON, STATEMENT, prose
+from pytest_llmeval.scorers.choice_prose import CALLED_RIGHT, STATEMENT, prose
 from pytest_llmeval.scorers.choice_reader import Options
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
@@ -27,27 +27,24 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
     in Unicode NFC, without case, each run of white space as one space, ``’`` as ``'``. The answer is read
     in this order, and the first step that names a choice decides:
 
-    1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is``, ``answer must be``,
-       ``<answer>`` and the like) on the same line (on the next one where nothing follows), wherever that stands: a
-       label at its start or behind ``clearly``, ``most likely`` and the like, with those that ``or`` and ``and`` join
-       to it (what else follows a label is not read: ``B, A is wrong``; but ``A is wrong`` names none), else the texts
-       in it. Where its first sentence is nothing but labels, joined by commas, semicolons or plus signs too, they are
-       all named: ``A, B``; a label whose text is of labels (``Both A and B``) goes into no such list. Several such
-       statements must agree; of one that begins with ``not`` (or ``clearly not``, which no choice does) nothing is
-       read, to the end of its clause. The last line counts beside it where it is a choice and nothing else, and not
-       one of a list. "To answer this:" and "the answer choices:" are no such statements.
+    1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is``, ``<answer>`` and the like; not
+       ``the answer choices:``, nor ``to answer this, ...:``) on the same line (on the next one where nothing follows),
+       wherever that stands: a label at its start or behind ``clearly``, ``most likely`` and the like, with those that
+       ``or`` and ``and`` join to it (what else follows a label is not read: ``B, A is wrong``; but ``A is wrong`` names
+       none), else the texts in it, but for the reason of the first (``London, because Paris is in France``). Where its
+       first sentence is nothing but labels, joined by commas, semicolons or plus signs too, they are all named:
+       ``A, B``; a label whose text is of labels (``Both A and B``) goes into no such list. Several such statements must
+       agree; of one that begins with ``not`` (or ``clearly not``, which no choice does) nothing is read, to the end of
+       its clause. The last line counts beside it where it is a choice and nothing else, and not one of a list.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
-       its text (``B) London``), wherever they stand; where a line begins with ``B is correct`` or ``B is right``, or a
-       sentence with ``So B is correct``, all labels of which the answer says that; and ``I would choose B.`` where
-       nothing behind it may turn to another.
+       its text (``B) London``), wherever they stand; and where a line begins with ``B is correct`` or ``B is right``,
+       all labels of which the answer says that.
     3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
        brackets (full-width marks are such marks too), and texts as whole words, the longest first (``New York`` is
        not ``York``); in scripts without spaces between words wherever they stand.
 
-    Of a statement, or an answer without labels, that begins with a text, the rest is not read where it gives the
-    reason: ``because``, or another sentence, and others are only spoken of (``Yes. There is no doubt.``). Where texts
-    decide, labels in running prose name their choices too (``I lean to B. Paris is in France`` names two), and where
-    labels do, those that the answer comes to (``So C.``); not behind ``not`` or before ``is wrong``, nor the article.
+    Where texts of a statement, or step 3, decide, labels in running prose that the answer comes to name their choices
+    too (``So B. Paris is in France`` names two); not behind ``not`` or before ``is wrong``, nor the article.
 
     In texts of a statement and in the whole answer, options right behind a denial are not read, nor those that
     ``or`` joins to them: behind ``not``, ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish,
@@ -112,10 +109,7 @@ def _options(choices: tuple[Any, ...]) -> Options:
         if any("\\" in text for text in by_text)
         else re.compile(rf"\\[(\[]\s*({marked}(?:\s*(?:[,;/&]|\b(?:or|and)\b)\s*{marked})*)\s*\\[)\]]"),
         tags=not any("<" in text for text in by_text),
-        statement=re.compile(
-            STATEMENT % rf"{before}{OPEN}(?:(?-i:{label})(?!\w)|{_either(by_text) if by_text else '(?!)'})",
-            re.IGNORECASE,
-        ),
+        statement=re.compile(STATEMENT, re.IGNORECASE),
         ambiguous=frozenset(plain(text) for label, text in by_label.items() if text in by_label and text != label),
         combined=frozenset(
             name for name, text in by_label.items() if len(set(re.findall(rf"(?<!\w){label}(?!\w)", text))) > 1
@@ -126,8 +120,6 @@ def _options(choices: tuple[Any, ...]) -> Options:
             rf"^[ \t*_`\"'(\[>（【「«»‹›“”„‘-]*{before}{label}[*_`\"'“”’«»‹›]*[).:\]）】」。：．]", re.MULTILINE
         ),
         called_right=re.compile(called_right, re.MULTILINE),
-        called_hence=re.compile(rf"(?:^[ \t*_>#]*|[.!;][^\S\n]+){HENCE}{OPEN}{called_right}", re.MULTILINE),
-        chosen=re.compile(rf"{CHOSEN}{before}{OPEN}{label}(?!\w){REASON}", re.MULTILINE),
         in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
         texts=re.compile(WORD_START + f"(?:{_either(by_text)})" + WORD_END) if by_text else None,
         before_text=re.compile(rf"(?<!\w){label}[):]{CLOSE}\s*{OPEN}"),
