@@ -31,6 +31,7 @@ def against_lines(
     cases: Iterable[JudgedCase],
     *,
     db_option: str = "",
+    to_root: str = "",
 ) -> list[str]:
     """Return lines with the baseline, its age where it is old, what differs in the set-up, and which rows flipped.
 
@@ -44,6 +45,7 @@ def against_lines(
         verdicts: of its rules.
         cases: of the run.
         db_option: what commands need to find the database, with a blank in front.
+        to_root: what leads to the folder in which they find it, as ``cd svc && ``.
     """
     if choice.found is None or not any(map(_is_held, verdicts)):
         return []
@@ -54,11 +56,14 @@ def against_lines(
         if is_run
         else f"baseline {one_line(base.name, 60)}: run {one_line(base.run.id, 60)}"
     )
-    lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run, db_option)]
+    lines = [
+        f"compared with {which}, of {one_line(base.run.started_at[:10])}",
+        *_age(base, run, f"{to_root}llmeval", db_option),
+    ]
     differs = difference_line(base.run, run)
     lines += [differs] if differs else []
     lines += _epochs(base.run, run)
-    command = f"llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
+    command = f"{to_root}llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
     return [*lines, *_flipped(base, cases, command)]
 
 
@@ -97,7 +102,7 @@ def _is_held(verdict: Verdict) -> bool:
     return kind_of(verdict.rule) in REGRESSION_KINDS and (verdict.verdict != "not_judged" or verdict.is_reported)
 
 
-def _age(base: FoundBaseline, run: Run, db_option: str) -> Iterator[str]:
+def _age(base: FoundBaseline, run: Run, llmeval: str, db_option: str) -> Iterator[str]:
     """Yield how old the baseline was when ``run`` began, where that is too old."""
     try:
         age = datetime.fromisoformat(run.started_at) - datetime.fromisoformat(base.run.started_at)
@@ -106,7 +111,7 @@ def _age(base: FoundBaseline, run: Run, db_option: str) -> Iterator[str]:
     if age > _LONGEST:
         own = shell_words([base.name.removesuffix(f"@{base.model}")])
         command = {"name": f"set {own or 'NAME'}", "file": f"export RUN {own or 'FILE'}"}.get(base.kind, "set NAME")
-        todo = f"set it anew by a newer green run: llmeval baseline {command}{printable(db_option)}"
+        todo = f"set it anew by a newer green run: {llmeval} baseline {command}{printable(db_option)}"
         yield f"the baseline is {age.days} days old; {todo}"
 
 

@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.judging import WORST_FIRST, SessionVerdict, Verdic
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import UNFINISHED, Run, StoredCase
 
 __all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run", "worst_verdict"]
 
@@ -107,6 +107,7 @@ def most_shown(verbosity: int) -> int | None:
 def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
     """Return what there is to see of a run."""
     judged, unlucky = cases.judged, cases.unlucky
+    failed = any(each.verdict == "fail" for each in verdicts)
     metrics = summarise(judged)
     by_suite = grouped(judged, lambda case: case.suite)
     unlucky_by_suite = grouped(unlucky, lambda case: case.key.suite)
@@ -125,7 +126,7 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
             )
             for name in sorted(by_suite.keys() | verdicts_by_suite.keys())
         ),
-        verdict=session_verdict(verdicts, judged),
+        verdict="none" if run.shown_status in UNFINISHED and not failed else session_verdict(verdicts, judged),
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
         uncounted=sum(map(_is_uncounted, judged)),
     )

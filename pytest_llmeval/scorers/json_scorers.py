@@ -36,7 +36,7 @@ def json_valid(
 
     Args:
         response: a Response or a str.
-        fenced: also accept an answer that is one Markdown code fence (bare or ``json``) around the value, and
+        fenced: also accept an answer that is one Markdown code fence (of JSON, or bare) around the value, and
             nothing else.
         kind: which value it must be: ``object``, ``array`` or ``any``.
 

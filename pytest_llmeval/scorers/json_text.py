@@ -26,7 +26,7 @@ def parse_json(text: str, *, fenced: bool) -> Any:
 
     Args:
         text: what the model said.
-        fenced: also read a text that is one Markdown code fence (```` ``` ```` or ```` ```json ````) and
+        fenced: also read a text that is one Markdown code fence (of JSON, or of no language) and
             nothing else.
 
     Raises:

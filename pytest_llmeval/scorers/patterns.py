@@ -38,16 +38,19 @@ def regex(
     """
     text = text_of(response)
     flags = engine.IGNORECASE if ignore_case else 0
-    if found_in_time(pattern, text, flags=flags, full=full, timeout_s=_checked_timeout(timeout_s)):
+    limit_s, advice = _checked_timeout(timeout_s), " or raise timeout_s"
+    if found_in_time(pattern, text, flags=flags, full=full, timeout_s=limit_s, advice=advice):
         return Scored(1.0)
     return Scored(0.0, f"{shown(pattern)} does not match {'the whole of ' if full else ''}{shown(text)}")
 
 
-def found_in_time(pattern: str, text: str, *, timeout_s: float, flags: int = 0, full: bool = False) -> bool:
+def found_in_time(
+    pattern: str, text: str, *, timeout_s: float, flags: int = 0, full: bool = False, advice: str = ""
+) -> bool:
     """Return whether a pattern matches, within ``timeout_s`` seconds of processor time.
 
     ``re`` holds the interpreter's lock while it matches, so no thread and no event loop can end it; this
-    engine looks at the clock itself and lets other threads run.
+    engine looks at the clock itself and lets other threads run. ``advice``: what else to do where time runs out.
 
     Raises:
         ScorerError: where time runs out, the text is above 1,000,000 characters, or the pattern is none.
@@ -61,7 +64,7 @@ def found_in_time(pattern: str, text: str, *, timeout_s: float, flags: int = 0, 
     except TimeoutError:
         raise ScorerError(
             f"the pattern {shown(pattern)} took longer than {timeout_s:.3g} s on {len(text):,} characters; "
-            "make it simpler (no repetition inside a repetition)"
+            f"make it simpler (no repetition inside a repetition){advice}"
         ) from None
 
 

@@ -4,11 +4,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.store.processes import process_started
 from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -306,3 +308,15 @@ def test_the_installed_command_ends_with_the_status_of_the_gate(
     store.add_case("r", record("b", suite="ungated", outcome="error", error_kind="quota"))
     assert installed("gate").status == 10
     assert installed("gate", "nobody").status == 4
+
+
+@pytest.mark.parametrize(("verdict", "shown"), [("pass", "none"), ("fail", "fail")])
+def test_a_stopped_run_that_was_judged_never_shows_success(
+    store: SqliteStore, llmeval: Command, good_cases: Callable[..., None], verdict: Any, shown: str
+) -> None:
+    """As one is whose workers did not come back."""
+    good_cases()
+    rule = Verdict(suite="qa", model="m", metric="exact", slice=None, rule="min=0.8", verdict=verdict)
+    store.set_verdicts("r", [rule])
+    store.finish_run("r", replace(END, status="interrupted", exit_code=10, verdict="none"))
+    assert llmeval("show", "r", "--json").json()["verdict"] == shown

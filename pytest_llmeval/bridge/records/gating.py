@@ -97,7 +97,7 @@ class Gating:
         """Return why nothing was judged, or against what, whether a judge has moved, why what is undecided fails."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
         verdicts = store.verdicts(run.id)
-        option = self._settings.db_option
-        against = against_lines(self._choice, run, verdicts, cases.judged, db_option=option)
+        where = {"db_option": self._settings.db_option, "to_root": self._settings.to_root}
+        against = against_lines(self._choice, run, verdicts, cases.judged, **where)
         strict = inconclusive_words(verdicts, self._thresholds)
         return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *self._ungated, *strict]

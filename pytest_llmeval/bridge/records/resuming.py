@@ -66,7 +66,7 @@ class Resumed:
     def _instead(self, facts: CollectionFacts) -> str:
         """Return what to do where the run cannot go on; code alone can be tried on the answers that there are."""
         if all(change.startswith(_CODE) for change in facts.changed):
-            again = f"llmeval rescore {self.run.id}{printable(self.settings.db_option)}"
+            again = printable(self.settings.llmeval("rescore", self.run.id))
             if self.has_all_answers:
                 return f"Score its answers again, without any call: {again}, start a new run"
             return f"Start a new run ({again} scores what answers there are, and cases without one stay open)"
@@ -149,7 +149,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
     if rescored is not None:
         raise SettingsError(
             f"--resume {ref}: run {run.id} scored the answers of run {rescored} again and asked no model; do it anew"
-            f" with: llmeval rescore {rescored}{printable(settings.db_option)}"
+            f" with: {printable(settings.llmeval('rescore', rescored))}"
         )
     _check_selection(settings, run)
     check_taken(run)
