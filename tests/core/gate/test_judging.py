@@ -47,7 +47,7 @@ def test_a_mean_at_the_bar_passes_and_its_numbers_are_kept() -> None:
     assert (verdict.verdict, verdict.value, verdict.n, verdict.rule) == ("pass", 0.8, 10, "min=0.8")
     assert verdict.low == pytest.approx(0.490162, abs=1e-6)
     assert verdict.high == pytest.approx(0.943318, abs=1e-6)
-    assert verdict.reason == "by chance alone a rerun would miss this bar 50% of the time"
+    assert verdict.reason == "by chance alone a rerun would miss this bar 32% of the time"
     assert (verdict.baseline_value, verdict.delta, verdict.p_value, verdict.mde) == (None, None, None, None)
     assert result.verdict == "pass"
 
