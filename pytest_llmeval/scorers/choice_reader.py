@@ -59,8 +59,6 @@ class Options:
     called_right: re.Pattern[str]
     in_brackets: re.Pattern[str]
     texts: re.Pattern[str] | None
-    before_text: re.Pattern[str]
-    """A label and the marks before its text."""
     prose: Prose
     longest_line: int
     """Characters; no longer one is a choice and nothing else."""

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.choice_marks import BEFORE_LABEL, CLOSE, NOUN, OPEN, WORD_END, WORD_START, plain
+from pytest_llmeval.scorers.choice_marks import BEFORE_LABEL, CLOSE, NOUN, WORD_END, WORD_START, plain
 from pytest_llmeval.scorers.choice_prose import CALLED_RIGHT, STATEMENT, prose
 from pytest_llmeval.scorers.choice_reader import Options
 from pytest_llmeval.scorers.display import shown
@@ -122,7 +122,6 @@ def _options(choices: tuple[Any, ...]) -> Options:
         called_right=re.compile(called_right, re.MULTILINE),
         in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
         texts=re.compile(WORD_START + f"(?:{_either(by_text)})" + WORD_END) if by_text else None,
-        before_text=re.compile(rf"(?<!\w){label}[):]{CLOSE}\s*{OPEN}"),
         prose=prose(by_label, by_text, nouns=bool(before)),
         longest_line=4 * max(len(label) + len(text) for label, text in by_label.items()) + 256,  # marks and blanks
     )
