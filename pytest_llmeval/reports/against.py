@@ -37,7 +37,7 @@ def against_lines(
 
     What other epochs in it do to alpha is told, too.
 
-    There are none where no rule was held against it.
+    There are none where rules on a change stand, and none of them was held against it.
 
     Args:
         choice: the baseline, or none.
@@ -47,7 +47,8 @@ def against_lines(
         db_option: what commands need to find the database, with a blank in front.
         to_root: what leads to the folder in which they find it, as ``cd svc && ``.
     """
-    if choice.found is None or not any(map(_is_held, verdicts)):
+    on_change = [each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS]
+    if choice.found is None or (on_change and not any(map(_is_held, on_change))):
         return []
     base = choice.found
     is_run = base.kind == "run"
@@ -56,13 +57,14 @@ def against_lines(
         if is_run
         else f"baseline {one_line(base.name, 60)}: run {one_line(base.run.id, 60)}"
     )
+    by_none = "" if on_change else "; no rule is on a change"
     lines = [
-        f"compared with {which}, of {one_line(base.run.started_at[:10])}",
-        *_age(base, run, f"{to_root}llmeval", db_option),
+        f"compared with {which}, of {one_line(base.run.started_at[:10])}{by_none}",
+        *(_age(base, run, f"{to_root}llmeval", db_option) if on_change else ()),
     ]
     differs = difference_line(base.run, run)
     lines += [differs] if differs else []
-    lines += _epochs(base.run, run)
+    lines += _epochs(base.run, run) if on_change else []
     command = f"{to_root}llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
     return [*lines, *_flipped(base, cases, command)]
 
@@ -99,7 +101,7 @@ def difference_line(base: Run, run: Run) -> str | None:
 
 def _is_held(verdict: Verdict) -> bool:
     """Whether a rule on a change was held against the baseline."""
-    return kind_of(verdict.rule) in REGRESSION_KINDS and (verdict.verdict != "not_judged" or verdict.is_reported)
+    return verdict.verdict != "not_judged" or verdict.is_reported
 
 
 def _age(base: FoundBaseline, run: Run, llmeval: str, db_option: str) -> Iterator[str]:

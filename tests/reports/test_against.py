@@ -59,4 +59,15 @@ def test_other_epochs_than_in_the_baseline_are_told_of(
     assert [line.startswith(told) for line in lines if told] == ([True] if told else [])
     assert len(lines) == bool(told)
     bar = replace(HELD, rule="min=0.5")
-    assert not against_lines(choice, current, [bar], [])
+    assert not any(line.startswith("the baseline has") for line in against_lines(choice, current, [bar], []))
+
+
+def test_a_baseline_that_no_rule_is_held_against_is_compared_with_all_the_same(tmp_path: Path) -> None:
+    """Somebody named it to see what changed."""
+    old = run("b", end=END, started_at="2024-01-02T03:04:05.678+00:00")
+    write_baseline(tmp_path / "b.jsonl", shown="", name="b", run=old, count=0, cases=[])
+    choice = BaselineChoice(found=find_baseline("b.jsonl", reader=None, root=tmp_path))
+    for verdicts in ([], [replace(HELD, rule="min=0.5")]):
+        lines = against_lines(choice, run(), verdicts, [])
+        assert lines[0].endswith(", of 2024-01-02; no rule is on a change")
+        assert not any("days old" in line for line in lines)
