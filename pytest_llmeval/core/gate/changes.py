@@ -6,7 +6,15 @@ import math
 from collections.abc import Sequence
 
 from pytest_llmeval.core.gate.decide import SLACK
-from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, FewChanges, Weight, estimated, falls_when_worse
+from pytest_llmeval.core.gate.evidence import (
+    FEW_GROUPS,
+    LEAST_CLUSTERS,
+    Evidence,
+    FewChanges,
+    Weight,
+    estimated,
+    falls_when_worse,
+)
 from pytest_llmeval.core.gate.fills import between
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
@@ -21,10 +29,8 @@ __all__ = ["weigh_change"]
 
 _FEW_ROWS = 30
 """Fewer rows than this take the sign-flip test in place of t."""
-_FEW_GROUPS = 10
-"""So do groups of dependent rows that are worth fewer than this."""
 _FEW_CHANGES = 10
-"""And so do rows, or groups, of which fewer than this changed."""
+"""So do rows, or groups, of which fewer than this changed."""
 _CONFIDENCE = 0.90
 """Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
 _LARGEST = 1e150
@@ -124,7 +130,7 @@ def _may_take_t(
     if rule.kind == "noninferior":
         return not are_flips
     if clusters is not None:
-        return len(set(clusters)) >= _FEW_GROUPS
+        return len(set(clusters)) >= FEW_GROUPS
     if len(best) < _FEW_ROWS or are_flips:
         return False
     return _changes([max(abs(high), abs(low)) for high, low in zip(best, worst, strict=True)]) >= _FEW_CHANGES
@@ -168,7 +174,7 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
         error=known.error if known and has_spread else None,
         df=known.df if known else None,
         flips=(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains), len(gains)) if are_flips else None,
-        few=_few_changes(groups, sums, has_mid_p=are_flips or clusters is not None),
+        few=_few_changes(groups, sums, has_mid_p=are_flips or (clusters is not None and _has_mid_p(gains, sums))),
         units=units,
         losses=losses,
     )
@@ -228,9 +234,18 @@ def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> 
         return None
     sums = [total(group) for group in groups]
     by_t = clustered_t(gains, clusters)
-    if by_t is not None and df + 1 > _FEW_GROUPS - 1e-6 and _changes(sums) >= _FEW_CHANGES:
+    if by_t is not None and df + 1 > FEW_GROUPS - 1e-6 and _changes(sums) >= _FEW_CHANGES:
         return by_t
-    return sign_flip(sums, mid_p=True)
+    return sign_flip(sums, mid_p=_has_mid_p(gains, sums))
+
+
+def _has_mid_p(gains: Sequence[float], sums: Sequence[float]) -> bool:
+    """Whether half the chance of what was seen is subtracted from a p-value of groups.
+
+    That keeps to alpha in the mean over runs in which now more and now fewer groups change, as those of yes-or-no rows
+    do. Where all change in every run, the least of it, 1/2^(n + 1), comes with twice its chance.
+    """
+    return all(gain in (-1, 0, 1) for gain in gains) and _changes(sums) < len(sums)
 
 
 def _half_interval(weight: Weight) -> float | None:

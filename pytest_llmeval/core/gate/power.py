@@ -71,9 +71,9 @@ def unfailing(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[Un
 
     The least possible p-value of such a rule, with every row getting worse, is not below its share of alpha over the
     rules of its half of the family; Holm gives it more only where others fail. McNemar's mid-p of n rows is
-    (1/2)^(n + 1), and so is that of the sign-flip test over n groups of dependent rows; rows that are no yes or no,
-    which nobody knows yet, take one more. Below 5 groups there is no test, from 10 on there is Student's t, which has
-    no such end.
+    (1/2)^(n + 1); rows that are no yes or no, which nobody knows yet, take one more, as do groups of dependent rows, of
+    which the sign-flip test's p is (1/2)^n where all n got worse. Below 5 groups there is no test, from 10 on there is
+    Student's t, which has no such end.
 
     Args:
         thresholds: the rules.
@@ -96,7 +96,7 @@ def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str
 
 def least_groups(alpha: float) -> int:
     """Return how many groups of dependent rows it takes before a p-value can be below ``alpha``."""
-    return min(MOST_GROUPS, max(LEAST_CLUSTERS, least_flips(alpha)))
+    return min(MOST_GROUPS, max(LEAST_CLUSTERS, least_flips(alpha, mid_p=False)))
 
 
 def place_of(thresholds: Thresholds, rule: Rule, key: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import OpenRows
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples
-from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, FewChanges, Weight
+from pytest_llmeval.core.gate.evidence import FEW_GROUPS, LEAST_CLUSTERS, Evidence, FewChanges, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import Sight, margin_needed
@@ -16,7 +16,7 @@ from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.hidden_loss import hidden_loss
 from pytest_llmeval.core.stats.margin_power import flips_bound
-from pytest_llmeval.core.stats.paired import least_flips, mcnemar
+from pytest_llmeval.core.stats.paired import MOST_EXACT, least_flips, mcnemar
 from pytest_llmeval.core.text import counted
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
@@ -88,10 +88,12 @@ def decide_noninferior(
 def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """Return the least true change that the rule would see in four runs of five; None where it sees none, or unknown.
 
-    What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
-    much and z_{0.8} standard errors more. Yes-or-no rows: as ``Sight`` says, as many as flipped by chance flip besides.
-    Where so few others, or so few clusters, changed that their signs decide, it is no less than if each were such a row
-    and lost as much as those that changed did, in the mean over their rows.
+    What is seen must lie t_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
+    much and t_{0.8} standard errors more. Of few rows or groups, alpha is the largest share of all signs below it, and
+    where that is the one in which all got worse, all of them must in four runs of five. Yes-or-no rows: as ``Sight``
+    says, as many as flipped by chance flip besides.
+    Where so few others, or so few clusters, changed that their signs decide, and not all, it is no less than if each
+    were such a row and lost as much as those that changed did, in the mean over their rows.
     Of ``noninferior`` it is the loss that is ruled out in four runs of five in which nothing changed, None where not
     even the loss of all is.
 
@@ -113,9 +115,31 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
         return _least_margin_of_units(evidence.found, alpha)
     if error is None:
         return None
-    least = max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
+    needed, by_power = _in_errors(rule, evidence, alpha)
+    least = max(needed, allowed / error + by_power) * error
     few = evidence.found.few if rule.kind != "noninferior" else None
-    return least if few is None else max(least, _least_of_few(few, alpha, allowed) or 0.0)
+    if few is None or few.worse + few.better == few.units:
+        return least
+    return max(least, _least_of_few(few, alpha, allowed) or 0.0)
+
+
+def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, float]:
+    """Return how many standard errors a change is that is seen in four runs of five, and how many of them that makes.
+
+    Signs of n rows or groups that lie evenly about their mean need as many as Student's t with n - 1 degrees of freedom
+    at the alpha that they can reach, within 3 % for 6 to 12 of them, but for the last of all signs.
+    """
+    units = evidence.n if evidence.clusters is None else evidence.clusters
+    df = evidence.found.df or units - 1
+    if rule.kind in ("max_drop", "max_rise"):
+        df = max(df, min(units - 1, FEW_GROUPS - 1))  # of fewer degrees, signs decide
+        signs = math.ldexp(1.0, min(units, MOST_EXACT))
+        below = math.ceil(alpha * signs) - 1
+        if below == 1:
+            return math.sqrt(units) * normal_quantile(_POWER ** (1 / units)), normal_quantile(_POWER)
+        alpha = below / signs
+    by_power = student_quantile(_POWER, df)
+    return by_power - student_quantile(alpha, df), by_power
 
 
 def _is_blind(evidence: Evidence, alpha: float) -> bool:

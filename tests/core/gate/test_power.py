@@ -51,7 +51,7 @@ def test_rules_over_too_few_groups_leave_the_others_their_share() -> None:
     there = size(rows, groups={"few": 4, "fewer": 1})
     assert hopeless(thresholds, there) == [
         "thresholds.yaml:7: suites.qa.slices: f1.max_drop cannot fail by itself in 2 slices of 1 to 4 groups of"
-        " dependent rows; 6 are needed (2 slice rules share half of alpha 0.05): few, fewer"
+        " dependent rows; 7 are needed (2 slice rules share half of alpha 0.05): few, fewer"
     ]
     assert [each.share.alpha for each in family(thresholds, there)] == [0.05, 0.025, 0.025]
 
@@ -80,7 +80,7 @@ def test_two_looks_halve_alpha() -> None:
 
 @pytest.mark.parametrize(
     ("groups", "alpha", "needed"),
-    [(4, 0.05, 5), (1, 0.5, 5), (5, 0.05, None), (6, 0.004, 7), (9, 0.0001, 10), (10, 0.0001, None)],
+    [(4, 0.05, 5), (1, 0.5, 5), (5, 0.05, None), (6, 0.01, 7), (9, 0.0001, 10), (10, 0.0001, None)],
 )
 def test_groups_of_dependent_rows_count_in_place_of_rows(groups: int, alpha: float, needed: int | None) -> None:
     """Below 5 nothing can fail, 5 to 9 are as so many rows, from 10 on the test has no least p-value."""
