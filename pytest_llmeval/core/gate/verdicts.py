@@ -133,11 +133,10 @@ def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, flo
     df = evidence.found.df or units - 1
     if rule.kind in ("max_drop", "max_rise"):
         df = max(df, min(units - 1, FEW_GROUPS - 1))  # of fewer degrees, signs decide
-        signs = math.ldexp(1.0, min(units, MOST_EXACT))
-        below = math.ceil(alpha * signs) - 1
+        below = math.ceil(math.ldexp(alpha, units)) - 1 if units <= MOST_EXACT else None
         if below == 1:
             return math.sqrt(units) * normal_quantile(_POWER ** (1 / units)), normal_quantile(_POWER)
-        alpha = below / signs
+        alpha = math.ldexp(below, -units) if below else alpha
     by_power = student_quantile(_POWER, df)
     return by_power - student_quantile(alpha, df), by_power
 

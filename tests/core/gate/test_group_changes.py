@@ -9,7 +9,7 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from pytest_llmeval.core.stats.clusters import clustered_mean
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.paired import sign_flip
-from tests.support.gate_runs import clustered, compared, graded, only, rule
+from tests.support.gate_runs import clustered, compared, graded, only, rule, verdict_of
 
 
 def test_few_groups_that_changed_take_the_sign_flip_test_of_their_sums() -> None:
@@ -103,3 +103,13 @@ def test_what_few_groups_see_is_as_much_as_their_signs_need(count: int) -> None:
     by_t = float(stats.t.ppf(1 - reached, count - 1) + stats.t.ppf(0.8, count - 1))
     needed = math.sqrt(5) * normal_quantile(0.8**0.2) if count == 5 else by_t
     assert verdict.mde == pytest.approx(needed * error.error)
+
+
+@pytest.mark.parametrize("count", [31, 60])
+def test_many_signs_reach_any_alpha(count: int) -> None:
+    """As far as all of them have an error: what they see is Student's."""
+    before, after = graded(count, 0.05)
+    verdict = verdict_of(before, after, rule(bound=0.0), alpha=1e-8)
+    error = float(stats.sem([late - early for early, late in zip(before, after, strict=True)]))
+    needed = float(stats.t.ppf(1 - 1e-8, count - 1) + stats.t.ppf(0.8, count - 1))
+    assert verdict.mde == pytest.approx(needed * error, rel=1e-6)
