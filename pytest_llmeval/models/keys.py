@@ -17,7 +17,7 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import secret_values, secrets_in, tells_who_asks
+from pytest_llmeval.models.redaction import secret_values, secrets_in, tells_who_asks, values_within
 from pytest_llmeval.models.vendors import ANTHROPIC, VENDORS, Vendor, api_key_of, refuse_foreign_key
 
 __all__ = [
@@ -140,7 +140,8 @@ def _key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str
 
 def known_secrets(environ: Mapping[str, str], models: Iterable[NamedModel]) -> list[str]:
     """Return the secrets of the environment, and the keys of ``models`` in variables whose names say nothing of one."""
-    return [*secrets_in(environ), *(environ.get(model.api_key_env, "") for model in models if model.api_key_env)]
+    named = (environ.get(model.api_key_env, "") for model in models if model.api_key_env)
+    return [*secrets_in(environ), *(each for value in named for each in values_within(value))]
 
 
 def is_usual_name(variable: str) -> bool:

@@ -7,12 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from json import dumps
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "AnswerRedactor", "Redactor", "secret_values", "secrets_in", "tells_who_asks"]
+__all__ = [
+    "MASK",
+    "AnswerRedactor",
+    "Redactor",
+    "secret_values",
+    "secrets_in",
+    "tells_who_asks",
+    "values_within",
+]
 
 MASK = "***"
 MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
+MIN_LINE_CHARS = 16
 PREFIX_CHARS = 12
+MIN_CUT_CHARS = 2 * PREFIX_CHARS - 4
+MIN_REST_CHARS = 4
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@(?:[^/\s'\"?#]*@)?")  # a password may hold an @, as a query may
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:[A-Z]*(?:APIKEY|ACCESSKEY|SECRET|PASSWORD|PASSWD)S?|KEYS?|TOKEN|CREDENTIALS?)(?:$|_)"
@@ -32,6 +43,11 @@ _ASKER = re.compile(
     r"|^(?:CODE|SE|ST|SKT|SKE|X_(?:AMZ|GOOG)_(?:DATE|CREDENTIAL|EXPIRES))$",
     re.IGNORECASE,
 )
+_LINE_END = re.compile(r"[\r\n]|\\r|\\n")
+_NAME_FIRST = re.compile(r"""["']?[\w.-]+["']?\s*[:=]\s""")
+"""A line of JSON or YAML begins with a name, which is no secret."""
+_CUT = ("...", "…")
+_BREAK = re.compile(r"(?:\s|\\r|\\n)+")
 _WORDS_MEET = re.compile(r"-|(?<=[a-z])(?=[A-Z])")
 
 
@@ -39,13 +55,17 @@ class Redactor:
     """Replaces secret values, and user names and passwords in URLs, by ``***``.
 
     A value is found raw, JSON-escaped, URL-encoded, in base64 (at any offset) and by its first 12 characters,
-    the form in which providers like to repeat a wrong key. Values under 6 characters are not looked for:
+    the form in which providers like to repeat a wrong key, with as many behind them as go on with it. Where a text
+    is cut in the middle, its end is found behind the ``...`` too. Values under 6 characters are not looked for:
     replacing them would shred ordinary words.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
-        self._forms: list[str] = []
+        self._long: list[str] = []
+        self._short: list[str] = []
+        self._begun: dict[str, list[str]] = {}
+        self._ended: dict[str, list[str]] = {}
         self.add(*secrets)
 
     def __repr__(self) -> str:
@@ -54,11 +74,26 @@ class Redactor:
     def add(self, *secrets: str) -> None:
         """Look for these values too."""
         self._secrets.update(secret for secret in secrets if len(secret) >= MIN_SECRET_CHARS)
-        self._forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
+        forms = sorted({form for secret in self._secrets for form in _spellings(secret)}, key=len, reverse=True)
+        self._long = [form for form in forms if len(form) >= PREFIX_CHARS]
+        self._short = [form for form in forms if len(form) < PREFIX_CHARS]
+        self._begun, self._ended = {}, {}
+        for secret in self._secrets:
+            if len(secret) >= MIN_CUT_CHARS and not _NAME_FIRST.match(secret):
+                self._begun.setdefault(secret[:PREFIX_CHARS], []).append(secret[PREFIX_CHARS:])
+                self._ended.setdefault(secret[-PREFIX_CHARS:], []).append(secret[:-PREFIX_CHARS])
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every secret replaced."""
-        return _USERINFO.sub(f"{MASK}@", _masked(text, self._forms))  # last: a user name is part of some
+        text = _masked(text, self._long)
+        for beginning, rests in self._begun.items():
+            if beginning in text:
+                text = _without_beginning(text, beginning, rests)
+        if any(cut in text for cut in _CUT):
+            for ending, firsts in self._ended.items():
+                if ending in text:
+                    text = _without_ending(text, ending, firsts)
+        return _USERINFO.sub(f"{MASK}@", _masked(text, self._short))  # last: a user name is part of some
 
 
 class AnswerRedactor:
@@ -86,10 +121,23 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     ``API_KEYS`` may be a list of them: each is one too. Paths are left out: ``SSH_KEY_FILE`` and its like name a
     place, not a secret.
     """
-    found = ((name, value) for name, value in environ.items() if _SECRET_NAME.search(name))
+    found = ((name, value.strip()) for name, value in environ.items() if _SECRET_NAME.search(name))
     kept = [(name, value) for name, value in found if not _is_path(name, value)]
     parts = (part for name, value in kept if _LIST_NAME.search(name) for part in _BETWEEN.split(value))
-    return tuple(dict.fromkeys([*(value for _, value in kept), *parts]))
+    return tuple(dict.fromkeys([*(each for _, value in kept for each in values_within(value)), *parts]))
+
+
+def values_within(value: str) -> Iterator[str]:
+    """Yield a secret as programs read it, without blanks around it, and each long line of one of several.
+
+    An error is shown with something before each line, so that the whole is not found. The lines that fence a PEM key
+    are the same for all.
+    """
+    value = value.strip()
+    yield value
+    lines = [line.strip() for line in _LINE_END.split(value)]
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= MIN_LINE_CHARS and not line.startswith("-----"))
 
 
 def _is_path(name: str, value: str) -> bool:
@@ -116,11 +164,36 @@ def _masked(text: str, forms: Iterable[str]) -> str:
     return text
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """Yield the spellings under which ``secret`` may turn up, and its beginning."""
-    yield from _spellings(secret)
-    if len(secret) >= 2 * PREFIX_CHARS - 4:
-        yield secret[:PREFIX_CHARS]
+def _without_beginning(text: str, beginning: str, rests: Iterable[str]) -> str:
+    """Return ``text`` with each ``beginning`` replaced, and with it what goes on behind it as one of ``rests`` does."""
+    first, *others = text.split(beginning)
+    return MASK.join([first, *(other[max(_followed(other, rest) for rest in rests) :] for other in others)])
+
+
+def _followed(text: str, rest: str) -> int:
+    """Return how many of the first characters of ``text`` are those of ``rest``; it may be broken into lines."""
+    place = _common(text, rest)
+    left = rest[place:]
+    while left and (gap := _BREAK.match(text, place)):
+        more = _common(text[gap.end() : gap.end() + len(left)], left)
+        if more < min(MIN_REST_CHARS, len(left)):
+            break
+        place, left = gap.end() + more, left[more:]
+    return place
+
+
+def _without_ending(text: str, ending: str, firsts: Iterable[str]) -> str:
+    """Return ``text`` with each ``ending``, and what one of ``firsts`` has before it, replaced behind a cut."""
+    *others, last = text.split(ending)
+    told = []
+    for other in others:
+        kept = other[: len(other) - max(_common(other[::-1], first[::-1]) for first in firsts)]
+        told += [kept, MASK] if kept.endswith(_CUT) else [other, ending]
+    return "".join([*told, last])
+
+
+def _common(text: str, other: str) -> int:
+    return len(os.path.commonprefix((text[: len(other)], other)))
 
 
 def _spellings(secret: str) -> Iterator[str]:

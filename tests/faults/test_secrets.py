@@ -285,3 +285,30 @@ def test_a_key_by_a_name_of_ones_own_is_kept_secret_too(project: Project, monkey
     assert project.server.ledger[0].headers["authorization"] == f"Bearer {secret}"
     os.environ.pop("GATEWAY")
     assert leaks(project.root, [result.stdout.str(), result.stderr.str()], key=secret) == []
+
+
+@pytest.mark.usefixtures("all_plugins")
+def test_a_secret_of_several_lines_and_one_with_a_line_end_are_nowhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pytest shows a message line by line; a program takes the line end of a password away."""
+    lines = ["MIIEvgIBADANBgkqhkiG9w0BAQEFAASC", "ZZZIBADANBgkqhkiG9w0BAQEFAASCabc"]
+    pem = ["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"]
+    monkeypatch.setenv("MY_PRIVATE_KEY", "\n".join(pem))
+    monkeypatch.setenv("SVC_PASSWORD", "hunter2\n")
+    project.eval(
+        """
+        def test_echo(sample, response):
+            import os
+            key, password = os.environ["MY_PRIVATE_KEY"], os.environ["SVC_PASSWORD"].strip()
+            assert sample.id != "r0", f"cannot read:\\n{key}"
+            raise RuntimeError(f"svc:{password} was refused with {key}")
+        """,
+        ROWS,
+    )
+    result = project.run("evals", "-l", "-rA", "--junitxml=out.xml", "--html=out.html", "--self-contained-html")
+    assert result.ret == 1
+    llmeval("show")
+    texts = [result.stdout.str(), result.stderr.str(), capsys.readouterr().out]
+    for part in (*lines, "hunter2"):
+        assert leaks(project.root, texts, key=part) == []

@@ -1,0 +1,58 @@
+"""What of a secret is recognised: with blanks around it, line by line, cut, and by which names."""
+
+import pytest
+
+from pytest_llmeval.models.keys import known_secrets
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor, secrets_in
+from pytest_llmeval.models.specs import parse_spec
+
+KEY = "sk-proj-QWERTYuiop1234567890ASDFGHjkl0987654321zxcvbnmTAILTAIL"
+PEM_LINES = ["MIIEvgIBADANBgkqhkiG9w0BAQEFAASCPEMLINE1", "ZZZIBADANBgkqhkiG9w0BAQEFAASCPEMLINE2abcd"]
+PEM = "\n".join(["-----BEGIN PRIVATE KEY-----", *PEM_LINES, "-----END PRIVATE KEY-----"])
+ACCOUNT = '{\n  "project_id": "my-project-123",\n  "client_secret": "GOCSPX-0123456789"\n}'
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\t"])
+def test_a_secret_with_blanks_around_it_is_the_secret_within(around: str) -> None:
+    """As every program reads it that takes the line end away."""
+    environ = {"SVC_PASSWORD": f"{around}hunter2{around}", "GATEWAY": f"{KEY}{around}"}
+    model = NamedModel(name="m", spec=parse_spec("m@http://h:1/v1"), api_key_env="GATEWAY")
+    redact = Redactor(known_secrets(environ, [model]))
+    assert redact(f"login failed for svc:hunter2 with {KEY}") == "login failed for svc:*** with ***"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\\n"])
+def test_each_long_line_of_a_secret_of_several_is_one(line_end: str) -> None:
+    r"""Whoever shows an error puts something before each line; ``\n`` in the value may be written out too."""
+    redact = Redactor(secrets_in({"MY_PRIVATE_KEY": PEM.replace("\n", line_end)}))
+    told = redact("".join(f"E       {line}\n" for line in PEM.split("\n")))
+    assert not any(line[:16] in told or line[-8:] in told for line in PEM_LINES)
+    assert redact("-----END PUBLIC KEY-----") == "-----END PUBLIC KEY-----"
+
+
+def test_the_names_in_lines_of_a_secret_are_none() -> None:
+    redact = Redactor(secrets_in({"GOOGLE_CREDENTIALS": ACCOUNT}))
+    assert redact('E     "client_secret": "GOCSPX-0123456789"') == "E     ***"
+    assert redact('{"project_id": "x", "client_secret": null}') == '{"project_id": "x", "client_secret": null}'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Bearer {KEY[:40]}", "Bearer ***"),
+        (f"Bearer {KEY[:40]}...{KEY[-14:]}'", "Bearer ***...***'"),
+        (f"'Bea...{KEY[8:]}', {KEY[:30]}…", "'Bea...***', ***…"),
+        (f"split {KEY[:15]}\n{KEY[15:40]}\\n{KEY[40:]}.", "split ***."),
+        (f"{KEY[:14]} told, {KEY[:12]}", "*** told, ***"),
+        (f"its end is {KEY[-14:]}", f"its end is {KEY[-14:]}"),
+    ],
+)
+def test_what_goes_on_behind_the_beginning_of_a_key_is_masked_too(text: str, shown: str) -> None:
+    """Whoever shortens a text cuts it at the end or in the middle; a server may break a line."""
+    assert Redactor([KEY, f"{KEY[:20]}-another-key"])(text) == shown
+
+
+def test_the_beginning_that_keys_share_is_followed_by_the_one_that_goes_on() -> None:
+    first, second = "sk-ant-api03-AAAAAAAAAAAAAAAA", "sk-ant-api03-BBBBBBBBBBBBBBBB"
+    assert Redactor([first, second])(f"{first[:25]} {second[:25]}") == "*** ***"
