@@ -26,12 +26,17 @@ MIN_CUT_CHARS = 2 * PREFIX_CHARS - 4
 MIN_REST_CHARS = 4
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@(?:[^/\s'\"?#]*@)?")  # a password may hold an @, as a query may
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:[A-Z]*(?:APIKEY|ACCESSKEY|SECRET|PASSWORD|PASSWD)S?|KEYS?|TOKEN|CREDENTIALS?)(?:$|_)"
-    r"|_(?:PASS|PWD|PAT)$",
+    r"(?:^|_)(?:[A-Z0-9]*(?:(?:ACCESS|ACCOUNT|API|PRIVATE|SECRET|STORAGE)KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?"
+    r"|KEYS?|TOKEN|CREDENTIALS?)[0-9]*(?:$|_)"
+    r"|_(?:PASS|PWD|PAT)[0-9]*$",
     re.IGNORECASE,
 )
-"""TOKENS is none: MAX_TOKENS is a number."""
-_LIST_NAME = re.compile(r"(?:KEY|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
+_LIKELY_NAME = re.compile(r"(?:^|_)[A-Z0-9]*TOKENS?[0-9]*(?:$|_)", re.IGNORECASE)
+"""MAX_TOKENS is a number: the value has a say."""
+_UNLIKELY = re.compile(r"(?:^|_)(?:SPECIAL|STOP)_TOKENS(?:$|_)", re.IGNORECASE)
+_PLAIN_VALUE = re.compile(r"[\d.,_+%-]+[A-Za-z]?|[A-Za-z_.-]{,15}|.{,7}")
+"""A number, a word or less than a token is."""
+_LIST_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;\s\[\]'\"]+")
 _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
@@ -121,10 +126,17 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     ``API_KEYS`` may be a list of them: each is one too. Paths are left out: ``SSH_KEY_FILE`` and its like name a
     place, not a secret.
     """
-    found = ((name, value.strip()) for name, value in environ.items() if _SECRET_NAME.search(name))
+    found = ((name, value.strip()) for name, value in environ.items() if _names_a_secret(name, value))
     kept = [(name, value) for name, value in found if not _is_path(name, value)]
     parts = (part for name, value in kept if _LIST_NAME.search(name) for part in _BETWEEN.split(value))
     return tuple(dict.fromkeys([*(each for _, value in kept for each in values_within(value)), *parts]))
+
+
+def _names_a_secret(name: str, value: str) -> bool:
+    if _SECRET_NAME.search(name):
+        return True
+    is_likely = _LIKELY_NAME.search(name) and not _UNLIKELY.search(name)
+    return bool(is_likely) and _PLAIN_VALUE.fullmatch(value.strip()) is None
 
 
 def values_within(value: str) -> Iterator[str]:

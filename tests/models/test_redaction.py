@@ -56,3 +56,30 @@ def test_what_goes_on_behind_the_beginning_of_a_key_is_masked_too(text: str, sho
 def test_the_beginning_that_keys_share_is_followed_by_the_one_that_goes_on() -> None:
     first, second = "sk-ant-api03-AAAAAAAAAAAAAAAA", "sk-ant-api03-BBBBBBBBBBBBBBBB"
     assert Redactor([first, second])(f"{first[:25]} {second[:25]}") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OPENAI_API_KEY2", "GEMINI_API_KEY1", "APIKEY1", "SECRET1", "DB_PASSWORD1", "DB_PASS2", "BEARER_TOKEN2",
+     "KEY2_OLD", "ACCESSTOKEN", "accessToken", "AUTHTOKEN", "GITHUBTOKEN", "SECRETKEY", "PRIVATEKEY", "STORAGEKEY",
+     "AccountKey", "S3ACCESSKEY", "API_TOKENS", "HF_TOKENS", "MY_PASSPHRASE"],
+)  # fmt: skip
+def test_a_name_may_have_a_number_or_be_written_in_one_word(name: str) -> None:
+    assert secrets_in({name: "v1-abcdefgh"}) == ("v1-abcdefgh",)
+
+
+def test_a_list_of_tokens_holds_tokens() -> None:
+    found = secrets_in({"API_TOKENS": "tok-0123456789,tok-9876543210", "STOP_TOKENS": "<|im_end|>,<|endoftext1|>"})
+    assert found == ("tok-0123456789,tok-9876543210", "tok-0123456789", "tok-9876543210")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MAX_TOKENS", "100000"), ("MAX_TOKENS", "128_000"), ("MAX_NEW_TOKENS", "4096"), ("TOKENS_PER_MINUTE", "1500000"),
+     ("TOKENS_PER_MINUTE", "100000.5"), ("SKIP_SPECIAL_TOKENS", "default1234"), ("COUNT_TOKENS", "enabled"),
+     ("CLEANTOKEN", "disabled"), ("LASTTOKEN", "1048576"), ("TOKENIZERS_PARALLELISM", "sk-0123456789"),
+     ("KEYBOARD", "sk-0123456789"), ("MONKEY", "sk-0123456789"), ("MONKEY2", "sk-0123456789"),
+     ("TOKENIZER2", "sk-0123456789"), ("HOTKEY1", "sk-0123456789"), ("SECRETARY1", "sk-0123456789")],
+)  # fmt: skip
+def test_a_name_or_a_value_that_speaks_of_something_else_is_no_secret(name: str, value: str) -> None:
+    assert secrets_in({name: value}) == ()
