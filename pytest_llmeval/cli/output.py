@@ -109,7 +109,7 @@ def opened_store(project: Project, database: Path | None, refs: Sequence[str] = 
 
 
 def emit_json(value: Any) -> None:
-    """Print ``value`` as indented ASCII JSON, in which GitHub finds none of its ``##[`` commands."""
+    """Print ``value`` as indented ASCII JSON, in which a CI system finds no command of its own."""
     echo_lines([inert_json(json.dumps(plain(value), indent=2))])
 
 

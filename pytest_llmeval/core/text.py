@@ -26,23 +26,27 @@ _CONTROL = re.compile(
 )
 # GitHub Actions reads "::name::" at the start of a line, blanks before it allowed, and "##[name]" anywhere:
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+# Azure Pipelines reads "##vso[name]" anywhere, TeamCity "##teamcity[name]":
+# https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
+# https://www.jetbrains.com/help/teamcity/service-messages.html
 _COMMAND_START = re.compile(r"^([^\S\n]*)::", re.MULTILINE)
+_AGENT_COMMAND = re.compile(r"##(?=\w*\[)")
 
 
 def printable(text: str) -> str:
     """Return ``text`` with control characters as visible escapes and CI workflow commands broken.
 
-    Newlines and tabs stay. A line that starts with ``::`` gets a backslash before it, ``##[`` one inside it.
+    Newlines and tabs stay. A line that starts with ``::`` gets a backslash before it, ``##[`` and ``##vso[`` inside.
     """
     visible = _CONTROL.sub(_escape, text)
     if "::" in visible:
         visible = _COMMAND_START.sub(r"\1\\::", visible)
-    return visible.replace("##[", "##\\[")
+    return _AGENT_COMMAND.sub(r"##\\", visible) if "##" in visible else visible
 
 
 def inert_json(text: str) -> str:
-    """Return JSON in which GitHub finds none of its ``##[`` commands, and that says the same."""
-    return text.replace("##[", "#\\u0023[")  # only a string can hold it
+    """Return JSON in which a CI system finds none of its ``##[`` and ``##vso[`` commands, and that says the same."""
+    return _AGENT_COMMAND.sub(r"#\\u0023", text) if "##" in text else text  # only a string can hold it
 
 
 def and_more(items: Sequence[str], most: int) -> str:

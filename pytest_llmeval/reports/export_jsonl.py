@@ -17,7 +17,8 @@ def jsonl_lines(run_id: str, cases: Iterable[ExportedCase]) -> Iterator[str]:
     """Yield a line of ASCII JSON for each case.
 
     Nothing is cut or made harmless, and lone surrogates are escapes of JSON. A terminal and a CI system find nothing to
-    obey in such a line: it begins with a brace, control characters are escapes, and so is the second ``#`` of ``##[``.
+    obey in such a line: it begins with a brace, control characters are escapes, and so is the second ``#`` of ``##[``
+    and ``##vso[``.
     """
     for exported in cases:
         yield inert_json(json.dumps(_facts(run_id, exported)))

@@ -55,7 +55,7 @@ def _exporter(name: str) -> SpanExporter:
 
 
 def _console_text(span: ReadableSpan) -> str:
-    """Return a span as ASCII JSON, in which GitHub finds none of its ``##[`` commands."""
+    """Return a span as ASCII JSON, in which a CI system finds no command of its own."""
     return inert_json(span.to_json()) + "\n"
 
 

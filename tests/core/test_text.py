@@ -1,5 +1,6 @@
 """Untrusted text made harmless, over any text."""
 
+import json
 import re
 import sqlite3
 import unicodedata
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.text import one_line, printable, shorten, storable
+from pytest_llmeval.core.text import inert_json, one_line, printable, shorten, storable
 
-texts = st.text(st.characters() | st.sampled_from("\n\t\r:# [\x1b\x9b\u202e\u200b\ud800"))
+texts = st.text(st.characters() | st.sampled_from("\n\t\r:#v [\x1b\x9b\u202e\u200b\ud800"))
 
 
 @given(texts)
@@ -40,7 +41,14 @@ def test_what_is_not_seen_or_moves_what_is_becomes_visible(char: str) -> None:
 def test_no_line_begins_with_a_workflow_command(text: str) -> None:
     shown = printable(text)
     assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
-    assert "##[" not in shown
+    assert not re.search(r"##\w*\[", shown)
+
+
+@given(texts)
+def test_json_holds_no_command_and_says_the_same(text: str) -> None:
+    shown = inert_json(json.dumps({text: [text]}))
+    assert not re.search(r"##\w*\[", shown)
+    assert json.loads(shown) == {text: [text]}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,10 @@ def test_no_line_begins_with_a_workflow_command(text: str) -> None:
         ("std::string", "std::string"),
         ("##[error]x", "##\\[error]x"),
         ("###[error]x", "###\\[error]x"),
+        ("a ##vso[task.complete]x", "a ##\\vso[task.complete]x"),
+        ("###VSO[task.complete]x", "###\\VSO[task.complete]x"),
+        ("##teamcity[buildStatus]", "##\\teamcity[buildStatus]"),
+        ("## title [a] ##vso x[0]", "## title [a] ##vso x[0]"),
         ("\r::error::x", "\\x0d::error::x"),
     ],
 )

