@@ -16,6 +16,7 @@ from pytest_llmeval.bridge.execution.bodies import BodiesAhead
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter, is_miss
+from pytest_llmeval.bridge.execution.subtest_reports import tidy_subtest
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
@@ -64,6 +65,7 @@ class CaseRunner:
         self._responses: ResponsesAhead | None = None
         self._fault: CaseError | None = None
         self._is_begun = False
+        self._reported = ""
         self._patience_s = _PATIENCE_S
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -220,9 +222,16 @@ class CaseRunner:
         if last is not None and last is not run:
             run, error = last, last.raised
         self._reporter.after(item, run, error, report)
+        self._reported = report.nodeid
         if call.when == "teardown":
             CURRENT.set(None)
         return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Make what names a subtest of an eval harmless before it is shown or leaves this process."""
+        if report.nodeid == self._reported:
+            tidy_subtest(report, self._reporter.safe)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_exception_interact(
