@@ -117,7 +117,7 @@ class Preparation:
             facts.problems += [] if self.asks_judges else self.rescored.problems(facts)
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
-            facts.problems += [*self.maker.problems, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
+            facts.problems += [*self._unmade, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
         if self.thresholds is not None and self.settings is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
             hold_names(self.thresholds, tally, self, facts, models=known)
@@ -149,7 +149,16 @@ class Preparation:
     @property
     def found_wrong(self) -> list[str]:
         """What is known to be wrong before the cases are."""
-        return [*self.problems, *(self.maker.problems if self.maker is not None else ())]
+        return [*self.problems, *self._unmade]
+
+    @property
+    def _unmade(self) -> list[str]:
+        """Why there are no cases of a function or a row: maybe in words of the user's code, which may hold a secret."""
+        if self.maker is None or not self.maker.problems:
+            return []
+        from pytest_llmeval.models.redaction import Redactor
+
+        return list(map(Redactor(self.secrets), self.maker.problems))
 
     def _judged(self, suites: Iterable[str]) -> list[str]:
         """Return the suites whose test functions themselves ask a judge."""

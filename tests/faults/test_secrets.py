@@ -53,6 +53,20 @@ def broken(*args, **kwargs):
 chat.read_completion = broken
 """
 
+ROWS_BREAK = """
+import os
+
+import pytest
+
+def rows():
+    yield {"id": "a", "input": "x"}
+    raise RuntimeError(f"refused {os.environ['LLMEVAL_API_KEY']} at http://somebody:hunter2@h")
+
+@pytest.mark.llmeval(dataset=rows)
+def test_echo(response):
+    pass
+"""
+
 
 def forms(key: str) -> dict[str, bytes]:
     """Return the spellings under which a key may turn up."""
@@ -312,3 +326,24 @@ def test_a_secret_of_several_lines_and_one_with_a_line_end_are_nowhere(
     texts = [result.stdout.str(), result.stderr.str(), capsys.readouterr().out]
     for part in (*lines, "hunter2"):
         assert leaks(project.root, texts, key=part) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["-n2"], ["--co"], ["-k", "not_there"], ["evals/test_echo.py::test_none"]])
+def test_a_key_in_the_error_of_a_dataset_is_shown_nowhere(project: Project, arguments: list[str]) -> None:
+    """Told before there is any case."""
+    project.write(evals__test_echo_py=ROWS_BREAK)
+    result = project.run("evals", *arguments)
+    assert result.ret in (4, 5)
+    told = [result.stdout.str(), result.stderr.str()]
+    assert "rows() raised RuntimeError: refused *** at http://***@h" in "".join(told)
+    assert leaks(project.root, told) == [] and "hunter2" not in "".join(told)
+
+
+def test_a_key_in_the_error_of_a_dataset_is_shown_in_no_estimate(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project.write(evals__test_echo_py=ROWS_BREAK)
+    with pytest.raises(SystemExit):
+        main(["estimate", "evals", f"--model={project.model}"])
+    told = "".join(capfd.readouterr())
+    assert "refused *** at" in told and leaks(project.root, [told]) == []
