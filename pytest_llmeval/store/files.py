@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import sqlite3
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,28 @@ _STEP_S = 0.01
 
 
 def make_private(path: Path) -> None:
-    """Make the file readable by its owner alone, in a folder that git leaves alone where the folder is new."""
+    """Make the file readable by its owner alone, in a folder that git leaves alone where the folder is new.
+
+    One that is there is taken from everybody, if it is ours: a copy or an artifact comes so. What a group may do stays
+    where nobody else may do anything.
+    """
     if not path.parent.exists():
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may make it at this moment
         if path.parent.name.startswith("."):
             (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    name = os.path.realpath(path)  # a link may lead to a file that is yet to be made
+    try:
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        for each in (name, *(f"{name}-{kind}" for kind in ("wal", "shm", "journal"))):
+            _take_from_all(each)
+
+
+def _take_from_all(name: str) -> None:
+    with contextlib.suppress(OSError):
+        found = os.stat(name)
+        if found.st_mode & stat.S_IRWXO and found.st_uid == os.geteuid():
+            os.chmod(name, stat.S_IRUSR | stat.S_IWUSR)
 
 
 def switch_to_wal(connection: sqlite3.Connection) -> str:

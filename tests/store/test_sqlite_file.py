@@ -65,6 +65,7 @@ def test_a_folder_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_there_keeps_its_mode(path: Path) -> None:
+    """A group that may read it was given the right on purpose."""
     SqliteStore(path).close()
     path.chmod(0o640)
     SqliteStore(path).close()
