@@ -96,6 +96,21 @@ def test_a_body_that_repeats_the_answer_is_harmless(project: Project, server: Fa
     run(project, "-rA", "-vv")
 
 
+@pytest.mark.parametrize("arguments", [["-vv"], ["-vv", "-n2", "-rA"]])
+@pytest.mark.parametrize("body", ["pytest.skip(sample.input)", "pytest.xfail(sample.input)"])
+def test_a_reason_that_pytest_wraps_is_harmless(project: Project, body: str, arguments: list[str]) -> None:
+    """It breaks lines at blanks, and a long word wherever there is no more room."""
+    words = [" ".join(f"::error::{n}" for n in range(60)), *("a" * n + "::error::" * 40 for n in range(5))]
+    rows = [{"id": f"{n}", "input": "b" * n + text} for n, text in enumerate([*words, "c \u3000::error::x " * 40])]
+    project.eval(f"def test_echo(sample, model):\n    {body}\n", rows)
+    assert run(project, *arguments).ret == 0
+
+
+def test_a_reason_that_holds_a_name_stays_as_it_is(project: Project) -> None:
+    project.eval("def test_echo(sample):\n    pytest.skip('no std::string')\n", [{"input": "x"}])
+    run(project, "-vv").stdout.fnmatch_lines(["*SKIPPED (no std::string)*"])
+
+
 def test_what_an_eval_prints_is_harmless_with_live_capture_off(project: Project, server: FaultServer) -> None:
     """With ``-s`` what the test itself prints is its own affair; our section stays harmless."""
     server.reply = lambda messages: ALL

@@ -63,6 +63,9 @@ _IN_ONE_LINE = (CaseError, RubricError)
 """Errors that say all by themselves: a traceback through this package would say nothing."""
 _PROPERTY = "llmeval_"
 _LONGEST_ERROR = 2000
+_WORD = re.compile(r"[^\t\n\x0b\x0c\r ]+")
+"""What textwrap takes for one."""
+_LONG_WORD = 30
 
 
 class Reporter:
@@ -267,10 +270,21 @@ def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, 
 
 
 def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str]) -> None:
-    """Make the reason of a skip or an expected failure harmless."""
+    """Make the reason of a skip or an expected failure harmless, wherever pytest breaks it into lines."""
     report.longrepr = _cleaned(report.longrepr, set(), safe)
+    if isinstance(report.longrepr, tuple):
+        *where, reason = report.longrepr
+        report.longrepr = (*where, _WORD.sub(_unbegun, reason))
     if hasattr(report, "wasxfail"):
-        report.wasxfail = safe(report.wasxfail)
+        report.wasxfail = _WORD.sub(_unbegun, safe(report.wasxfail))
+
+
+def _unbegun(word: re.Match[str]) -> str:
+    """Return a word of which no part that begins a line is a command: a long one may be broken anywhere."""
+    text = word.group()
+    if len(text) >= _LONG_WORD:
+        return text.replace("::", ":\\:").replace("::", ":\\:")
+    return f"\\{text}" if text.lstrip().startswith("::") else text
 
 
 def _clean(value: Any, seen: set[int], safe: Callable[[str], str]) -> None:
