@@ -6,11 +6,12 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
-from pytest_llmeval.version import __version__
 from tests.cli.conftest import Command
 from tests.support.fault_server import FaultServer
 from tests.support.workflow import Workflow
@@ -164,10 +165,13 @@ def workflow(llmeval: Command, here: Path) -> Any:
     return yaml.safe_load((here / WORKFLOW).read_text("utf-8"))
 
 
-def test_the_workflow_asks_for_this_version_at_least(workflow: Any) -> None:
-    """An older package of this name is not ours."""
+def test_the_workflow_installs_nothing_of_this_name_from_an_index(workflow: Any) -> None:
+    """Where it is not ours; until an address is put in, it leads nowhere: no host has a name of that end."""
     installs = [step["run"] for step in workflow["jobs"]["evals"]["steps"] if "pip install" in step.get("run", "")]
-    assert [shlex.split(line, comments=True)[-1] for line in installs] == [f"pytest-llmeval[local]>={__version__}"]
+    (asked,) = [Requirement(shlex.split(line, comments=True)[-1]) for line in installs]
+    assert (asked.name, asked.extras) == ("pytest-llmeval", {"local"})
+    address = urlsplit(str(asked.url))
+    assert address.scheme == "git+https" and str(address.hostname).endswith(".invalid")
 
 
 def test_the_workflow_gives_no_secret_to_pull_requests(workflow: Any) -> None:
