@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -172,6 +173,16 @@ def test_the_workflow_installs_nothing_of_this_name_from_an_index(workflow: Any)
     assert (asked.name, asked.extras) == ("pytest-llmeval", {"local"})
     address = urlsplit(str(asked.url))
     assert address.scheme == "git+https" and str(address.hostname).endswith(".invalid")
+
+
+def test_the_workflow_says_what_it_uploads_and_what_to_upload_instead(llmeval: Command, here: Path) -> None:
+    llmeval("init")
+    lines = (here / WORKFLOW).read_text("utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if "upload-artifact" in line)
+    comments = list(takewhile(lambda line: line.startswith("#"), map(str.strip, reversed(lines[:at]))))
+    told = " ".join(line.removeprefix("# ") for line in reversed(comments))
+    assert "prompts, targets and answers" in told and "secret" in told and "public repository" in told
+    assert "llmeval export html last --output report.html" in told
 
 
 def test_the_workflow_gives_no_secret_to_pull_requests(workflow: Any) -> None:
