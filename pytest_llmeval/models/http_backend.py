@@ -85,14 +85,17 @@ class HttpBackend(ABC):
                 param=error.param,
                 usages=error.usages,
             ) from None
+        safe = self._redact_answer
         return replace(
             response,
-            text=self._redact_answer(response.text),
+            text=safe(response.text),
             tool_calls=tuple(
-                ToolCall(name=self._redact_answer(each.name), arguments=self._redact_answer(each.arguments))
-                for each in response.tool_calls
+                ToolCall(name=safe(each.name), arguments=safe(each.arguments)) for each in response.tool_calls
             ),
-            refusal=response.refusal and self._redact_answer(response.refusal),
+            refusal=response.refusal and safe(response.refusal),
+            finish_reason=response.finish_reason and safe(response.finish_reason),
+            model=response.model and safe(response.model),
+            system_fingerprint=response.system_fingerprint and safe(response.system_fingerprint),
             cost_usd=cost_usd(self.prices, response.usage),
         )
 

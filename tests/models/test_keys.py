@@ -248,15 +248,20 @@ def test_all_local_models_are_one_account(server: FaultServer, ask: Ask) -> None
 
 @pytest.mark.parametrize("form", [KEY, f"Bearer {KEY}", quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode()])
 def test_an_answer_that_echoes_the_key_is_redacted(server: FaultServer, ask: Ask, form: str) -> None:
-    """Text, refusal and tool calls, whole spellings of the account's secrets; the rest of the text is as it was."""
-    server.reply = lambda messages: completion(
+    """All that it says, in whole spellings of the account's secrets; the rest of the text is as it was."""
+    said = completion(
         f"<a {form} b://u:p@c>",
+        model=f"m {form}",
+        finish=f"stop {form}",
         refusal=f"no {form}!",
         tool_calls=[{"function": {"name": f"f{form}", "arguments": f"<{form}>"}}],
     )
+    server.reply = lambda messages: {**said, "system_fingerprint": f"fp {form}"}
     response = ask(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY})
     assert "CANARY" not in repr(response) and form not in repr(response)
     assert response.text.endswith("*** b://u:p@c>") and str(response.refusal).endswith("***!")
+    facts = str(response.model), str(response.finish_reason), str(response.system_fingerprint)
+    assert all(fact.endswith("***") for fact in facts)
     (call,) = response.tool_calls
     assert call.name.endswith("***") and call.arguments.endswith("***>")
 
