@@ -24,7 +24,11 @@ MIN_LINE_CHARS = 16
 PREFIX_CHARS = 12
 MIN_CUT_CHARS = 2 * PREFIX_CHARS - 4
 MIN_REST_CHARS = 4
-_USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@(?:[^/\s'\"?#]*@)?")  # a password may hold an @, as a query may
+_USERINFO = re.compile(
+    r"(?<=://)(?:[^/\s@'\"]+|[^/\s@'\"?#:\[]*:(?!\d*/)(?:(?!://)[^\s@'\"?#])+)@"
+    r"(?:[^/\s'\"?#]*@)?"
+)
+"""A password may hold an @, as a query may; and a slash, as what follows a port may."""
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:[A-Z0-9]*(?:(?:ACCESS|ACCOUNT|API|PRIVATE|SECRET|STORAGE)KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?"
     r"|KEYS?|TOKEN|CREDENTIALS?)[0-9]*(?:$|_)"

@@ -83,3 +83,31 @@ def test_a_list_of_tokens_holds_tokens() -> None:
 )  # fmt: skip
 def test_a_name_or_a_value_that_speaks_of_something_else_is_no_secret(name: str, value: str) -> None:
     assert secrets_in({name: value}) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgres://dbuser:dbp4ssw0rd/x@db/main", "postgres://***@db/main"),
+        ("at 'postgres+x://u:p/a/ss@db:5432/main'", "at 'postgres+x://***@db:5432/main'"),
+        ("http://u:p/a@b@h/v1", "http://***@h/v1"),
+    ],
+)
+def test_a_password_in_a_url_may_hold_a_slash(text: str, shown: str) -> None:
+    assert Redactor()(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://medium.example/@user", "http://h:8000/users/me@b.example", "http://[::1]:8000/me@b.example",
+        "https://h/a:b@c", "http://h:/x@y", "file:///a:b@c", "http://h:x/?to=me@b.example", "see a://b:c d@e",
+    ],
+)  # fmt: skip
+def test_a_path_or_a_query_of_a_url_holds_no_password(text: str) -> None:
+    assert Redactor()(text) == text
+
+
+def test_many_urls_take_no_longer_than_as_many_characters() -> None:
+    text = "://u:p" * 50_000
+    assert Redactor()(text) == text
