@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
-from pytest_llmeval.bridge.collection.collect import CaseMaker
+from pytest_llmeval.bridge.collection.collect import CaseMaker, Reading
 from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.parameter_sets import secret_sets
@@ -79,8 +79,7 @@ class Preparation:
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
-        assert self.maker is not None
-        reading = next(each for each in self.maker.readings if each.eval is eval_)
+        reading = self._reading(eval_)
         cuts = (("limit", reading.limited), ("slice", reading.sliced))
         left_out = [flag_of(name, self.config) for name, cut in cuts if cut]
         return SuiteFacts(
@@ -98,8 +97,19 @@ class Preparation:
     def count(self, suite: str, param: CaseParam) -> None:
         """Count a case that is to run, where the number of rows matters."""
         if self.sizes is not None and self.maker is not None and self.sizes.matter(param.eval.suite):
-            reading = next(each for each in self.maker.readings if each.eval is param.eval)
-            self.sizes.add(suite, param.model, param.sample_id, param.epoch, reading.parts)
+            parts = self._reading(param.eval).parts
+            self.sizes.add(suite, param.model, param.sample_id, param.epoch, parts)
+
+    def gone(self, suite: str, eval_: Eval) -> list[str] | None:
+        """Return the rows of a suite that the run which goes on asked about and does not take now; None if not sought.
+
+        What selects cases is no matter: the rows of a dataset are read before.
+        """
+        return None if self.resumed is None else self.resumed.gone(suite, self._reading(eval_).parts)
+
+    def _reading(self, eval_: Eval) -> Reading:
+        assert self.maker is not None
+        return next(each for each in self.maker.readings if each.eval is eval_)
 
     def complete(self, facts: CollectionFacts, tally: "Tally") -> None:
         """Add what is not about single items: models, digest, and everything that is wrong."""
@@ -270,8 +280,14 @@ class Preparation:
             slices=settings.slices,
             shard=settings.shard,
             epochs=settings.epochs,
-            **({"sized": self.sizes.matter} if self.sizes is not None else {}),
+            sized=self._sized(settings),
         )
+
+    def _sized(self, settings: Settings) -> Callable[[str], bool]:
+        """Return what says of which suites the rows are kept."""
+        if self.resumed is not None and settings.resume_changed:
+            return lambda suite: True
+        return self.sizes.matter if self.sizes is not None else lambda suite: False
 
     def _unasked(self, settings: Settings) -> list[str]:
         """Return the names of models that cannot be asked: a node id that a person names has them in it."""

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase, records_calls
+from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.text import and_more, counted, one_line, shown_value
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.code_state import resumed_on
+from pytest_llmeval.store.gone_rows import gone_rows
 from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, MOST_FAILED_TESTS, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -33,7 +35,7 @@ def run_notes(run: Run, cases: Sequence[JudgedCase], reader: SqliteReader) -> li
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
     failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases))]
     counts = [*failed, *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
-    return [*legend, *_unmade(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
+    return [*legend, *_unmade(run), *_gone(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
 
 
 def _unmade(run: Run) -> list[str]:
@@ -51,6 +53,15 @@ def _unmade(run: Run) -> list[str]:
     return [
         f"warning: {suites} {', '.join(told)} {have} rules, but no eval in llmeval_paths defines {it}: renamed,"
         " removed or elsewhere?"
+    ]
+
+
+def _gone(run: Run) -> list[str]:
+    """Return a note for each suite that the run asked about rows of which it has no more."""
+    return [
+        f"note: {counted(len(ids), 'row')} of suite {shown_value(name)} {'is' if len(ids) == 1 else 'are'} not in its"
+        f" dataset any more, as this run takes it; no rule counts {name_samples(ids)}"
+        for name, ids in sorted(gone_rows(run).items())
     ]
 
 

@@ -30,6 +30,7 @@ from pytest_llmeval.store.baseline_fields import (
 )
 from pytest_llmeval.store.baseline_judges import checked_judges
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE
+from pytest_llmeval.store.gone_rows import GONE
 from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, RunEnd, StoredCase
 
 __all__ = [
@@ -149,7 +150,14 @@ _SETTINGS = {
     ANSWERING: (dict,),
 }
 """Settings of a run that others read, with their types."""
-_SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,), "selected_digest": (str,)}
+_SUITE = {
+    "expected": (dict,),
+    "left_out": (list,),
+    "deselected": (int,),
+    "made": (int,),
+    "selected_digest": (str,),
+    GONE: (list,),
+}
 _DIGEST = re.compile("[0-9a-f]{64}")
 _SESSION = {
     "changed": (list,),
@@ -351,7 +359,8 @@ def _check_suites(suites: Mapping[str, Any]) -> None:
         check_types(suite, _SUITE, where)
         expected = suite.get("expected", {})
         check_types(expected, dict.fromkeys(expected, (int,)), f"{where}.expected")
-        checked_texts(suite.get("left_out", []), f"{where}.left_out")
+        for key in ("left_out", GONE):
+            checked_texts(suite.get(key, []), f"{where}.{key}")
         digest = suite.get("selected_digest")
         if digest is not None and not _DIGEST.fullmatch(digest):
             raise NotALineError(f"{f'{where}.selected_digest'!r} is {shown_value(digest)}")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.store import rows
+from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.records import Label, StoredCase
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -40,14 +41,14 @@ EXISTS (
 )
 """
 """What was asked holds it, too. Most requests do not hold it at all, and only others are read as JSON."""
-_LABELLABLE = """
+_LABELLABLE = f"""
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
-WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?
+WHERE +cases.run_id = ?1 AND cases.rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()}
 AND scores.judge_id IS NOT NULL AND scores.dimension IS NOT NULL
 AND (scores.value IS NOT NULL OR scores.status = 'error')
 ORDER BY cases.rowid
-"""
+"""  # noqa: S608  # a condition of gone_rows.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +136,16 @@ class BrowsingReader(SqliteReader):
     def groups(self, run_id: str) -> list[Group]:
         """Return how many cases there are by suite, model and outcome, in this order."""
         sql = (
-            "SELECT suite, model, outcome, count(*) FROM cases WHERE +run_id = ? AND rowid BETWEEN ? AND ?"
+            "SELECT suite, model, outcome, count(*) FROM cases"  # noqa: S608  # a condition of gone_rows.py
+            f" WHERE +run_id = ?1 AND rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()}"
             " GROUP BY suite, model, outcome ORDER BY suite, model, outcome"
         )
         return [Group(*row) for row in self._plain(sql, *self._span(run_id))]
 
     def slice_names(self, run_id: str) -> list[str]:
         """Return the slices that cases of a run lie in, sorted."""
-        sql = "SELECT DISTINCT slices FROM cases WHERE +run_id = ? AND rowid BETWEEN ? AND ?"
+        span = "+run_id = ?1 AND rowid BETWEEN ?2 AND ?3"
+        sql = f"SELECT DISTINCT slices FROM cases WHERE {span} AND NOT {is_gone()}"  # noqa: S608
         return sorted({name for (found,) in self._plain(sql, *self._span(run_id)) for name in json.loads(found)})
 
     def page(
@@ -208,8 +211,9 @@ class BrowsingReader(SqliteReader):
         """Return the same case of another run; None where it has none, or its row was another one then."""
         key = case.key
         sql = (
-            "SELECT id FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
-            " AND input_digest IS ?"
+            "SELECT id FROM cases"  # noqa: S608  # a condition of gone_rows.py
+            " WHERE run_id = ?1 AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
+            f" AND input_digest IS ? AND NOT {is_gone()}"
         )
         model = against.model or key.model
         found = self._plain(sql, against.run_id, key.suite, model, key.sample_id, key.epoch, case.input_digest)
@@ -273,9 +277,9 @@ class BrowsingReader(SqliteReader):
         joined, joins = ("", []) if wanted.flipped is None else _joined(wanted.flipped)
         sql = (
             f"FROM cases {joined} WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?"
-            f"{''.join(f' AND {each}' for each in where)}"
+            f" AND NOT {is_gone(run='?')}{''.join(f' AND {each}' for each in where)}"
         )
-        return sql, [*joins, *span, *parameters]
+        return sql, [*joins, *span, span[0], *parameters]
 
     def _conditions(self, wanted: Wanted) -> tuple[list[str], list[object]]:
         """Return what SQL demands of a case, and the parameters."""
@@ -318,5 +322,6 @@ def _joined(against: Against) -> tuple[str, list[object]]:
     sql = (
         "CROSS JOIN cases AS base ON base.run_id = ? AND base.suite = cases.suite"
         f" AND base.model = {model} AND base.sample_id = cases.sample_id AND base.epoch = cases.epoch"
+        f" AND NOT {is_gone(run='?', cases='base')}"
     )
-    return sql, [against.run_id, *named]
+    return sql, [against.run_id, *named, against.run_id]

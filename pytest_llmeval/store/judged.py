@@ -4,17 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED, JudgedCase
+from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.rows import sound_json
 
 __all__ = ["CASES_SQL", "OF_CASES", "OF_SCORES", "SCORES_SQL", "judged_cases"]
 
 T = TypeVar("T")
 
-OF_CASES = "FROM cases WHERE +run_id = ? AND rowid BETWEEN ? AND ? ORDER BY rowid"
+OF_CASES = f"FROM cases WHERE +run_id = ?1 AND rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()} ORDER BY rowid"
 """The cases of a run, in the order of recording; its first and its last row are given, as those between are its own in
 nearly every file: each page is read once, and nothing is sorted."""
-OF_SCORES = """FROM cases CROSS JOIN scores ON scores.case_id = cases.id
-WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, scores.name"""
+OF_SCORES = f"""FROM cases CROSS JOIN scores ON scores.case_id = cases.id
+WHERE +cases.run_id = ?1 AND cases.rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()} ORDER BY cases.rowid, scores.name"""
 """Their scores, in the same order."""
 _KIND = f"CASE WHEN outcome = 'skipped' AND error LIKE '{STRICT_XPASS}%' THEN '{XPASSED}' ELSE error_kind END"
 CASES_SQL = f"""

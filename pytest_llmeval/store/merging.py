@@ -21,6 +21,7 @@ from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to
 from pytest_llmeval.store.check import check_readable, read_only
 from pytest_llmeval.store.code_state import CODE_DIFF
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S
+from pytest_llmeval.store.gone_rows import GONE
 from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Label, Run, RunEnd, StoredCase, known_failed
 from pytest_llmeval.store.shards import ShardRun
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -32,7 +33,7 @@ _OF_A_SHARD = ("shard", "baseline", "rescored")
 _NO_END = RunEnd(finished_at="", status="interrupted", exit_code=0, verdict="none")
 _LARGEST_PID = 2**31 - 1
 _CALL_TEXTS = {"model": (str,), "name": (str,), "status": (str,), "response": (str, NoneType)}
-_OF_ALL = ("expected", "made", "deselected", "left_out", "selected_digest")
+_OF_ALL = ("expected", "made", "deselected", "left_out", "selected_digest", GONE)
 
 
 def runs_in(path: Path) -> list[Run]:
@@ -210,6 +211,8 @@ def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]
             "deselected": sum(part.get("deselected", 0) for part in parts),
             "left_out": join_left_out(why for part in parts for why in part.get("left_out", ())),
         }
+        if gone := sorted({row for part in parts for row in part.get(GONE, ())}):
+            found[name][GONE] = gone
         taken = [part["selected_digest"] for part in parts if "selected_digest" in part]
         if len(taken) == len(parts):  # those of an older version have none
             found[name]["selected_digest"] = add_digests(taken)

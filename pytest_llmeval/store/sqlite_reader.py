@@ -17,6 +17,7 @@ from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, read_only, readable_errors, schema_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
+from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
 from pytest_llmeval.store.records import (
@@ -40,24 +41,29 @@ SELECT *, CASE WHEN status = 'running' THEN (
 ) END AS last_case_at FROM runs {NEWEST_FIRST}
 """  # noqa: S608  # an order of lookup.py
 """Of a run's cases those are read that were recorded last, as a crashed one stays ``running``: its index says which."""
-_UNLUCKY = """
+_UNLUCKY = f"""
 SELECT * FROM cases WHERE rowid IN (
     SELECT row FROM (
         SELECT rowid AS row, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place
-        FROM cases WHERE run_id = ?1 AND outcome IN ('missed', 'error')
+        FROM cases WHERE run_id = ?1 AND outcome IN ('missed', 'error') AND NOT {is_gone()}
     ) WHERE ?2 < 0 OR place <= ?2
 ) ORDER BY rowid
-"""
+"""  # noqa: S608  # a condition of gone_rows.py
 """What they hold is read of those alone that are shown, not sorted with all others."""
 
-_VOTES = """
+_VOTES = f"""
 SELECT votes.* FROM cases CROSS JOIN votes ON votes.case_id = cases.id
-WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, votes.name, votes.repeat, votes.judge
-"""
-_BY_NAME = """
+WHERE +cases.run_id = ?1 AND cases.rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()}
+ORDER BY cases.rowid, votes.name, votes.repeat, votes.judge
+"""  # noqa: S608
+_BY_NAME = f"""
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
-WHERE cases.run_id = ? GROUP BY scores.name ORDER BY scores.name
+WHERE cases.run_id = ?1 AND NOT {is_gone()} GROUP BY scores.name ORDER BY scores.name
 """
+_EARLIER = f"""
+SELECT * FROM earlier_outcomes WHERE run_id = ?1
+AND case_id NOT IN (SELECT id FROM cases WHERE run_id = ?1 AND {is_gone()}) ORDER BY case_id, number
+"""  # noqa: S608
 
 _SPENT = """
 SELECT role, model, sum(status = 'ok') AS calls,
@@ -232,9 +238,8 @@ class SqliteReader:
 
     def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
         """Return what cases of a run came to before they ran again, those of a case together, in their order."""
-        sql = "SELECT * FROM earlier_outcomes WHERE run_id = ? ORDER BY case_id, number"
         with readable_errors(self.path, if_damaged=self._if_damaged):
-            return [rows.to_earlier(row) for row in self._query(sql, run_id)]
+            return [rows.to_earlier(row) for row in self._query(_EARLIER, run_id)]
 
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
@@ -254,8 +259,8 @@ class SqliteReader:
         return [
             rows.to_label(row)
             for row in self._query(
-                "SELECT labels.* FROM labels JOIN cases ON cases.id = labels.case_id"
-                " WHERE cases.run_id = ? ORDER BY labels.rowid",
+                "SELECT labels.* FROM labels JOIN cases ON cases.id = labels.case_id"  # noqa: S608
+                f" WHERE cases.run_id = ?1 AND NOT {is_gone()} ORDER BY labels.rowid",
                 run_id,
             )
         ]

@@ -58,7 +58,7 @@ class Reading:
     sliced: bool = False
     """Whether ``--slice`` left rows out."""
     parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
-    """The slices and the cluster of each row taken, by its id; gathered only where sizes matter."""
+    """The slices and the cluster of each row taken, by its id; gathered only where rows matter beyond their cases."""
     metadata_keys: set[str] = field(default_factory=set)
     """Those that are not null in any row taken; gathered only where the marker names a cluster key."""
 
@@ -76,7 +76,7 @@ class CaseMaker:
         slices: tuple[str, ...],
         shard: Shard | None,
         epochs: int,
-        sized: Callable[[str], bool] = lambda suite: False,
+        sized: Callable[[str], bool],
     ) -> None:
         """Prepare for one session.
 

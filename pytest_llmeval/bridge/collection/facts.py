@@ -40,6 +40,10 @@ class SuiteFacts:
     """sha256 in hex over the node ids of the cases that are to run, in their order."""
     left_out: list[str] = field(default_factory=list)
     """What left out cases, ``-m`` apart; empty where the run is not partial."""
+    not_selected: int = 0
+    """How many cases anything but ``-m``, ``--limit`` and ``--slice`` left out."""
+    gone: list[str] | None = None
+    """The ids of rows that a run which goes on asked about and does not take now, sorted; None where none is sought."""
 
 
 @dataclass(slots=True, kw_only=True)

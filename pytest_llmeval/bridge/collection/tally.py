@@ -68,15 +68,16 @@ class Tally:
             found[suite].done = dict(done)
         for suite, facts in found.items():
             facts.order_digest = digest("\n".join(order.get(suite, ())))
+            facts.gone = prepared.gone(suite, self._evals[suite])
             self._weigh(suite, facts, prepared)
         return found
 
     def unrun(self, found: Collection[str], prepared: "Preparation") -> dict[str, "SuiteFacts"]:
         """Return what was read beside the suites ``found``: other shards may have cases of them."""
-        unrun = {
-            suite: prepared.suite_facts(eval_) for suite, eval_ in self.read(prepared).items() if suite not in found
-        }
+        read = self.read(prepared)
+        unrun = {suite: prepared.suite_facts(eval_) for suite, eval_ in read.items() if suite not in found}
         for suite, facts in unrun.items():
+            facts.gone = prepared.gone(suite, read[suite])
             self._weigh(suite, facts, prepared)
         return unrun
 
@@ -112,4 +113,5 @@ class Tally:
             made, facts.left_out = self.held[suite], prepared.rescored.left_out(suite)
         missing = made - sum(facts.expected.values()) - sum(facts.done.values()) - self.no_cut[suite]
         if missing > 0:
+            facts.not_selected = missing
             facts.left_out.append(cases_not_selected(missing))

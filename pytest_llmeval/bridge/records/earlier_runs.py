@@ -12,6 +12,7 @@ from pytest_llmeval.core.ids import Identity
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read
+from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.journal import orphans
 from pytest_llmeval.store.lookup import NEWEST_FIRST
 from pytest_llmeval.store.records import Run
@@ -76,9 +77,8 @@ def finished_cases(
 
 def has_all_answers(connection: sqlite3.Connection, run: Run) -> bool:
     """Whether a run came to its end and its errors, if any, lie behind answers."""
-    errors = connection.execute(
-        "SELECT error_kind, latency_s FROM cases WHERE run_id = ? AND outcome = 'error'", [run.id]
-    )
+    sql = f"SELECT error_kind, latency_s FROM cases WHERE run_id = ?1 AND outcome = 'error' AND NOT {is_gone()}"  # noqa: S608
+    errors = connection.execute(sql, [run.id])
     is_whole = run.end is not None and run.end.status != "interrupted"
     return is_whole and all(broke_behind_answer(*error) for error in errors)
 

@@ -18,6 +18,7 @@ from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.reports.rescored_scores import gone_line
+from pytest_llmeval.store.gone_rows import gone_rows
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, RunEnd
 
@@ -130,7 +131,9 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
     with earlier_runs(settings, f"--llmeval-rescore {ref}") as (runs, connection):
         where = f"--llmeval-rescore: {settings.shown(settings.db)}"
         run = pick_run(runs, place[0] if place else ref, where=where)
-        finished, place = finished_cases(connection, run.id, place, errors=True)
+        recorded, place = finished_cases(connection, run.id, place, errors=True)
+    gone = {(suite, sample_id) for suite, ids in gone_rows(run).items() for sample_id in ids}
+    finished = frozenset(each for each in recorded if (each[0], each[2]) not in gone)
     before = run.settings.get("options", {})
     merged = replace(
         settings,
@@ -145,7 +148,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
     return Rescored(
         run=run,
         settings=merged,
-        finished=frozenset(finished),
+        finished=finished,
         unfinished=_unfinished(run, finished),
         place=place,
         asks_judges=bool(judges),

@@ -1,6 +1,6 @@
 """Going on with a run: which of its cases have ended, and what is no longer as it was."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,8 @@ class Resumed:
     """Those of this session, with what it does not say taken from the run."""
     finished: Mapping[Identity, str]
     """The cases that ended without an error, with the digests of their rows."""
+    recorded: Collection[Identity]
+    """All cases that it has, where it may go on with other rows; else none."""
     place: Place
     has_all_answers: bool
     """Whether all that is open in it are answers which the user's own code could not take."""
@@ -52,6 +54,15 @@ class Resumed:
         except DatasetError:  # it is told in its turn
             return False
         return asked == input_digest(sample.input, sample.target)
+
+    def gone(self, suite: str, rows: Collection[str]) -> list[str] | None:
+        """Return the ids of rows of a suite that have cases and are none of ``rows``, which are taken now, sorted.
+
+        None where the run goes on with the rows that it had.
+        """
+        if not self.settings.resume_changed:
+            return None
+        return sorted({sample_id for name, _, sample_id, _ in self.recorded if name == suite}.difference(rows))
 
     def compare(self, facts: CollectionFacts, config: pytest.Config) -> None:
         """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""
@@ -140,6 +151,9 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
         run = pick_run(stored, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
         if place is None:
             check_free(run)
+        recorded = dict[Identity, str]()
+        if settings.resume_changed:
+            recorded, place = finished_cases(connection, run.id, place, errors=True)
         finished, place = finished_cases(connection, run.id, place, errors=False)
         answered = has_all_answers(connection, run)
     half_merged = left_by_merge(run)
@@ -153,7 +167,14 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
         )
     _check_selection(settings, run)
     check_taken(run)
-    return Resumed(run=run, settings=_merged(settings, run), finished=finished, place=place, has_all_answers=answered)
+    return Resumed(
+        run=run,
+        settings=_merged(settings, run),
+        finished=finished,
+        recorded=recorded.keys(),
+        place=place,
+        has_all_answers=answered,
+    )
 
 
 def check_free(run: Run) -> None:

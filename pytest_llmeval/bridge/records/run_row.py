@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,7 +15,9 @@ from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.escalating import is_escalated
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
+from pytest_llmeval.core.left_out import tells_of_cases
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
+from pytest_llmeval.store.gone_rows import GONE, gone_rows
 from pytest_llmeval.store.processes import own_host, process_started
 from pytest_llmeval.store.records import FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, new_run_id, utc_now
 from pytest_llmeval.version import __version__
@@ -41,6 +44,7 @@ def run_row(
         rescored: the run whose answers are scored again; None where models are asked.
     """
     earlier = resumed or rescored
+    is_narrower = resumed is not None and _is_narrower(config, resumed.run)
     suites = {
         name: {
             "prompt": suite.prompt,
@@ -48,11 +52,14 @@ def run_row(
             "params_digest": suite.params_digest,
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
-            "expected": _with_unfinished(name, suite, rescored) if rescored else _expected(name, suite, resumed),
+            "expected": _with_unfinished(name, suite, rescored)
+            if rescored
+            else _expected(name, suite, resumed, facts.models, is_narrower=is_narrower),
             "selected_digest": _as_begun(name, "selected_digest", suite.selected_digest, resumed),
             "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
             "made": _of_rows(name, "made", suite, earlier),
             "deselected": _of_rows(name, "deselected", suite, earlier),
+            **_gone(name, suite, resumed),
         }
         for name, suite in {**facts.unrun, **facts.suites}.items()
     }
@@ -179,15 +186,44 @@ def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[s
     return dict(Counter(suite.expected) + Counter(rescored.unfinished.get(name, {})))
 
 
-def _expected(name: str, suite: SuiteFacts, resumed: Resumed | None) -> dict[str, int]:
-    """Return how many cases of each model a suite of the run has: those of this session, those done, those before."""
-    before = dict[str, int]()
-    if resumed is not None:
-        stored = resumed.run.settings
-        epochs = stored.get("options", {}).get("epochs", 1)
-        then = stored.get("suites", {}).get(name, {}).get("expected", {})
-        before = {model: count * resumed.settings.epochs // epochs for model, count in then.items()}
-    models = dict.fromkeys([*suite.expected, *suite.done, *before])
-    return {
-        model: max(suite.expected.get(model, 0) + suite.done.get(model, 0), before.get(model, 0)) for model in models
-    }
+def _gone(name: str, suite: SuiteFacts, resumed: Resumed | None) -> dict[str, list[str]]:
+    """Return the rows of a suite whose cases count for nothing, under their key; nothing without any."""
+    found = gone_rows(resumed.run).get(name) if resumed is not None and suite.gone is None else suite.gone
+    return {GONE: list(found)} if found else {}
+
+
+def _is_narrower(config: pytest.Config, run: Run) -> bool:
+    """Whether a session that goes on with ``run`` may select fewer cases than that did."""
+    given = on_command_line(config)
+    told = (getattr(given, name, None) for name in ("keyword", "markexpr", "deselect", "lf"))
+    return any(told) or collected_paths(config) != run.settings.get("paths")
+
+
+def _expected(
+    name: str, suite: SuiteFacts, resumed: Resumed | None, models: Collection[str], *, is_narrower: bool
+) -> dict[str, int]:
+    """Return how many cases of each model a suite of the run has: those of this session, those done, those before.
+
+    Where it goes on with other rows, those before are no measure of what is missing: the rows that there are, are. Of
+    a part that a person selected only the count is known; rows that were seen to be gone are none of it.
+    """
+    now = Counter(suite.expected) + Counter(suite.done)
+    if resumed is None:
+        return dict(now)
+    run, epochs = resumed.run, resumed.settings.epochs
+    stored = run.suites.get(name, {})
+    begun: dict[str, int] = stored.get("expected", {})
+    before = Counter(
+        {model: count * epochs // run.settings.get("options", {}).get("epochs", 1) for model, count in begun.items()}
+    )
+    if suite.gone is None or stored.get("rows_digest", suite.rows_digest) == suite.rows_digest:
+        return dict(now | before)
+    gone = len({*suite.gone}.difference(gone_rows(run).get(name, ()))) * epochs
+    was_part = any(map(tells_of_cases, stored.get("left_out", ())))
+    all_now = (now.total() + suite.not_selected) // len(models)
+    found = {model: max(0, count - gone) for model, count in before.items() if model not in models}
+    for model in models:
+        least = max(0, before[model] - gone) if was_part and is_narrower else 0 if was_part else all_now
+        if count := max(now[model], least):
+            found[model] = count
+    return found
