@@ -130,6 +130,9 @@ def verdict_line(view: RunView) -> str:
     shard = view.run.settings.get("shard")
     if shard:
         return f"gate: shard {one_line(str(shard), 20)}, not judged; llmeval merge joins the shards and judges them"
+    if view.is_told:
+        again = f"llmeval gate {one_line(view.run.id, 40)} judges it by the rules of this project"
+        return f"gate: {view.verdict.upper()} where it was recorded, whose rules are not here; {again}"
     rows = [row for suite in view.suites for row in suite.rows if row.verdict]
     counts: dict[str, int] = {name: sum(row.verdict == name for row in rows) for name in WORST_FIRST}
     counts["not judged"] = len(view.not_judged)

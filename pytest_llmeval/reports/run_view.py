@@ -81,6 +81,8 @@ class RunView:
     """Those with numbers of their own, which the tables of the suites show, among them."""
     uncounted: int
     """Cases that were skipped, or had to fail, though they had scores."""
+    is_told: bool = False
+    """Whether the verdict is what an imported run says that it came to: its rules stayed where it was judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,8 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
     """Return what there is to see of a run."""
     judged, unlucky = cases.judged, cases.unlucky
     failed = any(each.verdict == "fail" for each in verdicts)
+    verdict = "none" if run.shown_status in UNFINISHED and not failed else session_verdict(verdicts, judged)
+    told = run.end.verdict if run.end is not None and not run.host and not verdicts else "none"
     metrics = summarise(judged)
     by_suite = grouped(judged, lambda case: case.suite)
     unlucky_by_suite = grouped(unlucky, lambda case: case.key.suite)
@@ -126,9 +130,10 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
             )
             for name in sorted(by_suite.keys() | verdicts_by_suite.keys())
         ),
-        verdict="none" if run.shown_status in UNFINISHED and not failed else session_verdict(verdicts, judged),
+        verdict=verdict if told == "none" else told,
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
         uncounted=sum(map(_is_uncounted, judged)),
+        is_told=told != "none",
     )
 
 

@@ -332,6 +332,26 @@ def test_people_can_label_the_answers_of_an_imported_run(store: SqliteStore, llm
     assert (found["levels"], found["rates"]["accuracy"]["value"]) == (["wrong", "partly", "right"], 0.5)
 
 
+@pytest.mark.parametrize(("verdict", "status"), [("pass", 0), ("fail", 1)])
+def test_the_verdict_of_an_imported_run_is_one_wherever_it_is_shown(
+    store: SqliteStore, llmeval: Command, here: Path, verdict: Any, status: int
+) -> None:
+    """The rules that it came of are not in the file."""
+    add(store, OLD, replace(END, verdict=verdict, exit_code=status))
+    llmeval("baseline", "export", "last", "b.jsonl", "--even-red")
+    new = ("--llmeval-db", "new.db")
+    assert llmeval("baseline", "import", "b.jsonl", "--name", "main", *new).status == 0
+    told = f"{verdict.upper()} where it was recorded, whose rules are not here; llmeval gate {OLD} judges it by the"
+    assert f"gate: {told}" in " ".join(llmeval("show", *new).out.split())
+    assert llmeval("show", "--json", *new).json()["verdict"] == verdict
+    assert llmeval("runs", "--json", *new).json()[0]["verdict"] == verdict
+    assert llmeval("baseline", "list", "--json", *new).json()[0]["verdict"] == verdict
+    assert f'llmeval_run_verdict{{verdict="{verdict}"}} 1' in llmeval("export", "prometheus", *new).out
+    markdown, page = llmeval("export", "markdown", *new).out, llmeval("export", "html", *new).out
+    assert told in markdown and told in page
+    assert "o rule was judged" not in markdown + page
+
+
 def test_everything_is_told_as_json(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:
     assert llmeval("baseline", "set", "main", "--json").json() == {"name": "main", "run": NEW, "replaced": None}
     assert llmeval("baseline", "set", "main", OLD, "--json").json()["replaced"] == NEW
