@@ -132,6 +132,6 @@ def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(pieces: list[Any]) -> Any:
-    """Return ``pieces`` in one; one that is no string takes the place of all."""
+    """Return ``pieces`` in one, the two halves of a character joined; one that is no string takes the place of all."""
     odd = [piece for piece in pieces if not isinstance(piece, str)]
-    return odd[0] if odd else "".join(pieces)
+    return odd[0] if odd else "".join(pieces).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -1,6 +1,7 @@
 """Streamed answers: whole ones read as unstreamed ones do, and no piece of an answer passes for a whole."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -226,6 +227,26 @@ def test_refusals_and_filters() -> None:
     with pytest.raises(AttemptError) as caught:
         read(stream({"delta": {"content": "half"}, "finish_reason": "content_filter"}))
     assert caught.value.kind is ErrorKind.FILTERED
+
+
+@pytest.mark.parametrize(
+    ("delta", "read_back"),
+    [
+        (lambda bit: {"content": bit}, lambda response: response.text),
+        (lambda bit: {"refusal": bit}, lambda response: response.refusal),
+        (lambda bit: {"audio": {"transcript": bit}}, lambda response: response.text),
+        (lambda bit: piece(0, name="f", arguments=bit)["delta"], lambda response: response.tool_calls[0].arguments),
+        (lambda bit: {"function_call": {"name": "f", "arguments": bit}}, lambda got: got.tool_calls[0].arguments),
+    ],
+    ids=["text", "refusal", "transcript", "arguments", "function_call"],
+)
+def test_a_character_cut_in_two_by_chunks_is_whole(
+    delta: Callable[[str], dict[str, Any]], read_back: Callable[[Response], str]
+) -> None:
+    """Servers that count UTF-16 units send each half as an escape of its own; a half without the other stays one."""
+    bits = ["\ufeff\ud83d", "\ude00 ", "\ud83d", " \ude00"]
+    pieces = [*({"delta": delta(bit)} for bit in bits), {"delta": {}, "finish_reason": "stop"}]
+    assert read_back(read(stream(*pieces))) == "\ufeff\U0001f600 \ud83d \ude00"
 
 
 def test_an_event_named_error_is_one() -> None:
