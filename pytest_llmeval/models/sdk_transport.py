@@ -12,6 +12,7 @@ import httpx2
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind, ModelError
+from pytest_llmeval.models.kept_connections import KeptConnections
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.proxies import UNUSABLE
 from pytest_llmeval.models.sending import note_connecting, note_sent
@@ -118,13 +119,12 @@ class _HttpStatusError(Exception):
 
 def http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncClient:
     """Return a client that follows no redirect and sends ``headers``, and none that the SDK adds."""
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
     return httpx2.AsyncClient(
         follow_redirects=False,
-        proxy=proxy,
+        transport=KeptConnections(verify=_tls(), limits=limits, proxy=proxy),
         trust_env=False,  # the proxy is chosen already
-        verify=_tls(),
         timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
         event_hooks={"request": [_own_headers(headers)], "response": [_raise_for_status]},
     )
 
