@@ -1,8 +1,9 @@
 """The engine: every model call of a run goes through it, in the process that the user started."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -106,6 +107,12 @@ class Engine:
         self._is_closed = False
         """Whether the journal may be closed, too: from then on not even what is kept is told."""
         self._budget_freed = asyncio.Event()
+
+    def open(self, models: Iterable[str]) -> None:
+        """Import now what these are asked by; a fault shows once one is asked."""
+        for model in models:
+            with contextlib.suppress(CallError, ImportError, OSError):
+                self._backend(model)
 
     async def ask(self, ask: Ask) -> Response:
         """Return the answer.

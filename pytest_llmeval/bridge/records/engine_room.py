@@ -98,8 +98,7 @@ class EngineRoom:
 
     def start_models(self, report: Callable[[str], None]) -> None:
         """Start the models of this machine that are asked; raise ModelError where one does not start."""
-        judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
-        asked = list(self._models.values()) if self._answers_of is None else [juror.model for juror in judges]
+        asked = self._asked()
         if any(model.spec.kind == "local" for model in asked):
             adapters, is_asked = weights_of("local", asked), self._settings.makes_calls
             self._embedded.start(adapters, report, self._settings.environ, is_asked=is_asked)
@@ -202,6 +201,12 @@ class EngineRoom:
             with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
                 self._own.stop()
 
+    def _asked(self) -> list[NamedModel]:
+        if self._answers_of is None:
+            return list(self._models.values())
+        judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
+        return [juror.model for juror in judges]
+
     async def _start(
         self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
     ) -> None:
@@ -230,6 +235,8 @@ class EngineRoom:
             on_fault=on_fault,
             redact=self.redactor,
         )
+        if self._socket is None and settings.makes_calls:  # tests of this process may patch the HTTP clients
+            self._engine.open(model.name for model in self._asked())
         self._counts = self._engine.counts  # wanted when the engine is gone
         self._calls.asker = self._engine
         if self._socket is not None:
