@@ -273,8 +273,8 @@ def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str]) -> None:
     """Make the reason of a skip or an expected failure harmless, wherever pytest breaks it into lines."""
     report.longrepr = _cleaned(report.longrepr, set(), safe)
     if isinstance(report.longrepr, tuple):
-        *where, reason = report.longrepr
-        report.longrepr = (*where, _WORD.sub(_unbegun, reason))
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, _WORD.sub(_unbegun, reason))
     if hasattr(report, "wasxfail"):
         report.wasxfail = _WORD.sub(_unbegun, safe(report.wasxfail))
 
