@@ -11,7 +11,7 @@ from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import UNFINISHED, Run, StoredCase
 
-__all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run", "worst_verdict"]
+__all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "told_verdicts", "view_run"]
 
 GOAL_KINDS = ("min", "max")
 """Rules whose bound is drawn as a goal: they hold the value itself to it, and not its confidence limit."""
@@ -137,9 +137,15 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
     )
 
 
-def worst_verdict(rows: Sequence[TableRow]) -> str | None:
-    """Return the worst of the verdicts of ``rows``; None where none was judged."""
-    return next((word for word in WORST_FIRST if any(row.verdict == word for row in rows)), None)
+def told_verdicts(rows: Sequence[TableRow], goal: str | None) -> tuple[str | None, tuple[str, str] | None]:
+    """Return what the rule ``goal`` came to, and the first rule that came to something worse, with what that is.
+
+    None for each that there is not: a rule that was not judged came to nothing.
+    """
+    found = [(row.rule, row.verdict) for row in rows if row.rule is not None and row.verdict in WORST_FIRST]
+    own = next((verdict for rule, verdict in found if rule == goal), None)
+    worst = next((each for word in WORST_FIRST for each in found if each[1] == word), None)
+    return own, None if worst is None or worst[1] == own else worst
 
 
 def _is_uncounted(case: JudgedCase) -> bool:

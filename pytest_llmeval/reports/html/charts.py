@@ -42,7 +42,9 @@ class Bar:
     bar: float | None = None
     """What it has to reach."""
     verdict: str | None = None
-    """Of the rule on it, which gives it its colour."""
+    """Of the rule that ``bar`` is of."""
+    worse: tuple[str, str] | None = None
+    """Another rule on it that came to something worse, and what that is."""
 
 
 def slice_bars(title: str, bars: Sequence[Bar]) -> Html:
@@ -136,7 +138,8 @@ def _bar(bar: Bar, top_px: int, top: float) -> list[Html]:
         element("rect", x="0", y=y, width="100%", height=height, class_="le-track", rx=2),
     ]
     if bar.value is not None:
-        tone = {"fail": "le-bad", "inconclusive": "le-doubt", "unmeasurable": "le-doubt"}.get(bar.verdict or "", "")
+        word = bar.verdict if bar.worse is None else bar.worse[1]
+        tone = {"fail": "le-bad", "inconclusive": "le-doubt", "unmeasurable": "le-doubt"}.get(word or "", "")
         width = f"{_share(bar.value, top):.2f}%"
         parts.append(element("rect", x="0", y=y, width=width, height=height, class_=f"le-fill {tone}", rx=2))
     if bar.low is not None and bar.high is not None:
@@ -168,7 +171,8 @@ def _words(bar: Bar) -> str:
     told = [f"{shorten(bar.label, 80)}: {_numbers(bar)}"]
     told += [] if bar.baseline is None else [f"baseline {short(bar.baseline)}"]
     told += [] if bar.bar is None else [f"bar {short(bar.bar)}"]
-    return ", ".join([*told, *([bar.verdict] if bar.verdict else [])])
+    told += [bar.verdict] if bar.verdict else []
+    return ", ".join([*told, *([] if bar.worse is None else [" ".join(bar.worse)])])
 
 
 def _counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:

@@ -10,7 +10,7 @@ from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.charts import Bar, histogram, slice_bars, steps
 from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.numbers import short
-from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, worst_verdict
+from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, told_verdicts
 
 __all__ = ["main_score", "run_charts"]
 
@@ -75,6 +75,8 @@ def _bars(
         if metric.name != name:
             continue
         rows = [row for row in suite.rows if (row.model, row.slice, row.metric) == (model, metric.slice, name)]
+        goal = _goal(suite.name, model, metric.slice, name, rules)
+        verdict, worse = told_verdicts(rows, None if goal is None else goal.text)
         yield Bar(
             label=metric.slice if metric.slice is not None else "all",
             value=metric.value,
@@ -82,20 +84,21 @@ def _bars(
             high=metric.high,
             n=metric.n,
             baseline=was.get(metric.slice),
-            bar=_bar(suite.name, model, metric.slice, name, rules),
-            verdict=worst_verdict(rows),
+            bar=None if goal is None else goal.bound,
+            verdict=verdict,
+            worse=worse,
         )
 
 
-def _bar(suite: str, model: str, part: str | None, name: str, rules: Thresholds) -> float | None:
-    """Return the goal that is drawn, if any."""
+def _goal(suite: str, model: str, part: str | None, name: str, rules: Thresholds) -> Rule | None:
+    """Return the rule that is drawn as a goal, if any."""
     found: list[Rule] = list(rules.suites[suite].rules) if suite in rules.suites else []
-    bounds = (
-        rule.bound
+    goals = (
+        rule
         for rule in found
         if rule.kind in GOAL_KINDS and (rule.metric, rule.slice) == (name, part) and rule.model in (None, model)
     )
-    return next(bounds, None)
+    return next(goals, None)
 
 
 def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
