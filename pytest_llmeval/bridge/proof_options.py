@@ -7,12 +7,12 @@ import pytest
 
 from pytest_llmeval.bridge.config.options import OPTIONS, widen_short_names
 from pytest_llmeval.bridge.config.settings import Settings, value_of
-from pytest_llmeval.bridge.records.escalating import ESCALATED
+from pytest_llmeval.bridge.records.escalating import ESCALATED, ESCALATED_CALLS
 
 __all__ = ["proof_environ", "proof_options"]
 
 _JUDGES = "LLMEVAL_JUDGE_MODEL"
-_OF_THIS_SESSION = frozenset({ESCALATED, *(option.variable for option in OPTIONS)})
+_OF_THIS_SESSION = frozenset({ESCALATED, ESCALATED_CALLS, *(option.variable for option in OPTIONS)})
 """Variables of the session that say nothing about how an adapter is measured. Any other may hold a key."""
 _TAKEN_OVER = (
     "judge-panel",

@@ -9,6 +9,7 @@ from pytest_llmeval.bridge.casework.cases import SYNC
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
+from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.clock import now
@@ -68,8 +69,15 @@ class Closing:
         """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
+        self.second_look = CallSum()
+        """How the calls of the second look were answered, which another process took."""
         self._held_s = 0.0
         """Seconds that writing to the database took where it took long."""
+
+    @property
+    def calls(self) -> CallSum:
+        """How the calls of this process were answered."""
+        return CallSum.of(self._room, waited_s=self.waited_s)
 
     def note_report(self, report: Any) -> None:
         """Take what the report of a case says of its turn."""
@@ -166,15 +174,15 @@ class Closing:
             yield f"once the code is mended: {printable(self._settings.llmeval('rescore', self._run.id))}"
 
     def _calls(self) -> str:
-        counts = self._room.counts
-        faults = ", ".join(f"{count:,} {kind}" for kind, count in self._room.faults.most_common())
-        told = [counted(self._room.requests, "request") + (f" ({faults})" if faults else "")]
-        told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
+        counts = self.calls + self.second_look
+        faults = ", ".join(f"{count:,} {kind}" for kind, count in counts.faults.most_common())
+        told = [counted(counts.requests, "request") + (f" ({faults})" if faults else "")]
+        told += [f"at most {counts.peak} in flight"] if counts.requests else []
         source = "the cache" if self._rescored is None else f"run {self._rescored}"
         told += [f"{counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
         told += [f"{counted(counts.recalled, 'answer')} received earlier"] if counts.recalled else []
         told += [f"{counted(self._facts.done, 'case')} finished earlier"] if self._facts.done else []
-        return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
+        return f"calls: {', '.join(told)}; cases waited {counts.waited_s:.1f} s for answers"
 
     def _turns_line(self) -> Iterator[str]:
         turns = Counter(self._turns.values())

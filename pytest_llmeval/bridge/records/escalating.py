@@ -1,11 +1,14 @@
 """Two epochs more where a rule could not be decided: the same command again, in a child process."""
 
 import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
@@ -13,10 +16,12 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run
 
-__all__ = ["ESCALATED", "Escalation", "is_escalated"]
+__all__ = ["ESCALATED", "ESCALATED_CALLS", "Escalation", "is_escalated"]
 
 ESCALATED = "LLMEVAL_ESCALATED"
 """Tells the child which run it escalates."""
+ESCALATED_CALLS = "LLMEVAL_ESCALATED_CALLS"
+"""Tells the child which file is to say how its calls were answered."""
 _REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
 """Reports of the session that the child, which has only the new epochs, would write over."""
 
@@ -33,12 +38,26 @@ class Escalation:
         self._config = config
         self._settings = settings
         self._thresholds = thresholds
+        self.calls = CallSum()
+        """Those of the second look, as far as it has told."""
 
     def is_due(self, result: GateResult) -> bool:
         """Whether the run could pass, were it not for rules that are inconclusive in suites that escalate."""
-        return result.verdict == "inconclusive" and bool(self.undecided(result))
+        return result.verdict == "inconclusive" and bool(self._undecided(result))
 
-    def undecided(self, result: GateResult) -> int:
+    def begins(self, result: GateResult) -> str:
+        """Return that it begins, and why."""
+        undecided = self._undecided(result)
+        rules = "1 rule is" if undecided == 1 else f"{undecided} rules are"
+        return f"llmeval: {rules} inconclusive: asking for {MORE_EPOCHS} epochs more, in a process of its own"
+
+    def tell(self, run_id: str, calls: CallSum) -> None:
+        """Tell the process that waits for this one how the calls were answered, where this is the second look."""
+        path = self._settings.environ.get(ESCALATED_CALLS)
+        if path and is_escalated(run_id, self._settings.environ):
+            calls.write(Path(path))
+
+    def _undecided(self, result: GateResult) -> int:
         """Return how many rules more epochs may decide."""
         suites = self._thresholds.suites
         return sum(
@@ -76,11 +95,16 @@ class Escalation:
         Raises:
             KeyboardInterrupt: this process was interrupted, and the child has ended since.
         """
-        ended, printed = run_told(
-            self._command(run, spent_usd),
-            cwd=self._config.invocation_params.dir,
-            environ={**self._settings.environ, ESCALATED: run.id},
-        )
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            calls = Path(folder, "calls.json")
+            try:
+                ended, printed = run_told(
+                    self._command(run, spent_usd),
+                    cwd=self._config.invocation_params.dir,
+                    environ={**self._settings.environ, ESCALATED: run.id, ESCALATED_CALLS: str(calls)},
+                )
+            finally:
+                self.calls = CallSum.read(calls)
         return ended.returncode, printable(printed)
 
     def _command(self, run: Run, spent_usd: float) -> list[str]:

@@ -310,7 +310,9 @@ class Recorder:
                 self._gate = self._cases = None
                 store.set_verdicts(self._row.id, ())
                 self._conclude(session, store)
+            self._escalation.tell(self._row.id, self._closing.calls)
             self._escalate(session, store)
+            self._closing.second_look = self._escalation.calls
             self._told = tell_outside(store.shown(self._room.redactor), self._row.id, self._settings)
         except StoreError as error:
             self._fault = str(error)
@@ -348,9 +350,7 @@ class Recorder:
         if obstacle is not None:
             self._closing.notes.append(f"not escalated: {obstacle}")
             return
-        undecided = self._escalation.undecided(self._gate)
-        rules = "llmeval: 1 rule is" if undecided == 1 else f"llmeval: {undecided} rules are"
-        self._write_line(f"{rules} inconclusive: asking for {MORE_EPOCHS} epochs more, in a process of its own")
+        self._write_line(self._escalation.begins(self._gate))
         try:
             self._room.end_models()
             status, printed = self._escalation.run(self._row, spent)

@@ -1,0 +1,64 @@
+"""How the calls of a session were answered, as its second look, a process of its own, tells the first."""
+
+import contextlib
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pytest_llmeval.bridge.records.engine_room import EngineRoom
+
+__all__ = ["CallSum"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSum:
+    """What the line ``calls:`` says of one look or of both."""
+
+    requests: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """Requests that gave no answer to use, by kind."""
+    peak: int = 0
+    """The most in flight at one moment."""
+    cached: int = 0
+    recalled: int = 0
+    """Answers that came in an earlier session."""
+    waited_s: float = 0.0
+    """Seconds for which cases waited for answers in their turns."""
+
+    @classmethod
+    def of(cls, room: EngineRoom, *, waited_s: float) -> "CallSum":
+        """Return that of this process."""
+        return cls(
+            requests=room.requests,
+            faults=Counter({str(kind): count for kind, count in room.faults.items()}),
+            peak=room.peak,
+            cached=room.counts.cached,
+            recalled=room.counts.recalled,
+            waited_s=waited_s,
+        )
+
+    def __add__(self, later: "CallSum") -> "CallSum":
+        """Return that of both looks, one after the other."""
+        return CallSum(
+            requests=self.requests + later.requests,
+            faults=self.faults + later.faults,
+            peak=max(self.peak, later.peak),
+            cached=self.cached + later.cached,
+            recalled=self.recalled + later.recalled,
+            waited_s=self.waited_s + later.waited_s,
+        )
+
+    def write(self, path: Path) -> None:
+        """Leave it for the process that waits for this one; that does without where it is gone."""
+        with contextlib.suppress(OSError):
+            path.write_text(json.dumps(asdict(self)), encoding="ascii")
+
+    @classmethod
+    def read(cls, path: Path) -> "CallSum":
+        """Return what the other process left; nothing where it was killed before."""
+        try:
+            found = json.loads(path.read_text("ascii"))
+        except (OSError, ValueError):
+            return cls()
+        return cls(**{**found, "faults": Counter(found["faults"])})
