@@ -1,6 +1,5 @@
 """What the rules on a change were judged against, in a few lines."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -9,7 +8,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
 from pytest_llmeval.core.text import and_more, counted, one_line, printable, shell_words
-from pytest_llmeval.reports.beside_baseline import beside_baseline
+from pytest_llmeval.reports.beside_baseline import beside_baseline, flip_counts
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
 from pytest_llmeval.store.records import Run
@@ -75,7 +74,7 @@ def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> 
         beside = beside_baseline(base, cases)
     except StoreError:  # its file has gone since it was judged
         return
-    directions = Counter(direction for each in beside.values() for direction in each.flips.values())
+    directions = flip_counts(beside.values())
     if not directions:
         return
     worse = [

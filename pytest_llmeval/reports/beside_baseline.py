@@ -1,5 +1,6 @@
 """The cases of a run beside those of its baseline: what each suite was made of there, and which rows flipped."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from pytest_llmeval.core.gate.pairs import Pair
 from pytest_llmeval.reports.row_flips import Direction, paired_suites
 from pytest_llmeval.store.baselines import FoundBaseline
 
-__all__ = ["Beside", "beside_baseline"]
+__all__ = ["Beside", "beside_baseline", "flip_counts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,11 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
         )
         for each in paired_suites(base.baseline(), cases)
     }
+
+
+def flip_counts(beside: Iterable[Beside]) -> Counter[Direction]:
+    """Return how many rows flipped, each once whatever its epochs, by direction."""
+    return Counter(direction for each in beside for direction in each.flips.values())
 
 
 def _direction(pair: Pair) -> Direction | None:

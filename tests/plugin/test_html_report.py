@@ -154,6 +154,16 @@ def test_rows_are_chosen_by_outcome_slice_and_both(project: Project) -> None:
         assert page.get_by_label("Flipped").count() == 0
 
 
+def test_rows_that_flipped_are_counted_once_whatever_their_epochs(project: Project, server: FaultServer) -> None:
+    write(project)
+    project.run("evals", "--run-name=before")
+    server.reply = lambda messages: str(messages[-1]["content"]).replace("Lyon", "Paris").replace("Rome", "Milan")
+    project.run("evals", "--baseline=before", "--epochs=3", *HTML)
+    page = (project.root / "report.html").read_text()
+    assert "1 rows flipped for the worse, 1 for the better" in page
+    assert re.search(r"any \(2\)<.*>got worse \(1\)<.*>got better \(1\)<", page)
+
+
 def test_rows_that_flipped_are_marked_chosen_and_shown_beside_the_baseline(
     project: Project, server: FaultServer
 ) -> None:

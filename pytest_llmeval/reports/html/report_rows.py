@@ -13,7 +13,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline
+from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline, flip_counts
 from pytest_llmeval.reports.comparing import recorded_baseline
 from pytest_llmeval.reports.html.case_detail import case_detail
 from pytest_llmeval.reports.html.chosen_cases import choose_cases, left_out_words
@@ -115,7 +115,7 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
     told = left_out_words(len(read.cases), unlucky, len(chosen))
     return RunParts(
         summary=run_summary(view, reader.spending(run.id), read.base, read.beside, charts, notes),
-        filters=_filters(read, flips, told),
+        filters=_filters(read, told),
         details=details,
         cases=found,
     )
@@ -231,7 +231,7 @@ def _cell(column: str, sort_by: str, shown: str, **attributes: str | None) -> Ht
     return element("td", hidden, shown, class_=f"col-llmeval_{column}", data_title=title, **attributes)
 
 
-def _filters(read: _Read, flips: Sequence[Direction | None], told: str | None) -> Html:
+def _filters(read: _Read, told: str | None) -> Html:
     """Return what to choose rows by; a row is shown where its cell of the outcome has all that is chosen."""
     outcomes = [case.outcome for case in read.cases]
     counted = [(name, outcomes.count(name)) for name in _OUTCOMES if name in outcomes]
@@ -240,9 +240,10 @@ def _filters(read: _Read, flips: Sequence[Direction | None], told: str | None) -
         named = [(f'[data-slices~="s{number}"]', one_line(name, 60)) for name, number in read.slices.items()]
         choices.append(_choice("Slice", named))
     if read.base is not None:
-        worse, better = flips.count("worse"), flips.count("better")
-        told_flips = [("[data-flip]", f"any ({worse + better:,})"), ('[data-flip="worse"]', f"got worse ({worse:,})")]
-        choices.append(_choice("Flipped", [*told_flips, ('[data-flip="better"]', f"got better ({better:,})")]))
+        counts = flip_counts(read.beside.values())
+        any_flip = ("[data-flip]", f"any ({counts.total():,})")
+        either = [(f'[data-flip="{way}"]', f"got {way} ({counts[way]:,})") for way in ("worse", "better")]
+        choices.append(_choice("Flipped rows", [any_flip, *either]))
     note = element("p", told, class_="le-note", id="llmeval-left-out") if told else ""
     count = element("output", id="llmeval-count", class_="le-note")
     return joined([note, element("div", *choices, count, class_="le-filters", id="llmeval-filters")])

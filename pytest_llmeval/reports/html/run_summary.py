@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.reports.against import difference_line
-from pytest_llmeval.reports.beside_baseline import Beside
+from pytest_llmeval.reports.beside_baseline import Beside, flip_counts
 from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
 from pytest_llmeval.reports.rule_words import told_reasons
@@ -64,9 +64,9 @@ def run_summary(
 
 
 def _against(base: FoundBaseline, beside: Mapping[tuple[str, str], Beside]) -> str:
-    directions = [direction for each in beside.values() for direction in each.flips.values()]
-    worse, better = directions.count("worse"), directions.count("better")
-    told = f"{worse:,} rows flipped for the worse, {better:,} for the better" if directions else "no row flipped"
+    counts = flip_counts(beside.values())
+    told = f"{counts['worse']:,} rows flipped for the worse, {counts['better']:,} for the better"
+    told = told if counts else "no row flipped"
     return f"Against {base.name} (run {base.run.id}): {told}."
 
 
