@@ -20,12 +20,13 @@ from yarl import URL
 from pytest_llmeval.core.loop import retrieved
 from pytest_llmeval.models.body_decoding import UndecodableError, decoded
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.sending import note_connecting, note_sent
+from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
     Answer,
     address_fault,
+    blocked_fault,
     body_cap,
     connection_fault,
     is_success,
@@ -80,6 +81,10 @@ class LeanTransport:
         except (aiohttp.ClientError, OSError) as error:
             is_unsent = isinstance(error, aiohttp.ClientConnectorError)
             raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None
+        except RuntimeError as error:  # pytest-socket's, pytest-recording's
+            if not is_connecting():
+                raise
+            raise blocked_fault(error, self._redact) from None
         return self._answer(response, content, is_cut=is_cut)
 
     async def aclose(self) -> None:

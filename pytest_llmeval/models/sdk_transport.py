@@ -15,11 +15,12 @@ from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.kept_connections import KeptConnections
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.proxies import UNUSABLE
-from pytest_llmeval.models.sending import note_connecting, note_sent
+from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
     Answer,
+    blocked_fault,
     body_cap,
     connection_fault,
     is_whole,
@@ -83,6 +84,10 @@ class SdkTransport(Generic[C]):
             return self._answer_of(error.__cause__ or error, has_begun=has_begun)
         except (_HttpStatusError, httpx2.RequestError) as error:
             return self._answer_of(error, has_begun=has_begun)
+        except (RuntimeError, ExceptionGroup) as error:
+            if not is_connecting():
+                raise
+            raise blocked_fault(error, self._redact) from None
 
     async def aclose(self) -> None:
         """Close the connections that no other transport of the account uses."""

@@ -2,7 +2,7 @@
 
 from contextvars import ContextVar
 
-__all__ = ["SENDING", "Sending", "note_connecting", "note_sent"]
+__all__ = ["SENDING", "Sending", "is_connecting", "note_connecting", "note_sent"]
 
 
 class Sending:
@@ -27,6 +27,12 @@ def note_connecting() -> None:
 def note_sent() -> None:
     """Note that the request is sent from now on."""
     _note(is_connecting=False)
+
+
+def is_connecting() -> bool:
+    """Whether the attempt of this context has sent nothing yet."""
+    sending = SENDING.get()
+    return sending is not None and sending.is_connecting
 
 
 def _note(*, is_connecting: bool) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "Transport",
     "TransportName",
     "address_fault",
+    "blocked_fault",
     "body_cap",
     "connection_fault",
     "is_success",
@@ -108,6 +109,20 @@ def is_whole(status: int, headers: Mapping[str, str], body: bytes) -> bool:
 def unconnected_fault() -> AttemptError:
     """Return the fault for a connection that was not made within ``CONNECT_TIMEOUT_S``."""
     return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True, is_unsent=True)
+
+
+def blocked_fault(error: Exception, redact: Redact) -> AttemptError:
+    """Return the fault for a connection that this process may not open; it may once the test that forbids it ends.
+
+    Args:
+        error: what pytest-socket or the like raises, be it in a group: clients try several addresses at once.
+        redact: takes secrets out of it.
+    """
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    told = "connections seem forbidden, by a test or an option (--disable-socket)"
+    message = f"{told}: {_line(f'{type(error).__name__}: {error}', redact)}"
+    return AttemptError(ErrorKind.CONNECTION, message, retryable=True, is_unsent=True)
 
 
 def connection_fault(

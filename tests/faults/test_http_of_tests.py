@@ -26,6 +26,18 @@ CLIENTS = {
     "lean": "from aiohttp import ClientSession as holder; name = '_request'",
     "sdk": "from httpx2 import AsyncHTTPTransport as holder; name = 'handle_async_request'",
 }
+BLOCKING = """
+    import pytest
+
+    @pytest.fixture
+    def no_sockets(monkeypatch):
+        def blocked(*args, **kwargs):
+            with open("blocked", "a", encoding="utf-8") as file:
+                print("once", file=file)
+            raise RuntimeError("a test tried to use a socket")
+
+        monkeypatch.setattr("socket.socket", blocked)
+"""
 BESIDE = """
     import time
     from pathlib import Path
@@ -56,3 +68,16 @@ def test_no_cassette_of_a_test_holds_a_call_of_an_eval(project: Project, transpo
     start, end = map(float, (project.root / "beside").read_text("utf-8").split())
     assert workers == "-n2" or any(start < entry.time_s < end for entry in project.server.ledger)
     assert sorted(entry.body["messages"][-1]["content"] for entry in project.server.ledger) == ["first", *TEXTS]
+
+
+@pytest.mark.parametrize("transport", ["lean", "sdk"])
+def test_a_call_for_which_a_test_leaves_no_socket_is_tried_again(project: Project, transport: str) -> None:
+    """As with pytest-socket, and pytest-recording's ``block_network``: the row is not lost for it."""
+    project.eval("def test_a(sample):\n    pass\n", ROWS[:1], name="a")  # its turn begins the calls
+    project.eval("def test_c(sample, response):\n    assert response.text == sample.input\n", ROWS[:6], name="c")
+    project.write(conftest_py=BLOCKING, evals__test_b_py=BESIDE.format(fixture="no_sockets", seconds=0.7))
+    model = project.server.spec("fault-close-1")  # so that each row needs another connection
+    result = project.run("evals", "--rpm=300", f"--llmeval-transport={transport}", model=model, inside=False)
+    result.assert_outcomes(passed=8)
+    assert (project.root / "blocked").exists()
+    assert "engine broke" not in result.stdout.str()

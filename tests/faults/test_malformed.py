@@ -172,7 +172,8 @@ def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> No
     result.stdout.fnmatch_lines(["E * test_app.AppError: no luck"])  # with its traceback
 
 
-def test_a_call_that_breaks_before_it_is_sent_may_not_have_been_billed(project: Project) -> None:
+@pytest.mark.parametrize("transport", ["lean", "sdk"])
+def test_a_call_that_breaks_before_it_is_sent_may_not_have_been_billed(project: Project, transport: str) -> None:
     """As where pytest-socket leaves no test a socket: it has ended, and was in flight no more."""
     project.eval(
         """
@@ -190,11 +191,13 @@ def test_a_call_that_breaks_before_it_is_sent_may_not_have_been_billed(project: 
         """,
         [{"id": "told", "input": "x"}, {"id": "caught", "input": "x"}],
     )
-    project.run("evals")
+    project.run("evals", "--timeout-s=0.5", f"--llmeval-transport={transport}")
+    told = "connections seem forbidden, by a test or an option (--disable-socket): RuntimeError: blocked"
+    error = f"echo at 127.0.0.1:{project.server.port}: {told}; the call's 0.5 s are used up"
     assert project.rows("SELECT DISTINCT error_kind, error FROM cases") == [
-        {"error_kind": "code", "error": "the engine broke: RuntimeError: blocked"}
+        {"error_kind": "connection", "error": error}
     ]
-    assert project.rows("SELECT DISTINCT status FROM calls") == [{"status": "code"}]
+    assert project.rows("SELECT DISTINCT status FROM calls") == [{"status": "connection"}]
     assert (len(project.server.ledger), project.last_run()["calls_cut_off"]) == (0, 0)
 
 
