@@ -284,6 +284,10 @@ def _obstacle(config: pytest.Config) -> str:
         return "-s"
     if config.getoption("setupshow", False):
         return "--setup-show"
+    if config.pluginmanager.hasplugin("TestmonCollect"):  # both note what runs in the turn of a test as of that test
+        return "--testmon"
+    if config.getoption("cov_context", None):
+        return "--cov-context"
     return _CRASHED if getattr(config, "workerinput", {}).get(TAKES_OVER) else ""
 
 
