@@ -245,7 +245,8 @@ def test_a_character_cut_in_two_by_chunks_is_whole(
 ) -> None:
     """Servers that count UTF-16 units send each half as an escape of its own; a half without the other stays one."""
     bits = ["\ufeff\ud83d", "\ude00 ", "\ud83d", " \ude00"]
-    pieces = [*({"delta": delta(bit)} for bit in bits), {"delta": {}, "finish_reason": "stop"}]
+    pieces: list[dict[str, Any]] = [{"delta": delta(bit)} for bit in bits]
+    pieces.append({"delta": {}, "finish_reason": "stop"})
     assert read_back(read(stream(*pieces))) == "\ufeff\U0001f600 \ud83d \ude00"
 
 

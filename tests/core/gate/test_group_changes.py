@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stats.clusters import clustered_mean
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.paired import sign_flip
@@ -56,13 +57,17 @@ def test_groups_of_yes_or_no_rows_have_mid_p_unless_all_changed(changed: int, ha
 def test_five_groups_that_all_lost_are_as_likely_as_one_in_thirty_two() -> None:
     """Which is below alpha, and not below a third of it."""
     names = [f"c{number % 5}" for number in range(20)]
-    after = [0.5 - number % 5 / 20 for number in range(20)]
-    runs = [clustered(values, names) for values in ([0.5 + 1 / 64] * 20, after)]
-    assert only(compared(*runs, rule(bound=0.0))).verdict == "fail"
+    after_values = [0.5 - number % 5 / 20 for number in range(20)]
+    before, after = clustered([0.5 + 1 / 64] * 20, names), clustered(after_values, names)
+    assert only(compared(before, after, rule(bound=0.0))).verdict == "fail"
     three = [rule(metric=name, bound=0.0) for name in ("f1", "f2", "f3")]
-    rows = [[replace(each, scores={"f1": each.scores["f1"], "f2": 1.0, "f3": 1.0}) for each in cases] for cases in runs]
-    verdicts = compared(*rows, *three).verdicts
-    assert [(each.verdict, each.p_value) for each in verdicts][0] == ("inconclusive", 3 / 32)
+    found = compared(_with_others(before), _with_others(after), *three).verdicts[0]
+    assert (found.verdict, found.p_value) == ("inconclusive", 3 / 32)
+
+
+def _with_others(cases: list[JudgedCase]) -> list[JudgedCase]:
+    """Return them with two scores that never change beside their own."""
+    return [replace(each, scores={**each.scores, "f2": 1.0, "f3": 1.0}) for each in cases]
 
 
 def test_a_group_that_holds_most_rows_makes_the_others_count_for_little() -> None:
