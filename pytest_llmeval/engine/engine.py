@@ -315,6 +315,8 @@ class Engine:
 
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, priority: Priority) -> Response:
         """Return the answer of the model, once it is kept."""
+        if ask.wanted is not None and ask.wanted.only_known:
+            raise CallError(f"{ask.model}: no answer has come", kind=ErrorKind.NOT_CACHED, attempts=0)
         most = bound(backend, ask)
         priority.expected = partial(self._lengths.expected, ask, most)
         is_noted = backend.prices != FREE

@@ -174,6 +174,27 @@ def test_what_an_older_version_took_for_a_verdict_is_asked_for_anew() -> None:
     run_virtual(body())
 
 
+def test_only_what_is_known_is_told_to_who_wants_no_new_answer() -> None:
+    """What has come and what is under way, of this case and, by the cache, of others; nobody is asked for the rest."""
+
+    async def body() -> None:
+        rig = Rig()
+        rig.model.answer = lambda request: say(reply())
+        wanted = Wanted(rubric=RUBRIC, nonce=NONCE)
+        known = replace(wanted, only_known=True)
+        error = await failure(rig.engine.ask(ask("a", role="judge", wanted=known)))
+        assert (error.kind, error.attempts, rig.model.asked) == (ErrorKind.NOT_CACHED, 0, [])
+        under_way = rig.begin(ask("a", role="judge", wanted=wanted))
+        await settled()
+        cases = [ask(name, role="judge", wanted=known) for name in "aab"]
+        responses = await asyncio.gather(*(rig.engine.ask(each) for each in cases), *under_way)
+        assert {response.text for response in responses} == {reply()} and len(rig.model.asked) == 1
+        assert [(await rig.engine.ask(each)).text for each in cases] == 3 * [reply()]
+        assert len(rig.model.asked) == 1
+
+    run_virtual(body())
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()

@@ -37,7 +37,8 @@ asks = st.builds(
     nth=st.integers(1, 99),
     draw=st.integers(1, 99),
     position=st.none() | st.integers(0, 10**6),
-    wanted=st.none() | st.builds(Wanted, rubric=st.just(RUBRIC), nonce=texts, again=st.booleans()),
+    wanted=st.none()
+    | st.builds(Wanted, rubric=st.just(RUBRIC), nonce=texts, again=st.booleans(), only_known=st.booleans()),
 )
 errors = st.builds(
     CallError,

@@ -2,11 +2,12 @@
 
 import json
 import threading
+import time
 from collections import Counter
 
 import pytest
 
-from tests.support.judges import Judged, Messages, named, verdict
+from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 from tests.support.sessions import wait_until
 
@@ -267,3 +268,42 @@ def test_a_judge_without_a_price_cannot_be_held_to_a_budget(project: Project, ju
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--max-cost*j*"])
     assert judge.ledger == project.server.ledger == []
+
+
+@pytest.mark.parametrize(("body", "good"), [(SYNC, 0), (SYNC, 6), (ASYNC, 6)], ids=["none", "sync", "async"])
+def test_what_a_judge_that_is_asked_no_more_was_asked_for_counts(
+    project: Project, judged_by: Judged, spread: list[str], body: str, good: int
+) -> None:
+    """Verdicts that have come, or are in flight, when it is given up are those of their cases, in money, too."""
+    come, deadline = list[str](), time.monotonic() + 10
+
+    def reply(messages: Messages) -> str:
+        if answer_in(messages)[0] == "yes":
+            come.append("good")
+            return verdict(messages)
+        while len(come) < good and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return "It is wrong."
+
+    judge = judged_by(reply)
+    bad = [{"id": f"s{n:02}", "input": "no", "target": f"yes {n}"} for n in range(18)]
+    project.eval(body, bad + ROWS[:good])
+    project.write(
+        models_yaml=f"""
+        models:
+          free: {{spec: 'openai:echo@{project.server.url}', prices: {{input: 0, output: 0}}}}
+          j: {{spec: 'openai:judge@{judge.url}', prices: {{input: 1000, output: 1000}}}}
+        """
+    )
+    project.run("evals", "--judge-model=j", "--max-connections=64", *spread, model="free")
+    cases = project.rows(
+        "SELECT sample_id, outcome, error, cases.cost_usd, sum(calls.cost_usd) AS paid, sum(role = 'judge') AS replies"
+        " FROM cases JOIN calls ON calls.case_id = cases.id GROUP BY cases.id"
+    )
+    assert [row["cost_usd"] for row in cases] == [pytest.approx(row["paid"]) for row in cases]
+    assert len(cases) == 18 + good and sum(row["replies"] for row in cases) == len(judge.ledger)
+    for row in cases:
+        if row["sample_id"].startswith("r"):
+            assert row["outcome"] == ("passed" if row["replies"] else "error")
+        else:
+            assert ("no valid verdict by rubric qa in 3 replies" in row["error"]) == (row["replies"] == 3)

@@ -41,15 +41,18 @@ class Juror:
         before = self._unjudged.get(rubric, 0)
         self._unjudged[rubric] = None if is_valid or before is None else before + 1
 
-    def require_worth(self, rubric: "Rubric") -> None:
-        """Raise JudgeError where the judge never gave a valid verdict by ``rubric``, and had its chance."""
+    def is_given_up(self, rubric: "Rubric") -> bool:
+        """Whether the judge never gave a valid verdict by ``rubric``, and had its chance."""
         unjudged = self._unjudged.get(rubric)
-        if unjudged is not None and unjudged >= _VERDICTS and not self.only_recorded:
-            raise JudgeError(
-                f"judge {self.model.name}: not asked: by rubric {rubric.name} none of"
-                f" {_VERDICTS} verdicts was valid, in {_VERDICTS * _REPLIES} replies; see what is wrong with those, and"
-                " try it with --limit 1"
-            )
+        return unjudged is not None and unjudged >= _VERDICTS and not self.only_recorded
+
+    def not_asked(self, rubric: "Rubric") -> JudgeError:
+        """Return the error of a verdict for which the judge is not worth asking."""
+        return JudgeError(
+            f"judge {self.model.name}: not asked: by rubric {rubric.name} none of"
+            f" {_VERDICTS} verdicts was valid, in {_VERDICTS * _REPLIES} replies; see what is wrong with those, and"
+            " try it with --limit 1"
+        )
 
 
 class JurorInCase:
@@ -64,13 +67,13 @@ class JurorInCase:
         """Return the judge's verdict, and whether it had to be asked again for it.
 
         Raises:
-            JudgeError: no reply was a valid verdict.
+            JudgeError: no reply was a valid verdict, or the judge is given up and no reply was under way.
             CallError: the judge could not be asked.
         """
         asked, problem, replies, is_known, room = tuple(messages), "", 0, True, 1
         while replies < _REPLIES:
-            self._juror.require_worth(rubric)
-            wanted = Wanted(rubric=rubric, nonce=nonce, again=replies > 0)
+            only_known = self._juror.is_given_up(rubric)
+            wanted = Wanted(rubric=rubric, nonce=nonce, again=replies > 0, only_known=only_known)
             try:
                 response, sent = await self._reply(asked, wanted, room)
             except CallError as error:
@@ -108,9 +111,12 @@ class JurorInCase:
             try:
                 response = await self._model.answer(Request(messages=messages, params=params), wanted)
             except CallError as error:
-                if not asking.give_way(error):
+                is_unknown = wanted.only_known and error.kind == ErrorKind.NOT_CACHED
+                if not is_unknown and not asking.give_way(error):
                     raise
                 self._run.calls.pop()  # nothing was answered, and nothing paid
+                if is_unknown:
+                    raise self._juror.not_asked(wanted.rubric) from None
             else:
                 asking.taken()
                 return response, params

@@ -78,8 +78,9 @@ class _Ahead(Nobody):
         self._place = place
 
     async def ask(self, ask: Ask) -> Response:
-        """Return the answer; raise CallError where there is none, or the case has asked itself."""
-        response = await self._asker.answer_ahead(ask, self._place)
+        """Return the answer; raise CallError where there is none, or the case asks, or has asked, itself."""
+        is_open = ask.wanted is None or not ask.wanted.only_known  # else the case is told what is known
+        response = await self._asker.answer_ahead(ask, self._place) if is_open else None
         if response is None:
             raise CallError("the case asks itself", kind=ErrorKind.INTERRUPTED, attempts=0)
         return response

@@ -53,6 +53,8 @@ class Wanted:
     """What it must repeat."""
     again: bool = False
     """Whether the judge is told what was wrong with an earlier reply."""
+    only_known: bool = False
+    """Whether only a reply will do that has come, or is under way: nobody is asked for another one."""
 
 
 def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | None = None) -> Verdict:
