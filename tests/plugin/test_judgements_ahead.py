@@ -307,3 +307,12 @@ def test_what_a_judge_that_is_asked_no_more_was_asked_for_counts(
             assert row["outcome"] == ("passed" if row["replies"] else "error")
         else:
             assert ("no valid verdict by rubric qa in 3 replies" in row["error"]) == (row["replies"] == 3)
+
+
+def test_a_verdict_asked_for_ahead_and_in_turn_is_one_of_the_eight(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(lambda messages: "It is wrong.")
+    project.eval(SYNC, [{"id": f"s{n:02}", "input": "no", "target": f"yes {n}"} for n in range(12)])
+    project.run("evals", named(project, judge), "--max-connections=1", "-n0")
+    errors = [row["error"] for row in project.rows("SELECT error FROM cases WHERE error_kind = 'judge'")]
+    assert len(errors) == 12 and sum("no valid verdict by rubric qa in 3 replies" in error for error in errors) >= 8
+    assert 24 <= len(judge.ledger) < 36

@@ -9,7 +9,7 @@ from pytest_llmeval.core.judge.asking import ask_again
 from pytest_llmeval.core.judge.forms import Forms, told, verdict_of
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.core.types import Message, Request, Response
+from pytest_llmeval.core.types import CaseKey, Message, Request, Response
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseRun
@@ -33,18 +33,21 @@ class Juror:
     forms: Forms
     only_recorded: bool = False
     """Whether all replies are those of another run, so that nothing can be asked anew."""
-    _unjudged: "dict[Rubric, int | None]" = field(default_factory=dict, repr=False, compare=False)
-    """By rubric, how many verdicts were asked for to the end and none was valid; None where any was."""
+    _unjudged: "dict[Rubric, set[tuple[CaseKey, str]] | None]" = field(default_factory=dict, repr=False, compare=False)
+    """By rubric, the verdicts that were asked for to the end, while none was valid; None where any was."""
 
-    def book(self, rubric: "Rubric", *, is_valid: bool) -> None:
-        """Note whether a verdict that was asked for to the end came and was valid."""
-        before = self._unjudged.get(rubric, 0)
-        self._unjudged[rubric] = None if is_valid or before is None else before + 1
+    def book(self, rubric: "Rubric", verdict: tuple[CaseKey, str], *, is_valid: bool) -> None:
+        """Note whether a verdict that was asked for to the end came and was valid; ahead and in its turn it is one."""
+        unjudged = self._unjudged.setdefault(rubric, set())
+        if is_valid:
+            self._unjudged[rubric] = None
+        elif unjudged is not None:
+            unjudged.add(verdict)
 
     def is_given_up(self, rubric: "Rubric") -> bool:
         """Whether the judge never gave a valid verdict by ``rubric``, and had its chance."""
         unjudged = self._unjudged.get(rubric)
-        return unjudged is not None and unjudged >= _VERDICTS and not self.only_recorded
+        return unjudged is not None and len(unjudged) >= _VERDICTS and not self.only_recorded
 
     def not_asked(self, rubric: "Rubric") -> JudgeError:
         """Return the error of a verdict for which the judge is not worth asking."""
@@ -82,7 +85,7 @@ class JurorInCase:
                 break
             try:
                 verdict = verdict_of(response, sent, wanted)
-                self._juror.book(rubric, is_valid=True)
+                self._juror.book(rubric, (self._run.key, nonce), is_valid=True)
                 return verdict, wanted.again
             except MalformedVerdictError as error:
                 problem = str(error)
@@ -92,7 +95,7 @@ class JurorInCase:
             is_known = is_known and (response.cached or response.earlier)
             if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
                 asked, replies, room = tuple(messages), 0, 1
-        self._juror.book(rubric, is_valid=False)
+        self._juror.book(rubric, (self._run.key, nonce), is_valid=False)
         raise JudgeError(
             f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
             f" of the last one {one_line(problem, 200)}"
