@@ -81,9 +81,7 @@ class Engine:
             redact: takes secrets out of what an error says that nobody foresaw.
         """
         self._open_model = open_model
-        self._journal = journal
-        self._limiter = limiter
-        self._budget = budget
+        self._journal, self._limiter, self._budget = journal, limiter, budget
         self.places = places
         self._cache: Mapping[str, CacheMode] = {"model": cache, "judge": judge_cache}
         self._recorded = recorded

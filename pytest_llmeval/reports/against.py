@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
 from pytest_llmeval.core.text import and_more, counted, one_line, printable, shell_words
 from pytest_llmeval.reports.beside_baseline import beside_baseline, flip_counts
@@ -36,7 +37,7 @@ def against_lines(
 
     What other epochs in it do to alpha is told, too.
 
-    There are none where rules on a change stand, and none of them was held against it.
+    There are none where suites that ran have rules on a change, and none of them was held against it.
 
     Args:
         choice: the baseline, or none.
@@ -46,7 +47,9 @@ def against_lines(
         db_option: what commands need to find the database, with a blank in front.
         to_root: what leads to the folder in which they find it, as ``cd svc && ``.
     """
-    on_change = [each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS]
+    on_change = [
+        each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS and not lacks_its_suite(each.reason)
+    ]
     if choice.found is None or (on_change and not any(map(_is_held, on_change))):
         return []
     base = choice.found
@@ -65,7 +68,8 @@ def against_lines(
     lines += [differs] if differs else []
     lines += _epochs(base.run, run) if on_change else []
     command = f"{to_root}llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
-    return [*lines, *_flipped(base, cases, command)]
+    flipped = list(_flipped(base, cases, command))
+    return [*lines, *(flipped or ([] if on_change else [f"what changed: {printable(command)}"]))]
 
 
 def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> Iterator[str]:

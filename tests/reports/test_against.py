@@ -70,4 +70,12 @@ def test_a_baseline_that_no_rule_is_held_against_is_compared_with_all_the_same(t
     for verdicts in ([], [replace(HELD, rule="min=0.5")]):
         lines = against_lines(choice, run(), verdicts, [])
         assert lines[0].endswith(", of 2024-01-02; no rule is on a change")
+        assert lines[-1] == f"what changed: llmeval compare b.jsonl {run().id}"
         assert not any("days old" in line for line in lines)
+
+
+def test_a_rule_of_a_suite_that_did_not_run_is_none_on_a_change(tmp_path: Path) -> None:
+    write_baseline(tmp_path / "b.jsonl", shown="", name="b", run=run("b", end=END), count=0, cases=[])
+    choice = BaselineChoice(found=find_baseline("b.jsonl", reader=None, root=tmp_path))
+    other = replace(HELD, verdict="not_judged", reason="no case of suite 'qa' was selected")
+    assert against_lines(choice, run(), [other], [])[0].endswith("; no rule is on a change")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pytest_llmeval.core.gate.decide import SLACK
 from pytest_llmeval.core.gate.evidence import (
     FEW_GROUPS,
+    FEW_ROWS,
     LEAST_CLUSTERS,
     Evidence,
     FewChanges,
@@ -27,10 +28,8 @@ from pytest_llmeval.core.stats.paired import clustered_t, mcnemar, paired_t, sig
 
 __all__ = ["weigh_change"]
 
-_FEW_ROWS = 30
-"""Fewer rows than this take the sign-flip test in place of t."""
 _FEW_CHANGES = 10
-"""So do rows, or groups, of which fewer than this changed."""
+"""Rows, or groups, of which fewer than this changed take the sign-flip test, however many there are."""
 _CONFIDENCE = 0.90
 """Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
 _LARGEST = 1e150
@@ -57,7 +56,8 @@ def weigh_change(
     sign, clusters = 1 if falls_when_worse(rule) else -1, named_clusters(pair.cluster for pair in whole)
     gains = [sign * _change(pair, pair.after) for pair in whole]
     is_unit = column.span == (0, 1)
-    found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole), is_unit=is_unit)
+    is_single = all(pair.is_single for pair in whole)
+    found = _weight(gains, clusters, is_single=is_single, is_unit=is_unit, is_binary=_is_binary(column))
     fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
     delta, half = _difference(before, after), _half_interval(found)
     most = column.span[1] - column.span[0]
@@ -95,7 +95,13 @@ def _ends(
     clusters, is_single = named_clusters(pair.cluster for pair in pairs), all(pair.is_single for pair in pairs)
     if clusters is not None:
         clusters += [f"?{number}" for number in range(unfinished)]
-    weigh = functools.partial(_weight, clusters=clusters, is_single=is_single, is_unit=column.span == (0, 1))
+    weigh = functools.partial(
+        _weight,
+        clusters=clusters,
+        is_single=is_single,
+        is_unit=column.span == (0, 1),
+        is_binary=_is_binary(column),
+    )
     room = [high - low] * unfinished
     lows, highs = (
         [sign * _change(pair, pair.filled(fill, with_lost=with_lost)) for pair in pairs] for fill in (low, high)
@@ -116,6 +122,14 @@ def _ends(
     return (*ends, *map(weigh, tried)), False
 
 
+def _is_binary(column: PairedColumn) -> bool:
+    """Whether each row is one value of 0 or 1 in each run, as far as it has one."""
+    known = [pair for pair in column.pairs if pair.before is not None]
+    values = {value for pair in known for value in (pair.before, pair.after) if value is not None}
+    is_unit = column.span == (0, 1)
+    return is_unit and all(pair.is_single for pair in known) and values <= {0, 1}
+
+
 def _may_take_t(
     rule: Rule,
     best: Sequence[float],
@@ -131,7 +145,7 @@ def _may_take_t(
         return not are_flips
     if clusters is not None:
         return len(set(clusters)) >= FEW_GROUPS
-    if len(best) < _FEW_ROWS or are_flips:
+    if len(best) < FEW_ROWS or are_flips:
         return False
     return _changes([max(abs(high), abs(low)) for high, low in zip(best, worst, strict=True)]) >= _FEW_CHANGES
 
@@ -152,7 +166,9 @@ def _bounded(change: float) -> float:
     return min(max(change, -_LARGEST), _LARGEST)
 
 
-def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool, is_unit: bool) -> Weight:
+def _weight(
+    gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool, is_unit: bool, is_binary: bool
+) -> Weight:
     """Return what ``gains``, of which a negative one is for the worse, say against the new run.
 
     Epochs that all say the same are no more rows than one: what flips is counted whatever they are.
@@ -161,11 +177,12 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
     if clusters is None:
         p_value = _p_of_rows(gains, is_single=is_single)
     else:
-        p_value = _p_of_groups(gains, clusters, known.df if known else 0.0)
+        p_value = _p_of_groups(gains, clusters, known.df if known else 0.0, is_binary=is_binary)
     has_spread = known is not None and known.error > 0
     are_flips = is_unit and clusters is None and all(gain in (-1, 0, 1) for gain in gains)
     groups = [[gain] for gain in gains] if clusters is None else in_clusters(gains, clusters)
     sums = [total(group) for group in groups]
+    has_mid_p = are_flips if clusters is None else is_binary and _changes(sums) < len(sums)
     units, losses = _losses(groups, sums) if is_unit else (None, ())
     return Weight(
         shortfall=-(mean(gains) or 0.0),
@@ -174,7 +191,7 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
         error=known.error if known and has_spread else None,
         df=known.df if known else None,
         flips=(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains), len(gains)) if are_flips else None,
-        few=_few_changes(groups, sums, has_mid_p=are_flips or (clusters is not None and _has_mid_p(gains, sums))),
+        few=_few_changes(groups, sums, has_mid_p=has_mid_p),
         units=units,
         losses=losses,
     )
@@ -205,7 +222,7 @@ def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
     changed, by the same amount, t fails too often: of three that lost it says 0.04, and one in eight of all signs is as
     bad. From ten on it fails no more often than McNemar's mid-p does. Epochs that all say the same change no test.
     """
-    is_few = len(gains) < _FEW_ROWS or _changes(gains) < _FEW_CHANGES
+    is_few = len(gains) < FEW_ROWS or _changes(gains) < _FEW_CHANGES
     if (is_single or is_few) and all(gain in (-1, 0, 1) for gain in gains):
         return mcnemar(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains))
     by_t = None if is_few else paired_t(gains)
@@ -223,11 +240,14 @@ def _least(gains: Sequence[float]) -> float:
     return ROUNDING * max(map(abs, gains), default=0.0)
 
 
-def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> float | None:
+def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float, *, is_binary: bool) -> float | None:
     """Return the same over groups of dependent rows, by what they are worth; None where they are too few.
 
     Groups of one size have one degree of freedom less than there are groups. One that holds many of all rows takes
     more: Student's t then fails too often, as its error hangs on very few numbers.
+
+    Of yes-or-no rows now more and now fewer groups change, so that mid-p keeps to alpha in the mean over runs. Where
+    all do in every run, as graded ones, the least mid-p, 1/2^(n + 1), comes with twice its chance.
     """
     groups = in_clusters(gains, clusters)
     if len(groups) < LEAST_CLUSTERS:
@@ -236,16 +256,7 @@ def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> 
     by_t = clustered_t(gains, clusters)
     if by_t is not None and df + 1 > FEW_GROUPS - 1e-6 and _changes(sums) >= _FEW_CHANGES:
         return by_t
-    return sign_flip(sums, mid_p=_has_mid_p(gains, sums))
-
-
-def _has_mid_p(gains: Sequence[float], sums: Sequence[float]) -> bool:
-    """Whether half the chance of what was seen is subtracted from a p-value of groups.
-
-    That keeps to alpha in the mean over runs in which now more and now fewer groups change, as those of yes-or-no rows
-    do. Where all change in every run, the least of it, 1/2^(n + 1), comes with twice its chance.
-    """
-    return all(gain in (-1, 0, 1) for gain in gains) and _changes(sums) < len(sums)
+    return sign_flip(sums, mid_p=is_binary and _changes(sums) < len(sums))
 
 
 def _half_interval(weight: Weight) -> float | None:

@@ -11,12 +11,23 @@ from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
 from pytest_llmeval.core.stats.intervals import mean, standard_error
 
-__all__ = ["FEW_GROUPS", "LEAST_CLUSTERS", "Evidence", "FewChanges", "Weight", "estimated", "falls_when_worse"]
+__all__ = [
+    "FEW_GROUPS",
+    "FEW_ROWS",
+    "LEAST_CLUSTERS",
+    "Evidence",
+    "FewChanges",
+    "Weight",
+    "estimated",
+    "falls_when_worse",
+]
 
 LEAST_CLUSTERS = 5
 """With fewer groups of dependent rows nothing can fail."""
+FEW_ROWS = 30
+"""Fewer rows than this take the sign-flip test in place of t."""
 FEW_GROUPS = 10
-"""Groups that are worth fewer than this take the sign-flip test in place of t."""
+"""So do groups of dependent rows that are worth fewer than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

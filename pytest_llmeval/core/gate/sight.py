@@ -14,12 +14,14 @@ there are. Of other numbers nothing of the kind is known; their loss is taken to
 import math
 from dataclasses import dataclass
 
+from pytest_llmeval.core.gate.evidence import FEW_GROUPS, FEW_ROWS
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.margin_power import margin_power
 from pytest_llmeval.core.stats.mcnemar_power import MOST_FLIPS, mcnemar_power
 from pytest_llmeval.core.stats.paired import least_flips
+from pytest_llmeval.core.stats.sign_power import errors_of_signs
 
 __all__ = ["MOST_EPOCHS", "Sight", "margin_needed", "rows_for_margin"]
 
@@ -69,7 +71,9 @@ class Sight:
         if needed is None or needed > _MOST_ROWS:
             return None
         flips = self._few_flips(loss, epochs, needed)
-        return math.ceil(needed - 1e-9) if flips is None else self._exact_rows(loss, flips)
+        if flips is not None:
+            return self._exact_rows(loss, flips)
+        return self._rows_by_signs(math.ceil(needed - 1e-9), loss, epochs)
 
     def epochs(self, loss: float) -> int | None:
         """Return how many epochs see a true ``loss`` with the rows that there are; None where up to 100 do not."""
@@ -102,9 +106,25 @@ class Sight:
         if needed is None:
             return False
         flips = self._few_flips(loss, epochs, needed)
-        if flips is None or self.spread.n >= 2 * needed:
-            return needed <= self.spread.n
+        if flips is None:
+            return self._rows_by_signs(math.ceil(needed - 1e-9), loss, epochs) <= self.spread.n
+        if self.spread.n >= 2 * needed:
+            return True
         return self._is_enough(self.spread.n, loss, flips)
+
+    def _rows_by_signs(self, rows: int, loss: float, epochs: float) -> int:
+        """Return from how many ``rows`` on, that are enough for Student's t, they are where signs decide, too."""
+        groups = self.spread.groups
+        most, size = (FEW_ROWS, 1.0) if groups is None else (FEW_GROUPS, self.spread.n / groups)
+        if self._is_mcnemar(epochs):
+            return rows
+        deviation = math.sqrt(max(0.0, (self._square(loss, epochs) or 0.0) - loss * loss) * self.spread.design)
+        for units in range(math.floor(rows / size + 1e-9), most):
+            rows = max(rows, math.ceil(units * size - 1e-9))
+            needed, by_power = errors_of_signs(units, alpha=self.alpha, power=self.power)
+            if loss >= max(needed * deviation / math.sqrt(rows), self.allowed + by_power * deviation / math.sqrt(rows)):
+                return rows
+        return max(rows, math.ceil(most * size - 1e-9))  # from there on t decides
 
     def _rows(self, loss: float, epochs: float) -> float | None:
         """Return the rows by normal approximations."""

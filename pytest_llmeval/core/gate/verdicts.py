@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import OpenRows
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples
-from pytest_llmeval.core.gate.evidence import FEW_GROUPS, LEAST_CLUSTERS, Evidence, FewChanges, Weight
+from pytest_llmeval.core.gate.evidence import FEW_GROUPS, FEW_ROWS, LEAST_CLUSTERS, Evidence, FewChanges, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import Sight, margin_needed
@@ -16,7 +16,8 @@ from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.hidden_loss import hidden_loss
 from pytest_llmeval.core.stats.margin_power import flips_bound
-from pytest_llmeval.core.stats.paired import MOST_EXACT, least_flips, mcnemar
+from pytest_llmeval.core.stats.paired import least_flips, mcnemar
+from pytest_llmeval.core.stats.sign_power import errors_of_signs
 from pytest_llmeval.core.text import counted
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
@@ -103,7 +104,7 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
         alpha: the p-value below which it fails.
     """
     error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
-    if rule.kind != "noninferior" and _is_blind(evidence, alpha):  # its bound needs no signs
+    if rule.kind != "noninferior" and _is_blind(rule, evidence, alpha):  # its bound needs no signs
         return None
     if flips is not None and (evidence.is_binary or rule.kind == "noninferior"):
         worse, better, rows = flips
@@ -124,30 +125,33 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
 
 
 def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, float]:
-    """Return how many standard errors a change is that is seen in four runs of five, and how many of them that makes.
-
-    Signs of n rows or groups that lie evenly about their mean need as many as Student's t with n - 1 degrees of freedom
-    at the alpha that they can reach, within 3 % for 6 to 12 of them, but for the last of all signs.
-    """
+    """Return how many standard errors a change is that is seen in four runs of five, and how many that share makes."""
     units = evidence.n if evidence.clusters is None else evidence.clusters
-    df = evidence.found.df or units - 1
-    if rule.kind in ("max_drop", "max_rise"):
-        df = max(df, min(units - 1, FEW_GROUPS - 1))  # of fewer degrees, signs decide
-        below = math.ceil(math.ldexp(alpha, units)) - 1 if units <= MOST_EXACT else None
-        if below == 1:
-            return math.sqrt(units) * normal_quantile(_POWER ** (1 / units)), normal_quantile(_POWER)
-        alpha = math.ldexp(below, -units) if below else alpha
-    by_power = student_quantile(_POWER, df)
-    return by_power - student_quantile(alpha, df), by_power
+    if rule.kind in ("max_drop", "max_rise") and _is_by_signs(evidence):
+        return errors_of_signs(units, alpha=alpha, power=_POWER)
+    by_power = student_quantile(_POWER, evidence.found.df or units - 1)
+    return by_power - student_quantile(alpha, evidence.found.df or units - 1), by_power
 
 
-def _is_blind(evidence: Evidence, alpha: float) -> bool:
+def _is_by_signs(evidence: Evidence) -> bool:
+    """Whether the signs of rows, or of groups of dependent ones, decide in place of Student's t."""
+    if evidence.found.few is not None:
+        return True
+    if evidence.clusters is None:
+        return evidence.n < FEW_ROWS
+    return evidence.found.df is None or evidence.found.df + 1 <= FEW_GROUPS - 1e-6
+
+
+def _is_blind(rule: Rule, evidence: Evidence, alpha: float) -> bool:
     """Return whether all rows, or groups of dependent ones, getting worse would not be enough.
 
     Rows with epochs are taken to be graded, unless what was found is below ``alpha`` as it stands.
     """
-    if evidence.clusters is not None:
-        return evidence.clusters < least_groups(alpha)
+    groups = evidence.clusters
+    if groups is not None and rule.kind not in REGRESSION_KINDS:
+        return groups < LEAST_CLUSTERS
+    if groups is not None:
+        return groups < least_groups(alpha) or (_is_by_signs(evidence) and groups < least_flips(alpha, mid_p=False))
     if evidence.found.p_value is not None and evidence.found.p_value < alpha:
         return False
     return evidence.n < least_flips(alpha, mid_p=evidence.is_binary)
@@ -262,7 +266,7 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
         told = [
             _changed(rule, evidence),
             _chance(rule, evidence, share, shown.p_value),
-            *_sight(evidence, share, shown.mde),
+            *_sight(rule, evidence, share, shown.mde),
             *_rows(evidence),
         ]
     return "; ".join([*told, *_whatever(evidence, broken)])
@@ -304,13 +308,13 @@ def _too_few_groups(evidence: Evidence) -> int | None:
     return evidence.clusters if evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS else None
 
 
-def _sight(evidence: Evidence, share: Share, mde: float | None) -> list[str]:
+def _sight(rule: Rule, evidence: Evidence, share: Share, mde: float | None) -> list[str]:
     """Return what the rule can see; nothing where ``_chance`` says that there is no test."""
     if mde is not None:
         return [f"sees changes from {mde:.2g} up"]
     if _too_few_groups(evidence) is not None:
         return []
-    if not _is_blind(evidence, share.strictest):
+    if not _is_blind(rule, evidence, share.strictest):
         return ["what it can see is unknown"]
     few = "rows" if evidence.clusters is None else "groups of dependent rows"
     return [f"it cannot fail by itself with so few {few}"]

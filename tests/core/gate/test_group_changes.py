@@ -10,7 +10,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stats.clusters import clustered_mean
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.paired import sign_flip
-from tests.support.gate_runs import clustered, compared, graded, only, rule, verdict_of
+from tests.support.gate_runs import case, clustered, compared, graded, only, rule, verdict_of
 
 
 def test_few_groups_that_changed_take_the_sign_flip_test_of_their_sums() -> None:
@@ -118,3 +118,50 @@ def test_many_signs_reach_any_alpha(count: int) -> None:
     error = float(stats.sem([late - early for early, late in zip(before, after, strict=True)]))
     needed = float(stats.t.ppf(1 - 1e-8, count - 1) + stats.t.ppf(0.8, count - 1))
     assert verdict.mde == pytest.approx(needed * error, rel=1e-6)
+
+
+@pytest.mark.parametrize("answers", [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)])
+def test_one_more_answer_that_is_wrong_never_makes_a_verdict_milder(answers: tuple[float, float]) -> None:
+    """With two epochs one row comes to a half: that of one row decides nothing about all others."""
+    before = [replace(case(row, 1.0, epoch=epoch), cluster=f"c{row % 6}") for row in range(60) for epoch in (1, 2)]
+    wrong = {row: (0.0, 0.0) for row in (0, 1, 2, 3, 6, 7, 8)} | {9: answers}
+    after = [
+        replace(case(row, wrong.get(row, (1.0, 1.0))[epoch - 1], epoch=epoch), cluster=f"c{row % 6}")
+        for row in range(60)
+        for epoch in (1, 2)
+    ]
+    verdict = only(compared(before, after, rule(bound=0.0)))
+    assert (verdict.p_value, verdict.verdict) == (1 / 16, "inconclusive")
+
+
+def test_what_ten_equal_groups_see_is_students_however_small_alpha_is() -> None:
+    """As t decides: their signs are enough for nothing."""
+    before, after = graded(60, 0.05)
+    names = [f"c{number % 10}" for number in range(60)]
+    verdict = only(compared(clustered(before, names), clustered(after, names), rule(bound=0.0), alpha=0.0018))
+    error = clustered_mean([late - early for early, late in zip(before, after, strict=True)], names)
+    assert error is not None
+    needed = float(stats.t.ppf(1 - 0.0018, 9) + stats.t.ppf(0.8, 9))
+    assert verdict.mde == pytest.approx(needed * error.error, rel=1e-6)
+
+
+@pytest.mark.parametrize(("alpha", "verdict"), [(0.0012, "fail"), (0.0009, "inconclusive")])
+def test_where_the_signs_of_all_unequal_groups_are_not_enough_the_reason_says_so(alpha: float, verdict: str) -> None:
+    """One of 60 rows beside nine of 3."""
+    names = ["large"] * 60 + [f"c{number % 9}" for number in range(27)]
+    before, after = graded(87, 0.2)
+    after = [min(early - 0.01, late) for early, late in zip(before, after, strict=True)]
+    found = only(compared(clustered(before, names), clustered(after, names), rule(bound=0.0), alpha=alpha))
+    assert (found.verdict, found.p_value) == (verdict, 2.0**-10)
+    assert found.reason is not None
+    cannot = "it cannot fail by itself with so few groups of dependent rows" in found.reason
+    assert (cannot, found.mde is None) == (verdict != "fail",) * 2
+
+
+def test_a_confident_bar_over_five_groups_sees_something() -> None:
+    """It goes by Student's t, which five groups are enough for."""
+    values, names = graded(50, 0.3)[1], [f"c{number % 5}" for number in range(50)]
+    bar = rule("min", 0.95, confident=True)
+    verdict = only(compared(clustered(values, names), clustered(values, names), bar, alpha=0.03))
+    assert verdict.verdict == "fail"
+    assert verdict.mde is not None

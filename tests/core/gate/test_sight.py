@@ -52,7 +52,8 @@ def test_plain_numbers_take_as_many_rows_as_students_t(alpha: float, loss: float
     oracle = TTestPower().solve_power(effect_size=loss / deviation, alpha=alpha, power=0.8, alternative="larger")
     rows = sight(alpha, **PLAIN).rows(loss, epochs=epochs)
     assert rows is not None
-    assert abs(rows - oracle) <= 1.5 or rows == least_flips(alpha, mid_p=False)
+    least = least_flips(alpha, mid_p=False)
+    assert abs(rows - oracle) <= 1.5 or rows in (least, least + 1)  # with the least of them, all must get worse
 
 
 def exact_power(rows: int, worse: float, better: float, alpha: float) -> float:
