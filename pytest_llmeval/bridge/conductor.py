@@ -363,7 +363,7 @@ class Conductor:
         chosen, doubled = each_once(cases_in(items))
         facts.problems += doubled
         facts.suites = self._tally.suites(chosen, self._preparation)
-        facts.unrun = self._tally.unrun(facts.suites, self._preparation) if self._preparation.is_sharded else {}
+        facts.unrun = self._tally.unrun(facts.suites, self._preparation)
         firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())
         shadowed = (note for item in firsts for note in notes_of_shadowed(item))
         facts.unselected = self._unselected(facts) if facts.is_run else []

@@ -224,6 +224,12 @@ class Preparation:
         is_part = self.settings is not None and self.settings.shard is not None
         return is_part and self.maker is not None and bool(self.maker.readings)
 
+    def may_have(self, suite: str) -> bool:
+        """Whether the run may have cases of a suite of which this session runs none."""
+        if self.resumed is not None and self.resumed.settings.resume_changed and suite in self.resumed.run.suites:
+            return True
+        return self.is_sharded
+
     @property
     def asked(self) -> dict[str, NamedModel]:
         """All models that are asked, by name: those under test and the judges."""

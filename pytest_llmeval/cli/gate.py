@@ -97,7 +97,7 @@ class Gated:
             warnings = [*self.warnings, *passed_wrongly(self.cases.judged)]
             emit_json({**told, "verdicts": self.result.verdicts, "warnings": warnings})
             return
-        view = view_run(self.run, self.cases, self.result.verdicts)
+        view = view_run(self.run, self.cases, self.result.verdicts, is_anew=True)
         beside = [*self.notes, *notes, *self.against, *(f"warning: {each}" for each in self.warnings)]
         print_run(view, self.spending, 0, notes=beside)
 

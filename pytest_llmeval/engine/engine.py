@@ -109,7 +109,7 @@ class Engine:
     def open(self, models: Iterable[str]) -> None:
         """Import now what these are asked by; a fault shows once one is asked."""
         for model in models:
-            with contextlib.suppress(CallError, ImportError, OSError):
+            with contextlib.suppress(Exception):
                 self._backend(model)
 
     async def ask(self, ask: Ask) -> Response:

@@ -124,7 +124,7 @@ def open_model(
 
 def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
     """Return the transport for ``account``."""
-    # Imported where they are needed: aiohttp takes 0.2 s and the SDK 1 s, which a session that asks no model saves.
+    # Imported where they are needed: aiohttp takes 0.2 s and the SDK 1 s, which a session without models saves.
     proxy = None if name == "lean" else _proxy(account, environ, redact)
     if name == "sdk" or proxy is not None:
         from pytest_llmeval.models.openai_sdk import OPENAI_SDK

@@ -106,12 +106,13 @@ def most_shown(verbosity: int) -> int | None:
     return (_FIRST, _FIRST * 10, None)[max(0, min(verbosity, 2))]
 
 
-def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
-    """Return what there is to see of a run."""
+def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict], *, is_anew: bool = False) -> RunView:
+    """Return what there is to see of a run; ``is_anew`` where its verdicts are not the recorded ones."""
     judged, unlucky = cases.judged, cases.unlucky
     failed = any(each.verdict == "fail" for each in verdicts)
     verdict = "none" if run.shown_status in UNFINISHED and not failed else session_verdict(verdicts, judged)
-    told = run.end.verdict if run.end is not None and not run.host and not verdicts else "none"
+    is_told = run.end is not None and not (run.host or verdicts or is_anew)
+    told = run.end.verdict if run.end is not None and is_told else "none"
     metrics = summarise(judged)
     by_suite = grouped(judged, lambda case: case.suite)
     unlucky_by_suite = grouped(unlucky, lambda case: case.key.suite)

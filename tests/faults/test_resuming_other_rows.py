@@ -188,3 +188,20 @@ def test_scored_again_such_a_run_is_what_it_was(project: Project) -> None:
     done = llmeval(project, "rescore", "last")
     assert done.returncode == 0, done.stdout
     assert judged(project) == found
+
+
+@pytest.mark.parametrize("passes", [False, True], ids=["missed", "broke"])
+def test_a_suite_that_lost_all_its_rows_counts_for_nothing(project: Project, passes: bool) -> None:
+    """As in a new run of the same slice."""
+    begin(project, EVERY, row("a", "few"), row("c", "few", "breaks"), arguments=("--slice=few",))
+    (project.root / "mended").unlink()
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {every: true}}, two: {exact: {every: true}}}\n")
+    two = row("e", *(["few", "breaks"] if passes else ["few"]), passes=passes)
+    project.eval(BODY.replace("test_echo", "test_two"), [two], name="two")
+    project.run("evals", "--slice=few")
+    (project.root / "mended").touch()
+    project.write(data__two_jsonl=jsonl(two | {"slice": ["other"]}))
+    done = resume(project, CHANGED)
+    assert done.ret == 0, done.stdout.str()
+    assert "the dataset of suite 'two' changed" in unwrapped(done)
+    assert {each["verdict"] for each in judged(project)} == {"pass", "not_judged"}

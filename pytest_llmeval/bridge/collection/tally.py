@@ -73,9 +73,16 @@ class Tally:
         return found
 
     def unrun(self, found: Collection[str], prepared: "Preparation") -> dict[str, "SuiteFacts"]:
-        """Return what was read beside the suites ``found``: other shards may have cases of them."""
+        """Return what was read beside the suites ``found``, where the run has, or may have, cases of them.
+
+        Other shards may; a run that goes on with other rows has those of the suites that it knows.
+        """
         read = self.read(prepared)
-        unrun = {suite: prepared.suite_facts(eval_) for suite, eval_ in read.items() if suite not in found}
+        unrun = {
+            suite: prepared.suite_facts(eval_)
+            for suite, eval_ in read.items()
+            if suite not in found and prepared.may_have(suite)
+        }
         for suite, facts in unrun.items():
             facts.gone = prepared.gone(suite, read[suite])
             self._weigh(suite, facts, prepared)

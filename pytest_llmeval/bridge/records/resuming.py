@@ -101,7 +101,9 @@ class Resumed:
     def _changes(self, facts: CollectionFacts) -> "list[str]":
         models: dict[str, str] = self.run.settings.get("model_digests", {})
         changes = []
-        for name, suite in facts.suites.items():
+        beside = facts.unrun if self.settings.resume_changed else {}
+        known = {name: suite for name, suite in beside.items() if name in self.run.suites}
+        for name, suite in {**facts.suites, **known}.items():
             before = self.run.suites.get(name)
             if before is None:
                 changes.append(f"suite {name!r} is new")
