@@ -136,6 +136,25 @@ def test_a_case_in_full_shows_chat_difference_scores_and_calls(project: Project)
         assert "it broke" in details(page, "broken")
 
 
+def test_rows_that_unfold_together_are_filled_for_search_and_for_print(project: Project) -> None:
+    """Far from what is in sight, too."""
+    rows = [{"id": f"r{number}", "input": f"{'line ' * 300} end {number}."} for number in range(40)]
+    project.eval("def test_echo(sample, response):\n    pass\n", rows)
+    project.run("evals", *HTML)
+    with opened(project) as page:
+        page.evaluate("document.getElementById('show_all_details').click()")
+        page.wait_for_function("() => !document.querySelector('.llmeval-case:empty')", timeout=20_000)
+        assert page.evaluate("window.find('end 39.')")
+        empty = "document.querySelectorAll('.extras-row:not(.hidden) .llmeval-case:empty').length"
+        page.reload()
+        page.evaluate("document.getElementById('hide_all_details').click()")
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.querySelectorAll('.llmeval-case:empty').length") == 40
+        click = "document.getElementById('show_all_details').click()"
+        assert page.evaluate(f"{click}, {empty}") == 40
+        assert page.evaluate(f"{click}, dispatchEvent(new Event('beforeprint')), {empty}") == 0
+
+
 def test_rows_are_chosen_by_outcome_slice_and_both(project: Project) -> None:
     write(project)
     project.run("evals", *HTML)

@@ -101,12 +101,20 @@ SCRIPT = """
   if (row && !('media' in ours.dataset)) row.content.querySelector('.media').replaceChildren();  // 1 ms a video element
   const rule = document.createElement('style');
   document.head.append(rule);
-  const fill = (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => {
-    near.unobserve(target);
-    const detail = document.getElementById(target.dataset.case);
-    if (detail && !target.firstChild) target.append(detail.content.cloneNode(true));
-  });
-  const near = new IntersectionObserver(fill, { rootMargin: '1000px' });
+  const fill = (place) => {
+    near.unobserve(place);
+    const detail = document.getElementById(place.dataset.case);
+    if (detail && !place.firstChild) place.append(detail.content.cloneNode(true));
+  };
+  const near = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting)
+    .forEach(({ target }) => fill(target)), { rootMargin: '1000px' });
+  const unfolded = () => [...document.querySelectorAll('.extras-row:not(.hidden) .llmeval-case:empty')];
+  let later = 0;
+  const fillLater = (places) => {
+    const end = performance.now() + 10;
+    while (places.length && performance.now() < end) fill(places.shift());
+    if (places.length) later = setTimeout(fillLater, 40, places);
+  };
   let chosen = '';
   const count = () => {
     const rows = document.querySelectorAll('#results-table > tbody > .collapsible').length;
@@ -117,6 +125,8 @@ SCRIPT = """
   const look = () => {
     near.disconnect();
     document.querySelectorAll('.llmeval-case:empty').forEach((place) => near.observe(place));
+    clearTimeout(later);
+    later = setTimeout(fillLater, 40, unfolded());
     count();
   };
   const choose = () => {
@@ -125,6 +135,7 @@ SCRIPT = """
     rule.textContent = chosen ? `${others} { display: none !important; }` : '';
     count();
   };
+  addEventListener('beforeprint', () => unfolded().forEach(fill));
   document.addEventListener('DOMContentLoaded', () => {
     document.querySelectorAll('#llmeval-filters select').forEach((each) => each.addEventListener('change', choose));
     new MutationObserver(look).observe(document.body, { childList: true });
@@ -133,4 +144,4 @@ SCRIPT = """
   });
 })();
 """
-"""It filters rows by what their cells say, and puts the cases in full where they are looked at."""
+"""It filters rows by what their cells say, and puts the cases in full where rows unfold, those in sight at once."""

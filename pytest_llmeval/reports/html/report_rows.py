@@ -1,7 +1,7 @@
 """A stored run as parts of a report that pytest-html writes: its head, the cells of each case, the cases in full.
 
 The cases in full stand in ``template`` elements, which a browser reads and does not draw; the page's script puts one
-where it is looked at. So a page of 1,000 cases opens as fast as its table.
+where its row unfolds. So a page of 1,000 cases opens as fast as its table.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
