@@ -14,8 +14,9 @@ from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
 from pytest_llmeval.store.records import Run
 
-__all__ = ["against_lines", "difference_line"]
+__all__ = ["NOT_HELD", "against_lines", "difference_line", "is_held_against"]
 
+NOT_HELD = "no rule on a change was held against it"
 _MOST = 6
 """Differences told."""
 _FIRST = 3
@@ -47,12 +48,10 @@ def against_lines(
         db_option: what commands need to find the database, with a blank in front.
         to_root: what leads to the folder in which they find it, as ``cd svc && ``.
     """
-    on_change = [
-        each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS and not lacks_its_suite(each.reason)
-    ]
-    if choice.found is None or (on_change and not any(map(_is_held, on_change))):
+    if choice.found is None or not is_held_against(verdicts):
         return []
     base = choice.found
+    on_change = _on_change(verdicts)
     is_run = base.kind == "run"
     which = (
         f"run {one_line(base.name, 60)}"
@@ -70,6 +69,17 @@ def against_lines(
     command = f"{to_root}llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
     flipped = list(_flipped(base, cases, command))
     return [*lines, *(flipped or ([] if on_change else [f"what changed: {printable(command)}"]))]
+
+
+def is_held_against(verdicts: Iterable[Verdict]) -> bool:
+    """Return whether rules were held against a baseline; True, too, where no rule is on a change."""
+    on_change = _on_change(verdicts)
+    return not on_change or any(each.verdict != "not_judged" or each.is_reported for each in on_change)
+
+
+def _on_change(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return those of rules on a change, of suites that ran."""
+    return [each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS and not lacks_its_suite(each.reason)]
 
 
 def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> Iterator[str]:
@@ -100,11 +110,6 @@ def difference_line(base: Run, run: Run) -> str | None:
     told = "; ".join(one_line(each, 120) for each in differences[:_MOST])
     more = f"; and {len(differences) - _MOST} more (llmeval compare)" if len(differences) > _MOST else ""
     return f"what differs from it: {told}{more}" if differences else None
-
-
-def _is_held(verdict: Verdict) -> bool:
-    """Whether a rule on a change was held against the baseline."""
-    return verdict.verdict != "not_judged" or verdict.is_reported
 
 
 def _age(base: FoundBaseline, run: Run, llmeval: str, db_option: str) -> Iterator[str]:

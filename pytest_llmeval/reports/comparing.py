@@ -8,7 +8,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.against import difference_line
+from pytest_llmeval.reports.against import difference_line, is_held_against
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.row_flips import FlippedRows, Side, flipped_rows, paired_suites
@@ -66,6 +66,8 @@ class SinceBaseline:
     flipped: FlippedRows
     differs: str | None
     """What differs in the set-up, in words; None where nothing is known to."""
+    is_held: bool
+    """Whether the run's rules on a change, if there are any, were held against it."""
 
 
 def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: int) -> SinceBaseline | None:
@@ -87,10 +89,17 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
         now = _side(find_baseline(run.id, reader=reader, root=root), list(reader.judged(run.id)))
         baseline = Baseline(name=before.name, cases=before.cases, model=before.model)
         paired = list(paired_suites(baseline, now.cases))
-        flipped = flipped_rows(paired, reader.verdicts(run.id), before, now, most=most)
+        verdicts = reader.verdicts(run.id)
+        flipped = flipped_rows(paired, verdicts, before, now, most=most)
     except StoreError:  # its file is damaged
         return None
-    return SinceBaseline(base=base.name, base_id=base.run.id, flipped=flipped, differs=difference_line(base.run, run))
+    return SinceBaseline(
+        base=base.name,
+        base_id=base.run.id,
+        flipped=flipped,
+        differs=difference_line(base.run, run),
+        is_held=is_held_against(verdicts),
+    )
 
 
 def recorded_baseline(run: Run, *, reader: SqliteReader, root: Path) -> FoundBaseline | None:

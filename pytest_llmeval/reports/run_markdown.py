@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pytest_llmeval.reports.against import NOT_HELD
 from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.exported import shown_response
@@ -70,7 +71,9 @@ def _head(report: RunReport) -> Iterator[str]:
     yield f"### {MARKS[mark]} llmeval: {escaped(verdict_line(view).removeprefix('gate: '))}{status}"
     yield " · ".join(map(escaped, heading(view, width=_WIDE)))
     if against is not None:
-        yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {flips_title(against.flipped)}"
+        is_told = against.is_held or against.flipped.worse or against.flipped.better
+        told = flips_title(against.flipped) if is_told else NOT_HELD
+        yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {told}"
         yield escaped(against.differs) if against.differs else ""
     for suite in view.suites:
         yield from _suite(suite)

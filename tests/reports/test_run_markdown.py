@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.html.report_rows import read_parts
 from pytest_llmeval.reports.run_markdown import run_markdown
 from pytest_llmeval.reports.run_report import read_report
 from pytest_llmeval.reports.worst_cases import worst_cases
@@ -150,6 +152,31 @@ def test_flips_against_the_baseline_are_told(store: SqliteStore) -> None:
     assert "\n\nwhat differs from it: branch main, now better\n\n" in text
     assert "**worse** qa r0: exact 1 to 0\n\nasked: `q` · before: `right` · now: `wrong`" in text
     assert "*1 more rows changed; `llmeval compare --json` has them.*" in text
+
+
+def test_that_no_row_flipped_is_told_only_of_what_was_compared(store: SqliteStore) -> None:
+    """Here and at the head of a page; a rule on a change that was judged had something beside it."""
+    base = "20250101-000000-base00"
+    store.start_run(run(base))
+    store.add_case(base, record("r1", model="base", scores=(score(),)))
+    store.finish_run(base, END)
+    chosen = {"name": "main", "kind": "name", "run": base, "model": None}
+    store.start_run(run(settings={"baseline": chosen}, models=("good", "bad")))
+    for model in ("good", "bad"):
+        store.add_case(run().id, record("r1", model=model, scores=(score("exact", 0.0, False),), outcome="missed"))
+    store.finish_run(run().id, END)
+    silent = replace(VERDICTS[0], suite="qa", model="bad", rule="max_drop=0.02", verdict="not_judged", value=None)
+    for verdicts, told in (
+        ([silent], "no rule on a change was held against it"),
+        ([replace(silent, rule="min=0.5")], None),
+        ([silent, replace(silent, verdict="pass", value=1.0)], None),
+    ):
+        store.set_verdicts(run().id, verdicts)
+        text = rendered(store, run().id)
+        inert(text)
+        assert f"Against main (run {base}): {told or 'Rows that flipped: 0 for the worse, 0 for the better'}" in text
+        page = read_parts(store.find_run(run().id), Thresholds(), reader=store, root=Path.cwd()).summary
+        assert f"Against main (run {base}): {told or 'no row flipped'}." in page
 
 
 def test_a_baseline_that_is_gone_is_not_told(store: SqliteStore) -> None:

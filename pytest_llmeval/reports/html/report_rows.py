@@ -13,6 +13,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.against import is_held_against
 from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline, flip_counts
 from pytest_llmeval.reports.comparing import recorded_baseline
 from pytest_llmeval.reports.html.case_detail import case_detail
@@ -102,7 +103,8 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
         StoreError: the database cannot be read.
     """
     read = _read(run, rules, reader, root)
-    view = view_run(run, RunCases(judged=read.cases), reader.verdicts(run.id))
+    verdicts = reader.verdicts(run.id)
+    view = view_run(run, RunCases(judged=read.cases), verdicts)
     groups = grouped(read.cases, lambda case: (case.suite, case.model))
     charts = run_charts(view, groups, read.beside, read.mains, rules)
     flips = [read.flip(case.suite, case.model, case.sample_id) for case in read.cases]
@@ -114,7 +116,15 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
     notes = run_notes(run, read.cases, reader)
     told = left_out_words(len(read.cases), unlucky, len(chosen))
     return RunParts(
-        summary=run_summary(view, reader.spending(run.id), read.base, read.beside, charts, notes),
+        summary=run_summary(
+            view,
+            reader.spending(run.id),
+            read.base,
+            read.beside,
+            charts,
+            notes,
+            is_held=is_held_against(verdicts),
+        ),
         filters=_filters(read, told),
         details=details,
         cases=found,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_llmeval.reports.against import difference_line
+from pytest_llmeval.reports.against import NOT_HELD, difference_line
 from pytest_llmeval.reports.beside_baseline import Beside, flip_counts
 from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
@@ -37,6 +37,8 @@ def run_summary(
     beside: Mapping[tuple[str, str], Beside],
     charts: Mapping[str, Html],
     notes: Sequence[str],
+    *,
+    is_held: bool = True,
 ) -> Html:
     """Return the head of a report.
 
@@ -47,13 +49,14 @@ def run_summary(
         beside: what that holds beside each suite and model.
         charts: of each suite, by its name.
         notes: what there is to say of the run beside its figures, in sentences.
+        is_held: whether its rules on a change, if there are any, were held against ``base``.
     """
     word = "none" if view.run.shown_status in UNFINISHED else view.verdict
     told = verdict_line(view).removeprefix("gate: ")
     title = element("h2", "llmeval ", chip(word, _WORDS.get(word, word)), class_="le-title")
     parts = [title, element("p", told), element("p", " · ".join(heading(view, width=_WIDE)), class_="le-note")]
     if base is not None:
-        parts.append(element("p", _against(base, beside)))
+        parts.append(element("p", _against(base, beside, is_held=is_held)))
         differs = difference_line(base.run, view.run)
         parts += [element("p", differs, class_="le-note")] if differs else []
     for suite in view.suites:
@@ -63,10 +66,10 @@ def run_summary(
     return joined(parts)
 
 
-def _against(base: FoundBaseline, beside: Mapping[tuple[str, str], Beside]) -> str:
+def _against(base: FoundBaseline, beside: Mapping[tuple[str, str], Beside], *, is_held: bool) -> str:
     counts = flip_counts(beside.values())
     told = f"{counts['worse']:,} rows flipped for the worse, {counts['better']:,} for the better"
-    told = told if counts else "no row flipped"
+    told = told if counts else "no row flipped" if is_held else NOT_HELD
     return f"Against {base.name} (run {base.run.id}): {told}."
 
 
