@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
@@ -179,6 +180,24 @@ def test_nothing_is_wider_than_the_window(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
             back = page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (back == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+@pytest.mark.parametrize("verdict", ["unmeasurable", "pass"])
+def test_a_printed_page_holds_the_tables_to_their_last_column(
+    served: str, two_runs: SqliteStore, page: Any, verdict: Any
+) -> None:
+    """On A4; what a window scrolls sideways would be cut there, and no colour of a legend is left out."""
+    wide = {"low": 0.1234, "high": 0.5678, "value": 0.4321, "delta": -0.1234, "mde": 0.000_238, "n": 1234}
+    about = {"suite": "capital-letters", "model": "small", "slice": "europe", "reason": "why " * 40}
+    found = Verdict(metric="contains_all", rule="max_error_rate=0.02", verdict=verdict, **about, **wide)  # type: ignore[arg-type]
+    two_runs.set_verdicts(NEW, [found])
+    page.set_viewport_size({"width": 718, "height": 900})  # 210 mm less margins of 10 mm
+    page.goto(f"{served}/run?id={NEW}")
+    page.emulate_media(media="print")
+    cut = """[...document.querySelectorAll(".le-scroll")].filter((each) => each.scrollWidth > each.clientWidth).length"""
+    assert page.evaluate(cut) == 0
+    assert page.locator("th", has_text="MDE").first.bounding_box()["x"] < 700
+    assert page.evaluate("getComputedStyle(document.querySelector('.lv-count'), '::before').printColorAdjust") == "exact"
 
 
 def test_files_open_without_a_server(two_runs: SqliteStore, source: Source, tmp_path: Path, page: Any) -> None:

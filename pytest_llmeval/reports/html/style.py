@@ -83,6 +83,13 @@ STYLE = """
 .le .le-svg .le-goal { stroke: var(--le-bad); stroke-width: 2.5; stroke-dasharray: 3 2; }
 .le .le-svg .le-before { fill: var(--le-page); stroke: var(--le-text); stroke-width: 2; }
 @media (max-width: 600px) { .le th, .le td { padding: 4px 6px; } }
-@media print { .le pre { max-height: none; } }
+@media print {
+  .le :is(.le-key, .le-chip, del, ins) { print-color-adjust: exact; }
+  .le pre { max-height: none; }
+  .le .le-scroll { overflow: visible; }
+  .le .le-scroll th, .le .le-scroll td { min-width: 0; padding: 3px 4px; font-size: 11px; white-space: normal; }
+  .le .le-scroll :is(th, td) :not(svg, svg *, pre) { font-size: 11px; padding: 0 3px; white-space: inherit; }
+  .le .le-scroll pre:not(:empty) { min-width: 0; }
+}
 """
 """CSS."""
