@@ -17,7 +17,7 @@ from pytest_llmeval.view.source import Source
 from tests.support.hostile_run import hostile_run
 from tests.support.records import record
 from tests.support.stored_runs import END, run
-from tests.view.conftest import NEW, OLD
+from tests.view.conftest import NEW, OLD, VERDICT
 
 
 def links_of(text: str) -> list[str]:
@@ -53,6 +53,16 @@ def test_only_so_many_cases_and_runs_are_written(two_runs: SqliteStore, source: 
     assert "5 of 8 cases stand here: misses first" in text
     assert len(list(folder.glob("case-*.html"))) == 5
     assert "compare" not in {name.partition("-")[0] for name in os.listdir(folder)}, "the base is not written"
+
+
+def test_why_a_rule_passed_is_told_where_it_is_worth_a_word(two_runs: SqliteStore, source: Source) -> None:
+    """As everywhere else: of a bar always, of a rule on a change where it left out many rows."""
+    bar = replace(VERDICT, verdict="pass", reason="by chance alone a rerun would miss this bar 32% of the time")
+    change = replace(bar, rule="max_drop=0.05", delta=0.01, n=6, reason="rows: 0 worse, 1 better")
+    two_runs.set_verdicts(NEW, [bar, change])
+    text = self_contained(source, two_runs.find_run(NEW))
+    assert text.count("a rerun would miss this bar 32%") == 1
+    assert "rows: 0 worse" not in text
 
 
 def test_a_page_says_nothing_of_a_sample_where_all_cases_stand(two_runs: SqliteStore, source: Source) -> None:
