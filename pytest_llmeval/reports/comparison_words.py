@@ -4,6 +4,7 @@ import json
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.rules import kind_of
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.numbers import number, short, signed
@@ -16,6 +17,7 @@ __all__ = [
     "expected_text",
     "has_legend",
     "headline",
+    "is_worth_a_word",
     "measure_cells",
     "measure_name",
     "reason_of",
@@ -76,9 +78,13 @@ def _numbers(verdict: Verdict) -> str:
 
 def reason_of(verdict: Verdict) -> str | None:
     """Return why a rule does not simply pass, behind its name; None where there is nothing to tell."""
-    if verdict.verdict == "pass" or not verdict.reason:
-        return None
-    return reason_words(verdict)
+    return reason_words(verdict) if verdict.reason and is_worth_a_word(verdict) else None
+
+
+def is_worth_a_word(verdict: Verdict) -> bool:
+    """Return whether the reason is told: of a pass, where a whole suite has a loss that its rule could not have seen."""
+    loss = (verdict.delta or 0.0) * (1 if kind_of(verdict.rule) == "max_rise" else -1)
+    return verdict.verdict != "pass" or (verdict.slice is None and verdict.mde is None and loss > 0)
 
 
 def verdict_cells(verdict: Verdict) -> list[str]:

@@ -14,6 +14,7 @@ from pytest_llmeval.reports.comparison_words import (
     LEGEND,
     expected_text,
     headline,
+    is_worth_a_word,
     measure_cells,
     measure_name,
     verdict_cells,
@@ -224,7 +225,7 @@ def compare_page(
         newer: of those before.
     """
     told = comparison if isinstance(comparison, Comparison) else None
-    changes = [] if told is None else [(each, verdict_cells(each)) for each in told.changes]
+    changes = [] if told is None else [(each, verdict_cells(each), is_worth_a_word(each)) for each in told.changes]
     quiet = [each for each in changes if each[0].slice is not None and each[0].verdict == "pass"]
     return frame.render(
         "compare.html",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
@@ -145,6 +146,20 @@ def test_without_flips_nothing_is_folded() -> None:
     assert text.startswith("### ✅ llmeval: PASS: nothing got worse beyond what chance explains or the rules allow")
     assert "Rows that flipped: 0 for the worse, 0 for the better.\n" in text
     assert "<details>" not in text
+
+
+def test_a_pass_that_could_not_fail_says_so_of_a_loss() -> None:
+    """Half of six rows got worse in one of many suites; of a gain, and of no change, nothing is said."""
+    suites = [f"s{number}" for number in range(13)]
+
+    def run_of(bad: str) -> list[JudgedCase]:
+        return [judged(n, 0.0 if n < 3 and suite == bad else 1.0, suite=suite) for suite in suites for n in range(6)]
+
+    found = compare(side("a", run_of("s1")), side("b", run_of("s0")), Thresholds(), set_up=[])
+    assert [(each.verdict, each.mde) for each in found.changes[:2]] == [("pass", None)] * 2
+    text = rendered(found)
+    assert re.findall("- note: (.*): 1 to 0.5 .*it cannot fail by itself with so few rows", text) == ["f1 max\\_drop=0"]
+    assert text.count("- note: ") == 1
 
 
 def test_the_verdicts_that_are_no_pass_say_why() -> None:
