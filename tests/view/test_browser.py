@@ -211,9 +211,15 @@ def test_files_open_without_a_server(two_runs: SqliteStore, source: Source, tmp_
     page.get_by_label(re.compile("flipped since")).check()
     assert ids(page) == ["row-1"]
     assert page.locator("output").inner_text() == "1 of 8 rows"
+    page.get_by_label(re.compile("flipped since")).uncheck()
+    page.get_by_label("Search").fill("row-1")
     page.get_by_role("link", name="row-1", exact=True).click()
     page.wait_for_load_state()
     assert "Lee wrote it" in page.locator("main").inner_text()
+    page.go_back()
+    page.wait_for_function("document.querySelector('[type=search]').value === 'row-1'")
+    assert page.locator("output").inner_text() == "1 of 8 rows"
+    assert ids(page) == ["row-1"]
 
 
 def test_one_page_holds_all(two_runs: SqliteStore, source: Source, tmp_path: Path, page: Any) -> None:

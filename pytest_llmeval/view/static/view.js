@@ -55,6 +55,7 @@
     filter.hidden = false;
     filter.addEventListener("input", apply);
     filter.addEventListener("submit", (event) => event.preventDefault());
+    addEventListener("pageshow", apply); // by then what stood in the fields before Back is there again
     apply();
   }
 
