@@ -183,6 +183,22 @@ def test_rows_that_flipped_are_counted_once_whatever_their_epochs(project: Proje
     assert re.search(r"any \(2\)<.*>got worse \(1\)<.*>got better \(1\)<", page)
 
 
+def test_a_case_that_did_not_change_is_of_a_row_that_did(project: Project) -> None:
+    """Of three epochs one got worse: the others are as they were."""
+    body = """
+    def test_echo(sample, request):
+        from pathlib import Path
+        assert "-e2" not in request.node.name or not Path("worse.txt").exists()
+    """
+    project.eval(body, [{"id": "a", "input": "x"}])
+    project.run("evals", "--run-name=before", "--epochs=3")
+    project.write(worse_txt="")
+    project.run("evals", "--baseline=before", "--epochs=3", *HTML)
+    with opened(project) as page:
+        outcomes = sorted(cells["Outcome"] for cells in table(page).values())
+        assert outcomes == ["missed row got worse", "passed row got worse", "passed row got worse"]
+
+
 def test_rows_that_flipped_are_marked_chosen_and_shown_beside_the_baseline(
     project: Project, server: FaultServer
 ) -> None:

@@ -4,6 +4,7 @@ The cases in full stand in ``template`` elements, which a browser reads and does
 where its row unfolds. So a page of 1,000 cases opens as fast as its table.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,8 @@ class _Read:
     mains: Mapping[str, str]
     slices: Mapping[str, int]
     """The number of each slice, by which the filters know it."""
+    repeated: frozenset[tuple[str, str, str]]
+    """Suite, model and id of the rows that have several cases."""
 
     def flip(self, suite: str, model: str, sample_id: str) -> Direction | None:
         beside = self.beside.get((suite, model))
@@ -140,6 +143,7 @@ def _read(run: Run, rules: Thresholds, reader: SqliteReader, root: Path) -> _Rea
     except StoreError:  # its file is damaged
         base = None
     by_suite = grouped(cases, lambda case: case.suite)
+    rows = Counter((case.suite, case.model, case.sample_id) for case in cases)
     names = sorted({part for case in cases for part in case.slices})
     return _Read(
         run=run,
@@ -150,6 +154,7 @@ def _read(run: Run, rules: Thresholds, reader: SqliteReader, root: Path) -> _Rea
         beside=beside,
         mains={suite: main_score(suite, own, rules) for suite, own in by_suite.items()},
         slices={name: number for number, name in enumerate(names)},
+        repeated=frozenset(row for row, count in rows.items() if count > 1),
     )
 
 
@@ -203,7 +208,8 @@ def _cells(read: _Read, case: StoredCase) -> Iterator[Html]:
     key = case.key
     flip = read.flip(key.suite, key.model, key.sample_id)
     marks = [chip(case.outcome, case.outcome if case.error_kind is None else f"error: {one_line(case.error_kind)}")]
-    marks += [chip(flip, "got worse" if flip == "worse" else "got better")] if flip else []
+    who = "row " if (key.suite, key.model, key.sample_id) in read.repeated else ""
+    marks += [chip(flip, f"{who}got {flip}")] if flip else []
     numbers = " ".join(f"s{read.slices[name]}" for name in case.slices if name in read.slices)
     sort_by = f"{_OUTCOMES.index(case.outcome)}{flip == 'better':d}{flip is None:d}"
     yield _cell("outcome", sort_by, joined(marks, " "), data_outcome=case.outcome, data_slices=numbers, data_flip=flip)
