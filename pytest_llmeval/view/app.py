@@ -78,6 +78,7 @@ class _Pages:
                 self.frame,
                 shown,
                 trends(known),
+                every=found,
                 waiting=len(whole) - len(known),
                 older=address(skip=skipped + _RUNS) if skipped + _RUNS < len(found) else None,
                 newer=address(skip=max(0, skipped - _RUNS) or None) if skipped else None,

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
@@ -36,6 +37,8 @@ from pytest_llmeval.view.trends import Trend, sparkline
 __all__ = ["Frame", "against_of", "case_page", "compare_page", "message_page", "run_page", "runs_page"]
 
 _LONGEST_NAME = 1_000
+_MOST_BASES = 1_000
+"""Runs, those of a page apart, that one can compare with."""
 _OUTCOMES = ("passed", "missed", "error", "skipped")
 
 
@@ -55,7 +58,14 @@ class Frame:
 
 
 def runs_page(
-    frame: Frame, runs: Sequence[Run], trends: Sequence[Trend], *, waiting: int, older: str | None, newer: str | None
+    frame: Frame,
+    runs: Sequence[Run],
+    trends: Sequence[Trend],
+    *,
+    every: Sequence[Run],
+    waiting: int,
+    older: str | None,
+    newer: str | None,
 ) -> str:
     """Return the list of runs.
 
@@ -63,6 +73,7 @@ def runs_page(
         frame: around it.
         runs: of this page, the newest first.
         trends: of the metrics.
+        every: the runs of all pages, the newest first.
         waiting: runs whose metrics are not known yet.
         older: the address of the next page; None where this is the last one.
         newer: of the page before.
@@ -70,7 +81,17 @@ def runs_page(
     by_suite: dict[str, list[tuple[Trend, Html]]] = {}
     for trend in trends:
         by_suite.setdefault(trend.suite, []).append((trend, sparkline(trend)))
-    return frame.render("runs.html", "Runs", runs=runs, trends=by_suite, waiting=waiting, older=older, newer=newer)
+    return frame.render(
+        "runs.html",
+        "Runs",
+        runs=runs,
+        trends=by_suite,
+        earlier={run.id: before for run, before in pairwise(every)},
+        bases=[run for place, run in enumerate(every) if place < _MOST_BASES or run in runs],
+        waiting=waiting,
+        older=older,
+        newer=newer,
+    )
 
 
 def run_page(

@@ -119,7 +119,7 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
         views = {run.id: overview(source.database, source.root, run) for run in runs}
         whole = [views[run.id].view for run in runs if run.is_full]
-        yield "index.html", runs_page(frame, runs, trends(whole), waiting=0, older=None, newer=None)
+        yield "index.html", runs_page(frame, runs, trends(whole), every=runs, waiting=0, older=None, newer=None)
         for run in runs:
             own = against[run.id]
             yield (
