@@ -194,10 +194,14 @@ def test_a_printed_page_holds_the_tables_to_their_last_column(
     page.set_viewport_size({"width": 718, "height": 900})  # 210 mm less margins of 10 mm
     page.goto(f"{served}/run?id={NEW}")
     page.emulate_media(media="print")
-    cut = """[...document.querySelectorAll(".le-scroll")].filter((each) => each.scrollWidth > each.clientWidth).length"""
+    cut = (
+        """[...document.querySelectorAll(".le-scroll")].filter((each) => each.scrollWidth > each.clientWidth).length"""
+    )
     assert page.evaluate(cut) == 0
     assert page.locator("th", has_text="MDE").first.bounding_box()["x"] < 700
-    assert page.evaluate("getComputedStyle(document.querySelector('.lv-count'), '::before').printColorAdjust") == "exact"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.lv-count'), '::before').printColorAdjust") == "exact"
+    )
 
 
 def test_files_open_without_a_server(two_runs: SqliteStore, source: Source, tmp_path: Path, page: Any) -> None:

@@ -24,7 +24,9 @@ def test_runs_of_different_pages_are_compared(
         shown = ids[skip : skip + 2]
         links = re.findall(r'href="/compare\?base=([^&]*)&amp;current=([^"]*)"', text)
         assert links == [(before, each) for each, before in zip(ids, ids[1:], strict=False) if each in shown]
-        currents, bases = (text.split(f'<select name="{name}">')[1].split("</select>")[0] for name in ("current", "base"))
+        currents, bases = (
+            text.split(f'<select name="{name}">')[1].split("</select>")[0] for name in ("current", "base")
+        )
         assert re.findall(r'value="([^"]*)"', currents) == shown
         assert re.findall(r'value="([^"]*)"', bases) == ids
         assert re.findall(r'value="([^"]*)" selected', bases) == ids[skip + 1 : skip + 2]

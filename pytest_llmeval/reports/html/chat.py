@@ -7,6 +7,7 @@ from pytest_llmeval.reports.html.escape import LONGEST, Html, element, joined, s
 
 __all__ = ["bubble", "chat"]
 
+_KEY = " · struck out: expected, and not said; underlined: said, and not expected"
 _KNOWN = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -36,8 +37,9 @@ def chat(
         said.append(bubble("expected", expected, limit=limit))
     parts = [element("div", *said, class_="le-chat")]
     if response is not None and expected is not None:
-        title = element("b", "Difference")
-        parts.append(element("div", title, difference(response, expected, limit=limit), class_="le-difference"))
+        found = difference(response, expected, limit=limit)
+        key = element("span", _KEY, class_="le-more") if "<del>" in found or "<ins>" in found else ""
+        parts.append(element("div", element("b", "Difference", key), found, class_="le-difference"))
     return joined(parts)
 
 

@@ -51,6 +51,7 @@ STYLE = """
 .le .le-user { background: var(--le-user-back); border-left-color: var(--le-accent); }
 .le .le-response { border-left-color: var(--le-doubt); }
 .le .le-expected { border-left-color: var(--le-good); }
+.le .le-difference > b > span { font-size: inherit; font-weight: normal; }
 .le .le-difference { margin: 8px 0; max-width: 100ch; }
 .le del { color: var(--le-bad); background: var(--le-bad-back); text-decoration: line-through; }
 .le ins { color: var(--le-good); background: var(--le-good-back); text-decoration: underline; }

@@ -91,6 +91,16 @@ def test_words_that_differ_are_marked() -> None:
     assert "The capital is <del>Paris</del><ins>Lyon, I think</ins>." in page
 
 
+def test_what_marks_mean_stands_beside_them() -> None:
+    """A wrong answer is underlined, as what is new is anywhere; where nothing is marked there is nothing to tell."""
+    key = "Difference · struck out: expected, and not said; underlined: said, and not expected"
+    assert key in Read(chat([("user", "q")], "Lyon", "Paris")).text
+    assert key in Read(chat([("user", "q")], '{"a": 1}', '{"a": 2}')).text
+    for answer in ("Paris", "no one of these words is in the other text", ""):
+        wanted = "Paris" if len(answer) < 9 else "a b c d e f g h i"
+        assert ("struck out" in Read(chat([("user", "q")], answer, wanted)).text) is (answer == "")
+
+
 def test_equal_texts_are_said_to_be_the_same() -> None:
     assert "same" in difference("a", "a")
 
