@@ -35,11 +35,16 @@ _SECRET_NAME = re.compile(
     r"|_(?:PASS|PWD|PAT)[0-9]*$",
     re.IGNORECASE,
 )
-_LIKELY_NAME = re.compile(r"(?:^|_)[A-Z0-9]*TOKENS?[0-9]*(?:$|_)", re.IGNORECASE)
-"""MAX_TOKENS is a number: the value has a say."""
-_UNLIKELY = re.compile(r"(?:^|_)(?:SPECIAL|STOP)_TOKENS(?:$|_)", re.IGNORECASE)
+_LIKELY_NAME = re.compile(r"(?:^|_)[A-Z0-9]*TOKEN[0-9]*(?:$|_)", re.IGNORECASE)
+_LIKELY_LIST = re.compile(r"(?:^|_)(?:ACCESS|API|AUTH|BEARER|BOT|GITHUB|HF)_?TOKENS[0-9]*$", re.IGNORECASE)
+_MAYBE_LIST = re.compile(r"(?:^|_)[A-Z0-9]*TOKENS[0-9]*(?:$|_)", re.IGNORECASE)
+"""MAX_TOKENS is a number, or one for each model: the value has a say."""
 _PLAIN_VALUE = re.compile(r"[\d.,_+%-]+[A-Za-z]?|[A-Za-z_.-]{,15}|.{,7}")
 """A number, a word or less than a token is."""
+_TOKEN = re.compile(
+    r"(?!.*://).*?(?:(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{16}|[\dA-F]{8}(?:-[\dA-F]{4}){3}-[\dA-F]{12})", re.IGNORECASE
+)
+"""It has letters and digits mixed; in the name of a model a dash or a dot parts them before long."""
 _LIST_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;\s\[\]'\"]+")
 _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
@@ -139,8 +144,12 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 def _names_a_secret(name: str, value: str) -> bool:
     if _SECRET_NAME.search(name):
         return True
-    is_likely = _LIKELY_NAME.search(name) and not _UNLIKELY.search(name)
-    return bool(is_likely) and _PLAIN_VALUE.fullmatch(value.strip()) is None
+    parts = [part for part in _BETWEEN.split(value) if part]
+    if _LIKELY_LIST.search(name):
+        return not any(map(_PLAIN_VALUE.fullmatch, parts))
+    if _MAYBE_LIST.search(name):
+        return all(map(_TOKEN.match, parts))
+    return _LIKELY_NAME.search(name) is not None and _PLAIN_VALUE.fullmatch(value.strip()) is None
 
 
 def values_within(value: str) -> Iterator[str]:

@@ -86,6 +86,30 @@ def test_a_name_or_a_value_that_speaks_of_something_else_is_no_secret(name: str,
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [("MAX_TOKENS", '{"gpt-4o": 16384, "claude-3-5-sonnet": 8192}'), ("MAX_TOKENS", "4096 # tokens per answer"),
+     ("MAX_TOKENS", '"128000"'), ("CHUNK_TOKENS", "100000, 200000"), ("LABEL_TOKENS", "positive,negative,neutral"),
+     ("TOKENS_MODEL", "text-embedding-3-large"), ("TOKENS_MODEL", "claude-3-5-sonnet-20241022"),
+     ("TOKENS_MODEL", "meta-llama/Llama-3.1-8B-Instruct"), ("TOKENS_ENCODING", "cl100k_base"),
+     ("COUNT_TOKENS_URL", "https://api.anthropic.com/v1/messages/count_tokens"),
+     ("COUNT_TOKENS_URL", "https://h/0123456789abcdef0123"), ("API_TOKENS", '"4096"'), ("API_TOKENS", "1000, 20000000"),
+     ("API_TOKENS", '{"claude-3-5-sonnet": 8192}'), ("MAX_API_TOKENS_MODEL", "claude-3-5-sonnet")],
+)  # fmt: skip
+def test_what_looks_like_no_token_is_none_where_a_name_speaks_of_many(name: str, value: str) -> None:
+    """Words, models and numbers, each of a list and of JSON too."""
+    assert secrets_in({name: value}) == ()
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["sk-ant-api03-QWERTYuiop1234567890-ASDF", "hf2QWERTYuiop345asdf", "3f2b8c1e-9d4a-4f6b-8e2c-1a2b3c4d5e6f",
+     "xoxb-1234567890123-1234567890123-AbCdEfGhIjKlMn12"],
+)  # fmt: skip
+def test_what_looks_like_a_token_is_one_where_a_name_speaks_of_many(token: str) -> None:
+    assert secrets_in({"PROXY_TOKENS": f'["{token}", "{KEY}"]'}) == (f'["{token}", "{KEY}"]', "", token, KEY)
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("postgres://dbuser:dbp4ssw0rd/x@db/main", "postgres://***@db/main"),
