@@ -5,6 +5,8 @@ Pipelines ``##vso[name]`` anywhere; a terminal obeys control characters; a bidir
 means another.
 """
 
+from xml.sax.saxutils import escape
+
 import pytest
 
 from tests.support.fault_server import FaultServer
@@ -109,6 +111,19 @@ def test_a_reason_that_pytest_wraps_is_harmless(project: Project, body: str, arg
 def test_a_reason_that_holds_a_name_stays_as_it_is(project: Project) -> None:
     project.eval("def test_echo(sample):\n    pytest.skip('no std::string')\n", [{"input": "x"}])
     run(project, "-vv").stdout.fnmatch_lines(["*SKIPPED (no std::string)*"])
+
+
+LONG_NAMES = "no tests/very/long/path/to/module.py::TestIt::test_it, std::set<std::pair<int,std::string>>::iterator"
+
+
+@pytest.mark.parametrize("verbosity", ["-rA", "-v", "-vv"])
+@pytest.mark.parametrize("body", ["pytest.skip(sample.input)", "pytest.xfail(sample.input)"])
+def test_a_reason_that_holds_a_long_name_stays_as_it_is(project: Project, body: str, verbosity: str) -> None:
+    """It can be copied into a command line, and JUnit says the same."""
+    project.eval(f"def test_echo(sample):\n    {body}\n", [{"input": LONG_NAMES}])
+    out = run(project, verbosity, "-rA", "--junitxml=junit.xml").stdout.str()
+    assert "module.py::TestIt::test_it" in out and ":\\" not in out
+    assert f'message="{escape(LONG_NAMES)}"' in (project.root / "junit.xml").read_text("utf-8")
 
 
 def test_what_an_eval_prints_is_harmless_with_live_capture_off(project: Project, server: FaultServer) -> None:

@@ -66,6 +66,8 @@ _LONGEST_ERROR = 2000
 _WORD = re.compile(r"[^\t\n\x0b\x0c\r ]+")
 """What textwrap takes for one."""
 _LONG_WORD = 30
+_COMMAND = re.compile(r"(?i)::((add|internal|remove|save|set|stop)-|debug|echo|(end)?group|error|notice|warning)\b")
+"""What GitHub obeys; names and node ids have :: too."""
 
 
 class Reporter:
@@ -120,7 +122,7 @@ class Reporter:
         if report.failed:
             _tidy(report, run, error, self.safe)
         if report.skipped:
-            _tidy_skip(report, self.safe)
+            _tidy_skip(report, self.safe, wraps=item.config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 1)
         if report.sections:
             report.sections = [(name, self.safe(text)) for name, text in report.sections]
         for extra in getattr(report, "extras", ()):  # pytest-html's
@@ -269,22 +271,21 @@ def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, 
         _clean(report.longrepr, set(), safe)
 
 
-def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str]) -> None:
-    """Make the reason of a skip or an expected failure harmless, wherever pytest breaks it into lines."""
+def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str], *, wraps: bool) -> None:
+    """Make the reason of a skip or an expected failure harmless, where pytest ``wraps`` it wherever it is broken."""
+
+    def unbegun(word: re.Match[str]) -> str:
+        text = word.group()
+        if wraps and len(text) >= _LONG_WORD and _COMMAND.search(text):  # it may be broken anywhere
+            return text.replace("::", ":\\:").replace("::", ":\\:")
+        return f"\\{text}" if text.lstrip().startswith("::") else text
+
     report.longrepr = _cleaned(report.longrepr, set(), safe)
     if isinstance(report.longrepr, tuple):
         path, line, reason = report.longrepr
-        report.longrepr = (path, line, _WORD.sub(_unbegun, reason))
+        report.longrepr = (path, line, _WORD.sub(unbegun, reason))
     if hasattr(report, "wasxfail"):
-        report.wasxfail = _WORD.sub(_unbegun, safe(report.wasxfail))
-
-
-def _unbegun(word: re.Match[str]) -> str:
-    """Return a word of which no part that begins a line is a command: a long one may be broken anywhere."""
-    text = word.group()
-    if len(text) >= _LONG_WORD:
-        return text.replace("::", ":\\:").replace("::", ":\\:")
-    return f"\\{text}" if text.lstrip().startswith("::") else text
+        report.wasxfail = _WORD.sub(unbegun, safe(report.wasxfail))
 
 
 def _clean(value: Any, seen: set[int], safe: Callable[[str], str]) -> None:
