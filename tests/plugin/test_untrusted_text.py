@@ -113,6 +113,21 @@ def test_a_reason_that_holds_a_name_stays_as_it_is(project: Project) -> None:
     run(project, "-vv").stdout.fnmatch_lines(["*SKIPPED (no std::string)*"])
 
 
+def test_the_reason_of_an_unexpected_pass_is_harmless(project: Project, server: FaultServer) -> None:
+    server.reply = lambda messages: f"{'w ' * 30}\x1b[31m ::error::x sk-0123456789-abcdefghij" + " ::error::x" * 60
+    project.eval(
+        """
+        def test_echo(request, response):
+            request.applymarker(pytest.mark.xfail(reason=f"said {response.text}"))
+        """,
+        [{"id": "a", "input": "x"}],
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OWN_API_KEY", "sk-0123456789-abcdefghij")
+        out = run(project, "-rA", "-vv").stdout.str()
+    assert "XPASS" in out and "*** " in out and "sk-0123456789" not in out
+
+
 LONG_NAMES = "no tests/very/long/path/to/module.py::TestIt::test_it, std::set<std::pair<int,std::string>>::iterator"
 
 

@@ -121,7 +121,7 @@ class Reporter:
             setattr(report, KIND_ATTRIBUTE, run.error_kind)
         if report.failed:
             _tidy(report, run, error, self.safe)
-        if report.skipped:
+        if report.skipped or hasattr(report, "wasxfail"):
             _tidy_skip(report, self.safe, wraps=item.config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 1)
         if report.sections:
             report.sections = [(name, self.safe(text)) for name, text in report.sections]
@@ -272,7 +272,7 @@ def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, 
 
 
 def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str], *, wraps: bool) -> None:
-    """Make the reason of a skip or an expected failure harmless, where pytest ``wraps`` it wherever it is broken."""
+    """Make the reason of a skip or an xfail harmless, where pytest ``wraps`` it wherever it is broken."""
 
     def unbegun(word: re.Match[str]) -> str:
         text = word.group()
