@@ -25,10 +25,16 @@ PREFIX_CHARS = 12
 MIN_CUT_CHARS = 2 * PREFIX_CHARS - 4
 MIN_REST_CHARS = 4
 _USERINFO = re.compile(
-    r"(?<=://)(?:[^/\s@'\"]+|[^/\s@'\"?#:\[]*:(?!\d*/)(?:(?!://)[^\s@'\"?#])+)@"
-    r"(?:[^/\s'\"?#]*@)?"
+    r"(?<=://)(?:[^/\s@'\"]+@"
+    r"|(?!localhost:)[^/\s@'\"?#:.<\[{$]*:(?!\d*/|port\b|[<(\[{$%])(?:(?!://)[^\s@'\"?#<>()\[\]{}`,;\\])+(?<!/)@"
+    r"(?=(?:[^/\s@'\"?#]*@)?[\w.:\[\]-]+?(?:/|:\d{2,5}\b)))"
+    r"(?:[^/\s'\"?#]*@)?",
+    re.IGNORECASE,
 )
-"""A password may hold an @, as a query may; and a slash, as what follows a port may."""
+"""A password may hold an @, as a query may; and a slash, as what follows a port may.
+
+The latter has a name without a dot before it, since a host has one, and a host with a path or a port behind it.
+"""
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:[A-Z0-9]*(?:(?:ACCESS|ACCOUNT|API|PRIVATE|SECRET|STORAGE)KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?"
     r"|KEYS?|TOKEN|CREDENTIALS?)[0-9]*(?:$|_)"

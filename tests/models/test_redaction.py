@@ -115,6 +115,8 @@ def test_what_looks_like_a_token_is_one_where_a_name_speaks_of_many(token: str) 
         ("postgres://dbuser:dbp4ssw0rd/x@db/main", "postgres://***@db/main"),
         ("at 'postgres+x://u:p/a/ss@db:5432/main'", "at 'postgres+x://***@db:5432/main'"),
         ("http://u:p/a@b@h/v1", "http://***@h/v1"),
+        ("to postgres://u:p/a@db.example:5432", "to postgres://***@db.example:5432"),
+        ("mysql://me:pa/%24ss:w+rd!@[::1]:3306/main", "mysql://***@[::1]:3306/main"),
     ],
 )
 def test_a_password_in_a_url_may_hold_a_slash(text: str, shown: str) -> None:
@@ -126,6 +128,11 @@ def test_a_password_in_a_url_may_hold_a_slash(text: str, shown: str) -> None:
     [
         "https://medium.example/@user", "http://h:8000/users/me@b.example", "http://[::1]:8000/me@b.example",
         "https://h/a:b@c", "http://h:/x@y", "file:///a:b@c", "http://h:x/?to=me@b.example", "see a://b:c d@e",
+        "fetch(`http://localhost:${PORT}/users/@me/x`)", "http://localhost:PORT/users/me@b.example/x",
+        "ssh://github.com:org/repo.git@v1.0/x", "http://{host}:{port}/@vite/client", "http://<host>:<port>/x@y/z",
+        "https://host:port/api/users/me@b.example/x", "docker://alpine:3.18/x@sha256:01ab", "http://h:p/x@sha256:01ab",
+        "github://org:repo/x@main", "[x](http://h:y/z),[m](mailto:a@b.c/d)", r"http://h:p/x\nme@x/y",
+        "http://api:$PORT/a@b/c", "http://api:%d/a@b/c", "http://web:app/@scope/name",
     ],
 )  # fmt: skip
 def test_a_path_or_a_query_of_a_url_holds_no_password(text: str) -> None:
