@@ -1,5 +1,6 @@
 """What a session with evals needs, made once: settings, rules, models."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from pytest_llmeval.store.baselines import FoundBaseline
 
 __all__ = ["Preparation"]
+
+_TOLD = re.compile(r"\b(?:raised|found) .*", re.DOTALL)
+"""What a problem with a dataset tells in words that are not ours; before it stand names, of files too."""
 
 
 class Preparation:
@@ -163,12 +167,13 @@ class Preparation:
 
     @property
     def _unmade(self) -> list[str]:
-        """Why there are no cases of a function or a row: maybe in words of the user's code, which may hold a secret."""
+        """Why there are no cases of a function or a row: what its code raised or it holds may be a secret."""
         if self.maker is None or not self.maker.problems:
             return []
         from pytest_llmeval.models.redaction import Redactor
 
-        return list(map(Redactor(self.secrets), self.maker.problems))
+        redact = Redactor(self.secrets)
+        return [_TOLD.sub(lambda told: redact(told.group()), problem) for problem in self.maker.problems]
 
     def _judged(self, suites: Iterable[str]) -> list[str]:
         """Return the suites whose test functions themselves ask a judge."""

@@ -347,3 +347,31 @@ def test_a_key_in_the_error_of_a_dataset_is_shown_in_no_estimate(
         main(["estimate", "evals", f"--model={project.model}"])
     told = "".join(capfd.readouterr())
     assert "refused *** at" in told and leaks(project.root, [told]) == []
+
+
+def test_the_error_of_a_dataset_says_which_file_though_a_password_is_its_name(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password of tests is a usual word; what a row holds and what code says are masked all the same."""
+    monkeypatch.setenv("POSTGRES_PASSWORD", "postgres")
+    project.write(
+        postgres__test_pg_py="""
+        import pytest
+
+        def postgres():
+            raise RuntimeError("refused postgres")
+
+        @pytest.mark.llmeval(dataset="postgres.jsonl")
+        def test_file(response): ...
+
+        @pytest.mark.llmeval(dataset=[{"input": "x", "slice": ["postgres", 1]}])
+        def test_row(response): ...
+
+        @pytest.mark.llmeval(dataset=postgres)
+        def test_code(response): ...
+        """
+    )
+    told = project.run("postgres").stderr.str()
+    assert "postgres/test_pg.py::test_file: postgres.jsonl: No such file" in told
+    assert "slice must be" in told and "found ['***', 1]" in told
+    assert "postgres() raised RuntimeError: refused ***" in told
