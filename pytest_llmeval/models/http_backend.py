@@ -61,7 +61,7 @@ class HttpBackend(ABC):
         self._policy = policy
         self._slot = slot
         self._redact = redactor
-        self._redact_answer = AnswerRedactor(account.echoed)
+        self._redact_answer = AnswerRedactor(each for each in account.echoed if each != model.spec.name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec!r})"

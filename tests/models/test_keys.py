@@ -266,6 +266,13 @@ def test_an_answer_that_echoes_the_key_is_redacted(server: FaultServer, ask: Ask
     assert call.name.endswith("***") and call.arguments.endswith("***>")
 
 
+def test_the_name_asked_for_is_no_secret_though_the_query_has_it(server: FaultServer, ask: Ask) -> None:
+    """A gateway may choose by it; the rest of the query is masked."""
+    server.reply = lambda messages: completion("I am echo-3.1-8b at CANARY-12345", model="echo-3.1-8b")
+    response = ask(f"{server.spec('echo-3.1-8b')}?route=echo-3.1-8b&sig=CANARY-12345")
+    assert (response.text, response.model) == ("I am echo-3.1-8b at ***", "echo-3.1-8b")
+
+
 @pytest.mark.parametrize("key", ["ollama", "production", "s3cret!", KEY])
 def test_an_answer_keeps_its_own_words(server: FaultServer, ask: Ask, key: str) -> None:
     """A key that may be a word, and the beginning of a key, are left alone: scorers judge the text."""
