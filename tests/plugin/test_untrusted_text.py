@@ -128,6 +128,19 @@ def test_the_reason_of_an_unexpected_pass_is_harmless(project: Project, server: 
     assert "XPASS" in out and "*** " in out and "sk-0123456789" not in out
 
 
+@pytest.mark.parametrize("ends", ["assert False", "pass"])
+def test_an_expected_failure_may_have_no_reason(project: Project, ends: str) -> None:
+    project.eval(
+        f"""
+        def test_echo(request, model):
+            request.applymarker(pytest.mark.xfail(reason=None))
+            {ends}
+        """,
+        [{"id": "a", "input": "x"}],
+    )
+    run(project, "-rA", "-v").assert_outcomes(**{"xpassed" if ends == "pass" else "xfailed": 1})
+
+
 LONG_NAMES = "no tests/very/long/path/to/module.py::TestIt::test_it, std::set<std::pair<int,std::string>>::iterator"
 
 

@@ -285,7 +285,7 @@ def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str], *, wraps: 
         path, line, reason = report.longrepr
         report.longrepr = (path, line, _WORD.sub(unbegun, reason))
     if hasattr(report, "wasxfail"):
-        report.wasxfail = _WORD.sub(unbegun, safe(report.wasxfail))
+        report.wasxfail = _WORD.sub(unbegun, safe(str(report.wasxfail or "")))
 
 
 def _clean(value: Any, seen: set[int], safe: Callable[[str], str]) -> None:
