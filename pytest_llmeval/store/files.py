@@ -49,7 +49,7 @@ def _take_from_all(name: str) -> None:
     with contextlib.suppress(OSError):
         found = os.stat(name)
         if found.st_mode & stat.S_IRWXO and found.st_uid == os.geteuid():
-            os.chmod(name, stat.S_IRUSR | stat.S_IWUSR)
+            os.chmod(name, found.st_mode & stat.S_IRWXU)
 
 
 def switch_to_wal(connection: sqlite3.Connection) -> str:

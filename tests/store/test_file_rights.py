@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.store.files import make_private
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.stored_runs import run
 
@@ -38,6 +39,13 @@ def test_a_file_that_everybody_may_read_becomes_its_owners_alone(path: Path, giv
         store.start_run(run("r"))
         assert {mode(each) for each in path.parent.glob("llmeval.db*")} == {0o600}
         assert len(list(path.parent.glob("llmeval.db*"))) == 3
+
+
+def test_a_file_that_nobody_may_write_stays_so(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch(0o444)
+    make_private(path)
+    assert mode(path) == 0o400
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to somebody else")
