@@ -82,7 +82,7 @@ def reason_of(verdict: Verdict) -> str | None:
 
 
 def is_worth_a_word(verdict: Verdict) -> bool:
-    """Return whether the reason is told: of a pass, where a whole suite has a loss that its rule could not have seen."""
+    """Return whether the reason is told: of a pass, where a suite has a loss that its rule could not have seen."""
     loss = (verdict.delta or 0.0) * (1 if kind_of(verdict.rule) == "max_rise" else -1)
     return verdict.verdict != "pass" or (verdict.slice is None and verdict.mde is None and loss > 0)
 
