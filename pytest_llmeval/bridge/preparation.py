@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preparation"]
 
-_TOLD = re.compile(r"\b(?:raised|found) .*", re.DOTALL)
+_TOLD = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no such folder|no Parquet): ).*", re.DOTALL)
 """What a problem with a dataset tells in words that are not ours; before it stand names, of files too."""
 
 

@@ -3,7 +3,7 @@
 import base64
 import os.path
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from json import dumps
 from urllib.parse import quote, quote_plus
 
@@ -141,21 +141,28 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     ``API_KEYS`` may be a list of them: each is one too. Paths are left out: ``SSH_KEY_FILE`` and its like name a
     place, not a secret.
     """
-    found = ((name, value.strip()) for name, value in environ.items() if _names_a_secret(name, value))
-    kept = [(name, value) for name, value in found if not _is_path(name, value)]
-    parts = (part for name, value in kept if _LIST_NAME.search(name) for part in _BETWEEN.split(value))
-    return tuple(dict.fromkeys([*(each for _, value in kept for each in values_within(value)), *parts]))
+    whole: list[str] = []
+    parts: list[str] = []
+    for name, value in ((name, value.strip()) for name, value in environ.items()):
+        listed = [part for part in _BETWEEN.split(value) if part]
+        if _is_path(name, value):
+            continue
+        if _names_a_secret(name, value, listed):
+            whole += values_within(value)
+            parts += listed if _LIST_NAME.search(name) else ()
+        elif _MAYBE_LIST.search(name):  # beside other words
+            parts += filter(_TOKEN.match, listed)
+    return tuple(dict.fromkeys([*whole, *parts]))
 
 
-def _names_a_secret(name: str, value: str) -> bool:
+def _names_a_secret(name: str, value: str, parts: Sequence[str]) -> bool:
     if _SECRET_NAME.search(name):
         return True
-    parts = [part for part in _BETWEEN.split(value) if part]
     if _LIKELY_LIST.search(name):
         return not any(map(_PLAIN_VALUE.fullmatch, parts))
     if _MAYBE_LIST.search(name):
         return all(map(_TOKEN.match, parts))
-    return _LIKELY_NAME.search(name) is not None and _PLAIN_VALUE.fullmatch(value.strip()) is None
+    return _LIKELY_NAME.search(name) is not None and _PLAIN_VALUE.fullmatch(value) is None
 
 
 def values_within(value: str) -> Iterator[str]:

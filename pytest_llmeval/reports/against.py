@@ -1,6 +1,6 @@
 """What the rules on a change were judged against, in a few lines."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from pytest_llmeval.core.errors import StoreError
@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
 from pytest_llmeval.core.text import and_more, counted, one_line, printable, shell_words
-from pytest_llmeval.reports.beside_baseline import beside_baseline, flip_counts
+from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline, flip_counts
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
 from pytest_llmeval.store.records import Run
@@ -38,7 +38,8 @@ def against_lines(
 
     What other epochs in it do to alpha is told, too.
 
-    There are none where suites that ran have rules on a change, and none of them was held against it.
+    There are none where suites that ran have rules on a change, and none of them was held against it; nor where none
+    has such a rule, and the baseline has no suite of the run.
 
     Args:
         choice: the baseline, or none.
@@ -48,10 +49,15 @@ def against_lines(
         db_option: what commands need to find the database, with a blank in front.
         to_root: what leads to the folder in which they find it, as ``cd svc && ``.
     """
-    if choice.found is None or not is_held_against(verdicts):
+    if choice.found is None:
         return []
-    base = choice.found
-    on_change = _on_change(verdicts)
+    base, on_change = choice.found, _on_change(verdicts)
+    try:
+        beside = beside_baseline(base, cases)
+    except StoreError:  # its file has gone since it was judged
+        beside = {}
+    if not is_held_against(verdicts, is_beside=bool(beside)):
+        return []
     is_run = base.kind == "run"
     which = (
         f"run {one_line(base.name, 60)}"
@@ -67,14 +73,19 @@ def against_lines(
     lines += [differs] if differs else []
     lines += _epochs(base.run, run) if on_change else []
     command = f"{to_root}llmeval compare {shell_words([base.name]) or 'BASE'} {run.id}{db_option}"
-    flipped = list(_flipped(base, cases, command))
+    flipped = list(_flipped(beside, command))
     return [*lines, *(flipped or ([] if on_change else [f"what changed: {printable(command)}"]))]
 
 
-def is_held_against(verdicts: Iterable[Verdict]) -> bool:
-    """Return whether rules were held against a baseline; True, too, where no rule is on a change."""
+def is_held_against(verdicts: Iterable[Verdict], *, is_beside: bool) -> bool:
+    """Return whether rules were held against a baseline; of a run without rules on a change, whether it is beside it.
+
+    Args:
+        verdicts: of all rules.
+        is_beside: whether both have a suite.
+    """
     on_change = _on_change(verdicts)
-    return not on_change or any(each.verdict != "not_judged" or each.is_reported for each in on_change)
+    return (is_beside and not on_change) or any(each.verdict != "not_judged" or each.is_reported for each in on_change)
 
 
 def _on_change(verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -82,12 +93,8 @@ def _on_change(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return [each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS and not lacks_its_suite(each.reason)]
 
 
-def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> Iterator[str]:
+def _flipped(beside: Mapping[tuple[str, str], Beside], command: str) -> Iterator[str]:
     """Yield how many rows flipped, with the first for the worse, and the command that shows them."""
-    try:
-        beside = beside_baseline(base, cases)
-    except StoreError:  # its file has gone since it was judged
-        return
     directions = flip_counts(beside.values())
     if not directions:
         return

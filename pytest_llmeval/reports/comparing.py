@@ -98,7 +98,7 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
         base_id=base.run.id,
         flipped=flipped,
         differs=difference_line(base.run, run),
-        is_held=is_held_against(verdicts),
+        is_held=is_held_against(verdicts, is_beside=bool(paired)),
     )
 
 

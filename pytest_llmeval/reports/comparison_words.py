@@ -4,7 +4,7 @@ import json
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.rules import kind_of
+from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.numbers import number, short, signed
@@ -83,7 +83,8 @@ def reason_of(verdict: Verdict) -> str | None:
 
 def is_worth_a_word(verdict: Verdict) -> bool:
     """Return whether the reason is told: of a pass, where a suite has a loss that its rule could not have seen."""
-    loss = (verdict.delta or 0.0) * (1 if kind_of(verdict.rule) == "max_rise" else -1)
+    rises = kind_of(verdict.rule) == "max_rise" or verdict.metric in (*MEASURED_METRICS, "error_rate")
+    loss = (verdict.delta or 0.0) * (1 if rises else -1)
     return verdict.verdict != "pass" or (verdict.slice is None and verdict.mde is None and loss > 0)
 
 

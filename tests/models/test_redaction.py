@@ -106,7 +106,7 @@ def test_what_looks_like_no_token_is_none_where_a_name_speaks_of_many(name: str,
      "xoxb-1234567890123-1234567890123-AbCdEfGhIjKlMn12"],
 )  # fmt: skip
 def test_what_looks_like_a_token_is_one_where_a_name_speaks_of_many(token: str) -> None:
-    assert secrets_in({"PROXY_TOKENS": f'["{token}", "{KEY}"]'}) == (f'["{token}", "{KEY}"]', "", token, KEY)
+    assert secrets_in({"PROXY_TOKENS": f'["{token}", "{KEY}"]'}) == (f'["{token}", "{KEY}"]', token, KEY)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,12 @@ def test_a_path_or_a_query_of_a_url_holds_no_password(text: str) -> None:
 def test_many_urls_take_no_longer_than_as_many_characters() -> None:
     text = "://u:p" * 50_000
     assert Redactor()(text) == text
+
+
+@pytest.mark.parametrize(
+    "value", ['{"alice": "%s"}', "%s,none", "%s, other # for two"], ids=["object", "none beside it", "comment"]
+)
+@pytest.mark.parametrize("name", ["API_TOKENS", "PROXY_TOKENS"])
+def test_of_a_list_with_other_words_what_looks_like_a_token_is_a_secret(name: str, value: str) -> None:
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    assert secrets_in({name: value % token}) == (token,)

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baseline_file import write_baseline
 from pytest_llmeval.store.baselines import find_baseline
+from tests.support.judged_cases import to_judged
+from tests.support.memory_store import MemoryStore
+from tests.support.records import record, score
 from tests.support.stored_runs import END, run
 
 NASTY = "2025\n\x1b[2J::"
@@ -62,20 +66,29 @@ def test_other_epochs_than_in_the_baseline_are_told_of(
     assert not any(line.startswith("the baseline has") for line in against_lines(choice, current, [bar], []))
 
 
+def with_a_case(root: Path) -> tuple[BaselineChoice, list[JudgedCase]]:
+    """Return a baseline with one case, as a file, and what the run has of it."""
+    old, store = run("b", end=END, started_at="2024-01-02T03:04:05.678+00:00"), MemoryStore()
+    store.start_run(old)
+    store.add_case("b", record("a", scores=(score(),)))
+    cases = list(store.cases("b"))
+    write_baseline(root / "b.jsonl", shown="", name="b", run=old, count=1, cases=cases)
+    choice = BaselineChoice(found=find_baseline("b.jsonl", reader=None, root=root))
+    return choice, [to_judged(case) for case in cases]
+
+
 def test_a_baseline_that_no_rule_is_held_against_is_compared_with_all_the_same(tmp_path: Path) -> None:
     """Somebody named it to see what changed."""
-    old = run("b", end=END, started_at="2024-01-02T03:04:05.678+00:00")
-    write_baseline(tmp_path / "b.jsonl", shown="", name="b", run=old, count=0, cases=[])
-    choice = BaselineChoice(found=find_baseline("b.jsonl", reader=None, root=tmp_path))
+    choice, cases = with_a_case(tmp_path)
     for verdicts in ([], [replace(HELD, rule="min=0.5")]):
-        lines = against_lines(choice, run(), verdicts, [])
+        assert against_lines(choice, run(), verdicts, []) == []  # nothing of it is in the run
+        lines = against_lines(choice, run(), verdicts, cases)
         assert lines[0].endswith(", of 2024-01-02; no rule is on a change")
         assert lines[-1] == f"what changed: llmeval compare b.jsonl {run().id}"
         assert not any("days old" in line for line in lines)
 
 
 def test_a_rule_of_a_suite_that_did_not_run_is_none_on_a_change(tmp_path: Path) -> None:
-    write_baseline(tmp_path / "b.jsonl", shown="", name="b", run=run("b", end=END), count=0, cases=[])
-    choice = BaselineChoice(found=find_baseline("b.jsonl", reader=None, root=tmp_path))
+    choice, cases = with_a_case(tmp_path)
     other = replace(HELD, verdict="not_judged", reason="no case of suite 'qa' was selected")
-    assert against_lines(choice, run(), [other], [])[0].endswith("; no rule is on a change")
+    assert against_lines(choice, run(), [other], cases)[0].endswith("; no rule is on a change")

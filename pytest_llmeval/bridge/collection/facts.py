@@ -52,7 +52,8 @@ class CollectionFacts:
 
     suites: dict[str, SuiteFacts] = field(default_factory=dict)
     unrun: dict[str, SuiteFacts] = field(default_factory=dict)
-    """Those that a shard read and has no case of: what left out their rows here counts in the joined run."""
+    """Those that were read and have no case here: of a shard, what left out their rows counts in the joined run; of a
+    run that goes on with other rows, they may have lost some."""
     models: dict[str, str] = field(default_factory=dict)
     """The spec of each model, by its name."""
     judges: dict[str, str] = field(default_factory=dict)

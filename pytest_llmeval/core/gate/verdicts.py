@@ -135,8 +135,11 @@ def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, flo
 
 def _is_by_signs(evidence: Evidence) -> bool:
     """Whether the signs of rows, or of groups of dependent ones, decide in place of Student's t."""
-    if evidence.found.few is not None:
-        return True
+    return evidence.found.few is not None or _are_few(evidence)
+
+
+def _are_few(evidence: Evidence) -> bool:
+    """Whether they would however many changed."""
     if evidence.clusters is None:
         return evidence.n < FEW_ROWS
     return evidence.found.df is None or evidence.found.df + 1 <= FEW_GROUPS - 1e-6
@@ -151,7 +154,7 @@ def _is_blind(rule: Rule, evidence: Evidence, alpha: float) -> bool:
     if groups is not None and rule.kind not in REGRESSION_KINDS:
         return groups < LEAST_CLUSTERS
     if groups is not None:
-        return groups < least_groups(alpha) or (_is_by_signs(evidence) and groups < least_flips(alpha, mid_p=False))
+        return groups < least_groups(alpha) or (_are_few(evidence) and groups < least_flips(alpha, mid_p=False))
     if evidence.found.p_value is not None and evidence.found.p_value < alpha:
         return False
     return evidence.n < least_flips(alpha, mid_p=evidence.is_binary)

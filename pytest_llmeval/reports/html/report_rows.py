@@ -126,7 +126,7 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
             read.beside,
             charts,
             notes,
-            is_held=is_held_against(verdicts),
+            is_held=is_held_against(verdicts, is_beside=bool(read.beside)),
         ),
         filters=_filters(read, told),
         details=details,

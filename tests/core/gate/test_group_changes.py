@@ -165,3 +165,12 @@ def test_a_confident_bar_over_five_groups_sees_something() -> None:
     verdict = only(compared(clustered(values, names), clustered(values, names), bar, alpha=0.03))
     assert verdict.verdict == "fail"
     assert verdict.mde is not None
+
+
+def test_few_groups_that_changed_say_nothing_of_what_all_of_them_could() -> None:
+    """Ten equal ones go by t, as soon as all change."""
+    names = [f"c{number % 10}" for number in range(60)]
+    after = [0.5 - (number % 10 < 3) / 4 for number in range(60)]
+    verdict = only(compared(clustered([0.5] * 60, names), clustered(after, names), rule(bound=0.0), alpha=0.0009))
+    assert verdict.reason is not None
+    assert "cannot fail by itself" not in verdict.reason
