@@ -13,6 +13,7 @@ from pytest_llmeval.core.gate.evidence import (
     Evidence,
     FewChanges,
     Weight,
+    are_few_groups,
     estimated,
     falls_when_worse,
 )
@@ -254,7 +255,7 @@ def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float, *, 
         return None
     sums = [total(group) for group in groups]
     by_t = clustered_t(gains, clusters)
-    if by_t is not None and df + 1 > FEW_GROUPS - 1e-6 and _changes(sums) >= _FEW_CHANGES:
+    if by_t is not None and not are_few_groups(df) and _changes(sums) >= _FEW_CHANGES:
         return by_t
     return sign_flip(sums, mid_p=is_binary and _changes(sums) < len(sums))
 

@@ -18,6 +18,7 @@ __all__ = [
     "Evidence",
     "FewChanges",
     "Weight",
+    "are_few_groups",
     "estimated",
     "falls_when_worse",
 ]
@@ -121,6 +122,11 @@ class Evidence:
         if self.ends is None:
             return (self.found,)
         return self.ends if self.are_bounds and None not in self.ends else (*self.ends, self.found)
+
+
+def are_few_groups(df: float) -> bool:
+    """Return whether groups that are worth ``df + 1`` of one size are too few for Student's t."""
+    return df + 1 <= FEW_GROUPS - 1e-6
 
 
 def falls_when_worse(rule: Rule) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import OpenRows
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples
-from pytest_llmeval.core.gate.evidence import FEW_GROUPS, FEW_ROWS, LEAST_CLUSTERS, Evidence, FewChanges, Weight
+from pytest_llmeval.core.gate.evidence import FEW_ROWS, LEAST_CLUSTERS, Evidence, FewChanges, Weight, are_few_groups
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import Sight, margin_needed
@@ -129,8 +129,9 @@ def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, flo
     units = evidence.n if evidence.clusters is None else evidence.clusters
     if rule.kind in ("max_drop", "max_rise") and _is_by_signs(evidence):
         return errors_of_signs(units, alpha=alpha, power=_POWER)
-    by_power = student_quantile(_POWER, evidence.found.df or units - 1)
-    return by_power - student_quantile(alpha, evidence.found.df or units - 1), by_power
+    df = evidence.found.df or units - 1
+    by_power = student_quantile(_POWER, df)
+    return by_power - student_quantile(alpha, df), by_power
 
 
 def _is_by_signs(evidence: Evidence) -> bool:
@@ -142,7 +143,7 @@ def _are_few(evidence: Evidence) -> bool:
     """Whether they would however many changed."""
     if evidence.clusters is None:
         return evidence.n < FEW_ROWS
-    return evidence.found.df is None or evidence.found.df + 1 <= FEW_GROUPS - 1e-6
+    return evidence.found.df is None or are_few_groups(evidence.found.df)
 
 
 def _is_blind(rule: Rule, evidence: Evidence, alpha: float) -> bool:
