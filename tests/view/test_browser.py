@@ -1,14 +1,17 @@
 """The pages in a real browser: clicks, keys, files, and texts that would like to run."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pytest_llmeval.view
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view import summaries
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Summaries
@@ -27,6 +30,12 @@ SIZES = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 def page(browser: Any) -> Iterator[Any]:
     with watched_page(browser, viewport={"width": 1280, "height": 900}) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def metrics_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine too, so that no page reloads by itself while it is looked at."""
+    monkeypatch.setattr(summaries, "PATIENCE_S", 60.0)
 
 
 def ids(page: Any) -> list[str]:
@@ -268,3 +277,19 @@ def test_a_hostile_suite_can_be_chosen(store: SqliteStore, source: Source, brows
             page.locator("select[name=suite]").select_option(index=place + 1)
             page.wait_for_url(re.compile("suite="))
             assert page.locator(".lv-case").count() == 1, repr(suite)
+
+
+def test_a_page_that_waits_does_not_hold_back_who_leaves_it(page: Any) -> None:
+    """It is seen until the next one is there, which takes longer than its own patience here."""
+    script = Path(pytest_llmeval.view.__file__).with_name("static").joinpath("view.js").read_text(encoding="utf-8")
+    waiting = f"<p data-reload=500><a href=/there>on</a></p><script>{script}</script>"
+    page.route("http://127.0.0.1:1/here", lambda route: route.fulfill(body=waiting, content_type="text/html"))
+
+    def slowly(route: Any) -> None:
+        time.sleep(1.5)
+        route.fulfill(body="<h1>there</h1>", content_type="text/html")
+
+    page.route("http://127.0.0.1:1/there", slowly)
+    page.goto("http://127.0.0.1:1/here")
+    page.get_by_role("link").click()
+    page.get_by_role("heading", name="there").wait_for(timeout=20_000)

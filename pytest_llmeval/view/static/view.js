@@ -15,6 +15,7 @@
     let isInUse = false;
     document.addEventListener("input", () => (isInUse = true));
     document.addEventListener("click", (event) => (isInUse ||= event.target.closest("summary") !== null));
+    addEventListener("beforeunload", () => (isInUse = true)); // a reload would end the way to another page
     const reload = () => {
       if (isInUse) return;
       if (document.activeElement?.matches("input, select, textarea")) return void setTimeout(reload, pause);
