@@ -17,6 +17,7 @@ from pytest_llmeval.core.types import CaseRecord, Vote
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app
 from pytest_llmeval.view.source import Source
 from tests.support.browser import chromium
@@ -39,6 +40,12 @@ VERDICT = Verdict(
     verdict="fail",
     reason="0.5 is below 0.75",
 )
+
+
+@pytest.fixture(autouse=True)
+def pages_wait_for_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine too, so that no page reloads by itself while a browser looks at it."""
+    monkeypatch.setattr(summaries, "PATIENCE_S", 60.0)
 
 
 @pytest.fixture

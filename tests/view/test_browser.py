@@ -11,7 +11,6 @@ import pytest
 import pytest_llmeval.view
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.store.sqlite import SqliteStore
-from pytest_llmeval.view import summaries
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Summaries
@@ -30,12 +29,6 @@ SIZES = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 def page(browser: Any) -> Iterator[Any]:
     with watched_page(browser, viewport={"width": 1280, "height": 900}) as opened:
         yield opened
-
-
-@pytest.fixture(autouse=True)
-def metrics_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a slow machine too, so that no page reloads by itself while it is looked at."""
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60.0)
 
 
 def ids(page: Any) -> list[str]:
