@@ -208,6 +208,7 @@ def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, dist_
 
 def test_a_run_that_is_resumed_in_part_is_neither_finished_nor_green(project: Project) -> None:
     """Nothing of it failed; it is not whole all the same."""
+    project.write(tox_ini=INI)
     project.eval("def test_echo(sample, response):\n    assert sample.id != 'r0'\n", ROWS)
     assert project.run("evals", "-x", "--max-connections=1").ret == 1
     project.write(evals__test_echo_py=(project.root / "evals/test_echo.py").read_text().replace("'r0'", "'none'"))
