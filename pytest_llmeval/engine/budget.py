@@ -108,5 +108,7 @@ class Budget:
         if self._is_blind:
             message = "not asked: a server did not say how many tokens an answer took: --max-cost cannot be kept"
             return CallError(message, kind=ErrorKind.BUDGET, attempts=0)
-        message = f"not asked: ${self.spent_usd:.4f} of --max-cost ${self._max_cost_usd:.4f} are spent"
+        most_usd = self._max_cost_usd or 0.0
+        digits = next((n for n in range(4, 12) if round(most_usd, n) == most_usd), 12)  # as many as it was given with
+        message = f"not asked: ${self.spent_usd:.{digits}f} of --max-cost ${most_usd:.{digits}f} are spent"
         return CallError(message, kind=ErrorKind.BUDGET, attempts=0)

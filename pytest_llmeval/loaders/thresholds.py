@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.names import did_you_mean, show_key
+from pytest_llmeval.core.names import closest, did_you_mean, show_key
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,
@@ -183,6 +183,9 @@ class _Reader:
             known = ("slices", "settings") if part is None else ()
             self._problem(path, f"unknown key {metric!r}; {did_you_mean(metric, known) or 'name a metric'}")
             return
+        if _is_wrapper(raw):
+            self._problem(path, "is read as a metric; write metrics right below their suite or slice")
+            return
         misplaced = None if isinstance(raw, dict) else _misplaced(metric)
         if misplaced is not None:
             self._problem(path, misplaced)
@@ -295,6 +298,14 @@ def _misplaced(key: str) -> str | None:
     if key in RuleModel.model_fields:
         return f"is a key of a rule; write it under a metric, such as pass_rate: {_EXAMPLE}"
     return None
+
+
+def _is_wrapper(raw: object) -> bool:
+    """Whether all that stands below a metric are mappings, and none of them looks like a part of a rule."""
+    if not isinstance(raw, dict) or not raw:
+        return False
+    known = RuleModel.model_fields
+    return all(isinstance(raw[key], dict) and closest(key, known) is None for key in raw)
 
 
 def _owner(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:

@@ -105,6 +105,13 @@ def test_a_limit_that_is_reached_stays_reached() -> None:
     assert used_up(budget).kind == ErrorKind.BUDGET
 
 
+def test_a_small_budget_is_told_in_its_own_digits() -> None:
+    budget = Spender(0.00002)
+    assert budget.start()
+    budget.end(0.00002)
+    assert str(used_up(budget)) == "not asked: $0.00002 of --max-cost $0.00002 are spent"
+
+
 def test_what_does_not_cover_one_model_may_cover_another() -> None:
     """Answers that were paid for are judged as long as their judge fits."""
     budget = Budget(0.5)

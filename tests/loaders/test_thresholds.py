@@ -283,6 +283,11 @@ def test_what_yaml_turns_into_something_else_is_refused_with_its_line(tmp_path: 
         ("slices: {hard: 3}", "slices.hard: found 3; write a mapping of metrics by name"),
         ("slices: {hard: {}}", "slices.hard: is empty; write metrics by name, or take the key out"),
         ("slices: {hard: {f1: {minn: 1}}}", "slices.hard.f1.minn: unknown key 'minn'; did you mean 'min'?"),
+        (
+            "metrics: {exact: {min: 0.5}}",
+            "metrics: is read as a metric; write metrics right below their suite or slice",
+        ),
+        ("f1: {pass_att: {k: 3, min: 0.5}}", "f1.pass_att: unknown key 'pass_att'; did you mean 'pass_at'?"),
         ("slices: {a.b: {settings: {}}}", "slices.'a.b'.settings: unknown key 'settings'; name a metric"),
     ],
 )
