@@ -125,7 +125,7 @@ def _serve(project: Project, path: Path, host: str, port: int | None, ready: Cal
 
 
 def _is_loopback(host: str) -> bool:
-    from pytest_llmeval.view.guard import is_loopback
+    from pytest_llmeval.models.base_url import is_loopback
 
     return is_loopback(host)
 

@@ -1,12 +1,15 @@
 """The address of a model server, its secrets kept apart from what is shown."""
 
+import contextlib
+import ipaddress
 import re
+import socket
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from pytest_llmeval.core.errors import ModelError
 
-__all__ = ["UNREADABLE", "BaseUrl", "parse_base_url"]
+__all__ = ["UNREADABLE", "BaseUrl", "is_loopback", "parse_base_url"]
 
 UNREADABLE = "a port is a number up to 65535; in a password write %2F for /, %3F for ?, %23 for # and %5B for ["
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
@@ -33,7 +36,18 @@ class BaseUrl:
     @property
     def is_loopback(self) -> bool:
         """Whether the address is this machine."""
-        return self.hostname in {"localhost", "::1"} or self.hostname.startswith("127.")
+        return is_loopback(self.hostname)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address means this machine and nobody else; no name is looked up."""
+    if host.lower() == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    with contextlib.suppress(OSError):
+        return socket.inet_aton(host)[0] == 127  # 127.1 and the like
+    return False
 
 
 def parse_base_url(text: str, *, where: str, example: str = "http://host:port/v1") -> BaseUrl:

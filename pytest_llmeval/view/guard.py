@@ -14,7 +14,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guard", "is_loopback", "new_token"]
+from pytest_llmeval.models.base_url import is_loopback
+
+__all__ = ["Guard", "new_token"]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -84,11 +86,6 @@ class Guard:
         if is_loopback(name) or name == self._host:
             return True
         return not is_loopback(self._host) and _is_address(name)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a name or an address means this machine and nobody else."""
-    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def new_token() -> str:

@@ -189,3 +189,17 @@ def test_user_and_password_of_a_proxy_are_secrets(spec: str) -> None:
     environ = {"ALL_PROXY": "http://bob:hunter%2322@127.0.0.1:9"}
     failure(spec, environ=environ, redactor=redactor, policy=RetryPolicy(max_attempts=1))
     assert redactor("it is hunter#22, hunter%2322 or bob:hunter#22") == "it is ***, *** or ***"
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "LocalHost", "[::1]", "[0:0:0:0:0:0:0:1]", "127.1.2.3", "127.1"]
+)
+def test_this_machine_is_asked_directly(host: str) -> None:
+    found = parse_base_url(f"http://{host}:8000/v1", where="here")
+    assert proxy_for(found, {"http_proxy": "http://proxy:3128"}) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "10.0.0.1", "box", "localhost.example", "127.corp.example"])
+def test_any_other_is_asked_through_its_proxy(host: str) -> None:
+    found = parse_base_url(f"http://{host}:8000/v1", where="here")
+    assert proxy_for(found, {"http_proxy": "http://proxy:3128"}) == "http://proxy:3128"
