@@ -236,8 +236,8 @@ def _common(text: str, other: str) -> int:
 
 def _spellings(secret: str) -> Iterator[str]:
     """Yield the spellings of ``secret`` as a whole."""
-    yield from (secret, dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret))
     data = secret.encode("utf-8", "surrogatepass")
+    yield from (secret, dumps(secret)[1:-1], quote(data, safe=""), quote(data), quote_plus(data))
     for offset in range(3):
         yield from _base64_forms(data, offset)
 

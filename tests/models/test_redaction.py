@@ -151,3 +151,9 @@ def test_many_urls_take_no_longer_than_as_many_characters() -> None:
 def test_of_a_list_with_other_words_what_looks_like_a_token_is_a_secret(name: str, value: str) -> None:
     token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
     assert secrets_in({name: value % token}) == (token,)
+
+
+def test_a_secret_that_is_not_utf8_is_masked_as_it_is() -> None:
+    """As the environment gives it: its bytes that are none stand as lone surrogates."""
+    secret = b"p\xe4sswort1234".decode("utf-8", "surrogateescape")
+    assert Redactor([secret])(f"with {secret}, ok") == "with ***, ok"
