@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +33,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     try:
         part.unlink(missing_ok=True)  # of a process that was killed
         with open(part, "xb") as file:
+            if whole.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(whole.stat().st_mode))  # what its owner protected stays so
             yield file
         os.replace(part, whole)
     finally:
