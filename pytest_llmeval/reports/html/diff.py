@@ -14,6 +14,7 @@ from pytest_llmeval.core.strict_json import NotJsonError
 from pytest_llmeval.reports.html.escape import LONGEST, Html, element, escaped, joined, shown
 from pytest_llmeval.scorers.json_paths import child, path_text, position
 from pytest_llmeval.scorers.json_text import parse_json
+from pytest_llmeval.scorers.scored import is_number
 
 __all__ = ["difference"]
 
@@ -97,7 +98,8 @@ def _keys(left: _Leaves, right: _Leaves) -> Html:
 
 
 def _is_same(wanted: Any, given: Any) -> bool:
-    return wanted is given or (type(wanted) is type(given) and wanted == given)
+    is_one_kind = type(wanted) is type(given) or (is_number(wanted) and is_number(given))
+    return wanted is given or (is_one_kind and bool(wanted == given))
 
 
 def _value(value: Any, mark: str) -> Html:

@@ -110,6 +110,12 @@ def test_texts_with_little_in_common_are_not_compared() -> None:
     assert "<del>Paris</del><ins>Lyon</ins>" in difference("Lyon", "Paris")
 
 
+def test_numbers_are_the_same_as_scorers_take_them() -> None:
+    """A whole number is one however it is written; true is none."""
+    assert "Every key is the same" in difference('{"a": 1.0, "b": 2}', '{"a": 1, "b": 2.0}')
+    assert "0 of 1 keys are the same" in Read(difference('{"a": true}', '{"a": 1}')).text
+
+
 def test_json_is_compared_key_by_key_whatever_its_order_and_space() -> None:
     page = difference(
         '```json\n{"b": {"c": [1, 2]},\n "a": 1, "e": true}\n```', '{"a":1,"b":{"c":[1,3]},"d":null,"e":1}'
