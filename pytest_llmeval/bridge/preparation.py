@@ -131,7 +131,8 @@ class Preparation:
             facts.problems += [] if self.asks_judges else self.rescored.problems(facts)
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
-            facts.problems += [*self._unmade, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
+            facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
+            facts.problems += self.maker.unknown_slices()
         if self.thresholds is not None and self.settings is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
             hold_names(self.thresholds, tally, self, facts, models=known)

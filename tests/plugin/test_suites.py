@@ -150,6 +150,22 @@ def test_two_functions_with_one_suite_are_a_usage_error_naming_both(project: Pro
     assert project.server.ledger == []
 
 
+@pytest.mark.parametrize("first", ["echo", "other"])
+def test_a_suite_named_like_a_parameter_set_of_another_is_a_usage_error(project: Project, first: str) -> None:
+    """The cases of both would be one suite's, whichever of them comes first and is selected."""
+    second = {"echo": "other", "other": "echo"}[first]
+    project.eval(PASS, rows("a"), name=first, marker='suite="qa[a]"')
+    sets = '@pytest.mark.parametrize("x", ["a", "b"])\n' + PASS.replace("(", "(x, ")
+    project.eval(sets, rows("a"), name=second, marker='suite="qa"')
+    for chosen in ([], ["-k", "test_other"]):
+        result = project.run("evals", *chosen)
+        assert result.ret == 4
+        result.stderr.fnmatch_lines(
+            ["*suite 'qa[[]a]' exists in evals/test_*.py::test_* and in evals/test_*; rename one with suite='...'"]
+        )
+    assert project.server.ledger == []
+
+
 def test_an_inherited_or_imported_test_is_told_where_to_mark_it(project: Project) -> None:
     project.write(
         evals__test_echo_py=f"""

@@ -30,6 +30,8 @@ class Tally:
         """The suites that nobody asked for, as their functions name them."""
         self.unnamed: set[str] = set()
         """Those of classes that no node id names, beside others that one does; their datasets are not read."""
+        self.problems: list[str] = []
+        """What is wrong with the suites: two functions have one, as one is named like a parameter set of the other."""
         self._met: dict[str, Counter[str]] = {}
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
@@ -40,7 +42,10 @@ class Tally:
         for item, param in cases:
             suite = suite_of(item, param)
             self._met.setdefault(param.eval.suite, Counter())[suite] += 1
-            self._evals[suite] = param.eval
+            first = self._evals.setdefault(suite, param.eval)
+            if first.suite != param.eval.suite:
+                told = f"suite {suite!r} exists in {first.where} and in {param.eval.where}"
+                self.problems.append(f"{told}, one of them by its parameter set; rename one with suite='...'")
 
     def has_ended(self, item: pytest.Item, param: "CaseParam") -> None:
         """Count a case that ended in an earlier session."""
