@@ -36,7 +36,7 @@ BEFORE_LABEL = rf"(?:\b(?i:{NOUN})\s+{OPEN})?"
 _TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{")
 _ANSWER_TAG = re.compile(r"<(?P<end>/?)answer>", re.IGNORECASE)
 _THOUGHTS = re.compile(r"\A\s*<(think(?:ing)?)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_STRUCK = re.compile(r"<(s|del|strike)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_STRUCK = re.compile(r"<(s|del|strike)>(?:(?!<\1>).)*?</\1>", re.DOTALL | re.IGNORECASE)  # the inner one of two
 _TAG = re.compile(r"<(\w{1,20})>(?=.{0,200}?</\1>)|</\w{1,20}>", re.DOTALL)
 
 

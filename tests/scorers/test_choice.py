@@ -244,7 +244,13 @@ def test_a_label_stands_in_full_width_marks_too(text: str) -> None:
 
 @pytest.mark.parametrize(
     "sentence",
-    ["The answer is unclear. ", "The answer is not clear. ", "The answer is B: London. ", "The answer is not "],
+    [
+        "The answer is unclear. ",
+        "The answer is not clear. ",
+        "The answer is B: London. ",
+        "The answer is not ",
+        "<s><del>",
+    ],
 )
 def test_an_answer_that_repeats_itself_without_end_is_read_in_bounded_time(sentence: str) -> None:
     """184 kB on one line."""

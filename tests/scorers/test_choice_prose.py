@@ -306,6 +306,7 @@ def test_a_last_line_that_is_another_choice_than_a_statement_leaves_none(text: s
         *((CITIES, text, "B") for text in ("I will answer: B", "We can answer: B", "To answer the question: B")),
         (CITIES, "Answer: <s>A</s> B", "B"),
         (CITIES, "<del>A</del>\nB", "B"),
+        (CITIES, "Answer: <s>A<del>C</del></s> B", "B"),
         (CITIES, '{"answer": "London", "why": "A is in France."}', "B"),
         (CITIES, "I'd go with A; on closer reading B fits.", ""),
         (CITIES, "The answer should be A for France. For the UK it is B.", ""),
