@@ -360,15 +360,18 @@ def test_a_resumed_run_keeps_its_baseline_though_the_name_is_gone(ruled: Project
     assert ruled.run("evals", "--resume=last", "--baseline=none").ret == 0
 
 
-def test_a_rule_that_cannot_fail_is_named_when_the_session_begins(project: Project, dist_args: list[str]) -> None:
-    project.eval(EXACT, [{**row, "slice": "few"} if row in ROWS[:4] else row for row in ROWS])
+@pytest.mark.parametrize("suite", ["echo", "echo[2]"])
+def test_a_rule_that_cannot_fail_is_named_at_the_start(project: Project, dist_args: list[str], suite: str) -> None:
+    project.eval(
+        EXACT, [{**row, "slice": "few"} if row in ROWS[:4] else row for row in ROWS], marker=f"suite={suite!r}"
+    )
     project.write(
-        thresholds_yaml="""
+        thresholds_yaml=f"""
         version: 1
         suites:
-          echo:
-            exact: {max_drop: 0.02}
-            slices: {few: {exact: {max_drop: 0.02}}}
+          {suite}:
+            exact: {{max_drop: 0.02}}
+            slices: {{few: {{exact: {{max_drop: 0.02}}}}}}
         """
     )
     for arguments in ([], ["--co", "-q"]):

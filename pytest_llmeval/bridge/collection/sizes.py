@@ -21,9 +21,10 @@ class Sizes:
         self._thresholds = thresholds
         self._count = SizeCount.of(thresholds)
         self._suites = {
-            name.partition("[")[0]
+            named
             for name, suite in thresholds.suites.items()
             if any(rule.kind in REGRESSION_KINDS for rule in suite.rules)
+            for named in (name, name.partition("[")[0])  # of a function, which may have a bracket in its own
         }
 
     def matter(self, suite: str) -> bool:
