@@ -167,7 +167,7 @@ class PairedColumn:
 
     @property
     def missing(self) -> int:
-        """Those of them that the current run skipped or lost, or of which it lacks a score that nearly all rows had."""
+        """Rows of the baseline that the current run skipped or lost, or without a score there that nearly all had."""
         return sum(self._is_missing(pair) for pair in self.pairs)
 
     @property

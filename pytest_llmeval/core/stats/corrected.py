@@ -208,8 +208,8 @@ def by_prediction(
             cluster count as one where the interval asks for 100.
 
     Returns:
-        No interval below 100 labels, and where scores that people gave to every case are all equal; nothing but the
-        reason without a label and for scores outside [0, 1].
+        No interval below 100 labels, and where scores that people gave to every case are all equal and neither 0 nor 1;
+        nothing but the reason without a label and for scores outside [0, 1].
     """
     truth, judged = [score for score, _ in labelled], [score for _, score in labelled]
     n, rest = len(labelled), len(unlabelled)
