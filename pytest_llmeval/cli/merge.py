@@ -14,13 +14,13 @@ from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.core.errors import SettingsError, ThresholdsError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import FAILED, UNMEASURABLE, worse_status
+from pytest_llmeval.core.status import FAILED, PASSED, UNMEASURABLE, worse_status
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
 from pytest_llmeval.store.processes import process_started
 from pytest_llmeval.store.records import Run, RunEnd, utc_now
-from pytest_llmeval.store.shards import ShardRun, matching_shards
+from pytest_llmeval.store.shards import ShardRun, has_gone_on, matching_shards
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["merge"]
@@ -55,7 +55,7 @@ def merge(
     with contextlib.closing(SqliteStore(target, db_option=project.db_option(target))) as store:
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}
-    ends = [f"shard {each.shard} ended with status {code}" for each, code in _bad_ends(shards)]
+    ends = [f"shard {each.shard} ended with status {code}" for each, code in _bad_ends(shards, gated.run)]
     told = f"{counted(len(shards), 'shard')} {'joined' if is_new else 'had been joined'}"
     notes = [*ends, f"{told} as run {gated.run.id} in {project.shown(target)}"]
     gated.show(as_json=as_json, notes=notes, shards=ids)
@@ -105,9 +105,11 @@ def _judged(
 ) -> Gated:
     """Return the verdict, with the status to which a test that failed beside the evals of a shard brings it."""
     gated = Gated.of(store, run, rules, choice)
+    ends = [code for _, code in _bad_ends(shards, run)]
     status = gated.exit_code
-    for _, code in _bad_ends(shards):
-        status = worse_status(status, code)
+    for code in ends:
+        status = worse_status(status, code if code in (FAILED, UNMEASURABLE) else PASSED)
+    status = status or next(iter(ends), PASSED)  # another plugin's, which stands where ours would be 0
     return replace(gated, exit_code=status, warnings=[*gated.warnings, *_without_baseline(gated)])
 
 
@@ -122,10 +124,14 @@ def _without_baseline(gated: Gated) -> Iterator[str]:
         )
 
 
-def _bad_ends(shards: Sequence[ShardRun]) -> Iterator[tuple[ShardRun, int]]:
-    """Yield the shards whose sessions failed or were unmeasurable, with their statuses."""
+def _bad_ends(shards: Sequence[ShardRun], joined: Run) -> Iterator[tuple[ShardRun, int]]:
+    """Yield the shards whose sessions did not end well, with their statuses.
+
+    What made one unmeasurable counts no more where the joined run went on since and is judged with what came of it.
+    """
+    mild = {PASSED, _NOTHING_COLLECTED, *([UNMEASURABLE] if has_gone_on(joined) else [])}
     for each in shards:
-        if each.run.end is not None and each.run.end.exit_code in (FAILED, UNMEASURABLE):
+        if each.run.end is not None and each.run.end.exit_code not in mild:
             yield each, each.run.end.exit_code
 
 

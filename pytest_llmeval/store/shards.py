@@ -13,7 +13,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.twins import origins
 
-__all__ = ["ShardRun", "left_by_merge", "matching_shards"]
+__all__ = ["ShardRun", "has_gone_on", "left_by_merge", "matching_shards"]
 
 _MOST = 10
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
@@ -85,10 +85,14 @@ def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
 
 def left_by_merge(run: Run) -> str | None:
     """Return what to do with a run whose merge was killed before its verdict; None with any other."""
-    was_resumed = any(session.get("joined") for session in run.settings.get("resumes", []))
-    if run.shown_status != "crashed" or not run.settings.get("shards") or was_resumed:
+    if run.shown_status != "crashed" or not run.settings.get("shards") or has_gone_on(run):
         return None
     return f"run {run.id} was left by a merge that was killed; llmeval merge with the same files completes it"
+
+
+def has_gone_on(run: Run) -> bool:
+    """Return whether a session resumed a run after its shards were joined."""
+    return any(session.get("joined") for session in run.settings.get("resumes", []))
 
 
 def _missing(chosen: Mapping[int, Sequence[ShardRun]], of: int) -> Iterator[str]:
@@ -104,9 +108,13 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
         if len(shards) > 1:
             yield f"shard {first.shard} is there {len(shards)} times: {', '.join(map(str, shards))}"
         elif first.run.shown_status in UNFINISHED:
-            told = {"interrupted": "was interrupted", "crashed": "crashed", "running": "has not ended"}
+            told = {
+                "interrupted": "was interrupted; continue with",
+                "crashed": "crashed; continue with",
+                "running": "has not ended; join it when it has, or where its machine is gone continue with",
+            }
             again = first.run.resume_command(db_option=f" --llmeval-db {shlex.quote(str(first.path))}")
-            yield f"shard {first.shard}: {first} {told[first.run.shown_status]}; continue with: {again}"
+            yield f"shard {first.shard}: {first} {told[first.run.shown_status]}: {again}"
 
 
 def _differences(one: ShardRun, other: ShardRun) -> list[str]:
@@ -129,6 +137,7 @@ def _agreed(shard: ShardRun) -> dict[str, Any]:
         "the name": run.name,
         "the commit": run.git_commit,
         "the version of pytest-llmeval": run.version,
+        "the suites": {name.partition("[")[0] for name in run.suites},  # a shard without rows knows no parameter sets
         "the rows": run.dataset_digest,
         "being scored again": run.settings.get("rescored") is not None,
         **{key: run.settings.get(key) for key in _SETTINGS},

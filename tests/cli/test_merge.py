@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
-from tests.support.fault_server import FaultServer
+from tests.support.fault_server import FaultHandler, FaultServer
 from tests.support.judges import named, verdict
 from tests.support.project import Project
 from tests.support.stored_runs import look
@@ -249,6 +249,31 @@ def test_a_failed_test_beside_the_evals_fails_the_whole(written: Project, llmeva
     assert "warning: 100 tests that are no eval failed" in " ".join(done.out.split())
     assert "shard 2/2 ended with status 1" in done.out
     assert llmeval("baseline", "set", "main", "last").status == 4
+
+
+def test_another_plugins_status_of_a_shard_is_that_of_the_whole(written: Project, llmeval: Command) -> None:
+    """As of one session: where ours would be 0. The run is no baseline then."""
+    files = record_shards(written, 2, numbers=[1])
+    written.write(conftest_py="def pytest_sessionfinish(session):\n    session.exitstatus = 7\n")
+    assert written.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 7
+    done = llmeval("merge", *files, "two.db")
+    assert (done.status, written.last_run()["exit_code"]) == (7, 7)
+    assert "shard 2/2 ended with status 7" in done.out
+    assert llmeval("baseline", "set", "main", "last").status == 4
+
+
+def test_what_the_joined_run_asked_again_counts_where_it_is_joined_again(
+    written: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the shard left open is not open any more."""
+    files = record_shards(written, 2, numbers=[1])
+    with monkeypatch.context() as refusing:
+        refusing.setattr(FaultHandler, "_normal", lambda handler, entry: handler._error(401, "no"))
+        assert written.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 10
+    assert llmeval("merge", *files, "two.db").status == 10
+    assert written.run("evals", "--resume=last").ret == 0
+    again = llmeval("merge", *files, "two.db")
+    assert (again.status, "ended with status" in again.out) == (0, False)
 
 
 def test_errors_of_several_shards_add_up(written: Project, llmeval: Command) -> None:

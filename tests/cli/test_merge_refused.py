@@ -57,6 +57,7 @@ def test_of_many_missing_shards_a_few_are_named(here: Path, llmeval: Command) ->
 DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
     "name": ({"name": "other"}, "the name"),
     "commit": ({"git_commit": "b" * 40}, "the commit"),
+    "suites": ({"settings": {"suites": {"tone": {"expected": {"m": 2}}}}}, "the suites"),
     "rows": ({"dataset_digest": "f" * 64}, "the rows"),
     "version": ({"version": "9.9.9"}, "the version of pytest-llmeval"),
     "limit": ({"settings": {"options": {"limit": 5, "thresholds": "thresholds.yaml", "baseline": None}}}, "--limit"),
