@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import identity_of
-from pytest_llmeval.core.judge.judged_text import JudgedTexts, texts_of
+from pytest_llmeval.core.judge.judged_text import judged_of, texts_of
 from pytest_llmeval.store.records import Label, StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -35,11 +35,8 @@ def _carried(store: SqliteStore, labels: Sequence[Label], earlier: StoredCase, c
     one, other = ({score.name: score.judge_id for score in each.scores} for each in (earlier, case))
     shown, now = (texts_of(each.response, store.calls(each.id)) for each in (earlier, case))
     for label in labels:
-        judge = one.get(label.name)
-        if judge is not None and judge == other.get(label.name) and _is_same(shown, now, label.name):
+        judge, name = one.get(label.name), label.name
+        is_known = shown.is_known(name) and now.is_known(name)
+        is_same = judge is not None and judge == other.get(name)
+        if is_known and is_same and judged_of(earlier, shown, name) == judged_of(case, now, name):
             yield replace(label, case_id=case.id)
-
-
-def _is_same(one: JudgedTexts, other: JudgedTexts, name: str) -> bool:
-    """Return whether a judge was shown the same for a score, and it is known what."""
-    return one.is_known(name) and other.is_known(name) and one.shown([name]) == other.shown([name])

@@ -1,14 +1,14 @@
 """What a judge judged of a case, by score: mostly the model's response, else what its test passed on."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from pytest_llmeval.core.judge.fence import as_shown, unfenced
 from pytest_llmeval.core.types import Call, CaseKey
 
-__all__ = ["SCORES", "UNSURE", "JudgedTexts", "Shown", "judged_texts", "texts_of"]
+__all__ = ["SCORES", "UNSURE", "JudgedTexts", "Shown", "judged_of", "judged_texts", "texts_of"]
 
 SCORES = "scores"
 """In the detail of a judge's call the names of the scores that come of it; older versions did not tell."""
@@ -30,6 +30,9 @@ class _Case(Protocol):
 
     @property
     def response(self) -> str | None: ...
+
+    @property
+    def input_digest(self) -> str | None: ...
 
 
 class Shown(NamedTuple):
@@ -53,6 +56,8 @@ class JudgedTexts:
     """The texts by their names, of each score whose calls say that it comes of them."""
     every: Sequence[Mapping[str, str]] = ()
     """Those of every call, in the order of the calls."""
+    is_row_told: bool = True
+    """Whether the calls of all cases of its row that are compared were kept."""
 
     def answer(self, name: str) -> str | None:
         """Return the answer that was judged for a score; the first of several that it may have been."""
@@ -62,6 +67,12 @@ class JudgedTexts:
         """Return the answers that may have been judged for a score: several where the calls do not tell which."""
         shown = [self.by_score[name]] if name in self.by_score else self.every
         return list(dict.fromkeys(self._answer(each) for each in shown)) or [self.response]
+
+    def beside(self, name: str) -> frozenset[tuple[str, str]] | None:
+        """Return what the judge was shown for a score beside the answer; None where not all calls of its row tell."""
+        parts = self._parts(name)
+        known = bool(parts) and self.is_row_told
+        return frozenset((label, text) for label, text in parts.items() if label != _ANSWER) if known else None
 
     @property
     def has_one(self) -> bool:
@@ -76,7 +87,7 @@ class JudgedTexts:
         """Return what the judge was shown for scores, each once; a text that it was not shown makes no difference."""
         found: list[Shown] = []
         for name in names:
-            parts = self.by_score.get(name) or (self.every[0] if self.every else {})
+            parts = self._parts(name)
             place = next((at for at, each in enumerate(found) if _agree(each.parts, parts)), None)
             if place is None:
                 found.append(Shown((name,), parts, self.answer(name)))
@@ -84,6 +95,9 @@ class JudgedTexts:
                 each = found[place]
                 found[place] = Shown((*each.names, name), {**parts, **each.parts}, each.answer)
         return found
+
+    def _parts(self, name: str) -> Mapping[str, str]:
+        return self.by_score.get(name) or (self.every[0] if self.every else {})
 
     def _answer(self, parts: Mapping[str, str]) -> str | None:
         is_response = self.response is not None and as_shown(self.response) == parts[_ANSWER]
@@ -109,6 +123,22 @@ def texts_of(response: str | None, calls: Iterable[Call]) -> JudgedTexts:
     return JudgedTexts(response=response, by_score=by_score, every=every)
 
 
+def judged_of(case: _Case, texts: JudgedTexts | None, name: str) -> Hashable:
+    """Return what tells what a judge judged of a row for a score from others: the answer, and what it was beside.
+
+    That is the question, and the reference if the judge was shown one; where its calls were not kept, the row.
+
+    Args:
+        case: the case.
+        texts: what its judge was shown; None where that is not known.
+        name: of the score.
+    """
+    if texts is None:
+        return case.response, case.input_digest
+    beside = texts.beside(name)
+    return texts.answer(name), case.input_digest if beside is None else beside
+
+
 def judged_texts(
     cases: Sequence[_Case], calls_of: Callable[[str], Iterable[Call]], *, samples: Collection[str] = ()
 ) -> dict[str, JudgedTexts]:
@@ -120,11 +150,10 @@ def judged_texts(
         samples: ids of rows whose answers are returned though they have one.
     """
     many = Counter(_row(case) for case in cases)
-    return {
-        case.id: texts_of(case.response, calls_of(case.id))
-        for case in cases
-        if many[_row(case)] > 1 or case.key.sample_id in samples
-    }
+    compared = [case for case in cases if many[_row(case)] > 1 or case.key.sample_id in samples]
+    found = {case.id: texts_of(case.response, calls_of(case.id)) for case in compared}
+    untold = {_row(case) for case in compared if not found[case.id].every}
+    return {case.id: replace(found[case.id], is_row_told=_row(case) not in untold) for case in compared}
 
 
 def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
-from pytest_llmeval.core.judge.judged_text import JudgedTexts
+from pytest_llmeval.core.judge.judged_text import JudgedTexts, judged_of
 from pytest_llmeval.core.judge.label_sample import pooled
 from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
 from pytest_llmeval.core.judge.rubric import Rubric
@@ -52,6 +52,11 @@ class ScoredCase(Protocol):
     @property
     def response(self) -> str | None:
         """The last thing that the model said."""
+        ...
+
+    @property
+    def input_digest(self) -> str | None:
+        """Of its row, the input and the target; None where an older version recorded it."""
         ...
 
     @property
@@ -103,9 +108,13 @@ class JudgedRun(Generic[_CaseT_co]):
         texts = self.texts.get(case.id)
         return case.response if texts is None else texts.answer(name)
 
-    def answer(self, case: ScoredCase, name: str) -> tuple[str, str, str | None]:
-        """Return what tells the answer that was judged for a score from others: model, row and text."""
-        return case.key.model, case.key.sample_id, self.text(case, name)
+    def answer(self, case: ScoredCase, name: str) -> Hashable:
+        """Return what tells the answer that was judged for a score from others, of this run and of others.
+
+        That is suite, model and row, the text, and the question and the reference that the judge was shown beside it.
+        """
+        key = case.key
+        return key.suite, key.model, key.sample_id, judged_of(case, self.texts.get(case.id), name)
 
     def judged(self, case: ScoredCase) -> list[Score]:
         """Return the scores of a case that a judge gave and people can label."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.judge.asking import comparison, preference_rubric, questions
-from pytest_llmeval.core.judge.judged_text import judged_texts, texts_of
+from pytest_llmeval.core.judge.judged_text import JudgedTexts, judged_of, judged_texts, texts_of
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.records import stored_case
 from tests.support.judged_runs import judged_record, qa_rubric
@@ -40,6 +40,33 @@ def test_each_score_is_of_the_text_that_its_calls_showed() -> None:
     older = texts_of("final", [replace(each, detail={}) for each in calls])
     assert older.answers("final") == ["draft", "final"] and not older.is_known("final")
     assert texts_of("final", [replace(each, detail={}) for each in calls[1:]]).is_known("final")
+
+
+def test_what_was_judged_is_the_answer_beside_what_the_judge_was_shown() -> None:
+    """Not the row: a target that the judge was not shown makes no other answer of it."""
+    case = stored_case("r", judged_record("a", input_digest="1"))
+    shown = texts_of("x", [_asked("x", scores=("qa",)), _asked("x", reference=None, scores=("style",))])
+    other_row = replace(case, input_digest="2")
+    assert judged_of(case, shown, "qa") == judged_of(other_row, shown, "qa")
+    assert judged_of(case, shown, "qa") != judged_of(case, shown, "style")
+    asked_otherwise = texts_of("x", judged_record("a", question="Which?").calls)
+    assert judged_of(case, shown, "qa") != judged_of(case, asked_otherwise, "qa")
+
+
+def test_where_the_calls_of_one_case_were_not_kept_the_row_tells_in_all_of_them() -> None:
+    """As of an imported run; an answer in it is the one of the run that has the calls."""
+    records = [judged_record("a", input_digest="1"), judged_record("a", epoch=2, input_digest="1"), judged_record("b")]
+    cases = [replace(stored_case("r", each), response="x") for each in records]
+
+    def judged(ids: Sequence[str]) -> list[object]:
+        found = judged_texts(cases, lambda case_id: records[0].calls if case_id in ids else ())
+        return [judged_of(case, found.get(case.id), "qa") for case in cases]
+
+    all_of, some = [case.id for case in cases], [cases[0].id]
+    for one, other, alone in (judged([]), judged(some), judged(all_of)):
+        assert one == other != alone
+    assert judged(some)[0] == judged_of(cases[0], None, "qa") != judged(all_of)[0]
+    assert judged_of(cases[0], JudgedTexts(response="x"), "qa") == judged_of(cases[0], None, "qa")
 
 
 def _asked(answer: str, reference: str | None = "Kim", scores: Sequence[str] = ()) -> Call:

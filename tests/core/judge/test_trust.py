@@ -2,19 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
 
+from pytest_llmeval.core.judge.judged_text import JudgedTexts, texts_of
 from pytest_llmeval.core.judge.trust import UNKNOWN, JudgedLabel, Trust
 from pytest_llmeval.core.rules import JudgeDemands
 from pytest_llmeval.core.types import JudgeRecord, Score
 from pytest_llmeval.store.records import StoredCase, stored_case
 from tests.core.judge.rubrics import RUBRIC
-from tests.support.judged_runs import judge_record
+from tests.support.judged_runs import judge_record, judged_record
 from tests.support.records import record
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -62,11 +63,12 @@ def both(one: Known, other: Known) -> Known:
     return Known(cases, [*one.labels, *other.labels])
 
 
-def trust(*given: Known) -> Trust:
+def trust(*given: Known, texts: Mapping[str, JudgedTexts] | None = None) -> Trust:
     """Return what a database says that holds these."""
     cases = {case.id: case for known in given for case in known.cases}
     judges = [judge_record(RUBRIC, judge_id) for judge_id in "jkl"]
-    return Trust(cases.values(), [label for known in given for label in known.labels], judges, now=NOW)
+    said = [label for known in given for label in known.labels]
+    return Trust(cases.values(), said, judges, now=NOW, texts=texts)
 
 
 def missed(known: Trust, metric: str = "format", judge_id: str = "j", **demands: Any) -> str | None:
@@ -185,6 +187,43 @@ def test_an_answer_that_is_labelled_in_two_runs_counts_once() -> None:
     assert (missed(known, min_labels=11) or "").startswith("10 labelled answers")
     drawn = labels([(0, 0)] * 20, draw="verdict of format", first=10)
     assert "labels of 20 answers that" in (missed(trust(labels(), drawn, again(drawn)), min_labels=11) or "")
+
+
+RIGHT, WRONG = [(1, 1)] * 5 + [(0, 0)] * 5, [(1, 0)] * 5 + [(0, 1)] * 5
+"""Verdicts that people agree with, and the same verdicts where they never do."""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_answers_to_one_row_are_told_apart_by_their_suites(order: int) -> None:
+    """Two suites over one dataset ask of the same answers, such as "yes", something else."""
+    spam, urgent = labels(RIGHT, suite="spam"), labels([(1 - value, 1 - said) for value, said in RIGHT], suite="urgent")
+    assert missed(trust(*[spam, urgent][::order]), min_kappa=1.0, min_labels=20) is None
+    known = trust(*[spam, labels(WRONG, suite="urgent")][::order])
+    assert (missed(known, min_kappa=0.6) or "").startswith("kappa 0 ")
+
+
+def beside(known: Known, **shown: str) -> dict[str, JudgedTexts]:
+    """Return what a judge was shown of each answer."""
+    return {case.id: texts_of(case.response, judged_record("a", **shown).calls) for case in known.cases}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("changed", ["reference", "question", "row"])
+def test_an_answer_beside_another_question_or_reference_is_another_one(changed: str, order: int) -> None:
+    """As after a target was corrected; where the calls were not kept, the rows themselves tell."""
+    before, after = labels(WRONG, at=JANUARY), again(labels([(value, value) for value, _ in WRONG]))
+    texts: dict[str, JudgedTexts] = {}
+    if changed == "row":
+        after = Known([replace(case, input_digest="other") for case in after.cases], after.labels)
+    else:
+        texts = beside(before, **{changed: "old"}) | beside(after, **{changed: "new"})
+    known = trust(*[before, after][::order], texts=texts)
+    assert missed(known, min_labels=20) is None
+    assert (missed(known, min_kappa=0.6) or "").startswith("kappa 0 ")
+    after = again(labels([(value, value) for value, _ in WRONG]))
+    same = trust(before, after, texts=texts and beside(before) | beside(after))
+    assert missed(same, min_kappa=1.0, min_labels=10) is None
+    assert missed(same, min_labels=11) is not None
 
 
 @pytest.mark.parametrize("runs", [(0, 1), (1, 0)])

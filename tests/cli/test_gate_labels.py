@@ -1,0 +1,71 @@
+"""Labels in the database as the gate reads them: of the answers that they are of, as ``llmeval calibrate`` does."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.types import CaseRecord
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.cli.conftest import Command
+from tests.cli.test_labels import jsonl
+from tests.support.judged_runs import judged_record, store_run
+
+NEW, OLD = "20260102-000000-bbbbbb", "20260101-000000-aaaaaa"
+LEVELS = ["right", "wrong"] * 6
+OTHER = {"right": "wrong", "wrong": "right"}
+RULE = "{correctness: {min: 0.4, judge: {min_kappa: 0.9, min_labels: 12}}}"
+
+
+def answers(levels: list[str], **fields: Any) -> list[CaseRecord]:
+    """Return the answer "x" to twelve rows, with these verdicts."""
+    return [judged_record(str(number), level, **fields) for number, level in enumerate(levels)]
+
+
+def label(llmeval: Command, here: Path, levels: list[str], rater: str = "kim", **fields: Any) -> None:
+    """Say of the newest run that its answers are of these levels."""
+    rows = [
+        {"sample_id": str(number), "name": "correctness", "level": level, **fields}
+        for number, level in enumerate(levels)
+    ]
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", *rows), "--rater", rater)
+    assert done.status == 0, done.err
+
+
+def kappas(llmeval: Command) -> dict[str, float]:
+    """Return what calibrate says of the newest run, by suite."""
+    told = llmeval("calibrate", "--json").json()["scores"]
+    return {each["suite"]: each["kappa"]["value"] for each in told}
+
+
+def judged(llmeval: Command) -> dict[str, str]:
+    """Return what the gate says of the newest run, by suite."""
+    return {row["suite"]: row["verdict"] for row in llmeval("gate", "--json").json()["verdicts"]}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_labels_of_one_suite_are_none_of_another_over_the_same_rows(
+    store: SqliteStore, llmeval: Command, here: Path, order: int
+) -> None:
+    """With equal answers; labels that are wrong by the one are right by the other."""
+    (here / "thresholds.yaml").write_text(f"version: 1\nsuites: {{spam: {RULE}, urgent: {RULE}}}\n")
+    said = {"spam": LEVELS, "urgent": [OTHER[level] for level in LEVELS]}
+    store_run(store, [case for suite, levels in said.items() for case in answers(levels, suite=suite)])
+    for suite in sorted(said)[::order]:
+        label(llmeval, here, said[suite], suite=suite)
+    assert kappas(llmeval) == {"spam": 1.0, "urgent": 1.0}
+    assert judged(llmeval) == {"spam": "pass", "urgent": "pass"}
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_labels_beside_a_reference_that_was_mended_are_of_another_answer(
+    store: SqliteStore, llmeval: Command, here: Path, is_kept: bool
+) -> None:
+    """Be the calls of the judge there or not."""
+    (here / "thresholds.yaml").write_text(f"version: 1\nsuites: {{qa: {RULE}}}\n")
+    for run_id, reference, levels, rater in ((OLD, "Ann", ["wrong"] * 12, "kim"), (NEW, "Kim", LEVELS, "lee")):
+        kept: dict[str, Any] = {"reference": reference} if is_kept else {"calls": (), "input_digest": reference}
+        store_run(store, answers(levels, **kept), run_id)
+        label(llmeval, here, levels, rater)
+    assert kappas(llmeval) == {"qa": 1.0}
+    assert judged(llmeval) == {"qa": "pass"}
