@@ -118,8 +118,11 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         cases = list(store.cases(found.id))
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
         given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater or "")
-        at = utc_now()
-        replaced = store.add_labels(Label.of(each, at=at) for each in given)
+        at, before = utc_now(), {(each.case_id, each.name, each.rater): each for each in store.labels(found.id)}
+        earlier = [before.get((each.case.id, each.name, each.rater)) for each in given]
+        replaced = store.add_labels(
+            Label.of(each, at=at, earlier=own) for each, own in zip(given, earlier, strict=True)
+        )
     if as_json:
         emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
         return

@@ -13,6 +13,7 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.ids import case_id, identity_of
+from pytest_llmeval.core.judge.label_sample import kept_draw
 from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
@@ -273,8 +274,8 @@ class Label:
     """How the answers to label were drawn; None where that is not known."""
 
     @classmethod
-    def of(cls, given: "Given", *, at: str) -> "Label":
-        """Return the label that was ``given``; ``at`` is the time, ISO 8601, UTC."""
+    def of(cls, given: "Given", *, at: str, earlier: "Label | None" = None) -> "Label":
+        """Return the label that was ``given``, ``at`` a time (ISO 8601, UTC), in place of an ``earlier`` one."""
         return cls(
             case_id=given.case.id,
             name=given.name,
@@ -283,7 +284,7 @@ class Label:
             at=at,
             passed=given.passed,
             note=given.note,
-            draw=given.draw,
+            draw=given.draw if earlier is None else kept_draw(earlier.draw, given.draw),
         )
 
 

@@ -201,7 +201,7 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
     if not said:
         raise SettingsError("Nothing was chosen: choose a level of one dimension at least.")
     draw = RANDOM if form.get("drawn") == "1" else None
-    drawn = {each.name: each.draw for each in reader.labels_of(case.id) if each.rater == rater}
+    before = {each.name: each for each in reader.labels_of(case.id) if each.rater == rater}
     rows = [
         LabelRow(
             where="the form",
@@ -213,13 +213,13 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
             epoch=case.key.epoch,
             rater=rater,
             note=note or None,
-            draw=drawn.get(each.name, draw),  # a label that is corrected is of the answer that was drawn then
+            draw=draw,
         )
         for each, value in said
     ]
     at = utc_now()
     given = given_labels(judged_run(run.id, [case], reader.judges(run.id)), rows)
-    return [Label.of(each, at=at) for each in given]
+    return [Label.of(each, at=at, earlier=before.get(each.name)) for each in given]
 
 
 def _keys(judged: JudgedRun[StoredCase], case: StoredCase) -> list[tuple[str, ScaleKey]]:

@@ -69,3 +69,25 @@ def test_labels_beside_a_reference_that_was_mended_are_of_another_answer(
         label(llmeval, here, levels, rater)
     assert kappas(llmeval) == {"qa": 1.0}
     assert judged(llmeval) == {"qa": "pass"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_labels_that_come_again_in_another_draw_count_as_they_did(
+    store: SqliteStore, llmeval: Command, here: Path, order: int
+) -> None:
+    """All that were once drawn by chance count, whichever file is imported last."""
+    (here / "thresholds.yaml").write_text(f"version: 1\nsuites: {{qa: {RULE}}}\n")
+    store_run(store, answers(LEVELS))
+    for draw in ["random", "verdict of correctness"][::order]:
+        label(llmeval, here, LEVELS, draw=draw)
+    assert judged(llmeval) == {"qa": "pass"}
+
+
+def test_a_file_without_a_draw_makes_no_random_ones_of_labels_drawn_by_the_verdict(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    (here / "thresholds.yaml").write_text(f"version: 1\nsuites: {{qa: {RULE}}}\n")
+    store_run(store, answers(LEVELS))
+    label(llmeval, here, LEVELS, draw="verdict of correctness")
+    label(llmeval, here, LEVELS)
+    assert judged(llmeval) == {"qa": "not_judged"}

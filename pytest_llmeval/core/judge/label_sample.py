@@ -5,7 +5,17 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
-__all__ = ["MIXED", "RANDOM", "drawn", "drawn_evenly", "first_epochs", "of_verdict", "pooled", "verdict_of"]
+__all__ = [
+    "MIXED",
+    "RANDOM",
+    "drawn",
+    "drawn_evenly",
+    "first_epochs",
+    "kept_draw",
+    "of_verdict",
+    "pooled",
+    "verdict_of",
+]
 
 T = TypeVar("T")
 RANDOM = "random"
@@ -32,6 +42,14 @@ def verdict_of(draw: str) -> str | None:
     if name == draw or not name:
         raise ValueError(f"a draw is {RANDOM!r} or {_OF_VERDICT + 'SCORE'!r}")
     return name
+
+
+def kept_draw(before: str | None, now: str | None) -> str | None:
+    """Return how an answer was drawn that is labelled again; None where neither label tells.
+
+    By chance where it once was, and as before where the new label does not tell.
+    """
+    return RANDOM if RANDOM in (before, now) else now or before
 
 
 def pooled(draws: Iterable[str]) -> str:

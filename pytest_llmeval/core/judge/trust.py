@@ -143,15 +143,21 @@ class Trust:
         }
 
     def _said(self, max_age_days: int | None = None) -> dict[_Answer, dict[str, Said]]:
-        """Return what each rater said last of an answer, in whatever run; by chance is drawn what once was."""
+        """Return what each rater said last of an answer, in whatever run.
+
+        It was drawn as it was for the first label, however old that is; by chance where it once was.
+        """
         found: dict[_Answer, dict[str, Said]] = defaultdict(dict)
+        draws: dict[tuple[_Answer, str], str | None] = {}
         for each in self._labels:
-            age_days = (self._now - datetime.fromisoformat(each.at)) / timedelta(days=1)
             answer = self._answers_of.get((each.case_id, each.name))
-            if answer is not None and (max_age_days is None or age_days <= max_age_days):
-                before = found[answer].get(each.rater)
-                draw = each.draw if before is None or _is_random(each.draw) else before.draw
-                found[answer][each.rater] = Said(each.value, draw)
+            if answer is None:
+                continue
+            label = answer, each.rater
+            draws[label] = RANDOM if each.draw == RANDOM else draws.get(label, each.draw)
+            age_days = (self._now - datetime.fromisoformat(each.at)) / timedelta(days=1)
+            if max_age_days is None or age_days <= max_age_days:
+                found[answer][each.rater] = Said(each.value, draws[label])
         return found
 
     def _left_out(self, judge_id: str, metric: str) -> Iterator[str]:

@@ -162,6 +162,17 @@ def test_labels_of_answers_that_were_drawn_by_the_verdict_do_not_count() -> None
     assert "10 labelled answers, min_labels asks 11; labels of 20 answers that were drawn by the verdict do not" in told
 
 
+@pytest.mark.parametrize("max_age_days", [None, 60])
+def test_an_answer_stays_drawn_as_it_was_however_old_its_first_label_is(max_age_days: int | None) -> None:
+    """Another run that repeats it, labelled without a draw, makes no random one of it; one by chance stays so."""
+    demands: dict[str, Any] = {"min_labels": 10, **({} if max_age_days is None else {"max_age_days": max_age_days})}
+    drawn = labels(draw="verdict of format", at=JANUARY)
+    told = missed(trust(drawn, again(labels())), **demands) or ""
+    assert "labels of 10 answers that were drawn by the verdict do not count" in told
+    known = trust(labels(draw="random", at=JANUARY), again(labels(draw="verdict of format")))
+    assert missed(known, **demands) is None
+
+
 def test_answers_that_a_check_in_code_settled_say_nothing_of_the_judge() -> None:
     judges = [replace_how(judge_record(RUBRIC, "j"), {"checks": [["exact", "bool"]]})]
     own, settled = labels(decided_by="echo"), labels([(1, 1)] * 50, first=10, decided_by="exact")
