@@ -7,9 +7,11 @@ column ``label_NAME`` for each score. A row of a dataset has its labels in ``met
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
@@ -25,7 +27,9 @@ LABEL = "label_"
 """Before the name of a score, the name of the column for its labels."""
 SHOWN = ("question", "answer", "reference", "levels")
 """What a row shows to people, and what nobody reads back."""
-_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw", "answer_digest")
+_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "at", "draw", "answer_digest")
+_READ = ("epoch", "at")
+"""Those that are no text."""
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _LARGEST_CELL = 2**27
@@ -137,16 +141,16 @@ def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
     given |= _long(row, where)
     if not given:
         return
-    about: dict[str, Any] = {key: _text(row, key, where) for key in _ABOUT if key in row and key != "epoch"}
+    about: dict[str, Any] = {key: _text(row, key, where) for key in _ABOUT if key in row and key not in _READ}
     if "sample_id" not in about:
         raise DatasetError(f"{where}: sample_id is missing")
-    about["is_of_dataset"] = _IS_OF_DATASET in row
+    about |= {"epoch": _epoch(row, where), "at": _at(row, where), "is_of_dataset": _IS_OF_DATASET in row}
     try:
         verdict_of(about.get("draw", RANDOM))
     except ValueError as error:
         raise DatasetError(f"{where}: draw: {error}, found {shown_value(about['draw'])}") from None
     for name, value in given.items():
-        yield LabelRow(where=where, name=name, given=_given(value, name, where), epoch=_epoch(row, where), **about)
+        yield LabelRow(where=where, name=name, given=_given(value, name, where), **about)
 
 
 def _long(row: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -178,6 +182,22 @@ def _given(value: Any, name: str, where: str) -> str | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DatasetError(f"{where}: {name}: a label is a number or a level's name, found {shown_value(value)}")
     return float(value)
+
+
+def _at(row: Mapping[str, Any], where: str) -> datetime | None:
+    """Return when a label was given; a day begins sooner in some places than in UTC."""
+    value = row.get("at")
+    if value is None:
+        return None
+    try:
+        told = datetime.fromisoformat(value.strip() if isinstance(value, str) else "")
+        at = (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at > utc() + timedelta(days=1):
+        problem = "a label is dated like 2026-01-31, at the latest today"
+        raise DatasetError(f"{where}: at: {problem}, found {shown_value(value)}")
+    return at
 
 
 def _epoch(row: Mapping[str, Any], where: str) -> int | None:

@@ -23,8 +23,9 @@ from pytest_llmeval.cli.output import (
     terminal_width,
 )
 from pytest_llmeval.cli.project import find_project, project_redactor
+from pytest_llmeval.core.clock import stored_time
 from pytest_llmeval.core.errors import DatasetError, SettingsError
-from pytest_llmeval.core.judge.given import digest_of, given_labels, named_answers
+from pytest_llmeval.core.judge.given import Given, digest_of, given_labels, named_answers
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts, Shown, judged_texts, texts_of
 from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, first_epochs, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
@@ -87,7 +88,9 @@ def export_labels(
     names = sorted({key.name for key in judged.scales})
     _write(
         output,
-        write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note", "draw", "answer_digest"], rows),
+        write(
+            [*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note", "at", "draw", "answer_digest"], rows
+        ),
     )
     if as_json:
         emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
@@ -118,10 +121,9 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         cases = list(store.cases(found.id))
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
         given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater or "")
-        at, before = utc_now(), {(each.case_id, each.name, each.rater): each for each in store.labels(found.id)}
-        earlier = [before.get((each.case.id, each.name, each.rater)) for each in given]
+        before, now = {(each.case_id, each.name, each.rater): each for each in store.labels(found.id)}, utc_now()
         replaced = store.add_labels(
-            Label.of(each, at=at, earlier=own) for each, own in zip(given, earlier, strict=True)
+            _label(each, before.get((each.case.id, each.name, each.rater)), now) for each in given
         )
     if as_json:
         emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
@@ -129,6 +131,15 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
     counts = f"{len(given) - replaced} new, {replaced} in place of earlier ones"
     told = f"{file}: {counted(len(given), 'label')} of run {found.id}: {counts}"
     echo_lines(wrapped(told, terminal_width()))
+
+
+def _label(given: Given, earlier: Label | None, now: str) -> Label:
+    """Return a label, dated as the file says; without a date one that says nothing new is as old as the earlier one."""
+    if given.row.at is not None:
+        now = stored_time(given.row.at)
+    elif earlier is not None and (earlier.value, earlier.note) == (given.value, given.note):
+        now = earlier.at
+    return Label.of(given, at=now, earlier=earlier)
 
 
 _ABOUT = ("sample_id", "suite", "model", "epoch")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 
-__all__ = ["now", "utc"]
+__all__ = ["now", "stored_time", "utc"]
 
 
 def now(clock: Callable[[], float] = time.monotonic) -> float:
@@ -18,3 +18,8 @@ def now(clock: Callable[[], float] = time.monotonic) -> float:
 def utc(clock: Callable[[tzinfo], datetime] = datetime.now) -> datetime:
     """Return date and time."""
     return clock(UTC)
+
+
+def stored_time(time: datetime) -> str:
+    """Return a time in UTC as it is stored: ISO 8601, to the millisecond."""
+    return time.isoformat(timespec="milliseconds")

@@ -5,10 +5,10 @@ import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pytest_llmeval.core.clock import utc
+from pytest_llmeval.core.clock import stored_time, utc
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import SessionVerdict
@@ -170,7 +170,7 @@ class Run:
             told = process_started(self.pid)
             alive = told is not None and told in ("", self.process_started or "")
         else:
-            alive = self._last_sign_at > _as_stored(utc() - LONGEST_SILENCE)
+            alive = self._last_sign_at > stored_time(utc() - LONGEST_SILENCE)
         return "running" if alive else "crashed"
 
     def resume_command(self, *, db_option: str = "") -> str:
@@ -388,11 +388,7 @@ def new_run_id() -> str:
 
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
-    return _as_stored(utc())
-
-
-def _as_stored(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds")
+    return stored_time(utc())
 
 
 def _total(values: list[_Number | None]) -> _Number | None:

@@ -73,6 +73,7 @@ def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
         "label_format": "",
         "rater": "",
         "note": "",
+        "at": "",
         "draw": "random",
         "answer_digest": "a17239b6e2501",
     }
@@ -359,19 +360,6 @@ def test_of_a_row_with_several_epochs_one_answer_is_given_to_people(
     store_run(store, [record("a", epoch=1, outcome="error", error_kind="judge"), *cases, judged_record("b", epoch=1)])
     assert llmeval("labels", "export", "--output", "out.csv").status == 0
     assert sorted((row["sample_id"], row["epoch"]) for row in rows_of(here / "out.csv")) == [("a", "2"), ("b", "1")]
-
-
-def test_how_answers_were_drawn_is_stored_with_their_labels(store: SqliteStore, llmeval: Command, here: Path) -> None:
-    fill(store)
-    llmeval("labels", "export", "--by", "format", "--output", "out.csv")
-    write_rows(here / "back.csv", [{**row, "label_format": "bad"} for row in rows_of(here / "out.csv")])
-    assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
-    assert {each.draw for each in store.labels(RUN)} == {"verdict of format"}
-    assert llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD), "--rater", "lee").status == 0
-    assert [each.draw for each in store.labels(RUN) if each.rater == "lee"] == [None]
-    done = llmeval("labels", "import", jsonl(here / "no.jsonl", {**GOOD, "draw": "by hand"}), "--rater", "kim")
-    assert done.status == 4
-    assert "no.jsonl:1: draw: a draw is 'random' or 'verdict of SCORE', found 'by hand'" in done.err
 
 
 def test_labels_of_other_answers_than_the_run_has_are_a_mistake(

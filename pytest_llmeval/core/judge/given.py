@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.grouping import grouped
@@ -33,6 +34,8 @@ class LabelRow:
     epoch: int | None = None
     rater: str | None = None
     note: str | None = None
+    at: datetime | None = None
+    """When it was given, in UTC; None where that is not known."""
     draw: str | None = None
     """How the answer was drawn to be labelled; None where that is not known."""
     answer_digest: str | None = None
