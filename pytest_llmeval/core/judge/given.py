@@ -12,6 +12,7 @@ from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores, split_scores
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import one_line, shown_value
+from pytest_llmeval.core.types import Score
 
 __all__ = ["Given", "LabelRow", "digest_of", "given_labels", "named_answers"]
 
@@ -121,6 +122,8 @@ def _given(
     cases = [case for case in by_sample.get(row.sample_id, ()) if _is_of(row, case)]
     if not cases:
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
+    suites = _suites(row.name, judged, cases)
+    cases = [case for case in cases if case.key.suite in suites] or cases
     if row.answer_digest is not None:
         cases = [case for case in cases if _is_labelled(row, judged, case)]
     if not cases:
@@ -128,8 +131,9 @@ def _given(
             f"{row.where}: another answer of {_sought(row)} was labelled than the run has; name the run that it is of"
         )
     if len({(case.key.suite, judged.text(case, row.name)) for case in cases}) > 1:
-        told = "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
-        raise DatasetError(f"{row.where}: {_sought(row)} has {len(cases)} different answers in the run; {told}")
+        raise DatasetError(
+            f"{row.where}: {_sought(row)} has {len(cases)} different answers in the run; {_what_says(row)}"
+        )
     for case in cases:
         scale = _scale(row, judged, case)
         value = _value(row, scale)
@@ -143,6 +147,24 @@ def _given(
             note=row.note,
             draw=row.draw,
         )
+
+
+def _suites(name: str, judged: JudgedRun[ScoredCase], cases: Iterable[ScoredCase]) -> set[str]:
+    """Return the suites in which one of ``cases`` has a score; without any, those in which any case of the run has."""
+    own = {case.key.suite for case in cases if any(score.name == name for score in _labelable(case))}
+    return own or {key.suite for key in judged.scales if key.name == name}
+
+
+def _what_says(row: LabelRow) -> str:
+    """Return what tells the answers apart of which a label may be."""
+    if row.is_of_dataset:
+        return "a dataset cannot say which: write its labels as lines that name suite, model and epoch"
+    return "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
+
+
+def _labelable(case: ScoredCase) -> Iterator[Score]:
+    yield from judge_scores(case)
+    yield from split_scores(case)
 
 
 def _is_labelled(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> bool:
@@ -163,7 +185,7 @@ def _is_labelled(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase)
 
 def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Scale:
     """Return the scale of the score that is labelled; where the case has none (an error), that of its suite."""
-    own = [score.judge_id for score in (*judge_scores(case), *split_scores(case)) if score.name == row.name]
+    own = [score.judge_id for score in _labelable(case) if score.name == row.name]
     of_suite = {key: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
     for key, scale in of_suite.items():
         if key.name == row.name and (not own or key.judge_id in own):
