@@ -20,6 +20,7 @@ from pytest_llmeval.bridge.config.settings import Settings, resolve
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.param_levels import other_than_asked
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
@@ -187,11 +188,12 @@ class Preparation:
         return model_digest(model, environ)
 
     def _judge_digest(self, judge: NamedModel) -> str:
+        asked = replace(judge, params=other_than_asked(judge.params))
         if self.asks_judges:
-            return self._digest(judge)
+            return self._digest(asked)
         assert self.rescored is not None
         try:
-            return self._digest(judge)
+            return self._digest(asked)
         except UserError:  # its weights may be gone: nobody asks it
             return self.rescored.known_digest(judge)
 

@@ -124,7 +124,11 @@ class Wiring:
 
         only_recorded = not self._prepared.asks_judges
         jurors = tuple(
-            Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf")), only_recorded=only_recorded)
+            Juror(
+                model=judge,
+                forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf"), own=judge.params),
+                only_recorded=only_recorded,
+            )
             for judge in self._prepared.judges.values()
         )
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)

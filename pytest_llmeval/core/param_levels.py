@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["BOUND_NAMES", "JUDGE_PARAMS", "bound_of", "laid_over", "other_bound"]
+__all__ = ["BOUND_NAMES", "JUDGE_PARAMS", "bound_of", "laid_over", "other_bound", "other_than_asked"]
 
 BOUND_NAMES = ("max_tokens", "max_completion_tokens")
 """The two names of the bound of an answer; servers that know one of them may refuse the other, or both at once."""
@@ -15,6 +15,11 @@ def laid_over(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str,
     """Return the parameters of two levels; the later one replaces, and a bound under either name."""
     replaced = set(BOUND_NAMES) - later.keys() if any(name in later for name in BOUND_NAMES) else set()
     return {**{name: value for name, value in earlier.items() if name not in replaced}, **later}
+
+
+def other_than_asked(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a judge without those with which it would be asked anyway."""
+    return {name: value for name, value in params.items() if name not in JUDGE_PARAMS or value != JUDGE_PARAMS[name]}
 
 
 def bound_of(params: Mapping[str, Any]) -> Any:

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.core.param_levels import JUDGE_PARAMS, laid_over
+from pytest_llmeval.core.param_levels import other_than_asked
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.vendors import OPENAI
 
@@ -99,7 +99,7 @@ def default_models() -> tuple[str, ...]:
 
 def _is_same(one: NamedModel, other: NamedModel) -> bool:
     """Return whether two judges say the same of all: one would be given what the other was answered."""
-    return one.spec == other.spec and laid_over(JUDGE_PARAMS, one.params) == laid_over(JUDGE_PARAMS, other.params)
+    return one.spec == other.spec and other_than_asked(one.params) == other_than_asked(other.params)
 
 
 def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may_judge_itself: bool) -> None:

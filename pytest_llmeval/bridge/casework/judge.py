@@ -67,7 +67,7 @@ class Judges:
     @cached_property
     def identity(self) -> str:
         """All that decides what they say, beside what they are asked."""
-        found = [[juror.model.spec.text, plain(juror.model.params)] for juror in self.jurors]
+        found = [[juror.model.spec.text, juror.params] for juror in self.jurors]
         return canonical(found[0] if len(found) == 1 else [self.panel, found])
 
     def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
@@ -86,7 +86,7 @@ class Judges:
         }
         asked = {key: way for key, way in ways.items() if key != "panel"}
         identity = canonical([self.identity, asked]) if asked else self.identity
-        judges = [[storable_spec(juror.model.spec.text), plain(juror.model.params)] for juror in self.jurors]
+        judges = [[storable_spec(juror.model.spec.text), juror.params] for juror in self.jurors]
         return JudgeRecord(
             judge_id=judge_id(rubric, identity),
             rubric=rubric.name,

@@ -8,7 +8,9 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
 from pytest_llmeval.core.judge.asking import ask_again
 from pytest_llmeval.core.judge.forms import Forms, told, verdict_of
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut
+from pytest_llmeval.core.param_levels import other_than_asked
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import CaseKey, Message, Request, Response
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ class Juror:
     """Whether all replies are those of another run, so that nothing can be asked anew."""
     _unjudged: "dict[Rubric, set[tuple[CaseKey, str]] | None]" = field(default_factory=dict, repr=False, compare=False)
     """By rubric, the verdicts that were asked for to the end, while none was valid; None where any was."""
+
+    @property
+    def params(self) -> Any:
+        """Its own parameters, as JSON can hold them; what it would be asked with anyway makes no other judge."""
+        return plain(other_than_asked(self.model.params))
 
     def book(self, rubric: "Rubric", verdict: tuple[CaseKey, str], *, is_valid: bool) -> None:
         """Note whether a verdict that was asked for to the end came and was valid; ahead and in its turn it is one."""

@@ -7,7 +7,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.judge.asking import verdict_schema
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut, read_verdict
-from pytest_llmeval.core.param_levels import BOUND_NAMES, JUDGE_PARAMS
+from pytest_llmeval.core.param_levels import BOUND_NAMES, JUDGE_PARAMS, other_than_asked
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response
 
@@ -28,14 +28,16 @@ class _Way(NamedTuple):
 class Forms:
     """What one judge's server takes. It is asked for the most, and for less where it refuses something."""
 
-    def __init__(self, *, binds_nonce: bool = False) -> None:
+    def __init__(self, *, binds_nonce: bool = False, own: Mapping[str, Any] | None = None) -> None:
         """Begin with the most.
 
         Args:
             binds_nonce: whether the schema of each call holds its nonce, which a very small model cannot copy. Servers
                 that prepare every new schema at length are better not given one a call.
+            own: the judge's own parameters; a temperature among them is asked for, else 0.
         """
         self.binds_nonce = binds_nonce
+        self.temperature = {**JUDGE_PARAMS, **other_than_asked(own or {})}["temperature"]
         self._means = list(_MEANS)
         self._takes_temperature = True
 
@@ -86,7 +88,8 @@ class Asking:
     def params(self) -> dict[str, Any]:
         """The parameters of the request."""
         means = self._way.means
-        params: dict[str, Any] = {**(JUDGE_PARAMS if self._way.temperature else {}), **self._room}
+        temperature = {"temperature": self._forms.temperature} if self._way.temperature else {}
+        params: dict[str, Any] = {**temperature, **self._room}
         if means == "text":
             return params
         if means == "json_object":

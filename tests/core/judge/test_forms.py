@@ -119,6 +119,18 @@ def test_a_temperature_that_is_refused_is_left_out(named: bool) -> None:
     assert answered(forms, server)[1] == ["json_schema"]
 
 
+@pytest.mark.parametrize(
+    ("own", "asked"),
+    [({}, 0), ({"seed": 3}, 0), ({"temperature": 0.7}, 0.7), ({"temperature": 0.0}, 0)],
+)
+@pytest.mark.parametrize("refusals", [(), ("response_format",), ("tools", "response_format")])
+def test_a_temperature_of_the_judges_own_is_asked_for(own: Params, asked: float, refusals: tuple[str, ...]) -> None:
+    """And nothing else of its own; that 0 is written out in other figures makes no other request."""
+    sent, _ = answered(Forms(own=own), without(*refusals))
+    assert sent is not None and repr(sent["temperature"]) == repr(asked)
+    assert "seed" not in sent
+
+
 @pytest.mark.parametrize("named", ["max_completion_tokens", None])
 def test_room_that_the_model_does_not_have_is_given_up_and_nothing_else(named: str | None) -> None:
     forms = Forms()
