@@ -96,6 +96,25 @@ def test_who_is_on_the_panel_is_kept_with_the_rubric(project: Project, judged_by
     assert len({each["judge_id"] for each in project.rows("SELECT judge_id FROM judges")}) == 2
 
 
+@pytest.mark.parametrize(
+    ("mode", "same", "other"), [("all", ["abc", "cab", "bca"], []), ("escalate", ["abc", "acb"], ["bac"])]
+)
+def test_the_order_of_judges_matters_only_for_who_is_asked_alone(
+    project: Project, judged_by: Judged, mode: str, same: list[str], other: list[str]
+) -> None:
+    """Else two runs by the same panel could not be compared, nor labels of the one count for the other."""
+    panel(project, judged_by, verdict, verdict, verdict)
+    project.eval(EVAL, ROWS[:1])
+    for names in (*same, *other):
+        assert (
+            project.run("evals", *(f"--judge-model={name}" for name in names), f"--llmeval-judge-panel={mode}").ret == 0
+        )
+    rows = project.rows("SELECT judge_id, detail FROM judges JOIN runs ON id = run_id ORDER BY started_at")
+    assert len(rows) == len(same + other)
+    found = [(row["judge_id"], row["detail"]) for row in rows]
+    assert len(set(found[: len(same)])) == 1 and len(set(found)) == 1 + len(other)
+
+
 def test_others_are_asked_only_where_the_first_is_unsure(project: Project, judged_by: Judged) -> None:
     servers, flags = panel(project, judged_by, verdict, always("right"), always("right"))
     project.eval(EVAL, ROWS)

@@ -67,8 +67,15 @@ class Judges:
     @cached_property
     def identity(self) -> str:
         """All that decides what they say, beside what they are asked."""
-        found = [[juror.model.spec.text, juror.params] for juror in self.jurors]
+        found = [[juror.model.spec.text, juror.params] for juror in self._ordered]
         return canonical(found[0] if len(found) == 1 else [self.panel, found])
+
+    @cached_property
+    def _ordered(self) -> list[Juror]:
+        """The judges, however they were ordered as they were named; only who is asked alone stays first."""
+        alone = 0 if self.panel == "all" else 1
+        others = sorted(self.jurors[alone:], key=lambda juror: canonical([juror.model.spec.text, juror.params]))
+        return [*self.jurors[:alone], *others]
 
     def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
         """Return who judges by ``rubric`` in that way."""
@@ -86,7 +93,7 @@ class Judges:
         }
         asked = {key: way for key, way in ways.items() if key != "panel"}
         identity = canonical([self.identity, asked]) if asked else self.identity
-        judges = [[storable_spec(juror.model.spec.text), juror.params] for juror in self.jurors]
+        judges = [[storable_spec(juror.model.spec.text), juror.params] for juror in self._ordered]
         return JudgeRecord(
             judge_id=judge_id(rubric, identity),
             rubric=rubric.name,
