@@ -58,6 +58,25 @@ def test_what_a_check_settles_as_wrong_is_not_judged(project: Project, judged_by
     assert json.loads(row["detail"])["how"] == {"checks": [["wrong_unless", "bool"]]}
 
 
+@pytest.mark.parametrize(
+    ("given", "status", "settled"),
+    [("same if sample.id != 'bad' else None", 10, "exact"), ("sample.id != 'bad' and same.value == 1", 0, "right_if")],
+)
+def test_a_check_that_is_in_some_rows_only_makes_two_judges(
+    project: Project, judged_by: Judged, given: str, status: int, settled: str
+) -> None:
+    """The gate says what to do; a truth value in all rows is one check."""
+    project.eval(RIGHT.replace("right_if=same", f"right_if={given}"), ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.1}}}\n")
+    result = project.run("evals", named(project, judged_by(verdict)))
+    assert result.ret == status
+    assert scores(project, "correctness")["same"] == (1.0, settled)
+    told = " ".join(result.stdout.str().split())
+    assert ("right_if, wrong_unless, reference or per_dimension in some of the rows (pass the same" in told) == (
+        status == 10
+    )
+
+
 def test_another_check_is_another_judge(project: Project, judged_by: Judged) -> None:
     flag = named(project, judged_by(verdict))
     for settings in ("", ", casefold=True"):

@@ -41,8 +41,9 @@ def why_no_one_judge(rule: Rule, judges: frozenset[str | None]) -> str | None:
     known = judges - {None}
     if len(known) > 1:
         return (
-            f"{len(known)} different judges ({JUDGES_DIFFER}) made it, as where a run is resumed after a change;"
-            " have one judge all of them: llmeval rescore RUN --judge-model SPEC"
+            f"{len(known)} different judges ({JUDGES_DIFFER}) made it, as where a run is resumed after a change, or a"
+            " test passes another rubric, right_if, wrong_unless, reference or per_dimension in some of the rows (pass"
+            " the same in all); have one judge all of them: llmeval rescore RUN --judge-model SPEC"
         )
     if rule.judge is not None and judges and not known:
         return f"no judge made {one_line(rule.metric, 60)!r}, so that nothing can be demanded of one; take judge out"

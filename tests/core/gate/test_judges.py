@@ -164,6 +164,9 @@ def test_a_metric_that_two_judges_made_is_unmeasurable(kind: Any, bound: float |
         assert (verdict.reason or "").startswith(
             "2 different judges (rubric, template, model, checks or way of asking differ) made it, "
         )
+        assert "or a test passes another rubric, right_if, wrong_unless, reference or per_dimension in some of the" in (
+            verdict.reason or ""
+        )
         assert (verdict.reason or "").endswith("have one judge all of them: llmeval rescore RUN --judge-model SPEC")
 
 
