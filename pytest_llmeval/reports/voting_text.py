@@ -2,7 +2,7 @@
 
 from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import counted, one_line
-from pytest_llmeval.store.records import VoteCounts
+from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 
 __all__ = ["voting_sentences"]
 
@@ -11,9 +11,9 @@ def voting_sentences(voting: VoteCounts) -> list[str]:
     """Return a sentence for a panel and for each judge that judged answers twice or compared two; none without."""
     told = []
     if voting.answers:
-        told.append(f"judge panel: its {voting.judges} judges differed in {_share(voting.differed, voting.answers)}")
+        told.append(f"judge panel: its {voting.judges} judges differed in {_share(voting)}")
     for each in voting.repeats:
-        share, low, high = _percent(each.differed, each.answers)
+        share, low, high = _percent(each)
         told.append(
             f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice,"
             f" {counted(each.differed, 'verdict')} differed ({share}, 95% interval {low} to {high})"
@@ -24,11 +24,12 @@ def voting_sentences(voting: VoteCounts) -> list[str]:
     return told
 
 
-def _share(part: int, whole: int) -> str:
-    share, low, high = _percent(part, whole)
-    return f"{part:,} of {counted(whole, 'answer')} ({share}, 95% interval {low} to {high})"
+def _share(counts: VoteCounts) -> str:
+    share, low, high = _percent(counts)
+    return f"{counts.differed:,} of {counted(counts.answers, 'answer')} ({share}, 95% interval {low} to {high})"
 
 
-def _percent(part: int, whole: int) -> tuple[str, str, str]:
-    interval = wilson(part / whole, whole)
-    return f"{part / whole:.0%}", f"{interval.low:.0%}", f"{interval.high:.0%}"
+def _percent(counts: VoteCounts | Repeats) -> tuple[str, str, str]:
+    share = counts.differed / counts.answers
+    interval = wilson(share, counts.answers / counts.effect)
+    return f"{share:.0%}", f"{interval.low:.0%}", f"{interval.high:.0%}"

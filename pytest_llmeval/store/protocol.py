@@ -13,8 +13,8 @@ from pytest_llmeval.store.records import (
     Run,
     Spending,
     StoredCase,
-    VoteCounts,
 )
+from pytest_llmeval.store.vote_counts import VoteCounts
 
 __all__ = ["StoreReader"]
 

@@ -33,12 +33,10 @@ __all__ = [
     "EarlierOutcome",
     "Label",
     "NamedBaseline",
-    "Repeats",
     "Run",
     "RunEnd",
     "Spending",
     "StoredCase",
-    "VoteCounts",
     "known_failed",
     "new_run_id",
     "stored_case",
@@ -314,32 +312,6 @@ class Spending:
     known_output_tokens: int
     cost_usd: float | None
     """Of those without an answer too, as far as it is known; None where the price of an answered call is not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeats:
-    """What came of answers, counted as in ``VoteCounts``, that one judge judged again, or compared in both orders."""
-
-    judge: str
-    answers: int
-    differed: int
-    """Of them, those where a later judgement differs from the first in some dimension, or the orders disagree."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteCounts:
-    """How judges agreed in a run, with each other and with themselves."""
-
-    judges: int = 0
-    """The most that judged one answer; 0 without a panel."""
-    answers: int = 0
-    """Those that several judges judged: of a case each text that was, and for each rubric that it was judged by."""
-    differed: int = 0
-    """Of them, those where two judges differ in some dimension."""
-    repeats: tuple[Repeats, ...] = ()
-    """By judge, sorted."""
-    orders: tuple[Repeats, ...] = ()
-    """Of comparisons, by judge, sorted."""
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, read_only, readable_errors, schema_of
@@ -25,12 +24,11 @@ from pytest_llmeval.store.records import (
     EarlierOutcome,
     Label,
     NamedBaseline,
-    Repeats,
     Run,
     Spending,
     StoredCase,
-    VoteCounts,
 )
+from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
 
 __all__ = ["SqliteReader", "check_rows"]
 
@@ -78,46 +76,6 @@ FROM (
     FROM calls WHERE run_id = ? AND (status = 'ok' OR cost_usd > 0)
 ) GROUP BY role, model ORDER BY role DESC, model
 """
-
-_LEVELS = """
-(
-    SELECT votes.*, scores.judge_id, substr(name, 1, length(name) - length(coalesce(dimension, ''))) AS of
-    FROM votes JOIN scores USING (case_id, name)
-    WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND level != ''
-)
-"""
-"""The votes on dimensions; those on a whole rubric have no level: they follow from the others.
-
-Scores of one judgement share the ``judge_id`` and what stands before the dimension in their names; a preference
-has no dimension, and is one of its own.
-"""
-_PANEL_VOTES = f"""
-SELECT max(judges), count(*), sum(differ) FROM (
-    SELECT max(judges) AS judges, max(low < high) AS differ FROM (
-        SELECT case_id, judge_id, of, count(*) AS judges, min(value) AS low, max(value) AS high FROM {_LEVELS}
-        WHERE repeat = 0 GROUP BY case_id, name HAVING count(*) > 1
-    ) GROUP BY case_id, judge_id, of
-)
-"""  # noqa: S608  # a query of ours
-_REPEATS = f"""
-WITH told AS MATERIALIZED {_LEVELS}
-SELECT judge, count(*), sum(differ) FROM (
-    SELECT later.judge, max(later.value != first.value) AS differ
-    FROM told AS first JOIN told AS later USING (case_id, name, judge)
-    WHERE first.repeat = 0 AND later.repeat > 0 GROUP BY case_id, judge, first.judge_id, first.of
-) GROUP BY judge ORDER BY judge
-"""  # noqa: S608  # a query of ours
-
-_ORDERS = """
-SELECT judge, count(*), sum(reason LIKE ?2) FROM (
-    SELECT coalesce(votes.judge, decided_by) AS judge, coalesce(votes.reason, scores.reason) AS reason
-    FROM scores LEFT JOIN votes ON votes.case_id = scores.case_id AND votes.name = scores.name AND repeat = 0
-    WHERE scores.case_id IN (SELECT id FROM cases WHERE run_id = ?1) AND decided_by IS NOT NULL AND dimension IS NULL
-    AND EXISTS (SELECT 1 FROM judges WHERE run_id = ?1)
-) WHERE reason LIKE ?2 OR reason LIKE ?3 GROUP BY judge ORDER BY judge
-"""
-"""Of one judge no votes are kept: its score says it all. A rubric as a whole says its levels by dimension instead."""
-
 
 _ANSWERING = """
 SELECT DISTINCT model, json_extract(detail, '$.model') AS answered FROM calls
@@ -299,14 +257,7 @@ class SqliteReader:
 
     def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed, with each other and with themselves."""
-        ((judges, answers, differed),) = self._plain(_PANEL_VOTES, run_id)
-        repeats = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_REPEATS, run_id))
-        begins = (f"{ORDERS_DISAGREE}%", f"%{BOTH_ORDERS}%")
-        compared = self._plain(_ORDERS, run_id, *begins)
-        orders = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in compared)
-        return VoteCounts(
-            judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats), orders=tuple(orders)
-        )
+        return read_voting(self._plain, run_id)
 
     def baselines(self) -> list[NamedBaseline]:
         """Return the named baselines whose runs are there, sorted by name; other hands may have deleted some."""

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stats.clusters import design_effect
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
 from pytest_llmeval.store.records import (
     EarlierOutcome,
     Label,
-    Repeats,
     StoredCase,
-    VoteCounts,
     stored_case,
 )
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 from tests.support.any_store import Store
 from tests.support.judged_cases import judged_record
 from tests.support.memory_store import MemoryStore
@@ -125,7 +125,36 @@ def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
         record("preferences", scores=tuple(replace(score(f"p{n}", 1.0), votes=votes(1.0, n)) for n in (0, 1))),
     )
     again = (Repeats(judge="j0", answers=2, differed=1),)
-    assert store.voting("r") == VoteCounts(judges=3, answers=4, differed=2, repeats=again)
+    effect = design_effect([False, True, True, False], ["agree", "differ", "both", "both"])
+    assert store.voting("r") == VoteCounts(judges=3, answers=4, differed=2, effect=effect, repeats=again)
+    assert effect > 1
+
+
+@pytest.mark.parametrize(
+    ("of", "clusters"),
+    [
+        ([("s", "a", None), ("s", "b", None), ("s", "c", None), ("t", "a", None)], "abcd"),
+        ([("s", "a", None), ("s", "a", None), ("s", "b", None), ("s", "b", None)], "aabb"),
+        ([("s", "a", "x"), ("s", "b", "x"), ("s", "c", "y"), ("s", "d", "y")], "aabb"),
+        ([("s", "a", None), ("s", "b", "a"), ("t", "b", "a"), ("t", "c", None)], "abcd"),
+    ],
+    ids=["rows", "epochs", "clusters", "names"],
+)
+def test_answers_to_one_row_or_cluster_are_not_independent(
+    store: Store, of: list[tuple[str, str, str | None]], clusters: str
+) -> None:
+    """The judges differ, and the first one from itself, in the first two of four answers."""
+    cases = []
+    for number, (suite, sample_id, cluster) in enumerate(of):
+        said = [("a", 0, 1.0), ("b", 0, float(number > 1)), ("a", 1, float(number > 1))]
+        votes = tuple(Vote(judge=name, repeat=at, value=value, level="x", reason="") for name, at, value in said)
+        scores = (replace(score("d", 1.0), dimension="d", votes=votes),)
+        cases.append(record(sample_id, suite=suite, epoch=number + 1, cluster=cluster, scores=scores))
+    read_back(store, *cases)
+    effect = design_effect([True, True, False, False], clusters)
+    assert (effect > 1) == (clusters == "aabb")
+    again = (Repeats(judge="a", answers=4, differed=2, effect=effect),)
+    assert store.voting("r") == VoteCounts(judges=2, answers=4, differed=2, effect=effect, repeats=again)
 
 
 def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:

@@ -1,13 +1,14 @@
 """The store in memory: the same promises as the SQLite one, which tests hold both to."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.stats.clusters import design_effect
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord, Score
 from pytest_llmeval.store.call_table import SET_ASIDE
 from pytest_llmeval.store.lookup import pick_run
@@ -15,14 +16,13 @@ from pytest_llmeval.store.records import (
     EarlierOutcome,
     Label,
     NamedBaseline,
-    Repeats,
     Run,
     RunEnd,
     Spending,
     StoredCase,
-    VoteCounts,
     stored_case,
 )
+from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 from tests.support.judged_cases import to_judged
 
 __all__ = ["MemoryStore"]
@@ -160,22 +160,29 @@ class MemoryStore:
     def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed, with each other and with themselves."""
         panels, repeats = [], defaultdict(list)
-        for scores in (each for case in self.cases(run_id) for each in grouped(case.scores, _judgement).values()):
+        judged = ((case, each) for case in self.cases(run_id) for each in grouped(case.scores, _judgement).values())
+        for case, scores in judged:
+            row = (case.key.suite, case.cluster, case.key.sample_id if case.cluster is None else None)
             found = [[vote for vote in score.votes if vote.level] for score in scores]
             first = [[vote for vote in votes if not vote.repeat] for votes in found]
             if any(len(votes) > 1 for votes in first):
-                panels.append((max(map(len, first)), any(len({vote.value for vote in votes}) > 1 for votes in first)))
+                differ = any(len({vote.value for vote in votes}) > 1 for votes in first)
+                panels.append((max(map(len, first)), row, differ))
             for judge in {vote.judge for votes in first for vote in votes}:
                 own = [[vote for vote in votes if vote.judge == judge] for votes in found]
                 again = [votes for votes in own if len(votes) > 1 and votes[0].repeat == 0]
                 if again:
-                    repeats[judge].append(any(len({vote.value for vote in votes}) > 1 for votes in again))
+                    repeats[judge].append((row, any(len({vote.value for vote in votes}) > 1 for votes in again)))
         return VoteCounts(
-            judges=max((judges for judges, _ in panels), default=0),
+            judges=max((judges for judges, _, _ in panels), default=0),
             answers=len(panels),
-            differed=sum(differ for _, differ in panels),
+            differed=sum(differ for _, _, differ in panels),
+            effect=_effect([each[1:] for each in panels]),
             repeats=tuple(
-                Repeats(judge=judge, answers=len(each), differed=sum(each)) for judge, each in sorted(repeats.items())
+                Repeats(
+                    judge=judge, answers=len(each), differed=sum(differ for _, differ in each), effect=_effect(each)
+                )
+                for judge, each in sorted(repeats.items())
             ),
         )
 
@@ -257,6 +264,11 @@ def _set_aside(call: Call, number: int) -> Call:
 def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
     """Yield each call with its name; one without takes its number in its case."""
     return ((call.name or str(number), call) for number, call in enumerate(calls, 1))
+
+
+def _effect(told: Sequence[tuple[Hashable, bool]]) -> float:
+    """Return the design effect of the share of answers that differed, of the row of each and whether it did."""
+    return design_effect([differ for _, differ in told], [row for row, _ in told])
 
 
 def _judgement(score: Score) -> tuple[str | None, str]:

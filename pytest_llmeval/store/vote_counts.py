@@ -1,0 +1,115 @@
+"""How judges agreed in a run, counted by answer in its votes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
+from pytest_llmeval.core.stats.clusters import design_effect
+
+__all__ = ["Repeats", "VoteCounts", "read_voting"]
+
+_LEVELS = """
+(
+    SELECT votes.*, scores.judge_id, substr(name, 1, length(name) - length(coalesce(dimension, ''))) AS of
+    FROM votes JOIN scores USING (case_id, name)
+    WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND level != ''
+)
+"""
+"""The votes on dimensions; those on a whole rubric have no level: they follow from the others.
+
+Scores of one judgement share the ``judge_id`` and what stands before the dimension in their names; a preference
+has no dimension, and is one of its own.
+"""
+_ROW = "suite, cluster, CASE WHEN cluster IS NULL THEN sample_id END"
+"""What answers share that hang together: all to one row, or to rows of one cluster."""
+_PANEL_VOTES = f"""
+SELECT max(judges), count(*), sum(differ) FROM (
+    SELECT case_id, max(judges) AS judges, max(low < high) AS differ FROM (
+        SELECT case_id, judge_id, of, count(*) AS judges, min(value) AS low, max(value) AS high FROM {_LEVELS}
+        WHERE repeat = 0 GROUP BY case_id, name HAVING count(*) > 1
+    ) GROUP BY case_id, judge_id, of
+) JOIN cases ON cases.id = case_id GROUP BY {_ROW}
+"""  # noqa: S608  # a query of ours
+_REPEATS = f"""
+WITH told AS MATERIALIZED {_LEVELS}
+SELECT judge, count(*), sum(differ) FROM (
+    SELECT case_id, later.judge, max(later.value != first.value) AS differ
+    FROM told AS first JOIN told AS later USING (case_id, name, judge)
+    WHERE first.repeat = 0 AND later.repeat > 0 GROUP BY case_id, judge, first.judge_id, first.of
+) JOIN cases ON cases.id = case_id GROUP BY judge, {_ROW} ORDER BY judge
+"""  # noqa: S608  # a query of ours
+_ORDERS = """
+SELECT judge, count(*), sum(reason LIKE ?2) FROM (
+    SELECT coalesce(votes.judge, decided_by) AS judge, coalesce(votes.reason, scores.reason) AS reason
+    FROM scores LEFT JOIN votes ON votes.case_id = scores.case_id AND votes.name = scores.name AND repeat = 0
+    WHERE scores.case_id IN (SELECT id FROM cases WHERE run_id = ?1) AND decided_by IS NOT NULL AND dimension IS NULL
+    AND EXISTS (SELECT 1 FROM judges WHERE run_id = ?1)
+) WHERE reason LIKE ?2 OR reason LIKE ?3 GROUP BY judge ORDER BY judge
+"""
+"""Of one judge no votes are kept: its score says it all. A rubric as a whole says its levels by dimension instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """What came of answers, counted as in ``VoteCounts``, that one judge judged again, or compared in both orders."""
+
+    judge: str
+    answers: int
+    differed: int
+    """Of them, those where a later judgement differs from the first in some dimension, or the orders disagree."""
+    effect: float = 1.0
+    """As in ``VoteCounts``; 1 of comparisons, which have no interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCounts:
+    """How judges agreed in a run, with each other and with themselves."""
+
+    judges: int = 0
+    """The most that judged one answer; 0 without a panel."""
+    answers: int = 0
+    """Those that several judges judged: of a case each text that was, and for each rubric that it was judged by."""
+    differed: int = 0
+    """Of them, those where two judges differ in some dimension."""
+    effect: float = 1.0
+    """Design effect of that share: answers to one row, or to rows of one cluster, are not independent."""
+    repeats: tuple[Repeats, ...] = ()
+    """By judge, sorted."""
+    orders: tuple[Repeats, ...] = ()
+    """Of comparisons, by judge, sorted."""
+
+
+def read_voting(read: Callable[..., Iterator[tuple[Any, ...]]], run_id: str) -> VoteCounts:
+    """Return how the judges of a run agreed.
+
+    Args:
+        read: runs a query of an SQLite file with its parameters.
+        run_id: of the run.
+    """
+    panels = list(read(_PANEL_VOTES, run_id))
+    repeats = grouped(read(_REPEATS, run_id), lambda row: str(row[0]))
+    compared = read(_ORDERS, run_id, f"{ORDERS_DISAGREE}%", f"%{BOTH_ORDERS}%")
+    return VoteCounts(
+        judges=max((judges for judges, _, _ in panels), default=0),
+        answers=sum(answers for _, answers, _ in panels),
+        differed=sum(differed for _, _, differed in panels),
+        effect=_effect((answers, differed) for _, answers, differed in panels),
+        repeats=tuple(
+            Repeats(
+                judge=judge,
+                answers=sum(answers for _, answers, _ in found),
+                differed=sum(differed for _, _, differed in found),
+                effect=_effect((answers, differed) for _, answers, differed in found),
+            )
+            for judge, found in repeats.items()
+        ),
+        orders=tuple(Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in compared),
+    )
+
+
+def _effect(rows: Iterable[tuple[int, int]]) -> float:
+    """Return the design effect of the share of answers that differed, of how many each row has and how many did."""
+    told = [(at < differed, row) for row, (answers, differed) in enumerate(rows) for at in range(answers)]
+    return design_effect([differed for differed, _ in told], [row for _, row in told])
