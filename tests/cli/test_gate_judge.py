@@ -197,6 +197,26 @@ def test_comparing_selftest_and_plan_hold_rules_on_a_change_to_the_same(
     assert "not_judged" not in alarms()[1]
 
 
+def test_a_demand_on_a_comparison_is_unmeasurable_and_says_why(
+    project: Project, llmeval: Command, judge: FaultServer
+) -> None:
+    def prefers(messages: list[dict[str, Any]]) -> str:
+        nonce = messages[1]["content"].partition("BEGIN FIRST ANSWER ")[2].partition("\n")[0]
+        names = ("correctness", "completeness", "format")
+        return json.dumps({**{name: {"reason": "So: tie", "verdict": "tie"} for name in names}, "nonce": nonce})
+
+    judge.reply = prefers
+    project.eval("def test_echo(response, score):\n    score.prefer_sync(response, 'other', rubric='qa')\n", ROWS[:2])
+    rule = "qa_preference: {min: 0.9, judge: {min_kappa: 0.6}}"
+    project.write(thresholds_yaml=f"version: 1\nsuites: {{echo: {{{rule}}}}}\n")
+    result = project.run("evals", named(project, judge))
+    assert result.ret == 10, result.stdout.str()
+    for told in (result.stdout.str(), llmeval("gate", "last").out):
+        assert "unmeasurable: qa_preference min=0.9: 'qa_preference' says which of two answers is better, which" in (
+            " ".join(told.split())
+        )
+
+
 @SPREADS
 def test_a_run_that_was_resumed_after_its_rubric_changed_is_unmeasurable(
     project: Project, llmeval: Command, judge: FaultServer, spread: list[str]

@@ -36,8 +36,8 @@ def judges_of(metric: str, cases: Iterable[JudgedCase], part: str | None = None)
     return frozenset(found.get(metric, ()))
 
 
-def why_no_one_judge(rule: Rule, judges: frozenset[str | None]) -> str | None:
-    """Return why a metric is no number of one judge, where it must be; None where it is."""
+def why_no_one_judge(rule: Rule, judges: frozenset[str | None], trust: Trust) -> str | None:
+    """Return why a metric is no number of one judge, where it must be, or of one that a rule can hold to nothing."""
     known = judges - {None}
     if len(known) > 1:
         return (
@@ -47,7 +47,7 @@ def why_no_one_judge(rule: Rule, judges: frozenset[str | None]) -> str | None:
         )
     if rule.judge is not None and judges and not known:
         return f"no judge made {one_line(rule.metric, 60)!r}, so that nothing can be demanded of one; take judge out"
-    return None
+    return next((_of_comparison(rule) for each in known if rule.judge and each and trust.compares(each)), None)
 
 
 def why_not_gating(rule: Rule, judges: frozenset[str | None], trust: Trust) -> str | None:
@@ -55,7 +55,14 @@ def why_not_gating(rule: Rule, judges: frozenset[str | None], trust: Trust) -> s
     (known, *_) = [*(judges - {None}), None]
     if rule.judge is None or known is None:
         return None
-    return trust.missed(rule.judge, known, rule.metric)
+    return _of_comparison(rule) if trust.compares(known) else trust.missed(rule.judge, known, rule.metric)
+
+
+def _of_comparison(rule: Rule) -> str:
+    return (
+        f"{one_line(rule.metric, 60)!r} says which of two answers is better, which nobody can label, so that nothing"
+        " can be demanded of its judge; take judge out"
+    )
 
 
 def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) -> tuple[Thresholds, dict[Rule, str]]:

@@ -159,7 +159,8 @@ def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str
         return _no_judge(group.rules.settings)
     if column.count("cached") and not column.count("scored", "open", "lost"):
         return Decision(verdict="not_judged", reason=_CACHED)
-    why = why_no_one_judge(rule, judges) or _why_uncalled(rule, group) or why_out_of_reach(rule, column, group.cases)
+    why = why_no_one_judge(rule, judges, group.trust) or _why_uncalled(rule, group)
+    why = why or why_out_of_reach(rule, column, group.cases)
     return None if why is None else Decision(verdict="unmeasurable", reason=why)
 
 

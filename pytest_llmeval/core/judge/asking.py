@@ -15,6 +15,7 @@ __all__ = [
     "NONCE",
     "TEMPLATE_VERSION",
     "ask_again",
+    "compares",
     "comparison",
     "judge_id",
     "preference_rubric",
@@ -61,6 +62,12 @@ _TWO = _What(
     "You compare two answers of other systems, whose order means nothing,",
     "Compare the parts FIRST ANSWER and SECOND ANSWER.",
 )
+_BETTER = (
+    Level(name="second", value=0.0, anchor="the second answer is better in this"),
+    Level(name="tie", value=0.5, anchor="they are equally good or equally bad in this"),
+    Level(name="first", value=1.0, anchor="the first answer is better in this"),
+)
+"""Which of two answers a dimension of a comparison is won by."""
 _WITH_REFERENCE = " The part REFERENCE holds what a right answer says; other words for the same are as good."
 _WITHOUT_REFERENCE = " There is no reference answer: judge by the question and what you know for certain."
 
@@ -100,13 +107,13 @@ def comparison(
 
 def preference_rubric(rubric: Rubric) -> Rubric:
     """Return the rubric by which two answers are compared: the same dimensions, each won by one of them or by none."""
-    levels = (
-        Level(name="second", value=0.0, anchor="the second answer is better in this"),
-        Level(name="tie", value=0.5, anchor="they are equally good or equally bad in this"),
-        Level(name="first", value=1.0, anchor="the first answer is better in this"),
-    )
-    dimensions = tuple(replace(each, levels=levels, gates=False) for each in rubric.dimensions)
+    dimensions = tuple(replace(each, levels=_BETTER, gates=False) for each in rubric.dimensions)
     return replace(rubric, name=f"{rubric.name}_preference", dimensions=dimensions)
+
+
+def compares(rubric: Rubric) -> bool:
+    """Return whether a rubric is one by which two answers are compared."""
+    return all(each.levels == _BETTER for each in rubric.dimensions)
 
 
 def ask_again(messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from pytest_llmeval.core.judge.asking import JUDGES_DIFFER
+from pytest_llmeval.core.judge.asking import JUDGES_DIFFER, compares
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.judged_text import JudgedTexts
@@ -105,6 +105,10 @@ class Trust:
         name = self._labelled(judge_id, metric)
         told = list(_missed(demands, self._calibration(judge_id, name, demands.max_age_days)))
         return f"{'; '.join([*told, *self._left_out(judge_id, name)])}; {_TO_DO}" if told else None
+
+    def compares(self, judge_id: str) -> bool:
+        """Return whether a judge said which of two answers is better, of which people say nothing."""
+        return judge_id in self._judged.rubrics and compares(self._judged.rubrics[judge_id])
 
     def _labelled(self, judge_id: str, metric: str) -> str:
         """Return the score that tells of a metric: of a rubric of one dimension that dimension, which is the whole."""

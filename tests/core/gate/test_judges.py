@@ -11,6 +11,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
+from pytest_llmeval.core.judge.asking import preference_rubric
 from pytest_llmeval.core.judge.trust import JudgedLabel, Trust
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules
 from pytest_llmeval.core.types import Score
@@ -31,7 +32,7 @@ def known(labels: int) -> Trust:
         cases.append(stored_case("run", record(str(number), scores=(score,))))
         at = "2026-03-01T00:00:00.000+00:00"
         said.append(JudgedLabel(case_id=cases[-1].id, name="f1", value=number % 2, rater="kim", at=at))
-    judges = [judge_record(RUBRIC, "j"), judge_record(RUBRIC, "k")]
+    judges = [judge_record(RUBRIC, "j"), judge_record(RUBRIC, "k"), judge_record(preference_rubric(RUBRIC), "prefers")]
     return Trust(cases, said, judges, now=datetime(2026, 3, 2, tzinfo=UTC))
 
 
@@ -152,6 +153,21 @@ def test_without_a_judge_the_rule_is_not_judged_as_ever() -> None:
     cases = [case(number, None, statuses={"f1": "none"}, scores={"f1": None}) for number in range(4)]
     verdict = only(held(cases, floor()))
     assert (verdict.verdict, verdict.reason) == ("not_judged", "no judge")
+
+
+def test_a_comparison_of_two_answers_cannot_be_held_to_what_people_label() -> None:
+    """People label answers, not pairs: the demand could never be met, whatever they do."""
+    cases = judged([1.0, 0.5, 0.0], "prefers")
+    verdict = only(held(cases, floor()))
+    assert verdict.verdict == "unmeasurable"
+    assert verdict.reason == (
+        "'f1' says which of two answers is better, which nobody can label, so that nothing can be demanded of its"
+        " judge; take judge out"
+    )
+    assert gating(rules(floor()), cases, known(9))[1] == {floor(): verdict.reason}
+    assert only(held(cases, rule("min", 0.2))).verdict == "pass"
+    cases_by_two = [*judged([1.0]), *judged([0.0], "prefers", first=1)]
+    assert "2 different judges" in (only(held(cases_by_two, floor())).reason or "")
 
 
 @pytest.mark.parametrize(("kind", "bound"), [("min", 0.5), ("every", None), ("max_drop", 0.02), ("min_lower", 0.1)])
