@@ -40,11 +40,12 @@ def openai_client(model: Model) -> openai.OpenAI:
     comes once its answer is whole; ``logprobs`` never come back, and calls of ``functions`` come as tool calls.
 
     A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
-    fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError. Either
-    way the case is an error, also where the application catches it.
+    fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError, and so
+    does a client that was made for another case, or for one that has ended. In any of these ways the case that asks is
+    an error, also where the application catches it.
 
     Args:
-        model: the fixture.
+        model: the fixture of the test that uses the client.
     """
     return openai.OpenAI(http_client=httpx2.Client(transport=_Way(_fixture(model)), trust_env=False), **_SETTINGS)
 

@@ -43,9 +43,23 @@ class ScoreBook:
     for a bad answer or a broken scorer: the case is a miss, or an error, once its body has ended.
     """
 
-    def __init__(self, registry: Registry = REGISTRY, *, judge: Judging | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry = REGISTRY,
+        *,
+        judge: Judging | None = None,
+        check: Callable[[], object] | None = None,
+    ) -> None:
+        """Begin without scores.
+
+        Args:
+            registry: of the scorers.
+            judge: who judges in the case; None where nobody can.
+            check: called before anything is scored or recorded; it raises where that may not be.
+        """
         self._registry = registry
         self._judge = judge
+        self._check = check
         self._scores: dict[str, Score] = {}
         """By their names as the database keeps them."""
         self._split: dict[str, Score] = {}
@@ -263,6 +277,8 @@ class ScoreBook:
         return score
 
     def _check_free(self, name: str) -> None:
+        if self._check is not None:
+            self._check()
         refuse_metric(name)
         if storable(name) in self._scores:
             self._refuse(name)

@@ -9,6 +9,7 @@ from pytest_llmeval.core.loop import LoopThread
 from pytest_llmeval.core.types import Ask, Asker, Response
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseRun
     from pytest_llmeval.bridge.casework.judge import Judges
 
 __all__ = ["Calls", "Nobody"]
@@ -30,6 +31,10 @@ class Calls:
         self.asker: Asker = Nobody()
         self.judges: Judges | None = None
         """Who judges; None where nobody does."""
+        self.turn: CaseRun | None = None
+        """The case whose turn it is; None between two."""
+        self.turns_in = 0
+        """The thread, by its ident, in which that is."""
 
 
 class Nobody:

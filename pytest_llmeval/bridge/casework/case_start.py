@@ -1,5 +1,6 @@
 """The beginning of a case: what is gathered of it from now on, and its row, read again."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -7,12 +8,15 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun, key_of
 from pytest_llmeval.bridge.casework.judge import CaseJudge
+from pytest_llmeval.bridge.casework.turns import check_asking
 from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.store.records import utc_now
 
 __all__ = ["new_run", "read_row", "row_input"]
+
+_OWN_SCORE = "use the fixture of the test that runs, and keep it nowhere"
 
 
 def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
@@ -24,7 +28,8 @@ def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
         started_at=utc_now(),
         cluster_key=param.eval.cluster,
     )
-    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls))
+    check = functools.partial(check_asking, run, calls, "score", _OWN_SCORE)
+    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls), check=check)
     return run
 
 

@@ -130,6 +130,8 @@ class CaseRun:
     """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
     has_run: bool = False
     """Whether its body began in its turn: what is set up anew then is another attempt."""
+    is_over: bool = False
+    """Whether its record is made, or another attempt took its place: nothing more counts for it."""
     raised: BaseException | None = None
     """What its body, or the settling of its scores, raised."""
     error_kind: str | None = None

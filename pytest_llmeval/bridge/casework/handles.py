@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import SYNC, CaseRun, Eval, given_up, own_request
+from pytest_llmeval.bridge.casework.turns import asking_case, check_asking
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.judge.judged_text import SCORES
@@ -18,6 +19,8 @@ from pytest_llmeval.core.types import Ask, Message, Request, Response
 from pytest_llmeval.loaders.prompts import as_messages
 
 __all__ = ["CaseModel"]
+
+_OWN_MODEL = "make the client in each test, of its own model, and hand it to the application (docs/howto/models.md)"
 
 
 class CaseModel:
@@ -45,6 +48,7 @@ class CaseModel:
         """
         self._name = name
         self._role: Literal["model", "judge"] = role
+        self._calls = calls
         self._asker = calls.asker
         self._scores = scores
         self._eval = eval_
@@ -70,8 +74,10 @@ class CaseModel:
 
         Raises:
             CallError: the call failed after its retries; the case is an error and no miss, also where this is caught.
+            CaseError: another case uses it, or its case has ended; the one that uses it is an error likewise.
             PromptError: ``messages`` are none.
         """
+        self._check_asking()
         return await self.answer(self._request(messages, params))
 
     async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
@@ -87,6 +93,7 @@ class CaseModel:
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
+        self._check_asking()
         response = self._waited(self._request(messages, params), position=None)
         if self._role == "model" and not response.cached and not response.earlier:
             self._run.turn = self._run.turn or SYNC
@@ -101,18 +108,22 @@ class CaseModel:
 
         Raises:
             CallError: as ``generate``, and where the model cannot tell.
+            CaseError: as ``generate``.
             PromptError: ``messages`` are none.
         """
+        self._check_asking()
         return Likelihood.from_text(str(await self.answer(self._weighing(target, messages))))
 
     def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
         """Return how likely the model finds ``target``, as ``logprob`` does, from a test that is not async."""
+        self._check_asking()
         return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
 
     def refuse(self, error: Exception) -> None:
-        """Make the case an error by what one of OpenAI's clients could not ask, also where that is caught."""
+        """Make the case that asks an error by what one of OpenAI's clients could not ask, also where that is caught."""
         told = f"{type(error).__name__}: {error}"
-        self._run.fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
+        asking = asking_case(self._run, self._calls)
+        asking.fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
@@ -146,6 +157,9 @@ class CaseModel:
             raise
         self._run.reply.set_result(response)
         return response
+
+    def _check_asking(self) -> None:
+        check_asking(self._run, self._calls, f"{self._role} {self.name}", _OWN_MODEL)
 
     def _waited(self, request: Request, *, position: int | None) -> Response:
         with self._run.body_waiting():

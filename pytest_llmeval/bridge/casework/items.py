@@ -32,7 +32,10 @@ PARAM = "llmeval_case"
 """The name under which a case's parameter stands in its item's callspec."""
 RUN_KEY = pytest.StashKey["CaseRun"]()
 CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=None)
-"""The case whose turn it is. Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test."""
+"""The case whose turn it is; in the context of a body that runs ahead, its own.
+
+Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test.
+"""
 SESSION_KEY = pytest.StashKey[pytest.Session]()
 HTML_KEY = pytest.StashKey[Any]()
 """What pytest-html gathers for its page, in the process that writes one."""

@@ -22,7 +22,7 @@ from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseRun, given_up
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
-from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async, is_made_async
@@ -216,6 +216,7 @@ class BodiesAhead:
         values = {**ours, **shared, **own_parameters(item)}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
+        context.run(CURRENT.set, CaseNow(run, param, self._calls))
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
         result = self._calls.bodies.submit(

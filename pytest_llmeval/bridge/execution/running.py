@@ -9,7 +9,8 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
-from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
+from pytest_llmeval.bridge.casework.items import RUN_KEY, CaseNow, param_of, run_of
+from pytest_llmeval.bridge.casework.turns import begin_turn, end_turn
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead
@@ -124,7 +125,7 @@ class CaseRunner:
         run = run_of(item)
         if run is None or run.has_run:  # pytest-retry sets a case up anew before it reports of it
             run = self._meet(item, param)
-        CURRENT.set(CaseNow(run, param, self.calls))
+        begin_turn(CaseNow(run, param, self.calls))
 
     def _meet(self, item: pytest.Item, param: CaseParam) -> CaseRun:
         """Return what is gathered of a case from now on, or was ahead of its turn."""
@@ -221,10 +222,10 @@ class CaseRunner:
         last = run_of(item)
         if last is not None and last is not run:
             run, error = last, last.raised
+        if call.when == "teardown":
+            end_turn(run, self.calls)
         self._reporter.after(item, run, error, report)
         self._reported = report.nodeid
-        if call.when == "teardown":
-            CURRENT.set(None)
         return report
 
     @pytest.hookimpl(tryfirst=True)
