@@ -97,7 +97,7 @@ class Wiring:
         self._config.pluginmanager.register(Subtests(), "llmeval-subtests")
         if self._config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
-        for note in facts.prompts:
+        for note in facts.early:
             write_line(self._config, printable(f"llmeval: {note}"))
 
     def close(self) -> None:

@@ -92,6 +92,20 @@ def test_a_cluster_key_that_no_row_has_is_a_usage_error(
     assert project.server.ledger == []
 
 
+@pytest.mark.parametrize("option", ["--co", "--cache=off"])
+def test_rows_that_lack_the_cluster_key_of_others_are_counted(project: Project, option: str) -> None:
+    """As where a table is filled in the first row of each group alone: before any call, and of a part of the rows."""
+    data = [row("a", metadata={"doc": "x"}), row("b"), row("c", metadata={"doc": None}), row("d", metadata={"doc": 0})]
+    project.eval(PASS, [*data, row("e")], marker='cluster="doc"')
+    result = project.run("evals", "--limit=4", option)
+    assert result.ret == 0
+    told = "suite echo: cluster='doc': 2 of 4 rows have no such key and count as independent of all"
+    result.stdout.fnmatch_lines([f"llmeval: {told}"])
+    assert " ".join(result.stdout.str().split()).count(told) == (1 if option == "--co" else 2)
+    project.eval(PASS, data[::3], marker='cluster="doc"')
+    assert "cluster=" not in project.run("evals", option).stdout.str()
+
+
 def test_the_rows_that_were_taken_decide_whether_there_is_a_cluster(project: Project) -> None:
     project.eval(PASS, [row("a"), row("b", metadata={"doc": "x"})], marker='cluster="doc"')
     assert project.run("evals", "--limit=1").ret == 4

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.text import is_storable, one_line, shown_value
+from pytest_llmeval.core.text import counted, is_storable, one_line, shown_value
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import load_prompt
@@ -59,8 +60,10 @@ class Reading:
     """Whether ``--slice`` left rows out."""
     parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
     """The slices and the cluster of each row taken, by its id; gathered only where rows matter beyond their cases."""
-    metadata_keys: set[str] = field(default_factory=set)
-    """Those that are not null in any row taken; gathered only where the marker names a cluster key."""
+    metadata_keys: Counter[str] = field(default_factory=Counter)
+    """In how many of the rows taken each is not null; gathered only where the marker names a cluster key."""
+    unclustered: str = ""
+    """How many of the rows taken lack the cluster key beside others that have it, in words; empty where none does."""
 
 
 class CaseMaker:
@@ -177,15 +180,19 @@ class CaseMaker:
                 )
         return problems
 
-    def prompt_notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]]) -> Iterator[str]:
-        """Yield what is odd about the prompts of cases that are to run, once for each function."""
+    def notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]], *, asks: bool) -> Iterator[str]:
+        """Yield what is odd about the rows of cases that are to run, and about their prompts where a model is asked.
+
+        Each is told once for each function.
+        """
         asking = {param.eval.where: item for item, param in cases}
         for reading in self.readings:
-            item = asking.get(reading.eval.where)
-            if item is not None:
-                yield from reading.fields.notes(
-                    f"suite {one_line(reading.eval.suite, 60)}", is_sent=uses(item, "response")
-                )
+            item, suite = asking.get(reading.eval.where), f"suite {one_line(reading.eval.suite, 60)}"
+            if item is not None and asks:
+                yield from reading.fields.notes(suite, is_sent=uses(item, "response"))
+            if item is not None and reading.unclustered:
+                key = one_line(repr(reading.eval.cluster), 60)
+                yield f"{suite}: cluster={key}: {reading.unclustered} have no such key and count as independent of all"
 
     def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
         try:
@@ -219,6 +226,8 @@ class CaseMaker:
         cluster = reading.eval.cluster
         if taken and cluster is not None and cluster not in reading.metadata_keys:
             self.problems.append(_no_cluster(reading))
+        elif cluster is not None and (lacking := len(taken) - reading.metadata_keys[cluster]):
+            reading.unclustered = f"{lacking} of {counted(len(taken), 'row')}"
         own = [each for each in taken if self._shard is None or self._shard.holds(each[1])]
         many = len(self._models) > 1
         named: dict[str, tuple[str, str]] = {}
@@ -267,7 +276,7 @@ class CaseMaker:
                 checked.wrong.append(str(error))
                 continue
             if reading.eval.cluster is not None:
-                reading.metadata_keys.update(key for key, value in sample.metadata.items() if value is not None)
+                reading.metadata_keys.update([key for key, value in sample.metadata.items() if value is not None])
             if sized:
                 reading.parts[sample.id] = (sample.slices, cluster_of(sample, reading.eval.cluster))
             reading.fields.add(sample.input, sample.id)

@@ -78,8 +78,9 @@ class CollectionFacts:
     unmade: list[str] = field(default_factory=list)
     """Suites that have rules and that no eval makes, where everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)
-    """Those of ``notes`` that are told before any call, too: of prompts that do not say what they are to say."""
+    early: list[str] = field(default_factory=list)
+    """Those of ``notes`` that are told before any call, too: of prompts that do not say what they are to say, of rows
+    that hang together with none."""
     problems: list[str] = field(default_factory=list)
     """What makes this session a usage error, one line or more each."""
     count_only: bool = False
