@@ -367,9 +367,9 @@ class Conductor:
         firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())
         shadowed = (note for item in firsts for note in notes_of_shadowed(item))
         facts.unselected = self._unselected(facts) if facts.is_run else []
+        facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *facts.unselected]))
         if self._preparation.maker is not None:
-            facts.early = list(self._preparation.maker.notes(chosen, asks=self._preparation.rescored is None))
-        facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *facts.unselected, *facts.early]))
+            facts.tell_early(self._preparation.maker.notes(chosen, asks=self._preparation.rescored is None))
         facts.all_collected = self.selection.covers_all()
         facts.others = sorted(self._tally.read(self._preparation).keys() - facts.suites.keys())
         self._preparation.complete(facts, self._tally)

@@ -16,13 +16,14 @@ from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.options import flag_of
-from pytest_llmeval.bridge.config.settings import Settings, resolve
+from pytest_llmeval.bridge.config.settings import Settings, eval_folders, resolve
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.param_levels import other_than_asked
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.unread_files import NOT_READ, unread_files
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
@@ -146,11 +147,18 @@ class Preparation:
         if self.resumed is not None:
             self.resumed.compare(facts, self.config)
         self._weigh_sizes(facts)
-        if self.thresholds is None and self.settings is not None and facts.is_run:
-            other = self.settings.thresholds.with_suffix(".yml")
-            facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
+        if self.settings is not None and facts.is_run:
+            self._tell_unread(self.settings, facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
+
+    def _tell_unread(self, settings: Settings, facts: CollectionFacts) -> None:
+        """Tell which files look like ones of ours and are not read."""
+        if self.thresholds is None:
+            other = settings.thresholds.with_suffix(".yml")
+            facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
+        unread = unread_files(settings.rootdir, eval_folders(self.config))
+        facts.tell_early(f"{name} is {NOT_READ}" for name in unread)
 
     @property
     def earlier(self) -> "Resumed | Rescored | None":

@@ -31,6 +31,7 @@ from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.models.transport import TransportName
+from pytest_llmeval.models.unread_files import NOT_READ, refuse_unread, unread_files
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database, check_sound
 from pytest_llmeval.store.journal import damaged_journals
@@ -152,6 +153,8 @@ def _files(project: Project) -> Iterator[Finding]:
         yield _tried("models.yaml", lambda: counted(len(project_models(project)), "model"))
     else:
         yield _note("models.yaml", "none; llmeval models list says what --model takes")
+    for name in unread_files(project.root, ("evals",)):
+        yield _note(name, NOT_READ)
     path = project.thresholds
     if path.exists():
         shown = project.shown(path)
@@ -221,6 +224,7 @@ def _options(project: Project) -> Iterator[Finding]:
 def _under_test(project: Project) -> dict[str, NamedModel]:
     """Return the models of a session by name; raise UserError where it would refuse one of them."""
     specs = project.values("model") or default_models()
+    refuse_unread(specs, project.root)
     return choose_models(specs, project_models(project), environ=project.environ, check=_check(project))
 
 
@@ -231,6 +235,7 @@ def _judges(project: Project) -> dict[str, NamedModel]:
         under_test = choose_models(
             project.values("model"), project_models(project), environ=project.environ, check=lambda model: None
         )
+    refuse_unread(project.values("judge_model"), project.root)
     itself = (project.value("allow_self_judge") or "").lower() in ("true", "1")
     return choose_judges(
         project.values("judge_model"),

@@ -206,6 +206,36 @@ def test_rules_in_a_file_of_another_ending_are_noticed(project: Project) -> None
     result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules stand in thresholds.yaml"])
 
 
+def test_a_name_that_may_stand_in_an_unread_file_is_asked_of_nobody(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file would have said which server is meant, and with what: a spec says so itself."""
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    project.write(models_yml=f"models: {{lab: {{spec: 'openai:echo@{project.server.url}'}}}}\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
+    monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
+    told = "model 'lab' may be one of models.yml, which is not read: models stand in models.yaml; rename the file"
+    assert told in refused(project, model="lab")
+    assert told in refused(project, "--judge-model=lab")
+    note = "models.yml is not read: models stand in models.yaml of the rootdir"
+    result = project.run("evals", model="openai:lab")
+    result.stdout.fnmatch_lines([f"llmeval: {note}", "evals/test_echo.py*", f"note: {note}"])
+    project.write(models_yaml="models: {}\n")
+    assert project.run("evals", model="lab").ret == 0
+
+
+def test_models_in_another_folder_are_noticed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.pytester.makeini(f"[pytest]\nllmeval_paths = evals checks\n{OPTIONS}")
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    project.write(evals__models_yaml="models: {}\n", checks__models_yml="models: {}\n", models_yaml="models: {}\n")
+    (project.root / "evals" / "models.yml").symlink_to(project.root / "models.yaml")
+    result = project.run("evals")
+    assert result.ret == 0
+    told = "is not read: models stand in models.yaml of the rootdir"
+    result.stdout.fnmatch_lines([f"note: evals/models.yaml {told}", f"note: checks/models.yml {told}"])
+    assert "evals/models.yml" not in result.stdout.str()
+
+
 def test_a_name_like_that_of_the_embedded_model_is_asked_of_a_server_of_ones_own(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """What a collection found, in a form that an xdist worker can send to the controller."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -79,8 +79,7 @@ class CollectionFacts:
     """Suites that have rules and that no eval makes, where everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
-    """Those of ``notes`` that are told before any call, too: of prompts that do not say what they are to say, of rows
-    that hang together with none."""
+    """Those of ``notes`` that are told before any call, too: they say that another thing may be meant than is asked."""
     problems: list[str] = field(default_factory=list)
     """What makes this session a usage error, one line or more each."""
     count_only: bool = False
@@ -112,6 +111,12 @@ class CollectionFacts:
     def worth_telling(self) -> bool:
         """Whether there is anything to report at all."""
         return bool(self.is_run or self.waiting or self.problems or self.notes)
+
+    def tell_early(self, notes: Iterable[str]) -> None:
+        """Add notes that are told before any call, too."""
+        told = list(notes)
+        self.early += told
+        self.notes += [note for note in told if note not in self.notes]
 
     def require_order_of(self, found: "CollectionFacts") -> None:
         """Refuse another worker's cases where they are others, or in another order: xdist deals them out by number.

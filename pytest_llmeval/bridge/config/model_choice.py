@@ -8,6 +8,7 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import priced
+from pytest_llmeval.models.unread_files import MODELS_FILE, refuse_unread
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.config.settings import Settings
@@ -83,8 +84,13 @@ def own_prices(settings: "Settings") -> "PriceList | None":
 
 
 def listed_models(settings: "Settings") -> dict[str, NamedModel]:
-    """Return the models of ``models.yaml`` in the rootdir by name; none where there is no such file."""
-    path = settings.rootdir / "models.yaml"
+    """Return the models of ``models.yaml`` in the rootdir by name; none where there is no such file.
+
+    Raises:
+        ModelError: the file is wrong, or one that is not read may have what a person names.
+    """
+    refuse_unread((*settings.models, *settings.judge_models), settings.rootdir)
+    path = settings.rootdir / MODELS_FILE
     if not path.exists():
         return {}
     from pytest_llmeval.loaders.strict_yaml import load_strict

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.judge.panel import PanelMode
     from pytest_llmeval.models.registry import TransportName
 
-__all__ = ["Settings", "resolve", "value_of"]
+__all__ = ["Settings", "eval_folders", "resolve", "value_of"]
 
 _DATABASE = ".llmeval/llmeval.db"
 
@@ -226,14 +226,19 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
     return None
 
 
+def eval_folders(config: pytest.Config) -> list[str]:
+    """Return the folders of ``llmeval_paths`` as given; raise SettingsError where those are no texts."""
+    said = ini_value(PATHS_KEY, config)
+    try:
+        return many_texts(said)
+    except ValueError as error:
+        raise SettingsError(f"{ini_source(PATHS_KEY, config)}: {error}, found {said!r}") from None
+
+
 def _check_folders(config: pytest.Config) -> None:
     """Make sure that no eval runs, and is paid for, only because the folder in which it is to wait is misspelt."""
-    source, said = ini_source(PATHS_KEY, config), ini_value(PATHS_KEY, config)
-    try:
-        names = many_texts(said)
-    except ValueError as error:
-        raise SettingsError(f"{source}: {error}, found {said!r}") from None
-    for name in names:
+    source = ini_source(PATHS_KEY, config)
+    for name in eval_folders(config):
         if name == EVALS or (config.rootpath / name).exists():
             continue
         near = closest(name, (each.name for each in config.rootpath.iterdir() if each.is_dir()))
