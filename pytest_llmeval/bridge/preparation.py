@@ -17,6 +17,7 @@ from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_mode
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.options import flag_of
 from pytest_llmeval.bridge.config.settings import Settings, eval_folders, resolve
+from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
@@ -153,12 +154,14 @@ class Preparation:
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
     def _tell_unread(self, settings: Settings, facts: CollectionFacts) -> None:
-        """Tell which files look like ones of ours and are not read."""
+        """Tell which files and variables look like ones of ours and are not read."""
         if self.thresholds is None:
             other = settings.thresholds.with_suffix(".yml")
             facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
         unread = unread_files(settings.rootdir, eval_folders(self.config))
         facts.tell_early(f"{name} is {NOT_READ}" for name in unread)
+        unknown = unknown_variables(settings.environ, self._listed.values())
+        facts.tell_early(f"environment variable {name}: {told}" for name, told in unknown)
 
     @property
     def earlier(self) -> "Resumed | Rescored | None":

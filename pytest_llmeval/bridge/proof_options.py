@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmeval.bridge.config.options import OPTIONS, widen_short_names
 from pytest_llmeval.bridge.config.settings import Settings, value_of
-from pytest_llmeval.bridge.records.escalating import ESCALATED, ESCALATED_CALLS
+from pytest_llmeval.core.parent import ESCALATED, ESCALATED_CALLS
 
 __all__ = ["proof_environ", "proof_options"]
 

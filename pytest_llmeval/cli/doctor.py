@@ -217,6 +217,8 @@ def _options(project: Project) -> Iterator[Finding]:
         yield _note(f"--{name}", f"belongs to {owner} here; use --llmeval-{name}")
     if not found["taken"]:
         yield _ok("short options", "all free")
+    for name, told in found["unknown"].items():
+        yield _note(name, told)
     if found["wrong"] is not None:
         yield Finding(state="problem", what=_SETTINGS, found=found["wrong"])
 

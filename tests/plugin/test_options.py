@@ -261,3 +261,26 @@ def test_the_timeout_bounds_a_call_with_its_retries(written: Project) -> None:
     slow = f"openai:fault-hang@{written.server.url}"
     assert written.run("evals", "--timeout-s=0.3", "--limit=1", model=slow).ret == 1
     assert [row["error_kind"] for row in written.rows("SELECT error_kind FROM cases")] == ["timeout"]
+
+
+def test_a_variable_that_no_option_has_is_told_before_any_call(
+    written: Project, monkeypatch: pytest.MonkeyPatch, spread: list[str]
+) -> None:
+    """One that holds a key, of ours or of models.yaml, is known; one that is empty says nothing."""
+    model = f"{{spec: 'openai:echo@{written.server.url}', api_key_env: LLMEVAL_LAB_KEY}}"
+    written.write(models_yaml=f"models: {{lab: {model}}}\n")
+    known = ("LLMEVAL_API_KEY", "LLMEVAL_VLLM", "LLMEVAL_LAB_KEY", "LLMEVAL_PARENT_PID", "LLMEVAL_EPOCHS")
+    for name in known:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("LLMEVAL_MAXCOST", "CANARY")
+    monkeypatch.setenv("LLMEVAL_OF_MY_OWN_FOLDER", "CANARY")
+    monkeypatch.setenv("LLMEVAL_EPOCH", "")
+    result = written.run("evals", *spread, model="lab")
+    assert result.ret == 0
+    text = " ".join(result.stdout.str().split())
+    told = "no setting has this variable, so it counts for nothing"
+    for note in (f"LLMEVAL_MAXCOST: {told}; did you mean LLMEVAL_MAX_COST?", f"LLMEVAL_OF_MY_OWN_FOLDER: {told} "):
+        assert f"llmeval: environment variable {note}" in text
+        assert f"note: environment variable {note}" in text
+    assert text.count(told) == 4
+    assert "CANARY" not in text

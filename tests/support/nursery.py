@@ -22,7 +22,7 @@ from typing import IO, Any, Literal
 
 __all__ = ["Nursery"]
 
-_SOCKET = "LLMEVAL_TESTS_NURSERY"
+_SOCKET = "TESTS_NURSERY"
 """The variable that names where a nursery listens; only its forks have it."""
 _OF_PYTHON = ("PYTHON", "LC_", "LANG")
 """How variables begin that Python reads when it starts, as a fork does not; PYTHONPATH a fork can make up for."""

@@ -1,6 +1,6 @@
 """Run by ``llmeval doctor``: pytest starts, says in one JSON line what it made of our options, and ends.
 
-That is who took their short names, and what is wrong with their values.
+That is who took their short names, what is wrong with their values, and which variables only look like theirs.
 
 It is there before all plugins and conftests, whose options it watches.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.config.options import taken_short_names
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import ModelError, SettingsError
 
 __all__: list[str] = []
 
@@ -42,16 +42,21 @@ def _owner(module: str, file: str) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int:
-    """Print the names that others declared, with who did, and a wrong setting, in place of running tests."""
+    """Print the names that others declared, with who did, and what is wrong or unknown, in place of running tests."""
+    from pytest_llmeval.bridge.config.model_choice import listed_models
     from pytest_llmeval.bridge.config.settings import resolve
+    from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 
     owners = {name: _DECLARED.get(f"--{name}", "another plugin") for name in taken_short_names(config._parser)}
-    wrong = None
+    wrong, unknown = None, {}
     try:
-        resolve(config)
+        settings = resolve(config)
+        unknown = dict(unknown_variables(settings.environ, listed_models(settings).values()))
     except SettingsError as error:
         wrong = str(error)
-    sys.stdout.write(json.dumps({"taken": owners, "wrong": wrong}) + "\n")
+    except ModelError:  # it is told elsewhere, and hides whose keys stand in which variables
+        pass
+    sys.stdout.write(json.dumps({"taken": owners, "wrong": wrong, "unknown": unknown}) + "\n")
     return 0
 
 

@@ -12,16 +12,13 @@ from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
+from pytest_llmeval.core.parent import ESCALATED, ESCALATED_CALLS
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run
 
-__all__ = ["ESCALATED", "ESCALATED_CALLS", "Escalation", "is_escalated"]
+__all__ = ["Escalation", "is_escalated"]
 
-ESCALATED = "LLMEVAL_ESCALATED"
-"""Tells the child which run it escalates."""
-ESCALATED_CALLS = "LLMEVAL_ESCALATED_CALLS"
-"""Tells the child which file is to say how its calls were answered."""
 _REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
 """Reports of the session that the child, which has only the new epochs, would write over."""
 
