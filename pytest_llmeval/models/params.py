@@ -47,6 +47,8 @@ def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     """Yield each name that cannot be sent, with what is wrong with it and what to do."""
     for name in sorted(RESERVED_PARAMS & params.keys()):
         yield name, f"{name!r} is no sampling parameter; remove it"
+    if isinstance(params.get("prompt"), str | list):  # an object may name one that the server keeps
+        yield "prompt", "'prompt' is no sampling parameter; pass it as the first argument, or as prompt= of the marker"
     for name in sorted(each for each in params if isinstance(each, str) and each not in _KNOWN):
         meant = None if name in RESERVED_PARAMS else _meant(name)
         if meant is not None:

@@ -33,6 +33,14 @@ def test_what_a_request_has_of_itself_is_no_parameter(name: str) -> None:
     assert list(wrong_params({name: "x"})) == [(name, f"{name!r} is no sampling parameter; remove it")]
 
 
+@pytest.mark.parametrize("prompt", ["Say it.", [{"role": "user", "content": "Say it."}]])
+def test_a_prompt_is_no_parameter(prompt: object) -> None:
+    """A server would take it without a word, and answer the row's own; an object names one that a server keeps."""
+    told = "'prompt' is no sampling parameter; pass it as the first argument, or as prompt= of the marker"
+    assert list(wrong_params({"prompt": prompt, "seed": 1})) == [("prompt", told)]
+    assert list(wrong_params({"prompt": {"id": "pmpt_1"}})) == []
+
+
 OF_SERVERS = (
     "n top_k min_p top_n top_a typ_p tfs_z speed reasoning_format parse_tool_calls chat_template_args max_new_tokens"
     " repetition_penalty_range repeat_last_n presence_penalty_range dry_multiplier xtc_threshold reasoning"
