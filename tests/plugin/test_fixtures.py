@@ -254,3 +254,14 @@ def test_a_score_that_is_recorded_twice_is_an_error_though_the_body_goes_on(proj
     told = project.rows("SELECT outcome, error_kind, error FROM cases")
     twice = "the score 'exact' is recorded twice in one case; name one of the calls: name='...'"
     assert [tuple(row.values()) for row in told] == [("error", "scorer", twice)] * 2
+
+
+def test_an_error_of_a_fixture_elsewhere_is_shown_where_it_is(project: Project) -> None:
+    """A test beside an eval has nothing to do with what begins a case."""
+    project.write(conftest_py="import pytest\n\n@pytest.fixture\ndef broken():\n    raise ValueError('no')\n")
+    project.eval("def test_echo(response, broken):\n    pass\n", ROWS)
+    project.write(evals__test_plain_py="def test_plain(broken):\n    pass\n")
+    result = project.run("evals")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["conftest.py:5: ValueError"] * 2)
+    assert "pytest_runtest_setup" not in result.stdout.str()

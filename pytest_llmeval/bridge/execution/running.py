@@ -110,6 +110,7 @@ class CaseRunner:
 
         Nothing is asked ahead before the first one: other tests change the environment, the clock or the sockets.
         """
+        __tracebackhide__ = True
         param = param_of(item)
         if param is not None:
             self._begin(item, param)
