@@ -258,7 +258,10 @@ def test_warnings_as_errors_name_file_and_line_of_an_unknown_mark(project: Proje
     result.stderr.fnmatch_lines(["*data/echo.jsonl:1: marks: *strange4*"])
 
 
-@pytest.mark.parametrize("mark", ["parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "a-b", "", "_x"])
+@pytest.mark.parametrize(
+    "mark",
+    ["parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "timeout", "anyio", "a-b", "", "_x"],
+)
 def test_marks_that_cannot_stand_on_a_row(project: Project, mark: str) -> None:
     project.eval(PASS, [{"id": "a", "input": "a", "marks": [mark]}])
     result = project.run("evals")
