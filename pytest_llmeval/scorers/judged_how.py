@@ -60,7 +60,10 @@ def judged_how(
     right_if: object = None,
     wrong_unless: object = None,
 ) -> JudgedHow:
-    """Return the arguments of ``ScoreBook.judge``; raise ValueError where one cannot be."""
+    """Return the arguments of ``ScoreBook.judge``; raise ValueError where one cannot be.
+
+    Where both checks settle the answer, ``wrong_unless`` goes before ``right_if``.
+    """
     given = [
         (key, check) for key, check in (("wrong_unless", wrong_unless), ("right_if", right_if)) if check is not None
     ]

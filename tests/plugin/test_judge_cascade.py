@@ -77,6 +77,16 @@ def test_a_check_that_is_in_some_rows_only_makes_two_judges(
     )
 
 
+def test_a_check_that_settles_as_wrong_goes_before_one_that_settles_as_right(
+    project: Project, judged_by: Judged
+) -> None:
+    judge = judged_by(verdict)
+    project.eval(WRONG.replace("wrong_unless", 'right_if=response.text != "maybe", wrong_unless'), ROWS)
+    assert project.run("evals", named(project, judge)).ret == 0
+    settled = {"same": (1.0, "right_if"), "other": (0.5, "j"), "bad": (0.0, "wrong_unless")}
+    assert scores(project, "correctness") == settled
+
+
 def test_another_check_is_another_judge(project: Project, judged_by: Judged) -> None:
     flag = named(project, judged_by(verdict))
     for settings in ("", ", casefold=True"):
