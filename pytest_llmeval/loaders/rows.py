@@ -137,6 +137,8 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
     key = next(key for key in row if key not in _KNOWN)
     name, dot, field = str(key).partition(".")
     meant = closest(name, ROW_KEYS)
+    if meant in nested and dot and not field:
+        return f"{where}: unknown key {shown_value(key)}; put the name of a field behind the dot of '{meant}.'"
     meant = f"{meant}{dot}{field}" if meant in nested else meant
     hint = f"a row has the keys {', '.join(ROW_KEYS)}" if meant is None else f"did you mean {one_line(meant, 60)!r}?"
     if meant is None and nested and key:

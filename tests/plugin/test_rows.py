@@ -151,6 +151,13 @@ def test_a_column_of_a_spreadsheet_is_told_how_it_is_named(project: Project) -> 
     assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key 'question'; {keys}; {mend}"
 
 
+@pytest.mark.parametrize("column", ["metadata.", "metdata."])
+def test_a_column_of_an_object_has_a_field(project: Project, column: str) -> None:
+    with_data(project, f"input,{column}\nWho?,me\n", "csv")
+    mend = "put the name of a field behind the dot of 'metadata.'"
+    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key '{column}'; {mend}"
+
+
 @pytest.mark.parametrize(
     ("suffix", "text"),
     [("csv", 'input,target\nx,y,z\nq\n"unterminated,1\n'), ("json", '[\n{"inptu": 1},\n{},\n{"input"\n]')],
