@@ -57,7 +57,6 @@ class BaselineFile:
         self.name: str = header["name"]
         self.count: int = header["cases"]
         """How many cases it holds."""
-        self.has_answers: bool = header["answers"]
         self.run: Run = to_run(header["run"])
         self.judges: list[JudgeRecord] = to_judges(header)
         """What stands behind the judge_ids of its scores; none in a file of an older version."""

@@ -292,7 +292,6 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
     """How long the steps took, looks and checkpoints left out."""
 
     def __init__(self) -> None:
-        self.steps = 0
         self.seconds = 0.0
         self._began = 0.0
 
@@ -305,4 +304,3 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
         if args.device.type == "cuda":
             torch.cuda.synchronize()
         self.seconds += time.monotonic() - self._began
-        self.steps += 1

@@ -129,4 +129,4 @@ def test_a_step_ends_once_the_gpu_is_done_with_it(monkeypatch: pytest.MonkeyPatc
     clock, args = Clock(), SimpleNamespace(device=torch.device(device))
     clock.on_step_begin(args, None, None)
     clock.on_step_end(args, None, None)
-    assert (clock.steps, len(waited)) == (1, waits)
+    assert (clock.seconds > 0, len(waited)) == (True, waits)

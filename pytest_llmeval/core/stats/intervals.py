@@ -30,6 +30,8 @@ __all__ = [
 
 CHANGE_CONFIDENCE = 0.9
 """That of the interval of a change, which misses by 5 % on each side."""
+_UPPER = 0.975
+"""The share below the upper end of an interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,8 @@ def _wilson(share: float, n: float, z: float) -> Interval:
     return Interval(low=max(0.0, min(centre - half, share)), high=min(1.0, max(centre + half, share)))
 
 
-def score_interval(
-    values: Sequence[float], *, confidence: float = 0.95, clusters: Sequence[Hashable] | None = None
-) -> Interval | None:
-    """Return a confidence interval of the mean of scores in [0, 1].
+def score_interval(values: Sequence[float], *, clusters: Sequence[Hashable] | None = None) -> Interval | None:
+    """Return a 95 % confidence interval of the mean of scores in [0, 1].
 
     Values that are all 0 or 1 take Wilson's interval over n. Others take it over the effective number
     m(1 − m)/SE², which keeps its coverage near the ends where a t interval does not, with Student's quantile at n − 1
@@ -101,7 +101,6 @@ def score_interval(
 
     Args:
         values: In any order.
-        confidence: In (0, 1).
         clusters: The cluster of each value, in the order of ``values``.
 
     Raises:
@@ -115,10 +114,10 @@ def score_interval(
         return None
     if clusters is None:
         if all(value in (0, 1) for value in values):
-            return wilson(centre, n, confidence=confidence)
-        return _wilson(centre, n, student_quantile((1 + confidence) / 2, len(values) - 1))
+            return wilson(centre, n)
+        return _wilson(centre, n, student_quantile(_UPPER, len(values) - 1))
     clustered = clustered_mean(values, clusters)
-    return _wilson(centre, n, student_quantile((1 + confidence) / 2, clustered.df)) if clustered else None
+    return _wilson(centre, n, student_quantile(_UPPER, clustered.df)) if clustered else None
 
 
 def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:

@@ -28,6 +28,8 @@ __all__ = [
 T = TypeVar("T", bound=Sortable)
 Pair = tuple[float, float]
 """A row's value in the baseline and in the candidate."""
+_SEED = 0
+"""Of the draws: the same values have the same interval."""
 
 MOST_DRAWS = 20_000_000
 """Values x draws that one session resamples: some 20 to 40 seconds."""
@@ -56,7 +58,6 @@ def bootstrap_interval(
     *,
     draws: int,
     confidence: float = CHANGE_CONFIDENCE,
-    seed: int = 0,
     budget: Budget | None = None,
 ) -> Interval | None:
     """Return the bootstrap interval of a statistic, over units drawn with replacement.
@@ -70,7 +71,6 @@ def bootstrap_interval(
         units: Independent clusters of values that sort, such as numbers or pairs of them, in any order.
         draws: From 1; a hundred draws for each tail are few.
         confidence: In (0, 1).
-        seed: Of the draws.
         budget: What may be resampled; without one as much as a session may.
 
     Returns:
@@ -81,7 +81,7 @@ def bootstrap_interval(
     values = sum(map(len, full))
     if len(full) < 2 or statistic(_flat(full)) is None or not (budget or Budget()).take(values, draws):
         return None
-    replicates = (statistic(_flat(drawn)) for drawn in _resamples(full, draws, seed))
+    replicates = (statistic(_flat(drawn)) for drawn in _resamples(full, draws))
     return _percentiles(list(replicates), len(full), confidence)
 
 
@@ -161,8 +161,8 @@ def _flat(units: Sequence[Sequence[T]]) -> list[T]:
     return list(chain.from_iterable(units))
 
 
-def _resamples(units: Sequence[T], draws: int, seed: int) -> Iterator[list[T]]:
-    picks = random.Random(seed)  # noqa: S311 - no secret depends on it
+def _resamples(units: Sequence[T], draws: int) -> Iterator[list[T]]:
+    picks = random.Random(_SEED)  # noqa: S311 - no secret depends on it
     return (picks.choices(units, k=len(units)) for _ in range(draws))
 
 
