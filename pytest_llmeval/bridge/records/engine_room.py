@@ -153,7 +153,7 @@ class EngineRoom:
 
     @property
     def spent_usd(self) -> float:
-        """What the answers of this session cost, as far as their prices are known."""
+        """What the answers of this session cost; without ``--max-cost`` 0, as nobody books it."""
         return self._budget.spent_usd
 
     def stop_soon(self, kind: ErrorKind, reason: str) -> None:
