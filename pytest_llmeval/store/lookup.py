@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.text import and_more
+from pytest_llmeval.core.text import and_more, storable
 from pytest_llmeval.store.records import NamedBaseline, Run
 
 __all__ = ["NEWEST_FIRST", "pick_run"]
@@ -30,8 +30,9 @@ def pick_run(runs: Sequence[Run], ref: str, *, where: str, baselines: Sequence[N
         raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
     if ref == "last":
         return runs[0]
-    named = [each.run_id for each in baselines if each.name == ref]
-    exact = [run for run in runs if run.id == ref] or [run for run in runs if run.name == ref]
+    names = (ref, storable(ref))  # an argument may hold what the database cannot keep
+    named = [each.run_id for each in baselines if each.name in names]
+    exact = [run for run in runs if run.id == ref] or [run for run in runs if run.name in names]
     exact = exact or [run for run in runs if run.id in named]
     if exact:
         return exact[0]

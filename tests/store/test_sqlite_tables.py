@@ -307,6 +307,7 @@ def test_what_sqlite_cannot_hold_is_stored_escaped_and_readable(database: Sqlite
     (stored,) = database.cases("r")
     assert (stored.response, stored.slices, stored.scores[0].reason) == (shown, (ODD,), shown)
     assert (database.find_run("r").name, database.find_run("r").settings) == (shown, {ODD: ODD})
+    assert database.find_run(ODD) == database.find_run(shown) == database.find_run("r")
 
 
 def test_a_long_response_is_stored_whole(database: SqliteStore) -> None:
