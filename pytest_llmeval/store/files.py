@@ -3,8 +3,10 @@
 import contextlib
 import functools
 import os
+import shutil
 import sqlite3
 import stat
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -34,15 +36,29 @@ def make_private(path: Path) -> None:
     where nobody else may do anything.
     """
     if not path.parent.exists():
-        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may make it at this moment
         if path.parent.name.startswith("."):
-            (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
+            _make_hidden(path.parent)
+        else:
+            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may make it at this moment
     name = os.path.realpath(path)  # a link may lead to a file that is yet to be made
     try:
         os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         for each in (name, *(f"{name}-{kind}" for kind in ("wal", "shm", "journal"))):
             _take_from_all(each)
+
+
+def _make_hidden(folder: Path) -> None:
+    """Make a folder that git leaves alone, whole or not at all, unless another process does at this moment."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    try:
+        (made / ".gitignore").write_text("*\n", encoding="ascii")
+        made.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(made, ignore_errors=True)
+        if not (isinstance(error, OSError) and folder.is_dir()):
+            raise
 
 
 def _take_from_all(name: str) -> None:

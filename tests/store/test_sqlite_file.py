@@ -45,17 +45,6 @@ def test_the_files_beside_it_are_its_owners_alone(database: SqliteStore) -> None
     assert {mode(each) for each in beside} == {0o600}
 
 
-def test_a_new_dot_folder_is_left_alone_by_git(path: Path) -> None:
-    SqliteStore(path).close()
-    assert (path.parent / ".gitignore").read_text() == "*\n"
-
-
-@pytest.mark.parametrize("name", ["results/a.db", "made/.llmeval/deep/a.db"])
-def test_no_other_new_folder_gets_a_gitignore(tmp_path: Path, name: str) -> None:
-    SqliteStore(tmp_path / name).close()
-    assert not list(tmp_path.rglob(".gitignore"))
-
-
 def test_a_folder_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
     folder = tmp_path / ".results"
     folder.mkdir(mode=0o755)
