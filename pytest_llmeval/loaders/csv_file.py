@@ -6,6 +6,7 @@ text. ``slice`` and ``marks`` may hold several names with ``;`` between them. An
 
 import csv
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,8 @@ __all__ = ["CsvFile", "uneven"]
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_CELL = 2**31 - 1
 """In characters: the most that csv takes on every platform."""
+_LIFTED = threading.Lock()
+"""Held while that is the limit: threads read beside each other, and each puts back what it found."""
 _SEVERAL = ("slice", "marks")
 _NESTED = ("input", "target", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
@@ -121,11 +124,12 @@ def _cells(raw: bytes, where: str) -> list[str]:
 
 def _next(reader: "Iterator[list[str]]") -> list[str] | None:
     """Return the next record, however long its cells: the limit is the whole process's, and only lifted meanwhile."""
-    before = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        return next(reader, None)
-    finally:
-        csv.field_size_limit(before)
+    with _LIFTED:
+        before = csv.field_size_limit(_LONGEST_CELL)
+        try:
+            return next(reader, None)
+        finally:
+            csv.field_size_limit(before)
 
 
 def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:

@@ -2,9 +2,13 @@
 
 import csv
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.loaders.csv_file import CsvFile
 from tests.support.project import Project, jsonl
 from tests.support.refusals import GOOD, refused, with_data
 from tests.support.row_evals import PASS, rows
@@ -215,6 +219,23 @@ def test_a_cell_may_be_longer_than_csv_takes_by_default(project: Project) -> Non
         assert csv.field_size_limit() == 131_072
     finally:
         csv.field_size_limit(before)
+
+
+def test_long_cells_are_read_by_two_threads_at_once(tmp_path: Path) -> None:
+    """The limit is one for both: no one may put it back while the other reads."""
+    (tmp_path / "long.csv").write_text("id,input\n" + "".join(f"{n},{'word ' * 30_000}\n" for n in range(4)), "utf-8")
+    file = CsvFile(tmp_path / "long.csv", "long.csv")
+    refs = [ref for ref, _ in file.rows()] * 10
+    before, interval = csv.field_size_limit(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            read = list(threads.map(file.read, refs))
+    finally:
+        sys.setswitchinterval(interval)
+        found = csv.field_size_limit(before)
+    assert {len(sample.input) for sample in read} == {150_000}
+    assert found == before
 
 
 @pytest.mark.parametrize(
