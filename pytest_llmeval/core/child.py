@@ -86,7 +86,8 @@ def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     """Pass signals on that would end this process and leave the other one behind; then they act here as before."""
     is_main = threading.current_thread() is threading.main_thread()
     numbers = [getattr(signal, name) for name in _PASSED_ON if is_main and hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    before = {number: each for number, each in handlers.items() if each not in (None, signal.SIG_IGN)}
     came: list[int] = []
     at = -math.inf
 
@@ -98,14 +99,13 @@ def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         if not is_echo:
             _pass_on(process, number)
 
-    for number in numbers:
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, pass_on)
+    for number in before:  # not where nobody is to hear it, or C code does, whose handler none could put back
+        signal.signal(number, pass_on)
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if came:
             raise KeyboardInterrupt(f"received {signal.Signals(came[0]).name}")
 

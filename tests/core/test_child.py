@@ -53,6 +53,15 @@ def test_a_process_is_told_where_the_time_of_this_one_is_over(tmp_path: Path) ->
     assert time.monotonic() - began < 20
 
 
+def test_a_handler_that_python_does_not_know_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """C code set it, where Python is embedded: nobody could put it back."""
+    before, known = signal.getsignal(signal.SIGHUP), signal.getsignal
+    monkeypatch.setattr(signal, "getsignal", lambda number: None if number == signal.SIGHUP else known(number))
+    with open(tmp_path / "output.txt", "wb") as output:
+        assert run_child([sys.executable, "-c", ""], output=output).returncode == 0
+    assert known(signal.SIGHUP) is before
+
+
 COUNTING = """
 import signal, sys, time
 
