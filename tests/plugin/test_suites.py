@@ -8,6 +8,7 @@ from tests.plugin.test_outcomes import EXACT, GATED, ROWS
 from tests.support.project import Project, jsonl
 from tests.support.row_evals import PASS, rows
 
+MARKER = '@pytest.mark.llmeval([{"input": "a"}])'
 PARAMETRIZED = """
 @pytest.mark.parametrize("style", ["short", pytest.param("long", id="wordy")])
 def test_echo(sample, style, model, score):
@@ -255,55 +256,6 @@ def test_params_of_the_marker_are_sent_and_those_of_the_call_win(project: Projec
     project.run("evals")
     sent = [{key: entry.body.get(key) for key in ("temperature", "seed")} for entry in project.server.ledger]
     assert sent == [{"temperature": 0, "seed": None}, {"temperature": 1, "seed": 3}]
-
-
-UNITTEST = """
-import unittest
-
-import pytest
-
-{on_class}
-class TestAnswers(unittest.TestCase):
-    {on_method}
-    def test_one(self):
-        assert False
-"""
-MARKER = '@pytest.mark.llmeval([{"input": "a"}])'
-IN_UNITTEST = "*ERROR: *::TestAnswers::test_one: marker llmeval needs a plain function or class, found a method of a *"
-
-
-@pytest.mark.parametrize("where", [{"on_class": MARKER, "on_method": ""}, {"on_class": "", "on_method": MARKER}])
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside an eval"])
-def test_a_marker_on_what_unittest_runs_is_a_usage_error(
-    project: Project, where: dict[str, str], beside: bool, dist_args: list[str]
-) -> None:
-    """It gets no fixtures, so that it can be no eval; silence would say that it passed."""
-    if beside:
-        project.eval(PASS, rows("a"))
-    project.write(evals__test_unit_py=UNITTEST.format(**where))
-    result = project.run("evals", *dist_args)
-    assert result.ret == 4
-    result.stderr.fnmatch_lines([IN_UNITTEST])
-    assert "Traceback" not in result.stderr.str() + result.stdout.str()
-    assert project.server.ledger == []
-
-
-def test_a_marker_on_what_unittest_runs_waits_as_evals_do(project: Project) -> None:
-    project.write(
-        evals__test_unit_py=UNITTEST.format(on_class="", on_method=MARKER),
-        tests__test_own_py="def test_own():\n    pass\n",
-    )
-    result = project.run()
-    assert result.ret == 0
-    result.assert_outcomes(passed=1, deselected=1)
-    result.stdout.fnmatch_lines(["llmeval: 1 eval function waits; run them with: pytest evals"])
-
-
-def test_a_marker_on_what_unittest_runs_ends_no_session_that_leaves_it_out(project: Project) -> None:
-    project.eval(PASS, rows("a"))
-    project.write(evals__test_unit_py=UNITTEST.format(on_class="", on_method=MARKER))
-    assert project.run("evals", "-k", "test_echo").ret == 0
-    assert project.cases() == {"a": "passed"}
 
 
 def test_a_marker_on_one_parameter_set_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
