@@ -60,6 +60,7 @@ class Wiring:
     def register_recorder(self, facts: CollectionFacts) -> None:
         """Make the calls of the run and record it in this process, which the user started."""
         from pytest_llmeval.bridge.display.brevity import Brevity
+        from pytest_llmeval.bridge.display.case_letters import CaseLetters
         from pytest_llmeval.bridge.display.progress import write_line
         from pytest_llmeval.bridge.display.subtests import Subtests
         from pytest_llmeval.bridge.records.engine_room import EngineRoom
@@ -93,6 +94,7 @@ class Wiring:
 
             take_over(self._config, self._config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
         self._config.pluginmanager.register(recorder, "llmeval-recorder")
+        self._config.pluginmanager.register(CaseLetters(self._config, recorder.begun), "llmeval-letters")
         self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")
         self._config.pluginmanager.register(Subtests(), "llmeval-subtests")
         if self._config.pluginmanager.hasplugin("dsession"):

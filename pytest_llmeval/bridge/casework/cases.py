@@ -134,6 +134,8 @@ class CaseRun:
     """Whether its record is made, or another attempt took its place: nothing more counts for it."""
     raised: BaseException | None = None
     """What its body, or the settling of its scores, raised."""
+    late: BaseException | None = None
+    """What the settling of the scores raised that fixtures made in its teardown."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None

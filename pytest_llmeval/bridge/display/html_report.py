@@ -5,6 +5,7 @@ takes its place among the plugins: it keeps the reports, and hands them on at th
 case stands in the database. What a worker was not there to tell, the database tells.
 """
 
+import copy
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.display.html_safety import close_page, harmless_id, harmless_report
+from pytest_llmeval.bridge.execution.outcomes import LATE_ATTRIBUTE
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import Html, element
@@ -136,7 +138,8 @@ class HtmlReport:
 
     def _hand_on(self, nodeid: str, case: ReportCase | None) -> None:
         """Hand on the reports of one test, or count it where it has no row."""
-        reports = list(_whole(self._held.pop(nodeid, []) or ([_stored(case)] if case is not None else [])))
+        held = _with_late_misses(self._held.pop(nodeid, []))
+        reports = list(_whole(held or ([_stored(case)] if case is not None else [])))
         if case is not None and not case.is_shown:
             for report in reports[-2:-1]:
                 self._data.outcomes = report.outcome  # which counts one more
@@ -170,6 +173,27 @@ def _ordinary_cells(report: Any) -> list[Html]:
     kind = {"passed": "pass", "failed": "fail"}.get(report.outcome, "")
     cells = [element("td", chip(kind, report.outcome), class_="col-llmeval_outcome")]
     return cells + [element("td", class_=f"col-llmeval_{column}") for column in COLUMNS[1:]]
+
+
+def _with_late_misses(reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
+    """Return the reports of a test with a miss that a fixture scored in its teardown as one of the body: one row."""
+    found: list[pytest.TestReport] = []
+    for report in reports:
+        if report.passed or not hasattr(report, LATE_ATTRIBUTE):
+            found.append(report)
+            continue
+        body = next(index for index in range(len(found) - 1, -1, -1) if found[index].when == "call")
+        found[body] = _told(found[body], report.outcome, report.longrepr)
+        if report.failed:  # else it is run again
+            found.append(_told(report, "passed", None))
+    return found
+
+
+def _told(report: pytest.TestReport, outcome: Any, longrepr: Any) -> pytest.TestReport:
+    """Return a copy of a report that says something else."""
+    made = copy.copy(report)
+    made.outcome, made.longrepr = outcome, longrepr
+    return made
 
 
 def _whole(reports: list[pytest.TestReport]) -> Iterator[pytest.TestReport]:

@@ -1,7 +1,6 @@
 """From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
 
 import re
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 from pytest_llmeval.bridge.casework.case_start import row_input
 from pytest_llmeval.bridge.casework.cases import SYNC, CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
+from pytest_llmeval.bridge.casework.raised import is_miss, is_timeout, leaves, said
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import body_of
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
@@ -26,6 +26,7 @@ from pytest_llmeval.store.records import utc_now
 
 __all__ = [
     "KIND_ATTRIBUTE",
+    "LATE_ATTRIBUTE",
     "OTHERWISE_ATTRIBUTE",
     "OUTCOME_ATTRIBUTE",
     "PASSED_OVER_ATTRIBUTE",
@@ -34,14 +35,15 @@ __all__ = [
     "TURN_ATTRIBUTE",
     "Reporter",
     "crashed",
-    "is_miss",
     "tell_junit_of_crash",
 ]
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
 """On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
 PASSED_OVER_ATTRIBUTE = "llmeval_passed_over"
-"""On the report of a body or a subtest that missed where the gate decides."""
+"""On the report of a body or a subtest that missed where the gate decides; of a teardown, see LATE_ATTRIBUTE."""
+LATE_ATTRIBUTE = "llmeval_late"
+"""On the report of a teardown in which a fixture scored the miss of its case: the body was reported as passed."""
 KIND_ATTRIBUTE = "llmeval_error_kind"
 """On the failed report of an error: its kind."""
 START_ATTRIBUTE = "llmeval_start"
@@ -56,9 +58,7 @@ TURN_ATTRIBUTE = "llmeval_turn"
 OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
 """On the report of the teardown of a case whose prompt came out otherwise in its turn: its suite."""
 
-_TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_MISSES = (AssertionError, pytest.fail.Exception)
 _IN_ONE_LINE = (CaseError, RubricError)
 """Errors that say all by themselves: a traceback through this package would say nothing."""
 _PROPERTY = "llmeval_"
@@ -113,10 +113,10 @@ class Reporter:
     def after(self, item: pytest.Item, run: CaseRun, raised: BaseException | None, report: pytest.TestReport) -> None:
         """Decide what a phase came to, which ``raised`` so, and mark its report."""
         error = self._deciding(run, raised) if raised is not None else None
-        _decide(run, report, error, self._redact)
-        if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
-            report.outcome, report.longrepr = "passed", None
-            setattr(report, PASSED_OVER_ATTRIBUTE, True)
+        is_late = error is not None and error is run.late
+        _decide(run, report, error, self._redact, may_miss=report.when == "call" or is_late)
+        if run.outcome == "missed" and report.failed:
+            self._let_miss(run, report, is_late=is_late)
         if run.outcome == "error":  # also of a report that pytest calls failed later: of a call with a broken subtest
             setattr(report, KIND_ATTRIBUTE, run.error_kind)
         if report.failed:
@@ -140,6 +140,14 @@ class Reporter:
             _tell_turn(report, item, run)
             del item.stash[RUN_KEY]
 
+    def _let_miss(self, run: CaseRun, report: pytest.TestReport, *, is_late: bool) -> None:
+        """Mark the report of a miss, and have it fail nothing where the gate decides."""
+        if is_late:
+            setattr(report, LATE_ATTRIBUTE, True)
+        if (report.when == "call" or is_late) and self._is_gated(run):
+            report.outcome, report.longrepr = "passed", None
+            setattr(report, PASSED_OVER_ATTRIBUTE, True)
+
     def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
         """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
 
@@ -159,23 +167,30 @@ class Reporter:
 
         failure = run.met_failure
         is_ended = failure is not None and failure.kind in MONEY_KINDS and not isinstance(error, pytest.skip.Exception)
-        return min([*_leaves(error), *([failure] if failure is not None and is_ended else [])], key=rank)
+        return min([*leaves(error), *([failure] if failure is not None and is_ended else [])], key=rank)
 
     def _is_gated(self, run: CaseRun) -> bool:
         return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
 
 
-def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None, redact: Callable[[str], str]) -> None:
+def _decide(
+    run: CaseRun,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    redact: Callable[[str], str],
+    *,
+    may_miss: bool,
+) -> None:
     if report.skipped or _is_xpass(report, error):
         is_late = report.when == "teardown" and not hasattr(report, "wasxfail")
         if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
             run.outcome = "skipped"
             run.error = one_line(redact(str(report.longrepr)), _LONGEST_ERROR) if report.failed else None
-    elif report.failed and (error is None or (report.when == "call" and is_miss(error))):
+    elif report.failed and (error is None or (may_miss and is_miss(error))):
         if run.outcome == "error":  # an earlier subtest of this case
             return
         run.outcome = "missed"
-        told = _said(error)[1] if error is not None else report.longreprtext  # of another plugin's report
+        told = said(error)[1] if error is not None else report.longreprtext  # of another plugin's report
         run.error = None if run.book.misses else shorten(printable(redact(told)), _LONGEST_ERROR)
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
@@ -191,14 +206,6 @@ def _tell_turn(report: pytest.TestReport, item: pytest.Item, run: CaseRun) -> No
         setattr(report, TURN_ATTRIBUTE, run.turn)
     if run.asked_otherwise:
         setattr(report, OTHERWISE_ATTRIBUTE, run.key.suite)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if not isinstance(error, BaseExceptionGroup):
-        yield error
-        return
-    for each in error.exceptions:
-        yield from _leaves(each)
 
 
 def _behind(error: BaseException) -> CaseError | None:
@@ -225,40 +232,22 @@ def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     return hasattr(report, "wasxfail")
 
 
-def is_miss(error: BaseException) -> bool:
-    """Return whether what a body raised says that the answer is not good enough."""
-    return all(isinstance(each, _MISSES) and not _is_timeout(each) for each in _leaves(error))
-
-
-def _is_timeout(error: BaseException) -> bool:
-    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(_said(error)[1]))
-
-
 def _kind(error: BaseException) -> str:
-    if _is_timeout(error):
+    if is_timeout(error):
         return str(ErrorKind.TIMEOUT)
     found = _behind(error)
     return str(ErrorKind.CODE if found is None else found.kind)
 
 
 def _message(error: BaseException) -> str:
-    name, text = _said(error)
+    name, text = said(error)
     if isinstance(error, _IN_ONE_LINE):
         return text
-    found = None if _is_timeout(error) else _behind(error)
+    found = None if is_timeout(error) else _behind(error)
     if found is not None:
         text = _ADDRESS.sub("", text)  # that of the future in tenacity's RetryError
         text = text if str(found) in text else f"{text} ({found})" if text else str(found)
     return f"{name}: {text}" if text else name
-
-
-def _said(error: BaseException) -> tuple[str, str]:
-    """Return name and text of an exception, whatever its own ``__str__`` does."""
-    if isinstance(error, pytest.FixtureLookupError):  # its text is that of its arguments, a request among them
-        return "fixture", error.msg or f"{error.argname!r} not found"
-    shown = traceback.TracebackException(type(error), error, None)
-    name, _, text = "".join(shown.format_exception_only()).rstrip("\n").partition(": ")
-    return name, text
 
 
 def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, safe: Callable[[str], str]) -> None:

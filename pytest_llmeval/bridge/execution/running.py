@@ -10,13 +10,14 @@ from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY, CaseNow, param_of, run_of
+from pytest_llmeval.bridge.casework.raised import is_miss
 from pytest_llmeval.bridge.casework.turns import begin_turn, end_turn
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
-from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter, is_miss
+from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter
 from pytest_llmeval.bridge.execution.subtest_reports import tidy_subtest
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
@@ -170,6 +171,17 @@ class CaseRunner:
         if run and self._responses:
             self._responses.note_end(item, run)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_teardown")
+    def pytest_runtest_teardown_whole(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Settle what fixtures scored behind the body: it counts as what the body scored, also where one skips."""
+        try:
+            result = yield
+        except pytest.skip.Exception:
+            _settle_late(run_of(item))
+            raise
+        _settle_late(run_of(item))
+        return result
+
     def pytest_sessionfinish(self) -> None:
         """Ask for nothing more."""
         if self._responses is not None and self.bodies is not None:
@@ -306,6 +318,20 @@ def _settle(run: CaseRun) -> None:
         raise broken
     if book.misses:
         _miss(run.sample, run.response, book)
+
+
+def _settle_late(run: CaseRun | None) -> None:
+    """Raise what the scores and calls come to that were made behind a body, whose own were settled with it."""
+    if run is None or not run.has_run or isinstance(run.raised, pytest.xfail.Exception):
+        return
+    try:
+        if run.raised is None:
+            _settle(run)
+        elif is_miss(run.raised) and (broken := _broken(run)) is not None:
+            raise broken
+    except (CaseError, pytest.fail.Exception) as error:
+        run.late = error
+        raise
 
 
 def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoReturn:

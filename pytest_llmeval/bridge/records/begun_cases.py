@@ -21,7 +21,7 @@ class BegunCases:
         self._last: dict[Any, CaseStart] = {}
         """The case that ended last in each worker: should that die now, xdist may say that it died in this one."""
 
-    def __contains__(self, nodeid: str) -> bool:
+    def __contains__(self, nodeid: object) -> bool:
         return nodeid in self._begun
 
     def find(self, nodeid: str) -> CaseStart | None:

@@ -53,7 +53,6 @@ __all__ = ["Recorder"]
 
 _STOP = "llmeval: "
 """How the reason begins that pytest is given where this plugin, here or in a worker, stops the session."""
-_LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
 
 class Recorder:
@@ -96,7 +95,8 @@ class Recorder:
         self._closing = Closing(
             settings, self._thresholds, facts, room, self._row, again=resume_command(config, self._row)
         )
-        self._begun = BegunCases()
+        self.begun = BegunCases()
+        """The cases that run."""
         self._status = SessionStatus(config, facts, self._thresholds)
         self._unpassed: dict[str, tuple[Outcome, float | None]] = {}
         """Outcome and cost of each case that did not pass: another attempt at it may follow."""
@@ -136,7 +136,7 @@ class Recorder:
                 opened.pop_all()
             self._store = store
             self._room.start(
-                self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self._begun.note
+                self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self.begun.note
             )
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
@@ -150,33 +150,24 @@ class Recorder:
         self._session = session
         self.begin()
 
-    def pytest_report_teststatus(self, report: Any) -> Any:
-        """Give misses a category of their own, and errors of the body that of broken fixtures."""
-        outcome = getattr(report, OUTCOME_ATTRIBUTE, None)
-        if outcome == "missed" and report.when == "call" and report.passed:
-            return _LETTERS["missed"]
-        if report.failed and (report.nodeid in self._begun or outcome) and outcome not in ("missed", "skipped"):
-            return _LETTERS["error"]
-        return None
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Record a finished case, or one whose worker died."""
-        self._begun.note_report(report)
-        lost = self._begun.crashed(report) if report.when == "???" else None
+        self.begun.note_report(report)
+        lost = self.begun.crashed(report) if report.when == "???" else None
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
-            self._status.count_failure(report, lost or self._begun.find(report.nodeid))
+            self._status.count_failure(report, lost or self.begun.find(report.nodeid))
         record = getattr(report, RECORD_ATTRIBUTE, None)
         self._closing.note_report(report)
         if record is not None:
-            self._begun.end(report)
+            self.begun.end(report)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif lost is not None:
             setattr(report, OUTCOME_ATTRIBUTE, "error")
             tell_junit_of_crash(self._config, report, lost.key)
-            if report.nodeid in self._begun:
-                self._begun.end(report)
+            if report.nodeid in self.begun:
+                self.begun.end(report)
                 self._add(crashed(lost))
             elif not self._thresholds.has_rules(lost.key.suite):  # it is recorded, and says nothing of what failed
                 self._status.failed_tests[report.nodeid] = None

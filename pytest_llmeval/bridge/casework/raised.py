@@ -1,0 +1,40 @@
+"""What the body of a case raised: a miss, a limit of its time, or what broke."""
+
+import re
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+__all__ = ["is_miss", "is_timeout", "leaves", "said"]
+
+_MISSES = (AssertionError, pytest.fail.Exception)
+_TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions of a group, however deep they stand in it; of what is none, itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for each in error.exceptions:
+        yield from leaves(each)
+
+
+def is_miss(error: BaseException) -> bool:
+    """Return whether what a body raised says that the answer is not good enough."""
+    return all(isinstance(each, _MISSES) and not is_timeout(each) for each in leaves(error))
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether a limit of pytest-timeout ended a test so."""
+    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(said(error)[1]))
+
+
+def said(error: BaseException) -> tuple[str, str]:
+    """Return name and text of an exception, whatever its own ``__str__`` does."""
+    if isinstance(error, pytest.FixtureLookupError):  # its text is that of its arguments, a request among them
+        return "fixture", error.msg or f"{error.argname!r} not found"
+    shown = traceback.TracebackException(type(error), error, None)
+    name, _, text = "".join(shown.format_exception_only()).rstrip("\n").partition(": ")
+    return name, text

@@ -1,0 +1,46 @@
+"""What pytest counts a case among, and the letter that it shows for it."""
+
+from collections.abc import Container
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.execution.outcomes import LATE_ATTRIBUTE, OUTCOME_ATTRIBUTE
+
+__all__ = ["CaseLetters"]
+
+_MISSED = ("missed", "m", ("MISSED", {"yellow": True}))
+_ERROR = ("error", "E", ("ERROR", {"red": True}))
+_FAILED = ("failed", "F", "FAILED")
+
+
+class CaseLetters:
+    """The plugin object that gives misses a category of their own, and errors of the body that of broken fixtures."""
+
+    def __init__(self, config: pytest.Config, begun: Container[str]) -> None:
+        """Prepare; ``begun`` has the node ids of the cases that have begun and not ended."""
+        self._config = config
+        self._begun = begun
+
+    def pytest_report_teststatus(self, report: Any) -> Any:
+        """Return what a report of a case is shown as; None where pytest is right of it."""
+        outcome, is_late = getattr(report, OUTCOME_ATTRIBUTE, None), hasattr(report, LATE_ATTRIBUTE)
+        if outcome == "missed" and report.passed and (report.when == "call" or is_late):
+            return _MISSED
+        if report.failed and is_late:
+            return _FAILED
+        if report.failed and (report.nodeid in self._begun or outcome) and outcome not in ("missed", "skipped"):
+            return _ERROR
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Count a case no more among those that passed where a fixture scored its miss behind the body."""
+        terminal: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is None or not hasattr(report, LATE_ATTRIBUTE):
+            return
+        passed = terminal.stats.get("passed", [])
+        for index in range(len(passed) - 1, -1, -1):
+            if passed[index].nodeid == report.nodeid:
+                del passed[index]
+                return

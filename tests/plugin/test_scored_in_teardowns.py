@@ -1,0 +1,188 @@
+"""Scores that a fixture makes behind its ``yield``: they count for the case as those of its body do."""
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+
+from tests.support.judges import Judged, named, verdict
+from tests.support.project import OPTIONS, Project
+
+ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
+SYNC = "def test_echo(response, checks):\n    assert response.text\n"
+ASYNC = "async def test_echo(model, checks):\n    assert await model.generate()\n"
+CHECKS = """
+import pytest
+
+@pytest.fixture
+def checks(sample, response, score):
+    yield
+    {check}
+"""
+EXACT = "score.exact(response, sample.target)"
+GATED = "version: 1\nsuites: {echo: {pass_rate: {min: 0.4}}}\n"
+
+
+def told_to_junit(project: Project) -> dict[str, tuple[str, set[str]]]:
+    """Return the outcome that JUnit has of each case, and what stands there of failures."""
+    found = {}
+    for case in ElementTree.parse(project.root / "junit.xml").iter("testcase"):
+        for outcome in case.findall(".//property[@name='llmeval_outcome']"):
+            found[case.attrib["name"]] = (outcome.attrib["value"], {each.tag for each in case} - {"properties"})
+    return found
+
+
+@pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
+def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(
+    project: Project, body: str, dist_args: list[str]
+) -> None:
+    project.eval(body, ROWS)
+    project.write(conftest_py=CHECKS.format(check=EXACT))
+    result = project.run("evals", "--junitxml=junit.xml", *dist_args)
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    assert project.cases() == {"good": "passed", "bad": "missed"}
+    assert [row["passed"] for row in project.rows("SELECT passed FROM scores ORDER BY passed")] == [0, 1]
+    result.stdout.fnmatch_lines(["*exact: 0 is under the pass mark 1*", "FAILED evals/test_echo.py::test_echo?bad?*"])
+    result.stdout.no_fnmatch_line("*ERROR*")
+    assert told_to_junit(project)["test_echo[bad]"][0] == "missed"
+
+
+@pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
+def test_with_rules_the_gate_decides_of_a_miss_in_a_teardown(project: Project, body: str, dist_args: list[str]) -> None:
+    project.eval(body, ROWS)
+    project.write(conftest_py=CHECKS.format(check=EXACT), thresholds_yaml=GATED)
+    result = project.run("evals", "-x", "--junitxml=junit.xml", *dist_args)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*pass_rate*0.500*min=0.4*pass*", "*1 passed, 1 missed in *"])
+    assert project.cases() == {"good": "passed", "bad": "missed"}
+    assert (project.last_run()["verdict"], project.last_run()["exit_code"]) == ("pass", 0)
+    assert told_to_junit(project) == {"test_echo[good]": ("passed", set()), "test_echo[bad]": ("missed", set())}
+    project.write(thresholds_yaml=GATED.replace("pass_rate: {min: 0.4}", "pass_rate: {min: 0.6}"))
+    assert project.run("evals", *dist_args).ret == 1
+    verdicts = {row["metric"]: row["verdict"] for row in project.rows("SELECT metric, verdict FROM verdicts")}
+    assert verdicts["pass_rate"] == "fail"
+
+
+@pytest.mark.parametrize("rules", ["", GATED], ids=["plain", "gated"])
+@pytest.mark.parametrize(
+    ("check", "kind"),
+    [
+        ("score.token_f1(response, 5)", "scorer"),
+        ("score.record('x', float('nan'))", "scorer"),
+        ("score.exact(response, 'x'), score.token_f1(response, 5)", "scorer"),
+        ("for _ in 'ab':\n        try: score.record('x', 1)\n        except Exception: pass", "scorer"),
+        ("try: model.generate_sync('x', temperature=float('nan'))\n    except Exception: pass", "bad_request"),
+        ("score.judge(response, rubric='qa')", "code"),
+        ("assert not response.text", "code"),
+    ],
+)
+def test_what_breaks_in_a_teardown_is_an_error_as_in_a_body(
+    project: Project, rules: str, check: str, kind: str
+) -> None:
+    project.eval(SYNC, ROWS[:1])
+    project.write(conftest_py=CHECKS.format(check=check).replace("response, score", "response, model, score"))
+    if rules:
+        project.write(thresholds_yaml=rules)
+    result = project.run("evals")
+    result.assert_outcomes(passed=1, errors=1)
+    assert result.ret == (10 if rules else 1)
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": kind}]
+
+
+@pytest.mark.parametrize(
+    ("body", "check", "outcome"),
+    [
+        ("assert False", "score.exact('a', 'b')", "missed"),
+        ("assert False", "score.token_f1('a', 5)", "error"),
+        ("raise OSError", "score.exact('a', 'b')", "error"),
+        ("pytest.skip()", "score.exact('a', 'b'), score.token_f1('a', 5)", "skipped"),
+        ("pytest.xfail()", "score.exact('a', 'b'), score.token_f1('a', 5)", "skipped"),
+        ("pass", "score.exact('a', 'b'); pytest.skip('late')", "missed"),
+        ("pass", "score.exact('a', 'b', pass_mark=0)", "passed"),
+    ],
+)
+def test_a_teardown_adds_to_what_the_body_came_to(
+    project: Project, body: str, check: str, outcome: str, spread: list[str]
+) -> None:
+    project.eval(f"def test_echo(response, checks):\n    {body}\n", ROWS[:1])
+    project.write(conftest_py=CHECKS.format(check=check))
+    result = project.run("evals", "--junitxml=junit.xml", *spread)
+    assert project.cases() == {"good": outcome}
+    assert told_to_junit(project)["test_echo[good]"][0] == outcome
+    assert result.ret == (0 if outcome in ("passed", "skipped") else 1)
+    assert len(project.rows("SELECT * FROM scores")) >= 1
+
+
+def test_a_miss_in_a_teardown_of_what_is_expected_to_fail_is_expected(project: Project) -> None:
+    rows: list[dict[str, Any]] = [{**row, "marks": ["xfail"]} for row in ROWS]
+    project.eval(SYNC, rows)
+    project.write(conftest_py=CHECKS.format(check=EXACT))
+    assert project.run("evals").ret == 0
+    assert project.cases() == {"good": "skipped", "bad": "skipped"}
+
+
+def test_a_judge_that_an_async_fixture_asks_counts(project: Project, judged_by: Judged, dist_args: list[str]) -> None:
+    project.eval("async def test_echo(answer):\n    assert answer.text\n", ROWS)
+    project.write(
+        tox_ini=f"[pytest]\n{OPTIONS.replace('-p no:asyncio ', '')}asyncio_default_fixture_loop_scope = function\n",
+        conftest_py="""
+        import pytest_asyncio
+
+        @pytest_asyncio.fixture
+        async def answer(model, score):
+            answer = await model.generate()
+            yield answer
+            await score.judge(answer, rubric="qa")
+        """,
+    )
+    result = project.run("evals", named(project, judged_by(verdict)), *dist_args)
+    assert result.ret == 1
+    result.assert_outcomes(passed=1, failed=1)
+    assert project.cases() == {"good": "passed", "bad": "missed"}
+
+
+def test_with_epochs_and_resume_such_a_miss_is_a_miss(project: Project, spread: list[str]) -> None:
+    """A run that goes on has it as one that ended, and asks for nothing again."""
+    project.eval(SYNC, ROWS)
+    project.write(conftest_py=CHECKS.format(check=EXACT), thresholds_yaml=GATED)
+    project.run("evals", *spread)
+    for expected in ("*2 cases finished earlier*", "*4 cases finished earlier*"):
+        result = project.run("evals", "--resume=last", "--epochs=2", *spread)
+        assert result.ret == 0
+        result.stdout.fnmatch_lines([expected])
+        assert project.cases() == {"good": "passed", "good-e2": "passed", "bad": "missed", "bad-e2": "missed"}
+    assert len(project.server.ledger) == 4
+
+
+@pytest.mark.parametrize("rules", ["", GATED], ids=["plain", "gated"])
+def test_reruns_try_such_a_miss_as_any_other(project: Project, rules: str, spread: list[str]) -> None:
+    """Where the gate decides, none is made."""
+    project.eval(SYNC, ROWS)
+    project.write(conftest_py=CHECKS.format(check=EXACT))
+    if rules:
+        project.write(thresholds_yaml=rules)
+    result = project.run("evals", "--reruns=1", *spread)
+    assert result.ret == (0 if rules else 1)
+    counts = {"passed": 1, "missed": 1} if rules else {"passed": 1, "failed": 1, "rerun": 1}
+    assert result.parseoutcomes() == counts
+    assert project.cases() == {"good": "passed", "bad": "missed"}
+
+
+def test_an_html_report_has_one_row_for_it(project: Project) -> None:
+    project.eval(SYNC, ROWS)
+    project.write(conftest_py=CHECKS.format(check=EXACT))
+    project.run("evals", "--html=report.html", "-p", "no:xdist")
+    page = (project.root / "report.html").read_text("utf-8")
+    assert "test_echo[bad]::teardown" not in page
+    assert "0 is under the pass mark 1" in page
+    assert "1 Failed" in page
+    assert "1 Passed" in page
+    assert "0 Errors" in page
+
+
+def test_lf_runs_it_again(project: Project) -> None:
+    project.eval(SYNC, ROWS)
+    project.write(conftest_py=CHECKS.format(check=EXACT), thresholds_yaml=GATED)
+    project.run("evals")
+    project.run("evals", "--lf").stdout.fnmatch_lines(["*1 missed in *"])
