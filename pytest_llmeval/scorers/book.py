@@ -49,6 +49,7 @@ class ScoreBook:
         *,
         judge: Judging | None = None,
         check: Callable[[], object] | None = None,
+        is_fault: Callable[[BaseException], bool] = lambda error: isinstance(error, Exception),
     ) -> None:
         """Begin without scores.
 
@@ -56,10 +57,12 @@ class ScoreBook:
             registry: of the scorers.
             judge: who judges in the case; None where nobody can.
             check: called before anything is scored or recorded; it raises where that may not be.
+            is_fault: whether what a scorer raised is an error of that scorer; anything else is raised.
         """
         self._registry = registry
         self._judge = judge
         self._check = check
+        self._is_fault = is_fault
         self._scores: dict[str, Score] = {}
         """By their names as the database keeps them."""
         self._split: dict[str, Score] = {}
@@ -252,7 +255,9 @@ class ScoreBook:
         digest = scorer_digest(scorer, {**settings_of(scorer, bound.arguments), "pass_mark": mark})
         try:
             result = _checked(scorer.function(*bound.args, **bound.kwargs))
-        except Exception as error:  # noqa: BLE001 - a user's scorer may raise anything: it becomes a recorded error
+        except BaseException as error:  # a user's scorer may raise anything: it becomes a recorded error
+            if not self._is_fault(error):
+                raise
             reason = tidy(_blame(scorer, error))
             return self._keep(
                 Score(name=name, value=None, passed=None, status="error", reason=reason, scorer_digest=digest)
@@ -369,7 +374,7 @@ def _recorded(name: str, value: float, passed: bool | None, reason: str | None) 
     return Score(name=name, value=value, passed=passed, reason=None if reason is None else tidy(reason))
 
 
-def _blame(scorer: Scorer, error: Exception) -> str:
+def _blame(scorer: Scorer, error: BaseException) -> str:
     if isinstance(error, ScorerError):
         return str(error)
     code = getattr(inspect.unwrap(scorer.function), "__code__", None)

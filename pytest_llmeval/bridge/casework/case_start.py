@@ -8,6 +8,7 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun, key_of
 from pytest_llmeval.bridge.casework.judge import CaseJudge
+from pytest_llmeval.bridge.casework.raised import is_fault
 from pytest_llmeval.bridge.casework.turns import check_asking
 from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
 from pytest_llmeval.core.types import Sample
@@ -29,7 +30,7 @@ def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
         cluster_key=param.eval.cluster,
     )
     check = functools.partial(check_asking, run, calls, "score", _OWN_SCORE)
-    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls), check=check)
+    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls), check=check, is_fault=is_fault)
     return run
 
 

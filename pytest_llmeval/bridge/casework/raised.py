@@ -1,4 +1,4 @@
-"""What the body of a case raised: a miss, a limit of its time, or what broke."""
+"""What a body or a scorer raised: a miss, a limit of its time, or what broke."""
 
 import re
 import traceback
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-__all__ = ["is_miss", "is_timeout", "leaves", "said"]
+__all__ = ["is_fault", "is_miss", "is_timeout", "leaves", "said"]
 
 _MISSES = (AssertionError, pytest.fail.Exception)
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
@@ -24,6 +24,16 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 def is_miss(error: BaseException) -> bool:
     """Return whether what a body raised says that the answer is not good enough."""
     return all(isinstance(each, _MISSES) and not is_timeout(each) for each in leaves(error))
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether what a scorer raised is an error of that scorer; else the session ends so, or the time of the test is up.
+
+    What a test says by ``pytest.fail`` or ``pytest.skip`` is not for a scorer to say.
+    """
+    if isinstance(error, pytest.exit.Exception) or is_timeout(error):
+        return False
+    return isinstance(error, (Exception, pytest.fail.Exception, pytest.skip.Exception))
 
 
 def is_timeout(error: BaseException) -> bool:
