@@ -11,13 +11,14 @@ from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Response, Score
+from pytest_llmeval.scorers.begun_calls import BegunCalls
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, tidy, visible_line
 from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric, score_name, truth
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, is_number, unit_interval
 
-__all__ = ["ScoreBook", "check_free", "keep_split", "recorded_twice", "unawaited"]
+__all__ = ["ScoreBook", "begun_of", "check_free", "keep_split", "recorded_twice"]
 
 P = ParamSpec("P")
 
@@ -29,7 +30,7 @@ def _watched(method: Callable[P, Coroutine[Any, Any, Score]]) -> Callable[P, Cor
     def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Score]:
         coroutine = method(*args, **kwargs)
         book: Any = args[0]
-        book._begun.append((method.__name__, coroutine))
+        book._begun.add(method.__name__, coroutine)
         return coroutine
 
     return call
@@ -67,7 +68,7 @@ class ScoreBook:
         """By their names as the database keeps them."""
         self._split: dict[str, Score] = {}
         """The same of those that a split panel left without a value; their names stay free."""
-        self._begun: list[tuple[str, Coroutine[Any, Any, Score]]] = []
+        self._begun = BegunCalls()
         self._doubled: list[str] = []
 
     @property
@@ -90,7 +91,7 @@ class ScoreBook:
             raise AttributeError(name)
         if (found := self._registry.find(name)) is None:
             raise AttributeError(self._unknown(name))
-        return functools.partial(self._call, found)
+        return functools.partial(self._counted, found)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._registry.names()]
@@ -200,7 +201,8 @@ class ScoreBook:
             right_if=right_if,
             wrong_unless=wrong_unless,
         )
-        return self._keep(*self._judging.judge_sync(response, target, how))
+        with self._begun.running("judge_sync"):
+            return self._keep(*self._judging.judge_sync(response, target, how))
 
     @_watched
     async def prefer(
@@ -239,13 +241,18 @@ class ScoreBook:
     ) -> Score:
         """Record which of two answers the judge model prefers, as ``prefer`` does, in a test that is not async."""
         how = judged_how(rubric, name, question, reference=reference)
-        return self._keep(*self._judging.prefer_sync(a, b, target, how))
+        with self._begun.running("prefer_sync"):
+            return self._keep(*self._judging.prefer_sync(a, b, target, how))
 
     @property
     def _judging(self) -> Judging:
         if self._judge is None:
             raise RuntimeError("this ScoreBook has no judge; the one of the fixture `score` has")
         return self._judge
+
+    def _counted(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
+        with self._begun.running(scorer.name):
+            return self._call(scorer, *args, **kwargs)
 
     def _call(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
         name = score_name(kwargs.pop("name", None), scorer.name)
@@ -301,12 +308,9 @@ class ScoreBook:
         return f"there is no scorer {name!r}{hint} Scorers: {', '.join(known)}{broken}"
 
 
-def unawaited(book: ScoreBook) -> tuple[str, ...]:
-    """Close the async calls of a book that nobody awaited, and return their names."""
-    found = [each for each in book._begun if inspect.getcoroutinestate(each[1]) == inspect.CORO_CREATED]
-    for _, coroutine in found:
-        coroutine.close()
-    return tuple(name for name, _ in found)
+def begun_of(book: ScoreBook) -> BegunCalls:
+    """Return the calls of a book that take their time."""
+    return book._begun
 
 
 def check_free(book: ScoreBook, *names: str) -> None:

@@ -132,6 +132,8 @@ class CaseRun:
     """Whether its body began in its turn: what is set up anew then is another attempt."""
     is_over: bool = False
     """Whether its record is made, or another attempt took its place: nothing more counts for it."""
+    forgotten: tuple[str, ...] = ()
+    """The calls of ``score`` that its body left in tasks which it did not await, where it came to its end."""
     raised: BaseException | None = None
     """What its body, or the settling of its scores, raised."""
     late: BaseException | None = None

@@ -42,6 +42,8 @@ __all__ = ["CaseJudge", "Judges"]
 T = TypeVar("T")
 Poll = Callable[[Juror, int], Coroutine[Any, Any, T]]
 """Asks a judge; a number from 1 asks it once more."""
+Begin = Callable[[], Coroutine[Any, Any, T]]
+"""Makes a coroutine once it is to begin: Python would warn of one that is given up before that."""
 Work = list[Score] | Coroutine[Any, Any, list[Score]]
 """Scores that nobody is to be asked for, or what asks for them."""
 
@@ -196,9 +198,8 @@ class CaseJudge:
 
         async def poll(juror: Juror, repeat: int) -> Ballot:
             asked = [questions(part, answer=text, repeat=self._repeat(repeat), **shown) for part in parts]
-            ballots = await _all(
-                [self._ballot(juror, part, each, repeat, names) for part, each in zip(parts, asked, strict=True)]
-            )
+            pairs = zip(parts, asked, strict=True)
+            ballots = await _all([partial(self._ballot, juror, part, each, repeat, names) for part, each in pairs])
             return _joined(ballots)
 
         ballots = await self._polled(poll, partial(is_unsure, found))
@@ -217,7 +218,7 @@ class CaseJudge:
                 comparison(rubric, first=first, second=second, repeat=self._repeat(repeat), **shown)
                 for first, second in orders
             ]
-            one, other = await _all([self._ballot(juror, rubric, each, repeat, [name]) for each in asked])
+            one, other = await _all([partial(self._ballot, juror, rubric, each, repeat, [name]) for each in asked])
             return one, other
 
         def unsure(both: tuple[Ballot, Ballot]) -> bool:
@@ -233,8 +234,8 @@ class CaseJudge:
         is_twice = is_probed(judges.probe, *identity_of(self._run.key))
 
         async def round_of(jurors: Sequence[Juror]) -> list[T]:
-            repeated = _spared([poll(each, 1) for each in jurors if is_twice])
-            found, others = await _all([_all([poll(each, 0) for each in jurors]), repeated])
+            repeated = partial(_spared, [partial(poll, each, 1) for each in jurors if is_twice])
+            found, others = await _all([partial(_all, [partial(poll, each, 0) for each in jurors]), repeated])
             return [*found, *others]
 
         if judges.panel == "all":
@@ -292,20 +293,20 @@ def _judged_text(answer: Response | str) -> str:
     return shown_answer(answer) if isinstance(answer, Response) else text_of(answer)
 
 
-async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def _all(work: Sequence[Begin[T]]) -> list[T]:
     """Return what comes of all; where one of them fails the others end first, as they are paid for."""
     if len(work) == 1:
-        return [await work[0]]
-    found = await asyncio.gather(*work, return_exceptions=True)
+        return [await work[0]()]
+    found = await asyncio.gather(*(begin() for begin in work), return_exceptions=True)
     for each in found:
         if isinstance(each, BaseException):
             raise each
     return [each for each in found if not isinstance(each, BaseException)]
 
 
-async def _spared(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def _spared(work: Sequence[Begin[T]]) -> list[T]:
     """Return what comes of all but those that failed, on which nothing depends."""
-    found = await asyncio.gather(*work, return_exceptions=True)
+    found = await asyncio.gather(*(begin() for begin in work), return_exceptions=True)
     for each in found:
         if isinstance(each, BaseException) and not isinstance(each, CaseError):
             raise each

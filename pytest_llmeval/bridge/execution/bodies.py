@@ -31,6 +31,7 @@ from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apar
 from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, upcoming
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CaseError
+from pytest_llmeval.scorers.book import begun_of
 
 __all__ = ["BodiesAhead"]
 
@@ -146,7 +147,7 @@ class BodiesAhead:
             function = body_of(item)
             assert function is not None
             result = self._calls.bodies.submit(
-                _carried(functools.partial(function, **arguments_of(function, item.funcargs)))
+                _carried(functools.partial(function, **arguments_of(function, item.funcargs)), run)
             )
         else:
             result = body.result
@@ -220,7 +221,7 @@ class BodiesAhead:
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
         result = self._calls.bodies.submit(
-            _within(context, functools.partial(_body, function, values, model, run), item.nodeid)
+            _within(context, functools.partial(_body, function, values, model, run), run, item.nodeid)
         )
         if (reply := run.reply) is not None:  # where the loop ended before the body began, nobody else tells its case
             result.add_done_callback(lambda _: reply.cancel())
@@ -247,17 +248,19 @@ def _place_of(item: pytest.Item, items: Sequence[pytest.Item], start: int) -> in
         return items.index(item)
 
 
-async def _within(context: contextvars.Context, body: Body, name: str) -> BaseException | None:
-    return await asyncio.get_running_loop().create_task(_carried(body), name=name, context=context)
+async def _within(context: contextvars.Context, body: Body, run: CaseRun, name: str) -> BaseException | None:
+    return await asyncio.get_running_loop().create_task(_carried(body, run), name=name, context=context)
 
 
-async def _carried(body: Body) -> BaseException | None:
+async def _carried(body: Body, run: CaseRun) -> BaseException | None:
     """Run a body, and return what would end the loop of all bodies; what else it raises is raised.
 
     Its coroutine is made here: of one that is given up before it begins, Python would warn that nobody awaited it.
+    What it leaves in tasks is known before these go on, however fast a judge may be.
     """
     try:
         await body()
+        run.forgotten = begun_of(run.book).in_tasks()
     except (SystemExit, KeyboardInterrupt) as ended:
         return ended
     return None

@@ -28,7 +28,7 @@ from pytest_llmeval.core.types import Response, Sample
 from pytest_llmeval.engine.line import Line
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
-from pytest_llmeval.scorers.book import recorded_twice, unawaited
+from pytest_llmeval.scorers.book import begun_of, recorded_twice
 
 __all__ = ["AsyncBodies", "CaseRunner"]
 
@@ -309,15 +309,22 @@ def _why_it_never_ran(item: pytest.Function) -> str:
 
 def _settle(run: CaseRun) -> None:
     """Raise what the scores and calls of a whole body come to: an error, or a miss."""
-    book = run.book
-    for name in unawaited(book)[:1]:
-        told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
-        raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
+    _check_awaited(run)
     broken = _broken(run)
     if broken is not None:
         raise broken
-    if book.misses:
-        _miss(run.sample, run.response, book)
+    if run.book.misses:
+        _miss(run.sample, run.response, run.book)
+
+
+def _check_awaited(run: CaseRun) -> None:
+    """Raise where a body, or a fixture, made an async call that it did not await."""
+    for name in run.forgotten[:1]:
+        told = f"score.{name}(...) was not awaited: await it, or the task or asyncio.gather(...) that it is in"
+        raise CaseError(told, kind=ErrorKind.CODE)
+    for name in begun_of(run.book).close_unbegun()[:1]:
+        told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
+        raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
 
 
 def _settle_late(run: CaseRun | None) -> None:
@@ -326,12 +333,21 @@ def _settle_late(run: CaseRun | None) -> None:
         return
     try:
         if run.raised is None:
+            _check_awaited(run)
+            _check_ended(run.book)
             _settle(run)
         elif is_miss(run.raised) and (broken := _broken(run)) is not None:
             raise broken
     except (CaseError, pytest.fail.Exception) as error:
         run.late = error
         raise
+
+
+def _check_ended(book: ScoreBook) -> None:
+    """Raise where a call of a case that is to be recorded runs on, in a thread say: its score would not count."""
+    for name in begun_of(book).left()[:1]:
+        told = f"score.{name}(...) still ran when its test had ended: wait for the thread, task or future that it is in"
+        raise CaseError(told, kind=ErrorKind.CODE)
 
 
 def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoReturn:
