@@ -70,7 +70,7 @@ def test_the_default_limit_is_one_second() -> None:
 
 
 def test_in_a_thread_it_ends_in_time_and_lets_others_run() -> None:
-    """No signal is used, and the interpreter's lock is not held."""
+    """No signal is used, and the interpreter's lock is not held. Seconds are of this process, not of the machine."""
     problems: list[str] = []
     steps = 0
 
@@ -81,13 +81,13 @@ def test_in_a_thread_it_ends_in_time_and_lets_others_run() -> None:
             problems.append(str(error))
 
     thread = threading.Thread(target=search)
-    started = time.perf_counter()
+    started = time.process_time()
     thread.start()
-    while thread.is_alive() and time.perf_counter() - started < 5:
+    while thread.is_alive() and time.process_time() - started < 5:
         steps += 1
         time.sleep(0.005)
     assert "took longer" in problems[0]
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert steps > 10
 
 
