@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
-__all__ = ["LoopThread", "pause", "retrieved"]
+__all__ = ["LoopThread", "pause", "retrieved", "task_here"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,6 +25,10 @@ _HELD_S = 0.2
 """For which a task runs without a pause before it is said to hold its loop."""
 _ROUNDS = 8
 """Of cancelling what there is: tasks may begin others as they end, some of them without end."""
+
+
+_HERE = threading.local()
+"""Of each thread of a loop of ours, the task that gave it what it runs: ``task``."""
 
 
 class _Serving(threading.Thread):
@@ -45,10 +49,28 @@ class _InContext(concurrent.futures.ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
         """Return a future for what ``fn`` returns."""
-        future = super().submit(functools.partial(contextvars.copy_context().run, fn, *args, **kwargs))
+        run = functools.partial(contextvars.copy_context().run, fn, *args, **kwargs)
+        future = super().submit(_run_for, task_here(), run)
         for thread in self._threads:
             _WAITED_FOR.pop(thread, None)
         return future
+
+
+def task_here() -> "asyncio.Task[Any] | None":
+    """Return the task that runs here, or gave this thread of our loop what it runs; None where there is none."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs here
+        return getattr(_HERE, "task", None)
+
+
+def _run_for(task: "asyncio.Task[Any] | None", run: Callable[[], T]) -> T:
+    """Run what ``task`` gave to this thread."""
+    _HERE.task = task
+    try:
+        return run()
+    finally:
+        _HERE.task = None
 
 
 async def pause(seconds: float) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.plugin.test_retries import RETRY
+from tests.support.fault_server import Entry, FaultHandler
 from tests.support.judges import Judged
 from tests.support.project import Project
 
@@ -158,7 +159,7 @@ def test_a_score_of_another_case_records_nothing(project: Project, judged_by: Ju
     assert judge.ledger == []
 
 
-def test_a_thread_of_which_no_case_is_known_makes_the_one_whose_turn_it_is_an_error(project: Project) -> None:
+def test_a_thread_of_which_no_case_is_known_lets_none_pass_that_asked_nothing_itself(project: Project) -> None:
     write(
         project,
         """
@@ -302,6 +303,115 @@ def test_a_task_that_serves_one_case_after_another_may_ask_for_each(project: Pro
     )
     project.run("evals", "-p", "no:xdist").assert_outcomes(passed=3)
     assert project.cases() == dict.fromkeys("abc", "passed")
+
+
+@pytest.mark.parametrize("how", ["task", "thread"])
+def test_what_serves_several_cases_at_once_may_ask_for_each(project: Project, spread: list[str], how: str) -> None:
+    """The first of them began it and is not over; each gives it a client of its own."""
+    write(
+        project,
+        f"""
+        async def test_echo(sample, model, score):
+            if not started:
+                started.append({"asyncio.create_task(serve())" if how == "task" else "threading.Thread(target=serve)"})
+                {"" if how == "task" else "started[0].daemon = True; started[0].start()"}
+            promise = concurrent.futures.Future()
+            asked.put_nowait((model, sample.input, promise))
+            score.exact(await asyncio.wrap_future(promise), sample.input)
+
+        {"async " if how == "task" else ""}def serve():
+            while True:
+                model, question, promise = {"await " if how == "task" else ""}asked.get()
+                client = {"async_" if how == "task" else ""}openai_client(model)
+                chat = [{{"role": "user", "content": question}}]
+                said = {"await " if how == "task" else ""}client.chat.completions.create(model="x", messages=chat)
+                promise.set_result(said.choices[0].message.content)
+
+        import queue
+        started, asked = [], {"asyncio" if how == "task" else "queue"}.Queue()
+        """,
+        [{"id": f"r{number}", "input": "x"} for number in range(6)],
+    )
+    result = project.run("evals", *spread, model=project.server.spec("fault-slow-100"))
+    assert result.ret == 0, result.stdout.str()
+    assert set(project.cases().values()) == {"passed"}
+    assert len(project.server.ledger) == 6
+
+
+def test_a_client_that_all_bodies_share_in_threads_of_theirs_answers_for_one(project: Project) -> None:
+    """Of which the first made it; whom a thread runs for is known, as the body's task gave it the call."""
+    body = """
+        async def test_echo(sample, model, score):
+            if App.client is None:
+                App.client = openai_client(model)
+            score.record("said", len(await asyncio.to_thread(kind_answer, sample.input)))
+    """
+    write(project, body)
+    assert project.run("evals", "-p", "no:xdist", model=project.server.spec("fault-slow-300")).ret == 1
+    assert project.cases() == {"a": "passed", "b": "error", "c": "error"}
+    assert len(project.server.ledger) == 1
+
+
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_what_a_case_left_behind_is_no_error_of_the_next_that_asked_itself(
+    project: Project, answer_first: bool
+) -> None:
+    """A thread of a case that waited no longer for it goes on in the turn of the next."""
+    write(
+        project,
+        f"""
+        def test_echo(sample, model, score):
+            if sample.id == "a":
+                kept.append(POOL.submit(later, openai_client(model)))
+                return
+            {"score.exact(model.generate_sync(), sample.input)" if answer_first else ""}
+            gate.set()
+            with pytest.raises(Exception, match="model echo of a case that has ended: {ADVICE}"):
+                kept[0].result()
+            {"" if answer_first else "score.exact(model.generate_sync(), sample.input)"}
+
+        def later(client):
+            gate.wait()
+            client.chat.completions.create(model="x", messages=[{{"role": "user", "content": "more"}}])
+
+        kept, gate, POOL = [], threading.Event(), concurrent.futures.ThreadPoolExecutor(1)
+        """,
+        ROWS[:2],
+    )
+    project.run("evals", "-p", "no:xdist").assert_outcomes(passed=2)
+    assert project.cases() == {"a": "passed", "b": "passed"}
+
+
+def test_a_late_failure_of_a_call_is_of_the_case_that_made_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passed before, and the next one has nothing to do with it."""
+
+    def late(handler: FaultHandler, entry: Entry) -> None:
+        (project.root / "asked").touch()
+        handler.server.faults.closing.wait(1)
+        handler._error(400, "no")
+
+    monkeypatch.setattr(FaultHandler, "_normal", late)
+    write(
+        project,
+        """
+        def test_echo(sample, model, score):
+            chat = [{"role": "user", "content": sample.input}]
+            if sample.id == "a":
+                kept.append(POOL.submit(openai_client(model).chat.completions.create, model="x", messages=chat))
+                while not os.path.exists("asked"):
+                    time.sleep(0.01)
+                return
+            with pytest.raises(Exception, match="HTTP 400"):
+                kept[0].result()
+
+        import os, time
+        kept, POOL = [], concurrent.futures.ThreadPoolExecutor(1)
+        """,
+        ROWS[:2],
+    )
+    project.run("evals", "-p", "no:xdist").assert_outcomes(passed=2)
 
 
 def test_a_client_of_an_attempt_that_was_repeated_asks_no_more(project: Project) -> None:

@@ -126,8 +126,12 @@ class CaseRun:
     waits_from: float = 0.0
     failure: CaseError | None = None
     """Of a call or a judgement, which makes the case an error also where its body catches it; see ``met_failure``."""
+    doubt: CaseError | None = None
+    """Of what an earlier case was given and something used in its turn, of which nobody can tell whose it is."""
     is_met: bool = False
     """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
+    task: "asyncio.Task[object] | None" = None
+    """That in which this plugin runs its body, if it does."""
     has_run: bool = False
     """Whether its body began in its turn: what is set up anew then is another attempt."""
     is_over: bool = False
@@ -190,9 +194,14 @@ class CaseRun:
             self.failure = error
 
     @property
+    def trouble(self) -> CaseError | None:
+        """``failure``; else ``doubt``, where the case asked for nothing itself: nobody would have answered it."""
+        return self.failure or (None if self.calls or self.begun else self.doubt)
+
+    @property
     def met_failure(self) -> CaseError | None:
-        """``failure``, but not of what was asked ahead of a turn that came to nothing: a fixture skipped it, say."""
-        return self.failure if self.is_met else None
+        """``trouble``, but not of what was asked ahead of a turn that came to nothing: a fixture skipped it, say."""
+        return self.trouble if self.is_met else None
 
     def all_calls(self) -> tuple[Call, ...]:
         """Return the calls of a case that has ended: also those that it gave up, which may be paid for all the same.

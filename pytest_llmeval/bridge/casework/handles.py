@@ -122,8 +122,8 @@ class CaseModel:
     def refuse(self, error: Exception) -> None:
         """Make the case that asks an error by what one of OpenAI's clients could not ask, also where that is caught."""
         told = f"{type(error).__name__}: {error}"
-        asking = asking_case(self._run, self._calls)
-        asking.fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
+        asking = None if isinstance(error, CallError) else asking_case(self._calls)  # its own case was told of a call
+        (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""

@@ -258,6 +258,7 @@ async def _carried(body: Body, run: CaseRun) -> BaseException | None:
     Its coroutine is made here: of one that is given up before it begins, Python would warn that nobody awaited it.
     What it leaves in tasks is known before these go on, however fast a judge may be.
     """
+    run.task = asyncio.current_task()
     try:
         await body()
         run.forgotten = begun_of(run.book).in_tasks()

@@ -357,7 +357,7 @@ def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoRetu
 
 def _broken(run: CaseRun) -> CaseError | None:
     """Return the error of a call, of a scorer that broke or of a name that came twice; None where there is none."""
-    failure = None if run.outcome == "error" else run.failure  # a subtest told of it
+    failure = None if run.outcome == "error" else run.trouble  # a subtest told of it
     if failure is not None and failure.kind in MONEY_KINDS:
         return failure
     if run.book.errors:
