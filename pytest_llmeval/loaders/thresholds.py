@@ -36,6 +36,7 @@ __all__ = ["load_thresholds"]
 
 _EXAMPLE = "{min: 0.8}"
 _EXAMPLES = {"pass_at": "{k: 3, min: 0.9}", "judge": "{min_kappa: 0.6}"}
+_METRICS = frozenset({*COUNTED_METRICS, *MEASURED_METRICS, *SHIPPED_SCORES})
 _KINDS = frozenset(get_args(RuleKind)) - {"noninferior"}
 _CONFIDENT = frozenset({"min", "max"})
 """Bounds that ``confident`` speaks of."""
@@ -183,7 +184,7 @@ class _Reader:
             known = ("slices", "settings") if part is None else ()
             self._problem(path, f"unknown key {metric!r}; {did_you_mean(metric, known) or 'name a metric'}")
             return
-        if _is_wrapper(raw):
+        if metric not in _METRICS and _is_wrapper(raw):
             self._problem(path, "is read as a metric; write metrics right below their suite or slice")
             return
         misplaced = None if isinstance(raw, dict) else _misplaced(metric)
@@ -304,8 +305,9 @@ def _is_wrapper(raw: object) -> bool:
     """Whether all that stands below a metric are mappings, and none of them looks like a part of a rule."""
     if not isinstance(raw, dict) or not raw:
         return False
-    known = RuleModel.model_fields
-    return all(isinstance(raw[key], dict) and closest(key, known) is None for key in raw)
+    return all(
+        isinstance(raw[key], dict) and (key in _METRICS or closest(key, RuleModel.model_fields) is None) for key in raw
+    )
 
 
 def _owner(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:

@@ -287,6 +287,16 @@ def test_what_yaml_turns_into_something_else_is_refused_with_its_line(tmp_path: 
             "metrics: {exact: {min: 0.5}}",
             "metrics: is read as a metric; write metrics right below their suite or slice",
         ),
+        (
+            "metrics: {pass_rate: {min: 0.5}}",
+            "metrics: is read as a metric; write metrics right below their suite or slice",
+        ),
+        (
+            "pass_rate: {en: {min: 0.5}}",
+            "pass_rate.en: unknown key 'en'; "
+            "there are 'confident', 'every', 'judge', 'margin', 'max', 'max_drop', 'max_p50', 'max_p95', 'max_rise', "
+            "'max_total' and 5 more",
+        ),
         ("f1: {pass_att: {k: 3, min: 0.5}}", "f1.pass_att: unknown key 'pass_att'; did you mean 'pass_at'?"),
         ("slices: {a.b: {settings: {}}}", "slices.'a.b'.settings: unknown key 'settings'; name a metric"),
     ],

@@ -1,10 +1,12 @@
 """Scores that a fixture makes behind its ``yield``: they count for the case as those of its body do."""
 
+import time
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
 
+from tests.support.fault_server import Entry, FaultHandler
 from tests.support.judges import Judged, named, verdict
 from tests.support.project import OPTIONS, Project
 
@@ -112,6 +114,65 @@ def test_a_teardown_adds_to_what_the_body_came_to(
     assert told_to_junit(project)["test_echo[good]"][0] == outcome
     assert result.ret == (0 if outcome in ("passed", "skipped") else 1)
     assert len(project.rows("SELECT * FROM scores")) >= 1
+
+
+@pytest.mark.parametrize("behind", ["", "model.generate_sync('more')"], ids=["nothing", "asks"])
+def test_a_call_that_a_body_left_decides_nothing_however_long_a_teardown_takes(project: Project, behind: str) -> None:
+    """The loser of two that were asked at once, say; where a fixture asks, it may have failed for that."""
+    body = """
+        async def test_echo(sample, model, checks):
+            asyncio.create_task(model.generate("left", temperature=0.5))
+            assert (await model.generate()).text
+            while not os.path.exists("asked"):
+                await asyncio.sleep(0.01)
+
+        import asyncio, os
+    """
+    project.eval(body, ROWS[:1])
+    checks = "while not os.path.exists('failed'): time.sleep(0.01)\n    time.sleep(0.3)\n    "
+    project.write(
+        conftest_py=f"import os, time\n{CHECKS.format(check=checks + behind)}".replace("response, ", "model, ")
+    )
+    answer = FaultHandler._normal
+
+    def fail(handler: FaultHandler, entry: Entry) -> None:
+        if entry.body.get("temperature") != 0.5:
+            return answer(handler, entry)
+        (project.root / "asked").touch()
+        handler.server.faults.closing.wait(0.5)
+        handler._error(400, "no")
+        (project.root / "failed").touch()
+        return None
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FaultHandler, "_normal", fail)
+        result = project.run("evals", "-p", "no:xdist")
+    assert project.cases() == {"good": "error" if behind else "passed"}
+    assert result.ret == (1 if behind else 0)
+
+
+def test_what_a_gather_raised_is_told_and_not_what_it_left_behind(project: Project, judged_by: Judged) -> None:
+    body = """
+        async def test_echo(model, score):
+            with contextlib.suppress(Exception):
+                await asyncio.gather(model.generate("x", temperature=float("nan")), score.judge("x", rubric="qa"))
+
+        import asyncio, contextlib
+    """
+    project.eval(body, ROWS[:1])
+    slow = judged_by(lambda messages: (time.sleep(0.5), verdict(messages))[1])
+    assert project.run("evals", "-p", "no:xdist", named(project, slow)).ret == 1
+    assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["bad_request"]
+
+
+def test_a_strict_xfail_whose_body_passed_is_told_also_where_its_teardown_misses(project: Project) -> None:
+    """pytest has reported it by then."""
+    project.eval(SYNC, [ROWS[0], {**ROWS[1], "marks": ["xfail"]}])
+    strict = f"[pytest]\n{OPTIONS}xfail_strict = true\n"
+    project.write(conftest_py=CHECKS.format(check=EXACT), thresholds_yaml=GATED, tox_ini=strict)
+    result = project.run("evals")
+    assert result.ret == 1
+    assert "1 case had to fail and passed (strict xfail)" in " ".join(result.stdout.str().split())
 
 
 def test_a_miss_in_a_teardown_of_what_is_expected_to_fail_is_expected(project: Project) -> None:

@@ -138,6 +138,10 @@ class CaseRun:
     """Whether its record is made, or another attempt took its place: nothing more counts for it."""
     forgotten: tuple[str, ...] = ()
     """The calls of ``score`` that its body left in tasks which it did not await, where it came to its end."""
+    left: frozenset[str] | None = None
+    """The calls that its body left running, by their names; None before it came to its end."""
+    ended: int = 0
+    """How many of its calls had ended by then."""
     raised: BaseException | None = None
     """What its body, or the settling of its scores, raised."""
     late: BaseException | None = None
@@ -192,6 +196,18 @@ class CaseRun:
         """Take a call or a judgement of which nothing came; of several the first, or the first that ends paying."""
         if self.failure is None or (error.kind in MONEY_KINDS and self.failure.kind not in MONEY_KINDS):
             self.failure = error
+
+    def note_left(self) -> None:
+        """Note which calls a body leaves behind, as it ends."""
+        self.left, self.ended = frozenset(self.begun), len(self.calls)
+
+    @property
+    def is_only_left(self) -> bool:
+        """Whether a body left calls, and nothing was asked behind it: what fails then is no matter of its verdict."""
+        if not self.left:
+            return False
+        since = (*dict(self.begun), *(call.name for call in self.calls[self.ended :]))
+        return self.left.issuperset(since)
 
     @property
     def trouble(self) -> CaseError | None:

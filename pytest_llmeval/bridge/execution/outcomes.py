@@ -182,7 +182,7 @@ def _decide(
     may_miss: bool,
 ) -> None:
     if report.skipped or _is_xpass(report, error):
-        is_late = report.when == "teardown" and not hasattr(report, "wasxfail")
+        is_late = report.when == "teardown" and (run.outcome == "skipped" or not hasattr(report, "wasxfail"))
         if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
             run.outcome = "skipped"
             run.error = one_line(redact(str(report.longrepr)), _LONGEST_ERROR) if report.failed else None

@@ -216,8 +216,12 @@ class CaseRunner:
             if broken is not None:
                 raise broken from miss
             raise
-        if run is not None:
-            _settle(run)
+        else:
+            if run is not None:
+                _settle(run)
+        finally:
+            if run is not None:
+                run.note_left()
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -307,24 +311,29 @@ def _why_it_never_ran(item: pytest.Function) -> str:
     return f"{told}the plugin that it is left to (mark anyio or trio, argument anyio_backend) did not run it"
 
 
-def _settle(run: CaseRun) -> None:
+def _settle(run: CaseRun, *, is_late: bool = False) -> None:
     """Raise what the scores and calls of a whole body come to: an error, or a miss."""
-    _check_awaited(run)
-    broken = _broken(run)
+    unawaited = _unawaited(run)
+    broken = _broken(run) or unawaited  # what a gather raised leaves its others behind, which are not the fault
     if broken is not None:
         raise broken
+    if is_late:
+        _check_ended(run.book)
     if run.book.misses:
         _miss(run.sample, run.response, run.book)
 
 
-def _check_awaited(run: CaseRun) -> None:
-    """Raise where a body, or a fixture, made an async call that it did not await."""
-    for name in run.forgotten[:1]:
-        told = f"score.{name}(...) was not awaited: await it, or the task or asyncio.gather(...) that it is in"
-        raise CaseError(told, kind=ErrorKind.CODE)
-    for name in begun_of(run.book).close_unbegun()[:1]:
-        told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
-        raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
+def _unawaited(run: CaseRun) -> CaseError | None:
+    """Return the error of an async call that a body, or a fixture, made and did not await; None where there is none."""
+    unbegun = begun_of(run.book).close_unbegun()
+    if run.forgotten:
+        name, todo = run.forgotten[0], "await it, or the task or asyncio.gather(...) that it is in"
+    elif unbegun:
+        name = unbegun[0]
+        todo = f"write await score.{name}(...), or score.{name}_sync(...) where the test is not async"
+    else:
+        return None
+    return CaseError(f"score.{name}(...) was not awaited: {todo}", kind=ErrorKind.CODE)
 
 
 def _settle_late(run: CaseRun | None) -> None:
@@ -333,9 +342,7 @@ def _settle_late(run: CaseRun | None) -> None:
         return
     try:
         if run.raised is None:
-            _check_awaited(run)
-            _check_ended(run.book)
-            _settle(run)
+            _settle(run, is_late=True)
         elif is_miss(run.raised) and (broken := _broken(run)) is not None:
             raise broken
     except (CaseError, pytest.fail.Exception) as error:
@@ -357,7 +364,7 @@ def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoRetu
 
 def _broken(run: CaseRun) -> CaseError | None:
     """Return the error of a call, of a scorer that broke or of a name that came twice; None where there is none."""
-    failure = None if run.outcome == "error" else run.trouble  # a subtest told of it
+    failure = None if run.outcome == "error" or run.is_only_left else run.trouble  # a subtest told of it
     if failure is not None and failure.kind in MONEY_KINDS:
         return failure
     if run.book.errors:
