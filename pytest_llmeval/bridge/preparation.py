@@ -21,7 +21,7 @@ from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
-from pytest_llmeval.core.param_levels import other_than_asked
+from pytest_llmeval.core.param_levels import identifying
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.unread_files import NOT_READ, unread_files
@@ -199,7 +199,7 @@ class Preparation:
         return model_digest(model, environ)
 
     def _judge_digest(self, judge: NamedModel) -> str:
-        asked = replace(judge, params=other_than_asked(judge.params))
+        asked = replace(judge, params=identifying(judge.params))
         if self.asks_judges:
             return self._digest(asked)
         assert self.rescored is not None

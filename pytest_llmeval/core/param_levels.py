@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["BOUND_NAMES", "JUDGE_PARAMS", "bound_of", "laid_over", "other_bound", "other_than_asked"]
+__all__ = ["BOUND_NAMES", "JUDGE_PARAMS", "bound_of", "identifying", "laid_over", "other_bound", "other_than_asked"]
 
 BOUND_NAMES = ("max_tokens", "max_completion_tokens")
 """The two names of the bound of an answer; servers that know one of them may refuse the other, or both at once."""
@@ -20,6 +20,16 @@ def laid_over(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str,
 def other_than_asked(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a judge without those with which it would be asked anyway."""
     return {name: value for name, value in params.items() if name not in JUDGE_PARAMS or value != JUDGE_PARAMS[name]}
+
+
+def identifying(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a judge's parameters tells it from others.
+
+    Those with which it would be asked anyway do not. One that is sent in their place has another key here: a judge that
+    an older version asked had the same parameters, and was sent the usual one all the same.
+    """
+    own = other_than_asked(params)
+    return {f"asked with {name}" if name in JUDGE_PARAMS else name: value for name, value in own.items()}
 
 
 def bound_of(params: Mapping[str, Any]) -> Any:

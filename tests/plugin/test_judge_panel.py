@@ -220,29 +220,6 @@ def test_a_judge_has_one_vote_by_whatever_names(project: Project, judged_by: Jud
     assert sorted(entry.body["temperature"] for entry in server.ledger) == [0, 0.5]
 
 
-def test_a_judge_is_asked_at_its_own_temperature_else_at_0(
-    project: Project, judged_by: Judged, dist_args: list[str]
-) -> None:
-    """That 0 is written out makes no other judge: its verdicts are found again under the same judge_id."""
-    server = judged_by(verdict)
-    written = f"spec: 'openai:x@{server.url}', params: {{seed: 7"
-    ways = {"a": "", "b": ", temperature: 0.0", "c": ", temperature: 0.7"}
-    project.write(
-        models_yaml="\n".join(["models:", *(f"  {name}: {{{written}{way}}}}}" for name, way in ways.items())])
-    )
-    project.eval(EVAL, ROWS[:1])
-    sent = []
-    for name in ways:
-        assert project.run("evals", f"--judge-model={name}", *dist_args).ret == 0
-        sent.append([(entry.body["temperature"], entry.body["seed"]) for entry in server.ledger])
-    assert sent == [[(0, 7)], [(0, 7)], [(0, 7), (0.7, 7)]]
-    a, b, c = (json.loads(row["settings_json"])["judge_digests"] for row in project.rows("SELECT * FROM runs"))
-    assert a["a"] == b["b"] != c["c"]
-    rows = project.rows("SELECT judge_id FROM judges JOIN runs ON id = run_id ORDER BY started_at")
-    first, second, third = (row["judge_id"] for row in rows)
-    assert first == second != third
-
-
 def test_a_share_of_the_answers_is_judged_twice_and_only_the_first_counts(
     project: Project, judged_by: Judged, dist_args: list[str]
 ) -> None:

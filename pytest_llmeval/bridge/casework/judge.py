@@ -69,14 +69,14 @@ class Judges:
     @cached_property
     def identity(self) -> str:
         """All that decides what they say, beside what they are asked."""
-        found = [[juror.model.spec.text, juror.params] for juror in self._ordered]
+        found = [juror.identity for juror in self._ordered]
         return canonical(found[0] if len(found) == 1 else [self.panel, found])
 
     @cached_property
     def _ordered(self) -> list[Juror]:
         """The judges, however they were ordered as they were named; only who is asked alone stays first."""
         alone = 0 if self.panel == "all" else 1
-        others = sorted(self.jurors[alone:], key=lambda juror: canonical([juror.model.spec.text, juror.params]))
+        others = sorted(self.jurors[alone:], key=lambda juror: canonical(juror.identity))
         return [*self.jurors[:alone], *others]
 
     def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:

@@ -8,7 +8,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
 from pytest_llmeval.core.judge.asking import ask_again
 from pytest_llmeval.core.judge.forms import Forms, told, verdict_of
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut
-from pytest_llmeval.core.param_levels import other_than_asked
+from pytest_llmeval.core.param_levels import identifying, other_than_asked
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import CaseKey, Message, Request, Response
@@ -40,8 +40,13 @@ class Juror:
 
     @property
     def params(self) -> Any:
-        """Its own parameters, as JSON can hold them; what it would be asked with anyway makes no other judge."""
+        """Its own parameters, as JSON can hold them, but for those with which it would be asked anyway."""
         return plain(other_than_asked(self.model.params))
+
+    @property
+    def identity(self) -> list[Any]:
+        """All that tells it from other judges, as JSON can hold it."""
+        return [self.model.spec.text, plain(identifying(self.model.params))]
 
     def book(self, rubric: "Rubric", verdict: tuple[CaseKey, str], *, is_valid: bool) -> None:
         """Note whether a verdict that was asked for to the end came and was valid; ahead and in its turn it is one."""
