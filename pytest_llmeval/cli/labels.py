@@ -122,24 +122,36 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
         given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater or "")
         before, now = {(each.case_id, each.name, each.rater): each for each in store.labels(found.id)}, utc_now()
-        replaced = store.add_labels(
-            _label(each, before.get((each.case.id, each.name, each.rater)), now) for each in given
-        )
+        pairs = [(each, before.get((each.case.id, each.name, each.rater))) for each in given]
+        replaced = store.add_labels(_label(each, earlier, now) for each, earlier in pairs)
+    repeated = sum(_repeats(each, earlier) for each, earlier in pairs)
     if as_json:
-        emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
+        counted_labels = {"labels": len(given), "new": len(given) - replaced, "replaced": replaced}
+        emit_json({"run": found.id, **counted_labels, "repeated": repeated})
         return
     counts = f"{len(given) - replaced} new, {replaced} in place of earlier ones"
     told = f"{file}: {counted(len(given), 'label')} of run {found.id}: {counts}"
-    echo_lines(wrapped(told, terminal_width()))
+    again = "1 of them repeats an earlier one and keeps its date"
+    if repeated > 1:
+        again = f"{repeated} of them repeat earlier ones and keep their dates"
+    to_do = f"{again}: where people looked again, fill in the column at"
+    echo_lines([line for each in (told, *([to_do] if repeated else [])) for line in wrapped(each, terminal_width())])
 
 
 def _label(given: Given, earlier: Label | None, now: str) -> Label:
     """Return a label, dated as the file says; without a date one that says nothing new is as old as the earlier one."""
     if given.row.at is not None:
         now = stored_time(given.row.at)
-    elif earlier is not None and (earlier.value, earlier.note) == (given.value, given.note):
+    elif earlier is not None and _repeats(given, earlier):
         now = earlier.at
     return Label.of(given, at=now, earlier=earlier)
+
+
+def _repeats(given: Given, earlier: Label | None) -> bool:
+    """Return whether a label without a date says what an earlier one says, whose date it keeps."""
+    if given.row.at is not None or earlier is None:
+        return False
+    return (earlier.value, earlier.note) == (given.value, given.note)
 
 
 _ABOUT = ("sample_id", "suite", "model", "epoch")

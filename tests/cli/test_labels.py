@@ -111,7 +111,7 @@ def test_a_file_filled_in_comes_back(store: SqliteStore, llmeval: Command, here:
         ("b correctness", 0.5, False, "lee", "half of it"),
     ]
     again = llmeval("labels", "import", "back.csv", RUN, "--rater", "kim", "--json").json()
-    assert again == {"run": RUN, "labels": 3, "new": 0, "replaced": 3}
+    assert again == {"run": RUN, "labels": 3, "new": 0, "replaced": 3, "repeated": 3}
 
 
 def test_jsonl_goes_out_and_comes_back(store: SqliteStore, llmeval: Command, here: Path) -> None:

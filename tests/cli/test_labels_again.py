@@ -83,6 +83,28 @@ def test_a_label_that_says_nothing_new_is_as_old_as_it_was(
 
 
 @pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{}, {"name": "format", "level": "good"}], "2 of them repeat earlier ones and keep their dates: where people"),
+        ([{}, {"name": "format", "level": "bad"}], "1 of them repeats an earlier one and keeps its date: where people"),
+        ([{"at": "2026-02-01"}, {"name": "format", "level": "bad"}], None),
+    ],
+)
+def test_a_label_that_keeps_its_date_is_told(
+    store: SqliteStore, llmeval: Command, here: Path, rows: list[dict[str, Any]], told: str | None
+) -> None:
+    """Else those who label anew, as the gate tells them to, would not know why its labels are too old as before."""
+    fill(store)
+    before = [GOOD, {**GOOD, "name": "format", "level": "good"}]
+    first = llmeval("labels", "import", jsonl(here / "first.jsonl", *before), "--rater", "kim")
+    assert "column at" not in first.out
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", *({**GOOD, **row} for row in rows)), "--rater", "kim")
+    said = " ".join(done.out.split())
+    assert "2 labels of run" in said and "0 new, 2 in place of earlier ones" in said
+    assert (told or "") in said and ("fill in the column at" in said) == (told is not None)
+
+
+@pytest.mark.parametrize(
     ("told", "at"),
     [
         ("2026-01-05", "2026-01-05T00:00:00.000+00:00"),

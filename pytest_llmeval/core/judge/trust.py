@@ -30,6 +30,7 @@ _OLDER = (
     " answers again: llmeval rescore RUN"
 )
 _TO_DO = "have people label more: llmeval labels export, labels import, calibrate"
+_LOOK_AGAIN = "where people look again at older labels, fill in the column at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,10 @@ class Trust:
             return _OLDER
         name = self._labelled(judge_id, metric)
         told = list(_missed(demands, self._calibration(judge_id, name, demands.max_age_days)))
-        return f"{'; '.join([*told, *self._left_out(judge_id, name)])}; {_TO_DO}" if told else None
+        if not told:
+            return None
+        to_do = [_TO_DO, *([_LOOK_AGAIN] if self._has_older(judge_id, name, demands.max_age_days) else [])]
+        return "; ".join([*told, *self._left_out(judge_id, name), *to_do])
 
     def compares(self, judge_id: str) -> bool:
         """Return whether a judge said which of two answers is better, of which people say nothing."""
@@ -122,8 +126,18 @@ class Trust:
     def _calibration(self, judge_id: str, metric: str, max_age_days: int | None) -> Calibration | None:
         """Return how a judge agrees with the labels that count, over all suites; None without any."""
         found = list(self._answers(judge_id, metric, self._counting(max_age_days)))
-        answers = [each for _, own in found for each in _each_once(own) if each.labels]
+        answers = [each for _, own in found for each in _labelled_once(own)]
         return calibrate(found[0][0], answers) if answers else None
+
+    def _has_older(self, judge_id: str, metric: str, max_age_days: int | None) -> bool:
+        """Return whether answers have labels that are too old, and no other ones."""
+        if max_age_days is None:
+            return False
+        counting, all_ages = (
+            sum(len(_labelled_once(own)) for _, own in self._answers(judge_id, metric, self._counting(age)))
+            for age in (max_age_days, None)
+        )
+        return counting < all_ages
 
     def _answers(self, judge_id: str, metric: str, labels: Labels) -> Iterator[tuple[Scale, list[JudgedAnswer]]]:
         """Yield the answers of each suite that a score is of, be it of a dimension or of a rubric as a whole."""
@@ -193,9 +207,9 @@ def _callings(rubric: Rubric, metric: str) -> list[str | None]:
     return [None, metric] if metric == rubric.name else [metric]
 
 
-def _each_once(answers: Iterable[JudgedAnswer]) -> Iterable[JudgedAnswer]:
-    """Return one of those that give the same answer to a row, one with a label where there is: runs repeat answers."""
-    return {each.text: each for each in sorted(answers, key=lambda each: bool(each.labels))}.values()
+def _labelled_once(answers: Iterable[JudgedAnswer]) -> list[JudgedAnswer]:
+    """Return those with labels, one of those that give the same answer to a row: runs repeat answers."""
+    return list({each.text: each for each in answers if each.labels}.values())
 
 
 def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:

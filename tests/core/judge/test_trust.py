@@ -126,6 +126,29 @@ def test_a_label_that_is_too_old_does_not_count_beside_younger_ones() -> None:
     assert missed(known, min_labels=11, max_age_days=60) is not None
 
 
+@pytest.mark.parametrize(
+    ("known", "demands", "is_told"),
+    [
+        ([labels(at=JANUARY)], {"max_age_days": 30}, True),
+        ([labels(), labels(at=JANUARY, first=10)], {"max_age_days": 31, "min_labels": 20}, True),
+        ([labels(), labels(at=JANUARY, first=10)], {"max_age_days": 31, "min_labels": 30}, True),
+        ([labels(), labels(at=JANUARY, first=10)], {"min_labels": 30}, False),
+        ([labels(), labels(at=JANUARY)], {"max_age_days": 31, "min_labels": 20}, False),
+        ([labels()], {"max_age_days": 31, "min_labels": 20}, False),
+        ([labels(), labels(at=JANUARY, first=10, judge_id="k")], {"max_age_days": 31, "min_labels": 20}, False),
+        ([labels(at=JANUARY, draw="verdict of format")], {"max_age_days": 30}, False),
+    ],
+)
+def test_where_labels_are_too_old_the_column_is_named_that_says_when_they_were_given(
+    known: list[Known], demands: dict[str, Any], is_told: bool
+) -> None:
+    """To label the same answers again, as the gate tells people to, leaves most labels as old as they were."""
+    told = missed(trust(*known), **demands)
+    assert told is not None
+    assert told.endswith("calibrate; where people look again at older labels, fill in the column at") == is_told
+    assert ("column at" in told) == is_told
+
+
 def test_an_answer_with_labels_of_two_raters_counts_once() -> None:
     known = trust(labels(), labels(rater="lee"))
     assert missed(known, min_labels=10) is None
