@@ -20,7 +20,7 @@ from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, c
 from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
 from pytest_llmeval.store.processes import process_started
 from pytest_llmeval.store.records import Run, RunEnd, utc_now
-from pytest_llmeval.store.shards import ShardRun, has_gone_on, matching_shards
+from pytest_llmeval.store.shards import ShardRun, going_on, has_gone_on, matching_shards
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["merge"]
@@ -71,8 +71,11 @@ def _merged(
     run = replace(run, process_started=process_started(run.pid))
     rules = _rules(project, run, thresholds)
     check_rules(rules, run, judged_in(shards))
-    known = next((each for each in runs if each.id == run.id and each.end is not None), None)
-    if known is not None:
+    known = next((each for each in runs if each.id == run.id), None)
+    open_still = known and going_on(known, db_option=store.db_option)
+    if open_still:
+        raise SettingsError(open_still)
+    if known is not None and known.end is not None:
         choice = choose_again(known, baseline, rules, reader=store, root=project.root)
         return _judged(store, known, rules, choice, shards), False
     options = run.settings["options"]

@@ -13,7 +13,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.twins import origins
 
-__all__ = ["ShardRun", "has_gone_on", "left_by_merge", "matching_shards"]
+__all__ = ["ShardRun", "going_on", "has_gone_on", "left_by_merge", "matching_shards"]
 
 _MOST = 10
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
@@ -88,6 +88,22 @@ def left_by_merge(run: Run) -> str | None:
     if run.shown_status != "crashed" or not run.settings.get("shards") or has_gone_on(run):
         return None
     return f"run {run.id} was left by a merge that was killed; llmeval merge with the same files completes it"
+
+
+def going_on(run: Run, *, db_option: str) -> str | None:
+    """Return what to do with a joined run that a session resumed and has not ended; None with any other.
+
+    Args:
+        run: of shards.
+        db_option: what commands need to find its database, with a blank in front.
+    """
+    if run.end is not None or not has_gone_on(run):
+        return None
+    told = "crashed; continue with"
+    if run.shown_status == "running":
+        told = "has not ended; join them when it has, or where its machine is gone continue with"
+    again = run.resume_command(db_option=db_option)
+    return f"run {one_line(run.id, 40)}, as which these shards were joined, was resumed and {told}: {again}"
 
 
 def has_gone_on(run: Run) -> bool:

@@ -1,6 +1,7 @@
 """llmeval merge: the shards of a run come to the run that one machine would have recorded, and are judged as one."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.store.processes import process_started
 from tests.cli.conftest import Command
 from tests.support.fault_server import FaultHandler, FaultServer
 from tests.support.judges import named, verdict
@@ -53,10 +55,15 @@ def record_shards(project: Project, of: int = 3, *arguments: str, numbers: Itera
     return files
 
 
-def as_if_killed() -> None:
+def as_if_killed(pid: int = 4194305) -> None:
     """Leave the run of the project's database as what a process that was killed before the verdict leaves."""
     with closing(sqlite3.connect(".llmeval/llmeval.db")) as connection, connection:
-        connection.execute("UPDATE runs SET status = 'running', finished_at = NULL, pid = 4194305, verdict = 'none'")
+        told = {"pid": pid, "started": process_started(pid)}
+        connection.execute(
+            "UPDATE runs SET status = 'running', finished_at = NULL, pid = :pid, process_started = :started,"
+            " verdict = 'none'",
+            told,
+        )
         connection.execute("DELETE FROM verdicts")
 
 
@@ -274,6 +281,31 @@ def test_what_the_joined_run_asked_again_counts_where_it_is_joined_again(
     assert written.run("evals", "--resume=last").ret == 0
     again = llmeval("merge", *files, "two.db")
     assert (again.status, "ended with status" in again.out) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("is_alive", "told"),
+    [(True, "has not ended; join them when it has"), (False, "crashed; continue with: pytest --resume ")],
+)
+def test_a_joined_run_that_goes_on_is_left_to_its_session(
+    written: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch, is_alive: bool, told: str
+) -> None:
+    """It is not one that a killed merge left: what it holds of the sessions that went on with it stays."""
+    files = record_shards(written, 2, numbers=[1])
+    with monkeypatch.context() as refusing:
+        refusing.setattr(FaultHandler, "_normal", lambda handler, entry: handler._error(401, "no"))
+        assert written.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 10
+    assert llmeval("merge", *files, "two.db").status == 10
+    assert written.run("evals", "--resume=last").ret == 0
+    as_if_killed(*([os.getpid()] if is_alive else []))
+    before = written.last_run()
+    done = llmeval("merge", *files, "two.db")
+    assert done.status == 4
+    assert f"run {before['id']}, as which these shards were joined, was resumed and {told}" in done.err
+    assert written.last_run() == before
+    as_if_killed()
+    assert written.run("evals", "--resume=last").ret == 0
+    assert llmeval("merge", *files, "two.db").status == 0
 
 
 def test_errors_of_several_shards_add_up(written: Project, llmeval: Command) -> None:
