@@ -4,10 +4,11 @@ A row is one label (``name`` with ``value`` or ``level``) or, as ``llmeval label
 column ``label_NAME`` for each score. A row of a dataset has its labels in ``metadata.labels``, by score.
 """
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -185,18 +186,25 @@ def _given(value: Any, name: str, where: str) -> str | float:
 
 
 def _at(row: Mapping[str, Any], where: str) -> datetime | None:
-    """Return when a label was given; a day begins sooner in some places than in UTC."""
+    """Return when a label was given: one dated by a day at its end, so that it is later than what was said before.
+
+    A day begins sooner in some places than in UTC.
+    """
     value = row.get("at")
     if value is None:
         return None
+    text = value.strip() if isinstance(value, str) else ""
+    now = utc()
     try:
-        told = datetime.fromisoformat(value.strip() if isinstance(value, str) else "")
+        told = datetime.fromisoformat(text)
         at = (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         at = None
-    if at is None or at > utc() + timedelta(days=1):
+    if at is None or at > now + timedelta(days=1):
         problem = "a label is dated like 2026-01-31, at the latest today"
         raise DatasetError(f"{where}: at: {problem}, found {shown_value(value)}")
+    with contextlib.suppress(ValueError):  # it has a time
+        at = min(datetime.combine(date.fromisoformat(text), time.max, UTC), now)
     return at
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
@@ -68,6 +69,19 @@ def test_labels_beside_a_reference_that_was_mended_are_of_another_answer(
         store_run(store, answers(levels, **kept), run_id)
         label(llmeval, here, levels, rater)
     assert kappas(llmeval) == {"qa": 1.0}
+    assert judged(llmeval) == {"qa": "pass"}
+
+
+@pytest.mark.parametrize("is_dated", [True, False])
+def test_what_a_rater_says_of_an_answer_later_on_the_same_day_counts(
+    store: SqliteStore, llmeval: Command, here: Path, is_dated: bool
+) -> None:
+    """Be it dated by the day or by the import."""
+    (here / "thresholds.yaml").write_text(f"version: 1\nsuites: {{qa: {RULE}}}\n")
+    for run_id, said in ((OLD, [OTHER[level] for level in LEVELS]), (NEW, LEVELS)):
+        store_run(store, answers(LEVELS), run_id)
+        today = {"at": utc().date().isoformat()} if is_dated and run_id == NEW else {}
+        label(llmeval, here, said, **today)
     assert judged(llmeval) == {"qa": "pass"}
 
 

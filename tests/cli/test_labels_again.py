@@ -1,11 +1,13 @@
 """Labels that are imported again: what stays of the earlier ones that they take the place of."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.clock import stored_time, utc
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.cli.test_labels import GOOD, fill, jsonl, rows_of, write_rows
@@ -107,7 +109,9 @@ def test_a_label_that_keeps_its_date_is_told(
 @pytest.mark.parametrize(
     ("told", "at"),
     [
-        ("2026-01-05", "2026-01-05T00:00:00.000+00:00"),
+        ("2026-01-05", "2026-01-05T23:59:59.999+00:00"),
+        ("20260105", "2026-01-05T23:59:59.999+00:00"),
+        ("2026-01-05T00:00", "2026-01-05T00:00:00.000+00:00"),
         (" 2026-01-05 09:30 ", JANUARY),
         ("2026-01-05T09:30:00Z", JANUARY),
         ("2026-01-05T10:30+01:00", JANUARY),
@@ -116,12 +120,23 @@ def test_a_label_that_keeps_its_date_is_told(
 def test_a_file_may_say_when_its_labels_were_given(
     store: SqliteStore, llmeval: Command, here: Path, told: str, at: str
 ) -> None:
-    """Which counts for a label that was there before, too, and without a time zone is in UTC."""
+    """Which counts for a label that was there before, too; without a time zone it is in UTC, without a time the end."""
     fill(store)
     say(llmeval, here)
     say(llmeval, here, at=told)
     say(llmeval, here, "lee", at=told)
     assert given_at(store) == {"kim": at, "lee": at}
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_label_of_today_is_at_most_as_late_as_it_is(
+    store: SqliteStore, llmeval: Command, here: Path, days: int
+) -> None:
+    """Else one that comes later would not count; a day begins sooner in some places than in UTC."""
+    fill(store)
+    before = utc()
+    say(llmeval, here, at=(before + timedelta(days=days)).date().isoformat())
+    assert stored_time(before) <= given_at(store)["kim"] <= stored_time(utc())
 
 
 @pytest.mark.parametrize(
@@ -142,4 +157,4 @@ def test_an_exported_sheet_has_room_for_the_date(store: SqliteStore, llmeval: Co
     rows = [{**row, "label_format": "good", "at": "2026-01-05"} for row in rows_of(here / "out.csv")]
     write_rows(here / "back.csv", rows)
     assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
-    assert given_at(store) == {"kim": "2026-01-05T00:00:00.000+00:00"}
+    assert given_at(store) == {"kim": "2026-01-05T23:59:59.999+00:00"}
