@@ -97,6 +97,20 @@ def test_labels_that_come_again_in_another_draw_count_as_they_did(
     assert judged(llmeval) == {"qa": "pass"}
 
 
+@pytest.mark.parametrize("into", [OLD, NEW])
+def test_labels_without_a_draw_count_after_the_same_answers_were_drawn_by_the_verdict(
+    store: SqliteStore, llmeval: Command, here: Path, into: str
+) -> None:
+    """Be they labelled again in that run or in another one that repeats them: more labels silence no judge."""
+    (here / "thresholds.yaml").write_text(f"version: 1\nsuites: {{qa: {RULE}}}\n")
+    store_run(store, answers(LEVELS), OLD)
+    label(llmeval, here, LEVELS)
+    if into != OLD:
+        store_run(store, answers(LEVELS), into)
+    label(llmeval, here, LEVELS, draw="verdict of correctness")
+    assert judged(llmeval) == {"qa": "pass"}
+
+
 def test_a_file_without_a_draw_makes_no_random_ones_of_labels_drawn_by_the_verdict(
     store: SqliteStore, llmeval: Command, here: Path
 ) -> None:

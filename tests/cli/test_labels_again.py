@@ -45,15 +45,16 @@ def test_how_answers_were_drawn_is_stored_with_their_labels(store: SqliteStore, 
         ("random", BY_VERDICT, "random"),
         (BY_VERDICT, None, BY_VERDICT),
         (BY_VERDICT, "random", "random"),
-        (BY_VERDICT, "verdict of format", "verdict of format"),
-        (None, BY_VERDICT, BY_VERDICT),
+        (BY_VERDICT, "verdict of format", BY_VERDICT),
+        (None, BY_VERDICT, None),
+        (None, "random", "random"),
         (None, None, None),
     ],
 )
 def test_a_correction_leaves_how_the_answer_was_drawn(
     store: SqliteStore, llmeval: Command, here: Path, level: str, before: str | None, now: str | None, kept: str | None
 ) -> None:
-    """One that was drawn by chance stays so; a file that says nothing of the draw makes it no unknown one."""
+    """Be it that nobody knows; one that was once drawn by chance stays so."""
     fill(store)
     say(llmeval, here, draw=before)
     say(llmeval, here, "lee", draw=before)

@@ -45,11 +45,11 @@ def verdict_of(draw: str) -> str | None:
 
 
 def kept_draw(before: str | None, now: str | None) -> str | None:
-    """Return how an answer was drawn that is labelled again; None where neither label tells.
+    """Return how an answer was drawn that is labelled again: by chance where it once was, else as before.
 
-    By chance where it once was, and as before where the new label does not tell.
+    Also where that is not known (None): what counts does so still where labels are added.
     """
-    return RANDOM if RANDOM in (before, now) else now or before
+    return RANDOM if RANDOM in (before, now) else before
 
 
 def pooled(draws: Iterable[str]) -> str:

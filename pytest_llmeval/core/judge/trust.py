@@ -14,7 +14,7 @@ from pytest_llmeval.core.judge.asking import JUDGES_DIFFER, compares
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.judged_text import JudgedTexts
-from pytest_llmeval.core.judge.label_sample import RANDOM
+from pytest_llmeval.core.judge.label_sample import RANDOM, kept_draw
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.judge.scored import Labels, Said, ScoredCase, judged_run
 from pytest_llmeval.core.rules import JudgeDemands
@@ -172,7 +172,7 @@ class Trust:
             if answer is None:
                 continue
             label = answer, each.rater
-            draws[label] = RANDOM if each.draw == RANDOM else draws.get(label, each.draw)
+            draws[label] = kept_draw(draws.get(label, each.draw), each.draw)
             age_days = (self._now - datetime.fromisoformat(each.at)) / timedelta(days=1)
             if max_age_days is None or age_days <= max_age_days:
                 found[answer][each.rater] = Said(each.value, draws[label])
