@@ -149,10 +149,15 @@ def _given(
         )
 
 
-def _suites(name: str, judged: JudgedRun[ScoredCase], cases: Iterable[ScoredCase]) -> set[str]:
-    """Return the suites in which one of ``cases`` has a score; without any, those in which any case of the run has."""
+def _suites(name: str, judged: JudgedRun[ScoredCase], cases: Sequence[ScoredCase]) -> set[str]:
+    """Return the suites in which one of ``cases`` has a score; without any, those in which any case of the run has.
+
+    Where some have it, so has one whose case is an error: that its score could not be made says nothing of it.
+    """
+    known = {key.suite for key in judged.scales if key.name == name}
     own = {case.key.suite for case in cases if any(score.name == name for score in _labelable(case))}
-    return own or {key.suite for key in judged.scales if key.name == name}
+    failed = {case.key.suite for case in cases if case.outcome == "error"} & known
+    return own | failed if own else known
 
 
 def _what_says(row: LabelRow) -> str:

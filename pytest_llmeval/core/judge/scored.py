@@ -11,7 +11,7 @@ from pytest_llmeval.core.judge.label_sample import pooled
 from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.stats.means import ROUNDING
-from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
+from pytest_llmeval.core.types import CaseKey, JudgeRecord, Outcome, Score
 
 __all__ = [
     "JudgedRun",
@@ -47,6 +47,11 @@ class ScoredCase(Protocol):
     @property
     def slices(self) -> tuple[str, ...]:
         """Those of its sample."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
         ...
 
     @property

@@ -45,6 +45,9 @@ def test_where_several_suites_have_the_score_the_label_must_say_which() -> None:
     with pytest.raises(DatasetError, match=r"^in\.csv:2: sample_id 'a' has 2 different .*; suite, model and epoch say"):
         labelled(cases)
     assert labelled(cases, suite="two") == [("two", 1)]
+    failed = record("a", suite="two", outcome="error", calls=(call(response="y"),))
+    with pytest.raises(DatasetError, match="has 2 different answers"):  # nobody knows what it would have been
+        labelled([cases[0], failed, judged_record("b", suite="two")])
     told = r"has 2 different answers in the run; a dataset cannot say which: write its labels as lines that name suite"
     with pytest.raises(DatasetError, match=told):
         labelled(cases, is_of_dataset=True)
