@@ -160,8 +160,12 @@ def test_what_a_gather_raised_is_told_and_not_what_it_left_behind(project: Proje
         import asyncio, contextlib
     """
     project.eval(body, ROWS[:1])
-    slow = judged_by(lambda messages: (time.sleep(0.5), verdict(messages))[1])
-    assert project.run("evals", "-p", "no:xdist", named(project, slow)).ret == 1
+
+    def slowly(messages: list[dict[str, Any]]) -> str:
+        time.sleep(0.5)
+        return verdict(messages)
+
+    assert project.run("evals", "-p", "no:xdist", named(project, judged_by(slowly))).ret == 1
     assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["bad_request"]
 
 
