@@ -291,7 +291,7 @@ def test_a_call_that_comes_when_the_run_is_closed_changes_nothing_of_it(project:
             def pytest_terminal_summary(terminalreporter):
                 ask = getattr(sys.modules.get("test_echo"), "ASK", None)
                 if ask is not None:
-                    with pytest.raises(Exception, match="the session has ended"):
+                    with pytest.raises(Exception, match="model echo of a case that has ended: "):
                         ask("late")
                     terminalreporter.write_line("asked late")
         """
