@@ -120,6 +120,7 @@ class ScoreBook:
             score = _recorded(name, finite(value), verdict, reason)
         except ScorerError as error:
             score = Score(name=name, value=None, passed=None, status="error", reason=tidy(str(error)))
+        self._check_free(name)
         return self._keep(score)
 
     @_watched
@@ -281,7 +282,7 @@ class ScoreBook:
     def _keep(self, score: Score, *companions: Score) -> Score:
         found: dict[str, Score] = {}
         for each in (score, *companions):
-            self._check_free(each.name)
+            self._check_name(each.name)
             if (name := storable(each.name)) in found:
                 self._refuse(each.name)
             found[name] = each
@@ -289,8 +290,12 @@ class ScoreBook:
         return score
 
     def _check_free(self, name: str) -> None:
+        """Raise where nothing may be recorded, or no score of this name: as a call begins, however long it takes."""
         if self._check is not None:
             self._check()
+        self._check_name(name)
+
+    def _check_name(self, name: str) -> None:
         refuse_metric(name)
         if storable(name) in self._scores:
             self._refuse(name)
