@@ -55,6 +55,17 @@ def record_shards(project: Project, of: int = 3, *arguments: str, numbers: Itera
     return files
 
 
+def joined_and_mended(project: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Join shards of which one had no key, resume the joined run with one, and return the files."""
+    files = [*record_shards(project, 2, numbers=[1]), "two.db"]
+    with monkeypatch.context() as refusing:
+        refusing.setattr(FaultHandler, "_normal", lambda handler, entry: handler._error(401, "no"))
+        assert project.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 10
+    assert llmeval("merge", *files).status == 10
+    assert project.run("evals", "--resume=last").ret == 0
+    return files
+
+
 def as_if_killed(pid: int = 4194305) -> None:
     """Leave the run of the project's database as what a process that was killed before the verdict leaves."""
     with closing(sqlite3.connect(".llmeval/llmeval.db")) as connection, connection:
@@ -273,13 +284,8 @@ def test_what_the_joined_run_asked_again_counts_where_it_is_joined_again(
     written: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the shard left open is not open any more."""
-    files = record_shards(written, 2, numbers=[1])
-    with monkeypatch.context() as refusing:
-        refusing.setattr(FaultHandler, "_normal", lambda handler, entry: handler._error(401, "no"))
-        assert written.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 10
-    assert llmeval("merge", *files, "two.db").status == 10
-    assert written.run("evals", "--resume=last").ret == 0
-    again = llmeval("merge", *files, "two.db")
+    files = joined_and_mended(written, llmeval, monkeypatch)
+    again = llmeval("merge", *files)
     assert (again.status, "ended with status" in again.out) == (0, False)
 
 
@@ -291,21 +297,16 @@ def test_a_joined_run_that_goes_on_is_left_to_its_session(
     written: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch, is_alive: bool, told: str
 ) -> None:
     """It is not one that a killed merge left: what it holds of the sessions that went on with it stays."""
-    files = record_shards(written, 2, numbers=[1])
-    with monkeypatch.context() as refusing:
-        refusing.setattr(FaultHandler, "_normal", lambda handler, entry: handler._error(401, "no"))
-        assert written.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 10
-    assert llmeval("merge", *files, "two.db").status == 10
-    assert written.run("evals", "--resume=last").ret == 0
+    files = joined_and_mended(written, llmeval, monkeypatch)
     as_if_killed(*([os.getpid()] if is_alive else []))
     before = written.last_run()
-    done = llmeval("merge", *files, "two.db")
+    done = llmeval("merge", *files)
     assert done.status == 4
     assert f"run {before['id']}, as which these shards were joined, was resumed and {told}" in done.err
     assert written.last_run() == before
     as_if_killed()
     assert written.run("evals", "--resume=last").ret == 0
-    assert llmeval("merge", *files, "two.db").status == 0
+    assert llmeval("merge", *files).status == 0
 
 
 def test_errors_of_several_shards_add_up(written: Project, llmeval: Command) -> None:
