@@ -138,8 +138,8 @@ class CaseRun:
     """Whether its record is made, or another attempt took its place: nothing more counts for it."""
     forgotten: tuple[str, ...] = ()
     """The calls of ``score`` that its body left in tasks which it did not await, where it came to its end."""
-    left: frozenset[str] | None = None
-    """The calls that its body left running, by their names; None before it came to its end."""
+    left: frozenset[str] = frozenset()
+    """The calls that its body left running as it came to its end, by their names."""
     ended: int = 0
     """How many of its calls had ended by then."""
     raised: BaseException | None = None
