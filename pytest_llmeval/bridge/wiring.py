@@ -38,6 +38,7 @@ class Wiring:
     def register_runner(self) -> None:
         """Let cases run in this process."""
         from pytest_llmeval.bridge.execution.running import AsyncBodies, CaseRunner
+        from pytest_llmeval.bridge.records.sockets import has_crashed
         from pytest_llmeval.engine.line import Line
 
         assert self._prepared.settings is not None
@@ -45,7 +46,7 @@ class Wiring:
         line = None
         if is_worker(self._config):
             assert self._socket is not None
-            calls.asker = line = Line(self._socket, self._stop_session, lambda: runner.keep_in_turn())
+            calls.asker = line = Line(self._socket, self._stop_session)
         runner = CaseRunner(
             self._config,
             calls,
@@ -53,6 +54,7 @@ class Wiring:
             max_connections=self._prepared.settings.max_connections,
             secrets=self._prepared.secrets,
             line=line,
+            has_crashed=lambda: self._socket is not None and has_crashed(self._socket),
         )
         self._config.pluginmanager.register(runner, "llmeval-runner")
         self._config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")

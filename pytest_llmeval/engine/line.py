@@ -22,17 +22,15 @@ _CONNECT_STEP_S = 0.02
 class Line:
     """Asks the engine over its socket. All methods run on one event loop."""
 
-    def __init__(self, path: Path, on_stop: Callable[[str], None], on_crash: Callable[[], None]) -> None:
+    def __init__(self, path: Path, on_stop: Callable[[str], None]) -> None:
         """Prepare; the connection is made with the first ask.
 
         Args:
             path: of the socket; the engine may come up later than this process.
             on_stop: told why no further case is to start.
-            on_crash: told that another process of the session died.
         """
         self._path = path
         self._on_stop = on_stop
-        self._on_crash = on_crash
         self._numbers = itertools.count()
         self._pending: dict[int, asyncio.Future[frames.Frame]] = {}
         self._opening: asyncio.Task[asyncio.StreamWriter] | None = None
@@ -129,8 +127,6 @@ class Line:
         while (frame := await frames.read(reader)) is not None:
             if "stop" in frame:
                 self._on_stop(frame["stop"])
-            elif "crash" in frame:
-                self._on_crash()
             elif (reply := self._pending.get(frame["id"])) is not None and not reply.done():
                 reply.set_result(frame)
         self._is_lost = True

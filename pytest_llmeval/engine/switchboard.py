@@ -42,10 +42,6 @@ class Switchboard:
         """Tell every process to start no further case."""
         self._broadcast({"stop": reason})
 
-    def broadcast_crash(self) -> None:
-        """Tell every process that another one died."""
-        self._broadcast({"crash": True})
-
     async def aclose(self) -> None:
         """End all connections."""
         if self._server is not None:

@@ -45,7 +45,7 @@ class Office:
 
     def line(self) -> Line:
         """Return a new line; it connects with its first ask."""
-        self.lines.append(Line(self.path, self._tell, lambda: None))
+        self.lines.append(Line(self.path, self._tell))
         return self.lines[-1]
 
     def _tell(self, reason: str) -> None:
@@ -183,12 +183,12 @@ def test_a_bug_in_the_engine_is_an_error_of_who_asked_and_is_shown(socket: Path)
 
 
 def test_a_look_over_the_line_finds_nothing() -> None:
-    assert Line(Path("nowhere"), lambda reason: None, lambda: None).peek(ask()) is None
+    assert Line(Path("nowhere"), lambda reason: None).peek(ask()) is None
 
 
 def test_a_line_waits_for_an_engine_that_comes_up_later(socket: Path) -> None:
     async def body() -> None:
-        line = Line(socket, lambda reason: None, lambda: None)
+        line = Line(socket, lambda reason: None)
         asking = asyncio.ensure_future(line.ask(ask()))
         await asyncio.sleep(0.05)
         async with office(socket) as rooms:
@@ -205,7 +205,7 @@ def test_a_line_waits_for_an_engine_as_long_as_the_process_that_is_to_start_it_l
     monkeypatch.setattr("pytest_llmeval.engine.line.os.getppid", lambda: next(parents, 1))
 
     async def body() -> None:
-        line = Line(socket, lambda reason: None, lambda: None)
+        line = Line(socket, lambda reason: None)
         assert (await failure(line.ask(ask()))).kind == ErrorKind.INTERRUPTED
         assert await line.claim(5, 5) == []
 

@@ -16,7 +16,7 @@ __all__: list[str] = []
 
 async def main(path: str) -> None:
     """Ask."""
-    line = Line(Path(path), on_stop=say, on_crash=lambda: None)
+    line = Line(Path(path), on_stop=say)
     say(str(await line.claim(10, 4)))
     await line.ahead(ask("0", "slow 0"), 0)
     say((await line.ask(ask("other", "quick"))).text)

@@ -63,6 +63,7 @@ class BodiesAhead:
         *,
         place_of: Callable[[pytest.Item], int | None],
         announce: Callable[[CaseRun], object],
+        has_crashed: Callable[[], bool],
         window: int,
     ) -> None:
         """Look for what keeps bodies in their turn.
@@ -72,12 +73,14 @@ class BodiesAhead:
             calls: the loop on which bodies run, and how they get answers.
             place_of: returns the place of a case among those whose responses are requested ahead.
             announce: told of each case whose body is about to start.
+            has_crashed: whether another process of the session died.
             window: the most bodies started and not yet looked at.
         """
         self._session = session
         self._calls = calls
         self._place_of = place_of
         self._announce = announce
+        self._has_crashed = has_crashed
         self._window = window
         self._started: dict[pytest.Item, _Body] = {}
         self._met: set[pytest.Item] = set()
@@ -107,17 +110,16 @@ class BodiesAhead:
         pure = "not known in time under xdist" if is_worker(self._session.config) else "first behind other tests"
         return {PURE: pure, SHARED: "first of its function"}.get(need, need)
 
-    def keep_in_turn(self) -> None:
-        """Start no further body ahead: one of them may have ended a worker, and the next one that is given it."""
-        self._obstacle = self._obstacle or _CRASHED
-
     def begin(self, item: pytest.Item) -> None:
         """Start bodies from ``item`` on, the first case whose turn has come."""
         self._index = self._session.items.index(item) - 1
         self.advance()
 
     def advance(self, item: pytest.Item | None = None) -> None:
-        """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
+        """Start bodies behind ``item``, whose turn it is; behind None, from the first on.
+
+        None where a worker has died: it may have been of one of them, and so may the next one that is given that.
+        """
         if item is not None:
             self._met.add(item)
         if not self._has_any or self._obstacle or item in self._alone:
@@ -125,7 +127,11 @@ class BodiesAhead:
         group = group_of(item) if item is not None else None
         # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
         is_shared_open = item is not None and group == self._values[0] and self._need(item) == SHARED
-        for other in self._upcoming(item):
+        upcoming_items = self._upcoming(item)
+        if self._has_crashed():  # behind the queue, to which what a dead worker had is dealt after its crash is noted
+            self._obstacle = _CRASHED
+            return
+        for other in upcoming_items:
             if len(self._started) >= self._window or other in self._alone:
                 break
             is_shared_open = is_shared_open and group_of(other) == group

@@ -1,6 +1,6 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import NoReturn
 
@@ -48,6 +48,7 @@ class CaseRunner:
         max_connections: int,
         secrets: Iterable[str],
         line: Line | None = None,
+        has_crashed: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare for the cases of this process.
 
@@ -58,10 +59,12 @@ class CaseRunner:
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
             line: told of each case that begins, should this worker die in it; None elsewhere.
+            has_crashed: whether another worker died.
         """
         self.calls = calls
         self.bodies: BodiesAhead | None = None
         self._line = line
+        self._has_crashed = has_crashed
         self._window = 2 * max_connections
         self._reporter = Reporter(thresholds, Redactor(secrets), leaves=is_worker(config))
         self._responses: ResponsesAhead | None = None
@@ -79,13 +82,9 @@ class CaseRunner:
             self.calls,
             place_of=self._responses.place_of,
             announce=self._announce_ahead,
+            has_crashed=self._has_crashed,
             window=self._window,
         )
-
-    def keep_in_turn(self) -> None:
-        """Start no further body ahead of its turn; any thread may say so."""
-        if self.bodies is not None:
-            self.bodies.keep_in_turn()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

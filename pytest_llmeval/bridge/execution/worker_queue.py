@@ -1,10 +1,11 @@
 """What an xdist worker will run next, and who decides it."""
 
+import functools
 from typing import Any
 
 import pytest
 
-__all__ = ["TAKES_OVER", "is_worker", "scheduler", "upcoming"]
+__all__ = ["TAKES_OVER", "deal_to_the_dead", "is_worker", "scheduler", "upcoming"]
 
 TAKES_OVER = "llmeval_takes_over"
 """In what an xdist worker is given: whether it is there in place of one that died."""
@@ -18,6 +19,24 @@ def is_worker(config: pytest.Config) -> bool:
 def scheduler(config: pytest.Config) -> Any:
     """Return who deals tests to workers, in the process that the user started; None until they run."""
     return getattr(config.pluginmanager.getplugin("dsession"), "sched", None)
+
+
+def deal_to_the_dead(node: Any) -> None:
+    """Let xdist deal work to a worker that has died before it hears of that, in a session that runs cases.
+
+    It would end with an INTERNALERROR; a moment later it hears, and deals that work to others.
+    """
+    send = node.sendcommand
+
+    @functools.wraps(send)
+    def sendcommand(name: str, **kwargs: object) -> None:
+        try:
+            send(name, **kwargs)
+        except OSError:
+            if not node.config.pluginmanager.hasplugin("llmeval-recorder"):
+                raise
+
+    node.sendcommand = sendcommand
 
 
 def upcoming(session: pytest.Session, most: int) -> list[pytest.Item]:

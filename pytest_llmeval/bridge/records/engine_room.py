@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, Opener, OwnModels, weights_of
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.sockets import sweep
+from pytest_llmeval.bridge.records.sockets import note_crash, remove, sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.parent import PARENT
@@ -162,10 +162,10 @@ class EngineRoom:
         if engine is not None:
             self._calls.loop.call_soon(lambda: self._stop(engine, kind, reason))
 
-    def tell_of_crash(self) -> None:
-        """Let every worker know that one of them died."""
-        if self._switchboard is not None:
-            self._calls.loop.call_soon(self._switchboard.broadcast_crash)
+    def note_crash(self) -> None:
+        """Let every worker know from now on that one of them died."""
+        if self._socket is not None:
+            note_crash(self._socket)
 
     def _stop(self, engine: Engine, kind: ErrorKind, reason: str) -> None:
         engine.stop(kind, reason)
@@ -255,9 +255,7 @@ class EngineRoom:
             await self._switchboard.aclose()
         await self._engine.aclose()
         if self._socket is not None:
-            with contextlib.suppress(OSError):  # somebody cleaned the temporary folder, say
-                self._socket.unlink(missing_ok=True)
-                self._socket.parent.rmdir()
+            remove(self._socket)
 
 
 async def _end_with_parent(parent: int) -> None:

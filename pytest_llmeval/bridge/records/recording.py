@@ -176,7 +176,7 @@ class Recorder:
     def pytest_testnodedown(self, error: object | None) -> None:
         """Let no other worker run bodies ahead where one died: it may have been of them, and those wait for another."""
         if error is not None:
-            self._room.tell_of_crash()
+            self._room.note_crash()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

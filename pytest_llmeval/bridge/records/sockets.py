@@ -1,4 +1,4 @@
-"""Where the engine's socket lies, and what killed sessions left of theirs."""
+"""Where the engine's socket lies, what is said beside it, and what killed sessions left of theirs."""
 
 import contextlib
 import os
@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["new_socket", "sweep", "why_not_reached"]
+__all__ = ["has_crashed", "new_socket", "note_crash", "remove", "sweep", "why_not_reached"]
 
 _NAME = "engine"
+_CRASH = "crash"
+"""A file that stands beside it once a worker died, before others are dealt what that one had."""
 _PREFIX = "llmeval-"
 _FOLDER = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}")
 _LONGEST = 100
@@ -40,6 +42,25 @@ def why_not_reached(node: Any) -> str:
     )
 
 
+def note_crash(path: Path) -> None:
+    """Let all who know a socket see that a worker of its session died."""
+    with contextlib.suppress(OSError):  # no case has begun yet, say
+        path.with_name(_CRASH).touch()
+
+
+def has_crashed(path: Path) -> bool:
+    """Whether a worker died of the session of a socket."""
+    return path.with_name(_CRASH).exists()
+
+
+def remove(path: Path) -> None:
+    """Remove a socket with its folder."""
+    with contextlib.suppress(OSError):  # somebody cleaned the temporary folder, say
+        path.unlink(missing_ok=True)
+        path.with_name(_CRASH).unlink(missing_ok=True)
+        path.parent.rmdir()
+
+
 def sweep(beside: Path) -> None:
     """Remove the folders of sockets of this user, in the folder where ``beside`` has its own, that nobody serves.
 
@@ -48,18 +69,18 @@ def sweep(beside: Path) -> None:
     for folder in beside.parent.parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if _FOLDER.fullmatch(folder.name) and _is_left(folder):
-                (folder / _NAME).unlink(missing_ok=True)
-                folder.rmdir()
+                remove(folder / _NAME)
 
 
 def _is_left(folder: Path) -> bool:
     found = folder.lstat()
     is_old = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and time.time() - found.st_mtime > _YOUNG_S
-    return (
-        is_old
-        and all(path.name == _NAME and stat.S_ISSOCK(path.lstat().st_mode) for path in folder.iterdir())
-        and not _is_served(folder / _NAME)
-    )
+    return is_old and all(map(_is_ours, folder.iterdir())) and not _is_served(folder / _NAME)
+
+
+def _is_ours(path: Path) -> bool:
+    kinds = {_NAME: stat.S_ISSOCK, _CRASH: stat.S_ISREG}
+    return path.name in kinds and kinds[path.name](path.lstat().st_mode)
 
 
 def _is_served(path: Path) -> bool:
