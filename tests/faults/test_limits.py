@@ -68,7 +68,7 @@ def test_faults_that_pass_cost_attempts_and_nothing_else(project: Project, capsy
     assert Counter(entry.model for entry in project.server.ledger) == passing
     first, second = times_of(project, "fault-status-429-1-after-1")
     assert 1.0 <= second - first < 3
-    assert all(row["latency_s"] < 1 for row in cases.values())  # pauses are none of the model's time
+    assert cases["fault-status-429-1-after-1"]["latency_s"] < second - first  # the pause is none of the model's time
     told = " ".join(capsys.readouterr().out.split())
     assert f"calls: {sum(passing.values())} requests (9 rate_limited, 8 server_error, 6 connection, " in told
 

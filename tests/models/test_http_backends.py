@@ -176,7 +176,8 @@ def test_retry_after_is_honoured(speaking: FaultServer, vendor: Vendor) -> None:
     response = vendor.ask(speaking.spec(f"fault-status-{vendor.busy}-1-after-1"), "x")
     first, second = speaking.ledger
     assert 1 <= second.time_s - first.time_s < 3
-    assert response.attempts == 2 and response.latency_s is not None and response.latency_s < 0.9
+    assert response.attempts == 2 and response.latency_s is not None
+    assert response.latency_s < second.time_s - first.time_s
 
 
 @pytest.mark.parametrize("when", ["3600", "3e300", "datefar"])

@@ -60,6 +60,7 @@ def test_no_process_outlives_the_server(
 ) -> None:
     """Whatever it is at; nobody waits for it."""
     monkeypatch.setattr(summaries, "_MOST_HERE", 0)
+    monkeypatch.setattr(summaries, "PATIENCE_S", 0.0)
     monkeypatch.setattr(summaries, "overview", stuck_at_first)
     with TestClient(make_app(source), base_url="http://127.0.0.1:8765") as client:
         client.get(f"/run?id={NEW}")
