@@ -1,12 +1,14 @@
 """The notebook runs: on the two real runs beside it, with the outputs that are committed, and on other runs."""
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -23,13 +25,19 @@ def committed() -> Any:
 
 
 def executed() -> Any:
-    """Return the notebook after its cells ran one by one; a cell that raises fails the test."""
+    """Return the notebook after its cells ran one by one; a cell that raises fails the test.
+
+    Its kernel is reached over sockets that are files: ports may be taken between the choice of them and their use.
+    """
     notebook = committed()
     for cell in notebook.cells:
         cell.pop("outputs", None)
         if cell.cell_type == "code":
             cell.outputs = []
-    return NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    with tempfile.TemporaryDirectory() as name:
+        sockets = Config(KernelManager={"transport": "ipc", "ip": str(Path(name) / "kernel")})
+        place = {"metadata": {"path": str(FOLDER)}}
+        return NotebookClient(notebook, kernel_name="python3", resources=place, config=sockets).execute()
 
 
 def shown(notebook: Any) -> list[list[str]]:
