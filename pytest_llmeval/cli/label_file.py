@@ -143,6 +143,7 @@ def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
     if not given:
         return
     about: dict[str, Any] = {key: _text(row, key, where) for key in _ABOUT if key in row and key not in _READ}
+    about["rater"] = about.get("rater", "").strip()  # one person, as spreadsheets leave blanks
     if "sample_id" not in about:
         raise DatasetError(f"{where}: sample_id is missing")
     about |= {"epoch": _epoch(row, where), "at": _at(row, where), "is_of_dataset": _IS_OF_DATASET in row}

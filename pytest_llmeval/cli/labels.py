@@ -112,7 +112,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        rows = read_labels(file, str(file))
+        rows, rater = read_labels(file, str(file)), (rater or "").strip()
         nameless = next((row for row in rows if not (row.rater or rater)), None)
         if nameless is not None:
             raise DatasetError(
@@ -120,7 +120,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
             )
         cases = list(store.cases(found.id))
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
-        given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater or "")
+        given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater)
         before, now = {(each.case_id, each.name, each.rater): each for each in store.labels(found.id)}, utc_now()
         pairs = [(each, before.get((each.case.id, each.name, each.rater))) for each in given]
         replaced = store.add_labels(_label(each, earlier, now) for each, earlier in pairs)

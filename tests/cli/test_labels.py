@@ -228,6 +228,8 @@ def test_a_line_that_is_no_label_is_named_and_nothing_is_stored(
     [
         ({"rater": "kim"}, {"rater": "kim"}, "by kim"),
         ({"rater": "kim"}, {}, "by kim"),
+        ({"rater": "kim"}, {"rater": " kim "}, "by kim"),
+        ({"rater": "kim"}, {"rater": " "}, "by kim"),
         ({"rater": "kim", "epoch": 1}, {"rater": "kim"}, "by kim"),
     ],
 )
@@ -237,7 +239,7 @@ def test_a_rater_who_says_two_things_of_one_answer_is_a_mistake(
     """Which line counts is no matter of their order; the same said twice is once."""
     fill(store)
     rows = [{**GOOD, **first}, {**GOOD, **second, "level": "wrong"}]
-    done = llmeval("labels", "import", jsonl(here / "in.jsonl", *rows), "--rater", "kim")
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", *rows), "--rater", "kim ")
     assert (done.status, done.out) == (4, "")
     told = f"in.jsonl:2: correctness of sample_id 'a' is 'wrong', and 'right' in {here}/in.jsonl:1, {by}; leave one of"
     assert told in done.err
