@@ -31,7 +31,7 @@ from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
 from pytest_llmeval.bridge.config.options import OPTIONS, said_of
-from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, deal_to_the_dead, is_worker, scheduler
+from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, outlive, scheduler
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import counted, printable
 
@@ -81,7 +81,7 @@ class Conductor:
         self._socket = self._socket or new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
         node.workerinput[TAKES_OVER] = scheduler(self.config) is not None
-        deal_to_the_dead(node)
+        outlive(node)
         earlier = self._prepared().earlier if self._names_a_run() else None
         if earlier is not None:
             node.workerinput[_PLACE] = earlier.place

@@ -1,11 +1,22 @@
-"""What a file or folder that cannot be written is told by."""
+"""What stands on a disk, and how one that cannot be written is told."""
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["unwritten"]
+__all__ = ["is_there", "unwritten"]
+
+
+def is_there(path: Path, look: Callable[[str], object] = os.stat) -> bool:
+    """Whether a file exists, also where a test has patched what tells: see core/clock.py."""
+    try:
+        look(str(path))
+    except OSError:
+        return False
+    return True
 
 
 def unwritten(path: Path, error: BaseException) -> str:

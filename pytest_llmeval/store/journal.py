@@ -9,13 +9,14 @@ import glob
 import math
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.clock import utc
+from pytest_llmeval.core.disk import is_there
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
@@ -64,7 +65,7 @@ class SqliteJournal:
 
     def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
         """Make the answers durable, and which calls were begun; raise StoreError where they cannot be written."""
-        if not _is_there(self.path):
+        if not is_there(self.path):
             raise StoreError(f"{self.path}: the journal was removed while the run wrote it")
         with readable_errors(self.path), self._connection:
             for kept in answers:
@@ -221,15 +222,6 @@ def _journals(database: Path, run: str = "*") -> list[Path]:
     """Return those beside the file itself, and those that earlier versions left beside a link to it."""
     places = {os.path.realpath(database), os.path.join(os.path.realpath(database.parent), database.name)}
     return [Path(name) for each in sorted(places) for name in sorted(glob.glob(f"{glob.escape(each)}.{run}{_SUFFIX}"))]
-
-
-def _is_there(path: Path, look: Callable[[str], object] = os.stat) -> bool:
-    """Whether a file exists, also where a test has patched what tells: see core/clock.py."""
-    try:
-        look(str(path))
-    except OSError:
-        return False
-    return True
 
 
 def _path_of(database: Path, run_id: str) -> Path:

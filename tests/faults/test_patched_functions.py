@@ -33,3 +33,30 @@ def test_an_answer_is_kept_whatever_a_test_patches(project: Project, spread: lis
     assert result.ret == 0, result.stdout.str()
     assert sorted(entry.body["messages"][-1]["content"] for entry in project.server.ledger) == ["a", "b", "c"]
     assert sorted(row["response"] for row in project.rows("SELECT response FROM calls")) == ["a", "b", "c"]
+
+
+def test_a_worker_takes_no_patched_look_at_files_for_the_end_of_another(project: Project) -> None:
+    """A body that patches it runs while the bodies behind it are started."""
+    project.eval(
+        """
+        async def test_echo(sample, model):
+            with helpers.files_everywhere():
+                await asyncio.sleep(0.2)
+            assert (await model.generate()).text == sample.input
+
+        import asyncio
+        import helpers
+        """,
+        [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(20)],
+    )
+    project.write(
+        evals__helpers_py="""
+            from unittest import mock
+
+            def files_everywhere():
+                return mock.patch("pathlib.Path.exists", return_value=True)
+        """
+    )
+    result = project.run("evals", "-n2", "--max-connections=1")
+    assert result.ret == 0, result.stdout.str()
+    assert "a worker died" not in result.stdout.str()

@@ -118,7 +118,7 @@ class BodiesAhead:
     def advance(self, item: pytest.Item | None = None) -> None:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on.
 
-        None where a worker has died: it may have been of one of them, and so may the next one that is given that.
+        Once a worker has died, none: one of them may have ended it, and may end the next one that is dealt it.
         """
         if item is not None:
             self._met.add(item)
@@ -127,11 +127,11 @@ class BodiesAhead:
         group = group_of(item) if item is not None else None
         # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
         is_shared_open = item is not None and group == self._values[0] and self._need(item) == SHARED
-        upcoming_items = self._upcoming(item)
+        behind = self._upcoming(item)
         if self._has_crashed():  # behind the queue, to which what a dead worker had is dealt after its crash is noted
             self._obstacle = _CRASHED
             return
-        for other in upcoming_items:
+        for other in behind:
             if len(self._started) >= self._window or other in self._alone:
                 break
             is_shared_open = is_shared_open and group_of(other) == group

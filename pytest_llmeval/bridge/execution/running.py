@@ -48,7 +48,7 @@ class CaseRunner:
         max_connections: int,
         secrets: Iterable[str],
         line: Line | None = None,
-        has_crashed: Callable[[], bool] = lambda: False,
+        has_crashed: Callable[[], bool],
     ) -> None:
         """Prepare for the cases of this process.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["TAKES_OVER", "deal_to_the_dead", "is_worker", "scheduler", "upcoming"]
+__all__ = ["TAKES_OVER", "is_worker", "outlive", "scheduler", "upcoming"]
 
 TAKES_OVER = "llmeval_takes_over"
 """In what an xdist worker is given: whether it is there in place of one that died."""
@@ -21,10 +21,10 @@ def scheduler(config: pytest.Config) -> Any:
     return getattr(config.pluginmanager.getplugin("dsession"), "sched", None)
 
 
-def deal_to_the_dead(node: Any) -> None:
-    """Let xdist deal work to a worker that has died before it hears of that, in a session that runs cases.
+def outlive(node: Any) -> None:
+    """Let a session that runs cases go on where xdist deals work to a worker that has died before it hears of that.
 
-    It would end with an INTERNALERROR; a moment later it hears, and deals that work to others.
+    It would be an INTERNALERROR; a moment later xdist hears, and deals that work to others.
     """
     send = node.sendcommand
 

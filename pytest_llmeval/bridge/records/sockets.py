@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.core.disk import is_there
+
 __all__ = ["has_crashed", "new_socket", "note_crash", "remove", "sweep", "why_not_reached"]
 
 _NAME = "engine"
 _CRASH = "crash"
-"""A file that stands beside it once a worker died, before others are dealt what that one had."""
+"""A file that stands beside the socket once a worker died, before others are dealt what that one had."""
 _PREFIX = "llmeval-"
 _FOLDER = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}")
 _LONGEST = 100
@@ -50,7 +52,7 @@ def note_crash(path: Path) -> None:
 
 def has_crashed(path: Path) -> bool:
     """Whether a worker died of the session of a socket."""
-    return path.with_name(_CRASH).exists()
+    return is_there(path.with_name(_CRASH))
 
 
 def remove(path: Path) -> None:
