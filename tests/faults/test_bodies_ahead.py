@@ -245,15 +245,15 @@ def test_a_body_that_blocks_holds_up_no_call(project: Project) -> None:
         """
         async def test_echo(sample, model):
             await model.generate()
-            __import__("time").sleep(0.8)
+            __import__("time").sleep(2.5)
             await model.generate("again")
         """,
-        ROWS[:5],
+        ROWS[:3],
     )
-    result = project.run("evals", "--timeout-s=1", inside=False)
+    result = project.run("evals", "--timeout-s=2", inside=False)
     assert result.ret == 0, result.stdout.str()
     (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
-    assert slowest["s"] < 0.6
+    assert slowest["s"] < 2
 
 
 def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_args: list[str]) -> None:

@@ -274,14 +274,15 @@ def test_while_other_tests_run_nothing_is_asked_and_what_they_change_reaches_no_
 
 def test_a_prompt_function_that_takes_its_time_holds_up_no_call(project: Project) -> None:
     """As a latency, and within a time limit, counts what the server takes."""
-    slow = "prompt=lambda sample: __import__('time').sleep(0.5) or sample.input"
+    pause_s = 3
+    slow = f"prompt=lambda sample: __import__('time').sleep({pause_s}) or sample.input"
     project.eval(ECHO, ROWS[:16])
-    project.eval(ECHO.replace("echo", "slow"), ROWS[:4], name="slow", marker=slow)
+    project.eval(ECHO.replace("echo", "slow"), ROWS[:2], name="slow", marker=slow)
     project.model = project.server.spec("fault-slow-100")
     assert project.run("evals", "--max-connections=8", "-p", "no:xdist").ret == 0
     (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
-    assert slowest["s"] < 0.4
-    assert len(project.server.ledger) == 20
+    assert slowest["s"] < pause_s - 0.1
+    assert len(project.server.ledger) == 18
 
 
 def test_prompts_that_come_out_otherwise_in_their_turn_are_told_and_soon_not_asked_ahead(

@@ -20,7 +20,7 @@ def test_a_thread_that_hangs_holds_no_session(project: Project) -> None:
             import time
 
             def send():
-                time.sleep(3)
+                time.sleep(5.5)
                 pathlib.Path("sent").touch()
 
             if sample.id == "r2":
@@ -30,7 +30,7 @@ def test_a_thread_that_hangs_holds_no_session(project: Project) -> None:
         ROWS,
     )
     start = time.monotonic()
-    project.run("evals", "--timeout=1", inside=False, fresh=True)
+    project.run("evals", "--timeout=3", inside=False, fresh=True)
     assert time.monotonic() - start < 300
     assert (project.root / "sent").exists()
     assert project.rows("SELECT sample_id, error_kind FROM cases WHERE outcome = 'error'") == [
@@ -43,11 +43,11 @@ def test_a_time_limit_that_another_body_used_up_names_it(project: Project) -> No
     """All bodies share an event loop: who blocks it is not who waits."""
     project.eval("async def test_echo(sample, model):\n    await model.generate()\n", ROWS[:1])
     project.eval(
-        "async def test_late(sample, model):\n    __import__('time').sleep(4)\n    await model.generate()\n",
+        "async def test_late(sample, model):\n    __import__('time').sleep(9)\n    await model.generate()\n",
         ROWS[:1],
         name="late",
     )
-    project.run("evals", "--timeout=1", "-p", "no:xdist", inside=False, fresh=True)
+    project.run("evals", "--timeout=3", "-p", "no:xdist", inside=False, fresh=True)
     (case,) = project.rows("SELECT error_kind, error FROM cases WHERE suite = 'echo'")
     assert case["error_kind"] == "timeout"
     assert "evals/test_late.py::test_late[r0] holds the event loop of all bodies" in case["error"]

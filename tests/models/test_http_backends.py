@@ -161,13 +161,13 @@ def test_a_deadline_before_there_is_a_connection_costs_nothing(
     assert f"no {'complete answer' if fault else 'connection'} within 0.3 s" in str(error)
 
 
-@pytest.mark.parametrize("fault", ["hang", "drip-20", "slow-5000"])
+@pytest.mark.parametrize("fault", ["hang", "drip-20", "slow-60000"])
 def test_one_deadline_over_everything(speaking: FaultServer, vendor: Vendor, fault: str) -> None:
     """Neither silence nor a drip of bytes outlives the call's time."""
     start = time.monotonic()
     error = vendor.fail(speaking.spec(f"fault-{fault}"), policy=RetryPolicy(timeout_s=0.5))
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 1)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 20
     assert "0.5 s" in str(error)
 
 
@@ -190,12 +190,12 @@ def test_retry_after_beyond_the_deadline_fails_at_once(speaking: FaultServer, ve
 
 def test_slot_is_held_by_attempts_only(speaking: FaultServer, vendor: Vendor) -> None:
     """Each request has a slot of its own, none is held in a pause, and queueing is not the call's time."""
-    held, most, entered = 0, 0, 0
+    held, most, entered, queued_s = 0, 0, 0, 1.0
 
     @asynccontextmanager
     async def slot() -> AsyncIterator[None]:
         nonlocal held, most, entered
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(queued_s)
         held, entered = held + 1, entered + 1
         most = max(most, held)
         try:
@@ -203,10 +203,10 @@ def test_slot_is_held_by_attempts_only(speaking: FaultServer, vendor: Vendor) ->
         finally:
             held -= 1
 
-    policy = RetryPolicy(timeout_s=1.6, base_s=0.01)
+    policy = RetryPolicy(timeout_s=3.5 * queued_s, base_s=0.01)
     response = vendor.ask(speaking.spec("fault-status-503-3"), "x", policy=policy, slots=lambda account: slot)
     assert (response.attempts, entered, most, held) == (4, 4, 1, 0)
-    assert response.latency_s is not None and response.latency_s < 0.5
+    assert response.latency_s is not None and response.latency_s < queued_s
 
 
 def test_models_of_one_server_share_a_client_until_the_last_is_closed(speaking: FaultServer, vendor: Vendor) -> None:

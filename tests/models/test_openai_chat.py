@@ -88,8 +88,8 @@ def test_senseless_usage_is_unknown(server: FaultServer, ask: Ask, name: str) ->
 def test_deadline_covers_retries_and_pauses(server: FaultServer, fail: Fail) -> None:
     """Back-off that would pass the deadline is not slept."""
     start = time.monotonic()
-    error = fail(server.spec("fault-status-503"), policy=RetryPolicy(timeout_s=0.6, base_s=5, cap_s=5))
-    assert error.kind is ErrorKind.SERVER_ERROR and time.monotonic() - start < 3
+    error = fail(server.spec("fault-status-503"), policy=RetryPolicy(timeout_s=0.6, base_s=60, cap_s=60))
+    assert error.kind is ErrorKind.SERVER_ERROR and time.monotonic() - start < 20
 
 
 def test_retry_after_as_a_date_is_honoured(server: FaultServer, ask: Ask) -> None:

@@ -6,6 +6,7 @@ do there. What a session is told, where it reads and writes and how it ends is i
 
 import contextlib
 import gc
+import inspect
 import io
 import json
 import os
@@ -160,6 +161,7 @@ def _import_all() -> None:
         pytest.main(["--co", "-n0", *_OPTIONS], plugins=[_Imports()])
         os.chdir(_ROOT)
     del sys.modules["test_a"]
+    inspect.getmodule(compile("", "of no module", "exec"))  # it keeps all modules' files, for the first traceback
 
 
 class _Imports:

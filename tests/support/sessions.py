@@ -103,7 +103,7 @@ class Held:
 
 def together(count: int) -> Reply:
     """Return an echo that answers nobody before ``count`` requests are there, and then them all; again and again."""
-    meeting = threading.Barrier(count, timeout=8)
+    meeting = threading.Barrier(count, timeout=_LONGEST_S)
 
     def reply(messages: list[dict[str, Any]]) -> str:
         meeting.wait()
