@@ -79,11 +79,17 @@ def test_python_blocks_run(block: Block, project: Project) -> None:
     assert set(result.parseoutcomes()) == {"passed"}
 
 
-@each("python", test="hf model")
-def test_python_blocks_of_models_on_this_machine_run(block: Block, project: Project, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of some kilobytes; made ahead of ``pytester``, which forgets what is imported after it."""
     pytest.importorskip("transformers", reason="needs the extra hf")
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@each("python", test="hf model")
+def test_python_blocks_of_models_on_this_machine_run(block: Block, tiny_model: Path, project: Project) -> None:
     write(project.root, {**block.files, "evals/test_block.py": block.text})
-    result = project.run("evals", model=f"hf:{make_model(tmp_path / 'tiny')}", fresh=True)
+    result = project.run("evals", model=f"hf:{tiny_model}", fresh=True)
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
 
 
