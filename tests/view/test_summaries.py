@@ -16,6 +16,7 @@ from pytest_llmeval.view.app import make_app
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, overview
 from tests.support.records import call, record
+from tests.support.sessions import wait_until
 from tests.support.stored_runs import END, run
 from tests.view.conftest import NEW
 from tests.view.test_pages import whole
@@ -30,13 +31,6 @@ def stuck_at_first(path: Path, root: Path, run: Run) -> Overview:
     return overview(path, root, run)
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_killed_process_holds_up_no_page_for_ever(
     client: TestClient, two_runs: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,7 +39,7 @@ def test_a_killed_process_holds_up_no_page_for_ever(
     monkeypatch.setattr(summaries, "PATIENCE_S", 0.0)
     monkeypatch.setattr(summaries, "overview", stuck_at_first)
     assert "being worked out" in client.get(f"/run?id={NEW}").text
-    wait_for(tmp_path / "begun")
+    wait_until((tmp_path / "begun").exists, "it has begun", longest_s=60)
     for process in multiprocessing.active_children():
         process.kill()
     assert "<figcaption><b>correctness</b>" in whole(client, f"/run?id={NEW}")
@@ -64,12 +58,11 @@ def test_no_process_outlives_the_server(
     monkeypatch.setattr(summaries, "overview", stuck_at_first)
     with TestClient(make_app(source), base_url="http://127.0.0.1:8765") as client:
         client.get(f"/run?id={NEW}")
-        wait_for(tmp_path / "begun")
+        wait_until((tmp_path / "begun").exists, "it has begun", longest_s=60)
         begun = multiprocessing.active_children()
     assert begun
-    for process in begun:
-        process.join(timeout=60)
-        assert process.exitcode is not None
+    # The pool waits for each, too, and for a moment alone knows how it ended.
+    wait_until(lambda: all(process.exitcode is not None for process in begun), "they have ended", longest_s=60)
 
 
 def test_flips_are_counted_again_while_the_base_goes_on(store: SqliteStore, client: TestClient) -> None:
