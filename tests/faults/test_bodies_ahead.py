@@ -280,6 +280,7 @@ def test_a_task_that_ends_the_loop_of_all_bodies_leaves_no_case_waiting(project:
         """
         async def test_a(sample, model):
             import asyncio
+            import pathlib
             import sys
             import time
 
@@ -287,7 +288,9 @@ def test_a_task_that_ends_the_loop_of_all_bodies_leaves_no_case_waiting(project:
                 sys.exit(3)
 
             task = asyncio.create_task(leave())
-            time.sleep(0.3)
+            while not pathlib.Path("answered").exists():
+                time.sleep(0.01)
+            time.sleep(0.5)
             await asyncio.sleep(5)
         """,
         [{"id": "a", "input": "a"}],
@@ -295,6 +298,8 @@ def test_a_task_that_ends_the_loop_of_all_bodies_leaves_no_case_waiting(project:
     )
     project.eval("async def test_echo(response):\n    pass\n", ROWS)
     with Session(project, "-p", "no:xdist", "-W", "ignore") as session:
+        wait_until(lambda: len(project.server.ledger) == len(ROWS), "all rows are asked")
+        (project.root / "answered").touch()
         assert session.end() == 1, session.text
     told = project.rows("SELECT DISTINCT error FROM cases")
     assert [row["error"].startswith("given up: a task ended the loop") for row in told] == [True], told
