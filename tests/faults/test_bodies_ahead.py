@@ -239,23 +239,6 @@ def test_context_of_one_body_does_not_leak_into_another(project: Project) -> Non
     assert requests(project.server).total() == 8
 
 
-def test_a_body_that_blocks_holds_up_no_call(project: Project) -> None:
-    """Neither a time limit nor a latency is that of another case's body."""
-    project.eval(
-        """
-        async def test_echo(sample, model):
-            await model.generate()
-            __import__("time").sleep(2.5)
-            await model.generate("again")
-        """,
-        ROWS[:3],
-    )
-    result = project.run("evals", "--timeout-s=2", inside=False)
-    assert result.ret == 0, result.stdout.str()
-    (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
-    assert slowest["s"] < 2
-
-
 def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_args: list[str]) -> None:
     project.eval(
         """
@@ -272,38 +255,6 @@ def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_a
     assert project.rows("SELECT error_kind, error FROM cases WHERE outcome != 'passed'") == [
         {"error_kind": "code", "error": "SystemExit: usage: tool FILE"}
     ]
-
-
-def test_a_task_that_ends_the_loop_of_all_bodies_leaves_no_case_waiting(project: Project) -> None:
-    """Those that were handed over meanwhile, and began no step, are errors, as their bodies were given up."""
-    project.eval(
-        """
-        async def test_a(sample, model):
-            import asyncio
-            import pathlib
-            import sys
-            import time
-
-            async def leave():
-                sys.exit(3)
-
-            task = asyncio.create_task(leave())
-            while not pathlib.Path("answered").exists():
-                time.sleep(0.01)
-            time.sleep(0.5)
-            await asyncio.sleep(5)
-        """,
-        [{"id": "a", "input": "a"}],
-        name="a",
-    )
-    project.eval("async def test_echo(response):\n    pass\n", ROWS)
-    with Session(project, "-p", "no:xdist", "-W", "ignore") as session:
-        wait_until(lambda: len(project.server.ledger) == len(ROWS), "all rows are asked")
-        (project.root / "answered").touch()
-        assert session.end() == 1, session.text
-    told = project.rows("SELECT DISTINCT error FROM cases")
-    assert [row["error"].startswith("given up: a task ended the loop") for row in told] == [True], told
-    assert project.cases() == dict.fromkeys(("a", *(row["id"] for row in ROWS)), "error")
 
 
 def test_the_calls_of_the_case_whose_turn_it_is_go_before_those_of_the_cases_behind_it(project: Project) -> None:

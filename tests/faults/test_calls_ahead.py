@@ -281,7 +281,7 @@ def test_a_prompt_function_that_takes_its_time_holds_up_no_call(project: Project
     project.model = project.server.spec("fault-slow-100")
     assert project.run("evals", "--max-connections=8", "-p", "no:xdist").ret == 0
     (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
-    assert slowest["s"] < pause_s - 0.1
+    assert slowest["s"] < 0.8 * pause_s
     assert len(project.server.ledger) == 18
 
 

@@ -1,8 +1,10 @@
-"""Bodies of async evals that hang or block: what a time limit of pytest-timeout ends, and whom it names."""
+"""Bodies of async evals that hang, block or end the loop of all: what ends them, and whom it names."""
 
 import time
+from typing import Any
 
 from tests.support.project import Project
+from tests.support.sessions import Session, wait_until
 
 ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(3)]
 
@@ -43,11 +45,74 @@ def test_a_time_limit_that_another_body_used_up_names_it(project: Project) -> No
     """All bodies share an event loop: who blocks it is not who waits."""
     project.eval("async def test_echo(sample, model):\n    await model.generate()\n", ROWS[:1])
     project.eval(
-        "async def test_late(sample, model):\n    __import__('time').sleep(9)\n    await model.generate()\n",
+        """
+        async def test_late(sample, model):
+            import pathlib
+            import time
+
+            pathlib.Path("late").touch()
+            time.sleep(9)
+            await model.generate()
+        """,
         ROWS[:1],
         name="late",
     )
+
+    def reply(messages: list[dict[str, Any]]) -> str:
+        wait_until((project.root / "late").exists, "the loop is held")
+        return "x"
+
+    project.server.reply = reply
     project.run("evals", "--timeout=3", "-p", "no:xdist", inside=False, fresh=True)
     (case,) = project.rows("SELECT error_kind, error FROM cases WHERE suite = 'echo'")
     assert case["error_kind"] == "timeout"
     assert "evals/test_late.py::test_late[r0] holds the event loop of all bodies" in case["error"]
+
+
+def test_a_body_that_blocks_holds_up_no_call(project: Project) -> None:
+    """Neither a time limit nor a latency is that of another case's body."""
+    project.eval(
+        """
+        async def test_echo(sample, model):
+            await model.generate()
+            __import__("time").sleep(2.5)
+            await model.generate("again")
+        """,
+        ROWS,
+    )
+    result = project.run("evals", "--timeout-s=2", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
+    assert slowest["s"] < 1.8
+
+
+def test_a_task_that_ends_the_loop_of_all_bodies_leaves_no_case_waiting(project: Project) -> None:
+    """Those that were handed over meanwhile, and began no step, are errors, as their bodies were given up."""
+    project.eval(
+        """
+        async def test_a(sample, model):
+            import asyncio
+            import pathlib
+            import sys
+            import time
+
+            async def leave():
+                sys.exit(3)
+
+            task = asyncio.create_task(leave())
+            while not pathlib.Path("answered").exists():
+                time.sleep(0.01)
+            time.sleep(0.5)
+            await asyncio.sleep(5)
+        """,
+        [{"id": "a", "input": "a"}],
+        name="a",
+    )
+    project.eval("async def test_echo(response):\n    pass\n", ROWS)
+    with Session(project, "-p", "no:xdist", "-W", "ignore") as session:
+        wait_until(lambda: len(project.server.ledger) == len(ROWS), "all rows are asked")
+        (project.root / "answered").touch()
+        assert session.end() == 1, session.text
+    told = project.rows("SELECT DISTINCT error FROM cases")
+    assert [row["error"].startswith("given up: a task ended the loop") for row in told] == [True], told
+    assert project.cases() == dict.fromkeys(("a", *(row["id"] for row in ROWS)), "error")

@@ -206,7 +206,7 @@ def test_slot_is_held_by_attempts_only(speaking: FaultServer, vendor: Vendor) ->
     policy = RetryPolicy(timeout_s=3.5 * queued_s, base_s=0.01)
     response = vendor.ask(speaking.spec("fault-status-503-3"), "x", policy=policy, slots=lambda account: slot)
     assert (response.attempts, entered, most, held) == (4, 4, 1, 0)
-    assert response.latency_s is not None and response.latency_s < queued_s
+    assert response.latency_s is not None and response.latency_s < 0.8 * queued_s
 
 
 def test_models_of_one_server_share_a_client_until_the_last_is_closed(speaking: FaultServer, vendor: Vendor) -> None:
