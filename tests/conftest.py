@@ -22,8 +22,10 @@ from tests.support.project import Project
 
 pytest_plugins = ["pytester"]
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+HAS_ONE_THREAD = "OMP_NUM_THREADS" not in os.environ
 """Before torch is imported, here and in each child: tests run one to a core, and threads would wait for each other."""
+if HAS_ONE_THREAD:
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 """Before huggingface_hub is, for trainings in this process; a trainer sets it for itself."""
 
@@ -60,10 +62,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)
 
 
-def pytest_collection_finish() -> None:
-    """Ten thousand items and all that they import stay to the end: no later look for garbage goes through them."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ten thousand items and all that they import stay to the end: no later look for garbage goes through them.
+
+    Where no test was selected, as by ``-m train``, a training is given all cores.
+    """
     gc.collect()
     gc.freeze()
+    if HAS_ONE_THREAD and session.items and not any(HERE in item.path.parents for item in session.items):
+        del os.environ["OMP_NUM_THREADS"]
 
 
 @pytest.hookimpl(wrapper=True)

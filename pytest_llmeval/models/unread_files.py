@@ -33,7 +33,7 @@ def refuse_unread(specs: Iterable[str], rootdir: Path) -> None:
 
 def unread_files(rootdir: Path, folders: Iterable[str]) -> Iterator[str]:
     """Yield each file of models that is not read, below the rootdir: of another ending, or in one of ``folders``."""
-    others = (f"{folder}/{name}" for folder in folders for name in (MODELS_FILE, _OTHER_ENDING))
+    others = (Path(folder, name).as_posix() for folder in folders for name in (MODELS_FILE, _OTHER_ENDING))
     for shown in dict.fromkeys((_OTHER_ENDING, *others)):
         path = rootdir / shown
         if path.is_file() and path.resolve() != (rootdir / MODELS_FILE).resolve():

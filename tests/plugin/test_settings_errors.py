@@ -236,6 +236,16 @@ def test_models_in_another_folder_are_noticed(project: Project, monkeypatch: pyt
     assert "evals/models.yml" not in result.stdout.str()
 
 
+def test_models_beside_the_evals_of_a_rootdir_are_told_once(project: Project) -> None:
+    project.pytester.makeini(f"[pytest]\nllmeval_paths = . ./evals/\n{OPTIONS}")
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    project.write(models_yml="models: {}\n", evals__models_yaml="models: {}\n")
+    result = project.run("evals")
+    told = [line for line in result.outlines if "is not read" in line and line.startswith("note:")]
+    rest = "is not read: models stand in models.yaml of the rootdir"
+    assert told == [f"note: models.yml {rest}", f"note: evals/models.yaml {rest}"]
+
+
 def test_a_name_like_that_of_the_embedded_model_is_asked_of_a_server_of_ones_own(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
