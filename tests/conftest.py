@@ -70,7 +70,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     if HAS_ONE_THREAD and session.items and not any(HERE in item.path.parents for item in session.items):
-        del os.environ["OMP_NUM_THREADS"]
+        os.environ.pop("OMP_NUM_THREADS", None)
 
 
 @pytest.hookimpl(wrapper=True)
