@@ -78,8 +78,8 @@ class Plan:
         changed = sorted(name for name in before.keys() & identity.keys() if before[name] != identity[name])
         if changed:
             raise SettingsError(
-                f"{self.name}: the training in {self.folder} cannot go on, as these changed since:"
-                f" {', '.join(changed)}; take the changes back, or train anew without --llmeval-train-resume"
+                f"the training in {self.folder} cannot go on, as these changed since: {', '.join(changed)};"
+                " take the changes back, or train anew without --llmeval-train-resume"
             )
         if identity.keys() - before.keys():
             write_json(self.identity, {**before, **identity})

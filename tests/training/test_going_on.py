@@ -57,7 +57,8 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
         path = job.rootdir / name
         path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     before = stored(job)
-    with pytest.raises(SettingsError, match=f"cannot go on, as these changed since: {harm}; take the changes back"):
+    told = rf"^the training in \S+ cannot go on, as these changed since: {harm}; take the changes back"
+    with pytest.raises(SettingsError, match=told):
         run_training(again, train=Trainer())
     assert stored(job) == before
 
