@@ -202,7 +202,10 @@ class TrainingRun:
 def _training(request: pytest.FixtureRequest) -> TrainingRun:
     path = _path_of(request.node)
     if path is None:
-        pytest.fail('fixture training belongs to functions marked @pytest.mark.train("configs")', pytrace=False)
+        elsewhere = request.node.get_closest_marker("train") is not None
+        where = ", in the folder finetune of the rootdir; this one lies elsewhere" if elsewhere else ""
+        told = f'fixture training belongs to functions marked @pytest.mark.train("configs"){where}'
+        pytest.fail(told, pytrace=False)
     return TrainingRun(request.config, request.node, path)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import Any
 
 from pytest_llmeval.training.base_spec import weights_of
@@ -56,7 +57,7 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         "",
         "## Use",
         "",
-        f"    pytest evals --model '{_spec(config)}'",
+        f"    pytest {quote(config['eval'])} --model '{_spec(config)}'",
         "",
         "ADAPTER is the folder of this card. The chat template is rendered with the date that `run.json` names; another"
         " prompt than the eval's is another task.",

@@ -44,8 +44,9 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
     path = rootdir / name
     if not path.is_file() or not function_name:
         raise SettingsError(f"eval {nodeid!r}: no such function; write FILE::FUNCTION, relative to the rootdir")
-    function = getattr(_imported(path, rootdir), function_name, None)
-    marker = _marker(function)
+    module = _imported(path, rootdir)
+    function = getattr(module, function_name, None)
+    marker = _marker(function, module)
     if function is None or marker is None:
         what = "no such function" if function is None else "it has no marker llmeval"
         raise SettingsError(f"eval {nodeid!r}: {what}; name a function marked @pytest.mark.llmeval(...)")
@@ -61,8 +62,10 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
     )
 
 
-def _marker(function: Callable[..., Any] | None) -> Mapping[str, Any] | None:
-    marks = getattr(function, "pytestmark", ())
+def _marker(function: Callable[..., Any] | None, module: ModuleType) -> Mapping[str, Any] | None:
+    """Return what the closest marker says: the function's own, else its module's."""
+    of_module = getattr(module, "pytestmark", ())
+    marks = [*getattr(function, "pytestmark", ()), *(of_module if isinstance(of_module, list) else (of_module,))]
     return next((mark.kwargs for mark in marks if mark.name == "llmeval"), None)
 
 

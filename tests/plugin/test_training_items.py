@@ -114,6 +114,13 @@ def test_collect_only_shows_them_without_the_extra(project: pytest.Pytester) -> 
     )
 
 
+def test_a_training_outside_of_its_folder_is_told_where_it_belongs(project: pytest.Pytester) -> None:
+    (project.path / "finetune").rename(project.path / "tuning")
+    result = project.runpytest_inprocess("tuning")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(['*marked @pytest.mark.train("configs"), in the folder finetune of the rootdir; *'])
+
+
 def test_running_without_the_extra_is_a_usage_error(project: pytest.Pytester) -> None:
     project.makeconftest(WITHOUT.format(names=("trl", "torch")))
     result = project.runpytest_subprocess("-m", "train")

@@ -44,7 +44,7 @@ def test_the_card_tells_the_gain_and_how_it_came_about(job: Job, proved: Proved)
         "the checkpoint of step 4 is kept, the best by exact on `data/val.jsonl`: exact 0.5, loss 1.5" in card.lower()
     )
     assert "1,234 tokens/s on x86_64, at most 3.00 GiB" in card
-    assert "    pytest evals --model 'hf:base+ADAPTER?load=4bit'" in card
+    assert f"    pytest {job.config.eval} --model 'hf:base+ADAPTER?load=4bit'" in card
 
 
 def test_the_card_tells_what_decided_the_adapter(job: Job) -> None:

@@ -33,6 +33,18 @@ def test_a_parametrized_eval_is_refused(tmp_path: Path) -> None:
         loaded(tmp_path, text)
 
 
+@pytest.mark.parametrize("marks", ["{0}", "[pytest.mark.regression, {0}]"])
+def test_the_marker_may_be_the_modules(tmp_path: Path, marks: str) -> None:
+    """As in the evals themselves: the closest one counts."""
+    _, own, function = EVAL.format(**PLAIN).partition("@pytest.mark.llmeval")
+    line, _, function = function.partition("\n")
+    of_module = f"pytestmark = {marks.format(f'pytest.mark.llmeval{line}')}"
+    alone = loaded(tmp_path, f"import pytest\n{of_module}\n{function}")
+    assert alone.prompt.digest == loaded(tmp_path, EVAL.format(**PLAIN)).prompt.digest
+    other = EVAL.format(before=of_module, prompt="'{thing}?'")
+    assert loaded(tmp_path, other).prompt.digest != alone.prompt.digest
+
+
 def test_an_eval_may_define_dataclasses_whose_types_are_texts(tmp_path: Path) -> None:
     head = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
     made = "@dataclass\nclass Row:\n    thing: str\n"

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import OpenRows
@@ -75,8 +75,7 @@ def decide_noninferior(
     best, *others = evidence.possible
     bounds = [_loss_bound(best, alpha, -math.inf), *(_loss_bound(each, alpha, math.inf) for each in others)]
     held = {bound < (rule.bound or 0.0) for bound in bounds}
-    low, high = (_show(bound if math.isfinite(bound) else None) for bound in (min(bounds), max(bounds)))
-    told = f"the loss may be up to {high if low == high else f'{low} to {high}'}, the margin is {_show(rule.bound)}"
+    told = _told_loss(bounds, rule.bound or 0.0)
     found = "; ".join([told, _changed(rule, evidence), *_rows(evidence), *_whatever(evidence, broken)])
     if held == {False}:
         return replace(shown, verdict="fail", reason=found)
@@ -84,6 +83,14 @@ def decide_noninferior(
         reason = broken or f"{told}: {name_open(open_rows)}"
         return replace(shown, verdict="unmeasurable" if broken else "inconclusive", is_open=not broken, reason=reason)
     return replace(shown, verdict="pass", reason=found)
+
+
+def _told_loss(bounds: Sequence[float], margin: float) -> str:
+    """Return how large the loss may be; a margin below 0 demands a gain, and how small that may be is told."""
+    word, sign = ("gain may be as little as", -1) if margin < 0 else ("loss may be up to", 1)
+    told = sorted(sign * bound for bound in bounds)
+    low, high = (_show(each if math.isfinite(each) else None) for each in (told[0], told[-1]))
+    return f"the {word} {low if low == high else f'{low} to {high}'}, the margin is {_show(sign * margin)}"
 
 
 def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:

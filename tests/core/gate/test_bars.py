@@ -208,6 +208,16 @@ def test_a_loss_surely_below_the_margin_passes() -> None:
     assert verdict_of(before, after, rule("noninferior", -low + 1e-6)).verdict == "pass"
 
 
+def test_of_a_gain_that_is_demanded_is_told_how_small_it_may_be() -> None:
+    """A margin below 0, which the proof of a training has: no negative loss is spoken of."""
+    before = [0.0] * 30
+    after = [1.0] * 13 + before[13:]
+    verdict = verdict_of(before, after, rule("noninferior", -0.3))
+    assert (verdict.verdict, verdict.low) == ("fail", pytest.approx(0.277, abs=5e-4))
+    assert (verdict.reason or "").startswith("the gain may be as little as 0.277, the margin is 0.3; ")
+    assert verdict_of(before, after, rule("noninferior", -0.27)).verdict == "pass"
+
+
 def test_a_loss_that_may_be_as_large_as_the_margin_fails() -> None:
     """Nothing changed on the whole, but 100 rows say little."""
     verdict = verdict_of([1.0] * 95 + [0.0] * 5, [0.0] * 5 + [1.0] * 95, NEVER)
