@@ -22,7 +22,7 @@ from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, find_gone, flip_lines, gone_line
-from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
+from pytest_llmeval.reports.run_text import SHOW_ALL, not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.carried import carry_labels
@@ -91,7 +91,7 @@ def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], label
         emit_json({**facts, "verdict": view.verdict, "flips": flips, "verdicts": store.verdicts(new.id)})
         return
     width = terminal_width()
-    lines = [*flip_lines(flips, table_room()), "", *run_lines(view, width=width, tables=table_room())]
+    lines = [*flip_lines(flips, table_room()), "", *run_lines(view, width=width, tables=table_room(), more=SHOW_ALL)]
     lines += not_judged_lines(view, width)
     if gone:
         lines += wrapped(gone_line(old.id, len(gone), {case.sample_id for case in gone}), width)

@@ -20,6 +20,7 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import (
+    SHOW_ALL,
     heading,
     not_judged_lines,
     note_lines,
@@ -94,7 +95,7 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
 def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str]) -> None:
     """Print a run as people read it, ``notes`` before its verdict."""
     width = terminal_width()
-    shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1)
+    shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1, more=SHOW_ALL)
     lines = [*heading(view, width=width), "", *shown]
     lines += not_judged_lines(view, width)
     lines += spending_lines(spending, width)

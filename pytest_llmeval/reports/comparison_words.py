@@ -68,6 +68,8 @@ def _sentence(verdict: Verdict) -> str:
         return f"{name}: {verdict.reason}"
     if verdict.verdict == "inconclusive":
         return f"{name} looks worse ({_numbers(verdict)}), but is not proven"
+    if kind_of(verdict.rule) == "noninferior":
+        return f"{name}: a loss beyond its margin is not ruled out ({_numbers(verdict)})"
     return f"{name} got worse ({_numbers(verdict)})"
 
 

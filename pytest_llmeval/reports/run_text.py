@@ -25,6 +25,7 @@ __all__ = [
     "note_lines",
     "outcome_words",
     "row_cells",
+    "SHOW_ALL",
     "run_lines",
     "spending_lines",
     "token_counts",
@@ -37,6 +38,8 @@ _IN_FULL = 20
 """Lines that say what was wrong with a case, where they are wanted in full."""
 _INDENT = "  "
 _UNKNOWN = "unknown"
+SHOW_ALL = "llmeval show -v has all of them"
+"""Where the misses and errors stand that are not shown, for a command without ``-v``."""
 _LEGIBLE = 14
 """Columns in which most names and rules can be read."""
 COLUMNS: tuple[Column, ...] = (
@@ -55,7 +58,13 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def run_lines(
-    view: RunView, *, width: int, tables: int | None = None, verbosity: int = 0, in_full: bool | None = None
+    view: RunView,
+    *,
+    width: int,
+    tables: int | None = None,
+    verbosity: int = 0,
+    in_full: bool | None = None,
+    more: str = "-v shows more, llmeval show -v all of them",
 ) -> list[str]:
     """Return the lines that show a run.
 
@@ -66,12 +75,13 @@ def run_lines(
         verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses;
             2 every miss.
         in_full: whether misses and errors are broken into lines instead of cut; where None from verbosity 1 on.
+        more: where those are that are not shown.
     """
     lines: list[str] = []
     in_full = verbosity > 0 if in_full is None else in_full
     for suite in view.suites:
         lines += _head_lines(suite, width, tables or width, verbosity)
-        lines += [*_unlucky_lines(suite, width, verbosity, in_full=in_full), ""]
+        lines += [*_unlucky_lines(suite, width, verbosity, in_full=in_full, more=more), ""]
     return lines
 
 
@@ -192,7 +202,7 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
         yield from wrapped(line, width, indent=_INDENT)
 
 
-def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: bool) -> Iterator[str]:
+def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: bool, more: str) -> Iterator[str]:
     """Yield the first errors and misses of a suite."""
     many = len(suite.models) > 1
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
@@ -208,8 +218,7 @@ def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: boo
         rest = suite.outcomes[word] - len(shown)
         if rest:
             left = counted(rest, "more error") if word == "error" else f"{rest:,} more {word}"
-            more = f"  ... and {left}; -v shows more, llmeval show -v all of them"
-            yield cut(more, width)
+            yield cut(f"  ... and {left}; {more}", width)
 
 
 def outcome_words(suite: SuiteView) -> str:

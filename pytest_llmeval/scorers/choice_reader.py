@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.answers import normal_text
-from pytest_llmeval.scorers.choice_marks import BREAKS, CLOSE, OPEN, WRAP, plain, unmarked
+from pytest_llmeval.scorers.choice_marks import BREAKS, CLOSE, NOUN, OPEN, WRAP, plain, unmarked
 from pytest_llmeval.scorers.choice_prose import BECAUSE_CLAUSE, CALLED_WRONG, SURELY, Prose
 from pytest_llmeval.scorers.denials import denied
 from pytest_llmeval.scorers.display import shown
@@ -23,6 +23,8 @@ _BREAK = re.compile(f"[{BREAKS}]")
 _SAID = re.compile(f"[^{re.escape(WRAP)}{BREAKS}]")
 # "the answer is b. paris is in france"
 _SMALL = re.compile(rf"{OPEN}([a-z]){CLOSE}[.,;:!](?=\s|$)")
+# "Option: B", "**Choice** = (B)"
+_NOUN_ALONE = re.compile(rf"^(?i:{NOUN}){CLOSE}\s*[:=：]{CLOSE}\s*{OPEN}")
 _BULLET = re.compile(r"^\s*[-–—•]\s+")
 # "not London", "definitely not (B)"; what follows it in its clause is no answer
 _DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
@@ -235,7 +237,7 @@ class Options:
                 return said
             if (named := self.by_text.get(plain(said))) is not None:
                 return named
-        alone = self.before_label.sub("", bare, count=1).casefold()
+        alone = _NOUN_ALONE.sub("", self.before_label.sub("", bare, count=1), count=1).casefold()
         for label in self.by_label:
             if alone == label.casefold():
                 return label

@@ -19,7 +19,7 @@ from pytest_llmeval.scorers.scored import Scored
 __all__ = ["choice"]
 
 
-@shipped(version=9)
+@shipped(version=10)
 def choice(response: Response | str, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 

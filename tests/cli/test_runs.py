@@ -170,7 +170,9 @@ def test_more_misses_are_shown_on_request(store: SqliteStore, llmeval: Command) 
         store.add_case(run().id, record(f"miss{number}", outcome="missed"))
     store.finish_run(run().id, END)
     assert llmeval("show").out.count("missed: miss") == 30
-    assert "... and 10 more missed" in llmeval("show").out
+    assert "... and 10 more missed; llmeval show -v has all of them" in llmeval("show").out
+    Path("thresholds.yaml").write_text("version: 1\n")
+    assert "more missed; llmeval show -v has all of them" in llmeval("gate").out  # which has no -v itself
     assert llmeval("show", "-v").out.count("missed: miss") == 40
 
 

@@ -275,3 +275,15 @@ def test_what_the_calls_took_is_shown_where_no_rule_is_judged() -> None:
     assert lines[place + 1].split() == ["measure", "n", "base", "now", "change", "(90%)"]
     assert "| metric |" not in comparison_markdown(found)
     assert "| measure |" in comparison_markdown(found)
+
+
+def test_a_loss_that_is_not_ruled_out_is_not_called_one() -> None:
+    """It may be a gain, too."""
+    before = [judged(each, float(each < 54)) for each in range(60)]
+    now = [judged(each, float(each < 55)) for each in range(60)]
+    strict = Rule(suite="qa", metric="f1", kind="noninferior", bound=0.02)
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(strict,))})
+    found = compare(side("main", before), side("now", now), rules, set_up=())
+    told = "FAIL: qa f1: a loss beyond its margin is not ruled out (0.900 to 0.917)"
+    assert comparison_lines(found, width=80)[0] == told
+    assert told in comparison_markdown(found)

@@ -12,7 +12,7 @@ the same, and counted apart.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.baseline import Baseline
@@ -141,7 +141,7 @@ def replay(
         pairs=pairs,
         alarms=tally.alarms,
         unsure=tally.unsure,
-        alpha=_alpha(thresholds, {rule.suite for rule in rules if rule.is_change}),
+        alpha=_alpha(thresholds, rules),
         rows=rows.rows,
         units=len(rows.units),
         rules=rules,
@@ -220,8 +220,12 @@ def _is_change(rule: str) -> bool:
     return kind_of(rule) in _CHANGE
 
 
-def _alpha(thresholds: Thresholds, suites: Iterable[str]) -> float:
-    """Return what the rules on a change may raise together: the greatest alpha of their suites, of one look."""
-    there = list(suites)
-    found = [looks_alpha(thresholds, thresholds.suites[name].settings, there) for name in there]
+def _alpha(thresholds: Thresholds, rules: Sequence[RuleTally]) -> float:
+    """Return what the rules on a change may raise together: the greatest alpha of their suites, of one look.
+
+    Whether a second look may follow, any suite that is there decides.
+    """
+    there = {rule.suite for rule in rules}
+    changing = {rule.suite for rule in rules if rule.is_change}
+    found = [looks_alpha(thresholds, thresholds.suites[name].settings, there) for name in changing]
     return max(found, default=looks_alpha(thresholds, thresholds.defaults, there))

@@ -311,7 +311,17 @@ def _chance(rule: Rule, evidence: Evidence, share: Share, p_value: float | None)
             return f"{few}, too few to fail; noise by their signs (p {evidence.found.signs:.2g})"
         return f"{few}, so that no test can tell it from chance"
     after = f" after Holm over {share.rules} rules" if share.rules > 1 else ""
-    return f"p {p_value:.2g}{after}, fails below {share.alpha:.3g}"
+    p, alpha = _on_its_side(p_value, share.alpha)
+    return f"p {p}{after}, fails below {alpha}"
+
+
+def _on_its_side(p_value: float, alpha: float) -> tuple[str, str]:
+    """Return a p-value and its alpha with as few digits as show whether it lies below."""
+    for digits in (2, 3, 4, 6, 12):
+        told, bound = f"{p_value:.{digits}g}", f"{alpha:.{max(digits, 3)}g}"
+        if (float(told) < float(bound)) == (p_value < alpha):
+            break
+    return told, bound
 
 
 def _too_few_groups(evidence: Evidence) -> int | None:

@@ -52,8 +52,8 @@ def _talks(case: StoredCase, calls: Sequence[Call], limit: int) -> Iterator[Html
     """Yield each talk with the model; the last is the one whose response counts."""
     asked = [call for call in calls if call.role == "model"]
     expected = expected_text(case.target)
-    for place, call in enumerate(asked[-_MOST_CALLS:], 1):
-        is_last = place == min(len(asked), _MOST_CALLS)
+    for place, call in enumerate(asked[-_MOST_CALLS:], max(1, len(asked) - _MOST_CALLS + 1)):
+        is_last = place == len(asked)
         missing = f"no response: {call.detail.get('error') or call.status}"
         said = chat(
             message_texts(call.request),
@@ -126,14 +126,14 @@ def _calls(calls: Sequence[Call]) -> Iterator[Html]:
             _count(call.output_tokens),
             "cached" if call.cached else money(call.cost_usd),
         ]
-        for call in calls[:_MOST_CALLS]
+        for call in calls[-_MOST_CALLS:]
     ]
     if rows:
         titles = ["role", "model", "status", "attempts", "latency", "tokens in", "tokens out", "cost"]
         yield element("h3", "Calls")
         yield table(titles, rows, right={*titles[3:]})
     if len(calls) > _MOST_CALLS:
-        yield element("p", f"The first {_MOST_CALLS} of {len(calls):,} calls.", class_="le-note")
+        yield element("p", f"The last {_MOST_CALLS} of {len(calls):,} calls.", class_="le-note")
 
 
 def _judgements(calls: Sequence[Call], limit: int) -> Iterator[Html]:

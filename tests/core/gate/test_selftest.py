@@ -10,9 +10,9 @@ from scipy.stats import binom  # type: ignore[import-untyped]  # it carries no t
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest, pairs_within, replay
 from pytest_llmeval.core.gate.twins import twins
-from pytest_llmeval.core.rules import SuiteRules, Thresholds
+from pytest_llmeval.core.rules import GateSettings, SuiteRules, Thresholds
 from pytest_llmeval.core.stats.paired import mcnemar
-from tests.support.gate_runs import rule_on, rules
+from tests.support.gate_runs import rule, rule_on, rules
 
 
 def run(values: Sequence[float], **fields: Any) -> list[JudgedCase]:
@@ -196,3 +196,13 @@ def test_rows_of_a_slice_are_counted_in_it(part: str | None) -> None:
     before, current = differing(6)
     (tally,) = mixed(rules(rule_on(part)), run(before), run(current), pairs=3).rules
     assert (tally.slice, tally.n, tally.differing) == ((None, 25, 6) if part is None else ("easy", 4, 4))
+
+
+def test_a_suite_that_escalates_halves_the_alpha_of_all_that_are_there() -> None:
+    """As in the gate: its own rule is a bar, so that it has no change to raise an alarm about."""
+    escalates = GateSettings(on_inconclusive="escalate")
+    bar = rule("min", 0.5, suite="b", confident=True)
+    suites = {"qa": rules(rule_on()).suites["qa"], "b": SuiteRules(name="b", rules=(bar,), settings=escalates)}
+    before, current = ([*run(values), *run(values, suite="b")] for values in differing(8))
+    found = mixed(Thresholds(suites=suites), before, current, pairs=20)
+    assert found.alpha == 0.025

@@ -81,8 +81,18 @@ def test_what_the_baseline_said_stands_beside_a_row_that_flipped() -> None:
 
 def test_many_calls_are_cut_and_that_is_said() -> None:
     text = told(record(calls=tuple(asked(f"q{number}") for number in range(30))))
-    assert "The first 20 of 30 calls." in text
+    assert "The last 20 of 30 calls." in text
     assert "q29" in text and "q9r" not in text
+
+
+def test_calls_that_are_left_keep_their_numbers() -> None:
+    """The table shows the same ones: the last is the one whose response counts."""
+    calls = [asked(f"question {number}", latency_s=float(number)) for number in range(1, 46)]
+    text = told(record(calls=tuple(calls)))
+    assert text.index("Call 26 of 45") < text.index("question 26") < text.index("Call 27 of 45")
+    assert text.index("Call 45 of 45") < text.index("question 45")
+    assert "Call 1 of 45" not in text
+    assert "45.00 s" in text and "25.00 s" not in text
 
 
 def test_texts_are_cut_at_the_limit() -> None:
