@@ -14,7 +14,7 @@ from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import is_storable, one_line, shown_value
 from pytest_llmeval.core.types import Role, Sample
 
-__all__ = ["ROW_KEYS", "check_same_id", "to_sample", "unknown_key"]
+__all__ = ["ROW_KEYS", "check_same_id", "doubled_id", "to_sample", "unknown_key"]
 
 ROW_KEYS = ("id", "input", "target", "slice", "marks", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
@@ -113,6 +113,20 @@ def _is_message(value: object) -> bool:
 
 def _is_part(value: object) -> bool:
     return isinstance(value, dict)
+
+
+def doubled_id(sample: Sample, *, unit: str, line: int) -> str:
+    """Return what to do about a row whose id an earlier one has.
+
+    Args:
+        sample: the later row.
+        unit: in which the dataset counts its rows: ``line``, say.
+        line: where the earlier one stands.
+    """
+    id_, used = one_line(repr(sample.id)), f"is already used in {unit} {line}"
+    if sample.id == content_id(sample.input, sample.target):
+        return f"id {id_}, made of input and target, {used}; delete one of the two rows, or give each an 'id'"
+    return f"id {id_} {used}; ids must be unique"
 
 
 def check_same_id(row: dict[str, Any], where: str) -> None:

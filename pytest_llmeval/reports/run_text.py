@@ -17,6 +17,7 @@ from pytest_llmeval.store.records import UNFINISHED, Run, Spending, StoredCase
 
 __all__ = [
     "COLUMNS",
+    "SHOW_ALL",
     "case_words",
     "heading",
     "money",
@@ -25,7 +26,6 @@ __all__ = [
     "note_lines",
     "outcome_words",
     "row_cells",
-    "SHOW_ALL",
     "run_lines",
     "spending_lines",
     "token_counts",

@@ -22,7 +22,7 @@ from pytest_llmeval.models.hf.positions import context_tokens
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
-from pytest_llmeval.training.config import CheckModel, ProofModel, TrainingConfig
+from pytest_llmeval.training.config import CheckModel, TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode, require_read
 from pytest_llmeval.training.liger import may_put_liger_in
@@ -94,8 +94,12 @@ class Material:
         }
 
 
-def gather(plan: Plan) -> Material:
+def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
     """Return what ``plan`` trains on.
+
+    Args:
+        plan: of the training.
+        before: micro-batch and checkpointing of the process before, where it goes on.
 
     Raises:
         UserError: with file and line for each wrong row, what is missing, or what does not fit.
@@ -103,7 +107,9 @@ def gather(plan: Plan) -> Material:
     config = plan.config
     sys.path[:0] = plan.pythonpath
     task = load_task(config.eval, plan.rootdir)
-    train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt, seed=config.seed)
+    train, val, test, proved = read_splits(
+        config.data, config.proof, rootdir=plan.rootdir, prompt=task.prompt, seed=config.seed
+    )
     source = _source(config, plan.rootdir)
     require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
     if source.is_gguf:
@@ -120,12 +126,12 @@ def gather(plan: Plan) -> Material:
     )
     taken = tuple(encoded[place] for place in kept)
     variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
-    require_read((*val.rows, *_proved(test.rows, config.proof)), chat, context)
+    require_read({row.where: row for row in (*val.rows, *proved)}.values(), chat, context)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     _require_matrices(config.lora.targets, shape)
     _require_scorable(val.rows, config.check)
-    lora, before = config.lora, plan.laid_out() if plan.is_resumed else None
+    lora = config.lora
     fitted = fit(
         shape,
         free=plan.free,
@@ -255,11 +261,6 @@ def _context(source: Source) -> int:
 def _limit(most: int, context: int) -> str:
     """Return in words what bounds the rows that are trained on."""
     return f"data.max_tokens: {most}" if most <= context else f"the {read_at_most(context)}"
-
-
-def _proved(rows: Sequence[TrainingRow], proof: ProofModel) -> Sequence[TrainingRow]:
-    """Return the rows that the proof asks."""
-    return [row for row in rows if proof.slice is None or proof.slice in row.sample.slices][: proof.limit]
 
 
 def _stops(source: Source, tokenizer: Any) -> frozenset[int]:

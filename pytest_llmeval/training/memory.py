@@ -132,8 +132,12 @@ class Shape:
 
     def adapter(self, r: int, targets: tuple[str, ...]) -> int:
         """Return the weights of an adapter of rank ``r`` on the matrices named."""
-        found = self.matrices()
-        return self.layers * sum(r * sum(found[name]) for name in targets if name in found)
+        return self.layers * sum(r * sum(size) for size in self.named(targets))
+
+    def named(self, targets: tuple[str, ...]) -> list[tuple[int, int]]:
+        """Return the sizes of the matrices named, by themselves or with what leads to them (``self_attn.q_proj``)."""
+        known = self.matrices()
+        return [known[last] for name in targets if (last := name.rpartition(".")[2]) in known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +210,7 @@ def estimate(
     """
     value = 4 if device == "cpu" or load == "fp32" else 2
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
-    sizes = shape.matrices()
-    marks = sum(sizes[name][1] for name in targets if name in sizes) if dropout else 0
+    marks = sum(read for _, read in shape.named(targets)) if dropout else 0
     each = _ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)
     if engine == "ddp" and processes > 1:
         each += _BUCKET_BYTES

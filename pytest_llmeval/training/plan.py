@@ -13,9 +13,10 @@ from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Outcome", "Plan", "State", "write_json", "write_whole"]
 
-State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "pruned", "lost", "killed"]
-"""``refused`` is a mistake of the user's, ``pruned`` a trial that was given up, ``lost`` the end of another process,
-``killed`` by SIGKILL the end of one of several, ``failed`` is everything else."""
+State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "unsaved", "pruned", "lost", "killed"]
+"""``refused`` is a mistake of the user's, ``unsaved`` what could not be written, ``pruned`` a trial that was given up,
+``lost`` the end of another process, ``killed`` the end by somebody else's SIGKILL or SIGTERM; ``failed`` is everything
+else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

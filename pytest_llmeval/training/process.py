@@ -1,6 +1,7 @@
 """The process that carries a plan out, or the launcher of several: started, waited for, and what it said at its end."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.host_memory import says_out_of_memory
 from pytest_llmeval.training.machine import times_killed_for_memory
-from pytest_llmeval.training.plan import Outcome, Plan
+from pytest_llmeval.training.plan import Outcome, Plan, State
 
 __all__ = ["Train", "TrainingFailedError", "carried_out", "in_a_process", "require_trained"]
 
@@ -78,6 +79,8 @@ def require_trained(outcome: Outcome, *, name: str) -> None:
         raise SettingsError(f"{name}: {outcome.message}")
     if outcome.state == "out_of_memory":
         raise TrainingFailedError(outcome.message)
+    if outcome.state == "unsaved":
+        raise TrainingFailedError(f"{name}: {outcome.message}")
     if outcome.state != "trained":
         raise TrainingFailedError(f"{name}: training {outcome.state}: {outcome.message}")
 
@@ -117,7 +120,8 @@ def _without_word(returncode: int, printed: str) -> Outcome:
     short = next((line for line in reversed(printed.splitlines()) if says_out_of_memory(line)), None)
     if short is not None:
         return Outcome(state="out_of_memory", message=short)
-    return Outcome(state="failed", message=f"the process ended with {returncode}:\n{printed[-_TAIL:]}")
+    state: State = "killed" if -returncode in (signal.SIGKILL, signal.SIGTERM) else "failed"
+    return Outcome(state=state, message=f"the process ended with {returncode}:\n{printed[-_TAIL:]}")
 
 
 def _gpus(environ: Mapping[str, str], processes: int) -> dict[str, str]:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from pytest_llmeval.core.errors import DatasetError, PromptError
+from pytest_llmeval.core.errors import DatasetError, PromptError, SettingsError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import and_more
@@ -19,7 +19,8 @@ from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import Prompt, fields_of
-from pytest_llmeval.training.config import DataModel
+from pytest_llmeval.loaders.rows import doubled_id
+from pytest_llmeval.training.config import DataModel, ProofModel
 from pytest_llmeval.training.variants import Variants
 
 __all__ = ["Rows", "TrainingRow", "leaks", "read_at_most", "read_rows", "read_splits", "within"]
@@ -93,6 +94,7 @@ def read_rows(
     completion: Literal["json", "text"],
     slice_: str | None = None,
     limit: int | None = None,
+    is_asked: bool = False,
 ) -> Rows:
     """Return the rows of a dataset.
 
@@ -103,6 +105,7 @@ def read_rows(
         completion: what a target becomes.
         slice_: rows in it only.
         limit: so many of those; None for all.
+        is_asked: whether a session will ask each, so that no two may have one id.
 
     Raises:
         DatasetError: with file and line of the first 20 wrong rows and the number of all, or that there is no row.
@@ -110,12 +113,15 @@ def read_rows(
     dataset = open_dataset(name, rootdir=rootdir, test_file=rootdir / "conftest.py")
     wrong: list[str] = []
     rows: list[TrainingRow] = []
+    lines: dict[str, int] = {}
     fields, sum_ = PromptFields(prompt), hashlib.sha256()
     for ref, sample in dataset.rows():
         where = f"{dataset.shown}:{ref.line}"
         try:
             if isinstance(sample, DatasetError):
                 raise sample
+            if is_asked and lines.setdefault(sample.id, ref.line) != ref.line:
+                raise DatasetError(f"{where}: {doubled_id(sample, unit=dataset.unit, line=lines[sample.id])}")
             if slice_ is not None and slice_ not in sample.slices:
                 continue
             if limit is not None and len(rows) >= limit:
@@ -136,18 +142,31 @@ def read_rows(
     return Rows(shown=dataset.shown, rows=tuple(rows), digest=sum_.hexdigest(), notes=notes)
 
 
-def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt, seed: int) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of train, with their variants, and of val and test, the last two as they are looked at.
+class Splits(NamedTuple):
+    """What a configuration trains with and measures by."""
+
+    train: Rows
+    """With their variants."""
+    val: Rows
+    """As they are looked at while training."""
+    test: Rows
+    proved: tuple[TrainingRow, ...]
+    """Of all of val and of test, those that the proof asks."""
+
+
+def read_splits(data: DataModel, proof: ProofModel, *, rootdir: Path, prompt: Prompt, seed: int) -> Splits:
+    """Return the rows of a configuration.
 
     Raises:
         DatasetError: rows are wrong, those of all three are told; one lacks a field of the prompt that others have; one
-            of the last two is trained on, or one of ``test`` stands in ``val``.
+            of ``val`` or ``test`` is trained on, has the id of another, or stands in both.
+        SettingsError: none of ``val`` or of ``test`` is in the slice of the proof.
     """
     read = partial(read_rows, rootdir=rootdir, prompt=prompt, completion=data.completion)
     train, *whole = _all_read(
         partial(read, data.train, slice_=data.slice, limit=data.limit),
-        partial(read, data.val),
-        partial(read, data.test),
+        partial(read, data.val, is_asked=True),
+        partial(read, data.test, is_asked=True),
     )
     _require_none(
         list(_lacking([row for rows in (train, *whole) for row in rows.rows], prompt)),
@@ -163,7 +182,16 @@ def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt, seed: int) ->
     )
     if data.variants:
         train = _with_variants(train, data, held_out=whole, prompt=prompt, seed=seed)
-    return train, read(data.val, slice_=data.slice), whole[1]
+    proved = tuple(row for rows in whole for row in _proved(rows, proof))
+    return Splits(train=train, val=read(data.val, slice_=data.slice), test=whole[1], proved=proved)
+
+
+def _proved(rows: Rows, proof: ProofModel) -> Sequence[TrainingRow]:
+    """Return the rows that the proof asks."""
+    found = [row for row in rows.rows if proof.slice is None or proof.slice in row.sample.slices]
+    if not found:
+        raise SettingsError(f"proof.slice: {proof.slice!r}: no row of {rows.shown} has it")
+    return found[: proof.limit]
 
 
 def _all_read(*reads: Callable[[], Rows]) -> list[Rows]:

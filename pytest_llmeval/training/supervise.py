@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 
 from pytest_llmeval.core.disk import unwritten
-from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
+from pytest_llmeval.core.errors import LlmevalError, SettingsError, StoreError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -112,6 +112,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
         before = None
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
+        _require_measured(job, gains)
         with _room_for(job, plan):
             write_json(plan.folder / "proof.json", [gain.recorded() for gain in gains])
     except LlmevalError as error:
@@ -146,12 +147,26 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
         raise TrainingFailedError(f"{job.name}: {told}; mend that, then go on with: {job.again}") from None
 
 
+def _require_measured(job: Job, gains: list[Gain]) -> None:
+    """Raise TrainingFailedError where a gain could not be measured: that says nothing of the adapter."""
+    if any(gain.verdict == "unmeasurable" for gain in gains):
+        told = "\n".join(failures(gains))
+        raise TrainingFailedError(
+            f"{job.name}: there is no verdict, as the gain could not be measured:\n{told}\nThe adapter stays: mend the"
+            f" eval, then measure it with {job.again}"
+        )
+
+
 def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> None:
     """Record a proof, write the card of its adapter; raise TrainingFailedError where it does not hold."""
     wrong = failures(gains)
     proof = [gain.recorded() for gain in gains]
     ended = replace(recorded, status="finished", finished_at=utc_now(), proof=proof)
-    _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
+    try:
+        _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
+    except StoreError as error:
+        (plan.folder / "proof.json").unlink()  # with it, it could not go on
+        raise StoreError(f"{error}; mend that, then measure once more with {job.again}") from None
     record = _run_json(plan)
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))
@@ -255,7 +270,7 @@ def _identity(plan: Plan) -> dict[str, str]:
     """Return the sha256 in hex of what would decide the adapter of ``plan`` now, as far as it needs no torch."""
     config = plan.config
     prompt = load_task(config.eval, plan.rootdir).prompt
-    train, val, _ = read_splits(config.data, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
+    train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
     weights = weights_of(config, _base_of(plan))
     return {
         "config": config.digest,

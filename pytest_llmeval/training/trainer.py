@@ -61,7 +61,7 @@ _IGNORED = -100  # the label of a token that no loss is taken of
 
 
 class SaveError(LlmevalError):
-    """A checkpoint could not be written."""
+    """A checkpoint or the adapter could not be written."""
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
@@ -245,7 +245,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
         is_of_trial = plan.trial is not None and isinstance(error, NoRoomError)  # another one may have room
         return Outcome(state="failed" if is_of_trial else "refused", message=str(error))
     except LlmevalError as error:
-        return Outcome(state="failed", message=str(error))
+        return Outcome(state="unsaved" if isinstance(error, SaveError) else "failed", message=str(error))
     except (torch.OutOfMemoryError, MemoryError) as error:
         return Outcome(state="out_of_memory", message=one_line(str(error), 400))
     except KeyboardInterrupt:
@@ -263,9 +263,10 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     began = time.monotonic()
     ranks.meet(plan.config.device)
     require_device(plan.config)
+    before = plan.laid_out() if plan.is_resumed else None  # by all, before the first one writes its own
     plan = replace(plan, free=ranks.may_take(plan.free, plan.config.device))
     with ranks.in_turn():
-        material = gather(plan)
+        material = gather(plan, before)
     launch, is_averaged = plan.config.launch, plan.config.optim.average
     begin, skipped = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
     if ranks.is_first:
@@ -293,8 +294,11 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on, began=began)
     weights = adapter_weights(built.trainer)
     if ranks.is_first:
-        with whole_folder(plan.adapter) as scratch:
-            save_adapter(scratch, built.trainer, weights, plan, material, measured, built.layout)
+        try:
+            with whole_folder(plan.adapter) as scratch:
+                save_adapter(scratch, built.trainer, weights, plan, material, measured, built.layout)
+        except OSError as error:
+            raise SaveError(f"{unwritten(plan.adapter, error)}; the checkpoints are whole") from error
     ranks.part()
     return Outcome(state="trained", message=early)
 

@@ -23,7 +23,7 @@ from tests.training.stand_ins import run_json
 def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
     with largest_file(30_000):
         plan, outcome = train()
-    assert outcome.state == "failed"
+    assert outcome.state == "unsaved"
     assert "checkpoint-4: cannot be written: " in outcome.message
     assert "MB are free" in outcome.message
     assert list(plan.folder.glob("checkpoint-*")) == []
@@ -43,7 +43,7 @@ def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(train: Train, monkeypa
 
     monkeypatch.setattr(Average, "save", full)
     plan, outcome = train(optim__average=True, optim__max_steps=4, check__every=1)
-    assert outcome.state == "failed"
+    assert outcome.state == "unsaved"
     assert "checkpoint-3: cannot be written: No space left on device; " in outcome.message
     assert {path.name for path in plan.folder.glob("checkpoint-*")} == {"checkpoint-1", "checkpoint-2"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.core.errors import LlmevalError, SettingsError, StoreError
 from pytest_llmeval.models.hf.sources import find_source, source_digest
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
@@ -34,7 +34,8 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
     def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         outcome = trainer(plan, environ)
         prompt = load_task(plan.config.eval, plan.rootdir).prompt
-        train, val, _ = read_splits(plan.config.data, rootdir=plan.rootdir, prompt=prompt, seed=0)
+        config = plan.config
+        train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=0)
         base = weights_of(plan.config, str(plan.rootdir / "base"))
         digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
         write_json(plan.identity, {**digests, "base": source_digest(base, find_source(base, {}))})
@@ -237,5 +238,38 @@ def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_agai
         patched.setattr(supervise, "write_json", full)
         run_training(job, train=Trainer("trained"))
     assert (stored(job).status, stored(job).verdict) == ("failed", "none")
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
+
+
+def test_a_gain_that_could_not_be_measured_is_no_verdict(job: Job, proved: Proved) -> None:
+    """As where the body of the eval raises: once that is mended the adapter is measured, and not trained again."""
+    proved(replace(GAIN, verdict="unmeasurable", n=0, low=None, reason="no row was scored"))
+    told = (
+        r"tiny: there is no verdict, as the gain could not be measured:\nval: exact .* over 0 rows .*: unmeasurable\n"
+    )
+    with pytest.raises(TrainingFailedError, match=told) as caught:
+        run_training(job, train=Trainer("trained"))
+    assert f"The adapter stays: mend the eval, then measure it with {job.again}" in str(caught.value)
+    assert (stored(job).status, stored(job).verdict) == ("failed", "none")
+    proved(GAIN)
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
+
+
+def test_a_proof_that_cannot_be_recorded_is_measured_again(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = supervise._record
+
+    def locked(job: Job, training: Training) -> None:
+        if training.status == "finished":
+            raise StoreError("the database is locked")
+        record(job, training)
+
+    proved(GAIN)
+    with monkeypatch.context() as patched, pytest.raises(StoreError, match=f"is locked; mend .* with {job.again}"):
+        patched.setattr(supervise, "_record", locked)
+        run_training(job, train=Trainer("trained"))
     run_training(replace(job, is_resumed=True), train=Trainer())
     assert (stored(job).status, stored(job).verdict) == ("finished", "pass")

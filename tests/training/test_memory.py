@@ -197,3 +197,14 @@ def test_answers_while_training_take_what_training_may_take(rows: int, tokens: i
 def test_a_card_with_room_answers_all_rows_at_once() -> None:
     fitted = fit(LLAMA_3B, free=70 << 30, batch=16, row_tokens=1024, **RECIPE)
     assert answered_at_once(LLAMA_3B, fitted, free=70 << 30, rows=30, tokens=1280) == 30
+
+
+def test_a_matrix_may_be_named_with_what_leads_to_it() -> None:
+    """As peft takes it."""
+    short, long = ("q_proj", "up_proj"), ("self_attn.q_proj", "mlp.up_proj")
+    assert LLAMA_3B.adapter(16, long) == LLAMA_3B.adapter(16, short) > 0
+    found = [
+        estimate(LLAMA_3B, **{**RECIPE, **TOKENS, "targets": each}, checkpointing=False, dropout=0.1)
+        for each in (short, long)
+    ]
+    assert found[0] == found[1]

@@ -20,7 +20,7 @@ BITSANDBYTES = "print('Error out of memory at line 380 in file /src/csrc/pythonI
 
 @pytest.mark.parametrize(("ending", "kills", "state", "told"), [
     (KILLED, [3, 4], "out_of_memory", "the system killed it for want of memory"),
-    (KILLED, [3, 3], "failed", "the process ended with -9:\nthe last words"),
+    (KILLED, [3, 3], "killed", "the process ended with -9:\nthe last words"),
     (LAUNCHER, [3, 4], "out_of_memory", "the system killed it for want of memory"),
     (LAUNCHER, [3, 3], "killed", "process 1 of 2"),
     (BITSANDBYTES, [3, 3], "out_of_memory", "Error out of memory at line 380 in file /src/csrc/pythonInterface.cpp"),

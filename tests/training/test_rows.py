@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import pytest
 
-from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.loaders.prompts import load_prompt
-from pytest_llmeval.training.config import DataModel
+from pytest_llmeval.training.config import DataModel, ProofModel
 from pytest_llmeval.training.rows import Rows, leaks, read_rows, read_splits, within
+
+PROOF = ProofModel(metric="exact", margin=0.1)
 
 
 def read(
@@ -55,7 +57,7 @@ def test_a_field_of_the_prompt_that_a_row_lacks_is_an_error_and_one_that_all_lac
         for name in ("train", "val", "test"):
             lines = [json.dumps({"input": {**each, "of": name}, "target": "x"}) for each in rows[name]]
             (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-        return read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)
+        return read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)[:3]
 
     whole = [{"city": "Oslo", "thing": "a"}, {"city": "Bern", "thing": "b"}]
     assert [each.warnings for each in splits(train=whole, val=whole, test=whole)] == [[], [], []]
@@ -96,7 +98,7 @@ def test_wrong_rows_of_all_three_datasets_are_told_at_once(tmp_path: Path) -> No
     data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
     prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
     with pytest.raises(DatasetError) as caught:
-        read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)
+        read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)
     lines = str(caught.value).splitlines()
     assert lines[19].startswith("train.jsonl:20: ")
     assert lines[20] == "… and 5 more wrong rows"
@@ -152,9 +154,44 @@ def test_rows_of_test_that_choose_the_checkpoint_are_named(tmp_path: Path) -> No
     data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
     prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
     with pytest.raises(DatasetError) as caught:
-        read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)
+        read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)
     told = "1 rows of test.jsonl choose the checkpoint, as they stand in val.jsonl too; take them out of one of both:"
     assert str(caught.value).splitlines() == [told, "val.jsonl:2 is test.jsonl:1 (r3)"]
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_row_that_no_session_would_take_is_told_before_anything_is_trained(tmp_path: Path, name: str) -> None:
+    """The proof asks each, and val cannot be changed any more once something was trained by it."""
+    splits = {"train": [row(1), row(1)], "val": [row(2)], "test": [row(3)]}
+    for each, rows in {**splits, name: [row(4), row(5), row(4)]}.items():
+        read(tmp_path, rows, name=each)
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
+    prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    with pytest.raises(
+        DatasetError, match=rf"^{name}\.jsonl:3: id 'r4' is already used in line 1; ids must be unique$"
+    ):
+        read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)
+
+
+def test_what_the_proof_asks_is_of_all_of_val_and_test(tmp_path: Path) -> None:
+    """``data.slice`` is about training and its looks; a slice of the proof that nobody has is told."""
+    train, val, test = (
+        [{**row(1), "slice": "a"}],
+        [{**row(2), "slice": "a"}, {**row(3), "slice": "b"}],
+        [row(4), row(5)],
+    )
+    for name, rows in {"train": train, "val": val, "test": test}.items():
+        read(tmp_path, rows, name=name)
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text", slice="a")
+    prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    found = read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)
+    assert [each.id for each in found.val.rows] == ["r2"]
+    assert [each.id for each in found.proved] == ["r2", "r3", "r4", "r5"]
+    few = PROOF.model_copy(update={"limit": 1})
+    assert [each.id for each in read_splits(data, few, rootdir=tmp_path, prompt=prompt, seed=0).proved] == ["r2", "r4"]
+    nobodys = PROOF.model_copy(update={"slice": "b"})
+    with pytest.raises(SettingsError, match=r"^proof\.slice: 'b': no row of test\.jsonl has it$"):
+        read_splits(data, nobodys, rootdir=tmp_path, prompt=prompt, seed=0)
 
 
 def varied(folder: Path, variants: int = 2, *, seed: int = 0) -> Rows:
@@ -166,7 +203,7 @@ def varied(folder: Path, variants: int = 2, *, seed: int = 0) -> Rows:
         read(folder, rows, completion="json", name=split)
     data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="json", variants=variants)
     prompt = load_prompt("Who? {input}", rootdir=folder, test_file=folder / "test_a.py")
-    return read_splits(data, rootdir=folder, prompt=prompt, seed=seed)[0]
+    return read_splits(data, PROOF, rootdir=folder, prompt=prompt, seed=seed)[0]
 
 
 def test_variants_of_rows_are_trained_on_beside_them(tmp_path: Path) -> None:
@@ -194,7 +231,7 @@ def test_a_variant_that_has_come_to_be_a_held_out_row_is_left_out(tmp_path: Path
         read(tmp_path, rows, completion="json", name=split)
     data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="json", variants=40)
     prompt = load_prompt("{input}", rootdir=tmp_path, test_file=tmp_path / "test_a.py")
-    found = read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)[0]
+    found = read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)[0]
     learned = {row.target["name"] for row in found.variants}
     assert learned == set(people[:-1])
 

@@ -152,13 +152,13 @@ def test_no_trial_that_came_to_its_end_fails_the_training(tmp_path: Path) -> Non
     assert not plan.adapter.exists()
 
 
-@pytest.mark.parametrize(("state", "error"), [("refused", SettingsError), ("interrupted", TrainingFailedError)])
-def test_a_mistake_and_an_interrupt_end_the_search_which_goes_on_there(
-    tmp_path: Path, state: State, error: type[Exception]
-) -> None:
+@pytest.mark.parametrize("state", ["refused", "interrupted", "unsaved", "killed"])
+def test_what_says_nothing_of_the_values_ends_the_search_which_goes_on_there(tmp_path: Path, state: State) -> None:
+    """A mistake of the user's, an interrupt, a full disk: the trial keeps its checkpoints."""
     plan = plan_of(tmp_path)
-    with pytest.raises(error, match="so it was"):
+    with pytest.raises(SettingsError if state == "refused" else TrainingFailedError, match="so it was"):
         searched(plan, Trainer(ends={1: state}))
+    assert (plan.folder / "trials" / "1" / "checkpoint-4").is_dir()
     trainer = Trainer()
     searched(plan, trainer)
     assert [each.trial for each in trainer.plans] == [1, 2]

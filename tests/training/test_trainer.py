@@ -364,3 +364,21 @@ def test_a_smaller_micro_batch_makes_the_same_steps(trained: Plan, train: Train)
     assert (found["micro_batch"], found["accumulation"], found["steps"]) == (2, 2, 8)
     first, small = (next(entry["loss"] for entry in curves(each) if "loss" in entry) for each in (trained, plan))
     assert abs(first - small) < 0.2
+
+
+def test_an_adapter_that_finds_no_room_is_not_trained_again(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its checkpoints are there, and the values that it was trained with are no worse for it."""
+    from pytest_llmeval.training import trainer
+
+    def full(folder: Path, *rest: object) -> None:
+        raise OSError(28, "No space left on device", str(folder))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "save_adapter", full)
+        plan, outcome = train()
+    assert outcome.state == "unsaved"
+    assert f"{plan.adapter}: cannot be written: No space left on device; " in outcome.message
+    assert outcome.message.endswith("; the checkpoints are whole")
+    assert not plan.adapter.exists()
+    again, outcome = train(plan.rootdir)
+    assert (outcome.state, again.adapter.is_dir()) == ("trained", True)

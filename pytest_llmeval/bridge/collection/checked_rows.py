@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.ids import content_id
-from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.rows import doubled_id
 from pytest_llmeval.loaders.source import Dataset, RowRef
 
 __all__ = ["CheckedRows"]
@@ -29,17 +28,11 @@ class CheckedRows:
             if isinstance(sample, DatasetError):
                 self.wrong.append(str(sample))
             elif sample.id in self._lines:
-                self.wrong.append(f"{self._dataset.shown}:{ref.line}: {self._doubled(sample)}")
+                told = doubled_id(sample, unit=self._dataset.unit, line=self._lines[sample.id])
+                self.wrong.append(f"{self._dataset.shown}:{ref.line}: {told}")
             else:
                 self._lines[sample.id] = ref.line
                 yield ref, sample
-
-    def _doubled(self, sample: Sample) -> str:
-        """Return what to do about a row whose id an earlier one has."""
-        id_, used = one_line(repr(sample.id)), f"is already used in {self._dataset.unit} {self._lines[sample.id]}"
-        if sample.id == content_id(sample.input, sample.target):
-            return f"id {id_}, made of input and target, {used}; delete one of the two rows, or give each an 'id'"
-        return f"id {id_} {used}; ids must be unique"
 
     def problems(self) -> list[str]:
         """Return what is wrong with the rows met so far, or that the dataset has none."""
