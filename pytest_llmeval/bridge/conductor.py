@@ -5,7 +5,7 @@ process that runs them, and a Recorder in the process that the user started (und
 """
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from pytest_llmeval.bridge.collection.selection import Selection, holds_for
 from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
-from pytest_llmeval.bridge.config.options import OPTIONS, said_of
+from pytest_llmeval.bridge.config.options import OPTIONS, Option, said_of
 from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, outlive, scheduler
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import counted, printable
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["Conductor"]
 
 _SOCKET = "llmeval_socket"
-_PLACE = "llmeval_place"
+_TOLD = "llmeval_told"
 _NAMING_A_RUN = tuple(option for option in OPTIONS if option.name in ("resume", "rescore"))
+_NAMING_A_BASELINE = tuple(option for option in OPTIONS if option.name == "baseline")
 
 
 class Conductor:
@@ -82,9 +83,9 @@ class Conductor:
         node.workerinput[_SOCKET] = str(self._socket)
         node.workerinput[TAKES_OVER] = scheduler(self.config) is not None
         outlive(node)
-        earlier = self._prepared().earlier if self._names_a_run() else None
-        if earlier is not None:
-            node.workerinput[_PLACE] = earlier.place
+        has_baseline = self._is_said(_NAMING_A_BASELINE) and self.selection.may_meet_evals
+        if has_baseline or self._is_said(_NAMING_A_RUN):
+            node.workerinput[_TOLD] = self._prepared().told
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> None:
         """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
@@ -211,7 +212,7 @@ class Conductor:
         if self._preparation is None:
             from pytest_llmeval.bridge.preparation import Preparation
 
-            self._preparation = Preparation(self.config, place=getattr(self.config, "workerinput", {}).get(_PLACE))
+            self._preparation = Preparation(self.config, told=getattr(self.config, "workerinput", {}).get(_TOLD))
         return self._preparation
 
     def _found_wrong(self) -> list[str] | None:
@@ -224,14 +225,14 @@ class Conductor:
             self._wiring = Wiring(self._prepared(), socket=self._socket, parent=self._parent)
         return self._wiring
 
-    def _names_a_run(self) -> bool:
-        """Whether the session may go on with a run or score its answers again; asked before anything is imported."""
-        return any(self.config.getoption(each.key) or any(said_of(each, self.config)) for each in _NAMING_A_RUN)
+    def _is_said(self, options: Iterable[Option]) -> bool:
+        """Whether anything was said of one of ``options``, wherever; asked before anything is imported."""
+        return any(self.config.getoption(each.key) or any(said_of(each, self.config)) for each in options)
 
     def _waits(self, item: pytest.Item) -> bool:
         """Whether a marked function was not asked for, be it by ``-m`` of the run that a person goes on with."""
         may_run = self.config.getoption("llmeval_resume") or not self.selection.waits(item)
-        if may_run and not self._is_taken and self._names_a_run():
+        if may_run and not self._is_taken and self._is_said(_NAMING_A_RUN):
             self._take_over()
         if not self.selection.waits(item):
             return False

@@ -30,7 +30,7 @@ from pytest_llmeval.store.check import check_database
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.sizes import Sizes
     from pytest_llmeval.bridge.collection.tally import Tally
-    from pytest_llmeval.bridge.records.earlier_runs import Place
+    from pytest_llmeval.bridge.records.earlier_runs import Place, Told
     from pytest_llmeval.bridge.records.rescoring import Rescored
     from pytest_llmeval.bridge.records.resuming import Resumed
     from pytest_llmeval.store.baselines import FoundBaseline
@@ -48,16 +48,17 @@ class Preparation:
         self,
         config: pytest.Config,
         *,
-        place: "Place | None" = None,
+        told: "Told | None" = None,
     ) -> None:
         """Prepare.
 
         Args:
             config: of the session.
-            place: what an xdist worker was told of the run that goes on or whose answers are scored again.
+            told: in an xdist worker, ``told`` of the controller.
         """
         Interrupts.watch(config)
         self.config = config
+        place, self._baseline = told or (None, None)
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
@@ -96,6 +97,7 @@ class Preparation:
             prompt_digest=eval_.prompt.digest,
             params_digest=eval_.params_digest,
             rows_digest=reading.digest.hexdigest(),
+            inputs_digest=reading.inputs.hexdigest(),
             code_digest=reading.code_digest,
             made=reading.cases,
             left_out=left_out,
@@ -167,6 +169,11 @@ class Preparation:
     def earlier(self) -> "Resumed | Rescored | None":
         """The run that goes on, or the one whose answers are scored again."""
         return self.resumed or self.rescored
+
+    @property
+    def told(self) -> "Told":
+        """What workers are told of earlier runs: one that begins later would find this session's own among them."""
+        return self.earlier.place if self.earlier is not None else None, self._baseline
 
     @property
     def has_unread(self) -> bool:
@@ -356,7 +363,10 @@ class Preparation:
             with current_reader(settings.db, db_option=settings.db_option) as reader:
                 if reader is None and settings.db.exists():
                     return []
-                choice = choose_baseline(settings.baseline, thresholds, reader=reader, root=settings.rootdir)
+                given = self._baseline or settings.baseline
+                choice = choose_baseline(given, thresholds, reader=reader, root=settings.rootdir)
+                if choice.is_given and choice.found is not None and choice.found.kind == "run":
+                    self._baseline = choice.found.spec
                 return look(choice.found) if choice.found is not None else []
         except UserError as error:
             return [str(error)]

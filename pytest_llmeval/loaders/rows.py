@@ -24,6 +24,8 @@ _MARK = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "timeout", "anyio"})
 """Marks that need an argument, which no row has, or that are read before there are rows."""
 _NOTHING: dict[str, Any] = {}
+_NO_ADDRESS = {"input": "leave the address out", "target": "give it an 'id', or leave the address out"}
+"""What to do about an address in memory: an input with one is another question in each process."""
 _STORABLE = "without NUL and lone surrogates, which the database cannot keep"
 
 
@@ -136,7 +138,7 @@ def check_same_id(row: dict[str, Any], where: str) -> None:
         if address is not None:
             raise DatasetError(
                 f"{where}: {key} says where an object lies in memory, found {address!r}, and the row has no id of its"
-                " own that would be the same in every process; give it an 'id', or leave the address out"
+                f" own that would be the same in every process; {_NO_ADDRESS[key]}"
             )
 
 

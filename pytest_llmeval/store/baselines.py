@@ -58,6 +58,11 @@ class FoundBaseline:
     db_option: str = ""
     """What commands need to find the database that it is in, with a blank in front."""
 
+    @property
+    def spec(self) -> str:
+        """What means this run and no later one, for a run of a database."""
+        return f"{self.run.id}@{self.model}" if self.model is not None else self.run.id
+
     def judged(self) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, of all models; raise StoreError where it cannot be read."""
         return self.source.judged()

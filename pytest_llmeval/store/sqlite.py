@@ -106,8 +106,9 @@ class SqliteStore(SqliteReader):
         with self._transaction():
             row = rows.from_case(run_id, stored)
             if not self._insert("cases", [row], verb="INSERT OR IGNORE"):  # it was recorded before, or is refused
-                self._set_aside(run_id, stored.id)
-                self._insert("cases", [row])
+                ((last,),) = self._plain("SELECT max(rowid) FROM cases")  # the newest would get its own once more
+                self._set_aside(run_id, stored)
+                self._insert("cases", [{**row, "rowid": (last or 0) + 1}])
             self._insert("scores", rows.from_scores(stored))
             self._insert("votes", rows.from_votes(stored))
             self._insert("judges", [rows.from_judge(run_id, judge) for judge in case.judges], verb="INSERT OR IGNORE")
@@ -116,13 +117,19 @@ class SqliteStore(SqliteReader):
                 self._insert("calls", [call], verb=verb)
         return stored
 
-    def _set_aside(self, run_id: str, case_id: str) -> None:
-        """Keep what a case came to, and its failed calls under other names than those that are to come have."""
+    def _set_aside(self, run_id: str, stored: StoredCase) -> None:
+        """Keep what a case came to before ``stored``, and its failed calls under other names than those to come have.
+
+        What people said of it stays only with the answer that they saw.
+        """
+        case_id = stored.id
         ((before,),) = self._plain(_TIMES_BEFORE, run_id, case_id)
         for case in list(self._query("SELECT * FROM cases WHERE id = ?", case_id)):
             scores = self._query("SELECT * FROM scores WHERE case_id = ?", case_id)
             earlier = EarlierOutcome.of(rows.to_case(case, tuple(map(rows.to_score, scores))), number=before + 1)
             self._insert("earlier_outcomes", [rows.from_earlier(run_id, earlier)])
+            if (case["input_digest"], case["response"]) != (stored.input_digest, stored.response):
+                self._connection.execute("DELETE FROM labels WHERE case_id = ?", [case_id])
         self._connection.execute("DELETE FROM cases WHERE id = ?", [case_id])
         self._connection.execute(_SET_ASIDE, {"case_id": case_id, "mark": f"{SET_ASIDE}{before + 1}"})
 

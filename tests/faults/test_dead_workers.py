@@ -268,3 +268,16 @@ def test_echo(sample, response, score):
     assert digests == {row["id"]: input_digest(row["input"], row["target"]) for row in ROWS}
     if rules:
         assert (result.ret, project.last_run()["verdict"]) == (10, "unmeasurable")
+
+
+def test_a_worker_that_dies_beside_a_baseline_named_last_is_replaced(project: Project) -> None:
+    """The new one begins when the newest run is this session's own."""
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=DYING % AT_FIRST)
+    (project.root / "died").touch()
+    assert project.run("evals").ret == 0
+    (project.root / "died").unlink()
+    result = project.run("evals", "-n1", "--baseline=last")
+    assert (result.ret, (project.root / "died").exists()) == (1, True)
+    assert "INTERNALERROR" not in result.stdout.str()
+    assert Counter(project.cases().values()) == {"passed": 9, "error": 1}

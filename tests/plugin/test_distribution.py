@@ -100,3 +100,51 @@ def test_rows_in_an_order_of_each_process_are_a_usage_error_with_the_reason(proj
     assert "suite 'echo': its rows are others, or in another order, in each process of -n" in told
     assert "Different tests" not in told
     assert len(project.server.ledger) == 20
+
+
+def test_inputs_that_each_process_makes_anew_are_a_usage_error_before_any_is_paid_twice(project: Project) -> None:
+    """What one process asks ahead would not be what the case asks in another; metadata costs nothing."""
+    row = '{{"id": f"r{{number}}", "input": f"q{{number}}{of_process}", "metadata": {{"process": os.getpid()}}}}'
+    for of_process, status in ((" {os.getpid()}", 4), ("", 0)):
+        project.write(
+            evals__test_echo_py=f"""
+            import os
+            import pytest
+
+            def rows():
+                return [{row.format(of_process=of_process)} for number in range(20)]
+
+            @pytest.mark.llmeval(dataset=rows)
+            def test_echo(response):
+                pass
+            """
+        )
+        result = project.run("evals", "-n2")
+        assert result.ret == status
+        told = "suite 'echo': its rows are others, or in another order, in each process of -n: give them fixed inputs"
+        assert (told in result.stdout.str() + result.stderr.str()) is (status == 4)
+        assert len(project.server.ledger) == (0 if status else 20)
+
+
+def test_a_baseline_that_means_an_earlier_run_means_it_in_workers_that_come_later(project: Project) -> None:
+    """``last`` would be this session's own run, which is not whole yet."""
+    project.eval(
+        'def test_echo(response, score):\n    score.contains(response, "q")\n', [{"input": f"q{n}"} for n in range(8)]
+    )
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {contains: {mode: noninferior, margin: 0.9}}}\n")
+    assert project.run("evals").ret == 0
+    before = project.last_run()["id"]
+    project.write(
+        evals__conftest_py="""
+        import os
+        import time
+
+        if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+            time.sleep(2)
+        """
+    )
+    result = project.run("evals", "-n2", "--baseline=last")
+    assert result.ret == 0
+    assert len(project.cases()) == 8
+    assert project.rows("SELECT baseline_value FROM verdicts WHERE run_id = ?", project.last_run()["id"])
+    assert project.last_run()["id"] != before

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.store.records import Label
 from tests.support.any_store import Store
-from tests.support.records import record
+from tests.support.records import call, record
 from tests.support.stored_runs import run
 
 AT = "2025-01-03T00:00:00.000+00:00"
@@ -53,3 +53,13 @@ def test_labels_outlive_a_case_that_is_recorded_again(store: Store) -> None:
     store.add_labels([label("one")])
     store.add_case("one", replace(record("a"), outcome="missed"))
     assert store.labels("one") == [label("one")]
+
+
+def test_labels_of_an_answer_that_is_no_more_are_gone(store: Store) -> None:
+    """A row that was mended and asked again: nobody has seen what is said now."""
+    fill(store)
+    other_answer = record("a", calls=(call(),))
+    for again in (other_answer, replace(other_answer, input_digest="of the mended row")):
+        store.add_labels([label("one"), label("one", "b")])
+        store.add_case("one", again)
+        assert store.labels("one") == [label("one", "b")]

@@ -42,6 +42,17 @@ def test_a_table_has_the_columns_of_the_contract(database: SqliteStore, table: s
     assert [column for column in columns if column in TABLES[table].split()] == TABLES[table].split()
 
 
+def test_a_case_that_is_recorded_again_goes_behind_all_others(database: SqliteStore) -> None:
+    """Also the newest, of which SQLite would give the new one the row id: a worker looks for what came later by it."""
+    database.start_run(run())
+    for name in ("a", "b"):
+        database.add_case(run().id, record(name))
+    before = look(database.path, "SELECT max(rowid) AS last FROM cases")[0]["last"]
+    database.add_case(run().id, record("b", outcome="missed"))
+    (case,) = look(database.path, "SELECT rowid AS place, outcome FROM cases WHERE sample_id = 'b'")
+    assert (case["place"] > before, case["outcome"]) == (True, "missed")
+
+
 def test_the_file_says_which_schema_it_has(database: SqliteStore) -> None:
     (table,) = look(database.path, "SELECT version FROM schema_version")
     (pragma,) = look(database.path, "PRAGMA user_version")

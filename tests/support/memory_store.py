@@ -71,6 +71,8 @@ class MemoryStore:
             number = 1 + sum(each.case_id == stored.id for each in self._earlier[run_id])
             self._earlier[run_id].append(EarlierOutcome.of(replaced, number=number))
             before = {call.name: call for call in (_set_aside(call, number) for call in before.values())}
+            if (replaced.input_digest, replaced.response) != (stored.input_digest, stored.response):
+                self._labels = {key: label for key, label in self._labels.items() if label.case_id != stored.id}
         newer = {name: call for name, call in named.items() if call.status == "ok" or name not in before}
         kept = {name: call for name, call in before.items() if name not in newer}
         self._calls[run_id][stored.id] = {**kept, **newer}

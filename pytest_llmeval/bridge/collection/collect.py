@@ -51,6 +51,8 @@ class Reading:
     """What its rows offer its prompt."""
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     """Over the rows taken, those of the other shards too."""
+    inputs: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Over their inputs, where code may make others in each process."""
     cases: int = 0
     """Items that were made of it, before any parametrize of the user's."""
     slices: set[str] = field(default_factory=set)
@@ -282,6 +284,8 @@ class CaseMaker:
             reading.fields.add(sample.input, sample.id)
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
+            if reading.eval.dataset.unit == "row":
+                reading.inputs.update(canonical(sample.input).encode())
             yield ref, sample.id, marks
 
     def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.text import printable
+
 __all__ = ["CollectionFacts", "SuiteFacts"]
 
 
@@ -38,12 +40,19 @@ class SuiteFacts:
     """Over the ids of the rows of which a case is to run or had ended, in any order; see ``add_digests``."""
     order_digest: str = ""
     """sha256 in hex over the node ids of the cases that are to run, in their order."""
+    inputs_digest: str = ""
+    """sha256 in hex over the inputs of rows that code made, whichever cases are to run."""
     left_out: list[str] = field(default_factory=list)
     """What left out cases, ``-m`` apart; empty where the run is not partial."""
     not_selected: int = 0
     """How many cases anything but ``-m``, ``--limit`` and ``--slice`` left out."""
     gone: list[str] | None = None
     """The ids of rows that a run which goes on asked about and does not take now, sorted; None where none is sought."""
+
+    @property
+    def dealt(self) -> tuple[str, str]:
+        """What is the same in all processes among which xdist deals out the cases."""
+        return self.order_digest, self.inputs_digest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,17 +130,22 @@ class CollectionFacts:
     def require_order_of(self, found: "CollectionFacts") -> None:
         """Refuse another worker's cases where they are others, or in another order: xdist deals them out by number.
 
+        Where ids are the same and inputs are not, what one process asks ahead is not what another one's case asks.
+
         Raises:
-            UsageError: they are, with the suites.
+            UsageError: they are, with the suites; or that one found something wrong.
         """
+        if found.problems:
+            raise pytest.UsageError(printable("\n".join(found.problems)))
         none = SuiteFacts()
         both = {
             name: (self.suites.get(name, none), found.suites.get(name, none)) for name in self.suites | found.suites
         }
-        if names := [repr(name) for name, (one, other) in both.items() if one.order_digest != other.order_digest]:
+        if names := [repr(name) for name, (one, other) in both.items() if one.dealt != other.dealt]:
             raise pytest.UsageError(
                 f"suite {', '.join(names)}: its rows are others, or in another order, in each process of -n: give them"
-                " a fixed order (a seed for what is drawn, sorted() around a set)"
+                " fixed inputs and a fixed order (a seed for what is drawn, sorted() around a set, no time, no process"
+                " id)"
             )
 
     def to_json(self) -> str:

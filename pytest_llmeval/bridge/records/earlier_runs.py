@@ -20,6 +20,7 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
     "Place",
+    "Told",
     "current_reader",
     "earlier_runs",
     "finished_cases",
@@ -29,6 +30,8 @@ __all__ = [
 
 Place = tuple[str, int]
 """A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
+Told = tuple[Place | None, str | None]
+"""The place in the run that goes on, and the id of the run that is the baseline; see ``Preparation.told``."""
 
 
 @contextlib.contextmanager
