@@ -23,12 +23,14 @@ from pytest_llmeval.cli.project import Project, find_project, project_models, pr
 from pytest_llmeval.core.errors import ModelError, SettingsError, UserError
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
 from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_server import why_unloadable
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.proxies import proxy_for
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.unread_files import NOT_READ, refuse_unread, unread_files
@@ -156,7 +158,7 @@ def _files(project: Project) -> Iterator[Finding]:
     for name in unread_files(project.root, ("evals",)):
         yield _note(name, NOT_READ)
     path = project.thresholds
-    if path.exists():
+    if path.exists() or project.value("thresholds"):
         shown = project.shown(path)
         yield _tried(shown, lambda: f"rules of {counted(len(load_thresholds(path, shown_as=shown).suites), 'suite')}")
     else:
@@ -175,23 +177,38 @@ def _servers(project: Project) -> Iterator[Finding]:
     urls = {model.spec.base_url.url for model in known if model.spec.base_url is not None}
     if project.environ.get("OPENAI_BASE_URL"):
         urls.add(project.environ["OPENAI_BASE_URL"])
+    environ = {} if project.value("transport") == "lean" else project.environ
     for url in sorted(urls):
-        yield _reached(url)
+        yield _reached(url, environ)
 
 
-def _reached(url: str) -> Finding:
+def _reached(url: str, environ: Mapping[str, str]) -> Finding:
+    """Look whether a server can be connected to, or the proxy that stands before it by ``environ``."""
+    server = _address(url)
+    if server is None:
+        return Finding(state="problem", what="server", found="OPENAI_BASE_URL is no URL like http://host:port/v1")
+    what, asked = f"server {server[0]}:{server[1]}", server
+    proxy = proxy_for(BaseUrl(url=url, host=server[0]), environ)
+    if proxy is not None:
+        asked = _address(proxy)
+        if asked is None:
+            return Finding(state="problem", what=what, found="the proxy before it has no address like http://host:port")
+        what += f" through proxy {asked[0]}:{asked[1]}"
+    try:
+        socket.create_connection(asked, timeout=_CONNECT_S).close()
+    except (OSError, UnicodeError) as error:  # the latter where no host can have that name
+        return Finding(state="problem", what=what, found=f"not reachable: {error}")
+    return _ok(what, "reachable")
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Return host and port of a URL; None where it has none."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 1080)
     except ValueError:
-        host, port = None, 0
-    if not host:
-        return Finding(state="problem", what="server", found="OPENAI_BASE_URL is no URL like http://host:port/v1")
-    try:
-        socket.create_connection((host, port), timeout=_CONNECT_S).close()
-    except (OSError, UnicodeError) as error:  # the latter where no host can have that name
-        return Finding(state="problem", what=f"server {host}:{port}", found=f"not reachable: {error}")
-    return _ok(f"server {host}:{port}", "reachable")
+        return None
+    return (parts.hostname, port) if parts.hostname else None
 
 
 def _options(project: Project) -> Iterator[Finding]:

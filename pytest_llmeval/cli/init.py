@@ -13,6 +13,7 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.store.whole_file import write_new
 
 __all__ = ["init"]
 
@@ -94,8 +95,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file that is not there; raise SettingsError where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        write_new(path, text.encode())
     except OSError as error:
         why = f"{one_line(str(path))}: cannot be written: {error.strerror or error}"
         raise SettingsError(f"{why}; after repair run llmeval init again, it writes what is missing") from None

@@ -183,7 +183,10 @@ def _given(value: Any, name: str, where: str) -> str | float:
             return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DatasetError(f"{where}: {name}: a label is a number or a level's name, found {shown_value(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise DatasetError(f"{where}: {name}: a label is a number from 0 to 1, found {shown_value(value)}") from None
 
 
 def _at(row: Mapping[str, Any], where: str) -> datetime | None:

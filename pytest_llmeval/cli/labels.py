@@ -37,6 +37,7 @@ from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.judged_parts import QUOTED, ReadParts, read_parts
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
+from pytest_llmeval.store.whole_file import write_new
 
 __all__ = ["labels"]
 
@@ -250,8 +251,7 @@ _WRITERS = {".csv": _as_csv, ".jsonl": _as_jsonl}
 def _write(path: Path, text: str) -> None:
     """Write a file that is not there yet: one that is may hold the work of people."""
     try:
-        with open(path, "x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
+        write_new(path, text.encode(errors="backslashreplace"))
     except FileExistsError:
         raise SettingsError(f"--output {path}: is there already, and may hold labels; name another file") from None
     except OSError as error:

@@ -84,18 +84,25 @@ class Project:
 def find_project() -> Project:
     """Return the project of the current folder.
 
-    Its root is the nearest folder above that configures pytest or holds a database, else one with a pyproject.toml.
+    Its root is the nearest folder above that configures pytest, else one with a pyproject.toml, else one with a setup.py,
+    as pytest has it; a database makes a folder a root, too, unless a pyproject.toml lies nearer.
     """
     start = Path.cwd()
     folders = (start, *start.parents)
+    project = None
     for folder in folders:
         found = find_section(folder)
         if found is not None:
             return Project(root=folder, environ=os.environ, ini=found[1], ini_file=found[0])
-        if os.path.exists(folder / _DATABASE):  # a folder of another user, which may not be entered, holds none of ours
+        if project is None and os.path.exists(folder / "pyproject.toml"):
+            project = folder
+        if project is None and os.path.exists(
+            folder / _DATABASE
+        ):  # a folder that may not be entered holds none of ours
             return Project(root=folder, environ=os.environ)
-    root = next((folder for folder in folders if (folder / "pyproject.toml").is_file()), start)
-    return Project(root=root, environ=os.environ)
+    if project is None:
+        project = next((folder for folder in folders if os.path.exists(folder / "setup.py")), start)
+    return Project(root=project, environ=os.environ)
 
 
 def project_models(project: Project) -> dict[str, NamedModel]:

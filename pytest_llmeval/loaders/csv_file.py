@@ -40,12 +40,14 @@ class CsvFile:
         self.path = path
         self.shown = shown
         self._header: list[str] = []
+        self._header_line = 1
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
         """Yield each record's row; a record may span lines."""
         with readable(self.shown), open(self.path, "rb") as file:
             records = _records(file, self.shown)
-            self._header = self._checked(next(records, (RowRef(0, 0, 1, 0), b""))[1])
+            ref, raw = next(records, (RowRef(0, 0, 1, 0), b""))
+            self._header, self._header_line = self._checked(raw, f"{self.shown}:{ref.line}"), ref.line
             is_empty = True
             for ref, raw in records:
                 is_empty = False
@@ -54,29 +56,30 @@ class CsvFile:
                 except DatasetError as error:
                     yield ref, error
             if is_empty:
-                raise DatasetError(f"{self.shown}: empty dataset; line 1 names the columns, and no row follows")
+                told = f"line {self._header_line} names the columns, and no row follows"
+                raise DatasetError(f"{self.shown}: empty dataset; {told}")
 
     def read(self, ref: RowRef) -> Sample:
         """Return the row of one record, read again."""
         return self._sample(reread(self.path, self.shown, ref), ref)
 
-    def _checked(self, raw: bytes) -> list[str]:
-        header = _cells(raw.removeprefix(_BOM), f"{self.shown}:1") if raw else []
+    def _checked(self, raw: bytes, where: str) -> list[str]:
+        header = _cells(raw.removeprefix(_BOM), where) if raw else []
         if not header:
-            raise DatasetError(f"{self.shown}:1: no header; the first line names the columns, such as id,input,target")
+            raise DatasetError(f"{where}: no header; the first line names the columns, such as id,input,target")
         if header[0].startswith("sep="):
             line = raw.removeprefix(_BOM).decode().strip()
-            raise DatasetError(f"{self.shown}:1: {line!r} is a line for Excel alone; delete it")
+            raise DatasetError(f"{where}: {line!r} is a line for Excel alone; delete it")
         sign = next((sign for sign in _OTHER_SIGNS if len(header) == 1 and sign in header[0]), None)
         if sign is not None:
-            raise DatasetError(f"{self.shown}:1: the columns are separated by {sign!r}; save the file with commas")
+            raise DatasetError(f"{where}: the columns are separated by {sign!r}; save the file with commas")
         doubled = {name for name in header if header.count(name) > 1}
         if doubled:
-            raise DatasetError(f"{self.shown}:1: column {sorted(doubled)[0]!r} stands twice")
+            raise DatasetError(f"{where}: column {sorted(doubled)[0]!r} stands twice")
         for key in _NESTED:
             part = next((name for name in header if name.startswith(f"{key}.")), None)
             if key in header and part is not None:
-                raise DatasetError(f"{self.shown}:1: columns {key!r} and {part!r} exclude each other; keep one of them")
+                raise DatasetError(f"{where}: columns {key!r} and {part!r} exclude each other; keep one of them")
         return header
 
     def _sample(self, raw: bytes, ref: RowRef) -> Sample:
@@ -88,7 +91,7 @@ class CsvFile:
         if not row:
             raise DatasetError(f"{where}: a row without any value; delete it")
         if not row.keys() <= _KNOWN:
-            raise DatasetError(unknown_key(row, f"{self.shown}:1", nested=_NESTED))
+            raise DatasetError(unknown_key(row, f"{self.shown}:{self._header_line}", nested=_NESTED))
         return to_sample(row, where)
 
 

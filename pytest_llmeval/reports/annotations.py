@@ -5,7 +5,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,17 +75,27 @@ def _place(nodeid: str, root: Path, workspace: Path) -> str:
     name, _, rest = nodeid.partition("::")
     path = root / name
     shown = path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else name
-    line = _line_of(path, rest.partition("[")[0].rpartition("::")[2])
+    line = _line_of(path, rest.partition("[")[0].split("::"))
     place = f"file={_encoded(one_line(shown), _PROPERTY)},"
     return place if line is None else f"{place}line={line},"
 
 
-def _line_of(path: Path, function: str) -> int | None:
+def _line_of(path: Path, names: Sequence[str]) -> int | None:
+    """Return the line of a function, whose name is the last, behind those of its classes; None where it is not found.
+
+    A method that a class of another name inherits stands where any function of its name does.
+    """
     try:
         text = path.read_text("utf-8", errors="replace")
     except (OSError, ValueError):
         return None
-    found = re.search(rf"^[ \t]*(async[ \t]+)?def[ \t]+{re.escape(function)}\b", text, re.MULTILINE)
+    *classes, function = names
+    start = 0
+    for name in classes:
+        found = re.compile(rf"^[ \t]*class[ \t]+{re.escape(name)}\b", re.MULTILINE).search(text, start)
+        start = found.start() if found is not None else start
+    defined = re.compile(rf"^[ \t]*(async[ \t]+)?def[ \t]+{re.escape(function)}\b", re.MULTILINE)
+    found = defined.search(text, start) or defined.search(text)
     return None if found is None else text.count("\n", 0, found.start()) + 1
 
 

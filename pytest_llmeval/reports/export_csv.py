@@ -148,7 +148,7 @@ def _summary_cells(run_id: str, metric: Metric, misses: int) -> list[Cell]:
 def _misses(cases: Iterable[JudgedCase]) -> Counter[tuple[str, str, str | None, str]]:
     """Return how many cases did not pass, by suite, model, slice (None for all) and metric."""
     found: Counter[tuple[str, str, str | None, str]] = Counter()
-    for case in cases:
+    for case in (each for each in cases if each.outcome != "skipped"):
         names = [name for name, passed in case.passed.items() if passed is False and name in case.scores]
         names += ["pass_rate"] if case.outcome == "missed" else []
         found.update((case.suite, case.model, part, name) for part in (None, *case.slices) for name in names)

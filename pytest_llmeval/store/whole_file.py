@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["sync_folder", "whole_file", "whole_folder"]
+__all__ = ["sync_folder", "whole_file", "whole_folder", "write_new"]
 
 _NOT_OF_FOLDERS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP})
 """What file systems that only sync files answer; PostgreSQL bears the first two (src/common/file_utils.c)."""
@@ -40,6 +40,23 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet; a failure leaves none.
+
+    Raises:
+        FileExistsError: it is there.
+        OSError: it cannot be written.
+    """
+    with open(path, "xb", buffering=0) as file:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 @contextlib.contextmanager

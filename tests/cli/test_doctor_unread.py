@@ -1,5 +1,6 @@
-"""What the doctor tells of files and variables that nobody reads."""
+"""What the doctor tells of files and variables that nobody reads, and of what a session would look for in vain."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,36 @@ def test_variables_that_no_option_has_are_told(here: Path, llmeval: Command, mon
     told = "no setting has this variable, so it counts for nothing"
     assert f"note     LLMEVAL_MAXCOST: {told}; did you mean LLMEVAL_MAX_COST?\n" in text
     assert text.count(told) == 1
+
+
+@pytest.mark.parametrize("is_ini", [True, False])
+def test_rules_that_were_named_and_are_not_there_are_a_problem(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, is_ini: bool
+) -> None:
+    """Each session with an eval would end with status 4."""
+    (here / "pytest.ini").write_text(f"[pytest]\n{'llmeval_thresholds = rules.yaml' if is_ini else ''}\n")
+    if not is_ini:
+        monkeypatch.setenv("LLMEVAL_THRESHOLDS", "rules.yaml")
+    done = llmeval("doctor")
+    assert done.status == 1
+    assert "problem  rules.yaml: rules.yaml: " in done.out
+    assert "no rule is judged" not in done.out
+
+
+@pytest.mark.parametrize("transport", ["auto", "lean"])
+def test_a_server_behind_a_proxy_is_reached_through_it(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    (here / "pytest.ini").write_text(f"[pytest]\nllmeval_transport = {transport}\n")
+    (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:x@http://gateway.invalid/v1'}\n")
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        port = proxy.getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://user:pw@127.0.0.1:{port}")
+        done = llmeval("doctor")
+    told = "problem  server gateway.invalid:80: not reachable: "
+    if transport == "auto":
+        told = f"ok       server gateway.invalid:80 through proxy 127.0.0.1:{port}: reachable\n"
+        gone = llmeval("doctor")
+        assert f"problem  server gateway.invalid:80 through proxy 127.0.0.1:{port}: not reachable: " in gone.out
+    assert told in done.out
+    assert "pw" not in done.out

@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -218,3 +219,26 @@ def test_the_workflow_compares_pull_requests_with_main(
     compared = steps("pull_request", "Run the evals")
     assert "compared with baseline main" in compared and "::warning::" not in compared
     assert "compared with" not in steps("push", "Run the evals", "Keep the run of main as the next baseline")
+
+
+@pytest.mark.parametrize(("files", "expected"), [
+    ({".llmeval/llmeval.db", "inner/pyproject.toml"}, "inner"),
+    ({".llmeval/llmeval.db"}, "."),
+    ({"setup.py"}, "."),
+    ({"inner/setup.py", "pyproject.toml"}, "."),
+])  # fmt: skip
+def test_a_project_without_a_configuration_begins_where_pytest_has_it(
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch, files: set[str], expected: str
+) -> None:
+    """What is written there is read from there; a database of pytest runs in a folder above decides no more."""
+    for name in files:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).touch()
+    (here / "inner" / "sub").mkdir(parents=True)
+    monkeypatch.chdir(here / "inner" / "sub")
+    assert llmeval("init").status == 0
+    assert (here / expected / RULES).exists()
+    if not any(name.endswith(".db") for name in files):
+        command = [sys.executable, "-m", "pytest", "--co", "-q", "-p", "no:cacheprovider", here / expected / "evals"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "test_capitals.py::test_capitals[" in told.stdout

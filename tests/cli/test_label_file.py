@@ -9,6 +9,7 @@ from pytest_llmeval.core.transport import as_json
 from pytest_llmeval.reports.formulas import FORMULA
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
+from tests.support.full_disk import largest_file
 from tests.support.judged_runs import RUN, judged_record, store_run
 from tests.support.records import call
 
@@ -69,3 +70,22 @@ def test_people_read_the_texts_of_the_row(store: SqliteStore, llmeval: Command, 
     (here / "back.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
     done = llmeval("labels", "import", "back.jsonl", "--rater", "kim")
     assert (done.status, done.err) == (0, "")
+
+
+def test_a_number_that_no_float_holds_is_told_with_its_line(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    store_run(store, [judged_record("a", answer="x")])
+    (here / "l.jsonl").write_text(f'{{"sample_id": "a", "name": "format", "value": 1{"0" * 400}}}\n')
+    done = llmeval("labels", "import", "l.jsonl", "--rater", "kim")
+    assert done.status == 4
+    assert "l.jsonl:1: format: a label is a number from 0 to 1, found 1000" in done.err
+
+
+def test_an_export_that_finds_no_room_leaves_no_file(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """Half of one would keep the next one away, as it may hold labels."""
+    store_run(store, [judged_record(str(each), answer="x" * 1000) for each in range(30)])
+    with largest_file(20_000):
+        done = llmeval("labels", "export", "--output", "out.csv")
+    assert done.status == 4
+    assert "out.csv: cannot be written: File too large" in done.err
+    assert not (here / "out.csv").exists()
+    assert llmeval("labels", "export", "--output", "out.csv").status == 0

@@ -61,3 +61,19 @@ def test_hostile_texts_are_ten_lines(tmp_path: Path) -> None:
         assert line.count("::") >= 2
         assert line.isprintable()
         assert len(line) < 2000
+
+
+def test_the_line_of_a_method_is_that_of_its_class(tmp_path: Path) -> None:
+    """Of several classes with a method of that name; an inherited one stands where it is written."""
+    (tmp_path / "test_a.py").write_text(
+        "class TestA:\n    def test_x(self): pass\n\nclass TestB:\n    def test_x(self): pass\n\nclass TestC(TestA): pass\n"
+    )
+    store = SqliteStore(tmp_path / "x.db")
+    store.start_run(run())
+    for name in ("TestA", "TestB", "TestC"):
+        case = record(name, outcome="error", error_kind="code", error="boom")
+        object.__setattr__(case.key, "nodeid", f"test_a.py::{name}::test_x[a]")
+        store.add_case(run().id, case)
+    found = lines(store, tmp_path)
+    store.close()
+    assert [line.partition(",title")[0].rpartition("=")[2] for line in found] == ["2", "5", "2"]

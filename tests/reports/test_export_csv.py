@@ -209,3 +209,13 @@ def test_the_summary_has_a_row_for_each_metric_of_each_part() -> None:
         "cases": "9",
     }
     assert 0 < float(rows[0]["low"]) < 0.75 < float(rows[0]["high"]) < 1
+
+
+def test_what_counts_nowhere_is_no_miss() -> None:
+    """A row that was expected to fail and scored: 9 of 9 others passed."""
+    failed = judged("x", 0.0, outcome="skipped")
+    rows = parsed(summary_csv("r1", [*(judged(each, 1.0) for each in range(9)), failed]))
+    assert {row["metric"]: (row["n"], row["misses"]) for row in rows if row["metric"] in ("f1", "pass_rate")} == {
+        "f1": ("9", "0"),
+        "pass_rate": ("9", "0"),
+    }

@@ -45,3 +45,14 @@ def test_what_stands_beside_a_bar_is_what_its_rule_came_to() -> None:
     for page in (chart, report):
         assert "bar 0.7, pass, max_drop=0.02 fail" in page
         assert "le-bad" in page
+
+
+def test_what_counts_nowhere_is_in_no_histogram() -> None:
+    """Cases that were expected to fail: the table beside it leaves them out, too."""
+    counted = [judged(each, 0.9) for each in range(3)]
+    nowhere = [judged(f"x{each}", 0.1, outcome="skipped", latency_s=50.0) for each in range(4)]
+    cases = [*counted, *nowhere]
+    view = view_run(run(end=END), RunCases(judged=cases), [])
+    report = run_charts(view, {("qa", "m"): cases}, {}, {"qa": "f1"}, Thresholds())["qa"]
+    assert "3 values, median 0.9" in report
+    assert "3 cases, median 1 s, 95th percentile 1 s" in report

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import read_column
 from pytest_llmeval.core.metrics import score_names, summarise
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, Rule, Thresholds
 from pytest_llmeval.core.stats.intervals import quantile
@@ -103,7 +104,7 @@ def _goal(suite: str, model: str, part: str | None, name: str, rules: Thresholds
 
 def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
     """Yield how the values of a score lie; of one that is always 0 or 1 the bars say it all."""
-    values = [value for case in cases if (value := case.scores.get(name)) is not None]
+    values = read_column(name, cases).cases()
     if {*values} <= {0.0, 1.0} or name in (*COUNTED_METRICS, *MEASURED_METRICS):
         return
     low, high = min(0.0, *values), max(1.0, *values)
@@ -113,7 +114,7 @@ def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]
 
 
 def _latency(many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
-    values = [case.latency_s for case in cases if case.latency_s is not None and not case.cached]
+    values = read_column("latency_s", [case for case in cases if not case.cached]).cases()
     if not values:
         return
     half, most = quantile(values, 50) or 0.0, quantile(values, 95) or 0.0
