@@ -84,8 +84,8 @@ class Project:
 def find_project() -> Project:
     """Return the project of the current folder.
 
-    Its root is the nearest folder above that configures pytest, else one with a pyproject.toml, else one with a setup.py,
-    as pytest has it; a database makes a folder a root, too, unless a pyproject.toml lies nearer.
+    Its root is the nearest folder above that configures pytest, else one with a pyproject.toml, else one with a
+    setup.py, as pytest has it; a database makes a folder a root, too, unless a pyproject.toml lies nearer.
     """
     start = Path.cwd()
     folders = (start, *start.parents)
@@ -96,9 +96,8 @@ def find_project() -> Project:
             return Project(root=folder, environ=os.environ, ini=found[1], ini_file=found[0])
         if project is None and os.path.exists(folder / "pyproject.toml"):
             project = folder
-        if project is None and os.path.exists(
-            folder / _DATABASE
-        ):  # a folder that may not be entered holds none of ours
+        # One in a folder that may not be entered is none of ours.
+        if project is None and os.path.exists(folder / _DATABASE):
             return Project(root=folder, environ=os.environ)
     if project is None:
         project = next((folder for folder in folders if os.path.exists(folder / "setup.py")), start)

@@ -66,7 +66,8 @@ def test_hostile_texts_are_ten_lines(tmp_path: Path) -> None:
 def test_the_line_of_a_method_is_that_of_its_class(tmp_path: Path) -> None:
     """Of several classes with a method of that name; an inherited one stands where it is written."""
     (tmp_path / "test_a.py").write_text(
-        "class TestA:\n    def test_x(self): pass\n\nclass TestB:\n    def test_x(self): pass\n\nclass TestC(TestA): pass\n"
+        "class TestA:\n    def test_x(self): pass\n\nclass TestB:\n    def test_x(self): pass\n\nclass TestC(TestA):\n"
+        "    pass\n"
     )
     store = SqliteStore(tmp_path / "x.db")
     store.start_run(run())
