@@ -32,7 +32,7 @@ from pytest_llmeval.store.baseline_choice import choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
-from pytest_llmeval.store.twins import twin_of
+from pytest_llmeval.store.twins import origins, twin_of
 
 __all__ = ["selftest"]
 
@@ -147,7 +147,9 @@ def _partners(
 ) -> Iterator[FoundBaseline]:
     """Yield the runs that may be compared with ``current``, the likeliest first."""
     baseline = choose_baseline(None, rules, reader=store, root=project.root).found
-    if baseline is not None:
+    known = origins(store.runs()) if store is not None else {}
+    is_rescored = baseline is not None and known.get(baseline.run.id) == known.get(current.run.id, current.run.id)
+    if baseline is not None and not is_rescored:  # by the same answers, of which a swap tells nothing
         yield baseline
     twin = twin_of(current.run, store.runs()) if store is not None else None
     if twin is not None:

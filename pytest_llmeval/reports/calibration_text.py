@@ -72,18 +72,19 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
     people = {0: "labels that name no rater", 1: "1 rater"}.get(held.raters, f"{held.raters} raters")
     named = f"judge {', '.join(map(one_line, held.judges))}" if held.judges else "the judge"
     yield f"{named} against {people}, on answers of run {held.run}"
-    for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in results):
-        most = max((each for each in results if (each.drawn, each.is_draw_known) == draw), key=lambda each: each.n)
+    labelled = [found for found in results if found.n]
+    for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in labelled):
+        most = max((each for each in labelled if (each.drawn, each.is_draw_known) == draw), key=lambda each: each.n)
         yield _draw(most)
     if held.of is not None:
         yield f"judge passes, people would pass: of run {held.of}, by how often the judge is right on the labelled ones"
-    elif any(found.drawn not in (ALL, MIXED) for found in results):
+    elif any(found.drawn not in (ALL, MIXED) for found in labelled):
         yield "people would pass: each verdict's labels, weighed by its share of the run"
     if held.unjudged:
         votes = f"; on {held.split:,} the panel was split evenly, whose votes count in what is told of each judge"
         yield (
             f"without a valid verdict of the judge: {counted(held.unjudged, 'answer')}, left out, and in no rate"
-            f"{votes if held.split else ''}"
+            f"{votes if held.split and held.of is None else ''}"
         )
     if held.settled:
         yield f"settled by a check in code: {counted(held.settled, 'answer')}, left out, since no judge saw them"

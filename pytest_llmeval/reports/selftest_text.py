@@ -70,8 +70,10 @@ def _what_was_done(found: SelfTest, seed: int, is_cut: bool) -> str:
 def _headline(found: SelfTest) -> str:
     """Return the rate, held against what the rules may raise."""
     rate = f"false alarms: {_percent(found.rate)} of sessions ({_interval(found.interval)})"
-    if not _can_tell(found):
+    if not _has_differing(found):
         return f"{rate}, which says nothing: no value differs between the two runs, so that a swap changes nothing"
+    if not _was_judged(found):
+        return f"{rate}, which says nothing: no rule on a change could be judged"
     alpha = f"alpha, {_percent(found.alpha)}"
     if found.is_above:
         return f"{rate}: clearly MORE than {alpha}"
@@ -81,7 +83,7 @@ def _headline(found: SelfTest) -> str:
 
 
 def _advice(found: SelfTest) -> Iterator[str]:
-    if not _can_tell(found):
+    if not _has_differing(found):
         yield "take two runs whose answers differ: of another commit, prompt or model, or at a temperature above 0"
         return
     if found.unsure:
@@ -97,8 +99,14 @@ def _advice(found: SelfTest) -> Iterator[str]:
         yield "rows are swapped one by one: if some hang together, a `cluster` has to say so, or it is not seen here"
 
 
-def _can_tell(found: SelfTest) -> bool:
+def _has_differing(found: SelfTest) -> bool:
     return any(rule.differing for rule in found.rules if rule.is_change)
+
+
+def _was_judged(found: SelfTest) -> bool:
+    """Whether a rule could have raised an alarm in any pair."""
+    judged = ("pass", "fail", "inconclusive")
+    return any(rule.verdicts.get(word) for rule in found.rules if rule.is_change for word in judged)
 
 
 def _table(rules: Sequence[RuleTally], width: int) -> list[str]:

@@ -257,3 +257,13 @@ def test_the_judge_is_named_by_its_run(store: SqliteStore, llmeval: Command) -> 
     store.add_labels([label(0, 1.0)])
     assert llmeval("calibrate").out.startswith(f"the judge against 1 rater, on answers of run {RUN}\n")
     assert JUDGE in llmeval("calibrate", "--json").out
+
+
+def test_how_labels_were_drawn_is_told_of_labels_alone(store: SqliteStore, llmeval: Command) -> None:
+    """Another model's answers have none, so that none was drawn there with any chance."""
+    other = [replace(each, key=replace(each.key, model="other")) for each in judged(8, 3)]
+    store_run(store, [*judged(8, 3), *other])
+    store.add_labels(label(at, float(at > 2), draw="verdict of format") for at in range(6))
+    out = " ".join(llmeval("calibrate").out.split())
+    assert "labelled answers were drawn by the verdict of format" in out
+    assert "with the same chance each" not in out

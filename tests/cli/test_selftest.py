@@ -298,3 +298,13 @@ def test_the_runs_of_sessions_can_be_tested(project: Project, llmeval: Command) 
     told = llmeval("selftest", "--pairs=500", "--json").json()
     (rule,) = told["rules"]
     assert (rule["n"], rule["differing"], told["rows"]) == (12, 6, 12)
+
+
+def test_a_baseline_whose_answers_were_scored_again_is_no_second_run(
+    here: Path, twins: SqliteStore, llmeval: Command
+) -> None:
+    """A swap of the same answers changes nothing; another run of the rows is there."""
+    (here / "thresholds.yaml").write_text(f"baseline: main\n{RULES}")
+    twins.set_baseline("main", FIRST, "2025-01-03T00:00:00.000+00:00")
+    add_run(twins, THIRD, seed=3, rescored=FIRST)
+    assert runs_of(llmeval) == [SECOND, THIRD]

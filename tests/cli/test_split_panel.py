@@ -93,3 +93,14 @@ def test_a_run_whose_answers_are_all_split_can_be_labelled(store: SqliteStore, l
     assert jurors == {"a": 1.0, "b": 0.0}
     assert llmeval("calibrate").status == 0
     assert RUN in llmeval("calibrate").out
+
+
+def test_votes_of_a_run_without_labels_count_nowhere(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """With ``--of``, what is told of each judge comes from the run that has the labels."""
+    fill(store)
+    label_all(llmeval, here / "out.csv")
+    other = "20250103-000000-eeeeee"
+    store_run(store, [voted(at, *(("good", "bad") if at < 3 else ("good", "good"))) for at in range(8)], other)
+    told = " ".join(llmeval("calibrate", "--run", RUN, "--of", other).out.split())
+    assert "without a valid verdict of the judge: 3 answers, left out, and in no rate" in told
+    assert "the panel was split evenly" not in told

@@ -97,3 +97,12 @@ def test_names_of_others_steer_no_terminal() -> None:
     for line in selftest_lines(found(hostile), "run a", seed=0, width=80):
         assert "\x1b" not in line
         assert not line.lstrip().startswith("::")
+
+
+def test_a_rate_of_rules_that_were_never_judged_says_nothing() -> None:
+    """As where the two runs were scored by different scorers: nothing could fail."""
+    unjudged = tally(0, verdicts={"unmeasurable": 1_000}, reason="another scorer gave the baseline's scores")
+    out = text(found(unjudged, alarms=0, unsure=1_000))
+    assert "which says nothing: no rule on a change could be judged" in out
+    assert "no more than alpha" not in out
+    assert "unmeasurable: f1 max_drop=0.02: another scorer gave the baseline's scores" in out

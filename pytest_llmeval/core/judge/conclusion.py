@@ -26,21 +26,36 @@ _LEADS = (
 )
 """Words that may stand before a level which is stated of the answer as a whole."""
 _GOES_ON = (
-    "because|since|as|due|given|but|though|although|while|for|in|about|by|on|with|it|the|this|that|there"
-    r"|wins|(?:answer\s+)?(?:is|was)\s+(?:clearly\s+)?better"
+    r"because|since|as|due|given|but|though|although|while|for(?!\s+the\s+most)|in(?!\s+(?:the\s+main|part)\b)|about"
+    r"|by|on|with|it|there|wins|(?:answer\s+)?(?:is|was)\s+(?:clearly\s+)?better"
 )
-"""Words behind a level that leave it what it is; before any other word it may be a part of speech: "no errors"."""
+"""Words behind a level that leave it what it is; before any other word it may be a part of speech: "no errors", "it
+misses the date"."""
+_WORD_GAP = re.compile(r"[^\w]+")
+_WHY = re.compile(r"[\W_]*(?:because|since|as|due|given)\b", re.IGNORECASE)
 
 
 def concluded(reason: str, names: Sequence[str]) -> list[str]:
     """Return the levels that the end of a reason may state, of ``names``: several where these differ in case alone.
 
-    Empty where it states none. What stands in quotation marks, but for a reason that does as a whole, states nothing.
+    Empty where it states none: also where another level stands behind the first, unless that says why ("right about
+    the city but wrong about the year: partly"). What stands in quotation marks, but for a reason that does as a whole,
+    states nothing.
     """
     own = _QUOTED.sub(lambda quoted: quoted[0] if quoted[0] == reason.strip() else _MARK.sub("", quoted[0]), reason)
     _, *tails = _MARK.split(own)
     found = _stated(tuple(names)).match(tails[-1]) if tails else None
+    if found is not None and _names_another(found[1], tails[-1][found.end() :], names):
+        return []
     return [name for name in names if found is not None and _plain(name) == _plain(found[1])]
+
+
+def _names_another(level: str, rest: str, names: Sequence[str]) -> bool:
+    """Whether what goes on behind a level names another one, and not in saying why."""
+    if _WHY.match(rest):
+        return False
+    text = f" {_plain(re.sub(_WORD_GAP, ' ', _QUOTED.sub(' ', rest)))} "
+    return any(f" {_plain(name)} " in text for name in names if _plain(name) != _plain(level))
 
 
 @functools.lru_cache(maxsize=64)

@@ -116,6 +116,7 @@ SCALES = {
     "missing": ("missing", "partial", "complete"),
     "incorrect": ("incorrect", "partially_correct", "correct"),
     "first": ("second", "tie", "first"),
+    "covers": ("misses", "partial", "covers"),
 }
 
 
@@ -130,7 +131,15 @@ def concluding(reason: str, levels: tuple[str, ...], verdict: str) -> str:
 @pytest.mark.parametrize("other", SCALES)
 @pytest.mark.parametrize(
     "end",
-    ["{}, it says 5", "the answer is {}.", "**{}** (says 5)", "_{}_ - it says 5", "{} because it says 5", "I say: {}!"],
+    [
+        "{}, it says 5",
+        "{} because it is not right or complete",
+        "the answer is {}.",
+        "**{}** (says 5)",
+        "_{}_ - it says 5",
+        "{} because it says 5",
+        "I say: {}!",
+    ],
 )
 def test_a_reason_may_conclude_in_a_sentence(other: str, end: str) -> None:
     for verdict in SCALES[other]:
@@ -154,6 +163,11 @@ def test_a_reason_may_conclude_in_a_sentence(other: str, end: str) -> None:
         ("incorrect", "partly correct"),
         ("incorrect", "it is only half correct"),
         ("first", "the second answer is worse"),
+        ("wrong", "the answer is right about the city but wrong about the year: partly"),
+        ("wrong", "right in part"),
+        ("wrong", "right for the most part"),
+        ("covers", "the summary covers the main point but misses the price: partial"),
+        ("covers", "it misses the second point."),
     ],
 )
 def test_a_sentence_that_only_has_the_word_concludes_nothing(levels: str, end: str) -> None:
