@@ -22,7 +22,13 @@ __all__ = ["MESSAGES_PATH", "read_message"]
 
 MESSAGES_PATH = "/v1/messages"
 """Where one is asked for, behind the URL of a server."""
-_FINISH_REASONS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls"}
+_FINISH_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+}
 _CACHED = ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 

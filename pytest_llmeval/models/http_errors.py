@@ -27,7 +27,13 @@ _PARAMS = {404: "model", 413: "messages"}
 # OpenAI says so under status 429, of one request that is larger than the limit of tokens per minute: it never passes.
 _TOO_LARGE_MESSAGE = "request too large"
 _REFUSED = frozenset({401, 403})
-_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "exceeded_current_quota_error"}
+)
+# Azure and DashScope say so of a prompt that a filter refused; OpenAI and Anthropic say it in words alone, under a code
+# that others use for any prompt.
+_FILTER_CODES = frozenset({"content_filter", "data_inspection_failed"})
+_FILTER_MESSAGES = {"invalid_prompt": "flagged", "invalid_request_error": "blocked by content filtering policy"}
 # Anthropic says so under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
 
@@ -51,7 +57,7 @@ def read_failure(
     """
     if status < 400:
         location = headers.get("location", "") if status >= 300 else ""
-        target = excerpt(location.encode(), redact)
+        target = excerpt(location.encode("utf-8", "backslashreplace"), redact)
         told = (
             f"redirect to {target} refused; name that address in the spec" if location else "no answer to the request"
         )
@@ -103,13 +109,15 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
     codes = {error.get("code"), error.get("type")}
     if status < 500 and codes & _QUOTA_CODES:
         return ErrorKind.QUOTA
-    if status == 400 and "content_filter" in codes:
+    message = error.get("message", "").lower()
+    if status == 400 and (
+        codes & _FILTER_CODES or any(code in codes and told in message for code, told in _FILTER_MESSAGES.items())
+    ):
         return ErrorKind.FILTERED
     if status in _REFUSED and _is_about_model(error):
         return ErrorKind.BAD_REQUEST
     if status == 403 and "flagged_input" in error:
         return ErrorKind.FILTERED
-    message = error.get("message", "").lower()
     if status == 400 and any(phrase in message for phrase in _QUOTA_MESSAGES):
         return ErrorKind.QUOTA
     return _KINDS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.BAD_REQUEST)
@@ -134,6 +142,8 @@ def _error(body: bytes) -> dict[str, str]:
         data: Any = loads(body)
     except (ValueError, RecursionError):
         return {}
+    if isinstance(data, list) and len(data) == 1:  # Gemini's endpoint
+        data = data[0]
     error = data.get("error") if isinstance(data, dict) else None
     if not isinstance(error, dict):
         return {}

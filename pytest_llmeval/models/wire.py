@@ -32,9 +32,13 @@ CHAT_PATH = "/chat/completions"
 EXCERPT_CHARS = 200
 MAX_TOKENS = 2**53
 _ERROR = "an error under status 200"
-_BROKEN_OFF = frozenset({"error", "abort"})
-"""OpenRouter's and vLLM's finish reasons of answers that came to no end: https://openrouter.ai/docs/api-reference/errors,
-vllm/v1/engine/__init__.py (FinishReason)."""
+_BROKEN_OFF = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "function_call_filter"})
+"""Finish reasons of answers that came to no end, of OpenRouter (https://openrouter.ai/docs/api-reference/errors), vLLM
+(vllm/v1/engine/__init__.py, FinishReason), DeepSeek, GLM and Gemini."""
+_FILTERED = frozenset({"content_filter", "sensitive"})
+"""Those of answers that a filter ended; Gemini says why behind a colon, GLM says the latter."""
+_CUT = frozenset({"model_length", "model_context_window_exceeded"})
+"""Those of answers that ended where the context did, of Mistral and GLM: others say ``length``."""
 _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _REDACTION_MARGIN = 16_384
 Redact = Callable[[str], str]
@@ -116,16 +120,19 @@ def _response(data: dict[str, Any]) -> Response:
     """Return the response in ``data``; latency, attempts and cost are the caller's."""
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
+    if not isinstance(choice, dict):
         raise UnexpectedError("no choices[0].message")
-    finish_reason = spoken(choice.get("finish_reason"))
-    if finish_reason == "content_filter":
-        message = "the provider's content filter ended the answer"
-        raise AttemptError(ErrorKind.FILTERED, message, usage=_usage(data.get("usage")))
-    if choice.get("error") or finish_reason in _BROKEN_OFF:
-        message = f"the server broke off its answer (finish_reason {finish_reason!r})"
-        raise AttemptError(ErrorKind.SERVER_ERROR, message, retryable=True, usage=_usage(data.get("usage")))
+    message, finish_reason = choice.get("message"), spoken(choice.get("finish_reason"))
+    ended = (finish_reason or "").partition(":")[0].strip()
+    if ended in _FILTERED:
+        told = "the provider's content filter ended the answer"
+        raise AttemptError(ErrorKind.FILTERED, told, usage=_usage(data.get("usage")))
+    if not isinstance(message, dict):
+        raise UnexpectedError("no choices[0].message")
+    if choice.get("error") or ended in _BROKEN_OFF:
+        told = f"the server broke off its answer (finish_reason {finish_reason!r})"
+        raise AttemptError(ErrorKind.SERVER_ERROR, told, retryable=True, usage=_usage(data.get("usage")))
+    finish_reason = "length" if finish_reason in _CUT else finish_reason
     refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(_calls_in(message))
     return Response(
         text=_text(message, may_be_empty=bool(refusal or tool_calls) or finish_reason == "length"),

@@ -244,16 +244,10 @@ def test_a_status_without_an_address_is_no_redirect(status: int) -> None:
     assert str(read_failure(status, {}, b"", plain, NOW)) == f"HTTP {status}: no answer to the request"
 
 
-def test_content_filter_under_status_400_is_filtered() -> None:
-    """Azure reports a filtered prompt so."""
-    fault = read_failure(400, {}, b'{"error": {"code": "content_filter"}}', plain, NOW)
-    assert (fault.kind, fault.retryable) == (ErrorKind.FILTERED, False)
-
-
-@pytest.mark.parametrize("reason", ["error", "abort"])
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error"])
 @pytest.mark.parametrize("text", ["", "Par"])
 def test_an_answer_that_the_server_broke_off_is_none(reason: str, text: str) -> None:
-    """OpenRouter and vLLM say so under status 200."""
+    """OpenRouter, vLLM, DeepSeek and GLM say so under status 200."""
     result = read(json.dumps(completion(text, finish=reason)).encode())
     assert isinstance(result, AttemptError)
     assert (result.kind, result.retryable) == (ErrorKind.SERVER_ERROR, True)
@@ -349,7 +343,7 @@ def test_a_429_about_one_request_that_is_too_large_is_none_of_the_rate(before: s
 
 
 @pytest.mark.parametrize("status", [400, 403, 429])
-@pytest.mark.parametrize("code", ["billing_hard_limit_reached", "insufficient_quota"])
+@pytest.mark.parametrize("code", ["billing_hard_limit_reached", "insufficient_quota", "exceeded_current_quota_error"])
 def test_a_quota_is_told_by_its_code_whatever_the_status(status: int, code: str) -> None:
     """OpenAI says of a hard limit under status 400 that it is reached."""
     body = json.dumps({"error": {"code": code, "message": "Billing hard limit has been reached"}}).encode()

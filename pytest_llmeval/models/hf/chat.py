@@ -56,7 +56,7 @@ class Chat:
         contents = [self._content(message) for message in messages]
         if not self.has_template:
             whole = "\n\n".join(content or "" for content in contents)
-            return list(self.tokenizer(whole)["input_ids"]) or [self._beginning()]
+            return self._read(whole, begins=True) or [self._beginning()]
         plain = [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
         try:
             text = self.tokenizer.apply_chat_template(
@@ -71,8 +71,12 @@ class Chat:
         return self.tokens(text)
 
     def tokens(self, text: str) -> list[int]:
-        """Return the tokens of a text, nothing put before or after it."""
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """Return the tokens of a text, nothing put before or after it.
+
+        Raises:
+            CallError: of kind ``bad_request``, where no token spells it.
+        """
+        return self._read(text, begins=False)
 
     def token(self, text: str | None) -> int | None:
         """Return the token that is spelt so; None where there is none."""
@@ -88,6 +92,12 @@ class Chat:
         """Return what ``tokens`` say."""
         said: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return said
+
+    def _read(self, text: str, *, begins: bool) -> list[int]:
+        try:
+            return list(self.tokenizer(text, add_special_tokens=begins)["input_ids"])
+        except (TypeError, UnicodeError):  # of what JSON can say, and UTF-8 cannot
+            raise self._refused("the text holds half of a surrogate pair, which no token spells") from None
 
     def _beginning(self) -> int:
         """Return the token that a text begins behind, as lm-eval has it: that of the beginning, else of the end."""

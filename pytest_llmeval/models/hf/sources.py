@@ -186,7 +186,8 @@ def _snapshot(hub_id: str, revision: str, shown: str, environ: Mapping[str, str]
 
 def _hub_cache(environ: Mapping[str, str]) -> Path:
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    named = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")  # the latter is its former name
+    return Path(named or Path(home) / "hub").expanduser()
 
 
 def find_adapter(text: str) -> Path:

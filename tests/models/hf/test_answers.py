@@ -371,3 +371,10 @@ def test_a_long_answer_outgrows_the_room_that_was_made(
     found = [each.text for each in answers(model, texts, params)]
     monkeypatch.setattr(answering, "read", as_they_are)
     assert [each.text for each in answers(model, texts, params)] == found
+
+
+def test_a_text_that_no_token_spells_is_refused(models: HfModels, base: Path) -> None:
+    """JSON can hold half of a surrogate pair, and servers take it; the engine does not break."""
+    error = refusal(opened(models, f"hf:{base}"), "a\ud83d", max_tokens=2)
+    assert error.kind == ErrorKind.BAD_REQUEST
+    assert "the text holds half of a surrogate pair" in str(error)

@@ -64,9 +64,11 @@ def test_an_id_that_is_not_cached_says_how_to_fetch_it(tmp_path: Path) -> None:
     assert "hf auth login" in message
 
 
-@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
+@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
 def test_an_id_is_found_in_the_cache_of_the_hub(tmp_path: Path, variable: str) -> None:
-    below = {"HF_HUB_CACHE": "", "HF_HOME": "hub", "XDG_CACHE_HOME": "huggingface/hub"}[variable]
+    below = {"HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_HOME": "hub", "XDG_CACHE_HOME": "huggingface/hub"}[
+        variable
+    ]
     folder = tmp_path / below / "models--org--m"
     files(folder / "refs").joinpath("main").write_text("abc123\n")
     snapshot = model(folder / "snapshots" / "abc123")

@@ -1,0 +1,72 @@
+"""What vendors call a filter, the end of the context and the like, in the words of their own that are not OpenAI's."""
+
+import json
+
+import pytest
+
+from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.models.anthropic_wire import read_message
+from pytest_llmeval.models.http_errors import read_failure
+from tests.models.test_wire import NOW, plain, read
+from tests.support.chat_bodies import completion
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": "content_filter"}, ErrorKind.FILTERED),
+        ({"code": "data_inspection_failed"}, ErrorKind.FILTERED),
+        ({"code": "invalid_prompt", "message": "Your prompt was flagged as potentially violating"}, ErrorKind.FILTERED),
+        ({"code": "invalid_prompt", "message": "Your prompt is too long"}, ErrorKind.BAD_REQUEST),
+        (
+            {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"},
+            ErrorKind.FILTERED,
+        ),
+        ({"type": "invalid_request_error", "message": "temperature: too high"}, ErrorKind.BAD_REQUEST),
+    ],
+)
+def test_what_a_filter_refuses_under_status_400_is_filtered(error: dict[str, str], kind: ErrorKind) -> None:
+    """As Azure, DashScope, OpenAI and Anthropic say it."""
+    fault = read_failure(400, {}, json.dumps({"error": error}).encode(), plain, NOW)
+    assert (fault.kind, fault.retryable) == (kind, False)
+
+
+@pytest.mark.parametrize("message", [{"content": "half an"}, {"content": None}, None])
+@pytest.mark.parametrize("reason", ["content_filter", "content_filter: RECITATION", "sensitive"])
+def test_an_answer_that_a_filter_cut_is_none(reason: str, message: dict[str, object] | None) -> None:
+    """Gemini says why, and may leave the message out."""
+    choice = {"finish_reason": reason, **({} if message is None else {"message": message})}
+    result = read(json.dumps(completion("x") | {"choices": [choice]}).encode())
+    assert isinstance(result, AttemptError)
+    assert (result.kind, result.retryable) == (ErrorKind.FILTERED, False)
+    assert result.usage is not None and result.usage.input_tokens == 7
+
+
+@pytest.mark.parametrize("content", ["half an", None])
+def test_an_answer_that_ended_with_the_context_is_cut(content: str | None) -> None:
+    """Mistral's word for it."""
+    choice = {"finish_reason": "model_length", "message": {"content": content}}
+    result = read(json.dumps(completion("x") | {"choices": [choice]}).encode())
+    assert isinstance(result, Response)
+    assert (result.finish_reason, result.text) == ("length", content or "")
+
+
+def test_an_error_in_a_list_is_read() -> None:
+    """As Gemini's endpoint has it."""
+    assert str(read_failure(400, {}, b'[{"error": {"message": "no such key"}}]', plain, NOW)) == "HTTP 400: no such key"
+
+
+def test_a_redirect_to_no_utf_8_is_told() -> None:
+    told = read_failure(302, {"location": "http://h/\udce9"}, b"", plain, NOW)
+    assert (told.kind, str(told)) == (
+        ErrorKind.BAD_REQUEST,
+        "HTTP 302: redirect to http://h/\\udce9 refused; name that address in the spec",
+    )
+
+
+def test_anthropic_s_context_ends_an_answer_as_its_max_tokens_do() -> None:
+    message = {"content": [{"type": "text", "text": "half an"}], "stop_reason": "model_context_window_exceeded"}
+    found = read_message(json.dumps(message).encode(), plain)
+    assert (found.finish_reason, found.text) == ("length", "half an")
