@@ -190,10 +190,10 @@ def _reached(url: str, environ: Mapping[str, str]) -> Finding:
     what, asked = f"server {server[0]}:{server[1]}", server
     proxy = proxy_for(BaseUrl(url=url, host=server[0]), environ)
     if proxy is not None:
-        asked = _address(proxy)
-        if asked is None:
+        before = _address(proxy)
+        if before is None:
             return Finding(state="problem", what=what, found="the proxy before it has no address like http://host:port")
-        what += f" through proxy {asked[0]}:{asked[1]}"
+        what, asked = f"{what} through proxy {before[0]}:{before[1]}", before
     try:
         socket.create_connection(asked, timeout=_CONNECT_S).close()
     except (OSError, UnicodeError) as error:  # the latter where no host can have that name

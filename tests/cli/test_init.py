@@ -239,6 +239,15 @@ def test_a_project_without_a_configuration_begins_where_pytest_has_it(
     assert llmeval("init").status == 0
     assert (here / expected / RULES).exists()
     if not any(name.endswith(".db") for name in files):
-        command = [sys.executable, "-m", "pytest", "--co", "-q", "-p", "no:cacheprovider", here / expected / "evals"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--co",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            str(here / expected / "evals"),
+        ]
         told = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "test_capitals.py::test_capitals[" in told.stdout

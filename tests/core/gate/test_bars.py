@@ -213,7 +213,8 @@ def test_of_a_gain_that_is_demanded_is_told_how_small_it_may_be() -> None:
     before = [0.0] * 30
     after = [1.0] * 13 + before[13:]
     verdict = verdict_of(before, after, rule("noninferior", -0.3))
-    assert (verdict.verdict, verdict.low) == ("fail", pytest.approx(0.277, abs=5e-4))
+    assert verdict.verdict == "fail"
+    assert verdict.low == pytest.approx(0.277, abs=5e-4)
     assert (verdict.reason or "").startswith("the gain may be as little as 0.277, the margin is 0.3; ")
     assert verdict_of(before, after, rule("noninferior", -0.27)).verdict == "pass"
 

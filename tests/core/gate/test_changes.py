@@ -332,7 +332,7 @@ def test_a_p_value_beside_its_alpha_is_shown_on_its_side_of_it(values: tuple[int
     """Two digits of both say 0.025."""
     before, after = flips(100, *values)
     both = rule("max_drop", 0.0), rule("max_drop", 0.0, slice="all")
-    found = compared(*(run(each, slices=("all",)) for each in (before, after)), *both).verdicts[0]
+    found = compared(run(before, slices=("all",)), run(after, slices=("all",)), *both).verdicts[0]
     assert found.p_value == pytest.approx(p_value, abs=5e-6)
     assert found.verdict == ("fail" if p_value < 0.025 else "inconclusive")
     assert f"; p {p_value:.3g}, fails below 0.025; " in (found.reason or "")
