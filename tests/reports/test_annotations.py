@@ -29,19 +29,25 @@ def test_names_are_encoded(tmp_path: Path) -> None:
     store.close()
 
 
+def lines_of(folder: Path, *names: str) -> list[str]:
+    """Return the lines of a run in which each function of ``test_a.py`` in ``folder`` broke."""
+    store = SqliteStore(folder / "x.db")
+    store.start_run(run())
+    for name in names:
+        case = record(name, outcome="error", error_kind="code", error="boom")
+        object.__setattr__(case.key, "nodeid", f"test_a.py::{name}[a::b]")
+        store.add_case(run().id, case)
+    found = lines(store, folder)
+    store.close()
+    return found
+
+
 def test_the_line_is_that_of_the_function(tmp_path: Path) -> None:
     """In a class too, and async."""
     (tmp_path / "test_a.py").write_text(
         "x = 1\n\nclass TestX:\n    async def test_y(self):\n        pass\n\ndef test_yy(): pass\n"
     )
-    store = SqliteStore(tmp_path / "x.db")
-    store.start_run(run())
-    for name in ("TestX::test_y", "test_yy", "test_z"):
-        case = record(name, outcome="error", error_kind="code", error="boom")
-        object.__setattr__(case.key, "nodeid", f"test_a.py::{name}[a::b]")
-        store.add_case(run().id, case)
-    found = lines(store, tmp_path)
-    store.close()
+    found = lines_of(tmp_path, "TestX::test_y", "test_yy", "test_z")
     assert [line.partition("title")[0] for line in found] == [
         "::error file=test_a.py,line=4,",
         "::error file=test_a.py,line=7,",
@@ -69,12 +75,5 @@ def test_the_line_of_a_method_is_that_of_its_class(tmp_path: Path) -> None:
         "class TestA:\n    def test_x(self): pass\n\nclass TestB:\n    def test_x(self): pass\n\nclass TestC(TestA):\n"
         "    pass\n"
     )
-    store = SqliteStore(tmp_path / "x.db")
-    store.start_run(run())
-    for name in ("TestA", "TestB", "TestC"):
-        case = record(name, outcome="error", error_kind="code", error="boom")
-        object.__setattr__(case.key, "nodeid", f"test_a.py::{name}::test_x[a]")
-        store.add_case(run().id, case)
-    found = lines(store, tmp_path)
-    store.close()
+    found = lines_of(tmp_path, "TestA::test_x", "TestB::test_x", "TestC::test_x")
     assert [line.partition(",title")[0].rpartition("=")[2] for line in found] == ["2", "5", "2"]
