@@ -92,9 +92,7 @@ def score_interval(values: Sequence[float], *, clusters: Sequence[Hashable] | No
     Values that are all 0 or 1 take Wilson's interval over n. Others take it over the effective number
     m(1 − m)/SE², which keeps its coverage near the ends where a t interval does not, with Student's quantile at n − 1
     degrees of freedom, as the error is an estimate. None without values, for values outside [0, 1], and where the
-    standard error is unknown or 0 (one value, or equal ones: they say nothing of the spread). No end is surer than that
-    of as many yes-or-no values that all agree: of twenty values, nineteen 1 and one 0.9 hide a rare 0 as twenty 1 do,
-    and their small error tells nothing of it.
+    standard error is unknown or 0 (one value, or equal ones: they say nothing of the spread).
 
     With clusters the effective number is m(1 − m)/SE² of the clustered error, but no more than the number without them
     over ``size_effect``: that error is too small where only small clusters differ from the others. The quantile is
@@ -114,22 +112,12 @@ def score_interval(values: Sequence[float], *, clusters: Sequence[Hashable] | No
     n = effective_n(values, clusters)
     if n is None:
         return None
-    is_binary = all(value in (0, 1) for value in values)
     if clusters is None:
-        if is_binary:
+        if all(value in (0, 1) for value in values):
             return wilson(centre, n)
-        return _unless_surer(_wilson(centre, n, student_quantile(_UPPER, len(values) - 1)), len(values))
+        return _wilson(centre, n, student_quantile(_UPPER, len(values) - 1))
     clustered = clustered_mean(values, clusters)
-    if clustered is None:
-        return None
-    found = _wilson(centre, n, student_quantile(_UPPER, clustered.df))
-    return found if is_binary else _unless_surer(found, len(values) / size_effect(values, clusters))
-
-
-def _unless_surer(interval: Interval, n: float) -> Interval:
-    """Return the interval, with no end surer than that of n yes-or-no samples that all agree."""
-    low, high = wilson(1.0, n).low, wilson(0.0, n).high
-    return Interval(low=min(interval.low, low), high=max(interval.high, high))
+    return _wilson(centre, n, student_quantile(_UPPER, clustered.df)) if clustered else None
 
 
 def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:
