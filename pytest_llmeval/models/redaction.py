@@ -185,8 +185,16 @@ def _is_path(name: str, value: str) -> bool:
 
 
 def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the values of headers or of a query that are secrets: all but those whose names say that they are none."""
-    return tuple(value for name, value in named if not _PLAIN_NAME.search(name))
+    """Return the values of headers or of a query that are secrets, by their names or as they have a token in them.
+
+    Others are who asks or what for ("customer-support"), which an answer may well speak of.
+    """
+    return tuple(value for name, value in named if not _PLAIN_NAME.search(name) and _is_secret(name, value))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    variable = _WORDS_MEET.sub("_", name)
+    return any(each.search(variable) for each in (_SECRET_NAME, _LIKELY_NAME, _CREDENTIAL)) or bool(_TOKEN.match(value))
 
 
 def tells_who_asks(name: str) -> bool:

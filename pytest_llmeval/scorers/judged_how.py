@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
+from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.judged import Settled
 
@@ -26,7 +28,9 @@ class JudgedHow:
     settled: Settled | None
     """What a check in code found; None where there is something to judge."""
     checks: tuple[tuple[str, str], ...]
-    """The checks that may settle it: the argument, and what tells the check from others."""
+    """The checks that may settle it: the argument, and the name of the check."""
+    checks_digest: str | None
+    """How those checks are done, which may differ from row to row; None where they have no digest."""
 
 
 class Judging(Protocol):
@@ -76,7 +80,8 @@ def judged_how(
         gates=gates,
         per_dimension=per_dimension,
         settled=next((found for key, check in given if (found := _settled(key, check)) is not None), None),
-        checks=tuple((key, _identity(check)) for key, check in given),
+        checks=tuple((key, _name(key, check)) for key, check in given),
+        checks_digest=_digest([check.scorer_digest for _, check in given if isinstance(check, Score)]),
     )
 
 
@@ -85,16 +90,20 @@ def _settled(key: str, check: object) -> Settled | None:
     if isinstance(check, Score):
         if check.value is not None and not 0 <= check.value <= 1:
             raise ValueError(f"{key} is the score {check.name!r} of {check.value:g}; a check is a score from 0 to 1")
-        holds, by = (None if check.value is None else check.value >= 1), check.name
+        holds = None if check.value is None else check.value >= 1
     else:
-        holds, by = truth(check, key), key
+        holds = truth(check, key)
     if holds is None or holds is not (key == "right_if"):
         return None
-    return Settled(is_right=holds, by=by)
+    return Settled(is_right=holds, by=_name(key, check))
 
 
-def _identity(check: object) -> str:
-    return f"{check.name}:{check.scorer_digest}" if isinstance(check, Score) else "bool"
+def _name(key: str, check: object) -> str:
+    return check.name if isinstance(check, Score) else key
+
+
+def _digest(checks: Sequence[str | None]) -> str | None:
+    return digest(canonical(list(checks))) if any(checks) else None
 
 
 def score_name(name: object, default: str | None = None) -> str:

@@ -146,6 +146,15 @@ def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: Faul
         assert "sk-CA" not in str(fail(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY}))
 
 
+def test_an_answer_may_speak_of_what_a_header_says_and_repeats_no_secret_of_one(server: FaultServer, ask: Ask) -> None:
+    """Which of them is one its name tells, or letters and digits as tokens have them; scorers see the others."""
+    said = "customer-support asked with shared-CANARY and eyJhbGciOiJIUzI1NiIs"
+    server.reply = lambda messages: said
+    headers = "X-Project: customer-support\nX-Team-Token: shared-CANARY\nX-Assertion: eyJhbGciOiJIUzI1NiIs"
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.url, "OPENAI_CUSTOM_HEADERS": headers}
+    assert ask("echo", environ=environ).text == "customer-support asked with *** and ***"
+
+
 def test_redirect_takes_no_key_along(speaking: FaultServer, vendor: Vendor) -> None:
     """Neither another host nor the same is followed."""
     with FaultServer() as thief:

@@ -55,7 +55,7 @@ def test_what_a_check_settles_as_wrong_is_not_judged(project: Project, judged_by
     assert len(judge.ledger) == 2
     assert scores(project, "correctness")["bad"] == (0.0, "wrong_unless")
     (row,) = project.rows("SELECT detail FROM judges")
-    assert json.loads(row["detail"])["how"] == {"checks": [["wrong_unless", "bool"]]}
+    assert json.loads(row["detail"])["how"] == {"checks": [["wrong_unless", "wrong_unless"]]}
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,37 @@ def test_a_check_that_settles_as_wrong_goes_before_one_that_settles_as_right(
 
 def test_another_check_is_another_judge(project: Project, judged_by: Judged) -> None:
     flag = named(project, judged_by(verdict))
-    for settings in ("", ", casefold=True"):
-        project.eval(RIGHT.replace("pass_mark=0", f"pass_mark=0{settings}"), ROWS)
+    for check in ("exact(answer, sample.target, pass_mark=0)", "contains(answer, sample.target, pass_mark=0)"):
+        project.eval(RIGHT.replace("exact(answer, sample.target, pass_mark=0)", check), ROWS)
         project.run("evals", flag)
     assert len({row["judge_id"] for row in project.rows("SELECT judge_id FROM judges")}) == 2
+
+
+def test_a_check_that_is_done_otherwise_is_the_same_judge_and_does_not_compare(
+    project: Project, judged_by: Judged
+) -> None:
+    flag = named(project, judged_by(verdict))
+    project.eval(RIGHT, ROWS)
+    project.run("evals", flag)
+    project.eval(RIGHT.replace("pass_mark=0", "pass_mark=0, casefold=True"), ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {max_drop: 0.5}}}\n")
+    result = project.run("evals", flag, "--baseline=last")
+    assert len({row["judge_id"] for row in project.rows("SELECT judge_id FROM judges")}) == 1
+    assert result.ret == 10
+    assert "another scorer" in " ".join(result.stdout.str().split())
+
+
+def test_checks_of_a_row_of_its_own_leave_one_judge_and_a_number(project: Project, judged_by: Judged) -> None:
+    """Each row has a pattern of its own: what code demands of it differs, who judges the rest does not."""
+    flag = named(project, judged_by(verdict))
+    project.eval(RIGHT.replace("exact(answer, sample.target", "regex(answer, f'^{sample.target}$|{sample.id}'"), ROWS)
+    assert project.run("evals", flag).ret == 0
+    digests = project.rows("SELECT scorer_digest FROM scores WHERE name = 'correctness'")
+    assert len({row["scorer_digest"] for row in digests}) == len(ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.5, max_drop: 0.9}}}\n")
+    result = project.run("evals", flag, "--baseline=last")
+    assert result.ret == 0, result.stdout.str()
+    assert "unmeasurable" not in result.stdout.str()
 
 
 def test_without_a_judge_nothing_counts_as_judged(project: Project) -> None:

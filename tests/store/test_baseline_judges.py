@@ -14,7 +14,7 @@ from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
 from tests.support.judged_runs import judge_record, qa_rubric
 from tests.support.stored_runs import END, run
 
-JUDGES = [judge_record(qa_rubric(), "a", checks=[["right_if", "exact:5d1e"]]), judge_record(qa_rubric(), "b")]
+JUDGES = [judge_record(qa_rubric(), "a", checks=[["right_if", "exact"]]), judge_record(qa_rubric(), "b")]
 DETAIL: dict[str, Any] = json.loads(JUDGES[0].detail)
 RUBRIC: dict[str, Any] = DETAIL["rubric"]
 DIMENSION: dict[str, Any] = RUBRIC["dimensions"][0]

@@ -74,7 +74,7 @@ def qa_rubric() -> Rubric:
 
 def settled_record(sample_id: str, **fields: Any) -> CaseRecord:
     """Return a case that a check in code settled, so that no judge was asked."""
-    checks = [["right_if", "bool"], ["wrong_if", "exact:5d1e"]]
+    checks = [["right_if", "right_if"], ["wrong_if", "exact"]]
     judge = judge_record(qa_rubric(), "s" * 64, checks=checks)
     scores = tuple(replace(each, decided_by="exact") for each in judged_scores(judge_id=judge.judge_id))
     return judged_record(sample_id, scores=scores, judges=(judge,), **fields)

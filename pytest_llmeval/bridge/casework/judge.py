@@ -189,7 +189,8 @@ class CaseJudge:
             return unjudged_scores(found.score_names(how.name))
         if how.settled is None:
             return None
-        return settled_scores(found, how.settled, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
+        identity = self._judge_id(found, how)
+        return _checked(how, settled_scores(found, how.settled, name=how.name, gates=how.gates, judge_id=identity))
 
     async def _judged(self, found: "Rubric", answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         shown, text = self._shown(found, target, how), _judged_text(answer)
@@ -203,7 +204,8 @@ class CaseJudge:
             return _joined(ballots)
 
         ballots = await self._polled(poll, partial(is_unsure, found))
-        return judged_scores(found, ballots, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
+        identity = self._judge_id(found, how)
+        return _checked(how, judged_scores(found, ballots, name=how.name, gates=how.gates, judge_id=identity))
 
     async def _preferred(
         self, found: "Rubric", a: Response | str, b: Response | str, target: Any, how: JudgedHow
@@ -286,6 +288,11 @@ class CaseJudge:
 
         rootdir = self._calls.rootdir
         return load_rubric(rubric, rootdir=rootdir, test_file=rootdir / self._eval.where.partition("::")[0])
+
+
+def _checked(how: JudgedHow, scores: Sequence[Score]) -> list[Score]:
+    """Return scores with the digest of the checks that might have settled them: by others they would not compare."""
+    return [replace(score, scorer_digest=how.checks_digest) for score in scores]
 
 
 def _judged_text(answer: Response | str) -> str:

@@ -32,4 +32,4 @@ def rubric_of(told: Mapping[str, Any]) -> Rubric:
 def settlers(record: JudgeRecord) -> frozenset[str]:
     """Return the checks in code that may have settled an answer in the judge's place, as ``decided_by`` names them."""
     checks: list[list[str]] = loads(record.detail)["how"].get("checks", [])
-    return frozenset(key if told == "bool" else told.rpartition(":")[0] for key, told in checks)
+    return frozenset(name for _, name in checks)

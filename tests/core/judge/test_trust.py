@@ -197,7 +197,7 @@ def test_an_answer_stays_drawn_as_it_was_however_old_its_first_label_is(max_age_
 
 
 def test_answers_that_a_check_in_code_settled_say_nothing_of_the_judge() -> None:
-    judges = [replace_how(judge_record(RUBRIC, "j"), {"checks": [["exact", "bool"]]})]
+    judges = [replace_how(judge_record(RUBRIC, "j"), {"checks": [["right_if", "exact"]]})]
     own, settled = labels(decided_by="echo"), labels([(1, 1)] * 50, first=10, decided_by="exact")
     known = Trust([*own.cases, *settled.cases], [*own.labels, *settled.labels], judges, now=NOW)
     assert missed(known, min_labels=10) is None
