@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.text import inert_json
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.exported import ExportedCase, said_in
-from pytest_llmeval.store.records import EarlierOutcome, Label
+from pytest_llmeval.store.records import EarlierOutcome
 
 __all__ = ["jsonl_lines"]
 

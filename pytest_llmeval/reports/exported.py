@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.shown import shown_reply
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import EarlierOutcome, Label, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome
 
 __all__ = ["ExportedCase", "exported_cases", "said_in", "shown_in", "shown_response"]
 
