@@ -15,8 +15,9 @@ from pathlib import Path
 
 from watch import measure
 
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import CaseKey, Score
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase, utc_now
+from pytest_llmeval.store.records import Run, RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
 SLICES = 20

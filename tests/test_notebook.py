@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-from pytest_llmeval.store.records import Label
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile_run import hostile_run
 from tests.support.judged_runs import RUN, judged_record, store_run

@@ -39,11 +39,10 @@ from pytest_llmeval.core.judge.scored import (
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 
 __all__ = ["calibrate_judge"]
 
-_Judged = JudgedRun[StoredCase]
 _Answer = TypeVar("_Answer", bound=VotedAnswer)
 
 
@@ -151,7 +150,7 @@ class _Score:
         )
 
 
-def _judged(store: StoreReader, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
+def _judged(store: StoreReader, run: Run, rows: Sequence[LabelRow] = ()) -> JudgedRun:
     """Return the judge's side of a run.
 
     Args:
@@ -177,7 +176,7 @@ def _stored(store: StoreReader, run: Run) -> Labels:
     return said
 
 
-def _in_file(judged: _Judged, file: Path, rows: Sequence[LabelRow]) -> Labels:
+def _in_file(judged: JudgedRun, file: Path, rows: Sequence[LabelRow]) -> Labels:
     said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
     for each in given_labels(judged, rows):
         said[each.case.id, each.name][each.rater] = Said(each.value, each.draw)
@@ -186,7 +185,7 @@ def _in_file(judged: _Judged, file: Path, rows: Sequence[LabelRow]) -> Labels:
     return said
 
 
-def _drawn(labels: Labels, drawn: str | None, judged: _Judged) -> Labels:
+def _drawn(labels: Labels, drawn: str | None, judged: JudgedRun) -> Labels:
     """Return the labels with the draw that was said, where one was."""
     if drawn is None:
         return labels
@@ -197,7 +196,7 @@ def _drawn(labels: Labels, drawn: str | None, judged: _Judged) -> Labels:
     return {key: {rater: Said(each.value, draw) for rater, each in said.items()} for key, said in labels.items()}
 
 
-def _scores(judged: _Judged, labels: Labels) -> Iterator[_Score]:
+def _scores(judged: JudgedRun, labels: Labels) -> Iterator[_Score]:
     """Yield each score of the judge: those of dimensions, then those of rubrics as a whole."""
     for key, scale in judged.scales.items():
         yield _Score(key=key, scale=scale, answers=judged.answers(key, labels), split=judged.split(key, labels))
@@ -239,16 +238,16 @@ def _what(score: _Score) -> tuple[str, str, bool]:
     return score.key.judge_id, score.key.name, score.scale.is_whole
 
 
-def _unjudged(judged: _Judged) -> int:
+def _unjudged(judged: JudgedRun) -> int:
     """Return how many answers have no verdict since the judge gave none that was valid."""
     return sum(case.error_kind == ErrorKind.JUDGE for case in judged.cases)
 
 
-def _split(judged: _Judged) -> int:
+def _split(judged: JudgedRun) -> int:
     """Return how many of them a panel voted on, and was split evenly."""
     return sum(case.error_kind == ErrorKind.JUDGE and any(split_scores(case)) for case in judged.cases)
 
 
-def _settled(judged: _Judged) -> int:
+def _settled(judged: JudgedRun) -> int:
     """Return how many answers a check in code settled, so that no judge saw them."""
     return sum(bool(list(judge_scores(case))) and not judged.judged(case) for case in judged.cases)

@@ -31,12 +31,13 @@ from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, 
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
 from pytest_llmeval.core.names import did_you_mean
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.judged_parts import QUOTED, ReadParts, read_parts
 from pytest_llmeval.reports.wrapping import wrapped
-from pytest_llmeval.store.records import Label, StoredCase, utc_now
+from pytest_llmeval.store.records import utc_now
 from pytest_llmeval.store.whole_file import write_new
 
 __all__ = ["labels"]
@@ -145,7 +146,7 @@ def _label(given: Given, earlier: Label | None, now: str) -> Label:
         now = stored_time(given.row.at)
     elif earlier is not None and _repeats(given, earlier):
         now = earlier.at
-    return Label.of(given, at=now, earlier=earlier)
+    return given.label(at=now, earlier=earlier)
 
 
 def _repeats(given: Given, earlier: Label | None) -> bool:
@@ -158,13 +159,13 @@ def _repeats(given: Given, earlier: Label | None) -> bool:
 _ABOUT = ("sample_id", "suite", "model", "epoch")
 
 
-def _to_label(judged: JudgedRun[StoredCase]) -> list[StoredCase]:
+def _to_label(judged: JudgedRun) -> list[StoredCase]:
     """Return the cases that people may label."""
     found = ((case, case.key) for case in judged.cases if judged.labelable(case))
     return first_epochs(((key.suite, key.model, key.sample_id), key.epoch, case) for case, key in found)
 
 
-def _places(cases: Sequence[StoredCase], judged: JudgedRun[StoredCase], by: str, sample: int, seed: int) -> list[int]:
+def _places(cases: Sequence[StoredCase], judged: JudgedRun, by: str, sample: int, seed: int) -> list[int]:
     """Return the places of the cases that were drawn."""
     verdicts = [_verdicts(case, judged) for case in cases]
     if by == RANDOM:
@@ -177,7 +178,7 @@ def _places(cases: Sequence[StoredCase], judged: JudgedRun[StoredCase], by: str,
     return [there[place] for place in drawn_evenly(strata, sample, seed=seed)]
 
 
-def _verdicts(case: StoredCase, judged: JudgedRun[StoredCase]) -> dict[str, bool]:
+def _verdicts(case: StoredCase, judged: JudgedRun) -> dict[str, bool]:
     """Return whether the judge passes a case, by score."""
     return {
         score.name: judged.scales[ScaleKey(case.key.suite, score.judge_id or "", score.name)].passes(score.value or 0.0)
@@ -185,7 +186,7 @@ def _verdicts(case: StoredCase, judged: JudgedRun[StoredCase]) -> dict[str, bool
     }
 
 
-def _shown(case: StoredCase, judged: JudgedRun[StoredCase], texts: JudgedTexts) -> list[Shown]:
+def _shown(case: StoredCase, judged: JudgedRun, texts: JudgedTexts) -> list[Shown]:
     """Return what people are shown of a case: each text that the judge was, with the scores that are of it.
 
     Raises:
@@ -201,7 +202,7 @@ def _row(
     case: StoredCase,
     shown: Shown,
     read: ReadParts,
-    judged: JudgedRun[StoredCase],
+    judged: JudgedRun,
     draw: str,
     redact: Callable[[str], str],
 ) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def _row(
     }
 
 
-def _levels(score: Score, judged: JudgedRun[StoredCase]) -> str:
+def _levels(score: Score, judged: JudgedRun) -> str:
     """Return what a score asks and what each level means, as the judge was told it."""
     dimensions = judged.rubrics[score.judge_id or ""].dimensions
     asked = next(each for each in dimensions if each.name == score.dimension)

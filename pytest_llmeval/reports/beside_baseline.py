@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.pairs import Pair
 from pytest_llmeval.reports.row_flips import Direction, paired_suites
 from pytest_llmeval.store.baselines import FoundBaseline
 
@@ -32,7 +31,9 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
         (each.suite, each.model): Beside(
             before=each.before,
             flips={
-                pair.sample_id: direction for pair in each.outcomes.pairs if (direction := _direction(pair)) is not None
+                pair.sample_id: "worse" if change < 0 else "better"
+                for pair in each.outcomes.pairs
+                if (change := pair.change)
             },
         )
         for each in paired_suites(base.baseline(), cases)
@@ -42,9 +43,3 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
 def flip_counts(beside: Iterable[Beside]) -> Counter[Direction]:
     """Return how many rows flipped, each once whatever its epochs, by direction."""
     return Counter(direction for each in beside for direction in each.flips.values())
-
-
-def _direction(pair: Pair) -> Direction | None:
-    if pair.before is None or pair.after is None or pair.before == pair.after:
-        return None
-    return "worse" if pair.after < pair.before else "better"

@@ -1,12 +1,11 @@
 """What a comparison says, in words and numbers that the terminal and Markdown share."""
 
-import json
-
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.exported import said_by
 from pytest_llmeval.reports.numbers import number, short, signed
 from pytest_llmeval.reports.row_flips import Flip, RowText
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, reason_words
@@ -171,10 +170,7 @@ def expected_text(target: str | None) -> str | None:
     """Return a target as people write it: a text without its quotation marks."""
     if target is None:
         return None
-    try:
-        value = json.loads(target)
-    except (ValueError, RecursionError):  # a file may say anything
-        return target
+    value = said_by(target)
     return value if isinstance(value, str) else target
 
 

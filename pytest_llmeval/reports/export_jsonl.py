@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.text import inert_json
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call
-from pytest_llmeval.reports.exported import ExportedCase, said_in
-from pytest_llmeval.store.records import EarlierOutcome, Label
+from pytest_llmeval.reports.exported import ExportedCase, said_by, said_in
+from pytest_llmeval.store.records import EarlierOutcome
 
 __all__ = ["jsonl_lines"]
 
@@ -34,7 +35,7 @@ def _facts(run_id: str, exported: ExportedCase) -> dict[str, Any]:
         **key,
         **facts,
         "response": exported.response,
-        "target": None if target is None else _parsed(target),
+        "target": None if target is None else said_by(target),
         "calls": [_call(call) for call in exported.calls],
         "labels": [_own(label) for label in exported.labels],
         "earlier_outcomes": [_own(each) for each in exported.earlier],
@@ -49,11 +50,3 @@ def _own(row: Label | EarlierOutcome) -> dict[str, Any]:
 def _call(call: Call) -> dict[str, Any]:
     facts: dict[str, Any] = plain(call)
     return {**facts, "response": said_in(call), "request": call.request, "detail": call.detail}
-
-
-def _parsed(target: str) -> Any:
-    """Return what a target says; one that is no JSON, as a database of elsewhere may hold, is the text itself."""
-    try:
-        return json.loads(target)
-    except (ValueError, RecursionError):
-        return target

@@ -1,15 +1,18 @@
 """The cases of a stored run as exports take them: one after another, each with its calls and labels."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.shown import shown_reply
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import EarlierOutcome, Label, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome
 
-__all__ = ["ExportedCase", "exported_cases", "said_in", "shown_in", "shown_response"]
+__all__ = ["ExportedCase", "exported_cases", "said_by", "said_in", "shown_in", "shown_response"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +72,11 @@ def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
             labels=labels.get(case.id, ()),
             earlier=earlier.get(case.id, ()),
         )
+
+
+def said_by(target: str) -> Any:
+    """Return what a target says; one that is no JSON, as a database of elsewhere may hold, is the text itself."""
+    try:
+        return json.loads(target)
+    except (ValueError, RecursionError):
+        return target

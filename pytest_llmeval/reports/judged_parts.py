@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from pytest_llmeval.core.judge.fence import as_shown, is_perhaps_altered
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.row_texts import asked_messages
-from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["QUOTED", "ReadParts", "read_parts"]
 

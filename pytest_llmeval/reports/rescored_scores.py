@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.ids import identity_of
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.text_width import cut
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 
 __all__ = ["CASE", "GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_gone", "flip_lines", "gone_line"]
 

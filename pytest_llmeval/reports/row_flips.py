@@ -187,8 +187,8 @@ def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked
         for name in sorted(known & {each.metric for each in suspect})
     ]
     for pair in group.outcomes.pairs:
-        by_outcome = _change(pair)
-        others = [sign * (_change(column[pair.sample_id]) or 0.0) for sign, column in columns]
+        by_outcome = pair.change
+        others = [sign * (column[pair.sample_id].change or 0.0) for sign, column in columns]
         change = by_outcome or min(others, default=None)
         if not change:
             continue
@@ -226,10 +226,6 @@ def _by_row(column: PairedColumn) -> dict[str, Pair]:
 
 def _key(flip: Flip) -> RowKey:
     return RowKey(flip.suite, flip.model, flip.sample_id)
-
-
-def _change(pair: Pair) -> float | None:
-    return None if pair.before is None or pair.after is None else pair.after - pair.before
 
 
 def _score_changes(pairs: Mapping[str, Pair]) -> Iterator[ScoreChange]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_llmeval.core.judge.shown import shown_in_chat
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.row_flips import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
-from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["asked_messages", "asked_text", "message_texts", "row_texts"]
 

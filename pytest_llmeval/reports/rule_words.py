@@ -9,6 +9,7 @@ from pytest_llmeval.core.gate.judging import Verdict, session_verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, Thresholds, kind_of
 from pytest_llmeval.core.status import is_unmeasurable, strict_suites
 from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.reports.run_view import TableRow
 
 __all__ = [
     "MDE_MEANS",
@@ -35,27 +36,6 @@ class _Measured(Protocol):
     def slice(self) -> str | None: ...
 
 
-class _Ruled(_Measured, Protocol):
-    @property
-    def rule(self) -> str | None: ...
-
-
-class _Judged(_Ruled, Protocol):
-    @property
-    def model(self) -> str | None: ...
-
-    @property
-    def verdict(self) -> str | None: ...
-
-    @property
-    def reason(self) -> str | None: ...
-
-
-class _Told(_Judged, Protocol):
-    @property
-    def is_worth_a_word(self) -> bool: ...
-
-
 _STATISTICS = {"max_total": "total", "max_p50": "p50", "max_p95": "p95"}
 """What of a number of the calls a rule is about, by its kind; of all others it is the mean."""
 
@@ -66,7 +46,7 @@ def metric_name(found: _Measured) -> str:
     return f"{name} [{one_line(found.slice)}]" if found.slice is not None else name
 
 
-def ruled_name(found: _Ruled) -> str:
+def ruled_name(found: Verdict | TableRow) -> str:
     """Return ``metric_name`` for a table; of a number of the calls with what of it the rule is about, as `total`."""
     if found.metric not in MEASURED_METRICS or found.rule is None:
         return metric_name(found)
@@ -79,7 +59,7 @@ def model_words(model: str | None, *, many: bool) -> str:
     return f" on {one_line(model, 40)}" if many and model else ""
 
 
-def reason_words(found: _Judged, *, many: bool = False) -> str:
+def reason_words(found: Verdict | TableRow, *, many: bool = False) -> str:
     """Return ``verdict: metric [slice] rule on model: reason``, ``note`` for a pass. The reason is as given.
 
     Args:
@@ -90,7 +70,7 @@ def reason_words(found: _Judged, *, many: bool = False) -> str:
     return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, many=many)}: {found.reason}"
 
 
-def told_reasons(rows: Iterable[_Told], *, many: bool, every: bool = False) -> list[str]:
+def told_reasons(rows: Iterable[TableRow], *, many: bool, every: bool = False) -> list[str]:
     """Return what there is to say of the rules of a suite below its table, as ``reason_words`` put it.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.left_out import partial_words
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, model_words, ruled_name, told_reasons
@@ -13,7 +14,7 @@ from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_s
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
-from pytest_llmeval.store.records import UNFINISHED, Run, Spending, StoredCase
+from pytest_llmeval.store.records import UNFINISHED, Run, Spending
 
 __all__ = [
     "COLUMNS",

@@ -8,8 +8,9 @@ from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.gate.judging import WORST_FIRST, SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import UNFINISHED, Run, StoredCase
+from pytest_llmeval.store.records import UNFINISHED, Run
 
 __all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "told_verdicts", "view_run"]
 

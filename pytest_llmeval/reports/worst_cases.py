@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["WorstCase", "WorstCases", "worst_cases"]
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Call, JudgeRecord
@@ -29,7 +30,7 @@ from pytest_llmeval.store.baseline_lines import (
     to_score_rows,
 )
 from pytest_llmeval.store.judged import judged_cases
-from pytest_llmeval.store.records import ANSWERING, Run, StoredCase
+from pytest_llmeval.store.records import ANSWERING, Run
 from pytest_llmeval.store.whole_file import whole_file
 
 __all__ = ["BaselineFile", "write_baseline"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED
 from pytest_llmeval.core.ids import case_id, identity_of
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
@@ -31,7 +32,7 @@ from pytest_llmeval.store.baseline_fields import (
 from pytest_llmeval.store.baseline_judges import checked_judges
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE
 from pytest_llmeval.store.gone_rows import GONE
-from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, RunEnd
 
 __all__ = [
     "checked_case",

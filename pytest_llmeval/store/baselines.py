@@ -8,12 +8,13 @@ from typing import Any, Literal, Protocol
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.code_state import code_at_begin, code_changes, resumed_on
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.shards import left_by_merge
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 

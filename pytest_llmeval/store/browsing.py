@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.gone_rows import is_gone
-from pytest_llmeval.store.records import Label, StoredCase
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["Against", "BrowsingReader", "CasePage", "CasePair", "Group", "Wanted"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import identity_of
 from pytest_llmeval.core.judge.judged_text import judged_of, texts_of
-from pytest_llmeval.store.records import Label, StoredCase
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["carry_labels"]

@@ -14,6 +14,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id, digest, identity_of
 from pytest_llmeval.core.left_out import add_digests, join_left_out, join_unselected, tells_of_cases
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError, check_types
@@ -22,7 +23,7 @@ from pytest_llmeval.store.check import check_readable, read_only
 from pytest_llmeval.store.code_state import CODE_DIFF
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S
 from pytest_llmeval.store.gone_rows import GONE
-from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Label, Run, RunEnd, StoredCase, known_failed
+from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed
 from pytest_llmeval.store.shards import ShardRun
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader

@@ -5,15 +5,9 @@ from typing import Protocol
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord
-from pytest_llmeval.store.records import (
-    EarlierOutcome,
-    Label,
-    NamedBaseline,
-    Run,
-    Spending,
-    StoredCase,
-)
+from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
 from pytest_llmeval.store.vote_counts import VoteCounts
 
 __all__ = ["StoreReader"]

@@ -1,4 +1,4 @@
-"""What is stored: runs and cases, as their tables hold them."""
+"""What is stored of runs, as their tables hold it."""
 
 import os
 import secrets
@@ -6,21 +6,18 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pytest_llmeval.core.clock import stored_time, utc
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.ids import case_id, identity_of
-from pytest_llmeval.core.judge.label_sample import kept_draw
 from pytest_llmeval.core.left_out import join_left_out
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, printable, shell_words
-from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
+from pytest_llmeval.core.types import CaseRecord, Outcome
 from pytest_llmeval.store.processes import own_host, process_started
-
-if TYPE_CHECKING:
-    from pytest_llmeval.core.judge.given import Given
 
 __all__ = [
     "ANSWERING",
@@ -31,12 +28,10 @@ __all__ = [
     "MOST_FAILED_TESTS",
     "UNFINISHED",
     "EarlierOutcome",
-    "Label",
     "NamedBaseline",
     "Run",
     "RunEnd",
     "Spending",
-    "StoredCase",
     "known_failed",
     "new_run_id",
     "stored_case",
@@ -188,43 +183,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCase:
-    """One row of the table ``cases`` with its scores."""
-
-    id: str
-    key: CaseKey
-    slices: tuple[str, ...]
-    outcome: Outcome
-    error_kind: str | None
-    error: str | None
-    input_digest: str | None
-    response: str | None
-    latency_s: float | None
-    """Seconds, summed over the model's calls; None where one is unknown and where there was no call."""
-    input_tokens: int | None
-    """Summed over the model's calls; None where one is unknown, 0 without calls."""
-    output_tokens: int | None
-    cost_usd: float | None
-    """Of all calls, the judge's too; None where a price is unknown, 0 without calls."""
-    attempts: int
-    cached: bool
-    started_at: str
-    scores: tuple[Score, ...]
-    waited_s: float | None = None
-    """Seconds for which the case waited for answers in its turn."""
-    target: str | None = None
-    """The row's target as JSON; None where the row has none."""
-    cluster: str | None = None
-    """Rows with equal values are dependent; None for a row that is independent of all others."""
-    judge_cached: bool = False
-    """Whether an answer of a judge came from the cache; ``cached`` is about those of the model."""
-    judge_cost_usd: float | None = None
-    """The judges' part of ``cost_usd``; None where it is not known."""
-    input: str | None = None
-    """The row's input as text, where the case made several calls of the model; else None."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierOutcome:
     """What a case came to before it ran again, in a rerun or in a session that went on with its run."""
 
@@ -250,39 +208,6 @@ class EarlierOutcome:
             error=case.error,
             scores={score.name: score.value for score in case.scores},
             started_at=case.started_at,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """What a person says that a score of a case should be."""
-
-    case_id: str
-    name: str
-    """Of the score."""
-    value: float
-    """In [0, 1]."""
-    rater: str
-    at: str
-    """ISO 8601, UTC."""
-    passed: bool | None = None
-    """Whether the value reaches the pass mark; None where that is not known."""
-    note: str | None = None
-    draw: str | None = None
-    """How the answers to label were drawn; None where that is not known."""
-
-    @classmethod
-    def of(cls, given: "Given", *, at: str, earlier: "Label | None" = None) -> "Label":
-        """Return the label that was ``given``, ``at`` a time (ISO 8601, UTC), in place of an ``earlier`` one."""
-        return cls(
-            case_id=given.case.id,
-            name=given.name,
-            value=given.value,
-            rater=given.rater,
-            at=at,
-            passed=given.passed,
-            note=given.note,
-            draw=given.draw if earlier is None else kept_draw(earlier.draw, given.draw),
         )
 
 

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Score, Vote
-from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome, Run, RunEnd
 
 __all__ = [
     "call_checksum",

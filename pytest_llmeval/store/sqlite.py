@@ -11,22 +11,14 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans, unread
-from pytest_llmeval.store.records import (
-    FAILED_TESTS,
-    EarlierOutcome,
-    Label,
-    Run,
-    RunEnd,
-    StoredCase,
-    known_failed,
-    stored_case,
-)
+from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed, stored_case
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trainings import Training, from_training, to_training
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, read_only, readable_errors, schema_of
@@ -19,15 +20,7 @@ from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
-from pytest_llmeval.store.records import (
-    ANSWERING,
-    EarlierOutcome,
-    Label,
-    NamedBaseline,
-    Run,
-    Spending,
-    StoredCase,
-)
+from pytest_llmeval.store.records import ANSWERING, EarlierOutcome, NamedBaseline, Run, Spending
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
 
 __all__ = ["SqliteReader", "check_rows"]

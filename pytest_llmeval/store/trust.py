@@ -2,9 +2,8 @@
 
 from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.judge.judged_text import judged_texts
-from pytest_llmeval.core.judge.trust import UNKNOWN, JudgedLabel, Trust
+from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["trust_in"]
@@ -22,10 +21,4 @@ def trust_in(reader: SqliteReader | None, thresholds: Thresholds) -> Trust:
         return UNKNOWN
     cases, labels, judges = reader.labelled()
     texts = judged_texts(cases, reader.calls)
-    return Trust(cases, map(_label, labels), judges, now=utc(), texts=texts)
-
-
-def _label(label: Label) -> JudgedLabel:
-    return JudgedLabel(
-        case_id=label.case_id, name=label.name, rater=label.rater, value=label.value, at=label.at, draw=label.draw
-    )
+    return Trust(cases, labels, judges, now=utc(), texts=texts)

@@ -19,7 +19,8 @@ _NOT_OF_FOLDERS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP})
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Give what to write to, in place of what is at ``path``: nobody sees a part of it, and a failure leaves that.
 
-    A link is followed. What is no regular file, such as a pipe, is written into.
+    It is on the disk before it is in place. A link is followed; what is no regular file, such as a pipe, is written
+    into.
 
     Raises:
         OSError: it cannot be written.
@@ -36,6 +37,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             if whole.exists():
                 os.fchmod(file.fileno(), stat.S_IMODE(whole.stat().st_mode))  # what its owner protected stays so
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, whole)
     finally:
         with contextlib.suppress(OSError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.store.whole_file import whole_file
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Outcome", "Plan", "State", "write_json", "write_whole"]
@@ -152,9 +153,5 @@ def write_json(path: Path, data: object) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file as a whole: who reads it finds the old one or the new one."""
-    scratch = path.with_name(f".{path.name}.tmp")
-    with open(scratch, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(scratch, path)
+    with whole_file(path) as file:
+        file.write(text.encode())

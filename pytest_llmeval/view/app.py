@@ -14,12 +14,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from pytest_llmeval.core.errors import StoreError, ThresholdsError, UserError
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view.guard import Guard, new_token
 from pytest_llmeval.view.labelling import Draft, chosen_in, label_page, labels_in

@@ -9,6 +9,7 @@ from pytest_llmeval.core.judge.given import LabelRow, given_labels
 from pytest_llmeval.core.judge.judged_text import UNSURE, Shown, texts_of
 from pytest_llmeval.core.judge.label_sample import RANDOM
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.html.chat import chat
@@ -16,7 +17,7 @@ from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.judged_parts import QUOTED, read_parts
 from pytest_llmeval.reports.row_texts import asked_messages
 from pytest_llmeval.store.browsing import BrowsingReader
-from pytest_llmeval.store.records import Label, Run, StoredCase, utc_now
+from pytest_llmeval.store.records import Run, utc_now
 from pytest_llmeval.view.pages import Frame
 
 __all__ = ["Draft", "chosen_in", "label_page", "labels_in"]
@@ -219,10 +220,10 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
     ]
     at = utc_now()
     given = given_labels(judged_run(run.id, [case], reader.judges(run.id)), rows)
-    return [Label.of(each, at=at, earlier=before.get(each.name)) for each in given]
+    return [each.label(at=at, earlier=before.get(each.name)) for each in given]
 
 
-def _keys(judged: JudgedRun[StoredCase], case: StoredCase) -> list[tuple[str, ScaleKey]]:
+def _keys(judged: JudgedRun, case: StoredCase) -> list[tuple[str, ScaleKey]]:
     """Return the names of the scores that can be labelled, each with its scale, in the order of the rubric."""
     scores = judged.labelable(case)
     keys = [(score.name, ScaleKey(case.key.suite, score.judge_id or "", score.name)) for score in scores]

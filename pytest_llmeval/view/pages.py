@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.scored import judged_run
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
@@ -28,7 +29,7 @@ from pytest_llmeval.reports.row_texts import asked_messages, message_texts
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import Links
 from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.summaries import Overview

@@ -9,8 +9,8 @@ import pytest
 from pytest_llmeval.cli.labelled_runs import no_labels
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
-from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import RUN, judge_record, judged_record, store_run

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.types import CaseRecord, Vote
-from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import JUDGE, RUN, judged_record, settled_record, store_run

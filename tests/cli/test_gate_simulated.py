@@ -12,9 +12,9 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import CaseKey, Score
 from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.store.records import StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.stored_runs import END, run

@@ -12,6 +12,7 @@ import pytest
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.stored_runs import END, newer, run
+from tests.support.wrong_files import foreign, random_bytes, text_file
 
 
 @pytest.mark.parametrize(
@@ -73,21 +74,8 @@ def test_an_empty_database_is_told_how_to_get_a_run(store: SqliteStore, llmeval:
     assert "no runs yet; `pytest evals` records one" in done.err
 
 
-def text_file(path: Path) -> None:
-    path.write_text("not a database")
-
-
-def random_bytes(path: Path) -> None:
-    path.write_bytes(os.urandom(3000))
-
-
 def folder(path: Path) -> None:
     path.mkdir()
-
-
-def foreign(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE t (x)")
 
 
 @pytest.mark.parametrize(

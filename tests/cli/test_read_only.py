@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pytest_llmeval.store.records import Label, utc_now
+from pytest_llmeval.core.stored import Label
+from pytest_llmeval.store.records import utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import RUN, judged_record, store_run

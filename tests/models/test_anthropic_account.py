@@ -13,7 +13,7 @@ from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.anthropic_server import AnthropicServer
-from tests.support.asking import ask_model
+from tests.support.asking import ask_model, sent
 from tests.support.fault_server import FaultServer
 
 KEY = "sk-ant-CANARY/0123+456789abcdef"
@@ -32,12 +32,6 @@ def sdk_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "ambient-CANARY")
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Gateway: ambient-CANARY")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-
-
-def sent(server: FaultServer) -> dict[str, str]:
-    """Return the headers of the only request."""
-    (entry,) = server.ledger
-    return entry.headers
 
 
 def keys(server: FaultServer) -> tuple[str | None, str | None]:
@@ -102,24 +96,6 @@ def test_a_vendors_key_cannot_be_named_for_another_server(spec: str, variable: s
     with pytest.raises(ModelError, match=f"{variable} goes only to") as caught:
         check_model(model, {variable: KEY})
     assert "CANARY" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "environ", "message"),
-    [
-        ("anthropic:claude", {}, "ANTHROPIC_API_KEY is not set.*anthropic:claude@http://host:port.*local:smollm2"),
-        ("anthropic:claude", {"OPENAI_API_KEY": KEY}, "ANTHROPIC_API_KEY is not set"),
-        ("anthropic:claude", {"ANTHROPIC_API_KEY": "sk\n1"}, "ANTHROPIC_API_KEY holds characters"),
-        ("anthropic:claude", {"ANTHROPIC_BASE_URL": "localhost"}, "ANTHROPIC_BASE_URL: the .*http://host:port$"),
-        ("anthropic:claude", {"ANTHROPIC_BASE_URL": "http://h/v1"}, "ANTHROPIC_BASE_URL: .* before /v1: http://h$"),
-        ("anthropic:m@http://h:1/v1/", {}, "model 'm': .* before /v1: http://h:1$"),
-        ("anthropic:claude", {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_CUSTOM_HEADERS": "X: ö"}, "no header takes"),
-    ],
-)
-def test_missing_or_senseless_settings_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:
-    """Said before any call, with what to do."""
-    with pytest.raises(ModelError, match=message):
-        check_model(resolve_model(text, {}), environ)
 
 
 def test_a_missing_extra_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:

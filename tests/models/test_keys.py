@@ -16,7 +16,7 @@ from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import Slot
 from pytest_llmeval.models.specs import parse_spec
-from tests.support.asking import Ask, Fail
+from tests.support.asking import Ask, Fail, sent
 from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
 from tests.support.vendors import Vendor
@@ -40,12 +40,6 @@ def sdk_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ambient = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), "ambient-CANARY")
     for name, value in {**IDENTITY, **ambient, "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(name, value)
-
-
-def sent(server: FaultServer) -> dict[str, str]:
-    """Return the headers of the only request."""
-    (entry,) = server.ledger
-    return entry.headers
 
 
 def keys(server: FaultServer) -> dict[str, str]:
@@ -176,9 +170,16 @@ def test_redirect_takes_no_key_along(speaking: FaultServer, vendor: Vendor) -> N
         ("gpt-4o-mini", {"OPENAI_BASE_URL": "localhost"}, "OPENAI_BASE_URL: the base URL"),
         ("gpt-4o-mini", {"OPENAI_API_KEY": "k", "OPENAI_ORG_ID": "ö"}, "OPENAI_ORG_ID"),
         ("gpt-4o-mini", {"OPENAI_API_KEY": "k", "OPENAI_CUSTOM_HEADERS": "X: ö"}, "^OPENAI_CUSTOM_HEADERS holds"),
+        ("anthropic:claude", {}, "ANTHROPIC_API_KEY is not set.*anthropic:claude@http://host:port.*local:smollm2"),
+        ("anthropic:claude", {"OPENAI_API_KEY": KEY}, "ANTHROPIC_API_KEY is not set"),
+        ("anthropic:claude", {"ANTHROPIC_API_KEY": "sk\n1"}, "ANTHROPIC_API_KEY holds characters"),
+        ("anthropic:claude", {"ANTHROPIC_BASE_URL": "localhost"}, "ANTHROPIC_BASE_URL: the .*http://host:port$"),
+        ("anthropic:claude", {"ANTHROPIC_BASE_URL": "http://h/v1"}, "ANTHROPIC_BASE_URL: .* before /v1: http://h$"),
+        ("anthropic:m@http://h:1/v1/", {}, "model 'm': .* before /v1: http://h:1$"),
+        ("anthropic:claude", {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_CUSTOM_HEADERS": "X: ö"}, "no header takes"),
     ],
 )
-def test_missing_or_senseless_keys_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:
+def test_missing_or_senseless_settings_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:
     """Said before any call, with what to do."""
     with pytest.raises(ModelError, match=message):
         check_model(resolve_model(text, {}), environ)

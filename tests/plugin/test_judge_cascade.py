@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.judges import Judged, named, verdict
+from tests.support.judges import Judged, named, scores, verdict
 from tests.support.project import Project
 
 ROWS = [
@@ -22,14 +22,6 @@ WRONG = """
 def test_echo(sample, response, score):
     score.judge_sync(response, rubric="qa", gates=False, wrong_unless=response.text != "no")
 """
-Found = dict[str, tuple[float | None, str | None]]
-
-
-def scores(project: Project, name: str) -> Found:
-    rows = project.rows(
-        "SELECT sample_id, value, decided_by FROM scores JOIN cases ON cases.id = case_id WHERE name = ?", name
-    )
-    return {row["sample_id"]: (row["value"], row["decided_by"]) for row in rows}
 
 
 def test_what_a_scorer_settles_as_right_is_not_judged(

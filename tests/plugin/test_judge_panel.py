@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.judges import ROWS, Judged, Messages, verdict
+from tests.support.judges import ROWS, Judged, Messages, scores, verdict
 from tests.support.project import Project
 
 EVAL = """
@@ -24,13 +24,6 @@ def panel(project: Project, judged_by: Judged, *replies: Any) -> tuple[list[Any]
     specs = [f"  {name}: {{spec: 'openai:{name}@{server.url}'}}" for name, server in zip(names, servers, strict=True)]
     project.write(models_yaml="\n".join(["models:", *specs, ""]))
     return servers, [f"--judge-model={name}" for name in names]
-
-
-def scores(project: Project, name: str = "correctness") -> dict[str, tuple[float | None, str]]:
-    rows = project.rows(
-        "SELECT sample_id, value, decided_by FROM scores JOIN cases ON cases.id = case_id WHERE name = ?", name
-    )
-    return {row["sample_id"]: (row["value"], row["decided_by"]) for row in rows}
 
 
 def test_the_median_of_all_judges_counts_and_every_vote_is_kept(

@@ -1,7 +1,6 @@
 """Wrong databases and settings, and what is told of them in every way to run."""
 
 import os
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,7 @@ from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.refusals import GOOD, refused, with_data
 from tests.support.row_evals import PASS
 from tests.support.stored_runs import newer
-
-
-def text_file(path: Path) -> None:
-    path.write_text("these are notes, and no database")
-
-
-def foreign(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE recipes (name TEXT)")
-    connection.commit()
-    connection.close()
+from tests.support.wrong_files import foreign, text_file
 
 
 def broken(path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from hypothesis import given
 
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.export_jsonl import jsonl_lines
 from pytest_llmeval.reports.exported import exported_cases
-from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile import HOSTILE, harmless
 from tests.support.hostile_run import hostile_run

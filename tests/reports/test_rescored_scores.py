@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.rescored_scores import ScoreFlip, find_flips, flip_lines
-from pytest_llmeval.store.records import StoredCase, stored_case
+from pytest_llmeval.store.records import stored_case
 from tests.support.records import record, score
 
 

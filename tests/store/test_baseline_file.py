@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 from tests.support.judged_cases import to_judged
 from tests.support.memory_store import MemoryStore
 from tests.support.records import call, case_records, record, score, storable_texts

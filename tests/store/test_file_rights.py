@@ -1,7 +1,6 @@
 """Who may read a database file that was there before, or that a link leads to."""
 
 import os
-import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -9,14 +8,10 @@ import pytest
 
 from pytest_llmeval.store.files import make_private
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.file_mode import mode
 from tests.support.stored_runs import run
 
 _NOBODY = 65534
-
-
-def mode(path: Path) -> int:
-    """Return the permissions of a file."""
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_a_file_that_a_link_is_to_lead_to_is_its_owners_alone(path: Path, tmp_path: Path) -> None:

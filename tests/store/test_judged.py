@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store import judged
-from pytest_llmeval.store.records import StoredCase, stored_case
+from pytest_llmeval.store.records import stored_case
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from tests.support.any_store import Store

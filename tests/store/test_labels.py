@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.store.records import Label
+from pytest_llmeval.core.stored import Label
 from tests.support.any_store import Store
 from tests.support.records import call, record
 from tests.support.stored_runs import run

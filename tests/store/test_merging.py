@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store.merging import import_shards, joined_run, runs_in
-from pytest_llmeval.store.records import Label, stored_case
+from pytest_llmeval.store.records import stored_case
 from pytest_llmeval.store.shards import matching_shards
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, case_records, record, score, storable_texts

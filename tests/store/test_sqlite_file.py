@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,16 +12,13 @@ import pytest
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.check import check_database, check_readable
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.file_mode import mode
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, look, newer, run
+from tests.support.wrong_files import foreign, random_bytes, text_file
 
 OLDEST = Path(__file__).parent / "schema_1.db"
 _NOBODY = 65534
-
-
-def mode(path: Path) -> int:
-    """Return the permissions of a file."""
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -100,25 +96,12 @@ def test_looking_at_a_good_file_changes_nothing(path: Path) -> None:
 # Refused untouched
 
 
-def text_file(path: Path) -> None:
-    path.write_text("id,name\n1,a\n" * 200)
-
-
 def short_text(path: Path) -> None:
     path.write_text("x")
 
 
-def random_bytes(path: Path) -> None:
-    path.write_bytes(os.urandom(5000))
-
-
 def header_and_garbage(path: Path) -> None:
     path.write_bytes(b"SQLite format 3\x00" + os.urandom(5000))
-
-
-def foreign(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE runs (id INTEGER)")
 
 
 def foreign_in_wal_mode(path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.history import _ANSWERED
-from pytest_llmeval.store.records import Label, RunEnd, utc_now
+from pytest_llmeval.store.records import RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from tests.support.records import call, record, score

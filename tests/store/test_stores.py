@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.stats.clusters import design_effect
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
-from pytest_llmeval.store.records import (
-    EarlierOutcome,
-    Label,
-    StoredCase,
-    stored_case,
-)
+from pytest_llmeval.store.records import EarlierOutcome, stored_case
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 from tests.support.any_store import Store

@@ -1,12 +1,8 @@
 import os
-import stat
 from pathlib import Path
 
 from pytest_llmeval.store.whole_file import whole_file
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+from tests.support.file_mode import mode
 
 
 def test_who_may_read_a_file_stays_as_its_owner_chose(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome, Run, RunEnd
 
 __all__ = ["Store"]
 

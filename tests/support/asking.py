@@ -11,8 +11,9 @@ from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import RetryPolicy
+from tests.support.fault_server import FaultServer
 
-__all__ = ["FAST", "Ask", "Fail", "ask_model", "failure"]
+__all__ = ["FAST", "Ask", "Fail", "ask_model", "failure", "sent"]
 
 Ask = Callable[..., Response]
 """``ask_model``, over one of the transports."""
@@ -51,3 +52,9 @@ def failure(model: NamedModel | str, text: str = "hello", **options: Any) -> Cal
     with pytest.raises(CallError) as caught:
         ask_model(model, text, **options)
     return caught.value
+
+
+def sent(server: FaultServer) -> dict[str, str]:
+    """Return the headers of the only request."""
+    (entry,) = server.ledger
+    return entry.headers

@@ -3,9 +3,10 @@
 from typing import Any
 
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.transport import as_json
 from pytest_llmeval.core.types import CaseRecord
-from pytest_llmeval.store.records import Label, Run
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile import HOSTILE
 from tests.support.records import call, record, score

@@ -1,8 +1,9 @@
 """What the gate needs of a case, taken from it field by field: stores, which read it in other ways, say the same."""
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import CaseRecord
-from pytest_llmeval.store.records import StoredCase, stored_case
+from pytest_llmeval.store.records import stored_case
 
 __all__ = ["judged_record", "to_judged"]
 

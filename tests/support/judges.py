@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
-__all__ = ["EVAL", "ROWS", "Judged", "Messages", "answer_in", "named", "verdict"]
+__all__ = ["EVAL", "ROWS", "Judged", "Messages", "answer_in", "named", "scores", "verdict"]
 
 ROWS = [
     {"id": "good", "input": "yes", "target": "yes"},
@@ -51,3 +51,11 @@ def named(project: Project, server: FaultServer, model: str = "echo") -> str:
     """Name the judge in models.yaml, since it is called like the model under test; return the flag."""
     project.write(models_yaml=f"models: {{j: {{spec: '{server.spec(model)}'}}}}\n")
     return "--judge-model=j"
+
+
+def scores(project: Project, name: str = "correctness") -> dict[str, tuple[float | None, str | None]]:
+    """Return the values of a score and what decided it, by row."""
+    rows = project.rows(
+        "SELECT sample_id, value, decided_by FROM scores JOIN cases ON cases.id = case_id WHERE name = ?", name
+    )
+    return {row["sample_id"]: (row["value"], row["decided_by"]) for row in rows}

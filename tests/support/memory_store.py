@@ -9,19 +9,11 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.stats.clusters import design_effect
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord, Score
 from pytest_llmeval.store.call_table import SET_ASIDE
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import (
-    EarlierOutcome,
-    Label,
-    NamedBaseline,
-    Run,
-    RunEnd,
-    Spending,
-    StoredCase,
-    stored_case,
-)
+from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, RunEnd, Spending, stored_case
 from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 from tests.support.judged_cases import to_judged
 

@@ -137,7 +137,7 @@ def test_two_are_kept(tmp_path: Path, steps: list[int], newest: int, best: int |
     assert {path.name for path in tmp_path.glob("checkpoint-*")} == {f"checkpoint-{step}" for step in left}
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "adapter_model.safetensors", ".sha256.json.tmp", ".", ".."])
+@pytest.mark.parametrize("name", ["optimizer.pt", "adapter_model.safetensors", ".sha256.json.{}.part", ".", ".."])
 def test_earlier_ones_stay_where_the_new_one_does_not_come_to_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -147,7 +147,7 @@ def test_earlier_ones_stay_where_the_new_one_does_not_come_to_the_disk(
     newest, sync = whole(tmp_path, 12), os.fsync
 
     def full(handle: int) -> None:
-        refused = newest / name
+        refused = newest / name.format(os.getpid())
         if refused.exists() and os.path.samestat(os.fstat(handle), refused.stat()):
             raise OSError(28, "No space left on device")
         sync(handle)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.transport import as_json
-from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile import HOSTILE
 from tests.support.judged_runs import judged_record, store_run

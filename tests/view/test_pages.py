@@ -12,10 +12,11 @@ from starlette.testclient import TestClient
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Vote
 from pytest_llmeval.store.processes import process_started
-from pytest_llmeval.store.records import Label, Run, utc_now
+from pytest_llmeval.store.records import Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app
@@ -325,8 +326,7 @@ def test_a_comparison_is_by_the_labels_of_today(two_runs: SqliteStore, source: S
         address = f"/compare?base={OLD}&current={NEW}"
         assert "people labelled none of its answers" in whole(client, address)
         case = case_id(two_runs, NEW, "row-0")
-        label = Label(case_id=case, name="correctness", value=1.0, passed=True, rater="Noor", at=utc_now())
-        two_runs.add_labels([label])
+        two_runs.add_labels([Label(case_id=case, name="correctness", value=1, passed=True, rater="Noor", at=utc_now())])
         assert "people labelled none of its answers" not in whole(client, address)
 
 

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from ..files import Rows, differing, write
+from ..files import run
 from .build import build
-
-SHIPPED = Path(__file__).resolve().parents[2] / "judge"
-
-
-def encode(rows: Rows) -> bytes:
-    """Return the rows as JSON Lines in ASCII: what an attack hides from the eye is then seen in the file."""
-    return "".join(json.dumps(row) + "\n" for row in rows).encode("ascii")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write both files, or with ``--check`` compare them; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data.generators.judge", description="Make the answers and attacks for judges."
-    )
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the files (default: data/judge)")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file differs")
-    options = parser.parse_args(argv)
-    made = build()
-    if not options.check:
-        for path in write(made, options.out, encode):
-            sys.stdout.write(f"wrote {path}\n")
-        return 0
-    names = differing(made, options.out, encode)
-    for name in names:
-        sys.stderr.write(f"{name} differs from what the generator makes\n")
-    return 1 if names else 0
+    """Write both files, or with ``--check`` compare them; return the exit status.
+
+    They are ASCII: what an attack hides from the eye is then seen in the file.
+    """
+    return run("judge", build, argv, description="Make the answers and attacks for judges.", ensure_ascii=True)
 
 
 if __name__ == "__main__":

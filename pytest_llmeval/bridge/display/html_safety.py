@@ -7,7 +7,6 @@ the two scripts of the page (https://www.w3.org/TR/CSP3/#meta-element).
 """
 
 import copy
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ import pytest
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.html.escape import Html, csp_hash, escaped
 from pytest_llmeval.reports.html.report_page import SCRIPT
+from pytest_llmeval.store.whole_file import whole_file
 
 __all__ = ["close_page", "harmless_id", "harmless_report"]
 
@@ -76,9 +76,7 @@ def close_page(path: Path) -> None:
     own = page[begin + len(b"<script>") : end].replace(b"\r\n", b"\n")
     hashes = " ".join(f"'{csp_hash(each)}'" for each in (SCRIPT.encode(), own))
     policy = f'<meta http-equiv="Content-Security-Policy" content="script-src {hashes}; {_REST}"/>'
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         file.write(page[:head] + f"\n    {policy}".encode())
         file.write(page[head:begin].replace(_RELOAD, b"", 1))
         file.write(page[begin:])
-    os.replace(part, path)

@@ -59,6 +59,11 @@ class Pair(NamedTuple):
     """Whether an error left the baseline without a value, so that the row is there in name only."""
 
     @property
+    def change(self) -> float | None:
+        """By how much the value rose; None where a side has none."""
+        return None if self.before is None or self.after is None else self.after - self.before
+
+    @property
     def is_whole(self) -> bool:
         """Whether both sides have a value."""
         return self.before is not None and self.after is not None

@@ -9,8 +9,10 @@ from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
-from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores, split_scores
+from pytest_llmeval.core.judge.label_sample import kept_draw
+from pytest_llmeval.core.judge.scored import JudgedRun, judge_scores, split_scores
 from pytest_llmeval.core.names import did_you_mean
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.types import Score
 
@@ -51,7 +53,7 @@ class Given:
 
     row: LabelRow
     """As the file has it."""
-    case: ScoredCase
+    case: StoredCase
     name: str
     value: float
     passed: bool
@@ -59,6 +61,19 @@ class Given:
     """Empty where nobody is named."""
     note: str | None
     draw: str | None
+
+    def label(self, *, at: str, earlier: Label | None = None) -> Label:
+        """Return it as it is stored, given ``at`` a time (ISO 8601, UTC) and in place of an ``earlier`` one."""
+        return Label(
+            case_id=self.case.id,
+            name=self.name,
+            value=self.value,
+            rater=self.rater,
+            at=at,
+            passed=self.passed,
+            note=self.note,
+            draw=self.draw if earlier is None else kept_draw(earlier.draw, self.draw),
+        )
 
 
 def digest_of(answer: str | None) -> str:
@@ -74,7 +89,7 @@ def named_answers(rows: Iterable[LabelRow]) -> frozenset[str]:
     return frozenset(row.sample_id for row in rows if row.answer_digest is not None)
 
 
-def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow], *, rater: str = "") -> list[Given]:
+def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = "") -> list[Given]:
     """Return the labels of a file as labels of a run, each once; one without model or epoch is of every such answer.
 
     Rows of a dataset that the run does not have are left out.
@@ -117,7 +132,7 @@ def _check_agrees(given: Given, earlier: Given) -> None:
 
 
 def _given(
-    row: LabelRow, judged: JudgedRun[ScoredCase], by_sample: Mapping[str, Sequence[ScoredCase]], rater: str
+    row: LabelRow, judged: JudgedRun, by_sample: Mapping[str, Sequence[StoredCase]], rater: str
 ) -> Iterator[Given]:
     cases = [case for case in by_sample.get(row.sample_id, ()) if _is_of(row, case)]
     if not cases:
@@ -149,7 +164,7 @@ def _given(
         )
 
 
-def _suites(name: str, judged: JudgedRun[ScoredCase], cases: Sequence[ScoredCase]) -> set[str]:
+def _suites(name: str, judged: JudgedRun, cases: Sequence[StoredCase]) -> set[str]:
     """Return the suites in which one of ``cases`` has a score; without any, those in which any case of the run has.
 
     Where some have it, so has one whose case is an error: that its score could not be made says nothing of it.
@@ -167,12 +182,12 @@ def _what_says(row: LabelRow) -> str:
     return "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
 
 
-def _labelable(case: ScoredCase) -> Iterator[Score]:
+def _labelable(case: StoredCase) -> Iterator[Score]:
     yield from judge_scores(case)
     yield from split_scores(case)
 
 
-def _is_labelled(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> bool:
+def _is_labelled(row: LabelRow, judged: JudgedRun, case: StoredCase) -> bool:
     """Return whether the answer that was labelled is the one that was judged for the score.
 
     Raises:
@@ -188,7 +203,7 @@ def _is_labelled(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase)
     return row.answer_digest in digests
 
 
-def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Scale:
+def _scale(row: LabelRow, judged: JudgedRun, case: StoredCase) -> Scale:
     """Return the scale of the score that is labelled; where the case has none (an error), that of its suite."""
     own = [score.judge_id for score in _labelable(case) if score.name == row.name]
     of_suite = {key: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
@@ -200,7 +215,7 @@ def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Sc
     raise DatasetError(f"{row.where}: no score of a judge {shown_value(row.name)}; {told}")
 
 
-def _is_of(row: LabelRow, case: ScoredCase) -> bool:
+def _is_of(row: LabelRow, case: StoredCase) -> bool:
     wanted = ((row.suite, case.key.suite), (row.model, case.key.model), (row.epoch, case.key.epoch))
     return all(one is None or one == other for one, other in wanted)
 

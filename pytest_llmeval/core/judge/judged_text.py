@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pytest_llmeval.core.judge.fence import as_shown, unfenced
-from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.core.stored import StoredCase
+from pytest_llmeval.core.types import Call
 
 __all__ = ["SCORES", "UNSURE", "JudgedTexts", "Shown", "judged_of", "judged_texts", "texts_of"]
 
@@ -17,22 +18,6 @@ UNSURE = (
     " recorded it; `llmeval rescore RUN --judge-model SPEC` makes one that tells"
 )
 _ANSWER = "ANSWER"
-
-
-class _Case(Protocol):
-    """A finished case, as stores keep it."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def key(self) -> CaseKey: ...
-
-    @property
-    def response(self) -> str | None: ...
-
-    @property
-    def input_digest(self) -> str | None: ...
 
 
 class Shown(NamedTuple):
@@ -123,7 +108,7 @@ def texts_of(response: str | None, calls: Iterable[Call]) -> JudgedTexts:
     return JudgedTexts(response=response, by_score=by_score, every=every)
 
 
-def judged_of(case: _Case, texts: JudgedTexts | None, name: str) -> Hashable:
+def judged_of(case: StoredCase, texts: JudgedTexts | None, name: str) -> Hashable:
     """Return what tells what a judge judged of a row for a score from others: the answer, and what it was beside.
 
     That is the question, and the reference if the judge was shown one; where its calls were not kept, the row.
@@ -140,7 +125,7 @@ def judged_of(case: _Case, texts: JudgedTexts | None, name: str) -> Hashable:
 
 
 def judged_texts(
-    cases: Sequence[_Case], calls_of: Callable[[str], Iterable[Call]], *, samples: Collection[str] = ()
+    cases: Sequence[StoredCase], calls_of: Callable[[str], Iterable[Call]], *, samples: Collection[str] = ()
 ) -> dict[str, JudgedTexts]:
     """Return what was judged, by the ids of the cases: of rows that have several, which their answers tell apart.
 
@@ -160,5 +145,5 @@ def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return all(other[name] == text for name, text in one.items() if name in other)
 
 
-def _row(case: _Case) -> tuple[str, str, str]:
+def _row(case: StoredCase) -> tuple[str, str, str]:
     return case.key.suite, case.key.model, case.key.sample_id

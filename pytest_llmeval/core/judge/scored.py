@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
@@ -11,66 +11,19 @@ from pytest_llmeval.core.judge.label_sample import pooled
 from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.stats.means import ROUNDING
-from pytest_llmeval.core.types import CaseKey, JudgeRecord, Outcome, Score
+from pytest_llmeval.core.stored import StoredCase
+from pytest_llmeval.core.types import JudgeRecord, Score
 
 __all__ = [
     "JudgedRun",
     "Labels",
     "Said",
     "ScaleKey",
-    "ScoredCase",
     "judge_scores",
     "judged_run",
     "scale_of",
     "split_scores",
 ]
-
-
-class ScoredCase(Protocol):
-    """A finished case, as stores keep it."""
-
-    @property
-    def id(self) -> str:
-        """The row of the table ``cases``."""
-        ...
-
-    @property
-    def key(self) -> CaseKey:
-        """Which case it is."""
-        ...
-
-    @property
-    def cluster(self) -> str | None:
-        """Rows of one depend on each other; None for a row that stands alone."""
-        ...
-
-    @property
-    def slices(self) -> tuple[str, ...]:
-        """Those of its sample."""
-        ...
-
-    @property
-    def outcome(self) -> Outcome:
-        """How it ended."""
-        ...
-
-    @property
-    def response(self) -> str | None:
-        """The last thing that the model said."""
-        ...
-
-    @property
-    def input_digest(self) -> str | None:
-        """Of its row, the input and the target; None where an older version recorded it."""
-        ...
-
-    @property
-    def scores(self) -> tuple[Score, ...]:
-        """All of them, a judge's and others."""
-        ...
-
-
-_CaseT_co = TypeVar("_CaseT_co", bound=ScoredCase, covariant=True)
 
 
 class ScaleKey(NamedTuple):
@@ -95,10 +48,10 @@ Labels = Mapping[tuple[str, str], Mapping[str, Said]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedRun(Generic[_CaseT_co]):
+class JudgedRun:
     """The cases of a run and the scales of its judge."""
 
-    cases: Sequence[_CaseT_co]
+    cases: Sequence[StoredCase]
     scales: Mapping[ScaleKey, Scale]
     """Of the scores that people can label."""
     rubrics: Mapping[str, Rubric]
@@ -108,12 +61,12 @@ class JudgedRun(Generic[_CaseT_co]):
     texts: Mapping[str, JudgedTexts] = field(default_factory=dict)
     """What was judged, by case; of one that it lacks that is the response."""
 
-    def text(self, case: ScoredCase, name: str) -> str | None:
+    def text(self, case: StoredCase, name: str) -> str | None:
         """Return the answer of a case that was judged for a score."""
         texts = self.texts.get(case.id)
         return case.response if texts is None else texts.answer(name)
 
-    def answer(self, case: ScoredCase, name: str) -> Hashable:
+    def answer(self, case: StoredCase, name: str) -> Hashable:
         """Return what tells the answer that was judged for a score from others, of this run and of others.
 
         That is suite, model and row, the text, and the question and the reference that the judge was shown beside it.
@@ -121,11 +74,11 @@ class JudgedRun(Generic[_CaseT_co]):
         key = case.key
         return key.suite, key.model, key.sample_id, judged_of(case, self.texts.get(case.id), name)
 
-    def judged(self, case: ScoredCase) -> list[Score]:
+    def judged(self, case: StoredCase) -> list[Score]:
         """Return the scores of a case that a judge gave and people can label."""
         return [each for each in judge_scores(case) if each.decided_by not in self.settlers[each.judge_id or ""]]
 
-    def labelable(self, case: ScoredCase) -> list[Score]:
+    def labelable(self, case: StoredCase) -> list[Score]:
         """Return the scores of a case that people can label: those that a judge gave, and those of a split panel."""
         return [*self.judged(case), *split_scores(case)]
 
@@ -183,7 +136,7 @@ class JudgedRun(Generic[_CaseT_co]):
         return scale, passes, values
 
     def _answer(
-        self, case: ScoredCase, name: str, value: float, said: Mapping[str, Said], score: Score | None
+        self, case: StoredCase, name: str, value: float, said: Mapping[str, Said], score: Score | None
     ) -> JudgedAnswer:
         verdicts = {
             each.name: self.scales[ScaleKey(case.key.suite, each.judge_id or "", each.name)].passes(each.value or 0.0)
@@ -202,7 +155,7 @@ class JudgedRun(Generic[_CaseT_co]):
             votes=score.votes if score is not None else (),
         )
 
-    def _voted(self, case: ScoredCase, score: Score, said: Mapping[str, Said]) -> VotedAnswer:
+    def _voted(self, case: StoredCase, score: Score, said: Mapping[str, Said]) -> VotedAnswer:
         return VotedAnswer(
             text=self.answer(case, score.name),
             labels=tuple(each.value for each in said.values()),
@@ -212,7 +165,7 @@ class JudgedRun(Generic[_CaseT_co]):
             votes=score.votes,
         )
 
-    def _wholes(self, case: ScoredCase) -> Iterator[tuple[ScaleKey, list[Score]]]:
+    def _wholes(self, case: StoredCase) -> Iterator[tuple[ScaleKey, list[Score]]]:
         """Yield each score of a case that is of a rubric as a whole, with those of the dimensions."""
         judged = {(score.judge_id, score.name): score for score in self.judged(case)}
         for score in case.scores:
@@ -229,10 +182,10 @@ class JudgedRun(Generic[_CaseT_co]):
 
 def judged_run(
     run_id: str,
-    cases: Iterable[_CaseT_co],
+    cases: Iterable[StoredCase],
     judges: Iterable[JudgeRecord],
     texts: Mapping[str, JudgedTexts] | None = None,
-) -> JudgedRun[_CaseT_co]:
+) -> JudgedRun:
     """Return the judge's side of a run.
 
     Args:
@@ -268,21 +221,21 @@ def judged_run(
     )
 
 
-def judge_scores(case: ScoredCase) -> Iterator[Score]:
+def judge_scores(case: StoredCase) -> Iterator[Score]:
     """Yield the scores of a case that people can label: of one dimension, which has levels; the whole is a mean."""
     for score in case.scores:
         if score.judge_id is not None and score.value is not None and score.dimension is not None:
             yield score
 
 
-def split_scores(case: ScoredCase) -> Iterator[Score]:
+def split_scores(case: StoredCase) -> Iterator[Score]:
     """Yield the scores of a dimension of a case that a panel voted on and that have no value, as it was split."""
     for score in case.scores:
         if score.judge_id is not None and score.status == "error" and score.dimension is not None:
             yield score
 
 
-def _cluster(case: ScoredCase) -> Hashable:
+def _cluster(case: StoredCase) -> Hashable:
     return case.key.sample_id if case.cluster is None else (case.cluster,)
 
 

@@ -6,7 +6,6 @@ of the answers of another one says nothing of it.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -16,14 +15,15 @@ from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.judged_text import JudgedTexts
 from pytest_llmeval.core.judge.label_sample import RANDOM, kept_draw
 from pytest_llmeval.core.judge.rubric import Rubric
-from pytest_llmeval.core.judge.scored import Labels, Said, ScoredCase, judged_run
+from pytest_llmeval.core.judge.scored import Labels, Said, judged_run
 from pytest_llmeval.core.rules import JudgeDemands
 from pytest_llmeval.core.stats.agreement import Rate
 from pytest_llmeval.core.stats.kappa import Kappa
 from pytest_llmeval.core.stats.means import ROUNDING
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import JudgeRecord
 
-__all__ = ["UNKNOWN", "JudgedLabel", "Trust"]
+__all__ = ["UNKNOWN", "Trust"]
 
 _OLDER = (
     "the database has no rubric of it, as an older version recorded the run, or it was made elsewhere; score its"
@@ -31,22 +31,6 @@ _OLDER = (
 )
 _TO_DO = "have people label more: llmeval labels export, labels import, calibrate"
 _LOOK_AGAIN = "where people look again at older labels, fill in the column at"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedLabel:
-    """What one person says of a score of a case."""
-
-    case_id: str
-    name: str
-    """Of the score."""
-    rater: str
-    value: float
-    """In [0, 1]."""
-    at: str
-    """ISO 8601, UTC."""
-    draw: str | None = None
-    """How the answer was drawn; None where that is not known."""
 
 
 class _Answer(NamedTuple):
@@ -64,8 +48,8 @@ class Trust:
 
     def __init__(
         self,
-        cases: Iterable[ScoredCase],
-        labels: Iterable[JudgedLabel],
+        cases: Iterable[StoredCase],
+        labels: Iterable[Label],
         judges: Iterable[JudgeRecord],
         *,
         now: datetime,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call, Score
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.exported import shown_in
@@ -12,7 +13,6 @@ from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.row_flips import RowText
 from pytest_llmeval.reports.row_texts import message_texts
 from pytest_llmeval.reports.run_text import money
-from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["case_detail"]
 

@@ -13,6 +13,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.against import is_held_against
 from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline, flip_counts
@@ -30,7 +31,7 @@ from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baselines import FoundBaseline
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["COLUMNS", "ReportCase", "RunParts", "read_parts"]

@@ -12,8 +12,9 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.asking import preference_rubric
-from pytest_llmeval.core.judge.trust import JudgedLabel, Trust
+from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules
+from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.records import stored_case
 from tests.core.judge.rubrics import RUBRIC
@@ -31,7 +32,7 @@ def known(labels: int) -> Trust:
         score = Score(name="f1", value=number % 2, passed=None, judge_id="j", dimension="format")
         cases.append(stored_case("run", record(str(number), scores=(score,))))
         at = "2026-03-01T00:00:00.000+00:00"
-        said.append(JudgedLabel(case_id=cases[-1].id, name="f1", value=number % 2, rater="kim", at=at))
+        said.append(Label(case_id=cases[-1].id, name="f1", value=number % 2, rater="kim", at=at))
     judges = [judge_record(RUBRIC, "j"), judge_record(RUBRIC, "k"), judge_record(preference_rubric(RUBRIC), "prefers")]
     return Trust(cases, said, judges, now=datetime(2026, 3, 2, tzinfo=UTC))
 

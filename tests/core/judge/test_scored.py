@@ -8,17 +8,17 @@ import pytest
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judged_run
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
-from pytest_llmeval.store.records import StoredCase, stored_case
+from pytest_llmeval.store.records import stored_case
 from tests.support.judged_runs import JUDGE, judge_record, judged_record, judged_scores, qa_rubric
 from tests.support.records import record
 
 
-def run_of(records: Iterable[CaseRecord], judges: Sequence[JudgeRecord] | None = None) -> JudgedRun[StoredCase]:
+def run_of(records: Iterable[CaseRecord], judges: Sequence[JudgeRecord] | None = None) -> JudgedRun:
     known = [judge_record(qa_rubric())] if judges is None else judges
     return judged_run("r", [stored_case("r", each) for each in records], known)
 
 
-def said(run: JudgedRun[StoredCase], rater: str = "kim", **values: float) -> Labels:
+def said(run: JudgedRun, rater: str = "kim", **values: float) -> Labels:
     """Return what a person says of the first case, by score."""
     return {(run.cases[0].id, name): {rater: Said(value, RANDOM)} for name, value in values.items()}
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_llmeval.core.judge.judged_text import JudgedTexts, texts_of
-from pytest_llmeval.core.judge.trust import UNKNOWN, JudgedLabel, Trust
+from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import JudgeDemands
+from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import JudgeRecord, Score
-from pytest_llmeval.store.records import StoredCase, stored_case
+from pytest_llmeval.store.records import stored_case
 from tests.core.judge.rubrics import RUBRIC
 from tests.support.judged_runs import judge_record, judged_record
 from tests.support.records import record
@@ -28,7 +29,7 @@ class Known(NamedTuple):
     """What a database holds of some answers."""
 
     cases: list[StoredCase]
-    labels: list[JudgedLabel]
+    labels: list[Label]
 
 
 def labels(pairs: Iterable[tuple[float, float]] = TEN, name: str = "format", **fields: Any) -> Known:
@@ -50,7 +51,7 @@ def labels(pairs: Iterable[tuple[float, float]] = TEN, name: str = "format", **f
         stored = stored_case("run", case)
         found.cases.append(stored)
         said = {"rater": "kim", "at": MARCH, **{key: fields[key] for key in ("rater", "at", "draw") if key in fields}}
-        found.labels.append(JudgedLabel(case_id=stored.id, name=name, value=label, **said))
+        found.labels.append(Label(case_id=stored.id, name=name, value=label, **said))
     return found
 
 
