@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def _next_steps(root: Path) -> list[tuple[str, str]]:
     """Return commands, each with what it does."""
     steps = []
     if root != Path.cwd():
-        steps.append((f"cd {one_line(str(root))}", "where pytest finds thresholds.yaml"))
+        steps.append((f"cd {one_line(shlex.quote(str(root)))}", "where pytest finds thresholds.yaml"))
     if importlib.util.find_spec("xllamacpp") is None:
         steps.append(("pip install 'pytest-llmeval[local]'", "a model that needs no key; or name yours with --model"))
     return [

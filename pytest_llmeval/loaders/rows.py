@@ -23,6 +23,9 @@ _MARK = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 # These pytest marks need arguments, or say nothing about one row; llmeval makes the row.
 _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "timeout", "anyio"})
 """Marks that need an argument, which no row has, or that are read before there are rows."""
+_GROUPS = frozenset({"tag", "tags", "label", "labels", "group", "groups", "category", "categories"})
+"""Keys of other tools, of which one is nearly a key of a row, and another one."""
+_OF_GROUPS = "groups of a row are its slice, marks of pytest its marks, and anything else goes into metadata"
 _NOTHING: dict[str, Any] = {}
 _NO_ADDRESS = {"input": "leave the address out", "target": "give it an 'id', or leave the address out"}
 """What to do about an address in memory: an input with one is another question in each process."""
@@ -157,6 +160,7 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
         return f"{where}: unknown key {shown_value(key)}; put the name of a field behind the dot of '{meant}.'"
     meant = f"{meant}{dot}{field}" if meant in nested else meant
     hint = f"a row has the keys {', '.join(ROW_KEYS)}" if meant is None else f"did you mean {one_line(meant, 60)!r}?"
+    hint = _OF_GROUPS if key in _GROUPS else hint
     if meant is None and nested and key:
         hint += f"; rename it, or put {' or '.join(f'{each}.' for each in nested)} before it"
     return f"{where}: unknown key {shown_value(key)}; {hint}"

@@ -60,8 +60,8 @@ def resolve_model(text: str, named: Mapping[str, NamedModel], *, at_openai: bool
     near = _near(text, named) if ":" not in text else None
     if near is not None:
         raise ModelError(
-            f"model {text!r} is not in models.yaml; did you mean {near!r}? (A model of that name at OpenAI is"
-            f" 'openai:{text}')"
+            f"model {text!r} is not in models.yaml; did you mean {near!r}? (A model of exactly that"
+            f" name is 'openai:{text}')"
         )
     spec = parse_spec(text)
     if at_openai and spec.text == f"openai:{text}":

@@ -61,12 +61,25 @@ def parse_spec(text: str) -> ModelSpec:
 
 
 def check_typed(name: str) -> None:
-    """Raise ModelError where a name alone, to be asked of OpenAI, is that of the embedded model or of a kind."""
+    """Raise ModelError where a name alone, to be asked of OpenAI, cannot be that of a model there.
+
+    It is that of the embedded model or of a kind, has a kind that does not exist, or is a list of names. Of the names
+    at OpenAI only those of fine-tuned models (``ft:...``) have a colon.
+    """
     base, plus, adapter = name.partition("+")
     local = LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, LOCAL_NAMES, cutoff=0.9)
     if local or name.casefold() in _KINDS:
         meant = f"local:{local}{plus}{adapter}" if local else f"{name.casefold()}:NAME"
         raise ModelError(f"model {name!r}: did you mean {meant!r}? (A model of that name at OpenAI is 'openai:{name}')")
+    if "," in name:
+        each = " ".join(f"--model {part}" for part in name.split(",") if part)
+        raise ModelError(f"model {name!r}: an option names one model; name several as {each}")
+    kind, colon, _ = name.partition(":")
+    if colon and kind != "ft":
+        raise ModelError(
+            f"model {name!r}: there is no kind {kind!r} (there are {', '.join(_KINDS)}); a server that speaks OpenAI's"
+            f" protocol is openai:NAME@http://HOST:PORT/v1. (A model of that name at OpenAI is 'openai:{name}')"
+        )
 
 
 def storable_spec(text: str) -> str:

@@ -11,7 +11,7 @@ from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds, kind_of
 from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
-from pytest_llmeval.core.text import counted
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.row_flips import Flip, PairedSuite, Side, flipped_rows, paired_suites
 
 __all__ = ["Comparison", "compare"]
@@ -36,8 +36,8 @@ class Comparison:
     """With ``--fail-on-regression``: 0, 1 or 10."""
     changes: tuple[Verdict, ...]
     """Each rule, by suite, the whole suite before its slices."""
-    is_paired: bool
-    """Whether any suite and model is in both runs."""
+    why_unpaired: str | None
+    """Why nothing of the runs pairs; None where a suite and model is in both."""
     measures: tuple[MeasureChange, ...]
     flips: tuple[Flip, ...]
     """The worse ones first, each kind by how much it changed."""
@@ -98,7 +98,7 @@ def compare(
         why_no_base=why_no_base,
         exit_code=_exit_code(result, rules),
         changes=result.verdicts,
-        is_paired=bool(paired),
+        why_unpaired=None if paired else _why_unpaired(base, cases),
         measures=_measures(paired),
         flips=flipped.flips,
         worse=flipped.worse,
@@ -106,6 +106,15 @@ def compare(
         set_up=tuple(set_up),
         notes=(*notes, *_not_alike(base, cases, paired)),
     )
+
+
+def _why_unpaired(base: Side, cases: Sequence[JudgedCase]) -> str:
+    suites = {case.suite for case in cases}
+    known = sorted({case.model for case in base.cases if case.suite in suites and base.model in (None, case.model)})
+    if not known:
+        return "no suite is in both runs"
+    names = (", ".join(one_line(name, 60) for name in each) for each in (known, sorted({case.model for case in cases})))
+    return f"no model is in both runs ({'; '.join(names)}); name one of each as RUN@MODEL"
 
 
 def _of_changes(result: GateResult) -> GateResult:

@@ -55,10 +55,10 @@ def headline(comparison: Comparison) -> str:
     if comparison.verdict == "pass":
         told = "nothing got worse beyond what chance explains or the rules allow"
         return f"{word}: {told}, in {counted(len(judged), 'comparison')}"
-    if comparison.is_paired and comparison.changes:  # and no rule is about them
+    if comparison.why_unpaired is None and comparison.changes:  # and no rule is about them
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"
-    return f"{word}: no suite is in both runs"
+    return f"{word}: {comparison.why_unpaired}"
 
 
 def _sentence(verdict: Verdict) -> str:

@@ -1,6 +1,6 @@
 """What reports say of a run beside its figures: evals that are gone, other code, lost calls, judges at odds, reruns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase, records_calls
 from pytest_llmeval.core.gate.decide import name_samples
@@ -20,20 +20,25 @@ _MOST = 3
 """Cases and tests that a warning names."""
 
 
-def run_notes(run: Run, cases: Sequence[JudgedCase], reader: SqliteReader) -> list[str]:
+def run_notes(
+    run: Run, cases: Sequence[JudgedCase], reader: SqliteReader, *, ruled: Collection[str] | None = None
+) -> list[str]:
     """Return what there is to say of a run, a sentence for each.
 
     Args:
         run: a recorded one.
         cases: of it.
         reader: of its database.
+        ruled: the suites that have rules; those of the recorded verdicts when None.
 
     Raises:
         StoreError: the database cannot be read.
     """
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
-    legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
-    failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases))]
+    verdicts = reader.verdicts(run.id)
+    legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in verdicts) else []
+    unruled = _unruled(cases, {verdict.suite for verdict in verdicts} if ruled is None else ruled)
+    failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases)), *unruled]
     counts = [*failed, *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
     return [*legend, *_unmade(run), *_gone(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
 
@@ -106,6 +111,14 @@ def _failed_beside(run: Run) -> list[str]:
     told = f"{many} that {are} no eval failed, and with it the session"
     broken = f"{counted(len(files), 'file')} could not be collected, which fails the session: {and_more(files, _MOST)}"
     return [*([f"warning: {broken}"] if files else []), *([f"warning: {told}: {which}"] if names else [])]
+
+
+def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
+    """Return a note where suites without rules fail a run of which others have some, whatever the gate says."""
+    found = [case for case in cases if case.suite not in ruled and case.outcome == "missed"] if ruled else []
+    told = ", ".join(one_line(suite, 60) for suite in sorted({case.suite for case in found}))
+    suites = "a suite" if "," not in told else "suites"
+    return [f"note: {counted(len(found), 'miss')} of {suites} without rules ({told}): status 1"] if found else []
 
 
 def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:

@@ -1,7 +1,7 @@
 """A run as people look at it: counts, metrics and verdicts by suite, and the first misses and errors."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
@@ -69,6 +69,8 @@ class SuiteView:
     """Those too."""
     error_kinds: Counter[str]
     """Cases that ended in an error, by its kind."""
+    judges: Mapping[tuple[str, str], str]
+    """The ids of the judges behind a metric, by model and metric, for those that judges made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,17 @@ def _suite(
         missed=tuple(case for case in unlucky if case.outcome == "missed"),
         broken=tuple(case for case in unlucky if case.outcome == "error"),
         error_kinds=Counter(case.error_kind for case in cases if case.error_kind is not None),
+        judges=_judges(cases),
     )
+
+
+def _judges(cases: Iterable[JudgedCase]) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for case in cases:
+        for name, judge_id in case.judge_ids.items():
+            if judge_id is not None:
+                found.setdefault((case.model, name), set()).add(judge_id)
+    return {key: " ".join(sorted(ids)) for key, ids in found.items()}
 
 
 def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:

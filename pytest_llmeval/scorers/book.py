@@ -379,7 +379,7 @@ def _judged(name: str, result: Scored, mark: float, digest: str) -> Score:
 
 def _recorded(name: str, value: float, passed: bool | None, reason: str | None) -> Score:
     if passed is False:
-        reason = f"{number(value)} was recorded as not passed" + (f"\n{reason}" if reason else "")
+        reason = f"{value:,.10g} was recorded as not passed" + (f"\n{reason}" if reason else "")
     return Score(name=name, value=value, passed=passed, reason=None if reason is None else tidy(reason))
 
 

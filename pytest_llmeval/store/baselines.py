@@ -171,9 +171,10 @@ def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | N
         told = one_line("; ".join(dict.fromkeys(changed)))
         return f"run {run.id} was resumed after changes ({told}); make a new run"
     if not even_red and (end.exit_code != 0 or end.verdict == "fail"):
+        beside = "" if end.verdict == "fail" else f" (llmeval show {run.id}{printable(db_option)} says what)"
         return (
-            f"run {run.id} is not green (exit status {end.exit_code}, verdict {end.verdict}); fix what fails, or pass"
-            " --even-red to make it the baseline anyway"
+            f"run {run.id} is not green (exit status {end.exit_code}, verdict {end.verdict}); fix what fails{beside},"
+            " or pass --even-red to make it the baseline anyway"
         )
     return None
 
@@ -182,6 +183,7 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
     """Return what differs in the set-up of two runs, one short line each; it is shown, and never an obstacle."""
     return [
         *_model_differences(base, current),
+        *_judge_differences(base, current),
         *_suite_differences(base.suites, current.suites),
         *_gone_suites(base.suites, current.settings.get("unmade", ())),
         *_option_differences(base.settings, current.settings),
@@ -289,6 +291,21 @@ def _model_differences(base: Run, current: Run) -> Iterator[str]:
             yield f"model {one_line(name, 60)} was {one_line(before[name], 80)}, now {one_line(now[name], 80)}"
         elif name in now and digests[0].get(name) != digests[1].get(name):
             yield f"parameters of model {one_line(name, 60)}"
+
+
+def _judge_differences(base: Run, current: Run) -> Iterator[str]:
+    before, now = _judges(base), _judges(current)
+    if before != now:
+        yield f"judge {before or 'none'}, now {now or 'none'}"
+    elif base.settings.get("judge_digests", {}) != current.settings.get("judge_digests", {}):
+        yield f"parameters of judge {now}"
+    options = (base.settings.get("options", {}), current.settings.get("options", {}))
+    if before and now:
+        yield from _changes("--llmeval-judge-panel", *(each.get("judge_panel") for each in options))
+
+
+def _judges(run: Run) -> str:
+    return ", ".join(one_line(name, 60) for name in run.judge_models)
 
 
 def _specs(run: Run) -> Mapping[str, str]:

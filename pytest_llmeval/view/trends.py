@@ -37,12 +37,16 @@ class Trend:
     """What of a measure is told, by the kind of its rule: ``max_p95``; empty for a score, whose mean it is."""
     marks: str
     """The expression of ``-m`` that chose the cases of all these runs; empty for none."""
+    is_judged: bool
+    """Whether judges made it, the same in all these runs."""
     points: Sequence[Point]
 
     @property
     def name(self) -> str:
-        """The metric, with what of it is told and of which cases."""
+        """The metric, with what of it is told, by whom, and of which cases."""
         told = f"{self.metric} {self.what}" if self.what else self.metric
+        judges = ", ".join(self.points[-1].run.judge_models)
+        told += f" by {judges}" if self.is_judged and judges else ""
         return f"{told} (-m {self.marks})" if self.marks else told
 
     @property
@@ -52,23 +56,32 @@ class Trend:
 
 
 def trends(views: Iterable[RunView]) -> list[Trend]:
-    """Return the trend of every metric, by suite, metric, model and what ``-m`` chose: other cases are no change.
+    """Return the trend of every metric, by suite, metric, model, judge and ``-m``: other cases or judges are no change.
 
     Args:
         views: of runs, the newest first.
     """
-    found: dict[tuple[str, str, str, str, str], list[Point]] = {}
+    found: dict[tuple[str, str, str, str, str, str], list[Point]] = {}
     for view in views:
         marks = view.run.markexpr
         for suite in view.suites:
             seen = set()
             for row in suite.numbers:
-                key = (suite.name, row.metric, _what(row), marks, row.model)
+                judge = suite.judges.get((row.model, row.metric), "")
+                key = (suite.name, row.metric, _what(row), marks, row.model, judge)
                 if row.slice is None and row.value is not None and key not in seen:
                     seen.add(key)  # of two rules on one number
                     found.setdefault(key, []).append(Point(run=view.run, value=row.value, low=row.low, high=row.high))
     return [
-        Trend(suite=key[0], metric=key[1], what=key[2], marks=key[3], model=key[4], points=found[key][::-1])
+        Trend(
+            suite=key[0],
+            metric=key[1],
+            what=key[2],
+            marks=key[3],
+            model=key[4],
+            is_judged=bool(key[5]),
+            points=found[key][::-1],
+        )
         for key in sorted(found, key=lambda key: (key[0], key[1] != "pass_rate", key[1:]))
     ]
 

@@ -110,6 +110,15 @@ def test_below_the_root_of_a_project_it_writes_to_the_root(
     assert f"  cd {here}  " in done.out
 
 
+def test_a_folder_with_a_blank_is_shown_as_a_shell_takes_it(
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "svc a" / "src").mkdir(parents=True)
+    (here / "svc a" / "pyproject.toml").write_text("[tool.pytest.ini_options]\n", encoding="utf-8")
+    monkeypatch.chdir(here / "svc a" / "src")
+    assert f"  cd '{here / 'svc a'}'  " in llmeval("init").out
+
+
 def test_in_a_larger_repository_the_workflow_goes_to_its_root(
     llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -249,6 +249,14 @@ def test_a_rater_who_says_two_things_of_one_answer_is_a_mistake(
     assert [each[0] for each in said(store)] == ["a correctness"]
 
 
+def test_a_name_that_no_suite_has_is_told_before_which_answer_is_meant(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    store_run(store, [judged_record("a"), judged_record("a", suite="other", answer="another")])
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", {**GOOD, "name": "corectness"}), "--rater", "kim")
+    assert "in.jsonl:1: no score of a judge 'corectness'; did you mean 'correctness'?" in done.err
+
+
 def test_two_raters_may_differ(store: SqliteStore, llmeval: Command, here: Path) -> None:
     """In calibrate, too, where a file need not name them as long as they agree."""
     fill(store)

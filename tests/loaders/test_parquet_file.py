@@ -151,6 +151,11 @@ def test_a_wrong_row_is_named_by_its_number_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
+        (
+            {"input": ["q"], "tags": ["t"]},
+            "x.parquet: unknown key 'tags'; groups of a row are its slice, marks of pytest its marks, and anything else"
+            " goes into metadata",
+        ),
         ({"input": ["q"], "tagret": ["t"]}, "x.parquet: unknown key 'tagret'; did you mean 'target'?"),
         ({"id": ["a"], "target": ["t"]}, "x.parquet: column 'input' is missing; found id, target"),
         ({}, "x.parquet: column 'input' is missing; found no column"),

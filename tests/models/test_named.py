@@ -143,7 +143,27 @@ def test_the_embedded_model_or_a_kind_alone_is_not_sent_to_openai(text: str, mea
     assert resolve_model(f"openai:{text}", {}).name == text
 
 
-@pytest.mark.parametrize("text", ["smollm", *(text for text, _ in SLIPS)])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "ollama:llama3",
+            "there is no kind 'ollama' (there are openai, *); a server that speaks OpenAI's protocol is ",
+        ),
+        ("llama3:8b", "(A model of that name at OpenAI is 'openai:llama3:8b')"),
+        ("good,cheap", "an option names one model; name several as --model good --model cheap"),
+    ],
+)
+def test_what_is_no_name_at_openai_is_not_sent_there(text: str, told: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        resolve_model(text, {})
+    assert str(caught.value).startswith(f"model {text!r}: ")
+    assert all(part in str(caught.value) for part in told.split("*"))
+    assert resolve_model(f"openai:{text}", {}).name == text
+    assert resolve_model("ft:gpt-4o-mini:org::id", {}).spec.text == "openai:ft:gpt-4o-mini:org::id"
+
+
+@pytest.mark.parametrize("text", ["smollm", "ollama:llama3", "llama3:8b", "good,cheap", *(text for text, _ in SLIPS)])
 def test_a_server_of_ones_own_may_have_a_model_of_any_name(text: str) -> None:
     """The library of Ollama has ``smollm`` and ``smollm2``; and what models.yaml names was written with care."""
     assert resolve_model(text, {}, at_openai=False).spec.text == f"openai:{text}"

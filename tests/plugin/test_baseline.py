@@ -169,14 +169,15 @@ def test_a_baseline_of_more_than_90_days_is_told_of(ruled: Project, days: int, n
 
 
 def test_the_rules_name_a_baseline(ruled: Project) -> None:
-    name_baseline(ruled, "main", base_run(ruled))
+    base = base_run(ruled)
+    name_baseline(ruled, "main", base)
     ruled.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
     ruled.eval(EXACT, ROWS, marker=WORSE)
     result = ruled.run("evals")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["compared with baseline main: run *, of *"])
     flips = "rows that flipped: 40 for the worse (r00 of echo, r01 of echo, r02 of echo and 37 more), 0 for the better"
-    told = f"{flips}; what changed: llmeval compare main {ruled.last_run()['id']} "
+    told = f"{flips}; what changed: llmeval compare {base} {ruled.last_run()['id']} "
     assert told in " ".join(result.stdout.str().split())
     assert told in " ".join(llmeval(ruled, "gate", "last").stdout.split())
     assert ruled.run("evals", "--baseline=none").ret == 0

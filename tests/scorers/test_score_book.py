@@ -229,6 +229,8 @@ def test_a_recorded_score_is_a_miss_only_where_passed_is_false(book: ScoreBook) 
     bad = book.record("bad", 5, passed=False, reason="too long")
     assert book.misses == (bad,)
     assert bad.reason == "5 was recorded as not passed\ntoo long"
+    large = book.record("chars", 1234567.5, passed=False)
+    assert large.reason == "1,234,567.5 was recorded as not passed"
     with pytest.raises(ValueError, match="reason is 3; it is a text or None"):
         book.record("n", 1, reason=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="passed is 'no'"):

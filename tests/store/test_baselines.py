@@ -243,6 +243,7 @@ SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
         ),
         ({}, {"options": {"epochs": 3, "limit": 5, "slice": ["a", "b"]}}, ["--epochs 1, now 3", "--limit none, now 5"]),
         ({}, {"markexpr": "fast"}, ["-m none, now fast"]),
+        ({"judge_models": ("j", "k")}, {}, ["judge none, now j, k"]),
         ({}, {"unmade": {"qa": 2, "new": 0, "b": 2}}, ["suites qa, b, not collected now"]),
         ({"git_branch": "a\x1b[31m\n"}, {}, ["branch main, now a\\x1b[31m\\n"]),
     ],
@@ -261,3 +262,14 @@ def test_what_differs_in_the_set_up_is_told(changes: dict[str, Any], settings: d
     found = set_up_differences(base, current)
     assert found[: len(told)] == told
     assert len(found) == len(told) or found[-1] == "--slice none, now a b"
+
+
+def test_another_judge_and_the_same_one_asked_otherwise_differ() -> None:
+    """It is what flips of scores may be of."""
+    asked = {"judge_digests": {"j": "d"}, "options": {"judge_panel": "all"}}
+    base = run("a", judge_models=("j",), settings=asked)
+    assert set_up_differences(base, run("b", judge_models=("k",), settings=asked)) == ["judge j, now k"]
+    assert set_up_differences(base, run("b", settings=asked)) == ["judge j, now none"]
+    other = {"judge_digests": {"j": "e"}, "options": {"judge_panel": "escalate"}}
+    told = ["parameters of judge j", "--llmeval-judge-panel all, now escalate"]
+    assert set_up_differences(base, run("b", judge_models=("j",), settings=other)) == told

@@ -10,7 +10,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.strict_json import canonical
@@ -72,44 +71,6 @@ def test_a_secret_is_on_no_page(client: TestClient, store: SqliteStore) -> None:
         assert "***" in text and SECRET[:6] not in text
     assert "/case?id=" in whole(client, f"/run?id={run().id}&search=xxx")
     assert "/case?id=" not in whole(client, f"/run?id={run().id}&search={SECRET[:3]}")
-
-
-def test_trends_and_numbers_are_of_the_metric_whatever_its_rules_are_about(
-    client: TestClient, two_runs: SqliteStore
-) -> None:
-    """pass@k of a run, or the mean over rows that pair, is not the value that other runs have."""
-    two_runs.set_verdicts(NEW, [replace(VERDICT, rule="pass_at={k: 2, min: 0.5}", value=0.875, n=4)])
-    assert "correctness of qa on m, the newest last: 0.5 (20260101-000000-aaaaaa), 0.5 (20260102" in whole(client, "/")
-    text = whole(client, f"/run?id={NEW}")
-    gate, numbers = text.split("<h2>Suites and slices</h2>")
-    assert "<b>0.875</b>" in gate and "0.875" not in numbers
-
-
-def test_trends_set_beside_each_other_what_is_of_the_same_cases(store: SqliteStore, client: TestClient) -> None:
-    """What ``-m`` chose, and a p95 that was a p50 before, would look like a change."""
-    days = (("", 3), ("regression", 6), ("", 4))
-    for day, (marks, good) in enumerate(days, 1):
-        record_run(store, f"2026010{day}-000000-aaaaaa", good=tuple(range(good)), settings={"markexpr": marks})
-    text = whole(client, "/")
-    full, chosen = ("0.5 (20260101-000000-aaaaaa), 0.667 (20260103-000000-aaaaaa)", "1 (20260102-000000-aaaaaa)")
-    assert f"correctness of qa on m, the newest last: {full}<" in text
-    assert f"correctness (-m regression) of qa on m, the newest last: {chosen}<" in text
-
-
-def test_a_trend_of_a_measure_is_of_one_kind_of_rule(client: TestClient, two_runs: SqliteStore) -> None:
-    """Whatever stands above it in the rules; and a change of a fraction of a cent is one."""
-
-    def measured(metric: str, rule: str, value: float) -> Verdict:
-        return replace(VERDICT, metric=metric, rule=rule, value=value, low=None, high=None)
-
-    two_runs.set_verdicts(OLD, [measured("latency_s", "max_p95=9", 8.0), measured("cost_usd", "max=0.01", 0.0014)])
-    latency = [measured("latency_s", "max_p50=5", 2.0), measured("latency_s", "max_p95=9", 7.0)]
-    two_runs.set_verdicts(NEW, [*latency, measured("cost_usd", "max=0.01", 0.00109)])
-    text = whole(client, "/")
-    assert f"latency_s max_p95 of qa on m, the newest last: 8 ({OLD}), 7 ({NEW})<" in text
-    assert f"latency_s max_p50 of qa on m, the newest last: 2 ({NEW})<" in text
-    row = text.partition(">cost_usd max<")[2]
-    assert row.partition("<svg")[0].count("<b>0.00109</b>") == 1 and "−0.00031" in row.partition("<svg")[0]
 
 
 @pytest.mark.parametrize(("left_out", "marks"), [([], 0), (["--limit"], 1)])

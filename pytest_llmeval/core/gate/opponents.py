@@ -75,8 +75,7 @@ class Opponents:
         if chosen is None:
             known = ", ".join(one_line(each, 60) for each in sorted(models))
             return Opponent(
-                why_none=f"baseline {name} has no model {one_line(model, 60)!r} (it has {known}); name one with"
-                " --baseline RUN@MODEL"
+                why_none=f"baseline {name} has no model {one_line(model, 60)!r} (it has {known}); name one as RUN@MODEL"
             )
         return Opponent(
             name=name,

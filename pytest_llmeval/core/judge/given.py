@@ -138,6 +138,8 @@ def _given(
     if not cases:
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
     suites = _suites(row.name, judged, cases)
+    if not suites:
+        _scale(row, judged, cases[0])  # raises: that there is no such score is more than which answer it is about
     cases = [case for case in cases if case.key.suite in suites] or cases
     if row.answer_digest is not None:
         cases = [case for case in cases if _is_labelled(row, judged, case)]

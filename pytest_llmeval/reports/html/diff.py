@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from pytest_llmeval.core.strict_json import NotJsonError
 from pytest_llmeval.reports.html.escape import LONGEST, Html, element, escaped, joined, shown
@@ -35,21 +35,25 @@ _ABSENT = object()
 _Leaves = dict[str, Any]
 
 
-def difference(response: str, expected: str, *, limit: int = LONGEST) -> Html:
+def difference(
+    response: str, expected: str, *, other: Literal["expected", "before"] = "expected", limit: int = LONGEST
+) -> Html:
     """Return how ``response`` differs from ``expected``: what it lacks and what it has beside it, marked.
 
     Args:
         response: of the model.
-        expected: the target as people write it.
+        expected: the target as people write it, or an earlier response.
+        other: which of them it is.
         limit: characters of each text that are looked at.
     """
     if response == expected:
         return element("p", "The same, character by character.", class_="le-same")
     left, right = _structure(response), _structure(expected)
     if left is not None and right is not None:
-        return _keys(left, right)
+        return _keys(left, right, other)
     if right is not None:
-        return element("p", "Not compared: JSON was expected, and the response is none.", class_="le-note")
+        told = "JSON was expected, and the response" if other == "expected" else "it was JSON before, and now"
+        return element("p", f"Not compared: {told} is none.", class_="le-note")
     return _words(response, expected, limit)
 
 
@@ -76,8 +80,8 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _keys(left: _Leaves, right: _Leaves) -> Html:
-    """Return a table of the keys that differ, and how many are the same."""
+def _keys(left: _Leaves, right: _Leaves, other: str) -> Html:
+    """Return a table of the keys that differ, and how many are the same; ``other`` says what ``right`` is."""
     is_cut = max(len(left), len(right)) > _COMPARED
     paths = [path for path in dict.fromkeys([*right, *left]) if not is_cut or (path in left and path in right)]
     pairs = [(path, right.get(path, _ABSENT), left.get(path, _ABSENT)) for path in paths]
@@ -88,7 +92,7 @@ def _keys(left: _Leaves, right: _Leaves) -> Html:
         told += f"; there are more than {_COMPARED:,}, of which the others were not compared"
     if len(different) > _MOST_KEYS:
         told += f"; of {len(different)} that differ the first {_MOST_KEYS} are shown"
-    head = element("tr", *(element("th", title, scope="col") for title in ("key", "expected", "response")))
+    head = element("tr", *(element("th", title, scope="col") for title in ("key", other, "response")))
     rows = [
         element("tr", element("th", path_text(path), scope="row"), _value(wanted, "del"), _value(given, "ins"))
         for path, wanted, given in different[:_MOST_KEYS]

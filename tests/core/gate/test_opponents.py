@@ -34,7 +34,7 @@ def test_a_model_that_could_pair_with_several_pairs_with_none(models: tuple[str,
     after = [case for model in models for case in run(BAD, model=model)]
     verdict = compared(before, after).verdicts[-1]
     assert (verdict.model, verdict.verdict) == ("b", "not_judged")
-    assert verdict.reason == ("baseline main has no model 'b' (it has a, c); name one with --baseline RUN@MODEL")
+    assert verdict.reason == ("baseline main has no model 'b' (it has a, c); name one as RUN@MODEL")
 
 
 def test_several_models_do_not_share_the_one_of_the_baseline_by_chance() -> None:

@@ -91,6 +91,13 @@ def test_words_that_differ_are_marked() -> None:
     assert "The capital is <del>Paris</del><ins>Lyon, I think</ins>." in page
 
 
+def test_beside_an_earlier_response_nothing_is_said_to_have_been_expected() -> None:
+    assert '<th scope="col">expected</th>' in difference('{"a": 1}', '{"a": 2}')
+    assert '<th scope="col">before</th>' in difference('{"a": 1}', '{"a": 2}', other="before")
+    assert "JSON was expected, and the response is none" in difference("no", '{"a": 2}')
+    assert "it was JSON before, and now is none" in difference("no", '{"a": 2}', other="before")
+
+
 def test_what_marks_mean_stands_beside_them() -> None:
     """A wrong answer is underlined, as what is new is anywhere; where nothing is marked there is nothing to tell."""
     key = "Difference · struck out: expected, and not said; underlined: said, and not expected"
