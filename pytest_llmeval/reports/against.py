@@ -72,8 +72,7 @@ def against_lines(
     differs = difference_line(base.run, run)
     lines += [differs] if differs else []
     lines += _epochs(base.run, run) if on_change else []
-    ref = base.name if base.kind == "file" else base.spec  # a name may mean another run by the time it is read
-    command = f"{to_root}llmeval compare {shell_words([ref]) or 'BASE'} {run.id}{db_option}"
+    command = f"{to_root}llmeval compare {shell_words([base.ref]) or 'BASE'} {run.id}{db_option}"
     flipped = list(_flipped(beside, command))
     return [*lines, *(flipped or ([] if on_change else [f"what changed: {printable(command)}"]))]
 

@@ -174,9 +174,17 @@ def choose_again(
         with contextlib.suppress(UnknownBaselineError):
             found = find_baseline(before["run"], reader=reader, root=root)
             found = replace(found, name=before["name"], kind=before["kind"], model=before.get("model"))
+            found = replace(found, has_moved=_has_moved(found, reader, root))
             return BaselineChoice(found=found, is_given=told is not None).for_run(run, reader.runs)
     whole = given is not None  # what the session was told may mean the run itself by now
     return choose_baseline(given or told, thresholds, reader=reader, root=root, whole=whole).for_run(run, reader.runs)
+
+
+def _has_moved(found: FoundBaseline, reader: SqliteReader, root: Path) -> bool:
+    try:
+        return find_baseline(found.name, reader=reader, root=root).run.id != found.run.id
+    except StoreError:
+        return True
 
 
 def _has_answers_of(base: Run, run: Run, stored: Iterable[Run]) -> bool:

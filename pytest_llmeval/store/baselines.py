@@ -58,6 +58,13 @@ class FoundBaseline:
     """Where its cases are."""
     db_option: str = ""
     """What commands need to find the database that it is in, with a blank in front."""
+    has_moved: bool = False
+    """Whether its name means another run by now."""
+
+    @property
+    def ref(self) -> str:
+        """What commands are given to find it."""
+        return self.spec if self.has_moved else self.name
 
     @property
     def spec(self) -> str:

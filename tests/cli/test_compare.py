@@ -168,7 +168,7 @@ def test_commands_that_are_shown_find_a_database_that_is_not_the_projects(
         connection.execute("VACUUM INTO 'an other.db'")
     for option, told in ([], ""), (["--llmeval-db=an other.db"], " --llmeval-db 'an other.db'"):
         gated = llmeval("gate", NEW, "--baseline=main", *option)
-        assert f"what changed: llmeval compare {OLD} {NEW}{told} " in " ".join(gated.out.split()) + " "
+        assert f"what changed: llmeval compare main {NEW}{told} " in " ".join(gated.out.split()) + " "
         why = llmeval("compare", "crashed", NEW, "--json", *option).json()["why_no_base"]
         again = f"continue with: pytest --resume crashed{told} (with the paths of the run)"
         assert why.endswith(again)

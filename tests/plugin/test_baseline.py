@@ -177,9 +177,13 @@ def test_the_rules_name_a_baseline(ruled: Project) -> None:
     assert result.ret == 1
     result.stdout.fnmatch_lines(["compared with baseline main: run *, of *"])
     flips = "rows that flipped: 40 for the worse (r00 of echo, r01 of echo, r02 of echo and 37 more), 0 for the better"
-    told = f"{flips}; what changed: llmeval compare {base} {ruled.last_run()['id']} "
+    told = f"{flips}; what changed: llmeval compare main {ruled.last_run()['id']} "
     assert told in " ".join(result.stdout.str().split())
     assert told in " ".join(llmeval(ruled, "gate", "last").stdout.split())
+    name_baseline(ruled, "main", str(ruled.last_run()["id"]))
+    moved = told.replace("compare main", f"compare {base}")
+    assert moved in " ".join(llmeval(ruled, "gate", "last").stdout.split())
+    name_baseline(ruled, "main", base)
     assert ruled.run("evals", "--baseline=none").ret == 0
     assert only_verdict(ruled)["verdict"] == "not_judged"
 
