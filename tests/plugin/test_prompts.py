@@ -301,7 +301,7 @@ def test_the_input_digest_does_not_cover_the_prompt(project: Project) -> None:
 @pytest.mark.parametrize("raised", ["pytest.skip('not this')", "pytest.fail('not this')", "sys.exit(3)"])
 @pytest.mark.parametrize("kind", ["", "async "])
 def test_what_a_prompt_function_does_to_its_test_it_does_to_its_own_case_alone(
-    project: Project, kind: str, raised: str, dist_args: list[str]
+    project: Project, kind: str, raised: str, spread: list[str]
 ) -> None:
     rows = [{"id": f"r{n}", "input": f"q{n}"} for n in range(8)]
     project.write(
@@ -321,7 +321,7 @@ def test_what_a_prompt_function_does_to_its_test_it_does_to_its_own_case_alone(
             assert response.text == sample.input
         """,
     )
-    project.run("evals", "--max-connections=2", *dist_args)
+    project.run("evals", "--max-connections=2", *spread)
     cases = project.cases()
     assert len(cases) == 8
     assert {name for name, outcome in cases.items() if outcome != "passed"} == {"r3"}

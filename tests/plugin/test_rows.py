@@ -63,9 +63,9 @@ def test_models_stand_before_the_sample_only_where_there_are_several(project: Pr
     assert listed(project, second) == [f"test_echo[org_other_7b-{sha6('org/other:7b')}-a]", "test_echo[echo-a]"]
 
 
-def test_a_matrix_asks_every_model_and_keeps_the_original_names(project: Project, dist_args: list[str]) -> None:
+def test_a_matrix_asks_every_model_and_keeps_the_original_names(project: Project, spread: list[str]) -> None:
     project.eval(PASS, rows("a", "b"))
-    assert project.run("evals", f"--model=openai:org/other:7b@{project.server.url}", *dist_args).ret == 0
+    assert project.run("evals", f"--model=openai:org/other:7b@{project.server.url}", *spread).ret == 0
     found = project.rows("SELECT model, sample_id FROM cases ORDER BY model, sample_id")
     assert [tuple(row.values()) for row in found] == [
         ("echo", "a"), ("echo", "b"), ("org/other:7b", "a"), ("org/other:7b", "b"),

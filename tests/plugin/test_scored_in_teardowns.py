@@ -35,12 +35,10 @@ def told_to_junit(project: Project) -> dict[str, tuple[str, set[str]]]:
 
 
 @pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
-def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(
-    project: Project, body: str, dist_args: list[str]
-) -> None:
+def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(project: Project, body: str, spread: list[str]) -> None:
     project.eval(body, ROWS)
     project.write(conftest_py=CHECKS.format(check=EXACT))
-    result = project.run("evals", "--junitxml=junit.xml", *dist_args)
+    result = project.run("evals", "--junitxml=junit.xml", *spread)
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == 1
     assert project.cases() == {"good": "passed", "bad": "missed"}
@@ -51,17 +49,17 @@ def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(
 
 
 @pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
-def test_with_rules_the_gate_decides_of_a_miss_in_a_teardown(project: Project, body: str, dist_args: list[str]) -> None:
+def test_with_rules_the_gate_decides_of_a_miss_in_a_teardown(project: Project, body: str, spread: list[str]) -> None:
     project.eval(body, ROWS)
     project.write(conftest_py=CHECKS.format(check=EXACT), thresholds_yaml=GATED)
-    result = project.run("evals", "-x", "--junitxml=junit.xml", *dist_args)
+    result = project.run("evals", "-x", "--junitxml=junit.xml", *spread)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*pass_rate*0.500*min=0.4*pass*", "*1 passed, 1 missed in *"])
     assert project.cases() == {"good": "passed", "bad": "missed"}
     assert (project.last_run()["verdict"], project.last_run()["exit_code"]) == ("pass", 0)
     assert told_to_junit(project) == {"test_echo[good]": ("passed", set()), "test_echo[bad]": ("missed", set())}
     project.write(thresholds_yaml=GATED.replace("pass_rate: {min: 0.4}", "pass_rate: {min: 0.6}"))
-    assert project.run("evals", *dist_args).ret == 1
+    assert project.run("evals", *spread).ret == 1
     verdicts = {row["metric"]: row["verdict"] for row in project.rows("SELECT metric, verdict FROM verdicts")}
     assert verdicts["pass_rate"] == "fail"
 

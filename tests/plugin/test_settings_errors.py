@@ -197,10 +197,10 @@ def test_a_module_that_cannot_be_imported_begins_no_run_and_no_call(project: Pro
     assert not (project.root / ".llmeval").exists()
 
 
-def test_the_other_evals_run_where_pytest_is_to_go_on(project: Project, dist_args: list[str]) -> None:
+def test_the_other_evals_run_where_pytest_is_to_go_on(project: Project, spread: list[str]) -> None:
     with_data(project, jsonl(GOOD))
     project.write(evals__test_broken_py="import nothing_of_that_name\n")
-    assert project.run("evals", "--continue-on-collection-errors", *dist_args).ret == 1
+    assert project.run("evals", "--continue-on-collection-errors", *spread).ret == 1
     assert project.cases() == {"a": "passed"}
 
 

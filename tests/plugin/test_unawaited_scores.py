@@ -52,11 +52,11 @@ def test_a_task_that_judges_and_that_nobody_awaits_is_an_error_of_the_test(
 
 
 @pytest.mark.parametrize("rules", ["", "version: 1\nsuites: {echo: {pass_rate: {min: 0.1}}}\n"], ids=["plain", "gated"])
-def test_it_is_one_in_a_worker_too(project: Project, judged_by: Judged, rules: str, dist_args: list[str]) -> None:
+def test_it_is_one_in_a_worker_too(project: Project, judged_by: Judged, rules: str, spread: list[str]) -> None:
     project.eval(BODY.format(fixtures="", last=f"asyncio.gather({TWO})"), ROWS)
     if rules:
         project.write(thresholds_yaml=rules)
-    result = project.run("evals", named(project, judged_by(slow)), *dist_args)
+    result = project.run("evals", named(project, judged_by(slow)), *spread)
     assert result.ret == (10 if rules else 1)
     assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "code"}]
 

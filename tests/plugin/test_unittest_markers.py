@@ -23,13 +23,13 @@ IN_UNITTEST = "*ERROR: *::TestAnswers::test_one: marker llmeval needs a plain fu
 @pytest.mark.parametrize("where", [{"on_class": MARKER, "on_method": ""}, {"on_class": "", "on_method": MARKER}])
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside an eval"])
 def test_a_marker_on_what_unittest_runs_is_a_usage_error(
-    project: Project, where: dict[str, str], beside: bool, dist_args: list[str]
+    project: Project, where: dict[str, str], beside: bool, spread: list[str]
 ) -> None:
     """It gets no fixtures, so that it can be no eval; silence would say that it passed."""
     if beside:
         project.eval(PASS, rows("a"))
     project.write(evals__test_unit_py=UNITTEST.format(**where))
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines([IN_UNITTEST])
     assert "Traceback" not in result.stderr.str() + result.stdout.str()

@@ -226,16 +226,16 @@ def test_an_address_that_cannot_be_read_stops_no_listing(project: Project, monke
     assert project.run("evals", model="echo").ret == 4
 
 
-def test_a_node_id_that_is_not_found_hides_nothing_that_is_wrong(project: Project, dist_args: list[str]) -> None:
+def test_a_node_id_that_is_not_found_hides_nothing_that_is_wrong(project: Project, spread: list[str]) -> None:
     """Of a broken dataset there is no case to find, and none of models that no one could ask."""
     project.eval("def test_echo(response):\n    pass\n", [{"input": "a", "id": "fr"}])
-    known = ["--model=openai:big@http://127.0.0.1:1/v1", "evals/test_echo.py::test_echo[gpt-4o-mini-fr]", *dist_args]
+    known = ["--model=openai:big@http://127.0.0.1:1/v1", "evals/test_echo.py::test_echo[gpt-4o-mini-fr]", *spread]
     result = project.run(*known, model="gpt-4o-mini")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*OPENAI_API_KEY*"])
     result.stderr.no_fnmatch_line("*not found:*")
     project.write(data__echo_jsonl="{broken\n")
-    result = project.run("evals/test_echo.py::test_echo[fr]", *dist_args)
+    result = project.run("evals/test_echo.py::test_echo[fr]", *spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*data/echo.jsonl:1: *", "*not found: *test_echo"])
 
