@@ -203,35 +203,35 @@ def test_the_same_model_twice_is_a_usage_error(project: Project) -> None:
     assert project.run("evals", f"--model={project.model}").ret == 4
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        ('"data/echo.jsonl", sweet="x"', "*marker llmeval: *'sweet'*"),
-        ('"data/echo.jsonl", "second"', "*marker llmeval: too many positional arguments*"),
-        ("", "*marker llmeval: missing a required argument: 'dataset'*"),
-        ('"data/echo.jsonl", suite=""', "*marker llmeval: suite must be a text*"),
-        ('"data/echo.jsonl", suite=3', "*marker llmeval: suite must be a text*found 3*"),
-        ('"data/echo.jsonl", cluster=["doc"]', "*marker llmeval: cluster must be a text*"),
-        ('"data/echo.jsonl", params=[1]', "*marker llmeval: params must be a mapping*"),
-        ('"data/echo.jsonl", params=5', "*marker llmeval: params must be a mapping*"),
-        ('"data/echo.jsonl", params={"messages": []}', "*marker llmeval: params*messages*"),
-        ('"data/echo.jsonl", params={"temprature": 0}', "*params: 'temprature'*did you mean 'temperature'*"),
-        ('"data/echo.jsonl", params={"temperature": object()}', "*marker llmeval: params*JSON*"),
-        ("5", "*dataset must be a path, a list of dicts or a callable, found 5*"),
-        ('{"input": "a"}', "*dataset must be a path, a list of dicts or a callable*"),
-        ('"data/echo.jsonl", prompt=5', "*prompt must be a path, a template or a callable, found 5*"),
-        ('"data/echo.jsonl", prompt="missing.txt"', "*missing.txt: no such prompt file*"),
-        ('"data/echo.jsonl", prompt="../../outside.txt"', "*leads out of the rootdir*"),
-    ],
-)
-def test_a_misused_marker_is_a_usage_error_at_its_function(project: Project, call: str, message: str) -> None:
-    project.write(
-        data__echo_jsonl=jsonl({"input": "a"}),
-        evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval({call})\ndef test_echo(response):\n    pass\n",
-    )
+MISUSED = [
+    ('"data/echo.jsonl", sweet="x"', "*marker llmeval: *'sweet'*"),
+    ('"data/echo.jsonl", "second"', "*marker llmeval: too many positional arguments*"),
+    ("", "*marker llmeval: missing a required argument: 'dataset'*"),
+    ('"data/echo.jsonl", suite=""', "*marker llmeval: suite must be a text*"),
+    ('"data/echo.jsonl", suite=3', "*marker llmeval: suite must be a text*found 3*"),
+    ('"data/echo.jsonl", cluster=["doc"]', "*marker llmeval: cluster must be a text*"),
+    ('"data/echo.jsonl", params=[1]', "*marker llmeval: params must be a mapping*"),
+    ('"data/echo.jsonl", params=5', "*marker llmeval: params must be a mapping*"),
+    ('"data/echo.jsonl", params={"messages": []}', "*marker llmeval: params*messages*"),
+    ('"data/echo.jsonl", params={"temprature": 0}', "*params: 'temprature'*did you mean 'temperature'*"),
+    ('"data/echo.jsonl", params={"temperature": object()}', "*marker llmeval: params*JSON*"),
+    ("5", "*dataset must be a path, a list of dicts or a callable, found 5*"),
+    ('{"input": "a"}', "*dataset must be a path, a list of dicts or a callable*"),
+    ('"data/echo.jsonl", prompt=5', "*prompt must be a path, a template or a callable, found 5*"),
+    ('"data/echo.jsonl", prompt="missing.txt"', "*missing.txt: no such prompt file*"),
+    ('"data/echo.jsonl", prompt="../../outside.txt"', "*leads out of the rootdir*"),
+]
+
+
+def test_a_misused_marker_is_a_usage_error_at_its_function(project: Project) -> None:
+    project.write(data__echo_jsonl=jsonl({"input": "a"}))
+    for number, (call, _) in enumerate(MISUSED):
+        body = f"import pytest\n\n@pytest.mark.llmeval({call})\ndef test_n{number}(response):\n    pass\n"
+        project.write(**{f"evals__test_n{number}_py": body})
     result = project.run("evals")
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*evals/test_echo.py{message}"])
+    for number, (_, message) in enumerate(MISUSED):
+        result.stderr.fnmatch_lines([f"*evals/test_n{number}.py{message}"])
     assert "INTERNALERROR" not in result.stdout.str()
     assert project.server.ledger == []
 
