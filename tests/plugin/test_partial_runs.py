@@ -41,13 +41,14 @@ def llmeval(project: Project, *arguments: str) -> pytest.RunResult:
         ["evals", "--deselect=evals/test_both.py::test_other"],
         ["evals/test_both.py::test_echo"],
         ["-m", "llmeval", "-k", "not test_other"],
+        ["evals", "-k", "test_echo", "-n2"],
+        ["evals/test_both.py::test_echo", "-n2"],
     ],
+    ids=" ".join,
 )
-def test_a_suite_that_was_left_out_whole_makes_the_run_partial(
-    both: Project, arguments: list[str], spread: list[str]
-) -> None:
+def test_a_suite_that_was_left_out_whole_makes_the_run_partial(both: Project, arguments: list[str]) -> None:
     """What else ran is whole, and is no baseline for what did not."""
-    result = both.run(*arguments, *spread)
+    result = both.run(*arguments)
     assert result.ret == 0
     assert (both.settings()["partial"], list(both.settings()["suites"])) == (True, ["echo"])
     assert both.settings()["suites"]["echo"]["left_out"] == []
@@ -84,15 +85,17 @@ class TestAttack:
         (["evals/test_both.py::test_echo", "evals/test_both.py::TestGroup::test_group"], "1 suite not selected: inner"),
         (["evals/test_both.py::TestGroup"], "1 suite not selected: echo"),
         (["evals/test_both.py::test_echo", "evals/test_both.py::TestGroup"], ""),
+        (["evals/test_both.py::test_echo", "-n2"], "2 suites not selected: group, inner"),
+        (["evals/test_both.py::TestGroup", "-n2"], "1 suite not selected: echo"),
     ],
-    ids=["function", "words", "function and method", "class", "all"],
+    ids=["function", "words", "function and method", "class", "all", "function-n2", "class-n2"],
 )
 def test_evals_in_a_class_that_no_node_id_names_are_left_out_like_functions(
-    project: Project, selection: list[str], left_out: str, spread: list[str]
+    project: Project, selection: list[str], left_out: str
 ) -> None:
     """However deep it lies, and though pytest does not look into it; attacks on the judge wait there, too."""
     project.eval(IN_CLASSES, ROWS, name="both")
-    result = project.run(*selection, *spread)
+    result = project.run(*selection)
     assert (result.ret, project.settings()["partial"]) == (0, bool(left_out))
     if left_out:
         result.stdout.fnmatch_lines([f"note: {left_out}"])

@@ -304,31 +304,36 @@ def test_the_input_digest_does_not_cover_the_prompt(project: Project) -> None:
     assert len({digest for _, digest in found}) == 3
 
 
-@pytest.mark.parametrize("raised", ["pytest.skip('not this')", "pytest.fail('not this')", "sys.exit(3)"])
 @pytest.mark.parametrize("kind", ["", "async "])
 def test_what_a_prompt_function_does_to_its_test_it_does_to_its_own_case_alone(
-    project: Project, kind: str, raised: str, spread: list[str]
+    project: Project, kind: str, spread: list[str]
 ) -> None:
-    rows = [{"id": f"r{n}", "input": f"q{n}"} for n in range(8)]
-    project.write(
-        data__echo_jsonl=jsonl(*rows),
-        evals__test_echo_py=f"""
-        import sys
+    raised = {"skip": "pytest.skip('not this')", "fail": "pytest.fail('not this')", "exit": "sys.exit(3)"}
+    for name, what in raised.items():
+        project.write(
+            **{
+                f"data__{name}_jsonl": jsonl(*({"id": f"{name}{n}", "input": f"q{n}"} for n in range(8))),
+                f"evals__test_{name}_py": f"""
+                import sys
 
-        import pytest
+                import pytest
 
-        def build(sample):
-            if sample.id == "r3":
-                {raised}
-            return sample.input
+                def build(sample):
+                    if sample.id == "{name}3":
+                        {what}
+                    return sample.input
 
-        @pytest.mark.llmeval("data/echo.jsonl", prompt=build)
-        {kind}def test_echo(response, sample):
-            assert response.text == sample.input
-        """,
-    )
+                @pytest.mark.llmeval("data/{name}.jsonl", prompt=build)
+                {kind}def test_{name}(response, sample):
+                    assert response.text == sample.input
+                """,
+            }
+        )
     project.run("evals", "--max-connections=2", *spread)
     cases = project.cases()
-    assert len(cases) == 8
-    assert {name for name, outcome in cases.items() if outcome != "passed"} == {"r3"}
-    assert cases["r3"] == ("skipped" if "skip" in raised else "error")
+    assert len(cases) == 24
+    assert {name: outcome for name, outcome in cases.items() if outcome != "passed"} == {
+        "skip3": "skipped",
+        "fail3": "error",
+        "exit3": "error",
+    }
