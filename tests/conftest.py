@@ -149,7 +149,10 @@ def project(pytester: pytest.Pytester, server: FaultServer, nursery: Nursery) ->
 
 @pytest.fixture(params=["plain", "n0", "n2"])
 def dist_args(request: pytest.FixtureRequest) -> list[str]:
-    """The ways in which a session can be distributed."""
+    """The ways in which a session can be distributed, for tests of what any of them could change.
+
+    With -n0 xdist is loaded and has no workers; where that can show nothing of its own, ``spread`` is enough.
+    """
     return {"plain": ["-p", "no:xdist"], "n0": ["-n0"], "n2": ["-n2"]}[request.param]
 
 

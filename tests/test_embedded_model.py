@@ -48,10 +48,10 @@ def servers(project: Project) -> set[str]:
     return found
 
 
-def test_it_answers_records_and_costs_nothing(project: Project, dist_args: list[str]) -> None:
+def test_it_answers_records_and_costs_nothing(project: Project, spread: list[str]) -> None:
     project.eval(BODY, ROWS, name="capital")
     project.write(thresholds_yaml="version: 1\nsuites: {capital: {contains: {min: 0.5}}}\n")
-    result = project.run("evals", *dist_args, model="local:smollm2")
+    result = project.run("evals", *spread, model="local:smollm2")
     assert result.ret == 0
     case = project.rows("SELECT * FROM cases WHERE sample_id = 'jp'")[0]
     assert "Tokyo" in case["response"]

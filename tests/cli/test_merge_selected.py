@@ -42,9 +42,7 @@ def left_out(file: Path) -> dict[str, Any]:
     return {key: settings[key] for key in ("suites", "partial", "unselected", "markexpr", "keyword")}
 
 
-def test_a_shard_of_which_a_mark_left_nothing_counts_too(
-    written: Project, llmeval: Command, dist_args: list[str]
-) -> None:
+def test_a_shard_of_which_a_mark_left_nothing_counts_too(written: Project, llmeval: Command, spread: list[str]) -> None:
     """The rows of the baseline that it would have had are not missing: one session and its shards judge alike."""
     assert written.run("evals").ret == 0
     assert llmeval("baseline", "set", "main", "last").status == 0
@@ -53,7 +51,7 @@ def test_a_shard_of_which_a_mark_left_nothing_counts_too(
     assert written.run("evals", "-m", "regression").ret == 0
     verdicts = written.rows("SELECT rule, n, delta, verdict FROM verdicts ORDER BY rule")
     assert [row["verdict"] for row in verdicts] == ["pass", "pass"]
-    files = record_shards(written, 4, "-m", "regression", *dist_args)
+    files = record_shards(written, 4, "-m", "regression", *spread)
     assert 0 in [look(Path(file), "SELECT count(*) AS n FROM cases")[0]["n"] for file in files]
     done = llmeval("merge", *files, "--json")
     assert (done.status, done.json()["verdict"]) == (0, "pass")

@@ -46,8 +46,8 @@ def cities(project: Project) -> list[float | None]:
     return [row["value"] for row in rows]
 
 
-def test_function_calls_are_scored_like_any_answer(calling: Project, dist_args: list[str]) -> None:
-    result = calling.run("evals", *dist_args)
+def test_function_calls_are_scored_like_any_answer(calling: Project, spread: list[str]) -> None:
+    result = calling.run("evals", *spread)
     assert result.ret == 0, result.stdout.str()
     assert cities(calling) == 4 * [1.0]
     assert {row["response"] for row in calling.rows("SELECT response FROM cases")} == {""}

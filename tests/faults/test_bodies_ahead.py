@@ -176,7 +176,7 @@ def test_async_fixtures_of_another_plugin_keep_bodies_in_their_turn(project: Pro
     assert "0 ran ahead, 8 in their turn (fixture 'own' is async: 8)" in " ".join(result.stdout.str().split())
 
 
-def test_an_error_in_a_body_that_ran_ahead_is_that_of_its_case(project: Project, dist_args: list[str]) -> None:
+def test_an_error_in_a_body_that_ran_ahead_is_that_of_its_case(project: Project, spread: list[str]) -> None:
     project.eval(
         """
         async def test_echo(sample, model, score):
@@ -191,7 +191,7 @@ def test_an_error_in_a_body_that_ran_ahead_is_that_of_its_case(project: Project,
         """,
         ROWS,
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 1
     found = {name: outcome for name, outcome in project.cases().items() if outcome != "passed"}
     assert found == {"r1": "error", "r3": "missed", "r4": "skipped"}
@@ -239,7 +239,7 @@ def test_context_of_one_body_does_not_leak_into_another(project: Project) -> Non
     assert requests(project.server).total() == 8
 
 
-def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_args: list[str]) -> None:
+def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, spread: list[str]) -> None:
     project.eval(
         """
         async def test_echo(sample, model):
@@ -249,7 +249,7 @@ def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_a
         """,
         ROWS,
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 1
     assert {name for name, outcome in project.cases().items() if outcome != "passed"} == {"r2"}
     assert project.rows("SELECT error_kind, error FROM cases WHERE outcome != 'passed'") == [
@@ -344,10 +344,10 @@ def test_nothing_runs_beside_a_test_that_could_see_it(project: Project) -> None:
     assert "4 ran ahead, 1 in their turn (first behind other tests: 1)" in told
 
 
-def test_what_a_prompt_function_writes_ahead_is_shown_with_its_own_case(project: Project, dist_args: list[str]) -> None:
+def test_what_a_prompt_function_writes_ahead_is_shown_with_its_own_case(project: Project, spread: list[str]) -> None:
     project.eval("", ROWS)
     project.write(evals__test_echo_py=TELLING % "assert not response.text")
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 1
     parts = re.split(r"_+ test_echo\[(r\d)\] _+", result.stdout.str())
     shown = {

@@ -71,10 +71,10 @@ def test_refreshed_answers_take_the_place_of_the_old_ones(warm: Project) -> None
     assert len(warm.server.ledger) == 8
 
 
-def test_only_what_is_cached_is_had_and_nobody_is_asked(warm: Project, dist_args: list[str]) -> None:
+def test_only_what_is_cached_is_had_and_nobody_is_asked(warm: Project, spread: list[str]) -> None:
     assert warm.run("evals", "--cache=only").ret == 0
     warm.eval(BODY, [*ROWS, {"id": "new", "input": "new"}])
-    result = warm.run("evals", "--cache=only", *dist_args)
+    result = warm.run("evals", "--cache=only", *spread)
     assert result.ret == 10
     assert len(warm.server.ledger) == 4
     assert [(row["sample_id"], row["error_kind"]) for row in newest(warm) if row["outcome"] == "error"] == [
@@ -100,10 +100,10 @@ def test_the_gate_says_what_missing_answers_come_to(warm: Project) -> None:
     assert warm.run("evals", "--cache=only").ret == 10
 
 
-def test_equal_requests_of_one_run_are_one_call(project: Project, dist_args: list[str]) -> None:
+def test_equal_requests_of_one_run_are_one_call(project: Project, spread: list[str]) -> None:
     """While the first is in flight the others wait for it, and they cost nothing."""
     project.eval(BODY, [{"id": f"r{n}", "input": "the same"} for n in range(6)])
-    assert project.run("evals", "--cache=use", *dist_args).ret == 0
+    assert project.run("evals", "--cache=use", *spread).ret == 0
     assert len(project.server.ledger) == 1
     assert Counter(row["cached"] for row in newest(project)) == {0: 1, 1: 5}
 
@@ -233,9 +233,7 @@ def test_an_answer_that_sqlite_cannot_hold_as_it_is_is_found_again(project: Proj
     assert len(project.server.ledger) == 1
 
 
-def test_only_what_is_cached_needs_no_key(
-    project: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_is_cached_needs_no_key(project: Project, spread: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a pull request from a fork, which gets no secrets."""
     project.model = "mine"
     project.write(
@@ -246,23 +244,23 @@ def test_only_what_is_cached_needs_no_key(
         patch.setenv("MINE_KEY", "sk-mine")
         assert project.run("evals").ret == 0
     assert project.run("evals").ret == 4
-    assert project.run("evals", "--cache=only", *dist_args).ret == 0
+    assert project.run("evals", "--cache=only", *spread).ret == 0
     assert len(project.server.ledger) == 4
 
 
 def test_only_what_is_cached_needs_no_weights(
-    project: Project, tmp_path: Path, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, spread: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     project.eval(BODY, ROWS)
-    result = project.run("evals", "--cache=only", *dist_args, model="local:smollm2")
+    result = project.run("evals", "--cache=only", *spread, model="local:smollm2")
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*4 cases without an answer: not_cached*"])
     assert list(tmp_path.rglob("*.gguf*")) == []
 
 
 def test_messages_that_a_test_changes_afterwards_are_recorded_as_they_were_sent(
-    project: Project, dist_args: list[str]
+    project: Project, spread: list[str]
 ) -> None:
     project.eval(
         """
@@ -274,10 +272,10 @@ def test_messages_that_a_test_changes_afterwards_are_recorded_as_they_were_sent(
         """,
         ROWS[:1],
     )
-    assert project.run("evals", *dist_args).ret == 0
+    assert project.run("evals", *spread).ret == 0
     requests = [json.loads(row["request"]) for row in project.rows("SELECT request FROM calls ORDER BY response")]
     assert [each["messages"][0]["content"] for each in requests] == ["a", "b", "c"]
-    assert project.run("evals", "--cache=use", *dist_args).ret == 0
+    assert project.run("evals", "--cache=use", *spread).ret == 0
     assert len(project.server.ledger) == 3
 
 

@@ -183,11 +183,11 @@ def test_two_suites_and_two_models_share_one_order_and_one_limit(project: Projec
     assert project.server.max_in_flight <= 2
 
 
-def test_a_case_says_how_long_it_waited_for_its_answer(project: Project, dist_args: list[str]) -> None:
+def test_a_case_says_how_long_it_waited_for_its_answer(project: Project, spread: list[str]) -> None:
     """Its duration in reports is that of a pytest item; what of it was waiting stands beside it."""
     project.eval(ECHO, ROWS[:2])
     project.model = project.server.spec("fault-slow-120")
-    assert project.run("evals", "--junitxml=out.xml", "--max-connections=1", *dist_args).ret == 0
+    assert project.run("evals", "--junitxml=out.xml", "--max-connections=1", *spread).ret == 0
     waits = project.rows("SELECT waited_s, latency_s FROM cases ORDER BY sample_id")
     assert sum(row["waited_s"] for row in waits) > 0.1
     assert all(row["latency_s"] >= 0.12 for row in waits)
@@ -215,7 +215,7 @@ def test_answers_in_flight_where_a_failure_stops_the_run_are_kept(project: Proje
     assert kept["n"] == len(project.server.ledger) > 1
 
 
-def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Project, dist_args: list[str]) -> None:
+def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Project, spread: list[str]) -> None:
     """And few of their answers are paid for: a function most of whose cases a fixture skips is asked in turn."""
     rows = [{"id": f"r{n:03}", "input": f"q{n}"} for n in range(60)]
     project.eval("def test_skipped(response, skipping):\n    pass\n", rows, name="first")
@@ -231,9 +231,9 @@ def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Proj
         """
     )
     project.model = project.server.spec("fault-slow-100")
-    result = project.run("evals", "--max-connections=4", *dist_args)
+    result = project.run("evals", "--max-connections=4", *spread)
     result.assert_outcomes(passed=COUNT, skipped=60)
-    assert "-n2" in dist_args or project.server.max_in_flight == 4
+    assert "-n2" in spread or project.server.max_in_flight == 4
     assert len(project.server.ledger) < COUNT + 50
 
 
@@ -286,7 +286,7 @@ def test_a_prompt_function_that_takes_its_time_holds_up_no_call(project: Project
 
 
 def test_prompts_that_come_out_otherwise_in_their_turn_are_told_and_soon_not_asked_ahead(
-    project: Project, dist_args: list[str]
+    project: Project, spread: list[str]
 ) -> None:
     """What is sent in its turn goes: a fixture may have set what the function looks at."""
     project.eval(
@@ -303,8 +303,8 @@ def test_prompts_that_come_out_otherwise_in_their_turn_are_told_and_soon_not_ask
         [{"id": f"r{n}", "input": f"q{n}"} for n in range(60)],
         marker="prompt=lambda sample: build(sample)",
     )
-    result = project.run("evals", "--max-connections=4", *dist_args)
+    result = project.run("evals", "--max-connections=4", *spread)
     assert result.ret == 0, result.stdout.str()
     told = " ".join(result.stdout.str().split())
     assert "of suite echo differed in the case's turn from the one asked ahead" in told
-    assert "-n2" in dist_args or len(project.server.ledger) < 80
+    assert "-n2" in spread or len(project.server.ledger) < 80

@@ -178,7 +178,7 @@ def test_a_suite_without_answers_is_no_baseline_though_something_failed_as_well(
 
 
 def test_a_case_that_is_skipped_before_its_setup_is_a_case_that_was_skipped(
-    project: Project, dist_args: list[str]
+    project: Project, spread: list[str]
 ) -> None:
     """A hook of the project's stands before all others, and what it skips has ended all the same."""
     rows = [{**row, "slice": f"of {row['id']}"} for row in ROWS]
@@ -195,7 +195,7 @@ def test_a_case_that_is_skipped_before_its_setup_is_a_case_that_was_skipped(
             return (yield)
         """,
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 0, result.stdout.str()
     result.assert_outcomes(passed=5, skipped=1)
     assert project.cases() == {row["id"]: "skipped" if row["id"] == "r1" else "passed" for row in ROWS}
@@ -215,7 +215,7 @@ def test_a_case_that_is_skipped_before_its_setup_is_a_case_that_was_skipped(
     ids=["gated", "plain", "failed"],
 )
 def test_a_run_that_lacks_a_case_never_reports_success(
-    project: Project, body: str, rules: str, status: int, state: str, dist_args: list[str]
+    project: Project, body: str, rules: str, status: int, state: str, spread: list[str]
 ) -> None:
     """A plugin took a test out of pytest's hands and told nobody."""
     project.eval(body, ROWS)
@@ -227,7 +227,7 @@ def test_a_run_that_lacks_a_case_never_reports_success(
     )
     if rules:
         project.write(thresholds_yaml=rules)
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == status
     result.stdout.fnmatch_lines(["note: 1 case of the run did not end", "continue with: pytest --resume * evals*"])
     is_why = state == "interrupted" and status == 10

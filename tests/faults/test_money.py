@@ -115,9 +115,9 @@ def test_cached_answers_take_nothing_from_the_budget(priced: Project) -> None:
     assert len(priced.server.ledger) == 10
 
 
-def test_a_budget_over_an_unknown_price_is_refused_before_any_call(project: Project, dist_args: list[str]) -> None:
+def test_a_budget_over_an_unknown_price_is_refused_before_any_call(project: Project, spread: list[str]) -> None:
     project.eval(BODY, ROWS)
-    result = project.run("evals", "--max-cost=1", *dist_args)
+    result = project.run("evals", "--max-cost=1", *spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--max-cost: the price of model 'echo' is not known*"])
     assert project.server.ledger == []
@@ -259,7 +259,7 @@ def test_a_call_that_came_to_nothing_is_paid_for_though_its_case_passed_later(pr
     assert [row["cost_usd"] for row in priced.rows("SELECT cost_usd FROM cases")] == pytest.approx([1.0, 1.0])
 
 
-def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_args: list[str]) -> None:
+def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, spread: list[str]) -> None:
     """Each row is asked again and answered: two dollars a row, and the budget sees both before the next is asked."""
     seen: set[str] = set()
 
@@ -271,11 +271,11 @@ def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_arg
 
     priced.server.reply = reply
     priced.eval(BODY, ROWS[:3])
-    assert priced.run("evals", "--max-cost=7", *dist_args).ret == 0
+    assert priced.run("evals", "--max-cost=7", *spread).ret == 0
     found = priced.rows("SELECT attempts, input_tokens, output_tokens, cost_usd FROM cases")
     assert found == 3 * [{"attempts": 2, "input_tokens": 7, "output_tokens": 1, "cost_usd": pytest.approx(2.0)}]
     seen.clear()
-    assert priced.run("evals", "--max-cost=3.5", *dist_args).ret == 10
+    assert priced.run("evals", "--max-cost=3.5", *spread).ret == 10
     assert len(priced.server.ledger) == 6 + 3
     told = priced.rows("SELECT error_kind, cost_usd, attempts FROM cases WHERE run_id = ?", priced.last_run()["id"])
     assert told == 3 * [{"error_kind": "budget", "cost_usd": pytest.approx(1.0), "attempts": 1}]

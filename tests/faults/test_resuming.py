@@ -75,11 +75,11 @@ def test_a_miss_of_the_first_session_fails_an_ungated_suite_after_the_second(pro
     assert project.last_run()["exit_code"] == 1
 
 
-def test_a_run_that_ended_has_its_status_again_and_calls_nobody(project: Project, dist_args: list[str]) -> None:
+def test_a_run_that_ended_has_its_status_again_and_calls_nobody(project: Project, spread: list[str]) -> None:
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
     project.write(thresholds_yaml=GATED % "0.5")
     assert project.run("evals").ret == 0
-    assert resume(project, *dist_args).ret == 0
+    assert resume(project, *spread).ret == 0
     assert len(project.server.ledger) == 6
     assert (project.last_run()["status"], project.last_run()["verdict"]) == ("finished", "pass")
     assert project.rows("SELECT count(*) AS n FROM runs") == [{"n": 1}]
@@ -108,28 +108,28 @@ def test_a_change_is_refused_by_name_and_allowed_on_request(project: Project, wh
     assert f"{what} of suite 'echo' changed" in project.last_run()["settings_json"]
 
 
-def test_a_row_that_changed_is_asked_again_where_going_on_is_allowed(project: Project, dist_args: list[str]) -> None:
+def test_a_row_that_changed_is_asked_again_where_going_on_is_allowed(project: Project, spread: list[str]) -> None:
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
     assert project.run("evals").ret == 0
     before = project.rows("SELECT input_digest FROM cases WHERE sample_id = 'r2'")
     changed = [{**row, "input": "new", "target": "new"} if row["id"] == "r2" else row for row in ROWS]
     project.write(data__echo_jsonl=jsonl(*changed))
-    assert resume(project, "--llmeval-resume-changed", *dist_args).ret == 0
+    assert resume(project, "--llmeval-resume-changed", *spread).ret == 0
     assert requests(project.server) == Counter({**{row["input"]: 1 for row in ROWS}, "new": 1})
     assert project.rows("SELECT input_digest FROM cases WHERE sample_id = 'r2'") != before
     assert len(project.cases()) == len(ROWS)
 
 
-def test_a_strict_xfail_that_passes_is_neither_green_later_nor_final(project: Project, dist_args: list[str]) -> None:
+def test_a_strict_xfail_that_passes_is_neither_green_later_nor_final(project: Project, spread: list[str]) -> None:
     """By the gate of the stored run, and where the run goes on: it is asked of nobody again and fails again."""
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", [
         {**row, "marks": ["xfail"]} if row["id"] == "r1" else row for row in ROWS
     ])  # fmt: skip
     project.write(tox_ini="[pytest]\nxfail_strict = true\nasyncio_default_fixture_loop_scope = function\n")
-    assert project.run("evals", *dist_args).ret == 1
+    assert project.run("evals", *spread).ret == 1
     assert project.cases()["r1"] == "skipped"
     assert llmeval(project, "gate", "last").returncode == 1
-    assert resume(project, *dist_args).ret == 1
+    assert resume(project, *spread).ret == 1
     assert len(project.server.ledger) == len(ROWS)
     assert llmeval(project, "baseline", "set", "main", "last").returncode == 4
 
@@ -184,7 +184,7 @@ def test_another_address_of_the_same_model_is_refused(project: Project, monkeypa
 
 
 def test_the_run_decides_before_the_ini_file_and_the_environment(
-    project: Project, monkeypatch: pytest.MonkeyPatch, dist_args: list[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, spread: list[str]
 ) -> None:
     project.eval(BODY, [{**row, "slice": "odd" if number % 2 else "even"} for number, row in enumerate(ROWS)])
     assert project.run("evals", "--slice=odd", "--limit=2").ret == 1
@@ -194,7 +194,7 @@ def test_the_run_decides_before_the_ini_file_and_the_environment(
     monkeypatch.setenv("LLMEVAL_SLICE", "even")
     monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "openai:judge@http://127.0.0.1:9/v1")
     (project.root / "mended").touch()
-    assert resume(project, *dist_args).ret == 0
+    assert resume(project, *spread).ret == 0
     assert project.cases() == {"r1": "passed", "r3": "passed"}
     assert len(project.server.ledger) == 2
     assert "--limit is 1 here" in resume(project, "--limit=1").stderr.str()
@@ -226,12 +226,12 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
 
 
 @pytest.mark.parametrize(("cut", "ids"), [("--limit=4", "r0 r1 r2 r3"), ("--slice=odd", "r1 r3 r5")])
-def test_a_run_of_some_rows_goes_on_with_those(project: Project, cut: str, ids: str, dist_args: list[str]) -> None:
+def test_a_run_of_some_rows_goes_on_with_those(project: Project, cut: str, ids: str, spread: list[str]) -> None:
     """The command that is shown names the run alone."""
     project.eval(BODY, [{**row, "slice": "odd" if number % 2 else "even"} for number, row in enumerate(ROWS)])
     assert project.run("evals", cut).ret == 1
     (project.root / "mended").touch()
-    assert resume(project, *dist_args).ret == 0
+    assert resume(project, *spread).ret == 0
     assert project.cases() == dict.fromkeys(ids.split(), "passed")
     assert len(project.server.ledger) == len(ids.split())
     result = resume(project, cut.replace("4", "5").replace("odd", "even"))

@@ -66,11 +66,11 @@ def judged(project: Project) -> list[dict[str, Any]]:
     ids=["passed", "missed", "broke"],
 )
 def test_cases_of_rows_that_went_count_for_nothing(
-    project: Project, rule: str, before: Any, after: Any, status: int, dist_args: list[str]
+    project: Project, rule: str, before: Any, after: Any, status: int, spread: list[str]
 ) -> None:
     begin(project, rule, *before)
     write_rows(project, *after)
-    result = resume(project, CHANGED, *dist_args)
+    result = resume(project, CHANGED, *spread)
     assert result.ret == status
     gone = sorted({each["id"] for each in before} - {each["id"] for each in after})
     told = f"{len(gone)} row{'s' if len(gone) > 1 else ''} of suite 'echo'"
@@ -112,11 +112,11 @@ def test_a_row_that_is_not_selected_now_is_not_gone(project: Project) -> None:
     assert {each["n"] for each in judged(project)} == {4}
 
 
-def test_rows_that_went_before_they_were_asked_about_hold_nothing_up(project: Project, dist_args: list[str]) -> None:
+def test_rows_that_went_before_they_were_asked_about_hold_nothing_up(project: Project, spread: list[str]) -> None:
     begin(project, MIN, row("a", "breaks"), *map(row, "bcdef"), arguments=("-x", "--max-connections=1"))
     assert set(project.cases()) < {*"abcdef"}
     write_rows(project, row("a", "breaks"), row("b"))
-    result = resume(project, CHANGED, *dist_args)
+    result = resume(project, CHANGED, *spread)
     assert (result.ret, project.last_run()["status"]) == (0, "finished")
     assert {each["n"] for each in judged(project)} == {2}
 

@@ -78,11 +78,11 @@ def test_a_run_goes_on_with_what_it_selected(
     }
 
 
-def test_what_ended_is_not_asked_of_more_rows_later(broken: Project, dist_args: list[str]) -> None:
+def test_what_ended_is_not_asked_of_more_rows_later(broken: Project, spread: list[str]) -> None:
     mend(broken)
     assert broken.run("evals", "-m", "regression").ret == 0
     broken.server.ledger.clear()
-    assert resume(broken, "--epochs=2", *dist_args).ret == 0
+    assert resume(broken, "--epochs=2", *spread).ret == 0
     assert requests(broken.server) == Counter({"q1": 1, "q2": 1})
 
 
@@ -132,10 +132,10 @@ def test_what_the_run_did_not_select_is_not_to_be_had(broken: Project, other: li
     assert broken.last_run() == before
 
 
-def test_rows_that_attack_a_judge_stay_out_of_a_run_without_them(broken: Project, dist_args: list[str]) -> None:
+def test_rows_that_attack_a_judge_stay_out_of_a_run_without_them(broken: Project, spread: list[str]) -> None:
     assert broken.run("evals", "-k", "r4 or r5").ret == 1
     mend(broken)
-    assert resume(broken, "-m", "judge_attack", *dist_args).ret == 5
+    assert resume(broken, "-m", "judge_attack", *spread).ret == 5
     assert broken.server.ledger == []
 
 
@@ -149,21 +149,21 @@ def test_the_run_goes_before_addopts(broken: Project, dist_args: list[str], monk
     assert asked(broken) == {"r2", "r3"}
 
 
-def test_an_expression_in_addopts_is_that_of_the_run(broken: Project, dist_args: list[str]) -> None:
+def test_an_expression_in_addopts_is_that_of_the_run(broken: Project, spread: list[str]) -> None:
     broken.write(tox_ini=INI.replace("addopts =", 'addopts = -m "regression" -k r2'))
     assert broken.run("evals").ret == 1
     broken.write(tox_ini=INI)
     mend(broken)
-    assert resume(broken, *dist_args).ret == 0
+    assert resume(broken, *spread).ret == 0
     assert asked(broken) == {"r2"}
 
 
-def test_the_mark_of_the_run_asks_for_evals_that_wait(broken: Project, dist_args: list[str]) -> None:
+def test_the_mark_of_the_run_asks_for_evals_that_wait(broken: Project, spread: list[str]) -> None:
     """Named by no path; of ordinary tests those run that the run's session would have run."""
     broken.write(tests__test_own_py="def test_own():\n    assert False\n")
     assert broken.run("tests", "evals", "-m", "slow").ret == 1
     mend(broken)
-    result = broken.run("--rootdir=.", ".", "--resume=last", *dist_args, model="")
+    result = broken.run("--rootdir=.", ".", "--resume=last", *spread, model="")
     assert result.ret == 0, result.stdout.str()
     assert asked(broken) == {"r2", "r3"}
 
@@ -175,17 +175,17 @@ def test_a_wrong_expression_is_told_as_it_was_given(broken: Project) -> None:
     result.stderr.fnmatch_lines(["*Wrong expression passed to '-m': slow) or (regression*"])
 
 
-def test_a_run_whose_expression_is_none_is_refused(broken: Project, dist_args: list[str]) -> None:
+def test_a_run_whose_expression_is_none_is_refused(broken: Project, spread: list[str]) -> None:
     assert broken.run("evals", "-m", "slow").ret == 1
     with sqlite3.connect(broken.root / ".llmeval/llmeval.db") as connection:
         connection.execute("UPDATE runs SET settings_json = json_set(settings_json, '$.keyword', 'a) or (b')")
     connection.close()
-    result = resume(broken, *dist_args)
+    result = resume(broken, *spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*-k of the run was 'a) or (b', which is no expression*"])
 
 
-def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, dist_args: list[str]) -> None:
+def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, spread: list[str]) -> None:
     """Be it that they went before it began, or since: a rule on a change has too few pairs then."""
     rows = [{**row, "marks": ["regression"] if n < 4 else []} for n, row in enumerate(ROWS * 4)]
     rows = [{**row, "id": f"r{n}"} for n, row in enumerate(rows)]
@@ -196,13 +196,13 @@ def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, dist_
     assert project.run("evals", "-m", "regression", "--baseline=main").ret == 0
     project.write(data__echo_jsonl=jsonl(*rows[:16]))
     calls = len(project.server.ledger)
-    assert resume(project, *dist_args).ret == 4
-    result = resume(project, "--llmeval-resume-changed", *dist_args)
+    assert resume(project, *spread).ret == 4
+    result = resume(project, "--llmeval-resume-changed", *spread)
     assert result.ret == 10
     assert "4 of 12 baseline rows" in " ".join(result.stdout.str().split())
     assert project.run("evals", "-m", "regression", "--baseline=main").ret == 10
     calls += 4
-    assert resume(project, *dist_args).ret == 10
+    assert resume(project, *spread).ret == 10
     assert len(project.server.ledger) == calls
 
 

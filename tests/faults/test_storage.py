@@ -364,13 +364,13 @@ def test_a_foreign_file_is_refused_before_any_call_and_left_alone(project: Proje
     assert "Traceback" not in result.stderr.str()
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(project: Project, dist_args: list[str]) -> None:
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(project: Project, spread: list[str]) -> None:
     project.eval(ECHO, ROWS[:2])
     assert project.run("evals").ret == 0
     with contextlib.closing(sqlite3.connect(database(project))) as connection:
         connection.execute("PRAGMA user_version = 999")
     before = database(project).read_bytes()
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 4
     assert "written by a newer version (schema 999" in " ".join(result.stderr.str().split())
     assert database(project).read_bytes() == before

@@ -27,11 +27,11 @@ def test_each_case_is_the_context_of_the_code_that_it_runs(project: Project) -> 
     assert sorted(contexts[2]) == [f"evals/test_echo.py::test_echo[r{n}]|run" for n in range(6)]
 
 
-def test_testmon_finds_in_their_turn_what_each_case_depends_on(project: Project, dist_args: list[str]) -> None:
+def test_testmon_finds_in_their_turn_what_each_case_depends_on(project: Project, spread: list[str]) -> None:
     """Else it leaves out all but one of them when that changes."""
     project.eval("async def test_echo(sample, model):\n    await model.generate()\n", ROWS)
     registering = "config.pluginmanager.register(object(), 'TestmonCollect')"
     project.write(conftest_py=f"def pytest_configure(config):\n    {registering}\n")
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 0, result.stdout.str()
     assert "0 ran ahead, 6 in their turn (--testmon: 6)" in result.stdout.str()

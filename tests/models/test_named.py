@@ -1,11 +1,13 @@
 """models.yaml: what it gives, and the file, line and key of each mistake."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel, Prices, resolve_model
 
@@ -89,6 +91,23 @@ def test_mistakes_name_file_line_and_key(data: object, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         read(data)
     assert message in str(caught.value) and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models:\n  small:\n    spce: openai:x\n", "3: unknown key 'spce'; did you mean 'spec'?"),
+        ("models:\n  small:\n    params: {}\n", "2: models.small: the key 'spec' is missing"),
+        ("modles: {}\n", "1: unknown key 'modles'; did you mean 'models'?"),
+    ],
+)
+def test_a_mistake_names_the_line_where_it_stands(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text(text, encoding="utf-8")
+    document = load_strict(path, error=ModelError, shown_as=path.name)
+    with pytest.raises(ModelError) as caught:
+        named_models(document.data, path.name, document.line_of)
+    assert str(caught.value) == f"models.yaml:{message}"
 
 
 @pytest.mark.parametrize("key", ["sk-proj-CANARY", ["gsk_CANARY"], {"CANARY": 1}])

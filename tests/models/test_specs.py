@@ -117,6 +117,30 @@ def test_malformed_specs_are_refused_with_advice(text: str, message: str) -> Non
     assert str(caught.value).isprintable()
 
 
+EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("openia:gpt", "model 'openia:gpt': unknown kind 'openia'; did you mean 'openai:gpt'?"),
+        ("local:smollm3", "model 'local:smollm3': unknown local model 'smollm3'; did you mean 'local:smollm2'?"),
+        (
+            "openai:x@localhost:8000/v1",
+            "model 'openai:x@localhost:8000/v1': an address needs its scheme, http:// or https://: "
+            "openai:NAME@http://host:port/v1",
+        ),
+        ("openai:", f"model 'openai:': no name after 'openai:'; expected for example {EXAMPLES}"),
+        ("a b", f"model 'a b': a spec is one word without spaces, such as {EXAMPLES}"),
+        ("x\x1b[31my", f"model 'x\\x1b[31my': a spec is one word without spaces, such as {EXAMPLES}"),
+    ],
+)
+def test_a_malformed_spec_is_told_in_whole(text: str, message: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_spec(text)
+    assert str(caught.value) == message
+
+
 @pytest.mark.parametrize("rest", ["", ":99999/v1", "/v1#x", "/v 1"])
 def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
     """What is wrong is said without repeating the URL."""

@@ -118,9 +118,9 @@ def test_what_the_option_names_must_be_there(ruled: Project, has_runs: bool) -> 
     assert not ruled.server.ledger
 
 
-def test_an_unchanged_run_passes(ruled: Project, dist_args: list[str]) -> None:
+def test_an_unchanged_run_passes(ruled: Project, spread: list[str]) -> None:
     base = base_run(ruled)
-    result = ruled.run("evals", f"--baseline={base}", *dist_args)
+    result = ruled.run("evals", f"--baseline={base}", *spread)
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"compared with run {base}, of *"])
     found = only_verdict(ruled)
@@ -217,7 +217,7 @@ def test_a_file_that_is_damaged_further_down_is_found_out_before_any_call(ruled:
 
 
 def test_a_file_that_goes_while_the_run_goes_on_leaves_a_run_that_can_be_judged(
-    ruled: Project, dist_args: list[str]
+    ruled: Project, spread: list[str]
 ) -> None:
     """Another branch is checked out meanwhile, say: what was found is all there, and unmeasurable for now."""
     base_run(ruled)
@@ -229,7 +229,7 @@ def test_a_file_that_goes_while_the_run_goes_on_leaves_a_run_that_can_be_judged(
         evals__test_echo_py=f"from pathlib import Path\n{text}",
         thresholds_yaml=RULES.format(baseline="baseline: main.jsonl\n"),
     )
-    result = ruled.run("evals", *dist_args)
+    result = ruled.run("evals", *spread)
     run = ruled.last_run()
     assert result.ret == 10
     assert (run["status"], run["exit_code"], run["verdict"]) == ("unmeasurable", 10, "unmeasurable")
@@ -366,7 +366,7 @@ def test_a_resumed_run_keeps_its_baseline_though_the_name_is_gone(ruled: Project
 
 
 @pytest.mark.parametrize("suite", ["echo", "echo[2]"])
-def test_a_rule_that_cannot_fail_is_named_at_the_start(project: Project, dist_args: list[str], suite: str) -> None:
+def test_a_rule_that_cannot_fail_is_named_at_the_start(project: Project, spread: list[str], suite: str) -> None:
     project.eval(
         EXACT, [{**row, "slice": "few"} if row in ROWS[:4] else row for row in ROWS], marker=f"suite={suite!r}"
     )
@@ -380,7 +380,7 @@ def test_a_rule_that_cannot_fail_is_named_at_the_start(project: Project, dist_ar
         """
     )
     for arguments in ([], ["--co", "-q"]):
-        result = project.run("evals", *arguments, *(dist_args if not arguments else []))
+        result = project.run("evals", *arguments, *(spread if not arguments else []))
         assert result.ret == 0
         assert "cannot fail by itself with 4 rows" in str(result.stdout).replace("\n  ", " ")
 

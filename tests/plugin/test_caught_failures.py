@@ -40,10 +40,10 @@ def test_calls_that_end_for_want_of_a_key_or_money_never_end_in_success(
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
 
 
-def test_an_expected_failure_is_none_of_the_key(project: Project, dist_args: list[str]) -> None:
+def test_an_expected_failure_is_none_of_the_key(project: Project, spread: list[str]) -> None:
     rows = [{**row, "marks": ["xfail"]} for row in ROWS]
     project.eval("def test_echo(response, score):\n    score.contains('a', 'a')\n", rows)
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-401@{project.server.url}")
     assert result.ret == 10
     result.assert_outcomes(xfailed=4)
     assert project.last_run()["status"] == "unmeasurable"
@@ -80,7 +80,7 @@ def test_what_else_breaks_because_of_it_hides_no_refused_key(project: Project, o
     "async def test_echo(waiting, model):\n    await model.generate()\n",
 ])  # fmt: skip
 def test_what_was_asked_ahead_of_a_case_that_is_skipped_before_is_no_failure_of_it(
-    project: Project, body: str, dist_args: list[str]
+    project: Project, body: str, spread: list[str]
 ) -> None:
     project.write(
         evals__conftest_py="""
@@ -94,6 +94,6 @@ def test_what_was_asked_ahead_of_a_case_that_is_skipped_before_is_no_failure_of_
         """
     )
     project.eval(body, ROWS)
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-401@{project.server.url}")
     assert result.ret == 0
     assert set(project.cases().values()) == {"skipped"}

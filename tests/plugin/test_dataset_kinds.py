@@ -54,7 +54,7 @@ def test_a_callable_dataset_works_in_workers(project: Project) -> None:
     assert len(project.cases()) == 6
 
 
-def test_an_address_in_memory_makes_no_id_of_a_row(project: Project, dist_args: list[str]) -> None:
+def test_an_address_in_memory_makes_no_id_of_a_row(project: Project, spread: list[str]) -> None:
     """It would be another one in each process; a row with an id of its own, or of a file, keeps what it has."""
     project.write(
         data__kept_jsonl=jsonl({"input": "<A at 0x7f>"}),
@@ -80,7 +80,7 @@ def test_an_address_in_memory_makes_no_id_of_a_row(project: Project, dist_args: 
             pass
         """,
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 4
     told = [line for line in result.errlines if "says where" in line]
     assert [re.sub(".*(?=dataset)|'0x[0-9a-f]+'.*", "", line) for line in told] == [

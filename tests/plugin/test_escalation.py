@@ -59,9 +59,9 @@ def test_an_inconclusive_run_is_asked_again_and_may_pass(project: Project, dist_
     assert third["nodeid"] == "evals/test_echo.py::test_echo[r00-e3]"
 
 
-def test_what_stays_inconclusive_fails(project: Project, dist_args: list[str]) -> None:
+def test_what_stays_inconclusive_fails(project: Project, spread: list[str]) -> None:
     write(project, [5, 5, 5])
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 1
     why = "status 1: inconclusive rules fail the run (on_inconclusive: escalate in echo)"
     result.stdout.fnmatch_lines([why, "note: escalated: *", "gate: INCONCLUSIVE (1 inconclusive)"])
@@ -129,12 +129,12 @@ def test_what_stands_against_it_is_said(project: Project, arguments: list[str], 
     [(["--cache=only"], "no model is asked with --cache only"), (["--llmeval-rescore=last"], "no model is asked")],
 )
 def test_where_no_model_may_be_asked_there_is_no_second_look(
-    project: Project, arguments: list[str], why: str, dist_args: list[str]
+    project: Project, arguments: list[str], why: str, spread: list[str]
 ) -> None:
     write(project, [5, 0, 0], what="warn")
     assert project.run("evals").ret == 0
     write(project, [5, 0, 0])
-    result = project.run("evals", *arguments, *dist_args, model="" if "rescore" in arguments[0] else None)
+    result = project.run("evals", *arguments, *spread, model="" if "rescore" in arguments[0] else None)
     assert result.ret == 1
     result.stdout.fnmatch_lines([f"note: not escalated: {why}", "gate: INCONCLUSIVE (1 inconclusive)"])
     assert requests(project) == 20
@@ -279,7 +279,7 @@ def test_an_interrupt_during_the_second_look_is_told(project: Project) -> None:
     assert asked(project) == {1: 20, 2: 20, 3: 20}
 
 
-def test_a_total_is_about_the_first_look(project: Project, dist_args: list[str]) -> None:
+def test_a_total_is_about_the_first_look(project: Project, spread: list[str]) -> None:
     """It was given 40 tokens; that the second one is given 80 more is no reason to fail."""
     write(project, [5, 0, 0], rule="min: 0.8")
     rules = "suites: {echo: {right: {min: 0.8, confident: true}, output_tokens: {max_total: %s}}}\n"
@@ -287,7 +287,7 @@ def test_a_total_is_about_the_first_look(project: Project, dist_args: list[str])
         project.write(
             thresholds_yaml=f"version: 1\ndefaults: {{on_inconclusive: escalate}}\n{rules % most}",
         )
-        assert project.run("evals", *dist_args).ret == (verdict == "fail")
+        assert project.run("evals", *spread).ret == (verdict == "fail")
         (total,) = project.rows("SELECT * FROM verdicts WHERE metric = 'output_tokens' ORDER BY rowid DESC LIMIT 1")
         assert (total["value"], total["n"], total["verdict"]) == (40, 20, verdict)
         assert asked(project)[3] == (20 if verdict == "pass" else 0)

@@ -39,9 +39,7 @@ def test_each_fixture_exists_under_a_long_name_too(project: Project) -> None:
 
 
 @pytest.mark.parametrize("where", ["conftest_py", "evals__conftest_py"])
-def test_the_projects_own_fixture_wins_and_the_summary_says_so(
-    project: Project, where: str, dist_args: list[str]
-) -> None:
+def test_the_projects_own_fixture_wins_and_the_summary_says_so(project: Project, where: str, spread: list[str]) -> None:
     project.eval(
         """
         def test_echo(model, llmeval_model, response):
@@ -52,7 +50,7 @@ def test_the_projects_own_fixture_wins_and_the_summary_says_so(
         ROWS,
     )
     project.write(**{where: OWN_MODEL})
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     result.assert_outcomes(passed=1)
     note = "note: fixture 'model' comes from the project; the plugin's is llmeval_model"
     assert result.stdout.str().count(note) == 1
@@ -60,7 +58,7 @@ def test_the_projects_own_fixture_wins_and_the_summary_says_so(
 
 @pytest.mark.parametrize("how", ["pytest_plugins", "-p", "PYTEST_PLUGINS"])
 def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
-    project: Project, how: str, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+    project: Project, how: str, spread: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the project's own wherever it stands: ordinary tests get it, and evals say so."""
     own = OWN_MODEL + OWN_MODEL.replace("def model", "def training") + OWN_SCORE
@@ -83,7 +81,7 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
         """,
         ROWS,
     )
-    result = project.run(*loaded, "tests", "evals", *dist_args, fresh=True)
+    result = project.run(*loaded, "tests", "evals", *spread, fresh=True)
     result.assert_outcomes(passed=2)
     for name in ("model", "score"):
         note = f"note: fixture {name!r} comes from the project; the plugin's is llmeval_{name}"

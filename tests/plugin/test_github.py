@@ -65,11 +65,11 @@ def test_flips_against_the_baseline_are_in_both(
 
 
 def test_the_worst_rows_are_annotated(
-    project: Project, summary: Path, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+    project: Project, summary: Path, spread: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     project.eval(BODY, ROWS)
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert commands(result) == [
         (
             "error",

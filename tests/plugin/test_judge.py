@@ -31,11 +31,11 @@ def values(project: Project) -> dict[str, dict[str, float | None]]:
 
 
 @pytest.mark.parametrize("body", [EVAL, SYNC], ids=["async", "sync"])
-def test_a_judge_scores_each_dimension(project: Project, judged_by: Judged, dist_args: list[str], body: str) -> None:
+def test_a_judge_scores_each_dimension(project: Project, judged_by: Judged, spread: list[str], body: str) -> None:
     flag = named(project, judged_by(verdict))
     project.eval(body, ROWS)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.4}}}\n")
-    result = project.run("evals", flag, *dist_args)
+    result = project.run("evals", flag, *spread)
     assert result.ret == 0, result.stdout.str()
     assert values(project) == {
         "qa": {"good": 1.0, "half": 0.75, "bad": 0.5},
@@ -129,11 +129,11 @@ def test_without_a_judge_nothing_is_judged_and_a_line_says_so(project: Project, 
 
 @pytest.mark.parametrize("call", ["judge", "prefer"])
 def test_a_judge_that_nobody_awaits_is_an_error_of_the_test(
-    project: Project, judged_by: Judged, dist_args: list[str], call: str
+    project: Project, judged_by: Judged, spread: list[str], call: str
 ) -> None:
     answers = "'a', 'b'" if call == "prefer" else "'a'"
     project.eval(f"async def test_echo(sample, score):\n    score.{call}({answers}, rubric='qa')\n", ROWS[:1])
-    result = project.run("evals", named(project, judged_by(verdict)), *dist_args)
+    result = project.run("evals", named(project, judged_by(verdict)), *spread)
     assert result.ret == 1
     (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
     assert (case["outcome"], case["error_kind"]) == ("error", "code")
@@ -334,7 +334,7 @@ def preference(choose: Callable[[str, str], str]) -> Callable[[Messages], str]:
 
 @pytest.mark.parametrize("body", [PREFER, PREFER_SYNC], ids=["async", "sync"])
 def test_of_two_answers_the_better_one_wins_in_both_orders(
-    project: Project, judged_by: Judged, dist_args: list[str], body: str
+    project: Project, judged_by: Judged, spread: list[str], body: str
 ) -> None:
     order = ["no", "maybe", "yes"]
 
@@ -343,7 +343,7 @@ def test_of_two_answers_the_better_one_wins_in_both_orders(
 
     judge = judged_by(preference(choose))
     project.eval(body, ROWS)
-    assert project.run("evals", named(project, judge), *dist_args).ret == 0
+    assert project.run("evals", named(project, judge), *spread).ret == 0
     assert values(project) == {"qa_preference": {"good": 0.5, "half": 0.0, "bad": 0.0}}
     assert len(judge.ledger) == 6
 

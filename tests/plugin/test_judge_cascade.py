@@ -24,12 +24,10 @@ def test_echo(sample, response, score):
 """
 
 
-def test_what_a_scorer_settles_as_right_is_not_judged(
-    project: Project, judged_by: Judged, dist_args: list[str]
-) -> None:
+def test_what_a_scorer_settles_as_right_is_not_judged(project: Project, judged_by: Judged, spread: list[str]) -> None:
     judge = judged_by(verdict)
     project.eval(RIGHT, ROWS)
-    assert project.run("evals", named(project, judge), *dist_args).ret == 0
+    assert project.run("evals", named(project, judge), *spread).ret == 0
     assert len(judge.ledger) == 2
     assert scores(project, "correctness") == {"same": (1.0, "exact"), "other": (0.5, "j"), "bad": (0.0, "j")}
     assert scores(project, "qa")["same"] == (1.0, "exact")

@@ -27,11 +27,11 @@ def panel(project: Project, judged_by: Judged, *replies: Any) -> tuple[list[Any]
 
 
 def test_the_median_of_all_judges_counts_and_every_vote_is_kept(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     servers, flags = panel(project, judged_by, verdict, always("right"), always("partly"))
     project.eval(EVAL, ROWS)
-    result = project.run("evals", *flags, *dist_args)
+    result = project.run("evals", *flags, *spread)
     assert result.ret == 0, result.stdout.str()
     assert scores(project) == {"good": (1.0, "panel"), "half": (0.5, "panel"), "bad": (0.5, "panel")}
     assert [len(server.ledger) for server in servers] == [3, 3, 3]
@@ -117,7 +117,7 @@ def test_others_are_asked_only_where_the_first_is_unsure(project: Project, judge
 
 
 def test_a_panel_that_is_split_evenly_is_an_error_and_no_value(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     """Its votes are kept: without them judges would seem to agree wherever they count."""
 
@@ -126,7 +126,7 @@ def test_a_panel_that_is_split_evenly_is_an_error_and_no_value(
 
     _, flags = panel(project, judged_by, verdict, messy)
     project.eval(EVAL, ROWS[:1])
-    result = project.run("evals", *flags, *dist_args)
+    result = project.run("evals", *flags, *spread)
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert case["error_kind"] == "judge"
     assert case["error"].startswith("the panel is split evenly on format: a says good, b says bad; an odd number")
@@ -139,7 +139,7 @@ def test_a_panel_that_is_split_evenly_is_an_error_and_no_value(
     assert votes_of(project, "format") == [("a", "good"), ("b", "bad")]
     assert votes_of(project, "correctness") == [("a", "right"), ("b", "right")]
     result.stdout.fnmatch_lines(["judge panel: its 2 judges differed in 1 of 1 answer (100%, *"])
-    project.run("evals", *flags, "--resume", "last", *dist_args)
+    project.run("evals", *flags, "--resume", "last", *spread)
     assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["judge"]
     assert votes_of(project, "format") == [("a", "good"), ("b", "bad")]
 
@@ -214,7 +214,7 @@ def test_a_judge_has_one_vote_by_whatever_names(project: Project, judged_by: Jud
 
 
 def test_a_share_of_the_answers_is_judged_twice_and_only_the_first_counts(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     seen: dict[str, str] = {}
 
@@ -227,14 +227,14 @@ def test_a_share_of_the_answers_is_judged_twice_and_only_the_first_counts(
 
     (server,), flags = panel(project, judged_by, fickle)
     project.eval(EVAL, ROWS)
-    result = project.run("evals", *flags, "--llmeval-judge-probe=1", "--max-connections=1", *dist_args)
+    result = project.run("evals", *flags, "--llmeval-judge-probe=1", "--max-connections=1", *spread)
     assert result.ret == 0, result.stdout.str()
     assert len(server.ledger) == 6
     votes = project.rows("SELECT repeat, count(*) AS n FROM votes WHERE name = 'correctness' GROUP BY repeat")
     assert [(row["repeat"], row["n"]) for row in votes] == [(0, 3), (1, 3)]
     assert {who for _, who in scores(project).values()} == {"a"}
     result.stdout.fnmatch_lines(["judge a: 3 answers judged twice, 1 verdict differed (33%*"])
-    project.run("evals", *flags, "--cache=use", "--llmeval-judge-probe=1", *dist_args)
+    project.run("evals", *flags, "--cache=use", "--llmeval-judge-probe=1", *spread)
     assert len(server.ledger) == 6  # what was judged twice is found again, too
 
 

@@ -186,17 +186,17 @@ def correct(project: Project) -> set[float | None]:
 
 
 def test_what_another_judge_of_that_name_said_is_not_taken_for_its_verdict(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     old, new = (judged_by(partial(verdict, level=level)) for level in ("wrong", "right"))
     project.eval(EVAL, ROWS)
     project.run("evals", named(project, old))
     again, flag = f"--llmeval-rescore={project.last_run()['id']}", named(project, new)
-    refused = project.run("evals", again, *dist_args, model="")
+    refused = project.run("evals", again, *spread, model="")
     assert refused.ret == 4
     assert "judge 'j' is not what the run asked" in " ".join("".join(refused.errlines + refused.outlines).split())
     assert len(new.ledger) == 0
-    assert project.run("evals", again, flag, *dist_args, model="").ret == 0
+    assert project.run("evals", again, flag, *spread, model="").ret == 0
     assert correct(project) == {1.0}
     assert (len(old.ledger), len(new.ledger), len(project.server.ledger)) == (3, 3, 3)
 

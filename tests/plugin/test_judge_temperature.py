@@ -21,7 +21,7 @@ async def test_echo(sample, model, score):
 
 
 def test_a_judge_is_asked_at_its_own_temperature_else_at_0(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     """That 0 is written out makes no other judge: its verdicts are found again under the same judge_id."""
     server = judged_by(verdict)
@@ -33,7 +33,7 @@ def test_a_judge_is_asked_at_its_own_temperature_else_at_0(
     project.eval(EVAL, ROWS[:1])
     sent = []
     for name in ways:
-        assert project.run("evals", f"--judge-model={name}", *dist_args).ret == 0
+        assert project.run("evals", f"--judge-model={name}", *spread).ret == 0
         sent.append([(entry.body["temperature"], entry.body["seed"]) for entry in server.ledger])
     assert sent == [[(0, 7)], [(0, 7)], [(0, 7), (0.7, 7)]]
     a, b, c = (json.loads(row["settings_json"])["judge_digests"] for row in project.rows("SELECT * FROM runs"))

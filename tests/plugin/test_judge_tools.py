@@ -40,11 +40,11 @@ def taken(server: FaultServer) -> list[dict[str, Any]]:
 
 
 def test_verdicts_come_as_arguments_and_stand_in_the_database(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     judge = judged_by(verdict)
     project.eval(EVAL, ROWS)
-    result = project.run("evals", named(project, judge, TOOLS_ONLY), *dist_args)
+    result = project.run("evals", named(project, judge, TOOLS_ONLY), *spread)
     assert result.ret == 1, result.stdout.str()
     assert correctness(project) == {"good": 1.0, "half": 0.5, "bad": 0.0}
     calls = project.rows("SELECT request, response, status, detail FROM calls WHERE role = 'judge'")
@@ -171,12 +171,12 @@ def test_a_verdict_that_was_called_for_is_not_paid_for_twice(project: Project, j
 
 
 def test_a_judge_behind_the_messages_api_is_asked_by_a_tool(
-    project: Project, anthropic_judge: Callable[[Reply], AnthropicServer], dist_args: list[str]
+    project: Project, anthropic_judge: Callable[[Reply], AnthropicServer], spread: list[str]
 ) -> None:
     """And by nothing that this API does not know."""
     judge = anthropic_judge(verdict)
     project.eval(EVAL, ROWS)
-    result = project.run("evals", named(project, judge), *dist_args)
+    result = project.run("evals", named(project, judge), *spread)
     assert result.ret == 1, result.stdout.str()
     assert correctness(project) == {"good": 1.0, "half": 0.5, "bad": 0.0}
     assert len(judge.ledger) == 3

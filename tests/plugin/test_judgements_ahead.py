@@ -65,7 +65,7 @@ def judged_texts(project: Project) -> Counter[str]:
 
 @pytest.mark.parametrize("body", [SYNC, RUBRIC_OF_THE_MODULE], ids=["literal", "variable"])
 def test_a_body_that_is_not_async_is_judged_while_others_run(
-    project: Project, judged_by: Judged, dist_args: list[str], body: str
+    project: Project, judged_by: Judged, spread: list[str], body: str
 ) -> None:
     """The judge answers nobody until four ask it at once; one by one they would wait in vain."""
     together = threading.Barrier(4, timeout=20)
@@ -76,7 +76,7 @@ def test_a_body_that_is_not_async_is_judged_while_others_run(
 
     judge = judged_by(reply)
     project.eval(body, ROWS)
-    result = project.run("evals", named(project, judge), *dist_args)
+    result = project.run("evals", named(project, judge), *spread)
     assert result.ret == 0, result.stdout.str()
     assert len(judge.ledger) == COUNT
     assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
@@ -136,36 +136,36 @@ def test_an_answer_that_comes_after_the_end_of_its_case_is_not_judged(
 
 
 def test_a_verdict_that_is_asked_for_again_is_asked_once_for_body_and_look_ahead(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     def stumbling(messages: Messages) -> str:
         return "It is right." if len(messages) == 2 else verdict(messages)
 
     judge = judged_by(stumbling)
     project.eval(SYNC, ROWS)
-    assert project.run("evals", named(project, judge), *dist_args).ret == 0
+    assert project.run("evals", named(project, judge), *spread).ret == 0
     assert len(judge.ledger) == 2 * COUNT
     assert judged_texts(project) == Counter({row["id"]: 2 for row in ROWS})
 
 
 def test_what_a_judge_does_not_answer_is_an_error_of_the_case(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     judge = judged_by(lambda messages: "I would rather not.")
     project.eval(SYNC, ROWS[:4])
-    assert project.run("evals", named(project, judge), *dist_args).ret == 1
+    assert project.run("evals", named(project, judge), *spread).ret == 1
     assert len(judge.ledger) == 3 * 4
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"judge"}
 
 
 def test_verdicts_of_an_earlier_run_are_not_asked_for_again(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     judge = judged_by(verdict)
     project.eval(SYNC, ROWS)
     flag = named(project, judge)
     for _ in range(2):
-        assert project.run("evals", flag, *dist_args).ret == 0
+        assert project.run("evals", flag, *spread).ret == 0
     assert len(judge.ledger) == COUNT
     assert judged_texts(project) == Counter(row["id"] for row in ROWS)
 
@@ -195,7 +195,7 @@ def test_answers_and_judgements_that_were_requested_ahead_are_not_made_again_by_
 
 @pytest.mark.parametrize("body", [SYNC, ASYNC, GENERATE], ids=["sync", "response", "generate"])
 def test_one_connection_is_enough_for_a_model_and_its_judge_on_one_server(
-    project: Project, judged_by: Judged, dist_args: list[str], body: str
+    project: Project, judged_by: Judged, spread: list[str], body: str
 ) -> None:
     """Nobody holds the only slot while it waits for another call."""
 
@@ -205,7 +205,7 @@ def test_one_connection_is_enough_for_a_model_and_its_judge_on_one_server(
     server = judged_by(reply)
     project.eval(body, ROWS)
     model = f"openai:model@{server.url}"
-    result = project.run("evals", named(project, server), "--max-connections=1", *dist_args, model=model)
+    result = project.run("evals", named(project, server), "--max-connections=1", *spread, model=model)
     assert result.ret == 0, result.stdout.str()
     assert len(server.ledger) == 2 * COUNT
     assert server.max_in_flight == 1
@@ -213,7 +213,7 @@ def test_one_connection_is_enough_for_a_model_and_its_judge_on_one_server(
 
 @pytest.mark.parametrize("body", [SYNC, ASYNC, GENERATE], ids=["sync", "response", "generate"])
 def test_the_end_of_the_budget_stops_judge_calls_too(
-    project: Project, judged_by: Judged, dist_args: list[str], body: str
+    project: Project, judged_by: Judged, spread: list[str], body: str
 ) -> None:
     """A call of the judge costs a dollar by its bound; the model costs nothing."""
     judge = judged_by(verdict)
@@ -226,7 +226,7 @@ def test_the_end_of_the_budget_stops_judge_calls_too(
           j: {{spec: 'openai:judge@{judge.url}', {prices}}}
         """
     )
-    result = project.run("evals", "--judge-model=j", "--max-cost=5", *dist_args, model="free")
+    result = project.run("evals", "--judge-model=j", "--max-cost=5", *spread, model="free")
     assert result.ret == 10, result.stdout.str()
     assert 1 <= len(judge.ledger) <= 5
     found = Counter(row["error_kind"] for row in project.rows("SELECT error_kind FROM cases"))

@@ -40,10 +40,10 @@ def properties(project: Project) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("family", ["xunit2", "xunit1"])
-def test_properties_of_each_case(project: Project, dist_args: list[str], family: str) -> None:
+def test_properties_of_each_case(project: Project, spread: list[str], family: str) -> None:
     """Both families of pytest's have them, xunit2 too, whose schema knows none."""
     project.eval(BODY, ROWS)
-    project.run("evals", *dist_args, "--junitxml=junit.xml", "-o", f"junit_family={family}")
+    project.run("evals", *spread, "--junitxml=junit.xml", "-o", f"junit_family={family}")
     assert sorted(properties(project), key=lambda each: each["sample"]) == [
         {
             "outcome": "missed",

@@ -49,10 +49,10 @@ def test_lf_forgets_a_miss_that_was_mended(gated: Project) -> None:
     assert remembered(gated) == set()
 
 
-def test_a_plain_lf_runs_the_ordinary_tests_and_keeps_the_eval_remembered(gated: Project, dist_args: list[str]) -> None:
+def test_a_plain_lf_runs_the_ordinary_tests_and_keeps_the_eval_remembered(gated: Project, spread: list[str]) -> None:
     gated.run("evals")
     gated.server.ledger.clear()
-    result = gated.run("--lf", *dist_args)
+    result = gated.run("--lf", *spread)
     assert result.ret == 0
     assert result.parseoutcomes()["passed"] == 1
     assert gated.server.ledger == []

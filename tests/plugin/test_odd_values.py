@@ -100,9 +100,9 @@ NO_NUMBERS = [
 ]  # fmt: skip
 
 
-def test_any_finite_number_is_recorded(project: Project, dist_args: list[str]) -> None:
+def test_any_finite_number_is_recorded(project: Project, spread: list[str]) -> None:
     actions = [f"score.record('x', {value})" for value in NUMBERS]
-    assert set(kinds(project, actions, *dist_args).values()) == {"passed"}
+    assert set(kinds(project, actions, *spread).values()) == {"passed"}
     rows = project.rows("SELECT value FROM cases JOIN scores ON cases.id = case_id ORDER BY CAST(sample_id AS INTEGER)")
     assert [row["value"] for row in rows] == list(NUMBERS.values())
 
@@ -114,18 +114,18 @@ def test_anything_else_is_an_error_of_its_case(project: Project, dist_args: list
     assert set(project.cases().values()) == {"error"}
 
 
-def test_any_reason_is_recorded_or_an_error(project: Project, dist_args: list[str]) -> None:
+def test_any_reason_is_recorded_or_an_error(project: Project, spread: list[str]) -> None:
     values = [
         "Odd('text')", "5", "Decimal('1')", "Colour.RED", "object()", "Unprintable()", "b'bytes'", "['a', {1: 2}]",
         "'\\ud800'", "'x' * 1_000_000", "float('nan')", "np.array([1, 2])", "'a\\x00b'", "10**5000",
     ]  # fmt: skip
     actions = [f"score.record('x', 0.5, passed=False, reason={value})" for value in values]
-    assert set(kinds(project, actions, *dist_args).values()) <= {"missed", "scorer", "code"}
+    assert set(kinds(project, actions, *spread).values()) <= {"missed", "scorer", "code"}
     for row in project.rows("SELECT reason FROM scores"):
         assert len(row["reason"] or "") < 10_000
 
 
-def test_any_parameter_of_a_call_is_sent_or_an_error_of_its_case(project: Project, dist_args: list[str]) -> None:
+def test_any_parameter_of_a_call_is_sent_or_an_error_of_its_case(project: Project, spread: list[str]) -> None:
     values = [
         "temperature=np.float64(0.5)", "seed=np.int64(3)", "x=Decimal('1')", "x=Colour.RED", "x=object()",
         "x=Unprintable()", "x=float('nan')", "x=10**5000", "x={1, 2}", "x=b'bytes'", "x='\\ud800'", "x={5: 1}",
@@ -133,19 +133,19 @@ def test_any_parameter_of_a_call_is_sent_or_an_error_of_its_case(project: Projec
         "messages=[{'role': 'user', 'content': '\\ud800'}]", "messages='a\\x00b'", "messages=Odd('a')",
     ]  # fmt: skip
     actions = [f"model.generate_sync({value})" for value in values]
-    assert set(kinds(project, actions, *dist_args).values()) <= {"passed", "bad_request", "code"}
+    assert set(kinds(project, actions, *spread).values()) <= {"passed", "bad_request", "code"}
 
 
-def test_any_name_of_a_score_is_recorded_or_an_error(project: Project, dist_args: list[str]) -> None:
+def test_any_name_of_a_score_is_recorded_or_an_error(project: Project, spread: list[str]) -> None:
     values = ["''", "None", "5", "'x' * 1000", "'a\\x00b'", "'\\ud800'", "Odd('x')", "'a\\nb'", "Unprintable()"]
     actions = [f"score.record({value}, 1)" for value in values]
-    assert set(kinds(project, actions, *dist_args).values()) <= {"passed", "scorer", "code"}
+    assert set(kinds(project, actions, *spread).values()) <= {"passed", "scorer", "code"}
 
 
-def test_an_exception_that_cannot_be_shown_is_an_error_of_its_case(project: Project, dist_args: list[str]) -> None:
+def test_an_exception_that_cannot_be_shown_is_an_error_of_its_case(project: Project, spread: list[str]) -> None:
     raised = ["RuntimeError('\\ud800')", "RuntimeError(Unprintable())", "NoText()", "RuntimeError('x' * 1_000_000)"]
     actions = [f"throw({error})" for error in raised]
-    assert kinds(project, actions, *dist_args) == dict.fromkeys(actions, "code")
+    assert kinds(project, actions, *spread) == dict.fromkeys(actions, "code")
     assert all(len(row["error"]) < 10_000 for row in project.rows("SELECT error FROM cases"))
 
 

@@ -114,9 +114,9 @@ def test_what_the_projects_own_options_take_is_not_tried_out(written: Project, d
     result.stdout.fnmatch_lines(["note: partial run (--llmeval-limit): *"])
 
 
-def test_a_conftest_found_only_at_collection_may_take_a_short_name(written: Project, dist_args: list[str]) -> None:
+def test_a_conftest_found_only_at_collection_may_take_a_short_name(written: Project, spread: list[str]) -> None:
     written.write(tests__deep__conftest_py=TAKES_MODEL, tests__deep__test_own_py="def test_own():\n    pass\n")
-    result = written.run(*dist_args, model="")
+    result = written.run(*spread, model="")
     assert result.ret == 0
     assert result.parseoutcomes()["passed"] == 1
 

@@ -76,9 +76,9 @@ def test_every_scorer_of_a_body_is_recorded_before_the_miss(project: Project) ->
     ]
 
 
-def test_an_error_is_no_miss_and_has_no_score(project: Project, dist_args: list[str]) -> None:
+def test_an_error_is_no_miss_and_has_no_score(project: Project, spread: list[str]) -> None:
     project.eval(EXACT, ROWS)
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-400@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-400@{project.server.url}")
     assert result.ret == 1  # an ungated suite has errors
     assert project.cases() == {"good": "error", "bad": "error"}
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"bad_request"}
@@ -87,10 +87,10 @@ def test_an_error_is_no_miss_and_has_no_score(project: Project, dist_args: list[
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_errors_above_the_rate_make_a_gated_run_unmeasurable(project: Project, dist_args: list[str]) -> None:
+def test_errors_above_the_rate_make_a_gated_run_unmeasurable(project: Project, spread: list[str]) -> None:
     project.eval(EXACT, ROWS)
     project.write(thresholds_yaml=GATED)
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-400@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-400@{project.server.url}")
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*gate: UNMEASURABLE*"])
     assert "continue with" not in result.stdout.str()  # nothing was answered
@@ -98,9 +98,9 @@ def test_errors_above_the_rate_make_a_gated_run_unmeasurable(project: Project, d
     assert project.last_run()["exit_code"] == 10
 
 
-def test_authentication_is_unmeasurable_in_any_suite(project: Project, dist_args: list[str]) -> None:
+def test_authentication_is_unmeasurable_in_any_suite(project: Project, spread: list[str]) -> None:
     project.eval(EXACT, ROWS)
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-401@{project.server.url}")
     assert result.ret == 10
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
 
@@ -339,7 +339,7 @@ def test_coverage_below_its_bar_still_fails(project: Project) -> None:
 
 
 def test_a_strict_xfail_that_passes_fails_as_in_pytest_and_is_judged_by_nobody(
-    project: Project, dist_args: list[str]
+    project: Project, spread: list[str]
 ) -> None:
     rows: list[dict[str, Any]] = [
         {"id": "x", "input": "x", "target": "x", "marks": ["xfail"]},
@@ -350,7 +350,7 @@ def test_a_strict_xfail_that_passes_fails_as_in_pytest_and_is_judged_by_nobody(
         thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 1.0}}}\n",
         tox_ini=f"[pytest]\n{OPTIONS}xfail_strict = true\n",
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     result.stdout.fnmatch_lines(["*XPASS(strict)*", "*1 failed, 1 passed*"])
     assert result.ret == 1
     assert project.cases() == {"x": "skipped", "p": "passed"}
@@ -364,7 +364,7 @@ def test_a_fixture_that_is_not_there_is_named(project: Project) -> None:
     assert (case["error_kind"], case["error"]) == ("code", "fixture: 'respons' not found")
 
 
-def test_what_a_conftest_fails_is_a_miss_that_says_why(project: Project, dist_args: list[str]) -> None:
+def test_what_a_conftest_fails_is_a_miss_that_says_why(project: Project, spread: list[str]) -> None:
     hook = """
     import pytest
     @pytest.hookimpl(hookwrapper=True)
@@ -374,5 +374,5 @@ def test_what_a_conftest_fails_is_a_miss_that_says_why(project: Project, dist_ar
     """
     project.eval(EXACT, ROWS[:1])
     project.write(conftest_py=hook, thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0}}}\n")
-    project.run("evals", *dist_args).stdout.fnmatch_lines(["*missed: good*", "*not by our rules*"])
+    project.run("evals", *spread).stdout.fnmatch_lines(["*missed: good*", "*not by our rules*"])
     assert project.rows("SELECT outcome, error FROM cases") == [{"outcome": "missed", "error": "not by our rules"}]

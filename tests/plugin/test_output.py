@@ -136,7 +136,7 @@ def test_the_way_to_a_run_in_another_database_is_told_where_the_command_would_no
 
 
 def test_so_it_is_where_pytest_was_started_above_the_project(
-    project: Project, monkeypatch: pytest.MonkeyPatch, dist_args: list[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, spread: list[str]
 ) -> None:
     """From there upwards the command finds no project: its folder is gone to before."""
     project.eval(EXACT, TWO)
@@ -145,7 +145,7 @@ def test_so_it_is_where_pytest_was_started_above_the_project(
     for name in ("evals", "data", "tox.ini"):
         (place / name).rename(place / "a b" / name)
     for given, told in ((), ""), (("--llmeval-db=runs.db",), " --llmeval-db runs.db"):
-        show = section(project.run("a b/evals", *dist_args, *given))[-1].partition("look at it: ")[2]
+        show = section(project.run("a b/evals", *spread, *given))[-1].partition("look at it: ")[2]
         go, _, then = show.partition(" && llmeval show ")
         assert (go, then.partition(" ")[2]) == ("cd 'a b'", told.strip())
         monkeypatch.chdir(place / "a b")

@@ -56,11 +56,11 @@ def test_sets_without_a_name_of_their_own_are_named_by_their_content(project: Pr
 
 @pytest.mark.parametrize("first", ["[Plain()]", "lambda text: text"])
 def test_a_set_that_only_its_place_in_memory_tells_is_a_usage_error(
-    project: Project, first: str, dist_args: list[str]
+    project: Project, first: str, spread: list[str]
 ) -> None:
     """A lambda too: all of them have one name, which pytest would number."""
     project.write(evals__test_echo_py=SETS_OF_CONTENT.format(first=f"{first}, "))
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines(
         ["*test_echo.py::test_echo: nothing tells a value of style in each session the same, found *ids=*"]
@@ -123,14 +123,14 @@ def test_a_suite_has_the_name_under_which_pytest_finds_its_test(project: Project
     assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"one", "two", "three", "mine"}
 
 
-def test_a_marker_of_a_parameter_set_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
+def test_a_marker_of_a_parameter_set_is_a_usage_error(project: Project, spread: list[str]) -> None:
     """Beside that of its function it would be passed over without a word."""
     sets = '"part", [pytest.param(1, marks=pytest.mark.llmeval("other.jsonl")), 2]'
     project.eval(
         f"@pytest.mark.parametrize({sets})\ndef test_echo(response, part):\n    pass\n",
         [{"id": name, "input": "x"} for name in "ab"],
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*::test_echo: a parameter set has a marker llmeval beside that of its function, *"])
     assert not project.server.ledger

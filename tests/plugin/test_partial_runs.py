@@ -41,13 +41,14 @@ def llmeval(project: Project, *arguments: str) -> pytest.RunResult:
         ["evals", "--deselect=evals/test_both.py::test_other"],
         ["evals/test_both.py::test_echo"],
         ["-m", "llmeval", "-k", "not test_other"],
+        ["evals", "-k", "test_echo", "-n2"],
+        ["evals/test_both.py::test_echo", "-n2"],
     ],
+    ids=" ".join,
 )
-def test_a_suite_that_was_left_out_whole_makes_the_run_partial(
-    both: Project, arguments: list[str], dist_args: list[str]
-) -> None:
+def test_a_suite_that_was_left_out_whole_makes_the_run_partial(both: Project, arguments: list[str]) -> None:
     """What else ran is whole, and is no baseline for what did not."""
-    result = both.run(*arguments, *dist_args)
+    result = both.run(*arguments)
     assert result.ret == 0
     assert (both.settings()["partial"], list(both.settings()["suites"])) == (True, ["echo"])
     assert both.settings()["suites"]["echo"]["left_out"] == []
@@ -84,26 +85,28 @@ class TestAttack:
         (["evals/test_both.py::test_echo", "evals/test_both.py::TestGroup::test_group"], "1 suite not selected: inner"),
         (["evals/test_both.py::TestGroup"], "1 suite not selected: echo"),
         (["evals/test_both.py::test_echo", "evals/test_both.py::TestGroup"], ""),
+        (["evals/test_both.py::test_echo", "-n2"], "2 suites not selected: group, inner"),
+        (["evals/test_both.py::TestGroup", "-n2"], "1 suite not selected: echo"),
     ],
-    ids=["function", "words", "function and method", "class", "all"],
+    ids=["function", "words", "function and method", "class", "all", "function-n2", "class-n2"],
 )
 def test_evals_in_a_class_that_no_node_id_names_are_left_out_like_functions(
-    project: Project, selection: list[str], left_out: str, dist_args: list[str]
+    project: Project, selection: list[str], left_out: str
 ) -> None:
     """However deep it lies, and though pytest does not look into it; attacks on the judge wait there, too."""
     project.eval(IN_CLASSES, ROWS, name="both")
-    result = project.run(*selection, *dist_args)
+    result = project.run(*selection)
     assert (result.ret, project.settings()["partial"]) == (0, bool(left_out))
     if left_out:
         result.stdout.fnmatch_lines([f"note: {left_out}"])
 
 
-def test_what_is_wrong_in_a_class_that_no_node_id_names_stops_nobody(project: Project, dist_args: list[str]) -> None:
+def test_what_is_wrong_in_a_class_that_no_node_id_names_stops_nobody(project: Project, spread: list[str]) -> None:
     """Its dataset is not read, and nothing is said of a class that cannot be collected."""
     broken = IN_CLASSES.replace('"data/both.jsonl")\n    def test_group', '"data/none.jsonl")\n    def test_group')
     init = "\nclass TestWithInit:\n    def __init__(self): pass\n    def test_a(self): pass\n"
     project.eval(broken + init, ROWS, name="both")
-    result = project.run("evals/test_both.py::test_echo", *dist_args)
+    result = project.run("evals/test_both.py::test_echo", *spread)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["note: 2 suites not selected: group, inner"])
     result.stdout.no_fnmatch_line("*TestWithInit*")
@@ -167,11 +170,11 @@ def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
     result.stdout.fnmatch_lines(["not judged (rows were left out: *"])
 
 
-def test_a_slice_that_a_suite_has_no_row_of_leaves_it_out_whole(project: Project, dist_args: list[str]) -> None:
+def test_a_slice_that_a_suite_has_no_row_of_leaves_it_out_whole(project: Project, spread: list[str]) -> None:
     """Though the other suite has no other rows."""
     project.eval("def test_echo(response):\n    pass\n", [{**row, "slice": "hard"} for row in ROWS])
     project.eval("def test_other(response):\n    pass\n", [{**row, "slice": "easy"} for row in ROWS], name="other")
-    result = project.run("evals", "--slice=hard", *dist_args)
+    result = project.run("evals", "--slice=hard", *spread)
     assert (result.ret, project.settings()["partial"]) == (0, True)
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other"])
 
@@ -218,13 +221,13 @@ def test_suites_that_wait_leave_the_run_whole(project: Project) -> None:
     assert (project.settings()["partial"], list(project.settings()["suites"])) == (False, ["echo"])
 
 
-def test_a_file_that_lf_passed_over_makes_the_run_partial(project: Project, dist_args: list[str]) -> None:
+def test_a_file_that_lf_passed_over_makes_the_run_partial(project: Project, spread: list[str]) -> None:
     """It collects none of its rows; the suite that failed runs whole."""
     project.eval("def test_echo(response):\n    assert not response.text\n", ROWS)
     project.eval("def test_other(response):\n    pass\n", ROWS, name="other")
-    assert project.run("evals", *dist_args).ret == 1
+    assert project.run("evals", *spread).ret == 1
     assert project.settings()["partial"] is False
-    result = project.run("evals", "--lf", *dist_args)
+    result = project.run("evals", "--lf", *spread)
     assert (project.settings()["partial"], list(project.settings()["suites"])) == (True, ["echo"])
     result.stdout.fnmatch_lines(["note: --lf passed over 1 file", PARTIAL])
 

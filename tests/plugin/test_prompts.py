@@ -17,6 +17,11 @@ def sent(project: Project) -> list[Any]:
     return [entry.body["messages"] for entry in project.server.ledger]
 
 
+def passing(project: Project, number: int, rows: list[dict[str, Any]], marker: str) -> None:
+    """Write an eval that passes, ``n`` with a number, beside others."""
+    project.eval(PASS.replace("echo", f"n{number}"), rows, name=f"n{number}", marker=marker)
+
+
 def recorded(project: Project) -> Any:
     """Return what the run says of the suite's prompt."""
     return project.settings()["suites"]["echo"]
@@ -40,68 +45,67 @@ def test_without_a_prompt_the_input_is_sent(project: Project, given: Any, messag
     assert sent(project) == [messages]
 
 
-@pytest.mark.parametrize(
-    ("template", "text"),
-    [
-        ("Q: {question}", "Q: why?"),
-        ("{n} {question} {question}", "[1, 2] why? why?"),
-        ("{{7*7}} {0.__class__} %s {question}", "{{7*7}} {0.__class__} %s why?"),
-        (
-            "{missing} {} { question } {question!r} {question:>9}",
-            "{missing} {} { question } {question!r} {question:>9}",
-        ),
-        ("{{question}}", "{why?}"),
-        ('{"json": {question}}', '{"json": why?}'),
-        ("{input}", "{input}"),
-        ("$question ${question} <question>", "$question $why? <question>"),
-    ],
-)
-def test_a_template_fills_fields_and_keeps_every_other_brace(project: Project, template: str, text: str) -> None:
-    project.eval(PASS, [ROW], marker=f"prompt={template!r}")
+FILLED = {
+    "Q: {question}": "Q: why?",
+    "{n} {question} {question}": "[1, 2] why? why?",
+    "{{7*7}} {0.__class__} %s {question}": "{{7*7}} {0.__class__} %s why?",
+    "{missing} {} { question } {question!r} {question:>9}": "{missing} {} { question } {question!r} {question:>9}",
+    "{{question}}": "{why?}",
+    '{"json": {question}}': '{"json": why?}',
+    "{input}": "{input}",
+    "$question ${question} <question>": "$question $why? <question>",
+}
+
+
+def test_a_template_fills_fields_and_keeps_every_other_brace(project: Project) -> None:
+    for number, template in enumerate(FILLED):
+        passing(project, number, [ROW], f"prompt={template!r}")
     assert project.run("evals").ret == 0
-    assert sent(project) == [[{"role": "user", "content": text}]]
+    texts = sorted(FILLED.values())
+    assert sorted(sent(project), key=str) == sorted(([{"role": "user", "content": each}] for each in texts), key=str)
 
 
 QUESTIONS = [{"id": each, "input": {"question": each, "n": 1}} for each in "ab"]
 TEXTS = [{"id": each, "input": each} for each in "ab"]
 
 
-@pytest.mark.parametrize(
-    ("template", "rows", "told"),
-    [
-        ("Say {inptu}", TEXTS, "{inptu} is not a row field and is sent as it stands; did you mean {input}?"),
-        ("Say {inptu}", TEXTS[:1], "did you mean {input}?"),
-        ("{n}: {Question}", QUESTIONS, "{Question} is not a row field * did you mean {question}?"),
-        ("Say {question}", TEXTS, "is the same for all 2 rows: it has none of their fields ({input})"),
-        ("Say {input}", QUESTIONS, "is the same for all 2 rows: it has none of their fields ({n}, {question})"),
-        ("Say it", TEXTS, "is the same for all 2 rows"),
-        ("Say it", [TEXTS[0], {**TEXTS[0], "id": "b"}], None),
-        ("{input} and {inputs} {x}", TEXTS, None),
-        (
-            "{plan}, {n}: {question}",
-            [QUESTIONS[0], {"id": "c", "input": {"question": "c", "n": 2, "plan": "x"}}, QUESTIONS[1]],
-            "{plan} is missing in 2 of 3 rows and is sent there as it stands (first: row a)",
-        ),
-        ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
-        ("{input.question} ({n})", QUESTIONS, "{input.question} is not a row field * did you mean {question}?"),
-        ("{n}: {question!r:>9}", QUESTIONS, "{question!r:>9} is not a row field * did you mean {question}?"),
-        ("{sample.input} {input}", TEXTS, "{sample.input} is not a row field * did you mean {input}?"),
-        ("{input}, {n}", QUESTIONS, "{input} is not a row field * the input is an object, *fields ({n}, {question})"),
-        ("{sample.target}, {id}: {input}", TEXTS, "{sample.target} is not a row field *: a prompt function gets the *"),
-        (r"f'{score:.2f}' of GET /{id}, \frac{id}{target}, {response.text}: {input}", TEXTS, None),
-        ("{metadata.tone}: {input}", TEXTS, "{metadata.tone} is not a row field *: a prompt function gets the whole*"),
-    ],
-)
-def test_a_prompt_that_takes_up_nothing_of_a_row_is_told_before_any_call(
-    project: Project, template: str, rows: list[dict[str, Any]], told: str | None
-) -> None:
+TAKING_UP: list[tuple[str, list[dict[str, Any]], str | None]] = [
+    ("Say {inptu}", TEXTS, "{inptu} is not a row field and is sent as it stands; did you mean {input}?"),
+    ("Say {inptu}", TEXTS[:1], "did you mean {input}?"),
+    ("{n}: {Question}", QUESTIONS, "{Question} is not a row field * did you mean {question}?"),
+    ("Say {question}", TEXTS, "is the same for all 2 rows: it has none of their fields ({input})"),
+    ("Say {input}", QUESTIONS, "is the same for all 2 rows: it has none of their fields ({n}, {question})"),
+    ("Say it", TEXTS, "is the same for all 2 rows"),
+    ("Say it", [TEXTS[0], {**TEXTS[0], "id": "b"}], None),
+    ("{input} and {inputs} {x}", TEXTS, None),
+    (
+        "{plan}, {n}: {question}",
+        [QUESTIONS[0], {"id": "c", "input": {"question": "c", "n": 2, "plan": "x"}}, QUESTIONS[1]],
+        "{plan} is missing in 2 of 3 rows and is sent there as it stands (first: row a)",
+    ),
+    ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
+    ("{input.question} ({n})", QUESTIONS, "{input.question} is not a row field * did you mean {question}?"),
+    ("{n}: {question!r:>9}", QUESTIONS, "{question!r:>9} is not a row field * did you mean {question}?"),
+    ("{sample.input} {input}", TEXTS, "{sample.input} is not a row field * did you mean {input}?"),
+    ("{input}, {n}", QUESTIONS, "{input} is not a row field * the input is an object, *fields ({n}, {question})"),
+    ("{sample.target}, {id}: {input}", TEXTS, "{sample.target} is not a row field *: a prompt function gets the *"),
+    (r"f'{score:.2f}' of GET /{id}, \frac{id}{target}, {response.text}: {input}", TEXTS, None),
+    ("{metadata.tone}: {input}", TEXTS, "{metadata.tone} is not a row field *: a prompt function gets the whole*"),
+]
+"""Of a template and rows, what is told; None for nothing."""
+
+
+def test_a_prompt_that_takes_up_nothing_of_a_row_is_told_before_any_call(project: Project) -> None:
     """Unknown braces are sent as they are, so it is no error."""
-    project.eval(PASS, rows, marker=f"prompt={template!r}")
+    for number, (template, rows, _) in enumerate(TAKING_UP):
+        passing(project, number, rows, f"prompt={template!r}")
     result = project.run("evals", "--co")
-    if told is None:
-        assert "prompt template" not in result.stdout.str()
-        return
-    result.stdout.fnmatch_lines([f"llmeval: suite echo: prompt template*{told.replace('[', '[[]')}*"])
+    for number, (_, _, told) in enumerate(TAKING_UP):
+        begun = f"llmeval: suite n{number}: prompt template"
+        if told is None:
+            assert begun not in result.stdout.str()
+        else:
+            result.stdout.fnmatch_lines([f"{begun}*{told.replace('[', '[[]')}*"])
     assert project.server.ledger == []
 
 
@@ -203,38 +207,40 @@ def test_a_callable_returns_a_text_or_messages(project: Project, returned: str, 
     assert sent(project) == [messages]
 
 
-@pytest.mark.parametrize(
-    "returned", ["None", "[]", "5", "[{'role': 'user'}]", "[{'role': 'boss', 'content': ''}]", "1/0"]
-)
-def test_a_callable_that_returns_no_messages_is_an_error_of_its_case(project: Project, returned: str) -> None:
-    project.eval(PASS, [ROW], marker=f"prompt=lambda sample: {returned}")
+def test_a_callable_that_returns_no_messages_is_an_error_of_its_case(project: Project) -> None:
+    wrong = ("None", "[]", "5", "[{'role': 'user'}]", "[{'role': 'boss', 'content': ''}]", "1/0")
+    for number, returned in enumerate(wrong):
+        passing(project, number, [ROW], f"prompt=lambda sample: {returned}")
     assert project.run("evals").ret == 1
-    (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
-    assert (case["outcome"], case["error_kind"]) == ("error", "code")
-    assert returned == "1/0" or "a string or a list of messages with role and content, found" in case["error"]
-    assert project.server.ledger == []
+    cases = {case["suite"]: case for case in project.rows("SELECT suite, outcome, error_kind, error FROM cases")}
+    for number, returned in enumerate(wrong):
+        case = cases.pop(f"n{number}")
+        assert (case["outcome"], case["error_kind"]) == ("error", "code")
+        told = (
+            "division by zero" if returned == "1/0" else "a string or a list of messages with role and content, found"
+        )
+        assert told in case["error"]
+    assert (cases, project.server.ledger) == ({}, [])
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("ask.yaml", "role: user", "*prompts/ask.yaml: a YAML prompt is a list of messages*"),
-        ("ask.yaml", "- {role: user}", "*prompts/ask.yaml:1: a message has the keys role and content*"),
-        ("ask.yaml", "- {role: user, content: a}\n- {role: boss, content: b}", "*prompts/ask.yaml:2: role is one of*"),
-        ("ask.yaml", "- {role: user, content: [1]}", "*prompts/ask.yaml:1: role is one of*content is text*"),
-        ("ask.yaml", "", "*prompts/ask.yaml: is empty*"),
-        ("ask.yaml", "- !!python/object:os.system {}", "*prompts/ask.yaml:1: *tag*"),
-        ("ask.txt", b"\xff\xfe", "*prompts/ask.txt: cannot be read as UTF-8*"),
-    ],
-)
-def test_a_wrong_prompt_file_is_a_usage_error(project: Project, name: str, text: str | bytes, message: str) -> None:
-    path = project.root / "prompts" / name
-    path.parent.mkdir()
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    project.eval(PASS, [ROW], marker=f'prompt="prompts/{name}"')
+def test_wrong_prompt_files_are_told_with_their_lines(project: Project) -> None:
+    wrong = [
+        ("yaml", b"role: user", ": a YAML prompt is a list of messages*"),
+        ("yaml", b"- {role: user}", ":1: a message has the keys role and content*"),
+        ("yaml", b"- {role: user, content: a}\n- {role: boss, content: b}", ":2: role is one of*"),
+        ("yaml", b"- {role: user, content: [1]}", ":1: role is one of*content is text*"),
+        ("yaml", b"", ": is empty*"),
+        ("yaml", b"- !!python/object:os.system {}", ":1: *tag*"),
+        ("txt", b"\xff\xfe", ": cannot be read as UTF-8*"),
+    ]
+    (project.root / "prompts").mkdir()
+    for number, (suffix, text, _) in enumerate(wrong):
+        (project.root / "prompts" / f"p{number}.{suffix}").write_bytes(text)
+        passing(project, number, [ROW], f'prompt="prompts/p{number}.{suffix}"')
     result = project.run("evals")
     assert result.ret == 4
-    result.stderr.fnmatch_lines([message])
+    for number, (suffix, _, message) in enumerate(wrong):
+        result.stderr.fnmatch_lines([f"*prompts/p{number}.{suffix}{message}"])
     assert project.server.ledger == []
 
 
@@ -298,31 +304,36 @@ def test_the_input_digest_does_not_cover_the_prompt(project: Project) -> None:
     assert len({digest for _, digest in found}) == 3
 
 
-@pytest.mark.parametrize("raised", ["pytest.skip('not this')", "pytest.fail('not this')", "sys.exit(3)"])
 @pytest.mark.parametrize("kind", ["", "async "])
 def test_what_a_prompt_function_does_to_its_test_it_does_to_its_own_case_alone(
-    project: Project, kind: str, raised: str, dist_args: list[str]
+    project: Project, kind: str, spread: list[str]
 ) -> None:
-    rows = [{"id": f"r{n}", "input": f"q{n}"} for n in range(8)]
-    project.write(
-        data__echo_jsonl=jsonl(*rows),
-        evals__test_echo_py=f"""
-        import sys
+    raised = {"skip": "pytest.skip('not this')", "fail": "pytest.fail('not this')", "exit": "sys.exit(3)"}
+    for name, what in raised.items():
+        project.write(
+            **{
+                f"data__{name}_jsonl": jsonl(*({"id": f"{name}{n}", "input": f"q{n}"} for n in range(8))),
+                f"evals__test_{name}_py": f"""
+                import sys
 
-        import pytest
+                import pytest
 
-        def build(sample):
-            if sample.id == "r3":
-                {raised}
-            return sample.input
+                def build(sample):
+                    if sample.id == "{name}3":
+                        {what}
+                    return sample.input
 
-        @pytest.mark.llmeval("data/echo.jsonl", prompt=build)
-        {kind}def test_echo(response, sample):
-            assert response.text == sample.input
-        """,
-    )
-    project.run("evals", "--max-connections=2", *dist_args)
+                @pytest.mark.llmeval("data/{name}.jsonl", prompt=build)
+                {kind}def test_{name}(response, sample):
+                    assert response.text == sample.input
+                """,
+            }
+        )
+    project.run("evals", "--max-connections=2", *spread)
     cases = project.cases()
-    assert len(cases) == 8
-    assert {name for name, outcome in cases.items() if outcome != "passed"} == {"r3"}
-    assert cases["r3"] == ("skipped" if "skip" in raised else "error")
+    assert len(cases) == 24
+    assert {name: outcome for name, outcome in cases.items() if outcome != "passed"} == {
+        "skip3": "skipped",
+        "fail3": "error",
+        "exit3": "error",
+    }

@@ -22,19 +22,19 @@ def suite(project: Project) -> dict[str, Any]:
     return found
 
 
-def test_targets_are_recorded_as_json(project: Project, dist_args: list[str]) -> None:
+def test_targets_are_recorded_as_json(project: Project, spread: list[str]) -> None:
     rows = [row("a", target="é"), row("b", target={"y": [1, None], "x": 0.5}), row("c"), row("d", target={"n": 2**64})]
     project.eval(PASS, rows)
-    assert project.run("evals", *dist_args).ret == 0
+    assert project.run("evals", *spread).ret == 0
     told = {"a": '"\\u00e9"', "b": '{"x": 0.5, "y": [1, null]}', "c": None, "d": f'{{"n": {2**64}}}'}
     assert recorded(project, "target") == told
 
 
-def test_the_cluster_of_a_row_is_the_value_of_the_key_as_text(project: Project, dist_args: list[str]) -> None:
+def test_the_cluster_of_a_row_is_the_value_of_the_key_as_text(project: Project, spread: list[str]) -> None:
     values: list[Any] = ["doc 1", 7, True, {"b": 1, "a": [2]}, None]
     data = [row(f"r{number}", metadata={"doc": value}) for number, value in enumerate(values)]
     project.eval(PASS, [*data, row("without")], marker='cluster="doc"')
-    assert project.run("evals", *dist_args).ret == 0
+    assert project.run("evals", *spread).ret == 0
     told = ["doc 1", "7", "true", '{"a": [2], "b": 1}', None]
     assert recorded(project, "cluster") == {**{f"r{n}": text for n, text in enumerate(told)}, "without": None}
 
@@ -114,12 +114,12 @@ def test_the_rows_that_were_taken_decide_whether_there_is_a_cluster(project: Pro
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_the_rows_that_m_left_out_are_counted_once_whatever_the_epochs(
-    project: Project, epochs: int, dist_args: list[str]
+    project: Project, epochs: int, spread: list[str]
 ) -> None:
     data = [row(name, marks=["regression"] if name < "c" else []) for name in "abcde"]
     project.eval(PASS, data)
     project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")
-    assert project.run("evals", f"--epochs={epochs}", "-m", "regression", *dist_args).ret == 0
+    assert project.run("evals", f"--epochs={epochs}", "-m", "regression", *spread).ret == 0
     assert (suite(project)["made"], suite(project)["deselected"], suite(project)["left_out"]) == (5 * epochs, 3, [])
 
 
@@ -148,7 +148,7 @@ def test_a_resumed_run_keeps_what_it_began_with(project: Project) -> None:
 
 @pytest.mark.parametrize("kind", ["body", "prompt"])
 def test_what_a_test_does_with_its_row_changes_nothing_that_is_recorded_of_it(
-    project: Project, dist_args: list[str], kind: str
+    project: Project, spread: list[str], kind: str
 ) -> None:
     """As a chat that goes on in the list it began with: a baseline would not know its rows again."""
     data = [row("a", target={"n": 1}, metadata={"doc": "x"})]
@@ -163,7 +163,7 @@ def test_what_a_test_does_with_its_row_changes_nothing_that_is_recorded_of_it(
         head = f"import pytest\n\ndef asked(sample):\n    {more}\n    return sample.input\n\n"
         mark = '@pytest.mark.llmeval("data/echo.jsonl", prompt=asked, cluster="doc")\n'
         project.write(evals__test_echo_py=head + mark + PASS)
-    assert project.run("evals", *dist_args).ret == 0
+    assert project.run("evals", *spread).ret == 0
     first, second = project.rows("SELECT input_digest, target, cluster FROM cases")
     assert first == second
     assert first["target"] == '{"n": 1}'

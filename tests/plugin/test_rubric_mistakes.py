@@ -6,11 +6,11 @@ from tests.support.project import Project
 
 
 def test_a_mistake_in_a_rubric_is_told_once_before_any_call(
-    project: Project, judged_by: Judged, dist_args: list[str]
+    project: Project, judged_by: Judged, spread: list[str]
 ) -> None:
     """With file, line and key; a rubric that the code does not name is met in the first case, in a line."""
     project.write(rubrics__tone_yaml=OWN.replace("    levels", "    mood: sad\n    levels"))
-    options = [named(project, judged_by(verdict)), *dist_args]
+    options = [named(project, judged_by(verdict)), *spread]
     calls = 'rubric="qaa")\n    await score.judge(answer, name="b", rubric="rubrics/tone.yaml"'
     project.eval(EVAL.replace('rubric="qa"', calls), ROWS)
     result = project.run("evals", *options)

@@ -2,6 +2,7 @@
 
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -35,12 +36,10 @@ def told_to_junit(project: Project) -> dict[str, tuple[str, set[str]]]:
 
 
 @pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
-def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(
-    project: Project, body: str, dist_args: list[str]
-) -> None:
+def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(project: Project, body: str, spread: list[str]) -> None:
     project.eval(body, ROWS)
     project.write(conftest_py=CHECKS.format(check=EXACT))
-    result = project.run("evals", "--junitxml=junit.xml", *dist_args)
+    result = project.run("evals", "--junitxml=junit.xml", *spread)
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == 1
     assert project.cases() == {"good": "passed", "bad": "missed"}
@@ -51,69 +50,95 @@ def test_without_rules_a_miss_in_a_teardown_is_a_plain_failure(
 
 
 @pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
-def test_with_rules_the_gate_decides_of_a_miss_in_a_teardown(project: Project, body: str, dist_args: list[str]) -> None:
+def test_with_rules_the_gate_decides_of_a_miss_in_a_teardown(project: Project, body: str, spread: list[str]) -> None:
     project.eval(body, ROWS)
     project.write(conftest_py=CHECKS.format(check=EXACT), thresholds_yaml=GATED)
-    result = project.run("evals", "-x", "--junitxml=junit.xml", *dist_args)
+    result = project.run("evals", "-x", "--junitxml=junit.xml", *spread)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*pass_rate*0.500*min=0.4*pass*", "*1 passed, 1 missed in *"])
     assert project.cases() == {"good": "passed", "bad": "missed"}
     assert (project.last_run()["verdict"], project.last_run()["exit_code"]) == ("pass", 0)
     assert told_to_junit(project) == {"test_echo[good]": ("passed", set()), "test_echo[bad]": ("missed", set())}
     project.write(thresholds_yaml=GATED.replace("pass_rate: {min: 0.4}", "pass_rate: {min: 0.6}"))
-    assert project.run("evals", *dist_args).ret == 1
+    assert project.run("evals", *spread).ret == 1
     verdicts = {row["metric"]: row["verdict"] for row in project.rows("SELECT metric, verdict FROM verdicts")}
     assert verdicts["pass_rate"] == "fail"
 
 
-@pytest.mark.parametrize("rules", ["", GATED], ids=["plain", "gated"])
-@pytest.mark.parametrize(
-    ("check", "kind"),
-    [
-        ("score.token_f1(response, 5)", "scorer"),
-        ("score.record('x', float('nan'))", "scorer"),
-        ("score.exact(response, 'x'), score.token_f1(response, 5)", "scorer"),
-        ("for _ in 'ab':\n        try: score.record('x', 1)\n        except Exception: pass", "scorer"),
-        ("try: model.generate_sync('x', temperature=float('nan'))\n    except Exception: pass", "bad_request"),
-        ("score.judge(response, rubric='qa')", "code"),
-        ("assert not response.text", "code"),
-    ],
-)
-def test_what_breaks_in_a_teardown_is_an_error_as_in_a_body(
-    project: Project, rules: str, check: str, kind: str
-) -> None:
-    project.eval(SYNC, ROWS[:1])
-    project.write(conftest_py=CHECKS.format(check=check).replace("response, score", "response, model, score"))
-    if rules:
-        project.write(thresholds_yaml=rules)
+def several(project: Project, bodies_and_checks: Iterable[tuple[str, str]]) -> None:
+    """Write evals ``n0`` and so on, over one row: what the body of each does, and its teardown."""
+    fixtures = ["import pytest"]
+    for number, (body, check) in enumerate(bodies_and_checks):
+        made = CHECKS.format(check=check).replace("import pytest\n", "").replace("def checks", f"def checks{number}")
+        fixtures.append(made.replace("response, score", "response, model, score"))
+        project.eval(f"def test_n{number}(response, checks{number}):\n    {body}\n", ROWS[:1], name=f"n{number}")
+    project.write(conftest_py="\n".join(fixtures))
+
+
+BREAKING = [
+    ("score.token_f1(response, 5)", "scorer"),
+    ("score.record('x', float('nan'))", "scorer"),
+    ("score.exact(response, 'x'), score.token_f1(response, 5)", "scorer"),
+    ("for _ in 'ab':\n        try: score.record('x', 1)\n        except Exception: pass", "scorer"),
+    ("try: model.generate_sync('x', temperature=float('nan'))\n    except Exception: pass", "bad_request"),
+    ("score.judge(response, rubric='qa')", "code"),
+    ("assert not response.text", "code"),
+]
+
+
+@pytest.mark.parametrize("gated", [False, True], ids=["plain", "gated"])
+def test_what_breaks_in_a_teardown_is_an_error_as_in_a_body(project: Project, gated: bool) -> None:
+    several(project, (("assert response.text", check) for check, _ in BREAKING))
+    names = [f"n{number}" for number in range(len(BREAKING))]
+    if gated:
+        rules = "".join(f"  {name}: {{pass_rate: {{min: 0.4}}}}\n" for name in names)
+        project.write(thresholds_yaml=f"version: 1\nsuites:\n{rules}")
     result = project.run("evals")
-    result.assert_outcomes(passed=1, errors=1)
-    assert result.ret == (10 if rules else 1)
-    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": kind}]
+    result.assert_outcomes(passed=len(BREAKING), errors=len(BREAKING))
+    assert result.ret == (10 if gated else 1)
+    assert project.rows("SELECT suite, outcome, error_kind FROM cases ORDER BY suite") == [
+        {"suite": name, "outcome": "error", "error_kind": kind} for name, (_, kind) in zip(names, BREAKING, strict=True)
+    ]
+    assert project.rows("SELECT DISTINCT suite FROM verdicts WHERE verdict = 'unmeasurable' ORDER BY suite") == [
+        {"suite": name} for name in names if gated
+    ]
 
 
 @pytest.mark.parametrize(
-    ("body", "check", "outcome"),
+    ("status", "adding"),
     [
-        ("assert False", "score.exact('a', 'b')", "missed"),
-        ("assert False", "score.token_f1('a', 5)", "error"),
-        ("raise OSError", "score.exact('a', 'b')", "error"),
-        ("pytest.skip()", "score.exact('a', 'b'), score.token_f1('a', 5)", "skipped"),
-        ("pytest.xfail()", "score.exact('a', 'b'), score.token_f1('a', 5)", "skipped"),
-        ("pass", "score.exact('a', 'b'); pytest.skip('late')", "missed"),
-        ("pass", "score.exact('a', 'b', pass_mark=0)", "passed"),
+        (
+            1,
+            [
+                ("assert False", "score.exact('a', 'b')", "missed"),
+                ("assert False", "score.token_f1('a', 5)", "error"),
+                ("raise OSError", "score.exact('a', 'b')", "error"),
+                ("pass", "score.exact('a', 'b'); pytest.skip('late')", "missed"),
+            ],
+        ),
+        (
+            0,
+            [
+                ("pytest.skip()", "score.exact('a', 'b'), score.token_f1('a', 5)", "skipped"),
+                ("pytest.xfail()", "score.exact('a', 'b'), score.token_f1('a', 5)", "skipped"),
+                ("pass", "score.exact('a', 'b', pass_mark=0)", "passed"),
+            ],
+        ),
     ],
+    ids=["failing", "well"],
 )
 def test_a_teardown_adds_to_what_the_body_came_to(
-    project: Project, body: str, check: str, outcome: str, spread: list[str]
+    project: Project, status: int, adding: list[tuple[str, str, str]], spread: list[str]
 ) -> None:
-    project.eval(f"def test_echo(response, checks):\n    {body}\n", ROWS[:1])
-    project.write(conftest_py=CHECKS.format(check=check))
+    several(project, ((body, check) for body, check, _ in adding))
     result = project.run("evals", "--junitxml=junit.xml", *spread)
-    assert project.cases() == {"good": outcome}
-    assert told_to_junit(project)["test_echo[good]"][0] == outcome
-    assert result.ret == (0 if outcome in ("passed", "skipped") else 1)
-    assert len(project.rows("SELECT * FROM scores")) >= 1
+    outcomes = {f"n{number}": outcome for number, (_, _, outcome) in enumerate(adding)}
+    assert {row["suite"]: row["outcome"] for row in project.rows("SELECT suite, outcome FROM cases")} == outcomes
+    told = {name: outcome for name, (outcome, _) in told_to_junit(project).items()}
+    assert told == {f"test_{name}[good]": outcome for name, outcome in outcomes.items()}
+    assert result.ret == status
+    scored = project.rows("SELECT DISTINCT suite FROM cases JOIN scores ON scores.case_id = cases.id ORDER BY suite")
+    assert [row["suite"] for row in scored] == sorted(outcomes)
 
 
 @pytest.mark.parametrize("behind", ["", "model.generate_sync('more')"], ids=["nothing", "asks"])

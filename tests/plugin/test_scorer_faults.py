@@ -20,33 +20,41 @@ BODY = (
 )
 
 
-@pytest.mark.parametrize("rules", ["", "version: 1\nsuites: {echo: {fragile: {min: 0.5}}}\n"], ids=["plain", "gated"])
+RAISED = {
+    "pytest.fail('no')": "Failed: no",
+    "pytest.fail('no', pytrace=False)": "Failed: no",
+    "pytest.skip('not here')": "Skipped: not here",
+    "pytest.importorskip('no_such_module')": "Skipped: could not import 'no_such_module': *",
+    "pytest.xfail('known')": "XFailed: known",
+}
+
+
+@pytest.mark.parametrize("gated", [False, True], ids=["plain", "gated"])
 @pytest.mark.parametrize("how", ["", "async "], ids=["sync", "async"])
-@pytest.mark.parametrize(
-    ("raised", "told"),
-    [
-        ("pytest.fail('no')", "Failed: no (conftest.py:6)"),
-        ("pytest.fail('no', pytrace=False)", "Failed: no (conftest.py:6)"),
-        ("pytest.skip('not here')", "Skipped: not here (conftest.py:6)"),
-        ("pytest.importorskip('no_such_module')", "Skipped: could not import 'no_such_module': *(conftest.py:6)"),
-        ("pytest.xfail('known')", "XFailed: known (conftest.py:6)"),
-    ],
-)
-def test_what_pytest_has_for_tests_is_an_error_of_a_scorer(
-    project: Project, raised: str, told: str, how: str, rules: str
-) -> None:
-    project.eval(BODY.format(how=how), ROWS)
-    project.write(conftest_py=OWN.format(raised=raised))
-    if rules:
-        project.write(thresholds_yaml=rules)
+def test_what_pytest_has_for_tests_is_an_error_of_a_scorer(project: Project, how: str, gated: bool) -> None:
+    scorers = ["import pytest", "from pytest_llmeval import scorer"]
+    for number, raised in enumerate(RAISED):
+        scorers += ["@scorer", f"def fragile{number}(response, target=None):", f"    {raised}"]
+        body = BODY.format(how=how).replace("echo", f"n{number}").replace("fragile", f"fragile{number}")
+        project.eval(body, ROWS, name=f"n{number}")
+    project.write(conftest_py="\n".join(scorers))
+    if gated:
+        rules = [f"  n{number}: {{fragile{number}: {{min: 0.5}}}}\n" for number in range(len(RAISED))]
+        project.write(thresholds_yaml=f"version: 1\nsuites:\n{''.join(rules)}")
     result = project.run("evals")
-    assert result.ret == (10 if rules else 1)
-    result.assert_outcomes(errors=1)
-    (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
-    assert (case["outcome"], case["error_kind"]) == ("error", "scorer")
-    assert fnmatch(case["error"], f"scorer fragile: {told}")
-    scores = {row["name"]: (row["value"], row["status"]) for row in project.rows("SELECT * FROM scores")}
-    assert scores == {"fragile": (None, "error"), "exact": (1.0, "scored")}
+    assert result.ret == (10 if gated else 1)
+    result.assert_outcomes(errors=len(RAISED))
+    for number, told in enumerate(RAISED.values()):
+        (case,) = project.rows("SELECT * FROM cases WHERE suite = ?", f"n{number}")
+        assert (case["outcome"], case["error_kind"]) == ("error", "scorer")
+        assert fnmatch(
+            case["error"], f"scorer fragile{number}: {told}{' ' * (told[-1] != '*')}(conftest.py:{5 + 3 * number})"
+        )
+        scores = project.rows("SELECT name, value, status FROM scores WHERE case_id = ? ORDER BY name", case["id"])
+        assert [tuple(row.values()) for row in scores] == [
+            ("exact", 1.0, "scored"),
+            (f"fragile{number}", None, "error"),
+        ]
 
 
 @pytest.mark.parametrize("how", ["", "async "], ids=["sync", "async"])

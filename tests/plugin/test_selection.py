@@ -130,9 +130,9 @@ def test_m_chooses_rows_by_their_marks(mixed: Project, expression: str, ran: dic
     assert mixed.cases() == ran
 
 
-def test_m_reaches_evals_that_the_testpaths_leave_out(mixed: Project, dist_args: list[str]) -> None:
+def test_m_reaches_evals_that_the_testpaths_leave_out(mixed: Project, spread: list[str]) -> None:
     in_testpaths(mixed)
-    assert mixed.run("-m", "regression and not slow", *dist_args).ret == 0
+    assert mixed.run("-m", "regression and not slow", *spread).ret == 0
     assert mixed.cases() == {"quick": "passed"}
 
 
@@ -189,12 +189,12 @@ def test_the_ini_key_names_other_folders(mixed: Project) -> None:
     mixed.run("checks").assert_outcomes(passed=3)
 
 
-def test_evals_outside_the_folders_run_like_any_test(mixed: Project, dist_args: list[str]) -> None:
+def test_evals_outside_the_folders_run_like_any_test(mixed: Project, spread: list[str]) -> None:
     """Those that wait are told of all the same; beside evals that were asked for attacks on the judge are not."""
     text = (mixed.root / "evals" / "test_echo.py").read_text().replace("test_echo", "test_beside")
     attack = "\n@pytest.mark.judge_attack" + text.removeprefix("import pytest\n").replace("test_beside", "test_attack")
     mixed.write(tests__test_beside_py=text + attack)
-    result = mixed.run(*dist_args)
+    result = mixed.run(*spread)
     assert (result.ret, result.parseoutcomes()["passed"], len(mixed.server.ledger)) == (0, 4, 3)
     assert result.stdout.str().count("run them with") == result.stdout.str().count(WAITS) == 1
     mixed.run("tests").stdout.no_fnmatch_line("*run them with*")
@@ -387,9 +387,9 @@ def test_evals_behind_a_symbolic_link_are_asked_for_by_its_path(
 
 
 def test_a_path_that_is_given_twice_runs_each_case_as_often_and_counts_it_once(
-    mixed: Project, dist_args: list[str]
+    mixed: Project, spread: list[str]
 ) -> None:
-    result = mixed.run("--keep-duplicates", "evals/test_echo.py", "evals/test_echo.py", *dist_args)
+    result = mixed.run("--keep-duplicates", "evals/test_echo.py", "evals/test_echo.py", *spread)
     assert result.ret == 0
     assert len(mixed.cases()) == len(mixed.server.ledger) == 3
     result.stdout.no_fnmatch_line("*partial*")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.bridge.config.options import OPTIONS as SETTINGS
 from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.refusals import GOOD, refused, with_data
 from tests.support.row_evals import PASS
@@ -41,40 +42,58 @@ def test_a_file_that_is_not_our_database_is_refused_and_left_alone(
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
+COUNT, SECONDS = "a whole number from 1", "seconds above 0"
+FILLED = "a text that is not empty"
+
+
 @pytest.mark.parametrize(
-    ("option", "value"),
+    ("name", "value", "expected"),
     [
-        ("limit", "0"), ("limit", "-1"), ("limit", "many"), ("limit", "1.5"), ("limit", ""),
-        ("epochs", "0"), ("epochs", "x"),
-        ("timeout-s", "0"), ("timeout-s", "nan"), ("timeout-s", "inf"), ("timeout-s", "soon"),
-        ("model", ""), ("run-name", " "), ("run-name", "last"), ("thresholds", ""),
+        *(("limit", value, COUNT) for value in ("0", "-1", "many", "1.5", "")),
+        *(("epochs", value, COUNT) for value in ("0", "x")),
+        *(("timeout-s", value, SECONDS) for value in ("0", "nan", "inf", "soon")),
+        ("model", "", FILLED),
+        ("run-name", " ", FILLED),
+        ("run-name", "last", "a name other than none and last, which mean no run of that name"),
+        ("thresholds", "", FILLED),
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("source", ["command line", "environment", "ini"])
+)
+def test_a_bad_value_is_refused_with_what_is_expected(name: str, value: str, expected: str) -> None:
+    option = next(each for each in SETTINGS if each.name == name)
+    with pytest.raises(ValueError) as caught:
+        option.parse(value)
+    assert str(caught.value) == f"expected {expected}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "source", "found"),
+    [
+        (["--limit=0"], "many", "argument --llmeval-limit", "0"),
+        (["--limit="], "many", "argument --llmeval-limit", ""),
+        ([], "many", "environment variable LLMEVAL_LIMIT", "many"),
+        ([], "", "tox.ini: ini key llmeval_limit", "1.5"),
+    ],
+)
 def test_a_bad_value_names_its_source(
-    project: Project, option: str, value: str, source: str, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str], variable: str, source: str, found: str
 ) -> None:
-    """An empty variable or ini key is none."""
+    """What goes before the others is told alone."""
     with_data(project, jsonl(GOOD))
-    key = f"llmeval_{option.replace('-', '_')}"
-    arguments = []
-    if source == "command line":
-        arguments, named = [f"--{option}={value}"], f"--llmeval-{option}"
-    elif source == "environment":
-        monkeypatch.setenv(key.upper(), value)
-        named = key.upper()
-    else:
-        ini = (project.root / "tox.ini").read_text()
-        project.write(tox_ini=f"{ini}\n{key} = {value}\n")
-        named = key
-    if source != "command line" and (not value or (source == "ini" and not value.strip())):
-        assert project.run("evals").ret == 0
-        return
-    result = project.run("evals", *arguments, model="" if option == "model" else None)
-    assert result.ret == 4
-    assert named in result.stderr.str()
-    assert "expected" in result.stderr.str()
-    assert project.server.ledger == []
+    project.write(tox_ini=f"{(project.root / 'tox.ini').read_text()}\nllmeval_limit = 1.5\n")
+    monkeypatch.setenv("LLMEVAL_LIMIT", variable)
+    result = project.run("evals", *arguments)
+    assert (result.ret, project.server.ledger) == (4, [])
+    assert f"{source}: expected a whole number from 1, found {found!r}\n" in result.stderr.str()
+
+
+def test_an_empty_variable_or_ini_key_is_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_data(project, jsonl(GOOD))
+    keys = ("limit", "epochs", "timeout_s", "model", "run_name", "thresholds")
+    empty = "".join(f"llmeval_{key} =\n" for key in keys)
+    project.write(tox_ini=f"{(project.root / 'tox.ini').read_text()}\n{empty}")
+    for key in keys:
+        monkeypatch.setenv(f"LLMEVAL_{key.upper()}", "")
+    assert project.run("evals").ret == 0
 
 
 @pytest.mark.parametrize(
@@ -167,10 +186,10 @@ def test_a_module_that_cannot_be_imported_begins_no_run_and_no_call(project: Pro
     assert not (project.root / ".llmeval").exists()
 
 
-def test_the_other_evals_run_where_pytest_is_to_go_on(project: Project, dist_args: list[str]) -> None:
+def test_the_other_evals_run_where_pytest_is_to_go_on(project: Project, spread: list[str]) -> None:
     with_data(project, jsonl(GOOD))
     project.write(evals__test_broken_py="import nothing_of_that_name\n")
-    assert project.run("evals", "--continue-on-collection-errors", *dist_args).ret == 1
+    assert project.run("evals", "--continue-on-collection-errors", *spread).ret == 1
     assert project.cases() == {"a": "passed"}
 
 

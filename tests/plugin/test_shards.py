@@ -88,10 +88,10 @@ def test_what_names_no_shard_is_a_usage_error(written: Project, text: str, monke
     assert written.server.ledger == []
 
 
-def test_a_shard_is_not_judged(missing: Project, dist_args: list[str]) -> None:
+def test_a_shard_is_not_judged(missing: Project, spread: list[str]) -> None:
     """Every row is missed, which breaks the rule; the gate is for all shards together."""
     missing.write(thresholds_yaml=RULES)
-    result = missing.run("evals", "--shard=1/2", *dist_args)
+    result = missing.run("evals", "--shard=1/2", *spread)
     assert result.ret == 0
     assert set(missing.cases().values()) == {"missed"}
     assert (missing.last_run()["status"], missing.last_run()["verdict"]) == ("finished", "none")
@@ -99,8 +99,8 @@ def test_a_shard_is_not_judged(missing: Project, dist_args: list[str]) -> None:
     result.stdout.fnmatch_lines(["gate: shard 1/2, not judged; llmeval merge joins the shards and judges them"])
 
 
-def test_a_suite_without_rules_fails_a_shard(missing: Project, dist_args: list[str]) -> None:
-    assert missing.run("evals", "--shard=1/2", *dist_args).ret == 1
+def test_a_suite_without_rules_fails_a_shard(missing: Project, spread: list[str]) -> None:
+    assert missing.run("evals", "--shard=1/2", *spread).ret == 1
 
 
 def test_ordinary_tests_run_in_every_shard_and_may_fail_it(written: Project) -> None:
@@ -117,10 +117,10 @@ def test_a_shard_stopped_for_authentication_never_reports_success(written: Proje
     assert written.last_run()["status"] == "unmeasurable"
 
 
-def test_a_shard_without_a_row_is_a_run_of_no_cases(written: Project, dist_args: list[str]) -> None:
+def test_a_shard_without_a_row_is_a_run_of_no_cases(written: Project, spread: list[str]) -> None:
     """A matrix of machines may have more parts than rows; the parts are all there when they are joined."""
     for number in (1, 2, 3):
-        assert written.run("evals", f"--shard={number}/3", "--limit=1", *dist_args).ret == 0
+        assert written.run("evals", f"--shard={number}/3", "--limit=1", *spread).ret == 0
     counts = written.rows("SELECT count(cases.id) AS n FROM runs LEFT JOIN cases ON run_id = runs.id GROUP BY runs.id")
     assert sorted(row["n"] for row in counts) == [0, 0, 1]
     assert {row["status"] for row in written.rows("SELECT * FROM runs")} == {"finished"}
@@ -154,13 +154,13 @@ def test_the_gate_says_nothing_of_a_shard(missing: Project) -> None:
     done.stdout.fnmatch_lines(["gate: shard 1/2, not judged; *"])
 
 
-def test_a_resumed_run_keeps_its_shard(written: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_keeps_its_shard(written: Project, spread: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     written.eval(BREAKS)
     monkeypatch.setenv("ECHO_BREAKS", "yes")
     assert written.run("evals", "--shard=2/2").ret == 1
     assert set(written.cases().values()) == {"error"}
     monkeypatch.delenv("ECHO_BREAKS")
-    assert written.run("evals", "--resume=last", *dist_args).ret == 0
+    assert written.run("evals", "--resume=last", *spread).ret == 0
     assert written.cases() == dict.fromkeys(TWO_OF_TWO, "passed")
     assert written.settings()["shard"] == "2/2"
     assert len(written.rows("SELECT * FROM runs")) == 1

@@ -67,10 +67,10 @@ def test_a_subtest_that_is_skipped_takes_back_no_other(
     assert result.ret == {"missed": 1, "error": 10 if rules else 1, "passed": 0}[outcome]
 
 
-def test_the_gate_sees_a_miss_that_a_skip_follows(project: Project, dist_args: list[str]) -> None:
+def test_the_gate_sees_a_miss_that_a_skip_follows(project: Project, spread: list[str]) -> None:
     project.eval(SUBTESTS.format(parts=("miss", "skip")), [{"id": name, "input": "x"} for name in "ab"])
     project.write(thresholds_yaml=GATED)
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*gate: FAIL*", "*2 missed*"])
     assert project.cases() == {"a": "missed", "b": "missed"}
@@ -145,7 +145,7 @@ def test_an_xfail_of_the_body_stays_one_beside_a_scorer_that_broke(project: Proj
 
 
 def test_a_subtest_that_missed_where_the_gate_decides_is_not_shown_as_passed(
-    project: Project, dist_args: list[str]
+    project: Project, spread: list[str]
 ) -> None:
     project.eval(
         """
@@ -157,9 +157,9 @@ def test_a_subtest_that_missed_where_the_gate_decides_is_not_shown_as_passed(
         [{"id": each, "input": each} for each in "bac"],
     )
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}}}\n")
-    result = project.run("evals", "-v", *dist_args)
+    result = project.run("evals", "-v", *spread)
     assert result.ret == 0
     text = result.stdout.str()
     assert [text.count(each) for each in ("SUBMISSED[a]", "SUBMISSED[b]", "SUBPASSED")] == [1, 1, 4]
     result.stdout.fnmatch_lines(["*1 passed, 4 subtests passed, 2 subtests missed, 2 missed in *"])
-    assert "SUB" not in project.run("evals", *dist_args).stdout.str()
+    assert "SUB" not in project.run("evals", *spread).stdout.str()

@@ -7,7 +7,7 @@ from tests.support.project import Project
 
 
 @pytest.mark.parametrize("rules", ["", "version: 1\nsuites: {echo: {pass_rate: {min: 0.1}}}\n"])
-def test_what_a_subtest_comes_to_its_case_comes_to(project: Project, rules: str, dist_args: list[str]) -> None:
+def test_what_a_subtest_comes_to_its_case_comes_to(project: Project, rules: str, spread: list[str]) -> None:
     """pytest goes on behind it, and calls the test as a whole passed."""
     pytest.importorskip("_pytest.subtests")
     project.eval(
@@ -23,7 +23,7 @@ def test_what_a_subtest_comes_to_its_case_comes_to(project: Project, rules: str,
     )
     if rules:
         project.write(thresholds_yaml=rules)
-    project.run("evals", *dist_args)
+    project.run("evals", *spread)
     assert project.cases() == {"good": "passed", "missed": "missed", "broken": "error"}
 
 

@@ -74,7 +74,7 @@ def test_parametrized_fixtures_make_suites_too(project: Project) -> None:
     assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"echo[p]", "echo[q]"}
 
 
-def test_evals_may_be_methods_of_a_class(project: Project, dist_args: list[str]) -> None:
+def test_evals_may_be_methods_of_a_class(project: Project, spread: list[str]) -> None:
     project.write(
         data__echo_jsonl=jsonl(*rows("a", "b")),
         evals__test_echo_py="""
@@ -90,7 +90,7 @@ def test_evals_may_be_methods_of_a_class(project: Project, dist_args: list[str])
                 assert str(await model.generate())
         """,
     )
-    assert project.run("evals", *dist_args).ret == 0
+    assert project.run("evals", *spread).ret == 0
     found = project.rows("SELECT suite, nodeid, outcome FROM cases WHERE sample_id = 'a' ORDER BY suite")
     assert [tuple(row.values()) for row in found] == [
         ("async", "evals/test_echo.py::TestGroup::test_async[a]", "passed"),
@@ -203,35 +203,35 @@ def test_the_same_model_twice_is_a_usage_error(project: Project) -> None:
     assert project.run("evals", f"--model={project.model}").ret == 4
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        ('"data/echo.jsonl", sweet="x"', "*marker llmeval: *'sweet'*"),
-        ('"data/echo.jsonl", "second"', "*marker llmeval: too many positional arguments*"),
-        ("", "*marker llmeval: missing a required argument: 'dataset'*"),
-        ('"data/echo.jsonl", suite=""', "*marker llmeval: suite must be a text*"),
-        ('"data/echo.jsonl", suite=3', "*marker llmeval: suite must be a text*found 3*"),
-        ('"data/echo.jsonl", cluster=["doc"]', "*marker llmeval: cluster must be a text*"),
-        ('"data/echo.jsonl", params=[1]', "*marker llmeval: params must be a mapping*"),
-        ('"data/echo.jsonl", params=5', "*marker llmeval: params must be a mapping*"),
-        ('"data/echo.jsonl", params={"messages": []}', "*marker llmeval: params*messages*"),
-        ('"data/echo.jsonl", params={"temprature": 0}', "*params: 'temprature'*did you mean 'temperature'*"),
-        ('"data/echo.jsonl", params={"temperature": object()}', "*marker llmeval: params*JSON*"),
-        ("5", "*dataset must be a path, a list of dicts or a callable, found 5*"),
-        ('{"input": "a"}', "*dataset must be a path, a list of dicts or a callable*"),
-        ('"data/echo.jsonl", prompt=5', "*prompt must be a path, a template or a callable, found 5*"),
-        ('"data/echo.jsonl", prompt="missing.txt"', "*missing.txt: no such prompt file*"),
-        ('"data/echo.jsonl", prompt="../../outside.txt"', "*leads out of the rootdir*"),
-    ],
-)
-def test_a_misused_marker_is_a_usage_error_at_its_function(project: Project, call: str, message: str) -> None:
-    project.write(
-        data__echo_jsonl=jsonl({"input": "a"}),
-        evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval({call})\ndef test_echo(response):\n    pass\n",
-    )
+MISUSED = [
+    ('"data/echo.jsonl", sweet="x"', "*marker llmeval: *'sweet'*"),
+    ('"data/echo.jsonl", "second"', "*marker llmeval: too many positional arguments*"),
+    ("", "*marker llmeval: missing a required argument: 'dataset'*"),
+    ('"data/echo.jsonl", suite=""', "*marker llmeval: suite must be a text*"),
+    ('"data/echo.jsonl", suite=3', "*marker llmeval: suite must be a text*found 3*"),
+    ('"data/echo.jsonl", cluster=["doc"]', "*marker llmeval: cluster must be a text*"),
+    ('"data/echo.jsonl", params=[1]', "*marker llmeval: params must be a mapping*"),
+    ('"data/echo.jsonl", params=5', "*marker llmeval: params must be a mapping*"),
+    ('"data/echo.jsonl", params={"messages": []}', "*marker llmeval: params*messages*"),
+    ('"data/echo.jsonl", params={"temprature": 0}', "*params: 'temprature'*did you mean 'temperature'*"),
+    ('"data/echo.jsonl", params={"temperature": object()}', "*marker llmeval: params*JSON*"),
+    ("5", "*dataset must be a path, a list of dicts or a callable, found 5*"),
+    ('{"input": "a"}', "*dataset must be a path, a list of dicts or a callable*"),
+    ('"data/echo.jsonl", prompt=5', "*prompt must be a path, a template or a callable, found 5*"),
+    ('"data/echo.jsonl", prompt="missing.txt"', "*missing.txt: no such prompt file*"),
+    ('"data/echo.jsonl", prompt="../../outside.txt"', "*leads out of the rootdir*"),
+]
+
+
+def test_a_misused_marker_is_a_usage_error_at_its_function(project: Project) -> None:
+    project.write(data__echo_jsonl=jsonl({"input": "a"}))
+    for number, (call, _) in enumerate(MISUSED):
+        body = f"import pytest\n\n@pytest.mark.llmeval({call})\ndef test_n{number}(response):\n    pass\n"
+        project.write(**{f"evals__test_n{number}_py": body})
     result = project.run("evals")
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*evals/test_echo.py{message}"])
+    for number, (_, message) in enumerate(MISUSED):
+        result.stderr.fnmatch_lines([f"*evals/test_n{number}.py{message}"])
     assert "INTERNALERROR" not in result.stdout.str()
     assert project.server.ledger == []
 
@@ -258,13 +258,13 @@ def test_params_of_the_marker_are_sent_and_those_of_the_call_win(project: Projec
     assert sent == [{"temperature": 0, "seed": None}, {"temperature": 1, "seed": 3}]
 
 
-def test_a_marker_on_one_parameter_set_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
+def test_a_marker_on_one_parameter_set_is_a_usage_error(project: Project, spread: list[str]) -> None:
     """The function has no marker of which cases could be made."""
     sets = f"[1, pytest.param(2, marks={MARKER.removeprefix('@')})]"
     project.write(
         tests__test_set_py=f"import pytest\n\n@pytest.mark.parametrize('n', {sets})\ndef test_set(n):\n    pass\n"
     )
-    result = project.run(*dist_args)
+    result = project.run(*spread)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*test_set.py::test_set[[]2[]]: marker llmeval needs a plain function or class, *"])
 
@@ -318,23 +318,23 @@ def test_the_marker_of_a_function_goes_before_that_of_its_class_and_module(proje
     assert project.cases() == {"function": "passed", "class": "passed"}
 
 
-def test_two_cases_of_one_name_are_a_usage_error_that_names_both(project: Project, dist_args: list[str]) -> None:
+def test_two_cases_of_one_name_are_a_usage_error_that_names_both(project: Project, spread: list[str]) -> None:
     """Their suite would fall apart: pytest numbers them, and what follows a row's id is a parameter set."""
     url = project.server.url
     project.write(models_yaml=f"models:\n  a: {{spec: 'openai:echo@{url}'}}\n  a-b: {{spec: 'openai:two@{url}'}}\n")
     project.eval(PASS, rows("b-1", "1"))
-    result = project.run("evals", "--model=a", "--model=a-b", *dist_args, model="")
+    result = project.run("evals", "--model=a", "--model=a-b", *spread, model="")
     assert result.ret == 4
     told = "model 'a' with row 'b-1' and model 'a-b' with row '1' are both called a-b-1; name a model *"
     result.stderr.fnmatch_lines([f"*evals/test_echo.py::test_echo: {told}"])
     assert project.server.ledger == []
 
 
-def test_two_parameter_sets_with_cases_of_one_name_are_a_usage_error(project: Project, dist_args: list[str]) -> None:
+def test_two_parameter_sets_with_cases_of_one_name_are_a_usage_error(project: Project, spread: list[str]) -> None:
     project.eval(
         "@pytest.mark.parametrize('s', ['c', 'b-c'])\ndef test_echo(response, s):\n    pass\n", rows("a", "a-b")
     )
-    result = project.run("evals", *dist_args)
+    result = project.run("evals", *spread)
     assert result.ret == 4
     told = "row 'a' of set 'b-c' and row 'a-b' of set 'c' are both called test_echo[[]a-b-c]; name the sets with ids=*"
     result.stderr.fnmatch_lines([f"*evals/test_echo.py::test_echo: {told}"])
@@ -348,14 +348,14 @@ def test_the_same_ids_are_fine_with_one_of_the_models(project: Project) -> None:
 
 
 def test_rules_for_other_models_alone_are_none_for_this_session(
-    project: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+    project: Project, spread: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a model by another name would turn the gate off; beside a model with rules a line says that."""
     monkeypatch.setenv("COLUMNS", "200")
     project.eval(EXACT, ROWS)
     project.write(thresholds_yaml=GATED.replace("0.5", "0.5, model: echo"))
     other = f"openai:other@{project.server.url}"
-    result = project.run("evals", *dist_args, model=other)
+    result = project.run("evals", *spread, model=other)
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == 1
     told = "warning: no rule on a score of suite echo is about model other: what it missed (1) fails {}"
@@ -363,6 +363,6 @@ def test_rules_for_other_models_alone_are_none_for_this_session(
     again = project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", "gate")
     assert again.ret == 1
     again.stdout.fnmatch_lines([told.format("the run")])
-    result = project.run("evals", *dist_args, f"--model={other}")
+    result = project.run("evals", *spread, f"--model={other}")
     assert result.ret == 0
     result.stdout.fnmatch_lines([told.format("nothing"), "gate: PASS (1 pass)", "*2 passed, 2 missed*"])

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.config_file import load_config
 from tests.support.tiny_base import training_project, write_project
 
 project = training_project
@@ -19,32 +21,46 @@ def line_of(path: Path, key: str) -> int:
     return next(number for number, text in enumerate(lines, 1) if text.strip().startswith(f"{key}:"))
 
 
+EVAL = "evals/test_colour.py"
+NO_FILE = "no such file; a path is relative to the rootdir"
+NO_BASE = "no such folder; relative paths begin at the rootdir"
+
+
 @pytest.mark.parametrize(
     ("key", "found", "told"),
     [
-        ("eval", "evals/test_colour.py::test_color", "no such function in evals/test_colour.py; did you mean"),
+        ("eval", f"{EVAL}::test_color", f"no such function in {EVAL}; did you mean 'test_colour'?"),
         ("eval", "evals/test_color.py::test_colour", "no such file; did you mean 'test_colour.py'?"),
         ("eval", "eval/x.py::test_colour", "no such file; it is relative to the rootdir"),
-        ("eval", "evals/test_colour.py", "it names no function; write FILE::FUNCTION"),
-        ("data.train", "data/nix.jsonl", "no such file; a path is relative to the rootdir"),
-        ("data.val", "../val.jsonl", "leads out of the rootdir"),
-        ("data.test", "data/tets.jsonl", "no such file"),
-        ("base", "/nope/base", "no such folder; relative paths begin at the rootdir"),
-        ("base", "./base", "no such folder"),
-        ("base", "models/of/mine", "no such folder"),
-        ("base", "base.gguf", "no such folder"),
+        ("eval", EVAL, "it names no function; write FILE::FUNCTION, relative to the rootdir"),
+        ("data.train", "data/nix.jsonl", NO_FILE),
+        (
+            "data.val",
+            "../val.jsonl",
+            "../val.jsonl: leads out of the rootdir; keep the file inside the project, or pass rows by a callable",
+        ),
+        ("data.test", "data/tets.jsonl", NO_FILE),
+        ("base", "/nope/base", NO_BASE),
+        ("base", "./base", NO_BASE),
+        ("base", "models/of/mine", NO_BASE),
+        ("base", "base.gguf", NO_BASE),
     ],
 )
+def test_a_name_of_nothing_is_told_with_its_line(tmp_path: Path, key: str, found: str, told: str) -> None:
+    path = write_project(tmp_path, **{"base": "org/name", key.replace(".", "__"): found})
+    with pytest.raises(SettingsError) as caught:
+        load_config(path, shown_as="tiny.yaml", rootdir=tmp_path)
+    line = line_of(path, key.rpartition(".")[2])
+    assert str(caught.value) == f"tiny.yaml:{line}: {key}: found '{found}': {told}"
+
+
 @pytest.mark.parametrize("arguments", [["--co"], ["-k", "tiny"]])
-def test_a_name_of_nothing_is_a_usage_error_with_its_line(
-    project: pytest.Pytester, key: str, found: str, told: str, arguments: list[str]
-) -> None:
-    path = configured(project, **{key.replace(".", "__"): found})
+def test_a_name_of_nothing_is_a_usage_error_with_its_line(project: pytest.Pytester, arguments: list[str]) -> None:
+    path = configured(project, data__val="data/nix.jsonl")
     result = project.runpytest_inprocess("-m", "train", *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    line = line_of(path, key.rpartition(".")[2])
-    assert f"finetune/configs/tiny.yaml:{line}: {key}: found '{found}': " in result.stderr.str()
-    assert told in result.stderr.str()
+    place = f"finetune/configs/tiny.yaml:{line_of(path, 'val')}: data.val"
+    assert result.stderr.str() == f"ERROR: {place}: found 'data/nix.jsonl': {NO_FILE}\n"
     assert not (project.path / ".llmeval").exists()
 
 
@@ -78,11 +94,10 @@ def test_what_is_not_chosen_fails_nothing(project: pytest.Pytester, arguments: l
         "def broken(",
     ],
 )
-def test_a_module_that_may_have_the_function_is_not_doubted(project: pytest.Pytester, module: str) -> None:
-    configured(project)
-    (project.path / "evals" / "test_colour.py").write_text(module, "utf-8")
-    result = project.runpytest_inprocess("-m", "train", "--co", "finetune")
-    assert result.ret == 0
+def test_a_module_that_may_have_the_function_is_not_doubted(tmp_path: Path, module: str) -> None:
+    path = write_project(tmp_path, "org/name")
+    (tmp_path / EVAL).write_text(module, "utf-8")
+    assert load_config(path, shown_as="tiny.yaml", rootdir=tmp_path).eval == f"{EVAL}::test_colour"
 
 
 def test_the_module_is_not_imported(project: pytest.Pytester) -> None:
@@ -94,16 +109,14 @@ def test_the_module_is_not_imported(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("base", ["no-such-base", "org/name", "org/name@main", "local:smollm2", "~/base", "./here"])
-def test_what_may_be_a_base_is_left_to_the_training(
-    project: pytest.Pytester, base: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(project.path))
+def test_what_may_be_a_base_is_left_to_the_training(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("base", "here"):
-        (project.path / name).mkdir()
-    configured(project, base=base)
-    assert project.runpytest_inprocess("-m", "train", "--co", "finetune").ret == 0
+        (tmp_path / name).mkdir()
+    path = write_project(tmp_path, base)
+    assert load_config(path, shown_as="tiny.yaml", rootdir=tmp_path).base == base
 
 
-def test_a_dataset_of_the_hub_is_left_to_the_training(project: pytest.Pytester) -> None:
-    configured(project, data__train="hf:org/rows?split=train")
+def test_bases_and_datasets_of_the_hub_are_left_to_the_training(project: pytest.Pytester) -> None:
+    configured(project, base="org/name@main", data__train="hf:org/rows?split=train")
     assert project.runpytest_inprocess("-m", "train", "--co", "finetune").ret == 0

@@ -25,38 +25,39 @@ def slow(messages: Messages) -> str:
     return verdict(messages)
 
 
+LEFT = (
+    f"asyncio.gather({TWO})",
+    f"asyncio.gather({TWO}); await asyncio.sleep(0)",
+    "asyncio.create_task(score.judge(answer, rubric='qa'))",
+    "asyncio.ensure_future(asyncio.wait_for(score.judge(answer, rubric='qa'), 9)); await asyncio.sleep(0)",
+)
+
+
 @pytest.mark.parametrize("judge", [verdict, slow], ids=["quick", "slow"])
 @pytest.mark.parametrize("fixtures", ["", ", tmp_path"], ids=["ahead", "in turn"])
-@pytest.mark.parametrize(
-    "last",
-    [
-        f"asyncio.gather({TWO})",
-        f"asyncio.gather({TWO}); await asyncio.sleep(0)",
-        "asyncio.create_task(score.judge(answer, rubric='qa'))",
-        "asyncio.ensure_future(asyncio.wait_for(score.judge(answer, rubric='qa'), 9)); await asyncio.sleep(0)",
-    ],
-)
 def test_a_task_that_judges_and_that_nobody_awaits_is_an_error_of_the_test(
-    project: Project, judged_by: Judged, judge: Callable[[Messages], str], fixtures: str, last: str
+    project: Project, judged_by: Judged, judge: Callable[[Messages], str], fixtures: str
 ) -> None:
-    project.eval(BODY.format(fixtures=fixtures, last=last), [*ROWS, {**ROWS[0], "id": "b"}])
+    for number, last in enumerate(LEFT):
+        body = BODY.format(fixtures=fixtures, last=last).replace("echo", f"n{number}")
+        project.eval(body, [*ROWS, {**ROWS[0], "id": "b"}], name=f"n{number}")
     result = project.run("evals", named(project, judged_by(judge)), "-p", "no:xdist")
     assert result.ret == 1
-    result.assert_outcomes(errors=2)
-    cases = project.rows("SELECT outcome, error_kind, error FROM cases")
-    assert [(case["outcome"], case["error_kind"], case["error"].startswith(NEVER)) for case in cases] == [
-        ("error", "code", True)
-    ] * 2
+    result.assert_outcomes(errors=2 * len(LEFT))
+    cases = project.rows("SELECT suite, outcome, error_kind, error FROM cases ORDER BY suite")
+    assert [
+        (case["suite"], case["outcome"], case["error_kind"], case["error"].startswith(NEVER)) for case in cases
+    ] == [(f"n{number}", "error", "code", True) for number in range(len(LEFT)) for _ in "ab"]
     for told in ("never retrieved", "never awaited", "Warning"):
         assert told not in result.stdout.str()
 
 
 @pytest.mark.parametrize("rules", ["", "version: 1\nsuites: {echo: {pass_rate: {min: 0.1}}}\n"], ids=["plain", "gated"])
-def test_it_is_one_in_a_worker_too(project: Project, judged_by: Judged, rules: str, dist_args: list[str]) -> None:
+def test_it_is_one_in_a_worker_too(project: Project, judged_by: Judged, rules: str, spread: list[str]) -> None:
     project.eval(BODY.format(fixtures="", last=f"asyncio.gather({TWO})"), ROWS)
     if rules:
         project.write(thresholds_yaml=rules)
-    result = project.run("evals", named(project, judged_by(slow)), *dist_args)
+    result = project.run("evals", named(project, judged_by(slow)), *spread)
     assert result.ret == (10 if rules else 1)
     assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "code"}]
 

@@ -17,21 +17,22 @@ class TestAnswers(unittest.TestCase):
     def test_one(self):
         assert False
 """
-IN_UNITTEST = "*ERROR: *::TestAnswers::test_one: marker llmeval needs a plain function or class, found a method of a *"
+IN_UNITTEST = "::TestAnswers::test_one: marker llmeval needs a plain function or class, found a method of a *"
 
 
-@pytest.mark.parametrize("where", [{"on_class": MARKER, "on_method": ""}, {"on_class": "", "on_method": MARKER}])
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside an eval"])
-def test_a_marker_on_what_unittest_runs_is_a_usage_error(
-    project: Project, where: dict[str, str], beside: bool, dist_args: list[str]
-) -> None:
+def test_a_marker_on_what_unittest_runs_is_a_usage_error(project: Project, beside: bool, spread: list[str]) -> None:
     """It gets no fixtures, so that it can be no eval; silence would say that it passed."""
     if beside:
         project.eval(PASS, rows("a"))
-    project.write(evals__test_unit_py=UNITTEST.format(**where))
-    result = project.run("evals", *dist_args)
+    project.write(
+        evals__test_on_class_py=UNITTEST.format(on_class=MARKER, on_method=""),
+        evals__test_on_method_py=UNITTEST.format(on_class="", on_method=MARKER),
+    )
+    result = project.run("evals", *spread)
     assert result.ret == 4
-    result.stderr.fnmatch_lines([IN_UNITTEST])
+    for place, begun in (("class", "ERROR: "), ("method", "")):
+        result.stderr.fnmatch_lines([f"{begun}evals/test_on_{place}.py{IN_UNITTEST}"])
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
     assert project.server.ledger == []
 

@@ -39,11 +39,11 @@ def adapter(project: Project, base: Path) -> Path:
 
 
 def test_base_and_adapter_are_asked_of_one_server(
-    project: Project, fake: FakeVllm, adapter: Path, dist_args: list[str]
+    project: Project, fake: FakeVllm, adapter: Path, spread: list[str]
 ) -> None:
     """Once for all workers; it costs nothing, and nothing of it is left."""
     project.eval(RESPONSES, ROWS)
-    result = project.run("evals", *dist_args, "--model=vllm:base+tuned", model="vllm:base")
+    result = project.run("evals", *spread, "--model=vllm:base+tuned", model="vllm:base")
     assert result.ret == 0, result.stdout.str()
     result.stdout.fnmatch_lines(
         ["waiting for vLLM 0.33.0 to serve vllm:base with 1 adapter: *", "vLLM serves base, base+tuned after * s"]
@@ -163,12 +163,12 @@ def test_a_server_that_ends_makes_errors_that_say_how(
     ],
 )
 def test_a_start_that_fails_ends_the_session_before_any_call(
-    project: Project, fake: FakeVllm, adapter: Path, dist_args: list[str], how: str, words: str
+    project: Project, fake: FakeVllm, adapter: Path, spread: list[str], how: str, words: str
 ) -> None:
     fake.fails(how)
     project.eval(ANSWERS, ROWS)
     start_s = 1 if how == "slow" else 20
-    result = project.run("evals", *dist_args, f"--llmeval-vllm-start-s={start_s}", model="vllm:base+tuned")
+    result = project.run("evals", *spread, f"--llmeval-vllm-start-s={start_s}", model="vllm:base+tuned")
     assert result.ret == 4
     result.stderr.fnmatch_lines([words])
     assert "Traceback" not in result.stderr.str().replace("    Traceback", "")  # vLLM's own is shown

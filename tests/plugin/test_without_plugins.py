@@ -1,4 +1,4 @@
-"""Evals where a plugin that pytest brings along is switched off."""
+"""Evals where plugins that pytest brings along are switched off."""
 
 import pytest
 
@@ -12,17 +12,23 @@ def test_echo(sample, response, score):
 async def test_later(sample, model, score):
     score.exact(await model.generate(), sample.target)
 """
-PLUGINS = (
-    "cacheprovider", "capture", "debugging", "faulthandler", "junitxml", "logging", "reports", "setuponly", "setupplan",
-    "skipping", "terminal", "threadexception", "unittest", "unraisableexception", "warnings", "xdist",
+ALONE = ("capture", "logging", "terminal", "unittest", "xdist")
+"""Those on which others build: what is left of pytest differs without each."""
+TOGETHER = (
+    "cacheprovider", "debugging", "faulthandler", "junitxml", "reports", "setuponly", "setupplan", "skipping",
+    "threadexception", "unraisableexception", "warnings",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_evals_run_without_it(project: Project, plugin: str) -> None:
-    """Its options are not there then."""
+def without(*plugins: str) -> list[str]:
+    return [argument for plugin in plugins for argument in ("-p", f"no:{plugin}")]
+
+
+@pytest.mark.parametrize("plugins", [TOGETHER, *((plugin,) for plugin in ALONE)], ids=lambda each: each[0])
+def test_evals_run_without_them(project: Project, plugins: tuple[str, ...]) -> None:
+    """Their options are not there then."""
     project.eval(BODIES, [{"id": "a", "input": "x", "target": "x"}])
-    result = project.run("evals", "-p", f"no:{plugin}", fresh=True)
+    result = project.run("evals", *without(*plugins), fresh=True)
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
     assert project.rows("SELECT suite, outcome FROM cases ORDER BY suite") == [
         {"suite": "echo", "outcome": "passed"},
@@ -30,9 +36,9 @@ def test_evals_run_without_it(project: Project, plugin: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("plugin", ["setuponly", "setupplan", "capture", "terminal"])
-def test_listing_them_asks_nobody_without_it(project: Project, plugin: str) -> None:
+@pytest.mark.parametrize("plugins", [("setuponly", "setupplan", "capture"), ("terminal",)], ids=lambda each: each[0])
+def test_listing_them_asks_nobody_without_them(project: Project, plugins: tuple[str, ...]) -> None:
     project.eval(BODIES, [{"id": "a", "input": "x", "target": "x"}])
-    assert project.run("evals", "--co", "-p", f"no:{plugin}", fresh=True).ret == 0
+    assert project.run("evals", "--co", *without(*plugins), fresh=True).ret == 0
     assert project.server.ledger == []
     assert not (project.root / ".llmeval").exists()

@@ -44,10 +44,10 @@ def own_servers() -> list[str]:
     return [line for line in listed.splitlines() if "local_child" in line]
 
 
-def test_every_row_is_answered_by_base_and_adapter(project: Project, lora: Path, dist_args: list[str]) -> None:
+def test_every_row_is_answered_by_base_and_adapter(project: Project, lora: Path, spread: list[str]) -> None:
     """One server has both, whoever runs the cases; it costs nothing, and what is made is told once."""
     project.eval(BODY, ROWS, marker=MARKER)
-    result = project.run("evals", *dist_args, "--model=local:smollm2+lora", model="local:smollm2")
+    result = project.run("evals", *spread, "--model=local:smollm2+lora", model="local:smollm2")
     assert result.ret == 0
     assert len([line for line in result.outlines if "out of lora (once)" in line]) == 1
     rows = project.rows("SELECT sample_id, model, response, cost_usd FROM cases")

@@ -47,11 +47,11 @@ def answers_of(project: Project) -> set[str]:
 
 
 def test_every_row_is_answered_by_base_and_adapter(
-    project: Project, base: Path, adapter: Path, dist_args: list[str]
+    project: Project, base: Path, adapter: Path, spread: list[str]
 ) -> None:
     """One process loads both, once, whoever runs the cases; it costs nothing; rows and workers change no answer."""
     project.eval(RESPONSES, ROWS, marker=MARKER)
-    result = project.run("evals", *dist_args, f"--model=hf:{base}+{adapter}", model=f"hf:{base}")
+    result = project.run("evals", *spread, f"--model=hf:{base}+{adapter}", model=f"hf:{base}")
     assert result.ret == 0
     loadings = [line for line in result.outlines if "loaded hf:" in line]
     assert len(loadings) == 2
