@@ -18,6 +18,7 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.against import recorded_line
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import (
     SHOW_ALL,
@@ -80,7 +81,8 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     with contextlib.closing(open_reader(find_project(), database)) as store:
         found = store.find_run(run)
         read = RunCases.read(store, found.id, verbosity=verbose + 1)
-        view = view_run(found, read, store.verdicts(found.id))
+        verdicts = list(store.verdicts(found.id))
+        view = view_run(found, read, verdicts)
         spending, notes = store.spending(found.id), run_notes(found, read.judged, store)
         if as_json:
             told: dict[str, Any] = {"suites": view.suites, "verdict": view.verdict, "spending": spending}
@@ -89,6 +91,8 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
             return
         if found.shown_status == "crashed":
             notes = [*notes, *(f"note: {error}" for _, error in damaged_journals(store.path, found.id))]
+        against = recorded_line(found, verdicts)
+        notes = [*notes, *([against] if against else [])]
     print_run(view, spending, verbose + 1, notes=notes)
 
 

@@ -14,7 +14,7 @@ from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
 from pytest_llmeval.store.records import Run
 
-__all__ = ["NOT_HELD", "against_lines", "difference_line", "is_held_against"]
+__all__ = ["NOT_HELD", "against_lines", "difference_line", "is_held_against", "recorded_line"]
 
 NOT_HELD = "no rule on a change was held against it"
 _MOST = 6
@@ -58,12 +58,7 @@ def against_lines(
         beside = {}
     if not is_held_against(verdicts, is_beside=bool(beside)):
         return []
-    is_run = base.kind == "run"
-    which = (
-        f"run {one_line(base.name, 60)}"
-        if is_run
-        else f"baseline {one_line(base.name, 60)}: run {one_line(base.run.id, 60)}"
-    )
+    which = _which(base.name, base.kind, base.run.id)
     by_none = "" if on_change else "; no rule is on a change"
     lines = [
         f"compared with {which}, of {one_line(base.run.started_at[:10])}{by_none}",
@@ -75,6 +70,19 @@ def against_lines(
     command = f"{to_root}llmeval compare {shell_words([base.ref]) or 'BASE'} {run.id}{db_option}"
     flipped = list(_flipped(beside, command))
     return [*lines, *(flipped or ([] if on_change else [f"what changed: {printable(command)}"]))]
+
+
+def recorded_line(run: Run, verdicts: Collection[Verdict]) -> str | None:
+    """Return what recorded verdicts on a change were judged against; None where there are none."""
+    told = run.settings.get("baseline")
+    if not told or not is_held_against(verdicts, is_beside=False):
+        return None
+    return f"compared with {_which(str(told['name']), str(told['kind']), str(told['run']))}"
+
+
+def _which(name: str, kind: str, run_id: str) -> str:
+    told = one_line(name, 60)
+    return f"run {told}" if kind == "run" else f"baseline {told}: run {one_line(run_id, 60)}"
 
 
 def is_held_against(verdicts: Iterable[Verdict], *, is_beside: bool) -> bool:

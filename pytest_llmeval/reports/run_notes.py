@@ -118,7 +118,7 @@ def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
     found = [case for case in cases if case.suite not in ruled and case.outcome == "missed"] if ruled else []
     told = ", ".join(one_line(suite, 60) for suite in sorted({case.suite for case in found}))
     suites = "a suite" if "," not in told else "suites"
-    return [f"note: {counted(len(found), 'miss')} of {suites} without rules ({told}): status 1"] if found else []
+    return [f"note: {counted(len(found), 'case')} missed in {suites} without rules ({told}): status 1"] if found else []
 
 
 def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:

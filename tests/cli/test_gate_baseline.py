@@ -54,6 +54,44 @@ def test_an_option_names_one(two_runs: tuple[str, str], llmeval: Command) -> Non
     assert llmeval("gate", base, "--baseline", worse).status == 0
 
 
+def test_a_run_that_is_shown_says_what_it_was_compared_with(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    base, _ = two_runs
+    project.run("evals", f"--baseline={base}")
+    assert f"compared with run {base}" in llmeval("show").out
+    assert llmeval("baseline", "set", "main", base).status == 0
+    project.run("evals", "--baseline=main")
+    assert f"compared with baseline main: run {base}" in " ".join(llmeval("show").out.split())
+    assert "compared with" not in llmeval("show", base).out
+
+
+def test_misses_of_suites_without_rules_are_told_beside_a_gate_that_passes(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    """Else nothing says why the status is 1."""
+    project.write(
+        evals__test_other_py=EXACT.replace(
+            "def test_echo",
+            """
+import pytest
+
+@pytest.mark.llmeval([{"input": "yes", "target": "no"}, {"input": "no", "target": "yes"}])
+def test_other""",
+        )
+    )
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}}\n")
+    result = project.run("evals")
+    told = "note: 2 cases missed in a suite without rules (other): status 1"
+    for text in ("\n".join(result.outlines), llmeval("gate").out, llmeval("show").out):
+        assert told in " ".join(text.split()) and "gate: PASS (1 pass)" in text
+    assert (result.ret, llmeval("gate").status) == (1, 1)
+    assert "(llmeval show" in llmeval("baseline", "set", "main").err
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}, other: {exact: {min: 0}}}\n")
+    done = llmeval("gate")
+    assert (done.status, "without rules" in done.out) == (0, False)
+
+
 def test_a_run_that_went_on_with_another_baseline_keeps_that(
     project: Project, two_runs: tuple[str, str], llmeval: Command
 ) -> None:
