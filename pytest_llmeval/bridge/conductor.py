@@ -296,9 +296,9 @@ class Conductor:
 
     def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
         """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
-        cases = [item for item, _ in cases_in(items)]
+        cases = list(cases_in(items))
         if self.selection.misses_last_failed(cases):
-            self._drop(items, cases)
+            self._drop(items, [item for item, _ in cases])
             self._notes.append("--lf: none of these evals failed last time (other --model or --epochs?); none was run")
 
     def _drop_finished(self, items: list[pytest.Item]) -> None:

@@ -91,6 +91,7 @@ class Preparation:
         cuts = (("limit", reading.limited), ("slice", reading.sliced))
         left_out = [flag_of(name, self.config) for name, cut in cuts if cut]
         return SuiteFacts(
+            function=eval_.where,
             slices=sorted(reading.slices),
             read_to_end=not reading.limited,
             prompt=eval_.prompt.source,

@@ -1,7 +1,9 @@
 """Code as a text that decides what it does: of a function its source, of a partial or an object what it holds, too."""
 
+import ast
 import inspect
 import json
+import linecache
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -27,17 +29,30 @@ def source_digest(function: Callable[..., Any]) -> str:
 def source_text(function: Callable[..., object]) -> str:
     """Return the source of a callable, its decorators included and what it calls not, the same in every process.
 
-    Of a function whose source is out of reach it is the compiled code; of a partial the function and its arguments, of
-    an object the source of its class and what it holds.
+    Of a lambda it is that expression alone, not the statement around it, which may be a whole function below a
+    decorator. Of a function whose source is out of reach it is the compiled code; of a partial the function and its
+    arguments, of an object the source of its class and what it holds.
     """
     if isinstance(function, partial):
         return f"{source_text(function.func)}\n{_text([function.args, function.keywords])}"
     function = inspect.unwrap(function)
+    if getattr(function, "__name__", None) == "<lambda>" and hasattr(function, "__code__"):
+        return _source_of_lambda(function.__code__)
     try:
         return inspect.getsource(function)
     except (OSError, TypeError):  # typed at a prompt, built by exec, or an object with __call__
         code = getattr(function, "__code__", None)
         return code_text(code) if code else _source_of_object(function)
+
+
+def _source_of_lambda(code: CodeType) -> str:
+    lines = linecache.getlines(code.co_filename)
+    try:
+        nodes = ast.walk(ast.parse("".join(lines)))
+    except (SyntaxError, ValueError):
+        nodes = iter(())
+    found = [node for node in nodes if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno]
+    return ast.unparse(found[0]) if len(found) == 1 else code_text(code)
 
 
 def _source_of_object(function: object) -> str:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["inside"]
@@ -28,5 +28,6 @@ def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, erro
         reason = getattr(problem, "strerror", None) or str(problem).partition(" from ")[0]
         raise error(f"{one_line(repr(text), 80)} is no path: {reason}") from None
     if not resolved.is_relative_to(root):
-        raise error(f"{text}: leads out of the rootdir; keep the file inside the project, or pass rows by a callable")
+        other = ", or pass rows by a callable" if issubclass(error, DatasetError) else ""
+        raise error(f"{text}: leads out of the rootdir; keep the file inside the project{other}")
     return resolved

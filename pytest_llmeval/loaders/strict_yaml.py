@@ -73,6 +73,7 @@ def load_strict(
     shown_as: str | None = None,
     limits: Limits | None = None,
     exponents_are_texts: bool = False,
+    if_empty: str = "is empty; write at least one key, or delete the file",
 ) -> StrictDocument:
     """Return the only document of the YAML file at ``path``.
 
@@ -83,6 +84,7 @@ def load_strict(
         limits: Bounds on the file; ``Limits()`` when None.
         exponents_are_texts: Leave a plain ``1e-3`` the text that it is in YAML 1.1, for a caller who takes no text
             where a number belongs.
+        if_empty: What messages say of a file that holds nothing.
 
     Raises:
         UserError: of the class ``error``, its message ``FILE:LINE: what was found, what to do``.
@@ -92,7 +94,7 @@ def load_strict(
     text = _decode(_read(path, name, error, limits), name, error)
     loader = _Loader(text, name, error, limits, exponents_are_texts=exponents_are_texts)
     try:
-        return loader.document()
+        return loader.document(if_empty)
     except yaml.MarkedYAMLError as problem:
         raise error(_explain(problem, name)) from None
     except (ValueError, OverflowError):  # PyYAML on "\\UFFFFFFFF"
@@ -159,12 +161,12 @@ class _Loader(yaml.SafeLoader):
         self.values = 0
         self.lines: dict[KeyPath, int] = {}
 
-    def document(self) -> StrictDocument:
+    def document(self, if_empty: str) -> StrictDocument:
         """Return the one document; raise the error class for none, for two, and for anything ambiguous."""
         self.check_node()
         node = None if self.check_event(yaml.StreamEndEvent) else self.compose_document()
         if node is None or node.tag == _TAG + "null":
-            raise self.error(f"{self.shown_as}: is empty; write at least one key, or delete the file")
+            raise self.error(f"{self.shown_as}: {if_empty}")
         if not self.check_event(yaml.StreamEndEvent):
             self._refuse(self._peek(), "a second document starts here", "keep one document in a file")
         self.lines[()] = _line(node)

@@ -16,7 +16,7 @@ Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
-_BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)([/?#]|$)|@[^@/:]+:[^@]*@")
+_BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)([/?#]|$)|@[\w-]+(\.[\w-]+)+/|@$|@[^@/:]+:[^@]*@")
 _USERINFO = re.compile(r"(@|://).*@")
 _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
 

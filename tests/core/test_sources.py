@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from operator import itemgetter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +33,30 @@ def test_a_source_digest_follows_the_source() -> None:
 
     assert source_digest(one) == source_digest(one)
     assert source_digest(one) != source_digest(other)
+
+
+def test_a_lambda_is_its_expression_and_not_the_function_that_it_decorates(tmp_path: Path) -> None:
+    """Else each edit of a test's body would be another prompt."""
+    module = """
+def keep(function): return lambda test: function
+
+@keep({0})
+def test_it():
+    {1}
+
+two = (lambda x: x + 1, lambda x: x + 2)
+"""
+    found = []
+    for number, (prompt, body) in enumerate(
+        [("lambda x: x", "pass"), ("lambda x: x", "return 5"), ("lambda x: x + 1", "pass")]
+    ):
+        path = tmp_path / f"m{number}.py"
+        path.write_text(module.replace("{0}", prompt).replace("{1}", body), "utf-8")
+        scope: dict[str, Any] = {}
+        exec(compile(path.read_text("utf-8"), str(path), "exec"), scope)
+        found.append(source_digest(scope["test_it"]))
+        assert source_digest(scope["two"][0]) != source_digest(scope["two"][1])
+    assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_a_worker_that_dies_as_xdist_turns_to_it_does_not_end_the_session(projec
         """
         def test_echo(sample, response, score):
             if sample.id == "r01":
+                open("hangs", "w").close()
                 __import__("time").sleep(60)
             score.exact(response, sample.target)
         """,
@@ -113,10 +114,12 @@ def test_a_worker_that_dies_as_xdist_turns_to_it_does_not_end_the_session(projec
     )
     project.write(
         evals__conftest_py="""
+            from pathlib import Path
+
             from xdist.workermanage import WorkerController
 
             def sendcommand(self, name, **kwargs):
-                if name == "steal":
+                if name == "steal" and Path("hangs").exists():  # not while the other one has yet to begin
                     self.gateway._io.popen.kill()
                     raise OSError("cannot send (already closed?)")
                 send(self, name, **kwargs)
@@ -281,3 +284,43 @@ def test_a_worker_that_dies_beside_a_baseline_named_last_is_replaced(project: Pr
     assert (result.ret, (project.root / "died").exists()) == (1, True)
     assert "INTERNALERROR" not in result.stdout.str()
     assert Counter(project.cases().values()) == {"passed": 9, "error": 1}
+
+
+DYING_EARLY = """
+import os
+import threading
+import time
+
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    if os.environ.get("PYTEST_XDIST_WORKER") and not os.path.exists("died"):
+        open("died", "w").close()
+        threading.Timer(0.5, os._exit, (9,)).start()
+        time.sleep(5)
+"""
+
+
+def test_a_worker_that_dies_before_any_case_leaves_one_that_did_not_end(project: Project) -> None:
+    """It is no ordinary test that failed, and whoever resumes the run asks for it."""
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
+    project.write(conftest_py=DYING_EARLY, thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}}\n")
+    result = project.run("evals", "-n2")
+    text = " ".join(result.stdout.str().split())
+    assert "that is no eval failed" not in text
+    assert "1 case of the run did not end" in text
+    assert result.ret == 10
+    project.run("evals", "--resume=last", model="")
+    assert len(project.cases()) == len(ROWS)
+
+
+def test_after_a_crash_that_stopped_nobody_a_run_is_judged(project: Project) -> None:
+    """xdist counts no crash for -x, so that all cases end."""
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=DYING % ALWAYS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {settings: {max_error_rate: 0.5}, exact: {min: 0}}}\n")
+    result = project.run("evals", "-n2", "-x")
+    assert len(project.cases()) == len(ROWS)
+    assert "gate: stopped" not in result.stdout.str()
+    assert project.last_run()["status"] == "finished"

@@ -137,7 +137,7 @@ def test_a_wrong_row_names_file_line_and_key(tmp_path: Path, row: str | bytes, m
         ("json", '[{"input": "a"} ,\r\n\t]', ":1: no JSON: no row after the last ','"),
         ("json", "[,]", ":1: no JSON: Expecting value at character 2"),
         ("json", '[{"input": "a"}] 5', ":1: no JSON: Extra data at character …"),
-        ("yaml", "", ": is empty; write at least one key, or delete the file"),
+        ("yaml", "", f": {EMPTY}"),
         ("yaml", "input: a", ": a YAML dataset is a list of rows, found dict"),
         ("yaml", "- input: a\n- inptu: b\n", ":2: unknown key 'inptu'; did you mean 'input'?"),
         (

@@ -99,6 +99,8 @@ def test_secrets_of_a_url_are_kept_apart() -> None:
         ("vllm:org/m@http://h/v1", "takes no URL"),
         ("openai:m@localhost:8000/v1", "needs its scheme"),
         ("openai:m@127.0.0.1:8000", "needs its scheme"),
+        ("openai:m@gateway.corp/v1", "needs its scheme"),
+        ("openai:m@", "needs its scheme"),
         ("openai:m@ftp://h/v1", "needs its scheme, http:// or https://: "),
         ("openai:m@http://", "no usable host"),
         ("openai:m@http://h:99999/v1", "cannot be read"),

@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.project import Project
+from tests.support.project import Project, jsonl
 
 ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
 EXACT = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
 """
+EVAL = f"""
+import pytest
+
+@pytest.mark.llmeval("data/echo.jsonl"){EXACT}"""
 
 
 @pytest.fixture
@@ -85,6 +89,25 @@ def test_lf_with_other_node_ids_runs_none_and_says_so(gated: Project, changed: l
     assert gated.server.ledger == []
     assert result.ret == 5
     result.stdout.fnmatch_lines(["*--lf: none of these evals failed last time*"])
+
+
+def test_lf_has_nothing_to_choose_where_what_failed_has_gone(gated: Project, spread: list[str]) -> None:
+    """An ordinary test of the file that has another name now, or a row: as in pytest, all run."""
+    gated.write(evals__test_echo_py=EVAL + "\ndef test_helper():\n    assert False\n")
+    gated.run("evals")
+    gated.write(evals__test_echo_py=EVAL + "\ndef test_helper_2():\n    pass\n")
+    gated.write(data__echo_jsonl=jsonl(ROWS[0]))
+    result = gated.run("evals", "--lf", *spread)
+    assert result.ret == 0
+    result.assert_outcomes(passed=2)
+    assert gated.cases() == {"good": "passed"}
+
+
+def test_lf_runs_a_case_that_is_named_though_another_one_failed(gated: Project) -> None:
+    gated.run("evals")
+    result = gated.run("evals/test_echo.py::test_echo[good]", "--lf")
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
 
 
 def test_lf_without_a_cache_plugin_is_no_crash(gated: Project) -> None:

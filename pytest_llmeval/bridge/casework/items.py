@@ -64,7 +64,7 @@ def set_of(item: pytest.Item, param: "CaseParam") -> str:
 def suite_named(marker: pytest.Mark, metafunc: pytest.Metafunc) -> str:
     """Return the suite that a test names by its marker, else by the name under which pytest found its function."""
     name = getattr(metafunc.definition, "originalname", metafunc.definition.name)
-    return str(marker.kwargs.get("suite") or name.removeprefix("test_"))
+    return str(marker.kwargs.get("suite") or name.removeprefix("test_") or name)
 
 
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:

@@ -16,6 +16,8 @@ __all__ = ["CollectionFacts", "SuiteFacts"]
 class SuiteFacts:
     """One suite of the session."""
 
+    function: str = ""
+    """The node id of the test function whose cases these are."""
     slices: list[str] = field(default_factory=list)
     """Names of the slices of the rows read, sorted."""
     read_to_end: bool = True
@@ -95,6 +97,11 @@ class CollectionFacts:
     """Whether no test runs (``--co``, ``--setup-only``, ``--setup-plan``)."""
     empty_shard: bool = False
     """Whether none of the rows that were asked for lies in the shard of this session; it is recorded all the same."""
+
+    def suite_of(self, nodeid: str) -> str | None:
+        """Return the suite, one of its function's, of a case that did not begin; None of an ordinary test."""
+        function = nodeid.partition("[")[0]
+        return next((name for name, suite in self.suites.items() if suite.function == function), None)
 
     @property
     def selected(self) -> int:

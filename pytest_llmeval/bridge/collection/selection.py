@@ -3,11 +3,12 @@
 import functools
 import importlib.util
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.mark.expression import Expression
@@ -19,11 +20,15 @@ from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseParam
+
 __all__ = ["UNCOLLECTED_KEY", "Selection", "holds_for", "is_expression", "mentions_us"]
 
 UNCOLLECTED_KEY = pytest.StashKey[dict[str, None]]()
 """The node ids of what failed as it was collected, in their order."""
 _TRAIN_FOLDER = "finetune"
+_EPOCH = re.compile(r"-e\d+$")
 _CASE_MARKS = (
     frozenset({"llmeval"}),
     frozenset({"llmeval", "regression"}),
@@ -208,12 +213,25 @@ class Selection:
         """Return a note for each word of ``-m`` and ``-k`` that no eval has, where these left no item of any kind."""
         return list(misnamed(self._config, self.dropped)) if self.dropped and not items else []
 
-    def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
-        """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
+    def misses_last_failed(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
+        """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.
+
+        It is not where the row has gone, nor where a case was asked for by its node id: then ``--lf`` has nothing to
+        choose, as in pytest.
+        """
         failed = last_failed(self._config)
-        files = {node.partition("::")[0] for node in failed}
-        here = [item.nodeid for item in cases]
-        return failed.isdisjoint(here) and any(node.partition("::")[0] in files for node in here)
+        here = [(item.nodeid, param.sample_id) for item, param in cases]
+        if any("[" in argument for argument in self._config.args) or not failed.isdisjoint(node for node, _ in here):
+            return False
+        rows: dict[str, set[str]] = {}
+        for node in failed:
+            function, _, name = node.removesuffix("]").partition("[")
+            rows.setdefault(function, set()).add(_EPOCH.sub("", name))
+        return any(
+            name == row or name.endswith(f"-{row}")
+            for node, row in here
+            for name in rows.get(node.partition("[")[0], ())
+        )
 
     def covers_all(self) -> bool:
         """Whether there are folders of evals, and everything below them was collected, as far as paths tell."""

@@ -1,4 +1,4 @@
-"""How many eval functions are written in a module, read without importing it."""
+"""How many eval functions are written in a module, read without importing it; attacks on the judge are none of them."""
 
 import ast
 import fnmatch
@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["written_evals"]
 
 _MARKER = "llmeval"
+_ATTACK = "judge_attack"
 _MODULE_MARKS = "pytestmark"
 
 
@@ -35,7 +36,10 @@ def _count(node: ast.AST, names: set[str], classes: Sequence[str], *, is_marked:
         is_marked, names = True, names - {_MODULE_MARKS}
     total = 0
     for child in ast.iter_child_nodes(node):
-        has_marker = is_marked or any(_is_marker(each, names) for each in getattr(child, "decorator_list", ()))
+        decorators = getattr(child, "decorator_list", ())
+        if any(isinstance(each, ast.Attribute) and each.attr == _ATTACK for each in decorators):
+            continue
+        has_marker = is_marked or any(_is_marker(each, names) for each in decorators)
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             total += child.name.startswith("test") and has_marker
         elif isinstance(child, ast.ClassDef):

@@ -43,14 +43,21 @@ class SessionStatus:
         """Whether the session ended before all of its cases had their turn."""
 
     def count_failure(self, report: Any, start: CaseStart | None) -> None:
-        """Count a failed report; ``start`` is what is known of its case, None for an ordinary test."""
+        """Count a failed report.
+
+        Args:
+            report: of pytest.
+            start: what is known of its case; None for an ordinary test, and for a case before which a worker died.
+        """
         self._failures += 1
-        if start is None:
+        is_crash = report.when == "???"
+        suite = start.key.suite if start is not None else self._facts.suite_of(report.nodeid) if is_crash else None
+        if suite is None:
             self.failed_tests[report.nodeid] = None
-        kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
-        if start is not None and kind is not None:
+        kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if is_crash else None)
+        if suite is not None and kind is not None:
             is_lost = kind == ErrorKind.STORAGE  # it says nothing of the case
-            self._decided_failures += is_lost or is_decided(start.key.suite, kind, self._thresholds)
+            self._decided_failures += is_lost or is_decided(suite, kind, self._thresholds)
 
     def count_case(self, case: CaseRecord) -> None:
         """Count a finished case."""
@@ -61,7 +68,8 @@ class SessionStatus:
         status = self._noted(session)
         distributed = self._config.pluginmanager.getplugin("dsession")
         told_to_stop = bool(session.shouldstop or getattr(distributed, "shouldstop", False))
-        is_cut = bool(session.shouldfail) or (told_to_stop and not self.is_broken_off)
+        # What -x says to pytest's own loop stops no worker: xdist counts failures itself, and no crashes among them.
+        is_cut = (bool(session.shouldfail) and distributed is None) or (told_to_stop and not self.is_broken_off)
         self.is_stopped = is_cut or self.is_interrupted or status in BROKEN
         is_known = status in (PASSED, FAILED, *BROKEN, _MAX_WARNINGS)
         # Of a session that came to its end it says that something else is wrong, --fail-on-flaky (7), say.
