@@ -45,6 +45,8 @@ class Priority:
     """Awaited as its first request may go, before it is sent; None once that is done."""
     pay: Callable[[], Awaitable[None]] | None = None
     """Awaited before each request waits to go; None where nothing is spent."""
+    require_money: Callable[[], None] | None = None
+    """Called as each request may go: it raises CallError where money has run out while it waited."""
     lose: Callable[[Usage], None] | None = None
     """Told the tokens of each request whose answer is none to use."""
     is_sent: bool = False

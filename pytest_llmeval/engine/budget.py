@@ -70,6 +70,18 @@ class Budget:
         self._reserved_usd += aside_usd
         return aside_usd
 
+    def require_open(self, aside_usd: float) -> None:
+        """Raise CallError where a call that was booked and has not gone may not go any more.
+
+        That is where a server did not tell what its answer took, or one cost more than it might have.
+
+        Args:
+            aside_usd: what ``start`` set aside for it.
+        """
+        is_free = aside_usd == 0
+        if self._is_blind or (self._max_cost_usd is not None and not is_free and self.spent_usd > self._max_cost_usd):
+            raise self._error()
+
     def end(
         self, model: str, aside_usd: float, cost_usd: float | None, how: Ending = "answered", lost_usd: float = 0.0
     ) -> None:

@@ -150,6 +150,10 @@ class Limiter:
         self.requests += 1
         self.peak = max(self.peak, self.in_flight)
 
+    def give_back(self, limit: AccountLimit) -> None:
+        """Take back a request that may go and is not sent."""
+        self._unbook(limit)
+
     def _unbook(self, limit: AccountLimit) -> None:
         """Take back a request that was booked and is not sent."""
         limit.end()
@@ -233,6 +237,12 @@ class _Slot:
         if priority.pay is not None:
             await priority.pay()
         await self._limiter.enter(self._limit)
+        if priority.require_money is not None:
+            try:
+                priority.require_money()
+            except BaseException:
+                self._limiter.give_back(self._limit)
+                raise
         self.started_s = self._limiter.now()
         self.tokens, self.taken_s, priority.is_sent = priority.tokens, priority.taken_s, True
 

@@ -56,6 +56,11 @@ class Paying:
                 await self._freed.wait()
                 self._require_open()
 
+    def require_money(self) -> None:
+        """Raise CallError where nothing is to be spent any more, which may have come out since ``start``."""
+        if self._aside_usd is not None:
+            self._budget.require_open(self._aside_usd)
+
     def lose(self, usage: Usage) -> None:
         """Book an attempt without a usable answer, by its tokens or else as ``Budget.end`` says.
 

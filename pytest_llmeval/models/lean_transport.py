@@ -76,8 +76,8 @@ class LeanTransport:
             raise unconnected_fault() from None
         except (aiohttp.InvalidURL, UnicodeError) as error:  # aiohttp is stricter with hosts than the URL's grammar
             raise address_fault(str(error), self._redact) from None
-        except aiohttp.ClientResponseError as error:  # its text holds the URL with its query
-            raise connection_fault(error, error.message, self._redact) from None
+        except aiohttp.ClientResponseError as error:  # of an answer that is no HTTP; its text holds the URL's query
+            raise connection_fault(error, error.message, self._redact, has_begun=True) from None
         except (aiohttp.ClientError, OSError) as error:
             is_unsent = isinstance(error, aiohttp.ClientConnectorError)
             raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None

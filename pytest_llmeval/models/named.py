@@ -64,7 +64,7 @@ def resolve_model(text: str, named: Mapping[str, NamedModel], *, at_openai: bool
             f" name is 'openai:{text}')"
         )
     spec = parse_spec(text)
-    if at_openai and spec.text == f"openai:{text}":
+    if at_openai and spec.base_url is None and spec.text == f"openai:{text}":
         check_typed(text)
     return NamedModel(name=spec.name, spec=spec)
 

@@ -34,6 +34,8 @@ __all__ = ["Sdk", "SdkKey", "SdkTransport", "http_client"]
 _UNSENT = (httpx2.ConnectError, httpx2.ProxyError)
 """What the client raises where the request reached nobody."""
 _REFUSED_LOGIN = "407"
+_NO_ANSWER = "Server disconnected without"
+"""How httpcore2 says that a connection ended before an answer began."""
 """How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
 C = TypeVar("C")
 SdkKey = tuple[Account, str | None]
@@ -111,6 +113,7 @@ class SdkTransport(Generic[C]):
         if isinstance(error, httpx2.ProxyError) and str(error).startswith(_REFUSED_LOGIN):
             return Answer(status=407, headers={}, body=str(error).removeprefix(_REFUSED_LOGIN).strip().encode())
         is_unsent = isinstance(error, _UNSENT)
+        has_begun |= isinstance(error, httpx2.RemoteProtocolError) and not str(error).startswith(_NO_ANSWER)
         raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None
 
 

@@ -22,6 +22,8 @@ __all__ = ["Options"]
 _BREAK = re.compile(f"[{BREAKS}]")
 _SAID = re.compile(f"[^{re.escape(WRAP)}{BREAKS}]")
 # "the answer is b. paris is in france"
+_LONGEST_START = 1_000
+"""Characters, beyond those of a choice, of the line behind a statement that are looked at for labels at its start."""
 _SMALL = re.compile(rf"{OPEN}([a-z]){CLOSE}[.,;:!](?=\s|$)")
 # "Option: B", "**Choice** = (B)"
 _NOUN_ALONE = re.compile(rf"^(?i:{NOUN}){CLOSE}\s*[:=：]{CLOSE}\s*{OPEN}")
@@ -109,7 +111,8 @@ class Options:
             start = said.start()
             if start >= end:
                 end = broken.start() if (broken := _BREAK.search(text, start)) else len(text)
-            line = text[start:end].rstrip(WRAP)
+            cut = min(end, start + self.longest_line + _LONGEST_START)
+            line = text[start:cut].rstrip(WRAP) if cut == end else text[start:cut]
             whole = self._whole(line) if len(line) <= self.longest_line else None
             if whole is None and self._denies(line):
                 kept.append(text[at : max(at, statement.start())])

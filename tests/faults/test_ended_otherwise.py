@@ -358,3 +358,22 @@ def test_a_session_told_to_end_while_its_summary_is_shown_is_interrupted(
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     result.stdout.fnmatch_lines(["llmeval: interrupted while the session ended: status 2"])
     assert "was interrupted" in refusal(project)
+
+
+BREAKING_LATE = """
+import os
+
+def pytest_runtest_logfinish(nodeid):
+    if "r5" in nodeid and os.environ.get("PYTEST_XDIST_WORKER"):
+        raise RuntimeError("broke")
+"""
+
+
+def test_an_internal_error_of_a_worker_is_no_pass(project: Project) -> None:
+    """xdist goes on to its end, where all rows may be there."""
+    rows = [{"id": f"r{number}", "input": "x"} for number in range(6)]
+    project.eval("def test_echo(response, score):\n    score.record('n', 1)\n", rows)
+    project.write(evals__conftest_py=BREAKING_LATE, thresholds_yaml="version: 1\nsuites: {echo: {n: {min: 0.5}}}\n")
+    result = project.run("evals", "-n2")
+    assert result.ret == 3
+    assert project.last_run()["status"] != "finished"

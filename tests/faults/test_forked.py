@@ -102,3 +102,26 @@ def test_forked_is_a_usage_error_where_evals_are_to_run(project: Project) -> Non
     assert project.server.ledger == []
     assert project.run("evals", "--forked", "--co").ret == 0
     assert project.run("tests", "--forked").ret == 0
+
+
+CHILDREN = """
+async def test_echo(sample, model):
+    import os
+    import sys
+
+    await model.generate()
+    for code, status in ((0, 0), (3, 1), (None, 1)):
+        pid = os.fork()
+        if pid == 0:
+            if code is None:
+                raise RuntimeError("of the child")
+            sys.exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status
+"""
+
+
+def test_a_child_of_an_async_body_ends_with_it(project: Project) -> None:
+    """It has a copy of the loop, and would go on with all the bodies that this has."""
+    project.eval(CHILDREN, [{"id": f"r{n}", "input": "x"} for n in range(3)])
+    assert project.run("evals", "--timeout-s=10").ret == 0
+    assert len(project.server.ledger) == 3

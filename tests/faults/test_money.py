@@ -299,3 +299,27 @@ def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Pr
     result.stdout.fnmatch_lines(["*a server did not say how many tokens*"])
     said = " ".join(result.stdout.str().split())
     assert "model priced: 1 answer, tokens in unknown, tokens out unknown, cost unknown" in said
+
+
+def test_calls_that_wait_for_a_connection_do_not_go_once_money_has_run_out(project: Project) -> None:
+    """They were booked before anybody knew; of those in flight the money is gone."""
+    project.eval("def test_echo(response):\n    pass\n", [{"input": f"q{n}"} for n in range(40)])
+    project.write(models_yaml=PRICED % project.server.spec("fault-body-nousage"))
+    marked = 'params={"max_tokens": 1}'
+    project.eval("def test_echo(response):\n    pass\n", [{"input": f"q{n}"} for n in range(40)], marker=marked)
+    result = project.run("evals", "--max-cost=1000", "--max-connections=2", model="priced")
+    assert result.ret == 10
+    assert len(project.server.ledger) <= 4
+
+
+@pytest.mark.parametrize("transport", ["lean", "sdk"])
+def test_an_answer_that_is_no_http_may_be_paid_for(project: Project, transport: str) -> None:
+    """The server has begun to answer: each attempt counts as much as it may have cost, here ten dollars."""
+    marked = 'params={"max_tokens": 10}'
+    project.eval("def test_echo(response):\n    pass\n", [{"input": f"q{n}"} for n in range(4)], marker=marked)
+    project.write(models_yaml=PRICED % project.server.spec("fault-nohttp"))
+    options = ["--max-connections=1", "--timeout-s=20", f"--llmeval-transport={transport}"]
+    result = project.run("evals", "--max-cost=12", *options, model="priced")
+    assert result.ret == 10
+    assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"budget"}
+    assert len(project.server.ledger) <= 4

@@ -180,6 +180,7 @@ def test_what_is_no_name_at_openai_is_not_sent_there(text: str, told: str) -> No
     assert all(part in str(caught.value) for part in told.split("*"))
     assert resolve_model(f"openai:{text}", {}).name == text
     assert resolve_model("ft:gpt-4o-mini:org::id", {}).spec.text == "openai:ft:gpt-4o-mini:org::id"
+    assert resolve_model(f"{text}@http://localhost:1/v1", {}).name == text
 
 
 @pytest.mark.parametrize("text", ["smollm", "ollama:llama3", "llama3:8b", "good,cheap", *(text for text, _ in SLIPS)])

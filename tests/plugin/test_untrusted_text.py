@@ -115,6 +115,33 @@ def test_a_reason_that_pytest_wraps_is_harmless(project: Project, body: str, arg
     assert run(project, *arguments).ret == 0
 
 
+NOTING = """
+def test_echo(response, record_property):
+    import warnings
+    from decimal import Decimal
+
+    warnings.warn(f"odd answer: {response.text}")
+    record_property("answer", response.text)
+    record_property(response.text, Decimal("1.5"))
+    print("x" * 300_000)
+"""
+
+
+def test_what_a_body_notes_of_an_answer_is_harmless_and_reaches_the_reports(
+    project: Project, server: FaultServer, spread: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning or a property that a worker cannot send would end it."""
+    monkeypatch.setenv("SOME_API_KEY", "sk-CANARY-0123456789")
+    server.reply = lambda messages: f"{ALL} sk-CANARY-0123456789"
+    project.eval(NOTING, [{"id": f"r{number}", "input": "x"} for number in range(3)])
+    result = run(project, "-rA", "--junitxml=j.xml", "-o", "junit_family=xunit1", *spread)
+    assert result.ret == 0
+    text = (project.root / "j.xml").read_text("utf-8")
+    assert 'value="1.5"' in text and "odd answer: " in result.stdout.str()
+    assert "CANARY" not in text + result.stdout.str()
+    assert len(result.stdout.str()) < 600_000
+
+
 def test_a_reason_that_holds_a_name_stays_as_it_is(project: Project) -> None:
     project.eval("def test_echo(sample):\n    pytest.skip('no std::string')\n", [{"input": "x"}])
     run(project, "-vv").stdout.fnmatch_lines(["*SKIPPED (no std::string)*"])

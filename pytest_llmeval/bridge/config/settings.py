@@ -250,4 +250,8 @@ def _check_folders(config: pytest.Config) -> None:
 def _located(config: pytest.Config, name: str) -> Path:
     """Return the path: as a shell would read one given on the command line, else below the rootdir."""
     here = config.invocation_params.dir / name
-    return here if here.exists() else config.rootpath / name
+    try:
+        is_here = here.exists()
+    except OSError:  # may not be looked at, or no path: whoever opens it tells
+        is_here = True
+    return here if is_here else config.rootpath / name

@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -264,12 +265,16 @@ async def _carried(body: Body, run: CaseRun) -> BaseException | None:
     Its coroutine is made here: of one that is given up before it begins, Python would warn that nobody awaited it.
     What it leaves in tasks is known before these go on, however fast a judge may be.
     """
-    run.task = asyncio.current_task()
+    run.task, process, status = asyncio.current_task(), os.getpid(), 1
     try:
         await body()
-        run.forgotten = begun_of(run.book).in_tasks()
+        status, run.forgotten = 0, begun_of(run.book).in_tasks()
     except (SystemExit, KeyboardInterrupt) as ended:
+        status = 0 if isinstance(ended, SystemExit) and not ended.code else 1
         return ended
+    finally:
+        if os.getpid() != process:  # a child that the body forked: it would go on with all that this loop has to do
+            os._exit(status)
     return None
 
 

@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
 from pytest_llmeval.bridge.casework.raised import is_miss, is_timeout, leaves, said
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import body_of
+from pytest_llmeval.bridge.execution.cleaning import clean_report
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
@@ -123,10 +124,7 @@ class Reporter:
             _tidy(report, run, error, self.safe)
         if report.skipped or hasattr(report, "wasxfail"):
             _tidy_skip(report, self.safe, wraps=item.config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 1)
-        if report.sections:
-            report.sections = [(name, self.safe(text)) for name, text in report.sections]
-        for extra in getattr(report, "extras", ()):  # pytest-html's
-            extra.update({key: storable(self._redact(text)) for key, text in extra.items() if isinstance(text, str)})
+        clean_report(report, self.safe, self._redact)
         if run.outcome in ("missed", "error") or (run.outcome == "skipped" and report.failed):
             setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":

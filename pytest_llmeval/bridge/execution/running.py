@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,6 +16,7 @@ from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
+from pytest_llmeval.bridge.execution.cleaning import clean_warning
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter
 from pytest_llmeval.bridge.execution.subtest_reports import tidy_subtest
@@ -85,6 +86,11 @@ class CaseRunner:
             has_crashed=self._has_crashed,
             window=self._window,
         )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        """Have a warning, which may quote an answer, show no secret and drive no terminal, and reach the controller."""
+        clean_warning(warning_message, self._reporter.safe)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

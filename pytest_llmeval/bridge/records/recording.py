@@ -190,7 +190,11 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self) -> None:
-        """Make no further call: xdist waits some seconds for workers that go on with what they were given."""
+        """Make no further call: xdist waits some seconds for workers that go on with what they were given.
+
+        One of a worker is told here, too, and xdist goes on to its end.
+        """
+        self._status.is_broken = True
         self._room.stop_soon(ErrorKind.INTERRUPTED, "an internal error ended the session")
 
     @pytest.hookimpl(wrapper=True, trylast=True)

@@ -37,6 +37,8 @@ class SessionStatus:
         self._complaint = PASSED
         self.is_interrupted = False
         """Whether pytest was told to end, by a person or by ``pytest.exit``."""
+        self.is_broken = False
+        """Whether an internal error was met, in this process or in a worker."""
         self.is_broken_off = False
         """Whether this plugin stopped the session, as nothing could be recorded any more: that is no interrupt."""
         self.is_stopped = False
@@ -121,6 +123,8 @@ class SessionStatus:
             return int(pytest.ExitCode.INTERRUPTED if is_less else session.exitstatus)
         if self.is_broken_off and session.exitstatus == pytest.ExitCode.INTERRUPTED:
             return FAILED if session.testsfailed else PASSED
+        if self.is_broken and session.exitstatus not in BROKEN:
+            return int(pytest.ExitCode.INTERNAL_ERROR)
         is_done = self._facts.done or self._facts.empty_shard
         had_nothing_left = is_done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
         return PASSED if had_nothing_left else int(session.exitstatus)

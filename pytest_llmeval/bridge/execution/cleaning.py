@@ -1,0 +1,47 @@
+"""What else leaves a case beside its outcome: what it printed and noted, and warnings, none of which may do harm."""
+
+from collections.abc import Callable
+from types import NoneType
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.text import shorten, storable
+
+__all__ = ["clean_report", "clean_warning"]
+
+_LONGEST_SECTION = 100_000
+"""Characters of what a case printed or logged that reports keep."""
+_Cleans = Callable[[str], str]
+
+
+def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> None:
+    """Take secrets, and what drives a terminal, out of the sections, properties and extras of a report.
+
+    A property that is no number is its text: a worker could not send, say, a ``Decimal``.
+
+    Args:
+        report: of a phase of a case.
+        safe: takes both out of a text.
+        redact: takes secrets out of one.
+    """
+    if report.sections:
+        report.sections = [(safe(name), safe(shorten(text, _LONGEST_SECTION))) for name, text in report.sections]
+    if report.user_properties:
+        report.user_properties = [(safe(str(name)), _plain(value, safe)) for name, value in report.user_properties]
+    for extra in getattr(report, "extras", ()):  # pytest-html's
+        extra.update({key: storable(redact(text)) for key, text in extra.items() if isinstance(text, str)})
+
+
+def clean_warning(warning: Any, safe: _Cleans) -> None:
+    """Do the same with a recorded warning, ``warnings.WarningMessage``, which may quote an answer."""
+    told = safe(str(warning.message))
+    if told != str(warning.message):
+        try:
+            warning.message = warning.category(told)
+        except Exception:  # noqa: BLE001  # of a project's class of warnings, whose arguments are its own
+            warning.message = UserWarning(told)
+
+
+def _plain(value: object, safe: _Cleans) -> object:
+    return value if type(value) in (bool, int, float, NoneType) else safe(str(value))
