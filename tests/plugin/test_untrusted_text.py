@@ -134,7 +134,7 @@ def test_what_a_body_notes_of_an_answer_is_harmless_and_reaches_the_reports(
     monkeypatch.setenv("SOME_API_KEY", "sk-CANARY-0123456789")
     server.reply = lambda messages: f"{ALL} sk-CANARY-0123456789"
     project.eval(NOTING, [{"id": f"r{number}", "input": "x"} for number in range(3)])
-    result = run(project, "-rA", "--junitxml=j.xml", "-o", "junit_family=xunit1", *spread)
+    result = run(project, "-rA", "--junitxml=j.xml", "-o", "junit_family=xunit1", "-Wdefault", *spread)
     assert result.ret == 0
     text = (project.root / "j.xml").read_text("utf-8")
     assert 'value="1.5"' in text and "odd answer: " in result.stdout.str()
