@@ -71,13 +71,13 @@ def test_a_call_that_gets_no_slot_any_more_tells_what_it_took_before() -> None:
         ("sse-cut-1", (UNTOLD,)),
         ("rst-1", ()),
         ("close-1", ()),
-        ("nohttp-1", ()),
+        ("nohttp-1", (UNTOLD,)),
         ("status-503-1", ()),
     ],
 )
 def test_an_answer_that_was_cut_off_may_be_paid_for(
     server: FaultServer, ask: Ask, fault: str, lost: tuple[Usage, ...]
 ) -> None:
-    """Nobody told its tokens; where none had begun there is none."""
+    """Nobody told its tokens; where nothing had come, be it no HTTP, there is none."""
     response = ask(server.spec(f"fault-{fault}"))
     assert (response.lost, response.attempts) == (lost, 2)
