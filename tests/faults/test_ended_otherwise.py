@@ -361,11 +361,14 @@ def test_a_session_told_to_end_while_its_summary_is_shown_is_interrupted(
 
 
 BREAKING_LATE = """
-import os
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(Breaking())
 
-def pytest_runtest_logfinish(nodeid):
-    if "r5" in nodeid and os.environ.get("PYTEST_XDIST_WORKER"):
-        raise RuntimeError("broke")
+class Breaking:
+    def pytest_runtest_logfinish(self, nodeid):
+        if "r5" in nodeid:
+            raise RuntimeError("broke")
 """
 
 
