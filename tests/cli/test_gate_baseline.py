@@ -66,6 +66,18 @@ def test_a_run_that_is_shown_says_what_it_was_compared_with(
     assert "compared with" not in llmeval("show", base).out
 
 
+def test_the_command_that_shows_flips_names_the_run_once_the_name_has_moved(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    base, worse = two_runs
+    assert llmeval("baseline", "set", "main", base).status == 0
+    project.run("evals", "--baseline=main")
+    run = project.last_run()["id"]
+    assert f"what changed: llmeval compare main {run}" in " ".join(llmeval("gate", "last").out.split())
+    assert llmeval("baseline", "set", "main", worse, "--even-red").status == 0
+    assert f"what changed: llmeval compare {base} {run}" in " ".join(llmeval("gate", "last").out.split())
+
+
 def test_misses_of_suites_without_rules_are_told_beside_a_gate_that_passes(
     project: Project, two_runs: tuple[str, str], llmeval: Command
 ) -> None:
