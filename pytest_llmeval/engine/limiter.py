@@ -90,14 +90,16 @@ class Limiter:
             self._book(limit, priority)
         else:
             await self._in_line(limit, priority)
-        if priority.begin is not None:
-            try:
+        try:
+            if priority.require_money is not None:
+                priority.require_money()
+            if priority.begin is not None:
                 await priority.begin()
                 priority.begin = None
                 limit.require_open()  # it may have been closed meanwhile
-            except BaseException:
-                self._unbook(limit)
-                raise
+        except BaseException:
+            self._unbook(limit)
+            raise
 
     async def _in_line(self, limit: AccountLimit, priority: Priority) -> None:
         """Wait until the first in line are gone; it is booked then."""
@@ -149,10 +151,6 @@ class Limiter:
         self.in_flight += 1
         self.requests += 1
         self.peak = max(self.peak, self.in_flight)
-
-    def give_back(self, limit: AccountLimit) -> None:
-        """Take back a request that may go and is not sent."""
-        self._unbook(limit)
 
     def _unbook(self, limit: AccountLimit) -> None:
         """Take back a request that was booked and is not sent."""
@@ -237,12 +235,6 @@ class _Slot:
         if priority.pay is not None:
             await priority.pay()
         await self._limiter.enter(self._limit)
-        if priority.require_money is not None:
-            try:
-                priority.require_money()
-            except BaseException:
-                self._limiter.give_back(self._limit)
-                raise
         self.started_s = self._limiter.now()
         self.tokens, self.taken_s, priority.is_sent = priority.tokens, priority.taken_s, True
 

@@ -26,7 +26,7 @@ def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> N
         redact: takes secrets out of one.
     """
     if report.sections:
-        report.sections = [(safe(name), safe(shorten(text, _LONGEST_SECTION))) for name, text in report.sections]
+        report.sections = [(safe(name), shorten(safe(text), _LONGEST_SECTION)) for name, text in report.sections]
     if report.user_properties:
         report.user_properties = [(safe(str(name)), _plain(value, safe)) for name, value in report.user_properties]
     for extra in getattr(report, "extras", ()):  # pytest-html's
