@@ -5,6 +5,7 @@ Pipelines ``##vso[name]`` anywhere; a terminal obeys control characters; a bidir
 means another.
 """
 
+import re
 from xml.sax.saxutils import escape
 
 import pytest
@@ -263,3 +264,38 @@ def test_junit_of_nasty_answers_is_well_formed(project: Project, server: FaultSe
     project.eval(MISSES, [{"id": text, "input": "x", "target": "y"} for text in NAMES])
     run(project, "--junitxml=junit.xml")
     assert len(ElementTree.parse(project.root / "junit.xml").findall(".//failure")) == len(NAMES)
+
+
+@pytest.mark.parametrize(("kind", "arguments"), [("def", []), ("async def", []), ("async def", ["-n2"])])
+def test_live_logs_and_log_files_are_harmless_and_hold_no_secret(
+    project: Project, server: FaultServer, monkeypatch: pytest.MonkeyPatch, kind: str, arguments: list[str]
+) -> None:
+    """They are written before any report of the case is made; the colours of pytest's own stay."""
+    secret = "sk-0123456789-abcdefghij"
+    monkeypatch.setenv("OWN_API_KEY", secret)
+    server.reply = lambda messages: ALL
+    project.eval(
+        f"""
+        {kind} test_echo(response):
+            import logging, os
+            log, key = logging.getLogger("own"), os.environ["OWN_API_KEY"]
+            log.warning("said %s with %s", response.text, key, stack_info=True)
+            try:
+                raise ValueError(f"{{key}} {{response.text}}")
+            except ValueError:
+                log.exception("raised")
+        """,
+        [{"id": name, "input": "x"} for name in "ab"],
+    )
+    result = project.run(
+        "evals", "--color=yes", "--log-cli-level=INFO", "--log-file=own.log", "--log-file-level=INFO", *arguments
+    )
+    assert result.ret == 0
+    shown, written = re.sub("\x1b\\[[0-9;]*m", "", result.stdout.str()), (project.root / "own.log").read_text("utf-8")
+    assert secret not in shown + written
+    harmless(shown, written)
+    if "-n2" in arguments:  # workers show no live log, and each writes the file anew
+        return
+    for text in (shown, written):
+        assert text.count("said \\x1b[31mred") == text.count("ValueError: *** \\x1b[31mred") == 2
+    assert "\x1b[33mWARNING" in result.stdout.str()

@@ -1,5 +1,8 @@
 """What else leaves a case beside its outcome: what it printed and noted, and warnings, none of which may do harm."""
 
+import copy
+import functools
+import logging
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
@@ -8,7 +11,7 @@ import pytest
 
 from pytest_llmeval.core.text import shorten, storable
 
-__all__ = ["clean_report", "clean_warning"]
+__all__ = ["clean_live_logs", "clean_report", "clean_warning"]
 
 _LONGEST_SECTION = 100_000
 """Characters of what a case printed or logged that reports keep."""
@@ -41,6 +44,36 @@ def clean_warning(warning: Any, safe: _Cleans) -> None:
             warning.message = warning.category(told)
         except Exception:  # noqa: BLE001  # of a project's class of warnings, whose arguments are its own
             warning.message = UserWarning(told)
+
+
+def clean_live_logs(config: pytest.Config, safe: _Cleans) -> None:
+    """Do the same with what is logged, from now on, where it is shown or written before any report is made of it."""
+    plugin = config.pluginmanager.getplugin("logging-plugin")
+    for name in ("log_cli_handler", "log_file_handler"):
+        handler = getattr(plugin, name, None)
+        inner = getattr(handler, "formatter", None)
+        if isinstance(handler, logging.Handler) and inner is not None and not isinstance(inner, _CleanFormatter):
+            handler.setFormatter(_CleanFormatter(inner, safe))
+            config.add_cleanup(functools.partial(handler.setFormatter, inner))
+
+
+class _CleanFormatter(logging.Formatter):
+    """Has a formatter show a record without what must not be shown; the colours that it adds itself stay."""
+
+    def __init__(self, inner: logging.Formatter, safe: _Cleans) -> None:
+        super().__init__()
+        self._inner = inner
+        self._safe = safe
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a copy of ``record`` that holds harmless texts alone."""
+        shown = copy.copy(record)
+        shown.msg, shown.args = self._safe(record.getMessage()), None
+        told = record.exc_text or (self._inner.formatException(record.exc_info) if record.exc_info else None)
+        shown.exc_text = self._safe(told) if told else None
+        if record.stack_info:
+            shown.stack_info = self._safe(record.stack_info)
+        return self._inner.format(shown)
 
 
 def _plain(value: object, safe: _Cleans) -> object:

@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
-from pytest_llmeval.bridge.execution.cleaning import clean_warning
+from pytest_llmeval.bridge.execution.cleaning import clean_live_logs, clean_warning
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter
 from pytest_llmeval.bridge.execution.subtest_reports import tidy_subtest
@@ -76,6 +76,7 @@ class CaseRunner:
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Find what can be requested and run ahead."""
+        clean_live_logs(session.config, self._reporter.safe)
         self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(
