@@ -65,6 +65,7 @@ class Wiring:
         from pytest_llmeval.bridge.display.case_letters import CaseLetters
         from pytest_llmeval.bridge.display.progress import write_line
         from pytest_llmeval.bridge.display.subtests import Subtests
+        from pytest_llmeval.bridge.display.unwritten import UnwrittenReports
         from pytest_llmeval.bridge.records.engine_room import EngineRoom
         from pytest_llmeval.bridge.records.recording import Recorder
 
@@ -91,6 +92,7 @@ class Wiring:
             resumed=prepared.resumed,
             rescored=rescored,
         )
+        self._config.pluginmanager.register(UnwrittenReports(), "llmeval-unwritten")
         if HTML_KEY in self._config.stash:
             from pytest_llmeval.bridge.display.html_report import take_over
 

@@ -118,3 +118,22 @@ def test_hostile_texts_break_no_report(project: Project, server: FaultServer, sp
     assert [each["outcome"] for each in found] == ["missed"] * len(texts)
     assert {len(each) for each in found} == {6}
     assert len({name for each in found for name in each}) == 5 + len(texts)
+
+
+@pytest.mark.parametrize("arguments", [["--junitxml=/dev/full"], ["--html=/dev/full"], ["--html=evals", "-n2"]])
+def test_a_report_that_cannot_be_written_ends_with_3_and_takes_nothing_along(
+    project: Project, arguments: list[str]
+) -> None:
+    """pytest itself ends with a traceback, and without its summary."""
+    project.eval(BODY, ROWS[:1])
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}}\n")
+    result = project.run("evals", *arguments)
+    out = result.stdout.str()
+    assert "Traceback" not in out + result.stderr.str()
+    assert "gate: PASS (1 pass)" in out and "1 passed" in out and "Generated html" not in out
+    why = "[Errno 21] Is a directory" if "-n2" in arguments else "[Errno 28] No space left on device"
+    assert f"status 3: a report could not be written: {why}" in out
+    assert result.ret == 3
+    assert project.rows("SELECT status, exit_code, verdict FROM runs") == [
+        {"status": "finished", "exit_code": 3, "verdict": "pass"}
+    ]

@@ -62,6 +62,7 @@ class HtmlReport:
         self._cases: dict[str, ReportCase] = {}
         self._has_media = False
         self._problem = ""
+        self._is_written = False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -89,7 +90,8 @@ class HtmlReport:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the page is."""
-        self._writer.pytest_terminal_summary(terminalreporter)
+        if self._is_written:
+            self._writer.pytest_terminal_summary(terminalreporter)
         if self._problem:
             terminalreporter.write_line(self._problem)
 
@@ -130,6 +132,7 @@ class HtmlReport:
         for nodeid in dict.fromkeys([*cases, *self._held]):
             self._hand_on(nodeid, cases.get(nodeid))
         self._writer.pytest_sessionfinish(session)
+        self._is_written = True
         if self._parts is not None:
             try:
                 close_page(self._path)

@@ -1,0 +1,37 @@
+"""What another plugin could not write at the end of a session: told in a line, and no loss of what was judged."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.status import BROKEN
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["UnwrittenReports"]
+
+
+class UnwrittenReports:
+    """The plugin object that stands before all that end a session, of which a report that is not written ends pytest.
+
+    Register it before them: its hook is to end after theirs.
+    """
+
+    def __init__(self) -> None:
+        self._fault = ""
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Let the summary be shown where a disk is full or a path is none, and end with pytest's internal error."""
+        try:
+            return (yield)
+        except OSError as error:
+            self._fault = one_line(str(error))
+            if session.exitstatus not in BROKEN:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            return None
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what was not written."""
+        if self._fault:
+            terminalreporter.write_line(f"status 3: a report could not be written: {self._fault}")
