@@ -1,5 +1,6 @@
 """What a session with evals needs, made once: settings, rules, models."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -339,7 +340,7 @@ class Preparation:
         return Sizes(thresholds)
 
     def _load_thresholds(self, settings: Settings) -> Thresholds | None:
-        if not settings.thresholds.exists() and not settings.thresholds_given:
+        if not os.path.lexists(settings.thresholds) and not settings.thresholds_given:
             return None
         from pytest_llmeval.loaders.thresholds import load_thresholds
 

@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
 import socket
 import subprocess
@@ -151,14 +152,14 @@ def _keys(project: Project) -> Iterator[Finding]:
 
 def _files(project: Project) -> Iterator[Finding]:
     yield _ok("project", str(project.root))
-    if (project.root / "models.yaml").exists():
+    if os.path.lexists(project.root / "models.yaml"):
         yield _tried("models.yaml", lambda: counted(len(project_models(project)), "model"))
     else:
         yield _note("models.yaml", "none; llmeval models list says what --model takes")
     for name in unread_files(project.root, ("evals",)):
         yield _note(name, NOT_READ)
     path = project.thresholds
-    if path.exists() or project.value("thresholds"):
+    if os.path.lexists(path) or project.value("thresholds"):
         shown = project.shown(path)
         yield _tried(shown, lambda: f"rules of {counted(len(load_thresholds(path, shown_as=shown).suites), 'suite')}")
     else:

@@ -37,7 +37,7 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
     path = project.root / recorded if recorded else project.thresholds
     if named:
         path = project.located(str(named))
-    if os.path.exists(path):
+    if os.path.lexists(path):
         return replace(load_thresholds(path, shown_as=project.shown(path)), models=frozenset(run.models))
     was_judged = run.end is not None and run.end.verdict != "none"
     if not named and path == project.root / "thresholds.yaml" and not (to_judge and was_judged):

@@ -1,5 +1,6 @@
 """Files of models that nobody reads: ``models.yaml`` counts under that name, in the rootdir."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def refuse_unread(specs: Iterable[str], rootdir: Path) -> None:
         ModelError: it may.
     """
     name = next((text for text in specs if ":" not in text), None)
-    if name is None or (rootdir / MODELS_FILE).exists() or not (rootdir / _OTHER_ENDING).exists():
+    if name is None or os.path.lexists(rootdir / MODELS_FILE) or not (rootdir / _OTHER_ENDING).exists():
         return
     raise ModelError(
         f"model {name!r} may be one of {_OTHER_ENDING}, which is not read: models stand in {MODELS_FILE}; rename the"

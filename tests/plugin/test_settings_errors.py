@@ -193,6 +193,16 @@ def test_the_other_evals_run_where_pytest_is_to_go_on(project: Project, spread: 
     assert project.cases() == {"a": "passed"}
 
 
+def test_links_to_nowhere_are_files_that_cannot_be_read_and_not_none(project: Project) -> None:
+    """An image built without what they lead to would pass without a gate."""
+    with_data(project, jsonl(GOOD))
+    for name in ("thresholds.yaml", "models.yaml"):
+        (project.root / name).symlink_to("nowhere.yaml")
+    text = refused(project)
+    for name in ("thresholds.yaml", "models.yaml"):
+        assert f"{name}: cannot be read (No such file or directory)" in text
+
+
 def test_several_bad_datasets_of_several_functions_are_told_together(project: Project) -> None:
     project.eval(PASS, [{"nope": 1}])
     project.eval(PASS, [{"nope": 2}], name="other", marker='suite="other"')

@@ -1,5 +1,6 @@
 """Which models a session asks, decided at collection: light, nothing is opened."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def listed_models(settings: "Settings") -> dict[str, NamedModel]:
     """
     refuse_unread((*settings.models, *settings.judge_models), settings.rootdir)
     path = settings.rootdir / MODELS_FILE
-    if not path.exists():
+    if not os.path.lexists(path):  # a link to nowhere is a mistake, and told
         return {}
     from pytest_llmeval.loaders.strict_yaml import load_strict
     from pytest_llmeval.models.models_file import named_models

@@ -114,7 +114,7 @@ def _of_shard(settings: Settings) -> dict[str, Any]:
     """Return what a shard says of itself, and whether whoever joins it needs rules to judge it by."""
     if settings.shard is None:
         return {}
-    return {"shard": str(settings.shard), "has_rules": settings.thresholds.exists()}
+    return {"shard": str(settings.shard), "has_rules": os.path.lexists(settings.thresholds)}
 
 
 def _of_rescored(run: Run) -> dict[str, Any]:
