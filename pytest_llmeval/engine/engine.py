@@ -330,7 +330,7 @@ class Engine:
             require_open=self._require_open,
         )
         await paying.start()
-        priority.pay, priority.require_money, priority.lose = paying.start, paying.require_money, paying.lose
+        priority.paying = paying
         response: Response | None = None
         try:
             response = await backend.complete(ask.request)
