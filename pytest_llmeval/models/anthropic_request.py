@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from json import dumps
 from typing import Any
 
-from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request
 from pytest_llmeval.models.anthropic_tools import translated, translated_messages
-from pytest_llmeval.models.named import NamedModel, why_unsendable
+from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 
 __all__ = ["messages_body", "sent_params"]
@@ -33,15 +32,15 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
     params = sent_params(model, request)
     problem = why_unsendable(params)
     if problem is not None:
-        raise _unsendable(model, problem)
+        raise unsendable(model.name, problem)
     if "stream" in params:
-        raise _unsendable(model, "streams of this API are not read; remove 'stream' from params")
+        raise unsendable(model.name, "streams of this API are not read; remove 'stream' from params")
     if "response_format" in params:
         problem = "'response_format' is unknown to the Messages API; ask for a form with tools and tool_choice"
-        raise _unsendable(model, problem, param="response_format")
+        raise unsendable(model.name, problem, "response_format")
     system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
     if system and "system" in params:
-        raise _unsendable(model, "'system' stands in params and in the messages; keep one of them")
+        raise unsendable(model.name, "'system' stands in params and in the messages; keep one of them")
     data: dict[str, Any] = {"model": model.spec.name}
     if system:
         data["system"] = _system(model, system)
@@ -50,7 +49,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         data["messages"] = _told(model, said)
         return dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
-        raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None
+        raise unsendable(model.name, f"messages or params cannot be sent as JSON: {error}") from None
 
 
 def _told(model: NamedModel, messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -58,14 +57,14 @@ def _told(model: NamedModel, messages: Iterable[Message]) -> list[dict[str, Any]
     try:
         return translated_messages(messages)
     except ValueError as error:
-        raise _unsendable(model, str(error)) from None
+        raise unsendable(model.name, str(error)) from None
 
 
 def _system(model: NamedModel, messages: Iterable[Message]) -> str | list[dict[str, Any]]:
     """Return the contents of the system messages: one text, or a list of blocks where one of them is a list."""
     contents = [message["content"] for message in messages]
     if not all(isinstance(content, str | list | tuple) for content in contents):
-        raise _unsendable(model, "the content of a system message is neither a text nor a list of blocks")
+        raise unsendable(model.name, "the content of a system message is neither a text nor a list of blocks")
     texts = [content for content in contents if isinstance(content, str)]
     if len(texts) == len(contents):
         return "\n\n".join(texts)
@@ -73,7 +72,3 @@ def _system(model: NamedModel, messages: Iterable[Message]) -> str | list[dict[s
     for content in contents:
         blocks += [{"type": "text", "text": content}] if isinstance(content, str) else content
     return blocks
-
-
-def _unsendable(model: NamedModel, problem: str, *, param: str | None = None) -> CallError:
-    return CallError(f"{model.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)

@@ -76,15 +76,8 @@ class HttpBackend(ABC):
             response = await call_with_retries(attempt, policy=self._policy, slot=self._slot)
         except CallError as error:
             key = f" ({self._key})" if self._key and error.kind == ErrorKind.AUTH else ""
-            message = f"{self._place}{key}: {self._redact(str(error))}"  # before the quote, which may be long
-            raise CallError(
-                message,
-                kind=error.kind,
-                attempts=error.attempts,
-                latency_s=error.latency_s,
-                param=error.param,
-                usages=error.usages,
-            ) from None
+            error.args = (f"{self._place}{key}: {self._redact(str(error))}",)  # before the quote, which may be long
+            raise
         safe = self._redact_answer
         return replace(
             response,

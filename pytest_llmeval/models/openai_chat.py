@@ -7,13 +7,12 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.draws import with_own_seed
-from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.named import NamedModel, why_unsendable
+from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
@@ -93,15 +92,14 @@ class OpenAIBackend(HttpBackend):
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""
         problem = why_unsendable(params)
         if problem is not None:
-            raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
+            raise unsendable(self.name, problem)
         try:
             if self._revision is not None:
                 params = with_own_seed(params, canonical(request.messages))
             data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
             return dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
-            message = f"{self.name}: messages or params cannot be sent as JSON: {error}"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0) from None
+            raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
 
     def _read(self, answer: Answer) -> Response:
         return read_completion(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))
