@@ -59,14 +59,8 @@ class OpenAIBackend(HttpBackend):
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
-        return {
-            "provider": self._model.spec.kind,
-            "base_url": self._address if self._revision is None else None,
-            "model": self._model.spec.name,
-            "revision": self._revision,
-            "messages": request.messages,
-            "params": self._params(request),
-        }
+        place = {} if self._revision is None else {"base_url": None}
+        return {**super().identity(request), "revision": self._revision, **place}
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
