@@ -25,8 +25,7 @@ from pytest_llmeval.engine.keeping import CallCounts, Keeping
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter
 from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
-from pytest_llmeval.engine.sharing import Sharing, outcome
-from pytest_llmeval.engine.unforeseen import foreseen
+from pytest_llmeval.engine.sharing import Sharing, foreseen, outcome
 
 __all__ = ["Engine"]
 
