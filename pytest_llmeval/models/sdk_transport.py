@@ -5,8 +5,8 @@ Importing this module imports the HTTP client; ``openai_sdk`` and ``anthropic_sd
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from functools import partial
+from typing import Any, cast
 
 import httpx2
 
@@ -24,41 +24,62 @@ from pytest_llmeval.models.transport import (
     body_cap,
     connection_fault,
     is_whole,
+    request_headers,
     unconnected_fault,
     undecodable_fault,
 )
 from pytest_llmeval.models.wire import Redact
 
-__all__ = ["Sdk", "SdkKey", "SdkTransport", "http_client"]
+__all__ = ["Sdk", "SdkTransport"]
 
 _UNSENT = (httpx2.ConnectError, httpx2.ProxyError)
 """What the client raises where the request reached nobody."""
 _REFUSED_LOGIN = "407"
+"""How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
 _NO_ANSWER = "Server disconnected without"
 """How httpcore2 says that a connection ended before an answer began."""
-"""How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
-C = TypeVar("C")
-SdkKey = tuple[Account, str | None]
+_Key = tuple[Account, str | None]
 """An account, and the URL of the proxy before it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sdk(Generic[C]):
-    """One vendor's SDK."""
+class Sdk:
+    """One vendor's SDK; those that we know were made by one generator, and differ in their names alone."""
 
-    clients: SharedClients[SdkKey, C]
-    path: str
-    """Where its requests go, behind the account's URL."""
-    stream: Any
-    """Its class of streamed responses."""
-    connection_error: type[Exception]
-    """What it raises where there is no response; its cause is what the HTTP client raised."""
+    def __init__(
+        self, module: Any, client: Any, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
+        """Describe it.
+
+        Args:
+            module: the SDK.
+            client: its class of clients, which retry nothing here.
+            path: where its requests go, behind the account's URL.
+            headers: what its protocol asks for beside those of every request.
+            options: what its clients are made with beside what all are.
+        """
+        self.path = path
+        self.stream = module.AsyncStream[Any]
+        """Its class of streamed responses."""
+        self.connection_error: type[Exception] = module.APIConnectionError
+        """What it raises where there is no response; its cause is what the HTTP client raised."""
+        self.clients: SharedClients[_Key, Any] = SharedClients(self._client, client.close)
+        self._made = partial(client, api_key="set by the HTTP client", max_retries=0, **options)
+        self._agent = f"{module.__name__} {module.__version__}"
+        self._headers = headers
+
+    def _client(self, key: _Key) -> Any:
+        account, proxy = key
+        return self._made(
+            base_url=account.base_url.url,
+            default_query=dict(account.base_url.query),
+            http_client=_http_client(proxy, request_headers(account, self._agent, self._headers)),
+        )
 
 
-class SdkTransport(Generic[C]):
+class SdkTransport:
     """Asks one account, directly or through a proxy; implements ``transport.Transport``."""
 
-    def __init__(self, sdk: Sdk[C], account: Account, redact: Redact, proxy: str | None) -> None:
+    def __init__(self, sdk: Sdk, account: Account, redact: Redact, proxy: str | None) -> None:
         """Stand for the account behind ``proxy``, a URL.
 
         Raises:
@@ -125,7 +146,7 @@ class _HttpStatusError(Exception):
         self.answer = answer
 
 
-def http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncClient:
+def _http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncClient:
     """Return a client that follows no redirect and sends ``headers``, and none that the SDK adds."""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
     return httpx2.AsyncClient(
