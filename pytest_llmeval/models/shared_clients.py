@@ -32,7 +32,7 @@ class SharedClients(Generic[K, C]):
         self._close = close
         # Connections belong to the event loop that opened them, and keep it alive. So do their users: one who never
         # said that he is done must keep nothing open in a later loop.
-        self._shared: dict[asyncio.AbstractEventLoop, dict[K, _Shared[C]]] = {}
+        self._shared: dict[tuple[asyncio.AbstractEventLoop, K], _Shared[C]] = {}
 
     def lease(self, key: K) -> "Lease[K, C]":
         """Return what one user takes the client of ``key`` from."""
@@ -40,36 +40,30 @@ class SharedClients(Generic[K, C]):
 
     async def take(self, key: K, lease: "Lease[K, C]") -> C:
         """Return the running loop's client, which ``lease`` keeps open from now on."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._shared:
+        place = asyncio.get_running_loop(), key
+        if place not in self._shared:
             await self._forget_closed_loops()
-        here = self._shared.setdefault(loop, {})
-        if key not in here:
-            here[key] = _Shared(self._make(key))
-        here[key].users.add(lease)
-        return here[key].client
+        if place not in self._shared:  # nobody has made it meanwhile
+            self._shared[place] = _Shared(self._make(key))
+        self._shared[place].users.add(lease)
+        return self._shared[place].client
 
     async def give_back(self, key: K, lease: "Lease[K, C]") -> None:
         """Close the running loop's client where no other lease keeps it open."""
-        loop = asyncio.get_running_loop()
-        here = self._shared.get(loop, {})
-        shared = here.get(key)
+        place = asyncio.get_running_loop(), key
+        shared = self._shared.get(place)
         if shared is None or lease not in shared.users:
             return
         shared.users.remove(lease)
-        if shared.users:
-            return
-        del here[key]
-        if not here:
-            del self._shared[loop]
-        await self._close(shared.client)
+        if not shared.users:
+            del self._shared[place]
+            await self._close(shared.client)
 
     async def _forget_closed_loops(self) -> None:
         """Drop the clients of loops that ended before their users gave them back."""
-        for loop in [loop for loop in self._shared if loop.is_closed()]:
-            for shared in self._shared.pop(loop).values():
-                with suppress(RuntimeError):  # their connections went with the loop
-                    await self._close(shared.client)
+        for shared in [self._shared.pop(place) for place in list(self._shared) if place[0].is_closed()]:
+            with suppress(RuntimeError):  # their connections went with the loop
+                await self._close(shared.client)
 
 
 class Lease(Generic[K, C]):
