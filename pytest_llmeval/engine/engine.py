@@ -100,7 +100,6 @@ class Engine:
         """The cases that have asked for a judgement in their turn."""
         self._released: set[int] = set()
         """The places whose cases ended, or will, without asking for their responses."""
-        self._stopped: Callable[[], CallError] | None = None
         self._is_closed = False
         """Whether the journal may be closed, too: from then on not even what is kept is told."""
         self._budget_freed = asyncio.Event()
@@ -193,11 +192,9 @@ class Engine:
 
     def stop(self, kind: ErrorKind, message: str) -> None:
         """Make no further call, of any model; calls in flight may end, and their answers are kept."""
-        if self._stopped is None:
-            self._stopped = lambda: CallError(message, kind=kind, attempts=0)
-            self._limiter.close(kind, message)
-            self.places.close()
-            self._budget_freed.set()
+        self._limiter.close(kind, message)
+        self.places.close()
+        self._budget_freed.set()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for calls in flight, at most ``timeout_s`` seconds, so that what was paid is kept; give up the others.
@@ -244,7 +241,7 @@ class Engine:
     async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
         """Return the answer from where it is to be had at the least cost."""
         if self._is_closed:
-            self._require_open()
+            self._limiter.require_open()
         if self._recorded is not None:
             again = self._again(self._recorded, ask, name)
             if again is not None:
@@ -254,7 +251,7 @@ class Engine:
             if known is not None:
                 self.counts.recalled += 1
                 return replace(response_of(known), earlier=is_earlier)
-        self._require_open()
+        self._limiter.require_open()
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)
         if self._cache[ask.role] in ("use", "only"):
@@ -326,7 +323,7 @@ class Engine:
             prices=backend.prices,
             most=most,
             freed=self._budget_freed,
-            require_open=self._require_open,
+            require_open=self._limiter.require_open,
         )
         await paying.start()
         priority.paying = paying
@@ -358,10 +355,6 @@ class Engine:
         await self._keeping.keep(Kept(case=ask.case, call=answered(ask, response, name)))
         self.counts.answered += 1
         return response
-
-    def _require_open(self) -> None:
-        if self._stopped is not None:
-            raise self._stopped()
 
     def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
         """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""

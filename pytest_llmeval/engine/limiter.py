@@ -67,10 +67,15 @@ class Limiter:
             self._dispatch()
 
     def close(self, kind: ErrorKind, message: str) -> None:
-        """Let no further request go, to no account; what is in flight may end."""
+        """Let no further request go, to no account; what is in flight may end. Closing it again changes nothing."""
         self._closed = self._closed or (lambda: CallError(message, kind=kind, attempts=0))
         for limit in self._by_account.values():
             limit.close(self._closed)
+
+    def require_open(self) -> None:
+        """Raise CallError where all accounts were closed."""
+        if self._closed is not None:
+            raise self._closed()
 
     def hurry(self, priority: Priority) -> None:
         """Let the requests of a call go as those that a case waits for, also one that waits already."""
