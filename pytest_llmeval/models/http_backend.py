@@ -77,7 +77,7 @@ class HttpBackend(ABC):
         }
 
     async def aclose(self) -> None:
-        """Close the connections that no other model uses."""
+        """Close its connections."""
         await self._transport.aclose()
 
     async def _complete_with(self, attempt: Callable[[], Awaitable[Response]]) -> Response:

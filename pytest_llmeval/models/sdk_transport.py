@@ -14,9 +14,9 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.kept_connections import KeptConnections
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.loop_client import LoopClient
 from pytest_llmeval.models.proxies import UNUSABLE
 from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
-from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
     Answer,
@@ -38,8 +38,6 @@ _REFUSED_LOGIN = "407"
 """How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
 _NO_ANSWER = "Server disconnected without"
 """How httpcore2 says that a connection ended before an answer began."""
-_Key = tuple[Account, str | None]
-"""An account, and the URL of the proxy before it."""
 
 
 class Sdk:
@@ -62,13 +60,14 @@ class Sdk:
         """Its class of streamed responses."""
         self.connection_error: type[Exception] = module.APIConnectionError
         """What it raises where there is no response; its cause is what the HTTP client raised."""
-        self.clients: SharedClients[_Key, Any] = SharedClients(self._client, client.close)
+        self.close = client.close
+        """Ends a client."""
         self._made = partial(client, api_key="set by the HTTP client", max_retries=0, **options)
         self._agent = f"{module.__name__} {module.__version__}"
         self._headers = headers
 
-    def _client(self, key: _Key) -> Any:
-        account, proxy = key
+    def client(self, account: Account, proxy: str | None) -> Any:
+        """Return a client that asks an account, directly or through the proxy at a URL."""
         return self._made(
             base_url=account.base_url.url,
             default_query=dict(account.base_url.query),
@@ -89,11 +88,11 @@ class SdkTransport:
             _check_proxy(proxy)
         self._sdk = sdk
         self._redact = redact
-        self._clients = sdk.clients.lease((account, proxy))
+        self._client = LoopClient(partial(sdk.client, account, proxy), sdk.close)
 
     async def post(self, body: bytes) -> Answer:
         """Return the answer to one request; raise AttemptError where no whole one came."""
-        client = await self._clients.client()
+        client = await self._client.get()
         has_begun = False
         note_connecting()
         try:
@@ -113,8 +112,8 @@ class SdkTransport:
             raise blocked_fault(error, self._redact) from None
 
     async def aclose(self) -> None:
-        """Close the connections that no other transport of the account uses."""
-        await self._clients.aclose()
+        """Close the connections."""
+        await self._client.aclose()
 
     async def _sent(self, client: Any, body: bytes) -> httpx2.Response:
         # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold.
