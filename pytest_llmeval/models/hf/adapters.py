@@ -8,7 +8,7 @@ import torch
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.adapter_files import check_adapter_base, check_adapter_template, read_adapter_config
-from pytest_llmeval.models.hf.loading import quiet, why
+from pytest_llmeval.models.hf.loading import in_one_line
 from pytest_llmeval.models.hf.sources import ADAPTER_WEIGHTS, Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -38,20 +38,13 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
     stored = _stored(folder)
     brought = _brought(stored, config)
     _check_embeddings(model, {key: stored[key] for key in brought}, where)
-    with quiet():
-        try:
-            model = _added(model, folder, name, stored)
-        except Exception as error:  # noqa: BLE001 - whatever PEFT raises over files, the user reads one line
-            raise ModelError(f"{where}: it cannot be put on hf:{weights.base}: {why(error)}") from None
+    with in_one_line(f"{where}: it cannot be put on hf:{weights.base}"):
+        model = _added(model, folder, name, stored)
         _check_keys(model, name, set(stored) - set(brought), where)
     model.eval()
     if weights.untrained is None:
-        try:
+        with in_one_line(f"{where}: hf:{weights.base} cannot compute with it"):
             _check_effect(model, tokenizer, name, where)
-        except ModelError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a device raises at its first sums, as above
-            raise ModelError(f"{where}: hf:{weights.base} cannot compute with it: {why(error)}") from None
     return model, name
 
 
@@ -135,7 +128,7 @@ def _check_effect(model: Any, tokenizer: Any, name: str, where: str) -> None:
     model.set_adapter(name)
     with torch.inference_mode():
         logits = model(input_ids=ids).logits
-        with quiet(), model.disable_adapter():  # PEFT warns of biases, which stay
+        with model.disable_adapter():  # but for biases, which stay
             base = model(input_ids=ids).logits
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")
