@@ -327,25 +327,21 @@ class Engine:
         )
         await paying.start()
         priority.paying = paying
-        response: Response | None = None
         try:
             response = await backend.complete(ask.request)
-        except CallError as error:
-            self.counts.failed += 1
-            error.cost_usd = failed_usd(backend.prices, error.usages)
-            if is_noted and priority.begin is None:
-                self._keeping.fail((ask.case, name))
-            raise
         except BaseException as error:
-            # What breaks has ended; what is given up may be answered yet, unless it waited for its next attempt, say.
-            if is_noted and (isinstance(error, Exception) or not priority.is_sent):
+            paying.end(None, "none")
+            if isinstance(error, CallError):
+                self.counts.failed += 1
+                error.cost_usd = failed_usd(backend.prices, error.usages)
+                has_ended = priority.begin is None
+            else:
+                # What breaks has ended; what is given up may be answered yet, unless it waited for its next attempt.
+                has_ended = isinstance(error, Exception) or not priority.is_sent
+            if is_noted and has_ended:
                 self._keeping.fail((ask.case, name))
             raise
-        finally:
-            if response is None:
-                paying.end(None, "none")
-            else:
-                paying.end(response.cost_usd, "answered")
+        paying.end(response.cost_usd, "answered")
         tokens = self._lengths.taken(ask, most, response) - priority.tokens
         self._limiter.settle(backend.account, tokens, taken_s=priority.taken_s)
         if response.cost_usd is not None:
