@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import CallError
-from pytest_llmeval.core.types import Usage
 from pytest_llmeval.engine.pacer import Pacer
+from pytest_llmeval.engine.paying import Paying
 
 __all__ = ["AccountLimit", "Priority", "Waiter"]
 
@@ -43,12 +43,8 @@ class Priority:
     """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
     begin: Callable[[], Awaitable[None]] | None = None
     """Awaited as its first request may go, before it is sent; None once that is done."""
-    pay: Callable[[], Awaitable[None]] | None = None
-    """Awaited before each request waits to go; None where nothing is spent."""
-    require_money: Callable[[], None] | None = None
-    """Called as each request may go: it raises CallError where money has run out while it waited."""
-    lose: Callable[[Usage], None] | None = None
-    """Told the tokens of each request whose answer is none to use."""
+    paying: Paying | None = None
+    """Lets each request go, and is told the tokens of each whose answer is none to use; None where nothing is spent."""
     is_sent: bool = False
     """Whether a request was sent, and no refusal or fault has come of it."""
     refused_at: int | None = None

@@ -25,8 +25,7 @@ from pytest_llmeval.engine.keeping import CallCounts, Keeping
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter
 from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
-from pytest_llmeval.engine.sharing import Sharing, outcome
-from pytest_llmeval.engine.unforeseen import foreseen
+from pytest_llmeval.engine.sharing import Sharing, foreseen, outcome
 
 __all__ = ["Engine"]
 
@@ -101,7 +100,6 @@ class Engine:
         """The cases that have asked for a judgement in their turn."""
         self._released: set[int] = set()
         """The places whose cases ended, or will, without asking for their responses."""
-        self._stopped: Callable[[], CallError] | None = None
         self._is_closed = False
         """Whether the journal may be closed, too: from then on not even what is kept is told."""
         self._budget_freed = asyncio.Event()
@@ -194,11 +192,9 @@ class Engine:
 
     def stop(self, kind: ErrorKind, message: str) -> None:
         """Make no further call, of any model; calls in flight may end, and their answers are kept."""
-        if self._stopped is None:
-            self._stopped = lambda: CallError(message, kind=kind, attempts=0)
-            self._limiter.close(kind, message)
-            self.places.close()
-            self._budget_freed.set()
+        self._limiter.close(kind, message)
+        self.places.close()
+        self._budget_freed.set()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for calls in flight, at most ``timeout_s`` seconds, so that what was paid is kept; give up the others.
@@ -245,7 +241,7 @@ class Engine:
     async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
         """Return the answer from where it is to be had at the least cost."""
         if self._is_closed:
-            self._require_open()
+            self._limiter.require_open()
         if self._recorded is not None:
             again = self._again(self._recorded, ask, name)
             if again is not None:
@@ -255,7 +251,7 @@ class Engine:
             if known is not None:
                 self.counts.recalled += 1
                 return replace(response_of(known), earlier=is_earlier)
-        self._require_open()
+        self._limiter.require_open()
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)
         if self._cache[ask.role] in ("use", "only"):
@@ -327,29 +323,25 @@ class Engine:
             prices=backend.prices,
             most=most,
             freed=self._budget_freed,
-            require_open=self._require_open,
+            require_open=self._limiter.require_open,
         )
         await paying.start()
-        priority.pay, priority.require_money, priority.lose = paying.start, paying.require_money, paying.lose
-        response: Response | None = None
+        priority.paying = paying
         try:
             response = await backend.complete(ask.request)
-        except CallError as error:
-            self.counts.failed += 1
-            error.cost_usd = failed_usd(backend.prices, error.usages)
-            if is_noted and priority.begin is None:
-                self._keeping.fail((ask.case, name))
-            raise
         except BaseException as error:
-            # What breaks has ended; what is given up may be answered yet, unless it waited for its next attempt, say.
-            if is_noted and (isinstance(error, Exception) or not priority.is_sent):
+            paying.end(None, "none")
+            if isinstance(error, CallError):
+                self.counts.failed += 1
+                error.cost_usd = failed_usd(backend.prices, error.usages)
+                has_ended = priority.begin is None
+            else:
+                # What breaks has ended; what is given up may be answered yet, unless it waited for its next attempt.
+                has_ended = isinstance(error, Exception) or not priority.is_sent
+            if is_noted and has_ended:
                 self._keeping.fail((ask.case, name))
             raise
-        finally:
-            if response is None:
-                paying.end(None, "none")
-            else:
-                paying.end(response.cost_usd, "answered")
+        paying.end(response.cost_usd, "answered")
         tokens = self._lengths.taken(ask, most, response) - priority.tokens
         self._limiter.settle(backend.account, tokens, taken_s=priority.taken_s)
         if response.cost_usd is not None:
@@ -359,10 +351,6 @@ class Engine:
         await self._keeping.keep(Kept(case=ask.case, call=answered(ask, response, name)))
         self.counts.answered += 1
         return response
-
-    def _require_open(self) -> None:
-        if self._stopped is not None:
-            raise self._stopped()
 
     def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
         """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""

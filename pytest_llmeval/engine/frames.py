@@ -1,6 +1,7 @@
 """Messages between the engine and the processes that run cases: JSON objects, each behind its length."""
 
 import asyncio
+from dataclasses import fields
 from json import dumps, loads  # by name: a test that patches the module's means its own
 from typing import Any
 
@@ -35,33 +36,21 @@ def write(writer: asyncio.StreamWriter, frame: Frame) -> None:
 
 def from_ask(ask: Ask) -> Frame:
     """Return an ask as a message; its request holds nothing but JSON, or it would have no name."""
-    case = ask.case
-    return {
-        "case": [case.nodeid, case.suite, case.sample_id, case.model, case.epoch],
-        "role": ask.role,
-        "model": ask.model,
-        "messages": ask.request.messages,
-        "params": ask.request.params,
-        "nth": ask.nth,
-        "draw": ask.draw,
-        "position": ask.position,
-        "wanted": plain(ask.wanted),
-    }
+    told = {each.name: getattr(ask, each.name) for each in fields(ask)}
+    request = {"messages": ask.request.messages, "params": ask.request.params}
+    return {**told, "case": plain(ask.case), "request": request, "wanted": plain(ask.wanted)}
 
 
 def to_ask(frame: Frame) -> Ask:
     """Return the ask of a message."""
-    nodeid, suite, sample_id, model, epoch = frame["case"]
-    wanted = frame["wanted"]
+    request, wanted = frame["request"], frame["wanted"]
     return Ask(
-        case=CaseKey(nodeid=nodeid, suite=suite, sample_id=sample_id, model=model, epoch=epoch),
-        role=frame["role"],
-        model=frame["model"],
-        request=Request(messages=tuple(frame["messages"]), params=frame["params"]),
-        nth=frame["nth"],
-        draw=frame["draw"],
-        position=frame["position"],
-        wanted=wanted and Wanted(**{**wanted, "rubric": rubric_of(wanted["rubric"])}),
+        **{
+            **frame,
+            "case": CaseKey(**frame["case"]),
+            "request": Request(messages=tuple(request["messages"]), params=request["params"]),
+            "wanted": wanted and Wanted(**{**wanted, "rubric": rubric_of(wanted["rubric"])}),
+        }
     )
 
 

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import TracebackType
+from functools import partial
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.clock import now
@@ -54,10 +55,9 @@ class Limiter:
         """Those of them that gave no answer to use, by kind."""
         self._closed: Callable[[], CallError] | None = None
 
-    def slots(self, account: str) -> Callable[[], "_Slot"]:
+    def slots(self, account: str) -> Callable[[], AbstractAsyncContextManager[None]]:
         """Return what is entered around each request to ``account``."""
-        limit = self._limit_of(account)
-        return lambda: _Slot(self, limit)
+        return partial(self._slot, self._limit_of(account))
 
     def settle(self, account: str, tokens: int, *, taken_s: float) -> None:
         """Book the difference between the tokens that a call took and those it was let go with, at ``taken_s``."""
@@ -67,10 +67,15 @@ class Limiter:
             self._dispatch()
 
     def close(self, kind: ErrorKind, message: str) -> None:
-        """Let no further request go, to no account; what is in flight may end."""
+        """Let no further request go, to no account; what is in flight may end. Closing it again changes nothing."""
         self._closed = self._closed or (lambda: CallError(message, kind=kind, attempts=0))
         for limit in self._by_account.values():
             limit.close(self._closed)
+
+    def require_open(self) -> None:
+        """Raise CallError where all accounts were closed."""
+        if self._closed is not None:
+            raise self._closed()
 
     def hurry(self, priority: Priority) -> None:
         """Let the requests of a call go as those that a case waits for, also one that waits already."""
@@ -78,21 +83,42 @@ class Limiter:
         for limit in self._by_account.values():
             limit.reorder()
 
-    async def enter(self, limit: AccountLimit) -> None:
+    @asynccontextmanager
+    async def _slot(self, limit: AccountLimit) -> AsyncIterator[None]:
+        """Hold the account's slot of one request."""
+        priority = PRIORITY.get() or Priority()
+        if priority.paying is not None:
+            await priority.paying.start()
+        await self._enter(limit, priority)
+        started_s, priority.is_sent = self._clock(), True
+        error: BaseException | None = None
+        try:
+            try:
+                yield
+            except AttemptError as fault:
+                if fault.may_be_own and await limit.is_own_denial(started_s):
+                    fault.be_own()
+                raise
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._leave(limit, priority, started_s, error)
+
+    async def _enter(self, limit: AccountLimit, priority: Priority) -> None:
         """Wait until a request may go; it is booked then.
 
         Raises:
             CallError: none may go any more.
         """
         limit.require_open()
-        priority = PRIORITY.get() or Priority()
         if limit.head() is None and self._may_go(limit):
             self._book(limit, priority)
         else:
             await self._in_line(limit, priority)
         try:
-            if priority.require_money is not None:
-                priority.require_money()
+            if priority.paying is not None:
+                priority.paying.require_money()
             if priority.begin is not None:
                 await priority.begin()
                 priority.begin = None
@@ -113,25 +139,26 @@ class Limiter:
                 self._unbook(limit)
             raise
 
-    def leave(self, limit: AccountLimit, slot: "_Slot", error: BaseException | None) -> None:
+    def _leave(self, limit: AccountLimit, priority: Priority, started_s: float, error: BaseException | None) -> None:
         """Book the end of a request, and what it says of the account."""
+        fault = error if isinstance(error, AttemptError) else None
+        priority.is_sent = fault is None
+        if fault is not None and fault.usage is not None and priority.paying is not None:
+            priority.paying.lose(fault.usage)
         try:
             if error is None:
-                limit.answered(slot.started_s)
+                limit.answered(started_s)
             else:
-                if isinstance(error, AttemptError):
-                    self.faults[error.kind] += 1
-                    self._learn(limit, slot.started_s, error)
+                if fault is not None:
+                    self.faults[fault.kind] += 1
+                    self._learn(limit, priority, started_s, fault)
                 if limit.tokens is not None:  # the next attempt books its own
-                    limit.tokens.settle(_taken(error, slot.tokens) - slot.tokens, taken_s=slot.taken_s)
+                    taken = _taken(fault, priority.tokens)
+                    limit.tokens.settle(taken - priority.tokens, taken_s=priority.taken_s)
         finally:  # whatever it was, nobody waits for its slot for ever
             limit.end()
             self.in_flight -= 1
             self._dispatch()
-
-    def now(self) -> float:
-        """Return the time, in seconds that never go back."""
-        return self._clock()
 
     def _limit_of(self, account: str) -> AccountLimit:
         if account not in self._by_account:
@@ -181,7 +208,7 @@ class Limiter:
         if seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._dispatch)
 
-    def _learn(self, limit: AccountLimit, started_s: float, error: AttemptError) -> None:
+    def _learn(self, limit: AccountLimit, priority: Priority, started_s: float, error: AttemptError) -> None:
         """Take from a fault what it says of the account: slower, or no further."""
         kind, now = error.kind, self._clock()
         if error.is_unsent:
@@ -197,63 +224,20 @@ class Limiter:
             if limit.refused(started_s=started_s, now=now, retry_after_s=error.retry_after_s, is_rate=is_rate):
                 error.be_last("it has asked to wait for minutes on end and answered nothing")
             if is_rate:
-                self._compare(limit, error)
+                self._compare(limit, priority, error)
         elif kind not in (ErrorKind.TIMEOUT, ErrorKind.CONNECTION):
             limit.heard()
 
     @staticmethod
-    def _compare(limit: AccountLimit, error: AttemptError) -> None:
+    def _compare(limit: AccountLimit, priority: Priority, error: AttemptError) -> None:
         """Let a call have all its tries again where others were answered meanwhile: a quota of a minute refuses it."""
-        priority = PRIORITY.get() or Priority()
         error.counts_anew = priority.refused_at is not None and limit.answers > priority.refused_at
         priority.refused_at = limit.answers
 
 
-def _taken(error: BaseException, tokens: int) -> int:
+def _taken(fault: AttemptError | None, tokens: int) -> int:
     """Return what a request that was let go with ``tokens`` took: all of them where an answer to it does not tell."""
-    usage = error.usage if isinstance(error, AttemptError) else None
+    usage = fault.usage if fault is not None else None
     if usage is None:
         return 0
     return (usage.input_tokens or 0) + (usage.output_tokens or 0) or tokens
-
-
-class _Slot:
-    """One request in flight."""
-
-    __slots__ = ("_limit", "_limiter", "started_s", "taken_s", "tokens")
-
-    def __init__(self, limiter: Limiter, limit: AccountLimit) -> None:
-        self._limiter = limiter
-        self._limit = limit
-        self.started_s = self.taken_s = 0.0
-        """When it left, and when its tokens were booked."""
-        self.tokens = 0
-        """With which it was let go."""
-
-    async def __aenter__(self) -> None:
-        priority = PRIORITY.get() or Priority()
-        if priority.pay is not None:
-            await priority.pay()
-        await self._limiter.enter(self._limit)
-        self.started_s = self._limiter.now()
-        self.tokens, self.taken_s, priority.is_sent = priority.tokens, priority.taken_s, True
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            await self._judge(error)
-        except asyncio.CancelledError as given_up:
-            error = given_up
-            raise
-        finally:
-            priority = PRIORITY.get() or Priority()
-            priority.is_sent = not isinstance(error, AttemptError)
-            if isinstance(error, AttemptError) and error.usage is not None and priority.lose is not None:
-                priority.lose(error.usage)
-            self._limiter.leave(self._limit, self, error)
-
-    async def _judge(self, error: BaseException | None) -> None:
-        """Find out whether a denial is of this request alone, and have the error say so."""
-        if isinstance(error, AttemptError) and error.may_be_own and await self._limit.is_own_denial(self.started_s):
-            error.be_own()

@@ -1,7 +1,7 @@
-"""One call for all who ask for the same while it is in flight, also in other cases."""
+"""One call for all who ask for the same while it is in flight, also in other cases; what a call comes to."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from pytest_llmeval.core.loop import retrieved
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.engine.account_limit import Priority
 
-__all__ = ["Sharing", "outcome"]
+__all__ = ["Sharing", "foreseen", "outcome"]
 
 _WAITED_FOR = 2
 """Calls of others that one who asks waits for at most: where a server is down, each takes the whole time limit."""
@@ -79,3 +79,23 @@ async def outcome(task: "asyncio.Task[Response]") -> Response:
         if not task.cancelled():
             raise
         raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
+
+
+async def foreseen(answer: Awaitable[Response], redact: Callable[[str], str]) -> Response:
+    """Return what is answered; an error that nobody foresaw shows here, and is a CallError for who asked.
+
+    Args:
+        answer: of a call.
+        redact: takes secrets out of what the error says.
+
+    Raises:
+        CallError: there is none.
+    """
+    try:
+        return await answer
+    except CallError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug, which must leave nobody waiting
+        asyncio.get_running_loop().call_exception_handler({"message": "the engine broke", "exception": error})
+        said = redact(f"{type(error).__name__}: {error}").rstrip(": ")
+        raise CallError(f"the engine broke: {said}", kind=ErrorKind.CODE) from None

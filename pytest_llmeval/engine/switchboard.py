@@ -40,7 +40,11 @@ class Switchboard:
 
     def broadcast_stop(self, reason: str) -> None:
         """Tell every process to start no further case."""
-        self._broadcast({"stop": reason})
+        frame = {"stop": reason}
+        if frame not in self._told:
+            self._told.append(frame)
+            for writer in self._writers:
+                frames.write(writer, frame)
 
     async def aclose(self) -> None:
         """End all connections."""
@@ -50,12 +54,6 @@ class Switchboard:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _broadcast(self, frame: frames.Frame) -> None:
-        if frame not in self._told:
-            self._told.append(frame)
-            for writer in self._writers:
-                frames.write(writer, frame)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one process until it is gone; the calls that it caused go on, others may want them."""

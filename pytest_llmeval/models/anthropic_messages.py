@@ -1,15 +1,21 @@
 """A model behind the Messages API of Anthropic, over any transport."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from json import dumps
 from typing import Any
 
-from pytest_llmeval.core.types import Request, Response
-from pytest_llmeval.models.anthropic_request import messages_body, sent_params
+from pytest_llmeval.core.param_levels import bound_of, laid_over
+from pytest_llmeval.core.types import Message, Request, Response
+from pytest_llmeval.models.anthropic_tools import translated, translated_messages
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH, read_message
 from pytest_llmeval.models.http_backend import HttpBackend
+from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
+from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.transport import Answer
 
-__all__ = ["AnthropicBackend"]
+__all__ = ["AnthropicBackend", "sent_params"]
+
+_SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
 class AnthropicBackend(HttpBackend):
@@ -17,20 +23,72 @@ class AnthropicBackend(HttpBackend):
 
     path = MESSAGES_PATH
 
-    def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer to ``request``."""
-        return {
-            "provider": self._model.spec.kind,
-            "base_url": self._address,
-            "model": self._model.spec.name,
-            "messages": request.messages,
-            "params": sent_params(self._model, request),
-        }
-
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
-        body = messages_body(self._model, request)
+        body = _body(self._model, request)
         return await self._complete_with(lambda: self._attempt(body))
+
+    def _params(self, request: Request) -> Mapping[str, Any]:
+        return sent_params(self._model, request)
 
     def _read(self, answer: Answer) -> Response:
         return read_message(answer.body, self._redact)
+
+
+def sent_params(model: NamedModel, request: Request) -> dict[str, Any]:
+    """Return the parameters of a request; the API knows the bound of an answer as ``max_tokens`` alone."""
+    params = laid_over(model.params, request.params)
+    bound = bound_of(params)
+    params.pop("max_completion_tokens", None)
+    return {**params, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind] if bound is None else bound}
+
+
+def _body(model: NamedModel, request: Request) -> bytes:
+    """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
+
+    Raises:
+        CallError: of kind ``bad_request``, where it cannot be sent as it is.
+    """
+    params = sent_params(model, request)
+    problem = why_unsendable(params)
+    if problem is not None:
+        raise unsendable(model.name, problem)
+    if "stream" in params:
+        raise unsendable(model.name, "streams of this API are not read; remove 'stream' from params")
+    if "response_format" in params:
+        problem = "'response_format' is unknown to the Messages API; ask for a form with tools and tool_choice"
+        raise unsendable(model.name, problem, "response_format")
+    system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
+    if system and "system" in params:
+        raise unsendable(model.name, "'system' stands in params and in the messages; keep one of them")
+    data: dict[str, Any] = {"model": model.spec.name}
+    if system:
+        data["system"] = _system(model, system)
+    said = (message for message in request.messages if message["role"] not in _SYSTEM_ROLES)
+    try:
+        data["messages"] = _told(model, said)
+        return dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise unsendable(model.name, f"messages or params cannot be sent as JSON: {error}") from None
+
+
+def _told(model: NamedModel, messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return the messages in the words of the API."""
+    try:
+        return translated_messages(messages)
+    except ValueError as error:
+        raise unsendable(model.name, str(error)) from None
+
+
+def _system(model: NamedModel, messages: Iterable[Message]) -> str | list[dict[str, Any]]:
+    """Return the contents of the system messages: one text, or a list of blocks where one of them is a list."""
+    contents = [message["content"] for message in messages]
+    if not all(isinstance(content, str | list | tuple) for content in contents):
+        raise unsendable(model.name, "the content of a system message is neither a text nor a list of blocks")
+    texts = [content for content in contents if isinstance(content, str)]
+    if len(texts) == len(contents):
+        return "\n\n".join(texts)
+    blocks: list[dict[str, Any]] = []
+    for content in contents:
+        blocks += [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return blocks

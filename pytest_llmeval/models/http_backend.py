@@ -2,16 +2,16 @@
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.core.types import Request, Response, ToolCall, Usage
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel
@@ -66,8 +66,18 @@ class HttpBackend(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec!r})"
 
+    def identity(self, request: Request) -> Mapping[str, Any]:
+        """Return all that decides the answer to ``request``."""
+        return {
+            "provider": self._model.spec.kind,
+            "base_url": self._address,
+            "model": self._model.spec.name,
+            "messages": request.messages,
+            "params": self._params(request),
+        }
+
     async def aclose(self) -> None:
-        """Close the connections that no other model uses."""
+        """Close its connections."""
         await self._transport.aclose()
 
     async def _complete_with(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
@@ -76,15 +86,8 @@ class HttpBackend(ABC):
             response = await call_with_retries(attempt, policy=self._policy, slot=self._slot)
         except CallError as error:
             key = f" ({self._key})" if self._key and error.kind == ErrorKind.AUTH else ""
-            message = f"{self._place}{key}: {self._redact(str(error))}"  # before the quote, which may be long
-            raise CallError(
-                message,
-                kind=error.kind,
-                attempts=error.attempts,
-                latency_s=error.latency_s,
-                param=error.param,
-                usages=error.usages,
-            ) from None
+            error.args = (f"{self._place}{key}: {self._redact(str(error))}",)  # before the quote, which may be long
+            raise
         safe = self._redact_answer
         return replace(
             response,
@@ -118,6 +121,10 @@ class HttpBackend(ABC):
             message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
             raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
         return self._read(answer)
+
+    @abstractmethod
+    def _params(self, request: Request) -> Mapping[str, Any]:
+        """Return the parameters that are sent with a request."""
 
     @abstractmethod
     def _read(self, answer: Answer) -> Response:

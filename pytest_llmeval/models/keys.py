@@ -36,7 +36,7 @@ _USUAL_NAME = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A server and what it is sent beside the request; equal accounts share one client."""
+    """A server and what it is sent beside the request; equal accounts share one limit."""
 
     base_url: BaseUrl
     headers: tuple[tuple[str, str], ...] = field(repr=False)

@@ -10,6 +10,7 @@ import io
 import os
 import ssl
 from collections.abc import Iterator
+from functools import partial
 
 import aiohttp
 from aiohttp import hdrs
@@ -20,8 +21,8 @@ from yarl import URL
 from pytest_llmeval.core.loop import retrieved
 from pytest_llmeval.models.body_decoding import UndecodableError, decoded
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.loop_client import LoopClient
 from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
-from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
     Answer,
@@ -59,11 +60,11 @@ class LeanTransport:
     def __init__(self, account: Account, redact: Redact) -> None:
         self._redact = redact
         self._url = URL(f"{account.base_url.url}{CHAT_PATH}").with_query(account.base_url.query)
-        self._sessions = _SESSIONS.lease(account)
+        self._session = LoopClient(partial(_session, account), aiohttp.ClientSession.close)
 
     async def post(self, body: bytes) -> Answer:
         """Return the answer to one request; raise AttemptError where no whole one came."""
-        session = await self._sessions.client()
+        session = await self._session.get()
         data = io.BytesIO(body) if len(body) > LARGE_BODY_BYTES else body
         has_begun = False
         note_connecting()
@@ -88,8 +89,8 @@ class LeanTransport:
         return self._answer(response, content, is_cut=is_cut)
 
     async def aclose(self) -> None:
-        """Close the connections that no other transport of the account uses."""
-        await self._sessions.aclose()
+        """Close the connections."""
+        await self._session.aclose()
 
     def _answer(self, response: aiohttp.ClientResponse, content: bytes, *, is_cut: bool) -> Answer:
         """Return what was received, decoded."""
@@ -196,6 +197,3 @@ def _tls(account: Account) -> ssl.SSLContext | bool:
     else:
         context.load_verify_locations(found)
     return context
-
-
-_SESSIONS: SharedClients[Account, aiohttp.ClientSession] = SharedClients(_session, aiohttp.ClientSession.close)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
-from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.local_server import CONTEXT_TOKENS
+from pytest_llmeval.models.named import unsendable
 from pytest_llmeval.models.openai_chat import OpenAIBackend
 
 __all__ = ["LocalBackend"]
@@ -24,8 +24,7 @@ class LocalBackend(OpenAIBackend):
         refused = next(_refused(request, params), None)
         if refused is not None:
             param, problem = refused
-            message = f"{self.name}: the embedded model {problem}, or name another model"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)
+            raise unsendable(self.name, f"the embedded model {problem}, or name another model", param)
         return super()._body(request, params)
 
     async def _attempt(self, body: bytes) -> Response:

@@ -28,8 +28,7 @@ def _end() -> None:
 
 def _end_with_stdin() -> None:
     """Block until the owner closes our stdin (or dies), then end."""
-    # The raw descriptor: a reader blocked inside sys.stdin would hold its lock while the interpreter shuts
-    # down.
+    # The raw descriptor: a reader blocked inside sys.stdin would hold its lock while the interpreter shuts down.
     while os.read(0, 4096):
         pass
     _end()
@@ -71,8 +70,7 @@ def _params(engine: Any, settings: dict[str, Any]) -> Any:
 
 def _serve(settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the running server and the line that announces it."""
-    # The wheel's OpenMP threads spin by default and collapse under any other load; it reads this at import
-    # only.
+    # The wheel's OpenMP threads spin by default and collapse under any other load; it reads this at import only.
     os.environ["OMP_WAIT_POLICY"] = "passive"
     import xllamacpp  # type: ignore[import-untyped]  # has no stubs; imported after the variable is set
 

@@ -27,9 +27,8 @@ _SYSTEM_LIBRARY = "Where the system lacks a library, install it: Debian and Ubun
 class LocalServer:
     """A running OpenAI-compatible server for one GGUF file and adapters, in a child process on a free loopback port.
 
-    One process owns it; others (the xdist workers) are given ``base_url`` and ``api_key``. The child ends
-    when its stdin
-    does: that pipe is held by the owner alone, so the child dies with it on every exit, a kill -9 included.
+    One process owns it; others (the xdist workers) are given ``base_url`` and ``api_key``. The child ends when its
+    stdin does: that pipe is held by the owner alone, so the child dies with it on every exit, a kill -9 included.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], base_url: str, api_key: str) -> None:

@@ -5,14 +5,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_llmeval.core.costs import Prices
-from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.errors import CallError, ErrorKind, ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.param_levels import BOUND_NAMES
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS, wrong_params
 from pytest_llmeval.models.specs import ModelSpec, check_typed, parse_spec
 
-__all__ = ["NamedModel", "Prices", "resolve_model", "why_unsendable"]
+__all__ = ["NamedModel", "Prices", "resolve_model", "unsendable", "why_unsendable"]
+
+
+def unsendable(name: str, problem: str, param: str | None = None) -> CallError:
+    """Return the error of a request that cannot be sent to a model.
+
+    Args:
+        name: the model's.
+        problem: what is wrong with the request.
+        param: the parameter that it is about; None where it is about none alone.
+    """
+    return CallError(f"{name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)
 
 
 def why_unsendable(params: Mapping[str, Any]) -> str | None:

@@ -7,13 +7,12 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.draws import with_own_seed
-from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.named import NamedModel, why_unsendable
+from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
@@ -60,14 +59,8 @@ class OpenAIBackend(HttpBackend):
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
-        return {
-            "provider": self._model.spec.kind,
-            "base_url": self._address if self._revision is None else None,
-            "model": self._model.spec.name,
-            "revision": self._revision,
-            "messages": request.messages,
-            "params": self._params(request),
-        }
+        place = {} if self._revision is None else {"base_url": None}
+        return {**super().identity(request), "revision": self._revision, **place}
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
@@ -93,15 +86,14 @@ class OpenAIBackend(HttpBackend):
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""
         problem = why_unsendable(params)
         if problem is not None:
-            raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
+            raise unsendable(self.name, problem)
         try:
             if self._revision is not None:
                 params = with_own_seed(params, canonical(request.messages))
             data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
             return dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
-            message = f"{self.name}: messages or params cannot be sent as JSON: {error}"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0) from None
+            raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
 
     def _read(self, answer: Answer) -> Response:
         return read_completion(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))

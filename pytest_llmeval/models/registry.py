@@ -23,6 +23,7 @@ from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
+from pytest_llmeval.models.specs import Kind
 from pytest_llmeval.models.transport import Transport, TransportName
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.vllm.server import VllmServer
@@ -90,11 +91,6 @@ def open_model(
     """
     check_model(model, environ, transport=transport, is_asked=is_asked)
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
-    if model.spec.kind == "anthropic":
-        account = find_account(model, environ, is_asked=is_asked)
-        redactor.add(*account.secrets)
-        over = _anthropic_transport(account, environ, redactor)
-        return AnthropicBackend(model, account, over, policy=policy, slot=slots(account.id), redactor=redactor)
     if model.spec.kind == "hf":
         # Imported here because it loads torch.
         from pytest_llmeval.models.hf.backend import HfBackend
@@ -116,15 +112,24 @@ def open_model(
         account = find_account(model, environ, is_asked=is_asked)
     redactor.add(*account.secrets)
     slot = slots(account.id)
-    opened = _open_transport(transport, account, environ, redactor)
+    opened = _open_transport(model.spec.kind, transport, account, environ, redactor)
     opened = WatchedTransport(opened, why_gone) if why_gone is not None else opened
+    if model.spec.kind == "anthropic":
+        return AnthropicBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
     made = LocalBackend if model.spec.kind == "local" else OpenAIBackend
     return made(model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields)
 
 
-def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
-    """Return the transport for ``account``."""
-    # Imported where they are needed: aiohttp takes 0.2 s and the SDK 1 s, which a session without models saves.
+def _open_transport(
+    kind: Kind, name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor
+) -> Transport:
+    """Return the transport for ``account``, which serves a model of this kind."""
+    # Imported where they are needed: aiohttp takes 0.2 s and an SDK 1 s, which a session without models saves.
+    if kind == "anthropic":
+        from pytest_llmeval.models.anthropic_sdk import ANTHROPIC_SDK
+        from pytest_llmeval.models.sdk_transport import SdkTransport
+
+        return SdkTransport(ANTHROPIC_SDK, account, redact, _proxy(account, environ, redact))
     proxy = None if name == "lean" else _proxy(account, environ, redact)
     if name == "sdk" or proxy is not None:
         from pytest_llmeval.models.openai_sdk import OPENAI_SDK
@@ -134,15 +139,6 @@ def _open_transport(name: TransportName, account: Account, environ: Mapping[str,
     from pytest_llmeval.models.lean_transport import LeanTransport
 
     return LeanTransport(account, redact)
-
-
-def _anthropic_transport(account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
-    """Return the transport for an account of an ``anthropic:`` model."""
-    # Imported here because it loads the SDK (1.3 s), which a session without such a model does not need.
-    from pytest_llmeval.models.anthropic_sdk import ANTHROPIC_SDK
-    from pytest_llmeval.models.sdk_transport import SdkTransport
-
-    return SdkTransport(ANTHROPIC_SDK, account, redact, _proxy(account, environ, redact))
 
 
 def _proxy(account: Account, environ: Mapping[str, str], redactor: Redactor) -> str | None:

@@ -5,8 +5,8 @@ Importing this module imports the HTTP client; ``openai_sdk`` and ``anthropic_sd
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from functools import partial
+from typing import Any, cast
 
 import httpx2
 
@@ -14,9 +14,9 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.kept_connections import KeptConnections
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.loop_client import LoopClient
 from pytest_llmeval.models.proxies import UNUSABLE
 from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
-from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
     Answer,
@@ -24,41 +24,61 @@ from pytest_llmeval.models.transport import (
     body_cap,
     connection_fault,
     is_whole,
+    request_headers,
     unconnected_fault,
     undecodable_fault,
 )
 from pytest_llmeval.models.wire import Redact
 
-__all__ = ["Sdk", "SdkKey", "SdkTransport", "http_client"]
+__all__ = ["Sdk", "SdkTransport"]
 
 _UNSENT = (httpx2.ConnectError, httpx2.ProxyError)
 """What the client raises where the request reached nobody."""
 _REFUSED_LOGIN = "407"
+"""How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
 _NO_ANSWER = "Server disconnected without"
 """How httpcore2 says that a connection ended before an answer began."""
-"""How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
-C = TypeVar("C")
-SdkKey = tuple[Account, str | None]
-"""An account, and the URL of the proxy before it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sdk(Generic[C]):
-    """One vendor's SDK."""
+class Sdk:
+    """One vendor's SDK; those that we know were made by one generator, and differ in their names alone."""
 
-    clients: SharedClients[SdkKey, C]
-    path: str
-    """Where its requests go, behind the account's URL."""
-    stream: Any
-    """Its class of streamed responses."""
-    connection_error: type[Exception]
-    """What it raises where there is no response; its cause is what the HTTP client raised."""
+    def __init__(
+        self, module: Any, client: Any, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
+        """Describe it.
+
+        Args:
+            module: the SDK.
+            client: its class of clients, which retry nothing here.
+            path: where its requests go, behind the account's URL.
+            headers: what its protocol asks for beside those of every request.
+            options: what its clients are made with beside what all are.
+        """
+        self.path = path
+        self.stream = module.AsyncStream[Any]
+        """Its class of streamed responses."""
+        self.connection_error: type[Exception] = module.APIConnectionError
+        """What it raises where there is no response; its cause is what the HTTP client raised."""
+        self.close = client.close
+        """Ends a client."""
+        self._made = partial(client, api_key="set by the HTTP client", max_retries=0, **options)
+        self._agent = f"{module.__name__} {module.__version__}"
+        self._headers = headers
+
+    def client(self, account: Account, proxy: str | None) -> Any:
+        """Return a client that asks an account, directly or through the proxy at a URL."""
+        return self._made(
+            base_url=account.base_url.url,
+            default_query=dict(account.base_url.query),
+            http_client=_http_client(proxy, request_headers(account, self._agent, self._headers)),
+        )
 
 
-class SdkTransport(Generic[C]):
+class SdkTransport:
     """Asks one account, directly or through a proxy; implements ``transport.Transport``."""
 
-    def __init__(self, sdk: Sdk[C], account: Account, redact: Redact, proxy: str | None) -> None:
+    def __init__(self, sdk: Sdk, account: Account, redact: Redact, proxy: str | None) -> None:
         """Stand for the account behind ``proxy``, a URL.
 
         Raises:
@@ -68,11 +88,11 @@ class SdkTransport(Generic[C]):
             _check_proxy(proxy)
         self._sdk = sdk
         self._redact = redact
-        self._clients = sdk.clients.lease((account, proxy))
+        self._client = LoopClient(partial(sdk.client, account, proxy), sdk.close)
 
     async def post(self, body: bytes) -> Answer:
         """Return the answer to one request; raise AttemptError where no whole one came."""
-        client = await self._clients.client()
+        client = await self._client.get()
         has_begun = False
         note_connecting()
         try:
@@ -92,8 +112,8 @@ class SdkTransport(Generic[C]):
             raise blocked_fault(error, self._redact) from None
 
     async def aclose(self) -> None:
-        """Close the connections that no other transport of the account uses."""
-        await self._clients.aclose()
+        """Close the connections."""
+        await self._client.aclose()
 
     async def _sent(self, client: Any, body: bytes) -> httpx2.Response:
         # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold.
@@ -125,7 +145,7 @@ class _HttpStatusError(Exception):
         self.answer = answer
 
 
-def http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncClient:
+def _http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncClient:
     """Return a client that follows no redirect and sends ``headers``, and none that the SDK adds."""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
     return httpx2.AsyncClient(

@@ -15,27 +15,20 @@ class Sending:
         """Whether a transport waits for its connection, so that nothing was sent yet."""
 
 
-SENDING: ContextVar[Sending | None] = ContextVar("SENDING", default=None)
-"""The attempt that runs in this context."""
+SENDING: ContextVar[Sending] = ContextVar("SENDING")
+"""The attempt that runs in this context; whoever asks outside of one notes it for nobody."""
 
 
 def note_connecting() -> None:
     """Note that nothing is sent before there is a connection."""
-    _note(is_connecting=True)
+    SENDING.get(Sending()).is_connecting = True
 
 
 def note_sent() -> None:
     """Note that the request is sent from now on."""
-    _note(is_connecting=False)
+    SENDING.get(Sending()).is_connecting = False
 
 
 def is_connecting() -> bool:
     """Whether the attempt of this context has sent nothing yet."""
-    sending = SENDING.get()
-    return sending is not None and sending.is_connecting
-
-
-def _note(*, is_connecting: bool) -> None:
-    sending = SENDING.get()
-    if sending is not None:
-        sending.is_connecting = is_connecting
+    return SENDING.get(Sending()).is_connecting

@@ -53,7 +53,7 @@ class Answer:
 
 
 class Transport(Protocol):
-    """Sends requests to one account, over connections that it shares with the account's other transports.
+    """Sends requests to one account, over connections of its own.
 
     It follows no redirect, keeps no cookies, sends no headers but ``request_headers`` and those of HTTP itself,
     and has no time limit but ``CONNECT_TIMEOUT_S``: the deadline is the caller's.
@@ -64,7 +64,7 @@ class Transport(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close the connections that no other transport of the account uses."""
+        """Close the connections."""
         ...
 
 

@@ -35,7 +35,7 @@ class WatchedTransport:
             raise
 
     async def aclose(self) -> None:
-        """Close the connections that no other model uses."""
+        """Close its connections."""
         await self._transport.aclose()
 
     def _check(self) -> None:

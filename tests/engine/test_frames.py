@@ -73,7 +73,8 @@ def joined(value: Any) -> Any:
 @settings(deadline=None)
 def test_an_ask_arrives_as_it_was_sent(one: Ask) -> None:
     arrived = frames.to_ask(asyncio.run(over_the_wire(frames.from_ask(one))))
-    assert frames.from_ask(arrived) == {**joined(frames.from_ask(one)), "messages": arrived.request.messages}
+    request = {"messages": arrived.request.messages, "params": joined(one.request.params)}
+    assert frames.from_ask(arrived) == {**joined(frames.from_ask(one)), "request": request}
     assert joined(arrived.request.messages) == joined(one.request.messages)
     assert repr(arrived.request.params) == repr(joined(one.request.params))
     assert isinstance(arrived.request.messages, tuple)

@@ -11,7 +11,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.loaders.prompts import Prompt
-from pytest_llmeval.models.anthropic_request import sent_params
+from pytest_llmeval.models.anthropic_messages import sent_params
 from pytest_llmeval.models.hf.params import read_sampling
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.refused_params import RefusedParams

@@ -209,7 +209,7 @@ def test_slot_is_held_by_attempts_only(speaking: FaultServer, vendor: Vendor) ->
     assert response.latency_s is not None and response.latency_s < 0.8 * queued_s
 
 
-def test_models_of_one_server_share_a_client_until_the_last_is_closed(speaking: FaultServer, vendor: Vendor) -> None:
+def test_models_of_one_server_are_closed_each_by_itself(speaking: FaultServer, vendor: Vendor) -> None:
     """Closing one backend leaves the other's connections alone, and requests do not queue for each other."""
     first, second = (vendor.open(speaking.spec(name)) for name in ("echo", "other"))
     requests = [Request(messages=({"role": "user", "content": f"row {n}"},)) for n in range(40)]

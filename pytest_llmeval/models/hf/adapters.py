@@ -1,6 +1,6 @@
 """PEFT adapters: whether one belongs to its base, holds all its weights, and changes what the model says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.adapter_files import check_adapter_base, check_adapter_template, read_adapter_config
-from pytest_llmeval.models.hf.loading import quiet, why
+from pytest_llmeval.models.hf.loading import in_one_line
 from pytest_llmeval.models.hf.sources import ADAPTER_WEIGHTS, Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -35,26 +35,31 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
     check_adapter_base(config, weights, source, where)
     check_adapter_template(folder, tokenizer.chat_template or "", where)
     name = f"adapter{len(getattr(model, 'peft_config', {}))}"
-    brought = _brought(folder, config)
-    _check_embeddings(model, folder, brought, where)
-    with quiet():
-        try:
-            model = _added(model, folder, name)
-        except Exception as error:  # noqa: BLE001 - whatever PEFT raises over files, the user reads one line
-            raise ModelError(f"{where}: it cannot be put on hf:{weights.base}: {why(error)}") from None
-        _check_keys(model, folder, name, brought, where)
+    stored = _stored(folder)
+    brought = _brought(stored, config)
+    _check_embeddings(model, {key: stored[key] for key in brought}, where)
+    with in_one_line(f"{where}: it cannot be put on hf:{weights.base}"):
+        model = _added(model, folder, name, stored)
+        _check_keys(model, name, set(stored) - set(brought), where)
     model.eval()
     if weights.untrained is None:
-        try:
+        with in_one_line(f"{where}: hf:{weights.base} cannot compute with it"):
             _check_effect(model, tokenizer, name, where)
-        except ModelError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a device raises at its first sums, as above
-            raise ModelError(f"{where}: hf:{weights.base} cannot compute with it: {why(error)}") from None
     return model, name
 
 
-def _added(model: Any, folder: Path, name: str) -> Any:
+def _stored(folder: Path) -> Mapping[str, Any]:
+    """Return the tensors in an adapter's file by name; none where it cannot be read: PEFT says what is wrong."""
+    from safetensors.torch import load_file
+
+    try:
+        tensors: Mapping[str, Any] = load_file(folder / ADAPTER_WEIGHTS)
+    except Exception:  # noqa: BLE001 - PEFT reads it next, and fails in the same way
+        return {}
+    return tensors
+
+
+def _added(model: Any, folder: Path, name: str, stored: Mapping[str, Any]) -> Any:
     """Put the adapter on.
 
     It is read to where the base is: PEFT would have it on the first GPU first, however full that is.
@@ -63,27 +68,23 @@ def _added(model: Any, folder: Path, name: str) -> Any:
     makes them fp32, and has each layer cast its input to that and back.
     """
     from peft import PeftModel
-    from safetensors.torch import load_file
 
     how = {"adapter_name": name, "is_trainable": False, "torch_device": str(model.device)}
     if isinstance(model, PeftModel):
         model.load_adapter(str(folder), **how)
     else:
         model = PeftModel.from_pretrained(model, str(folder), **how)
-    stored = {value.dtype for value in load_file(folder / ADAPTER_WEIGHTS).values()}
+    dtypes = {value.dtype for value in stored.values()}
     for key, parameter in model.named_parameters():
-        if f".{name}." in f"{key}." and stored == {model.dtype}:
+        if f".{name}." in f"{key}." and dtypes == {model.dtype}:
             parameter.data = parameter.data.to(model.dtype)
     return model
 
 
-def _check_keys(model: Any, folder: Path, name: str, brought: Sequence[str], where: str) -> None:
+def _check_keys(model: Any, name: str, stored: Set[str], where: str) -> None:
     """Raise ModelError where weights of the adapter are missing or left over: PEFT itself only warns of it."""
     from peft import get_peft_model_state_dict
-    from safetensors import safe_open
 
-    with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
-        stored = set(file.keys()) - set(brought)
     wanted = set(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
     for problem, keys in (("lacks", wanted - stored), ("has no place in this base for", stored - wanted)):
         if keys:
@@ -91,38 +92,26 @@ def _check_keys(model: Any, folder: Path, name: str, brought: Sequence[str], whe
             raise ModelError(f"{where}: {ADAPTER_WEIGHTS} {problem} {len(keys)} tensors, such as {shown}")
 
 
-def _check_embeddings(model: Any, folder: Path, brought: Sequence[str], where: str) -> None:
+def _check_embeddings(model: Any, brought: Mapping[str, Any], where: str) -> None:
     """Raise ModelError where embeddings in the file are not the base's: PEFT would put them in their place."""
-    from safetensors import safe_open
-
-    if not brought:
-        return
-    own = {_plain(name): value for name, value in model.state_dict().items()}
-    with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
-        for key in brought:
-            here, value = own.get(_plain(key)), file.get_tensor(key)
-            if here is None or here.shape != value.shape or not torch.equal(here.cpu(), value.to(here.dtype)):
-                raise ModelError(
-                    f"{where}: {ADAPTER_WEIGHTS} brings a layer that is not the base's, {key}; merge both, and name the"
-                    " merged folder"
-                )
+    own = {_plain(name): value for name, value in model.state_dict().items()} if brought else {}
+    for key, value in brought.items():
+        here = own.get(_plain(key))
+        if here is None or here.shape != value.shape or not torch.equal(here.cpu(), value.to(here.dtype)):
+            raise ModelError(
+                f"{where}: {ADAPTER_WEIGHTS} brings a layer that is not the base's, {key}; merge both, and name the"
+                " merged folder"
+            )
 
 
-def _brought(folder: Path, config: Mapping[str, Any]) -> list[str]:
+def _brought(stored: Iterable[str], config: Mapping[str, Any]) -> list[str]:
     """Return the names of the base's own embeddings in an adapter's file: PEFT writes them where it trains on top."""
-    from safetensors import SafetensorError, safe_open
-
     saved = config.get("modules_to_save") or ()
     # With weights that are tied PEFT names one of both, and writes both.
     trained = _EMBEDDINGS if saved and config.get("ensure_weight_tying") else tuple(f"{name}.weight" for name in saved)
-    try:
-        with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
-            names = list(file.keys())
-    except (OSError, SafetensorError):
-        return []  # PEFT says what is wrong
     return [
         name
-        for name in names
+        for name in stored
         if _plain(name).endswith(_EMBEDDINGS) and (".base_layer." in name or not name.endswith(trained))
     ]
 
@@ -139,7 +128,7 @@ def _check_effect(model: Any, tokenizer: Any, name: str, where: str) -> None:
     model.set_adapter(name)
     with torch.inference_mode():
         logits = model(input_ids=ids).logits
-        with quiet(), model.disable_adapter():  # PEFT warns of biases, which stay
+        with model.disable_adapter():  # but for biases, which stay
             base = model(input_ids=ids).logits
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.draws import own_seed
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Request, Response
@@ -18,7 +18,7 @@ from pytest_llmeval.models.hf.forms import FormError
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.likelihood import LikelihoodJob
 from pytest_llmeval.models.hf.params import read_sampling
-from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.named import NamedModel, unsendable
 from pytest_llmeval.models.retry import Slot
 
 __all__ = ["HfBackend"]
@@ -89,8 +89,8 @@ class HfBackend:
         try:
             form = None if sampling.schema is None else loaded.forms.follow(sampling.schema)
         except FormError as error:
-            message = f"{self.name}: response_format: no answer can be kept to this schema: {error}"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param="response_format") from None
+            problem = f"response_format: no answer can be kept to this schema: {error}"
+            raise unsendable(self.name, problem, "response_format") from None
         return AnswerJob(
             group=(self._weights, AnswerJob),
             tokens=len(prompt),
@@ -104,11 +104,10 @@ class HfBackend:
 
     def _target(self, tokens: list[int]) -> list[int]:
         if not tokens:
-            message = f"{self.name}: the likelihood of an empty text is none"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param=LOGPROB_OF)
+            raise unsendable(self.name, "the likelihood of an empty text is none", LOGPROB_OF)
         return tokens
 
     def _check_context(self, tokens: int, context: int) -> None:
         if tokens > context:
-            message = f"{self.name}: the prompt takes {tokens} tokens, and the model reads {context} at most"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param="messages")
+            problem = f"the prompt takes {tokens} tokens, and the model reads {context} at most"
+            raise unsendable(self.name, problem, "messages")

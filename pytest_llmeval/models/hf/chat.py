@@ -5,9 +5,10 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.hf.prompt_date import PINNED, template_kwargs
+from pytest_llmeval.models.named import unsendable
 
 __all__ = ["Chat"]
 
@@ -128,5 +129,4 @@ class Chat:
         raise self._refused(f"hf: models read text only, not a part of type {found.get('type')!r}")
 
     def _refused(self, problem: str) -> CallError:
-        message = f"{self._name}: {problem}"
-        return CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param="messages")
+        return unsendable(self._name, problem, "messages")

@@ -20,7 +20,7 @@ from pytest_llmeval.models.hf.four_bit import require_bitsandbytes
 from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "why"]
+__all__ = ["chosen_device", "chosen_dtype", "in_one_line", "load_chat", "load_model", "quiet", "why"]
 
 _WAITING = "OMP_WAIT_POLICY"
 _FAST_BF16 = (8, 0)
@@ -93,18 +93,13 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
         settings["gguf_file"] = source.base.name
     else:
         settings["use_safetensors"] = True
-    with quiet():
-        try:
-            if weights.load is not None:
-                require_bitsandbytes(device)
-            with _folder(source) as folder:
-                model, found = transformers.AutoModelForCausalLM.from_pretrained(
-                    folder, trust_remote_code=False, local_files_only=True, output_loading_info=True, **settings
-                )
-        except ModelError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever transformers raises over files, the user reads one line
-            raise ModelError(f"hf:{weights}: the model cannot be loaded: {why(error)}") from None
+    with in_one_line(f"hf:{weights}: the model cannot be loaded"):
+        if weights.load is not None:
+            require_bitsandbytes(device)
+        with _folder(source) as folder:
+            model, found = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True, output_loading_info=True, **settings
+            )
     _check_whole(weights, found["missing_keys"])
     model.eval()
     return model
@@ -117,14 +112,10 @@ def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
         ModelError: the tokenizer's files cannot be read.
     """
     settings = {"gguf_file": source.base.name} if source.is_gguf else {}
-    with quiet():
-        try:
-            with _folder(source) as folder:
-                tokenizer = transformers.AutoTokenizer.from_pretrained(
-                    folder, trust_remote_code=False, local_files_only=True, **settings
-                )
-        except Exception as error:  # noqa: BLE001 - as above
-            raise ModelError(f"hf:{weights}: the tokenizer cannot be loaded: {why(error)}") from None
+    with in_one_line(f"hf:{weights}: the tokenizer cannot be loaded"), _folder(source) as folder:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True, **settings
+        )
     if source.is_gguf:
         _take_gguf_settings(tokenizer, source.base)
     stops = _ids(model.generation_config.eos_token_id) | _ids(model.config.eos_token_id) | _ids(tokenizer.eos_token_id)
@@ -148,6 +139,22 @@ def quiet() -> Iterator[None]:
     finally:
         transformers.utils.logging.set_verbosity(level)
         transformers.utils.logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def in_one_line(problem: str) -> Iterator[None]:
+    """Have the user read one line, whatever libraries print or raise over files and devices.
+
+    Raises:
+        ModelError: what was raised within, behind ``problem`` where it was something else.
+    """
+    with quiet():
+        try:
+            yield
+        except ModelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - libraries raise what they meet
+            raise ModelError(f"{problem}: {why(error)}") from None
 
 
 def why(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.adapter_files import held_otherwise, own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.loading import load_chat, load_model, quiet, why
+from pytest_llmeval.models.hf.loading import in_one_line, load_chat, load_model, quiet
 from pytest_llmeval.models.hf.memory import free_bytes
 from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -74,11 +74,8 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
     held = held_otherwise(source.adapter, spec, str(dtype).removeprefix("torch."))
     if held is not None:
         report(f"{held}: it may answer otherwise than in its proof")
-    with quiet():
-        try:
-            model = model.merge_and_unload(safe_merge=True)
-        except Exception as error:  # noqa: BLE001 - whatever PEFT raises, the user reads one line
-            raise ModelError(f"adapter {weights.adapter}: it cannot be merged: {why(error)}") from None
+    with in_one_line(f"adapter {weights.adapter}: it cannot be merged"):
+        model = model.merge_and_unload(safe_merge=True)
     for parameter in model.parameters():  # the check sees the rounded weights, and rounds nothing else
         parameter.data = parameter.data.to(dtype).to(torch.float32)
     change = _divergence(with_it, base)

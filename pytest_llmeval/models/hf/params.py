@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import bound_of
+from pytest_llmeval.models.named import unsendable
 
 __all__ = ["Sampling", "read_sampling"]
 
@@ -38,21 +38,21 @@ def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
     """
     for key in params:
         if key not in _KNOWN:
-            raise _refused(name, key, f"hf: models do not take {key!r}; they take {', '.join(_KNOWN)}")
+            raise unsendable(name, f"hf: models do not take {key!r}; they take {', '.join(_KNOWN)}", key)
     size, seed, stop = bound_of(params), params.get("seed"), params.get("stop")
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         size_key = "max_completion_tokens" if "max_completion_tokens" in params else "max_tokens"
-        raise _refused(name, size_key, f"{size_key} is a whole number from 1, not {size!r}")
+        raise unsendable(name, f"{size_key} is a whole number from 1, not {size!r}", size_key)
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise _refused(name, "seed", f"seed is a whole number, not {seed!r}")
+        raise unsendable(name, f"seed is a whole number, not {seed!r}", "seed")
     stops = [stop] if isinstance(stop, str) else stop or []
     if not isinstance(stops, list | tuple) or not all(isinstance(each, str) and each for each in stops):
-        raise _refused(name, "stop", f"stop is a text or a list of texts, none of them empty, not {stop!r}")
+        raise unsendable(name, f"stop is a text or a list of texts, none of them empty, not {stop!r}", "stop")
     temperature, top_p = _number(params, "temperature", 0.0, name), _number(params, "top_p", 1.0, name)
     if temperature < 0:
-        raise _refused(name, "temperature", f"temperature is at least 0, not {temperature!r}")
+        raise unsendable(name, f"temperature is at least 0, not {temperature!r}", "temperature")
     if not 0 < top_p <= 1:
-        raise _refused(name, "top_p", f"top_p is above 0 and at most 1, not {top_p!r}")
+        raise unsendable(name, f"top_p is above 0 and at most 1, not {top_p!r}", "top_p")
     return Sampling(
         max_tokens=size,
         temperature=temperature,
@@ -74,7 +74,7 @@ def _schema(form: Any, name: str) -> Mapping[str, Any] | None:
     schema = asked.get("schema") if isinstance(asked, Mapping) else None
     if kind != "json_schema" or not isinstance(schema, Mapping):
         expected = 'text, json_object, or {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}'
-        raise _refused(name, "response_format", f"response_format is of type {expected}, not {form!r:.200}")
+        raise unsendable(name, f"response_format is of type {expected}, not {form!r:.200}", "response_format")
     return schema
 
 
@@ -83,9 +83,5 @@ def _number(params: Mapping[str, Any], key: str, default: float, name: str) -> f
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _refused(name, key, f"{key} is a number, not {value!r}")
+        raise unsendable(name, f"{key} is a number, not {value!r}", key)
     return float(value)
-
-
-def _refused(name: str, param: str, problem: str) -> CallError:
-    return CallError(f"{name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)
