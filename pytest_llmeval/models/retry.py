@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -53,23 +55,55 @@ async def call_with_retries(
     Raises:
         CallError: no attempt gave an answer within the policy, the fault is none that passes, or there was no slot.
     """
-    call = _Call(policy, slot)
-    while True:
-        try:
-            response = await call.timed(attempt)
-        except AttemptError as fault:
-            await call.pause_after(fault)
-        except CallError as closed:  # the slot was refused: only the attempts before it were sent
-            if call.last_fault is None:
-                raise
-            why = str(closed).removeprefix("not asked: ")
-            raise call.failed(f"{call.last_fault}; not tried again: {why}", closed.kind) from None
-        else:
-            lost = tuple(call.usages)
-            return replace(response, attempts=call.attempts, latency_s=call.latency_s, lost=lost)
+    progress = _Progress(policy, slot)
+    try:
+        response = await progress.run(attempt)
+    except AttemptError as fault:
+        response = await _retried(progress, attempt, fault)
+    lost = tuple(progress.usages)
+    return replace(response, attempts=progress.attempts, latency_s=progress.latency_s, lost=lost)
 
 
-class _Call:
+async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Response]], fault: AttemptError) -> Response:
+    """Return what ``attempt`` returns after its first ``fault``; tenacity is asked for nothing before there is one."""
+    faults = [fault]
+
+    async def run() -> Response:
+        if faults:
+            raise faults.pop()
+        return await progress.run(attempt)
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(progress.may_pass),
+        wait=progress.pause_s,
+        stop=progress.is_over,
+        sleep=progress.sleep,
+        reraise=True,
+    )
+    try:
+        response: Response = await retrying(run)
+    except AttemptError as last:
+        message = "; ".join(filter(None, [last.message, progress.why_over]))
+        raise CallError(
+            message,
+            kind=last.kind,
+            attempts=progress.attempts,
+            latency_s=progress.latency_s,
+            param=last.param,
+            usages=tuple(progress.usages),
+        ) from None
+    except CallError as closed:  # the slot was refused: only the attempts before it were sent
+        raise CallError(
+            f"{progress.last_fault}; not tried again: {str(closed).removeprefix('not asked: ')}",
+            kind=closed.kind,
+            attempts=progress.attempts,
+            latency_s=progress.latency_s,
+            usages=tuple(progress.usages),
+        ) from None
+    return response
+
+
+class _Progress:
     """One call under way: attempts made, time left."""
 
     def __init__(self, policy: RetryPolicy, slot: Slot) -> None:
@@ -81,13 +115,25 @@ class _Call:
         """Attempts before the server answered others: they say no more of whether it will answer this call."""
         self.attempts = 0
         self.latency_s: float | None = None
-        self.last_fault: str | None = None
-        """What the last attempt gave in place of an answer; None before there is one."""
+        self.why_over = ""
+        self.last_fault = ""
+        """What the last attempt gave in place of an answer."""
         self.usages: list[Usage] = []
         """Of attempts that were answered, and whose answers are none to use."""
 
-    async def timed(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
+    async def run(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         """Return what one attempt returns within the time left."""
+        try:
+            return await self._timed(attempt)
+        except AttemptError as fault:
+            self.last_fault = fault.message
+            if fault.counts_anew:
+                self._uncounted = self.attempts - 1
+            if fault.usage is not None:
+                self.usages.append(fault.usage)
+            raise
+
+    async def _timed(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         async with self._slot():
             self.attempts += 1
             sending, start = Sending(), now()
@@ -104,57 +150,46 @@ class _Call:
                 self.latency_s = now() - start
                 self._left_s -= self.latency_s
 
-    async def pause_after(self, fault: AttemptError) -> None:
-        """Wait, at the cost of the time left, for as long as the server asks, else (0 s too) back-off; jittered.
+    def may_pass(self, error: BaseException) -> bool:
+        """Return whether another attempt may help; a malformed answer is asked for once more only."""
+        if not isinstance(error, AttemptError):
+            return False
+        self._malformed += error.kind in _MALFORMED
+        return error.retryable and self._malformed < 2
 
-        Raises:
-            CallError: no other attempt follows.
-        """
-        self._note(fault)
-        asked_s = fault.retry_after_s
-        pause_s = asked_s * _between(1, 1.1) if asked_s else self._policy.backoff_s(self._counted)
-        why_last = self._why_last(fault, pause_s)
-        if why_last is not None:
-            raise self.failed("; ".join(filter(None, [fault.message, why_last])), fault.kind, fault.param) from None
-        self._left_s -= pause_s
-        await pause(pause_s)
+    def pause_s(self, state: RetryCallState) -> float:
+        """Return the seconds until the next attempt: what the server asks for, else (0 s too) back-off; jittered."""
+        asked = self._asked_s(state)
+        return asked * _between(1, 1.1) if asked else self._policy.backoff_s(self._counted)
 
-    def failed(self, message: str, kind: ErrorKind, param: str | None = None) -> CallError:
-        """Return the error of a call that was tried."""
-        usages = tuple(self.usages)
-        return CallError(
-            message, kind=kind, attempts=self.attempts, latency_s=self.latency_s, param=param, usages=usages
-        )
-
-    def _note(self, fault: AttemptError) -> None:
-        """Keep what an attempt without an answer says of the call."""
-        self.last_fault = fault.message
-        self._malformed += fault.kind in _MALFORMED
-        if fault.counts_anew:
-            self._uncounted = self.attempts - 1
-        if fault.usage is not None:
-            self.usages.append(fault.usage)
-
-    def _why_last(self, fault: AttemptError, pause_s: float) -> str | None:
-        """Return why no other attempt follows, an empty text where none would help; None where one does.
-
-        A malformed answer is asked for once more only.
-        """
-        asked_s, left_s = fault.retry_after_s, self._left_s
-        if not fault.retryable or self._malformed > 1:
-            return ""
+    def is_over(self, state: RetryCallState) -> bool:
+        """Return whether attempts or time are used up, and keep the reason."""
+        asked = self._asked_s(state)
         if self._counted >= self._policy.max_attempts:
-            return f"gave up after {self.attempts} attempts"
-        if asked_s is not None and asked_s >= left_s:
-            return (
-                f"the server asks to wait {_shown_s(asked_s)} s (Retry-After), and {_shown_s(max(left_s, 0))} s are"
+            self.why_over = f"gave up after {self.attempts} attempts"
+        elif asked is not None and asked >= self._left_s:
+            self.why_over = (
+                f"the server asks to wait {_shown_s(asked)} s (Retry-After), and {_shown_s(max(self._left_s, 0))} s are"
                 f" left of the call's {self._policy.timeout_s:g} s"
             )
-        return f"the call's {self._policy.timeout_s:g} s are used up" if pause_s >= left_s else None
+        elif state.upcoming_sleep >= self._left_s:
+            self.why_over = f"the call's {self._policy.timeout_s:g} s are used up"
+        return bool(self.why_over)
 
     @property
     def _counted(self) -> int:
         return self.attempts - self._uncounted
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause, at the cost of the time left."""
+        self._left_s -= seconds
+        await pause(seconds)
+
+    @staticmethod
+    def _asked_s(state: RetryCallState) -> float | None:
+        """Return the wait that the last fault asks for."""
+        error = state.outcome.exception() if state.outcome else None
+        return error.retry_after_s if isinstance(error, AttemptError) else None
 
 
 def _shown_s(seconds: float) -> str:
