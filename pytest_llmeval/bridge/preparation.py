@@ -44,17 +44,15 @@ _TOLD = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no su
 class Preparation:
     """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        *,
-        told: "Told | None" = None,
-    ) -> None:
+    def __init__(self, config: pytest.Config, *, told: "Told | None" = None) -> None:
         """Prepare.
 
         Args:
             config: of the session.
             told: in an xdist worker, ``told`` of the controller.
+
+        Raises:
+            SettingsError: an option makes no sense, so that nothing else can be told.
         """
         Interrupts.watch(config)
         self.config = config
@@ -62,18 +60,10 @@ class Preparation:
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
-        self.settings: Settings | None = None
-        self.thresholds: Thresholds | None = None
-        self.sizes: Sizes | None = None
         self.models: dict[str, NamedModel] = {}
         self.judges: dict[str, NamedModel] = {}
         self._listed: dict[str, NamedModel] = {}
-        self.maker: CaseMaker | None = None
-        try:
-            self.settings = resolve(config)
-        except UserError as error:
-            self.problems.append(str(error))
-            return
+        self.settings = resolve(config)
         self._check_database(self.settings)
         if not self.problems:
             self._find_earlier(self.settings, place)
@@ -106,7 +96,7 @@ class Preparation:
 
     def count(self, suite: str, param: CaseParam) -> None:
         """Count a case that is to run, where the number of rows matters."""
-        if self.sizes is not None and self.maker is not None and self.sizes.matter(param.eval.suite):
+        if self.sizes is not None and self.sizes.matter(param.eval.suite):
             parts = self._reading(param.eval).parts
             self.sizes.add(suite, param.model, param.sample_id, param.epoch, parts)
 
@@ -118,7 +108,6 @@ class Preparation:
         return None if self.resumed is None else self.resumed.gone(suite, self._reading(eval_).parts)
 
     def _reading(self, eval_: Eval) -> Reading:
-        assert self.maker is not None
         return next(each for each in self.maker.readings if each.eval is eval_)
 
     def complete(self, facts: CollectionFacts, tally: "Tally") -> None:
@@ -126,32 +115,31 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        if self.asks_judges and self.settings is not None:
+        if self.asks_judges:
             asked = self.asked if self.rescored is None else self.judges
             facts.account_digests = account_digests(asked, self.settings.environ)
-        if self.rescored is None and self.settings is not None:
+        if self.rescored is None:
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
             facts.problems += [] if self.asks_judges else self.rescored.problems(facts)
-        if self.maker is not None:
-            facts.dataset_digest = self.maker.dataset_digest
-            facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
-            facts.problems += self.maker.unknown_slices()
-        if self.thresholds is not None and self.settings is not None and facts.selected:
+        facts.dataset_digest = self.maker.dataset_digest
+        facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
+        facts.problems += self.maker.unknown_slices()
+        if self.thresholds is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
             hold_names(self.thresholds, tally, self, facts, models=known)
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)
                 facts.problems += unpriced_rules(self.thresholds, judged, self.judges, are_judges=True)
-        if self.asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
+        if self.asks_judges and self.settings.max_cost_usd is not None:
             facts.problems += unpriced_models({name: self.asked[name] for name in self._asked_in(facts)})
         if self.resumed is not None:
             self.resumed.compare(facts, self.config)
         self._weigh_sizes(facts)
-        if self.settings is not None and facts.is_run:
+        if facts.is_run:
             self._tell_unread(self.settings, facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
@@ -177,11 +165,6 @@ class Preparation:
         return self.earlier.place if self.earlier is not None else None, self._baseline
 
     @property
-    def has_unread(self) -> bool:
-        """Whether there may be rows that could not be read."""
-        return self.maker is None or self.maker.has_unread
-
-    @property
     def found_wrong(self) -> list[str]:
         """What is known to be wrong before the cases are."""
         return [*self.problems, *self._unmade]
@@ -189,7 +172,7 @@ class Preparation:
     @property
     def _unmade(self) -> list[str]:
         """Why there are no cases of a function or a row: what its code raised or it holds may be a secret."""
-        if self.maker is None or not self.maker.problems:
+        if not self.maker.problems:
             return []
         from pytest_llmeval.models.redaction import Redactor
 
@@ -198,13 +181,11 @@ class Preparation:
 
     def _judged(self, suites: Iterable[str]) -> list[str]:
         """Return the suites whose test functions themselves ask a judge."""
-        readings = self.maker.readings if self.maker is not None else ()
-        asking = [reading.eval.suite for reading in readings if reading.asks_judge]
+        asking = [reading.eval.suite for reading in self.maker.readings if reading.asks_judge]
         return [name for name in suites if any(name == suite or name.startswith(f"{suite}[") for suite in asking)]
 
     def _digest(self, model: NamedModel) -> str:
-        environ = None if self.settings is None or only_shows(self.config) else self.settings.environ
-        return model_digest(model, environ)
+        return model_digest(model, None if only_shows(self.config) else self.settings.environ)
 
     def _judge_digest(self, judge: NamedModel) -> str:
         asked = replace(judge, params=identifying(judge.params))
@@ -243,13 +224,12 @@ class Preparation:
         """What may be shown nowhere."""
         from pytest_llmeval.models.keys import known_secrets
 
-        return known_secrets(self.settings.environ, self.asked.values()) if self.settings is not None else []
+        return known_secrets(self.settings.environ, self.asked.values())
 
     @property
     def is_sharded(self) -> bool:
         """Whether evals were collected of which this session runs one of several parts."""
-        is_part = self.settings is not None and self.settings.shard is not None
-        return is_part and self.maker is not None and bool(self.maker.readings)
+        return self.settings.shard is not None and bool(self.maker.readings)
 
     def may_have(self, suite: str) -> bool:
         """Whether the run may have cases of a suite of which this session runs none."""
@@ -269,8 +249,6 @@ class Preparation:
 
     def met_models(self) -> frozenset[str]:
         """Return the models of all earlier runs, as far as the database can be read."""
-        if self.settings is None:
-            return frozenset()
         try:
             with current_reader(self.settings.db) as reader:
                 return frozenset(model for run in (reader.runs() if reader is not None else ()) for model in run.models)
@@ -356,7 +334,7 @@ class Preparation:
         have had it under a name that has moved on since.
         """
         settings, thresholds = self.settings, self.thresholds or Thresholds()
-        if settings is None or self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
+        if self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
             return []
         from pytest_llmeval.store.baseline_choice import choose_baseline
 

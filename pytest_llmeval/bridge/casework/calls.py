@@ -18,7 +18,7 @@ __all__ = ["Calls", "Nobody"]
 class Calls:
     """The loop of this process, and the engine of the session or the line to it."""
 
-    def __init__(self, rootdir: Path, *, max_connections: int = 0) -> None:
+    def __init__(self, rootdir: Path, *, max_connections: int) -> None:
         self.rootdir = rootdir
         """The project's: where rubrics are looked for."""
         self.loop = LoopThread()

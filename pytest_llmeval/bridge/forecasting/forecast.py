@@ -85,7 +85,6 @@ def forecasts(
 
 def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Preparation") -> list[str]:
     """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
-    assert prepared.settings is not None and prepared.maker is not None
     codes = {reading.eval.where: reading.code_digest for reading in prepared.maker.readings}
     found = forecasts(items, prepared.settings, prepared.models, prepared.judges, codes)
     config.stash[FORECAST_KEY] = found
