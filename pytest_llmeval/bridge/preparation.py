@@ -70,7 +70,7 @@ class Preparation:
         self.thresholds = self._load_thresholds(self.settings)
         self.sizes = self._make_sizes(self.thresholds)
         self.maker = self._make_maker(self.settings)
-        if self.thresholds is not None and self.models:
+        if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
         if not self.problems:
             self.problems += self._baseline_problems(lambda found: [])
@@ -127,7 +127,7 @@ class Preparation:
         facts.dataset_digest = self.maker.dataset_digest
         facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
         facts.problems += self.maker.unknown_slices()
-        if self.thresholds is not None and facts.selected:
+        if facts.selected and self.thresholds.suites:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
             hold_names(self.thresholds, tally, self, facts, models=known)
             if self.rescored is None:
@@ -146,7 +146,7 @@ class Preparation:
 
     def _tell_unread(self, settings: Settings, facts: CollectionFacts) -> None:
         """Tell which files and variables look like ones of ours and are not read."""
-        if self.thresholds is None:
+        if not settings.thresholds.exists():
             other = settings.thresholds.with_suffix(".yml")
             facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
         unread = unread_files(settings.rootdir, eval_folders(self.config))
@@ -307,25 +307,26 @@ class Preparation:
         except UserError:  # it is told already
             return ["none"]
 
-    def _make_sizes(self, thresholds: Thresholds | None) -> "Sizes | None":
+    def _make_sizes(self, thresholds: Thresholds) -> "Sizes | None":
         """Return what counts rows; None where no rule needs that."""
-        kinds = {rule.kind for suite in thresholds.suites.values() for rule in suite.rules} if thresholds else set()
-        if thresholds is None or kinds.isdisjoint(REGRESSION_KINDS):
+        kinds = {rule.kind for suite in thresholds.suites.values() for rule in suite.rules}
+        if kinds.isdisjoint(REGRESSION_KINDS):
             return None
         from pytest_llmeval.bridge.collection.sizes import Sizes
 
         return Sizes(thresholds)
 
-    def _load_thresholds(self, settings: Settings) -> Thresholds | None:
+    def _load_thresholds(self, settings: Settings) -> Thresholds:
+        """Return the rules; without a file, or with a wrong one, there are none."""
         if not settings.thresholds.exists() and not settings.thresholds_given:
-            return None
+            return Thresholds()
         from pytest_llmeval.loaders.thresholds import load_thresholds
 
         try:
             return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
         except UserError as error:
             self.problems.append(str(error))
-            return None
+            return Thresholds()
 
     def _baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
         """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
@@ -333,7 +334,7 @@ class Preparation:
         One in a database of an older version is looked at when the run begins, as that of a run that goes on is: it may
         have had it under a name that has moved on since.
         """
-        settings, thresholds = self.settings, self.thresholds or Thresholds()
+        settings, thresholds = self.settings, self.thresholds
         if self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
             return []
         from pytest_llmeval.store.baseline_choice import choose_baseline

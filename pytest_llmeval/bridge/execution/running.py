@@ -45,7 +45,7 @@ class CaseRunner:
         config: pytest.Config,
         calls: Calls,
         *,
-        thresholds: Thresholds | None,
+        thresholds: Thresholds,
         max_connections: int,
         secrets: Iterable[str],
         line: Line | None = None,
@@ -56,7 +56,7 @@ class CaseRunner:
         Args:
             config: of the session.
             calls: how they get answers.
-            thresholds: the rules, which decide whether a miss fails its item; None for none.
+            thresholds: the rules, which decide whether a miss fails its item.
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
             line: told of each case that begins, should this worker die in it; None elsewhere.
