@@ -37,7 +37,7 @@ class Wiring:
 
     def register_runner(self) -> None:
         """Let cases run in this process."""
-        from pytest_llmeval.bridge.execution.running import AsyncBodies, CaseRunner
+        from pytest_llmeval.bridge.execution.running import CaseRunner
         from pytest_llmeval.bridge.records.sockets import has_crashed
         from pytest_llmeval.engine.line import Line
 
@@ -55,7 +55,6 @@ class Wiring:
             has_crashed=lambda: self._socket is not None and has_crashed(self._socket),
         )
         self._config.pluginmanager.register(runner, "llmeval-runner")
-        self._config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
 
     def register_recorder(self, facts: CollectionFacts) -> None:
         """Make the calls of the run and record it in this process, which the user started."""
