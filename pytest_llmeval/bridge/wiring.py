@@ -61,7 +61,6 @@ class Wiring:
         from pytest_llmeval.bridge.display.brevity import Brevity
         from pytest_llmeval.bridge.display.case_letters import CaseLetters
         from pytest_llmeval.bridge.display.progress import write_line
-        from pytest_llmeval.bridge.display.subtests import Subtests
         from pytest_llmeval.bridge.records.engine_room import EngineRoom
         from pytest_llmeval.bridge.records.recording import Recorder
 
@@ -94,7 +93,6 @@ class Wiring:
         self._config.pluginmanager.register(recorder, "llmeval-recorder")
         self._config.pluginmanager.register(CaseLetters(self._config, recorder.begun), "llmeval-letters")
         self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")
-        self._config.pluginmanager.register(Subtests(), "llmeval-subtests")
         if self._config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
         for note in facts.early:
