@@ -32,7 +32,7 @@ from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
 from pytest_llmeval.bridge.config.options import OPTIONS, said_of
-from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, outlive, scheduler
+from pytest_llmeval.bridge.execution.worker_queue import is_worker, outlive, scheduler
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import printable
@@ -83,7 +83,6 @@ class Conductor:
         self._apart = self._apart or why_not_reached(node)
         self._socket = self._socket or new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
-        node.workerinput[TAKES_OVER] = scheduler(self.config) is not None
         outlive(node)
         has_baseline = self._is_said("baseline") and self.selection.may_meet_evals
         if (has_baseline or self._is_said("resume", "rescore")) and (prepared := self._prepared()) is not None:
