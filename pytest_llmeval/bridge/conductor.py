@@ -5,7 +5,8 @@ process that runs them, and a Recorder in the process that the user started (und
 """
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,6 @@ from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
-    from pytest_llmeval.bridge.collection.parameter_sets import SetNames
     from pytest_llmeval.bridge.preparation import Preparation
     from pytest_llmeval.bridge.wiring import Wiring
 
@@ -71,7 +71,7 @@ class Conductor:
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()
-        self._names: SetNames | None = None
+        self._name: Callable[[object, str], str | None] | None = None
         self._is_taken = self._has_refused = self.names_only = False
         self._taken: dict[str, str] = {}
 
@@ -101,7 +101,7 @@ class Conductor:
         try:
             return (yield)
         finally:
-            self._names = None
+            self._name = None
 
     def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         self._generated.add(metafunc.definition.nodeid)
@@ -109,18 +109,18 @@ class Conductor:
         if waits or self.names_only:
             (self._tally.waiting if waits else self._tally.unnamed).add(suite_named(marker, metafunc))
             return
-        from pytest_llmeval.bridge.collection.parameter_sets import SetNames
+        from pytest_llmeval.bridge.collection.parameter_sets import value_name
 
-        prepared = self._prepared()
+        prepared, where = self._prepared(), metafunc.definition.nodeid
         if prepared is None or not prepared.maker.parametrize(metafunc, marker):
-            self._caseless.add(metafunc.definition.nodeid)
+            self._caseless.add(where)
         if prepared is not None:
-            self._names = SetNames(self.config, metafunc.definition.nodeid, prepared.maker.problems)
+            self._name = partial(value_name, config=self.config, where=where, problems=prepared.maker.problems)
 
     @pytest.hookimpl(trylast=True)
     def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
         """Name a value of an eval's parameter set where pytest would by its place; leave all other tests to pytest."""
-        return self._names.name(val, argname) if self._names is not None else None
+        return self._name(val, argname) if self._name is not None else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
