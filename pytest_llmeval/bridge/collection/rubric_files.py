@@ -1,11 +1,10 @@
 """Rubrics that a test names in its code, read before any call is made."""
 
-import ast
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, on_score, tree_of, value_of, variables_of
+from pytest_llmeval.bridge.collection.eval_code import JUDGING, judge_calls
 from pytest_llmeval.core.errors import RubricError
 
 __all__ = ["rubric_problems"]
@@ -25,15 +24,7 @@ def rubric_problems(
     """
     from pytest_llmeval.loaders.rubrics import load_rubric
 
-    tree = tree_of(function)
-    names = variables_of(function) if tree is not None else {}
-    for node in ast.walk(tree) if tree is not None else ():
-        method = on_score(node, called)
-        if method not in JUDGING | COMPARING:
-            continue
-        assert isinstance(node, ast.Call)
-        given = {keyword.arg: keyword.value for keyword in node.keywords}
-        rubric = value_of(given.get("rubric"), names)
+    for method, given, rubric in judge_calls(function, called):
         if rubric is None:
             continue
         try:
