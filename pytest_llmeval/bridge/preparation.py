@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.options import flag_of
-from pytest_llmeval.bridge.config.settings import Settings, eval_folders, resolve
+from pytest_llmeval.bridge.config.settings import eval_folders, resolve
 from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
@@ -64,12 +64,12 @@ class Preparation:
         self.judges: dict[str, NamedModel] = {}
         self._listed: dict[str, NamedModel] = {}
         self.settings = resolve(config)
-        self._check_database(self.settings)
+        self._check_database()
         if not self.problems:
-            self._find_earlier(self.settings, place)
-        self.thresholds = self._load_thresholds(self.settings)
-        self.sizes = self._make_sizes(self.thresholds)
-        self.maker = self._make_maker(self.settings)
+            self._find_earlier(place)
+        self.thresholds = self._load_thresholds()
+        self.sizes = self._make_sizes()
+        self.maker = self._make_maker()
         if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
         if not self.problems:
@@ -77,7 +77,7 @@ class Preparation:
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
-        reading = self._reading(eval_)
+        reading = self.reading(eval_)
         cuts = (("limit", reading.limited), ("slice", reading.sliced))
         left_out = [flag_of(name, self.config) for name, cut in cuts if cut]
         return SuiteFacts(
@@ -97,7 +97,7 @@ class Preparation:
     def count(self, suite: str, param: CaseParam) -> None:
         """Count a case that is to run, where the number of rows matters."""
         if self.sizes is not None and self.sizes.matter(param.eval.suite):
-            parts = self._reading(param.eval).parts
+            parts = self.reading(param.eval).parts
             self.sizes.add(suite, param.model, param.sample_id, param.epoch, parts)
 
     def gone(self, suite: str, eval_: Eval) -> list[str] | None:
@@ -105,9 +105,10 @@ class Preparation:
 
         What selects cases is no matter: the rows of a dataset are read before.
         """
-        return None if self.resumed is None else self.resumed.gone(suite, self._reading(eval_).parts)
+        return None if self.resumed is None else self.resumed.gone(suite, self.reading(eval_).parts)
 
-    def _reading(self, eval_: Eval) -> Reading:
+    def reading(self, eval_: Eval) -> Reading:
+        """Return what was read of the dataset of a function."""
         return next(each for each in self.maker.readings if each.eval is eval_)
 
     def complete(self, facts: CollectionFacts, tally: "Tally") -> None:
@@ -140,12 +141,13 @@ class Preparation:
             self.resumed.compare(facts, self.config)
         self._weigh_sizes(facts)
         if facts.is_run:
-            self._tell_unread(self.settings, facts)
+            self._tell_unread(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
-    def _tell_unread(self, settings: Settings, facts: CollectionFacts) -> None:
+    def _tell_unread(self, facts: CollectionFacts) -> None:
         """Tell which files and variables look like ones of ours and are not read."""
+        settings = self.settings
         if not settings.thresholds.exists():
             other = settings.thresholds.with_suffix(".yml")
             facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
@@ -255,8 +257,9 @@ class Preparation:
         except UserError:  # it is told elsewhere
             return frozenset()
 
-    def _find_earlier(self, settings: Settings, place: "Place | None") -> None:
+    def _find_earlier(self, place: "Place | None") -> None:
         """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
+        settings = self.settings
         try:
             if settings.rescore is not None:
                 from pytest_llmeval.bridge.records.rescoring import find_rescored
@@ -272,7 +275,8 @@ class Preparation:
         except UserError as error:
             self.problems.append(str(error))
 
-    def _make_maker(self, settings: Settings) -> CaseMaker:
+    def _make_maker(self) -> CaseMaker:
+        settings = self.settings
         try:
             self._listed = listed_models(settings)
             if self.rescored is not None:
@@ -285,39 +289,39 @@ class Preparation:
             self.problems.append(str(error))
         return CaseMaker(
             self.config,
-            models=list(self.models) or self._unasked(settings),
+            models=list(self.models) or self._unasked(),
             dataset=settings.dataset,
             limit=settings.limit,
             slices=settings.slices,
             shard=settings.shard,
             epochs=settings.epochs,
-            sized=self._sized(settings),
+            sized=self._is_sized,
         )
 
-    def _sized(self, settings: Settings) -> Callable[[str], bool]:
-        """Return what says of which suites the rows are kept."""
-        if self.resumed is not None and settings.resume_changed:
-            return lambda suite: True
-        return self.sizes.matter if self.sizes is not None else lambda suite: False
+    def _is_sized(self, suite: str) -> bool:
+        """Whether the slices and clusters of a suite's rows are kept."""
+        has_other_rows = self.resumed is not None and self.settings.resume_changed
+        return has_other_rows or (self.sizes is not None and self.sizes.matter(suite))
 
-    def _unasked(self, settings: Settings) -> list[str]:
+    def _unasked(self) -> list[str]:
         """Return the names of models that cannot be asked: a node id that a person names has them in it."""
         try:
-            return list(chosen_models(settings, self._listed, to_be_asked=False))
+            return list(chosen_models(self.settings, self._listed, to_be_asked=False))
         except UserError:  # it is told already
             return ["none"]
 
-    def _make_sizes(self, thresholds: Thresholds) -> "Sizes | None":
+    def _make_sizes(self) -> "Sizes | None":
         """Return what counts rows; None where no rule needs that."""
-        kinds = {rule.kind for suite in thresholds.suites.values() for rule in suite.rules}
+        kinds = {rule.kind for suite in self.thresholds.suites.values() for rule in suite.rules}
         if kinds.isdisjoint(REGRESSION_KINDS):
             return None
         from pytest_llmeval.bridge.collection.sizes import Sizes
 
-        return Sizes(thresholds)
+        return Sizes(self.thresholds)
 
-    def _load_thresholds(self, settings: Settings) -> Thresholds:
+    def _load_thresholds(self) -> Thresholds:
         """Return the rules; without a file, or with a wrong one, there are none."""
+        settings = self.settings
         if not settings.thresholds.exists() and not settings.thresholds_given:
             return Thresholds()
         from pytest_llmeval.loaders.thresholds import load_thresholds
@@ -351,8 +355,8 @@ class Preparation:
         except UserError as error:
             return [str(error)]
 
-    def _check_database(self, settings: Settings) -> None:
+    def _check_database(self) -> None:
         try:
-            check_database(settings.db, to_write=not only_shows(self.config))
+            check_database(self.settings.db, to_write=not only_shows(self.config))
         except UserError as error:
             self.problems.append(str(error))
