@@ -347,7 +347,7 @@ class Conductor:
         if prepared is not None and facts.count_only and facts.selected and not facts.problems:
             from pytest_llmeval.bridge.forecasting.forecast import foretold
 
-            facts.notes += foretold(items, self.config, prepared)
+            facts.notes += foretold(items, prepared)
         if not self.is_worker:
             self._begin(facts)
         elif facts.worth_telling:
