@@ -323,11 +323,7 @@ def _compiled(expression: str) -> Expression | None:
 
 def _lies_in(path: Path, folder: Path) -> bool:
     """Whether a path lies in a folder, as it is written or behind symbolic links."""
-    return _is_below(path, folder) or _is_below(_real(path), _real(folder))
-
-
-def _is_below(path: Path, folder: Path) -> bool:
-    return path == folder or folder in path.parents
+    return path.is_relative_to(folder) or _real(path).is_relative_to(_real(folder))
 
 
 def _absolute(start: Path, argument: str) -> Path:
