@@ -15,7 +15,6 @@ import pytest
 from pytest_llmeval.bridge.casework.fixtures import give_way, notes_of_shadowed
 from pytest_llmeval.bridge.casework.items import (
     HTML_KEY,
-    SESSION_KEY,
     cases_in,
     function_of,
     made_of,
@@ -178,7 +177,7 @@ class Conductor:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Look where evals are to be collected, and keep the session where the line to the engine can stop it."""
+        """Look where evals are to be collected."""
         if self.selection.may_meet_evals:
             from pytest_llmeval.bridge.records.interrupts import Interrupts
 
@@ -186,8 +185,6 @@ class Conductor:
         give_way(session)
         self.selection.widen_testpaths()
         self._broken.watch()
-        if self.is_worker:
-            self.config.stash[SESSION_KEY] = session
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -355,7 +352,7 @@ class Conductor:
                 items.clear()
             tell(self.config, facts)
         if prepared is not None and facts.is_run and not facts.problems and not facts.count_only:
-            self._wired(prepared).register_runner()
+            self._wired(prepared).register_runner(session)
         elif facts.is_run and facts.count_only:
             self.config.pluginmanager.register(Unasked(), "llmeval-unasked")
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.casework.items import HTML_KEY, SESSION_KEY
+from pytest_llmeval.bridge.casework.items import HTML_KEY
 from pytest_llmeval.bridge.casework.judge import Judges
 from pytest_llmeval.bridge.casework.juror import Juror
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
@@ -35,16 +37,20 @@ class Wiring:
         if prepared.judges:
             self._calls.judges = _panel(prepared)
 
-    def register_runner(self) -> None:
-        """Let cases run in this process."""
+    def register_runner(self, session: pytest.Session) -> None:
+        """Let the cases of ``session`` run in this process."""
         from pytest_llmeval.bridge.execution.running import CaseRunner
         from pytest_llmeval.bridge.records.sockets import has_crashed
         from pytest_llmeval.engine.line import Line
 
+        def stop(reason: str) -> None:
+            """Start no further case in this worker."""
+            session.shouldstop = f"llmeval: {reason}"
+
         line = None
         if is_worker(self._config):
             assert self._socket is not None
-            self._calls.asker = line = Line(self._socket, self._stop_session)
+            self._calls.asker = line = Line(self._socket, stop)
         runner = CaseRunner(
             self._config,
             self._calls,
@@ -103,12 +109,6 @@ class Wiring:
         self._calls.bodies.close()
         self._calls.loop.close()
         self._calls.prompts.close()
-
-    def _stop_session(self, reason: str) -> None:
-        """Start no further case in this worker."""
-        session = self._config.stash.get(SESSION_KEY, None)
-        if session is not None:
-            session.shouldstop = f"llmeval: {reason}"
 
 
 def _panel(prepared: Preparation) -> Judges:

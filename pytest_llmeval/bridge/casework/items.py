@@ -15,7 +15,6 @@ __all__ = [
     "HTML_KEY",
     "PARAM",
     "RUN_KEY",
-    "SESSION_KEY",
     "CaseNow",
     "cases_in",
     "function_of",
@@ -36,7 +35,6 @@ CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=No
 
 Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test.
 """
-SESSION_KEY = pytest.StashKey[pytest.Session]()
 HTML_KEY = pytest.StashKey[Any]()
 """What pytest-html gathers for its page, in the process that writes one."""
 
