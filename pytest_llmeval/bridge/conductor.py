@@ -14,7 +14,6 @@ import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import give_way, notes_of_shadowed
 from pytest_llmeval.bridge.casework.items import (
-    HTML_KEY,
     cases_in,
     function_of,
     made_of,
@@ -66,6 +65,7 @@ class Conductor:
         """What is wrong with the settings: where anything is, nothing can be prepared."""
         self._wiring: Wiring | None = None
         self._apart = ""
+        self._html: Any = None
         self._waiting = Counter[str]()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
@@ -189,7 +189,7 @@ class Conductor:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Keep what pytest-html gathers for its page."""
-        self.config.stash[HTML_KEY] = report
+        self._html = report
 
     def pytest_unconfigure(self) -> None:
         """End what ran in the background."""
@@ -394,4 +394,4 @@ class Conductor:
         if problems := facts.problems or (self._found_wrong() if makes_run else None):
             raise pytest.UsageError(printable("\n".join(problems)))
         if prepared is not None:
-            self._wired(prepared).register_recorder(facts)
+            self._wired(prepared).register_recorder(facts, self._html)

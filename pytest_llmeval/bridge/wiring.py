@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.casework.items import HTML_KEY
 from pytest_llmeval.bridge.casework.judge import Judges
 from pytest_llmeval.bridge.casework.juror import Juror
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
@@ -62,8 +62,13 @@ class Wiring:
         )
         self._config.pluginmanager.register(runner, "llmeval-runner")
 
-    def register_recorder(self, facts: CollectionFacts) -> None:
-        """Make the calls of the run and record it in this process, which the user started."""
+    def register_recorder(self, facts: CollectionFacts, html: Any) -> None:
+        """Make the calls of the run and record it in this process, which the user started.
+
+        Args:
+            facts: of the collection.
+            html: what pytest-html gathers for its page; None where it writes none.
+        """
         from pytest_llmeval.bridge.display.brevity import Brevity
         from pytest_llmeval.bridge.display.case_letters import CaseLetters
         from pytest_llmeval.bridge.display.progress import write_line
@@ -92,10 +97,10 @@ class Wiring:
             resumed=prepared.resumed,
             rescored=rescored,
         )
-        if HTML_KEY in self._config.stash:
+        if html is not None:
             from pytest_llmeval.bridge.display.html_report import take_over
 
-            take_over(self._config, self._config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
+            take_over(self._config, html, recorder.parts)  # before it, to end after it
         self._config.pluginmanager.register(recorder, "llmeval-recorder")
         self._config.pluginmanager.register(CaseLetters(self._config, recorder.begun), "llmeval-letters")
         self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")

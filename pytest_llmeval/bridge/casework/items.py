@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CURRENT",
-    "HTML_KEY",
     "PARAM",
     "RUN_KEY",
     "CaseNow",
@@ -35,8 +34,6 @@ CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=No
 
 Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test.
 """
-HTML_KEY = pytest.StashKey[Any]()
-"""What pytest-html gathers for its page, in the process that writes one."""
 
 
 class CaseNow(NamedTuple):
