@@ -287,16 +287,7 @@ class Preparation:
             self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))
-        return CaseMaker(
-            self.config,
-            models=list(self.models) or self._unasked(),
-            dataset=settings.dataset,
-            limit=settings.limit,
-            slices=settings.slices,
-            shard=settings.shard,
-            epochs=settings.epochs,
-            sized=self._is_sized,
-        )
+        return CaseMaker(settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
 
     def _is_sized(self, suite: str) -> bool:
         """Whether the slices and clusters of a suite's rows are kept."""

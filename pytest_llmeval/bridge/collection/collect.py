@@ -18,10 +18,10 @@ from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
 from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE_NAMES
 from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
+from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.names import did_you_mean
-from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import counted, is_storable, one_line, shown_value
 from pytest_llmeval.loaders.datasets import open_dataset
@@ -71,37 +71,16 @@ class Reading:
 class CaseMaker:
     """Turns marked functions into cases."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        *,
-        models: Sequence[str],
-        dataset: str | None = None,
-        limit: int | None,
-        slices: tuple[str, ...],
-        shard: Shard | None,
-        epochs: int,
-        sized: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, settings: Settings, *, models: Sequence[str], sized: Callable[[str], bool]) -> None:
         """Prepare for one session.
 
         Args:
-            config: of the session.
+            settings: of the session.
             models: the names of the models; at least one.
-            dataset: what takes the place of every marker's; None where each has its own.
-            limit: rows of each dataset, after ``slices``; None for all.
-            slices: rows in any of them; empty for all.
-            shard: rows in it, after ``slices`` and ``limit``; None for all.
-            epochs: repetitions of each row, from 1.
             sized: whether slices and clusters of a suite's rows are to be kept.
         """
-        self._config = config
+        self._settings = settings
         self._models = models
-        self._dataset = dataset
-        self._limit = limit
-        self._slices = slices
-        self._shard = shard
-        self._epochs = epochs
         self._sized = sized
         self._marks: dict[str, pytest.MarkDecorator] = {}
         self._digest = hashlib.sha256()
@@ -113,7 +92,7 @@ class CaseMaker:
     @property
     def cases_per_row(self) -> int:
         """How many cases a row gives, before any parametrize of the user's."""
-        return len(self._models) * self._epochs
+        return len(self._models) * self._settings.epochs
 
     @property
     def dataset_digest(self) -> str:
@@ -148,7 +127,7 @@ class CaseMaker:
             return False
         self.readings.append(reading)
         if asks_judge:
-            place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
+            place = {"rootdir": self._settings.rootdir, "test_file": metafunc.definition.path}
             called = [name for name in SCORE_NAMES if is_ours(metafunc.definition, name)]
             self.problems += rubric_problems(metafunc.function, called=called, where=where, **place)
         reading.cases = len(sets)
@@ -164,7 +143,7 @@ class CaseMaker:
         known = sorted(set[str]().union(*(reading.slices for reading in self.readings)))
         return [
             f"--slice {name}: no row has it; {_hint(name, known)}"
-            for name in self._slices
+            for name in self._settings.slices
             if name not in known and self.readings
         ]
 
@@ -208,9 +187,9 @@ class CaseMaker:
         given.apply_defaults()
         arguments = given.arguments
         _check_marker(arguments, where)
-        place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
+        place = {"rootdir": self._settings.rootdir, "test_file": metafunc.definition.path}
         try:
-            dataset = open_dataset(self._dataset or arguments["dataset"], where=where, **place)
+            dataset = open_dataset(self._settings.dataset or arguments["dataset"], where=where, **place)
             prompt = load_prompt(arguments["prompt"], **place)
         except UserError as error:
             raise type(error)(f"{where}: {error}") from None
@@ -230,8 +209,8 @@ class CaseMaker:
             self.problems.append(_no_cluster(reading))
         elif cluster is not None and (lacking := len(taken) - reading.metadata_keys[cluster]):
             reading.unclustered = f"{lacking} of {counted(len(taken), 'row')}"
-        own = [each for each in taken if self._shard is None or self._shard.holds(each[1])]
-        many = len(self._models) > 1
+        shard, epochs, many = self._settings.shard, self._settings.epochs, len(self._models) > 1
+        own = [each for each in taken if shard is None or shard.holds(each[1])]
         named: dict[str, tuple[str, str]] = {}
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
@@ -240,8 +219,8 @@ class CaseMaker:
                 first = named.setdefault(base, (model, sample_id))
                 if first != (model, sample_id):
                     raise UserError(_one_name(reading.eval.where, base, first, (model, sample_id)))
-                for epoch in range(1, self._epochs + 1):
-                    own_id = f"{base}-e{epoch}" if self._epochs > 1 else base
+                for epoch in range(1, epochs + 1):
+                    own_id = f"{base}-e{epoch}" if epochs > 1 else base
                     case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
                     yield pytest.param(case, id=own_id, marks=marks)
 
@@ -260,8 +239,8 @@ class CaseMaker:
     def _kept(
         self, reading: Reading, checked: CheckedRows
     ) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
-        left = -1 if self._limit is None else self._limit
-        wanted = set(self._slices)
+        left = -1 if self._settings.limit is None else self._settings.limit
+        wanted = set(self._settings.slices)
         sized = self._sized(reading.eval.suite)
         for ref, sample in checked:
             reading.slices.update(sample.slices)
