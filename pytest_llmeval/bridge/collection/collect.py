@@ -38,12 +38,8 @@ class Reading:
     """What was read of one function's dataset."""
 
     eval: Eval
-    function: object
-    """The test function; several classes may inherit one, and several modules import one."""
-    in_class: bool
-    """Whether the test is one of a class."""
-    named_by_class: bool
-    """Whether a marker on its class names the suite."""
+    definition: pytest.Function
+    """The test, whose function several classes may inherit, and several modules import."""
     code_digest: str
     asks_judge: bool
     """Whether the test function itself names what asks one."""
@@ -113,9 +109,7 @@ class CaseMaker:
             eval_ = self._eval(metafunc, marker, where)
             reading = Reading(
                 eval=eval_,
-                function=metafunc.function,
-                in_class=metafunc.cls is not None,
-                named_by_class=_is_named_by_class(metafunc.definition),
+                definition=metafunc.definition,
                 code_digest=code_digest(metafunc.function),
                 asks_judge=asks_judge,
                 fields=PromptFields(eval_.prompt, parametrized_names(metafunc.definition)),
@@ -363,11 +357,12 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
 
 def _told_apart(first: Reading, second: Reading) -> str:
     """Return what to do about two functions of one suite."""
-    if first.function is not second.function:
+    one, other = first.definition, second.definition
+    if one.function is not other.function:
         is_one = first.eval.where.rpartition("::")[0] == second.eval.where.rpartition("::")[0]
-        in_one = is_one and first.named_by_class and second.named_by_class
+        in_one = is_one and _is_named_by_class(one) and _is_named_by_class(other)
         return f"{'leave suite= out of the marker of the class, or ' if in_one else ''}rename one"
-    if first.in_class and second.in_class:
+    if one.cls is not None and other.cls is not None:
         return "mark the classes, not the test that they inherit, each"
     return "both are one function: keep one, or mark two that call it, each"
 
