@@ -130,7 +130,7 @@ class Preparation:
         facts.problems += self.maker.unknown_slices()
         if facts.selected and self.thresholds.suites:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
-            hold_names(self.thresholds, tally, self, facts, models=known)
+            hold_names(tally, self, facts, models=known)
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)
