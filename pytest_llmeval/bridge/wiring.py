@@ -33,9 +33,8 @@ class Wiring:
         self._config = prepared.config
         self._socket = socket
         self._parent = parent
-        self._calls = Calls(self._config.rootpath, max_connections=prepared.settings.max_connections)
-        if prepared.judges:
-            self._calls.judges = _panel(prepared)
+        settings = prepared.settings
+        self._calls = Calls(settings.rootdir, _panel(prepared), max_connections=settings.max_connections)
 
     def register_runner(self, session: pytest.Session) -> None:
         """Let the cases of ``session`` run in this process."""

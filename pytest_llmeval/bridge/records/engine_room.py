@@ -187,8 +187,7 @@ class EngineRoom:
     def _asked(self) -> list[NamedModel]:
         if self._answers_of is None:
             return list(self._models.values())
-        judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
-        return [juror.model for juror in judges]
+        return [juror.model for juror in self._calls.judges.jurors] if self._asks_judges else []
 
     async def _start(
         self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
