@@ -262,10 +262,10 @@ class Conductor:
         """Find marked tests that can have no case, as nobody asks plugins what to make of their functions."""
         for item in items:
             place = odd_place(item)
-            if not place or function_of(item) in self._generated:
+            if not place or function_of(item.nodeid) in self._generated:
                 continue
             if self._waits(item):
-                self._generated.add(function_of(item))
+                self._generated.add(function_of(item.nodeid))
             else:
                 told = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
                 self._misplaced[item.nodeid] = told

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.bridge.casework.items import function_of
 from pytest_llmeval.bridge.collection.telling import tell
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
@@ -61,7 +62,7 @@ class TrainingItems:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look at what is left, before anything is loaded."""
         chosen = [item for item in items if _path_of(item) is not None]
-        left = {item.nodeid.partition("[")[0] for item in items}
+        left = {function_of(item.nodeid) for item in items}
         empty = [folder for nodeid, folder in self._empty.items() if nodeid in left]
         if not chosen and not empty:
             return

@@ -68,15 +68,15 @@ def suite_of(item: pytest.Item, param: "CaseParam") -> str:
     return f"{param.eval.suite}[{set_id}]" if set_id else param.eval.suite
 
 
-def function_of(item: pytest.Item) -> str:
-    """Return the node id of the function that an item was made of."""
-    path, _, name = item.nodeid.partition("::")
+def function_of(nodeid: str) -> str:
+    """Return the node id of the function that an item was made of; a folder may have a bracket in its name, too."""
+    path, _, name = nodeid.partition("::")
     return f"{path}::{name.partition('[')[0]}"
 
 
 def made_of(item: pytest.Item) -> str:
     """Return the node id of the function that runs; a doctest has none: a module's has the id of one of its name."""
-    return function_of(item) if isinstance(item, pytest.Function) else ""
+    return function_of(item.nodeid) if isinstance(item, pytest.Function) else ""
 
 
 def odd_place(item: pytest.Item) -> str:
