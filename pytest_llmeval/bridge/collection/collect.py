@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval, cluster_of
-from pytest_llmeval.bridge.casework.fixtures import is_ours, uses
+from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.checked_rows import CheckedRows
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE_NAMES
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING
 from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.bridge.config.settings import Settings
@@ -121,9 +121,7 @@ class CaseMaker:
             return False
         self.readings.append(reading)
         if asks_judge:
-            place = {"rootdir": self._settings.rootdir, "test_file": metafunc.definition.path}
-            called = [name for name in SCORE_NAMES if is_ours(metafunc.definition, name)]
-            self.problems += rubric_problems(metafunc.function, called=called, where=where, **place)
+            self.problems += rubric_problems(metafunc.definition)
         reading.cases = len(sets)
         if sets:
             metafunc.fixturenames.append(PARAM)
