@@ -5,7 +5,8 @@ process that runs them, and a Recorder in the process that the user started (und
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import give_way, notes_of_shadowed
 from pytest_llmeval.bridge.casework.items import (
-    HTML_KEY,
-    SESSION_KEY,
     cases_in,
     function_of,
     made_of,
@@ -24,20 +23,21 @@ from pytest_llmeval.bridge.casework.items import (
     suite_of,
 )
 from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
+from pytest_llmeval.bridge.collection.last_failed import passed_over
 from pytest_llmeval.bridge.collection.not_found import NotFound
 from pytest_llmeval.bridge.collection.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.collection.selection import Selection, holds_for
 from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
-from pytest_llmeval.bridge.config.options import OPTIONS, Option, said_of
-from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, outlive, scheduler
+from pytest_llmeval.bridge.config.options import OPTIONS, said_of
+from pytest_llmeval.bridge.execution.worker_queue import is_worker, outlive, scheduler
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.parent import parent_pid
-from pytest_llmeval.core.text import counted, printable
+from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
-    from pytest_llmeval.bridge.collection.parameter_sets import SetNames
     from pytest_llmeval.bridge.preparation import Preparation
     from pytest_llmeval.bridge.wiring import Wiring
 
@@ -45,8 +45,6 @@ __all__ = ["Conductor"]
 
 _SOCKET = "llmeval_socket"
 _TOLD = "llmeval_told"
-_NAMING_A_RUN = tuple(option for option in OPTIONS if option.name in ("resume", "rescore"))
-_NAMING_A_BASELINE = tuple(option for option in OPTIONS if option.name == "baseline")
 
 
 class Conductor:
@@ -63,13 +61,16 @@ class Conductor:
         self.facts: CollectionFacts | None = None
         self._socket = Path(socket) if (socket := getattr(config, "workerinput", {}).get(_SOCKET)) else None
         self._preparation: Preparation | None = None
+        self._wrong: list[str] = []
+        """What is wrong with the settings: where anything is, nothing can be prepared."""
         self._wiring: Wiring | None = None
         self._apart = ""
+        self._html: Any = None
         self._waiting = Counter[str]()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()
-        self._names: SetNames | None = None
+        self._name: Callable[[object, str], str | None] | None = None
         self._is_taken = self._has_refused = self.names_only = False
         self._taken: dict[str, str] = {}
 
@@ -81,11 +82,10 @@ class Conductor:
         self._apart = self._apart or why_not_reached(node)
         self._socket = self._socket or new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
-        node.workerinput[TAKES_OVER] = scheduler(self.config) is not None
         outlive(node)
-        has_baseline = self._is_said(_NAMING_A_BASELINE) and self.selection.may_meet_evals
-        if has_baseline or self._is_said(_NAMING_A_RUN):
-            node.workerinput[_TOLD] = self._prepared().told
+        has_baseline = self._is_said("baseline") and self.selection.may_meet_evals
+        if (has_baseline or self._is_said("resume", "rescore")) and (prepared := self._prepared()) is not None:
+            node.workerinput[_TOLD] = prepared.told
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> None:
         """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
@@ -100,7 +100,7 @@ class Conductor:
         try:
             return (yield)
         finally:
-            self._names = None
+            self._name = None
 
     def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         self._generated.add(metafunc.definition.nodeid)
@@ -108,18 +108,18 @@ class Conductor:
         if waits or self.names_only:
             (self._tally.waiting if waits else self._tally.unnamed).add(suite_named(marker, metafunc))
             return
-        from pytest_llmeval.bridge.collection.parameter_sets import SetNames
+        from pytest_llmeval.bridge.collection.parameter_sets import value_name
 
-        maker = self._prepared().maker
-        if maker is None or not maker.parametrize(metafunc, marker):
-            self._caseless.add(metafunc.definition.nodeid)
-        if maker is not None:
-            self._names = SetNames(self.config, metafunc.definition.nodeid, maker.problems)
+        prepared, where = self._prepared(), metafunc.definition.nodeid
+        if prepared is None or not prepared.maker.parametrize(metafunc, marker):
+            self._caseless.add(where)
+        if prepared is not None:
+            self._name = partial(value_name, config=self.config, where=where, problems=prepared.maker.problems)
 
     @pytest.hookimpl(trylast=True)
     def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
         """Name a value of an eval's parameter set where pytest would by its place; leave all other tests to pytest."""
-        return self._names.name(val, argname) if self._names is not None else None
+        return self._name(val, argname) if self._name is not None else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -129,14 +129,13 @@ class Conductor:
         self._find_misplaced(items)
         if self._preparation is not None:
             self._has_refused = self._preparation.refuse_secrets(items)
-        self._drop_unrecorded(items)
-        if self._preparation is not None:
+            self._drop_unrecorded(items, self._preparation)
             self._tally.meet(cases_in(items))
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
         self._notes += [*self._broken.settle(items), *self.selection.misnamed(items)]
-        if self._preparation is not None or self._waiting or self._misplaced or self._notes:
+        if self._preparation is not None or self._wrong or self._waiting or self._misplaced or self._notes:
             drop_trio(items)
             self._drop_unmatched_last_failed(items)
             self._drop_finished(items)
@@ -178,7 +177,7 @@ class Conductor:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Look where evals are to be collected, and keep the session where the line to the engine can stop it."""
+        """Look where evals are to be collected."""
         if self.selection.may_meet_evals:
             from pytest_llmeval.bridge.records.interrupts import Interrupts
 
@@ -186,13 +185,11 @@ class Conductor:
         give_way(session)
         self.selection.widen_testpaths()
         self._broken.watch()
-        if self.is_worker:
-            self.config.stash[SESSION_KEY] = session
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Keep what pytest-html gathers for its page."""
-        self.config.stash[HTML_KEY] = report
+        self._html = report
 
     def pytest_unconfigure(self) -> None:
         """End what ran in the background."""
@@ -208,31 +205,36 @@ class Conductor:
         if told := self.selection.waiting_line(facts.waiting if facts is not None else {}, attacks=not is_shown):
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
-    def _prepared(self) -> "Preparation":
-        if self._preparation is None:
+    def _prepared(self) -> "Preparation | None":
+        """Return what the evals need; None where the settings are wrong."""
+        if self._preparation is None and not self._wrong:
             from pytest_llmeval.bridge.preparation import Preparation
 
-            self._preparation = Preparation(self.config, told=getattr(self.config, "workerinput", {}).get(_TOLD))
+            try:
+                self._preparation = Preparation(self.config, told=getattr(self.config, "workerinput", {}).get(_TOLD))
+            except SettingsError as error:
+                self._wrong = [str(error)]
         return self._preparation
 
     def _found_wrong(self) -> list[str] | None:
-        return self._preparation.found_wrong if self._preparation is not None else None
+        return self._preparation.found_wrong if self._preparation is not None else self._wrong or None
 
-    def _wired(self) -> "Wiring":
+    def _wired(self, prepared: "Preparation") -> "Wiring":
         if self._wiring is None:
             from pytest_llmeval.bridge.wiring import Wiring
 
-            self._wiring = Wiring(self._prepared(), socket=self._socket, parent=self._parent)
+            self._wiring = Wiring(prepared, socket=self._socket, parent=self._parent)
         return self._wiring
 
-    def _is_said(self, options: Iterable[Option]) -> bool:
-        """Whether anything was said of one of ``options``, wherever; asked before anything is imported."""
+    def _is_said(self, *names: str) -> bool:
+        """Whether anything was said of one of these options, wherever; asked before anything is imported."""
+        options = (option for option in OPTIONS if option.name in names)
         return any(self.config.getoption(each.key) or any(said_of(each, self.config)) for each in options)
 
     def _waits(self, item: pytest.Item) -> bool:
         """Whether a marked function was not asked for, be it by ``-m`` of the run that a person goes on with."""
         may_run = self.config.getoption("llmeval_resume") or not self.selection.waits(item)
-        if may_run and not self._is_taken and self._is_said(_NAMING_A_RUN):
+        if may_run and not self._is_taken and self._is_said("resume", "rescore"):
             self._take_over()
         if not self.selection.waits(item):
             return False
@@ -243,8 +245,8 @@ class Conductor:
     def _take_over(self) -> None:
         """Learn what stands for ``-m`` and ``-k`` where the session goes on with a run."""
         self._is_taken = True
-        resumed = self._prepared().resumed
-        if resumed is not None:
+        prepared = self._prepared()
+        if prepared is not None and (resumed := prepared.resumed) is not None:
             from pytest_llmeval.bridge.collection.taken_selection import taken_selection
 
             self._taken = taken_selection(self.config, resumed.run)
@@ -260,17 +262,17 @@ class Conductor:
         """Find marked tests that can have no case, as nobody asks plugins what to make of their functions."""
         for item in items:
             place = odd_place(item)
-            if not place or function_of(item) in self._generated:
+            if not place or function_of(item.nodeid) in self._generated:
                 continue
             if self._waits(item):
-                self._generated.add(function_of(item))
+                self._generated.add(function_of(item.nodeid))
             else:
                 told = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
                 self._misplaced[item.nodeid] = told
 
-    def _drop_unrecorded(self, items: list[pytest.Item]) -> None:
+    def _drop_unrecorded(self, items: list[pytest.Item], prepared: "Preparation") -> None:
         """Leave out, before anybody selects, the cases that the run which is scored again has not finished."""
-        rescored = self._preparation.rescored if self._preparation is not None else None
+        rescored = prepared.rescored
         if rescored is None:
             return
         from pytest_llmeval.bridge.casework.cases import key_of
@@ -325,12 +327,13 @@ class Conductor:
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""
         is_left = any(map(self._is_caseless, items)) if items else bool(self._caseless)
-        unread = self._preparation is not None and self._preparation.has_unread and self.selection.asks_by_marks_alone
-        return facts.is_run or self._has_refused or is_left or unread
+        is_unread = self._preparation.maker.has_unread if self._preparation is not None else bool(self._wrong)
+        is_asked = is_unread and self.selection.asks_by_marks_alone
+        return facts.is_run or self._has_refused or is_left or is_asked
 
     def _conclude(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Gather the facts of this collection and act on them, here or in the controller."""
-        facts = self._gather(items)
+        facts, prepared = self._gather(items), self._preparation
         if facts.problems and not self._selects_eval(facts, items):
             facts.notes += [f"not run: {problem}" for problem in facts.problems]
             facts.problems.clear()
@@ -338,18 +341,18 @@ class Conductor:
             self._drop(items, [item for item in items if self._is_caseless(item)])
             if self._broken.leave_no_run(session, facts) and self.is_worker:
                 self._drop(items, [item for item, _ in cases_in(items)])
-        if facts.count_only and facts.selected and not facts.problems:
+        if prepared is not None and facts.count_only and facts.selected and not facts.problems:
             from pytest_llmeval.bridge.forecasting.forecast import foretold
 
-            facts.notes += foretold(items, self.config, self._prepared())
+            facts.notes += foretold(items, prepared)
         if not self.is_worker:
             self._begin(facts)
         elif facts.worth_telling:
             if facts.problems:
                 items.clear()
             tell(self.config, facts)
-        if facts.is_run and not facts.problems and not facts.count_only:
-            self._wired().register_runner()
+        if prepared is not None and facts.is_run and not facts.problems and not facts.count_only:
+            self._wired(prepared).register_runner(session)
         elif facts.is_run and facts.count_only:
             self.config.pluginmanager.register(Unasked(), "llmeval-unasked")
 
@@ -358,6 +361,7 @@ class Conductor:
 
         facts = CollectionFacts(waiting=dict(self._waiting), notes=[*self._notes], count_only=only_shows(self.config))
         facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
+        facts.problems += self._wrong
         if self._preparation is None:
             return facts
         from pytest_llmeval.bridge.collection.parameter_sets import each_once
@@ -368,32 +372,26 @@ class Conductor:
         facts.unrun = self._tally.unrun(facts.suites, self._preparation)
         firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())
         shadowed = (note for item in firsts for note in notes_of_shadowed(item))
-        facts.unselected = self._unselected(facts) if facts.is_run else []
+        unselected = [*self._tally.unselected(facts.suites, self._preparation), *passed_over(self.config)]
+        facts.unselected = unselected if facts.is_run else []
         facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *facts.unselected]))
-        if self._preparation.maker is not None:
-            facts.tell_early(self._preparation.maker.notes(chosen, asks=self._preparation.rescored is None))
+        facts.tell_early(self._preparation.maker.notes(chosen, asks=self._preparation.rescored is None))
         facts.all_collected = self.selection.covers_all()
         facts.others = sorted(self._tally.read(self._preparation).keys() - facts.suites.keys())
         self._preparation.complete(facts, self._tally)
         return facts
 
-    def _unselected(self, facts: "CollectionFacts") -> list[str]:
-        """Return what left out suites whole, ``-m`` apart, in words."""
-        skipped = getattr(self.config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
-        passed = [f"--lf passed over {counted(skipped, 'file')}"] if skipped else []
-        return self._tally.unselected(facts.suites, self._prepared()) + passed
-
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
-        is_dealt = self.config.pluginmanager.hasplugin("dsession")
-        if facts.is_run and is_dealt and self.config.option.dist == "each":
+        if facts.is_run and self.config.pluginmanager.hasplugin("dsession") and self.config.option.dist == "each":
             facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
         if facts.is_run and not facts.count_only and self.config.getoption("forked", False):  # of pytest-forked
             facts.problems.append("--forked runs each test in a child process, which can ask no model: leave it out")
         facts.problems += [self._apart] if facts.is_run and self._apart else []
         makes_run = facts.is_run and not facts.count_only
+        prepared = self._prepared() if makes_run else None
         # In the second place: the run that is resumed was taken up by somebody else meanwhile, say.
-        if problems := facts.problems or (self._prepared().problems if makes_run else []):
+        if problems := facts.problems or (self._found_wrong() if makes_run else None):
             raise pytest.UsageError(printable("\n".join(problems)))
-        if makes_run:
-            self._wired().register_recorder(facts)
+        if prepared is not None:
+            self._wired(prepared).register_recorder(facts, self._html)

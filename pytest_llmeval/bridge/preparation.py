@@ -17,7 +17,7 @@ from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.options import flag_of
-from pytest_llmeval.bridge.config.settings import Settings, eval_folders, resolve
+from pytest_llmeval.bridge.config.settings import eval_folders, resolve
 from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
@@ -45,17 +45,15 @@ _TOLD = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no su
 class Preparation:
     """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        *,
-        told: "Told | None" = None,
-    ) -> None:
+    def __init__(self, config: pytest.Config, *, told: "Told | None" = None) -> None:
         """Prepare.
 
         Args:
             config: of the session.
             told: in an xdist worker, ``told`` of the controller.
+
+        Raises:
+            SettingsError: an option makes no sense, so that nothing else can be told.
         """
         Interrupts.watch(config)
         self.config = config
@@ -63,32 +61,24 @@ class Preparation:
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
-        self.settings: Settings | None = None
-        self.thresholds: Thresholds | None = None
-        self.sizes: Sizes | None = None
         self.models: dict[str, NamedModel] = {}
         self.judges: dict[str, NamedModel] = {}
         self._listed: dict[str, NamedModel] = {}
-        self.maker: CaseMaker | None = None
-        try:
-            self.settings = resolve(config)
-        except UserError as error:
-            self.problems.append(str(error))
-            return
-        self._check_database(self.settings)
+        self.settings = resolve(config)
+        self._check_database()
         if not self.problems:
-            self._find_earlier(self.settings, place)
-        self.thresholds = self._load_thresholds(self.settings)
-        self.sizes = self._make_sizes(self.thresholds)
-        self.maker = self._make_maker(self.settings)
-        if self.thresholds is not None and self.models:
+            self._find_earlier(place)
+        self.thresholds = self._load_thresholds()
+        self.sizes = self._make_sizes()
+        self.maker = self._make_maker()
+        if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
         if not self.problems:
             self.problems += self._baseline_problems(lambda found: [])
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
-        reading = self._reading(eval_)
+        reading = self.reading(eval_)
         cuts = (("limit", reading.limited), ("slice", reading.sliced))
         left_out = [flag_of(name, self.config) for name, cut in cuts if cut]
         return SuiteFacts(
@@ -107,8 +97,8 @@ class Preparation:
 
     def count(self, suite: str, param: CaseParam) -> None:
         """Count a case that is to run, where the number of rows matters."""
-        if self.sizes is not None and self.maker is not None and self.sizes.matter(param.eval.suite):
-            parts = self._reading(param.eval).parts
+        if self.sizes is not None and self.sizes.matter(param.eval.suite):
+            parts = self.reading(param.eval).parts
             self.sizes.add(suite, param.model, param.sample_id, param.epoch, parts)
 
     def gone(self, suite: str, eval_: Eval) -> list[str] | None:
@@ -116,10 +106,10 @@ class Preparation:
 
         What selects cases is no matter: the rows of a dataset are read before.
         """
-        return None if self.resumed is None else self.resumed.gone(suite, self._reading(eval_).parts)
+        return None if self.resumed is None else self.resumed.gone(suite, self.reading(eval_).parts)
 
-    def _reading(self, eval_: Eval) -> Reading:
-        assert self.maker is not None
+    def reading(self, eval_: Eval) -> Reading:
+        """Return what was read of the dataset of a function."""
         return next(each for each in self.maker.readings if each.eval is eval_)
 
     def complete(self, facts: CollectionFacts, tally: "Tally") -> None:
@@ -127,39 +117,39 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        if self.asks_judges and self.settings is not None:
+        if self.asks_judges:
             asked = self.asked if self.rescored is None else self.judges
             facts.account_digests = account_digests(asked, self.settings.environ)
-        if self.rescored is None and self.settings is not None:
+        if self.rescored is None:
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
             facts.problems += [] if self.asks_judges else self.rescored.problems(facts)
-        if self.maker is not None:
-            facts.dataset_digest = self.maker.dataset_digest
-            facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
-            facts.problems += self.maker.unknown_slices()
-        if self.thresholds is not None and self.settings is not None and facts.selected:
+        facts.dataset_digest = self.maker.dataset_digest
+        facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
+        facts.problems += self.maker.unknown_slices()
+        if facts.selected and self.thresholds.suites:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
-            hold_names(self.thresholds, tally, self, facts, models=known)
+            hold_names(tally, self, facts, models=known)
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)
                 facts.problems += unpriced_rules(self.thresholds, judged, self.judges, are_judges=True)
-        if self.asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
+        if self.asks_judges and self.settings.max_cost_usd is not None:
             facts.problems += unpriced_models({name: self.asked[name] for name in self._asked_in(facts)})
         if self.resumed is not None:
             self.resumed.compare(facts, self.config)
         self._weigh_sizes(facts)
-        if self.settings is not None and facts.is_run:
-            self._tell_unread(self.settings, facts)
+        if facts.is_run:
+            self._tell_unread(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
-    def _tell_unread(self, settings: Settings, facts: CollectionFacts) -> None:
+    def _tell_unread(self, facts: CollectionFacts) -> None:
         """Tell which files and variables look like ones of ours and are not read."""
-        if self.thresholds is None:
+        settings = self.settings
+        if not settings.thresholds.exists():
             other = settings.thresholds.with_suffix(".yml")
             facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
         unread = unread_files(settings.rootdir, eval_folders(self.config))
@@ -178,11 +168,6 @@ class Preparation:
         return self.earlier.place if self.earlier is not None else None, self._baseline
 
     @property
-    def has_unread(self) -> bool:
-        """Whether there may be rows that could not be read."""
-        return self.maker is None or self.maker.has_unread
-
-    @property
     def found_wrong(self) -> list[str]:
         """What is known to be wrong before the cases are."""
         return [*self.problems, *self._unmade]
@@ -190,7 +175,7 @@ class Preparation:
     @property
     def _unmade(self) -> list[str]:
         """Why there are no cases of a function or a row: what its code raised or it holds may be a secret."""
-        if self.maker is None or not self.maker.problems:
+        if not self.maker.problems:
             return []
         from pytest_llmeval.models.redaction import Redactor
 
@@ -199,13 +184,11 @@ class Preparation:
 
     def _judged(self, suites: Iterable[str]) -> list[str]:
         """Return the suites whose test functions themselves ask a judge."""
-        readings = self.maker.readings if self.maker is not None else ()
-        asking = [reading.eval.suite for reading in readings if reading.asks_judge]
+        asking = [reading.eval.suite for reading in self.maker.readings if reading.asks_judge]
         return [name for name in suites if any(name == suite or name.startswith(f"{suite}[") for suite in asking)]
 
     def _digest(self, model: NamedModel) -> str:
-        environ = None if self.settings is None or only_shows(self.config) else self.settings.environ
-        return model_digest(model, environ)
+        return model_digest(model, None if only_shows(self.config) else self.settings.environ)
 
     def _judge_digest(self, judge: NamedModel) -> str:
         asked = replace(judge, params=identifying(judge.params))
@@ -244,13 +227,12 @@ class Preparation:
         """What may be shown nowhere."""
         from pytest_llmeval.models.keys import known_secrets
 
-        return known_secrets(self.settings.environ, self.asked.values()) if self.settings is not None else []
+        return known_secrets(self.settings.environ, self.asked.values())
 
     @property
     def is_sharded(self) -> bool:
         """Whether evals were collected of which this session runs one of several parts."""
-        is_part = self.settings is not None and self.settings.shard is not None
-        return is_part and self.maker is not None and bool(self.maker.readings)
+        return self.settings.shard is not None and bool(self.maker.readings)
 
     def may_have(self, suite: str) -> bool:
         """Whether the run may have cases of a suite of which this session runs none."""
@@ -270,16 +252,15 @@ class Preparation:
 
     def met_models(self) -> frozenset[str]:
         """Return the models of all earlier runs, as far as the database can be read."""
-        if self.settings is None:
-            return frozenset()
         try:
             with current_reader(self.settings.db) as reader:
                 return frozenset(model for run in (reader.runs() if reader is not None else ()) for model in run.models)
         except UserError:  # it is told elsewhere
             return frozenset()
 
-    def _find_earlier(self, settings: Settings, place: "Place | None") -> None:
+    def _find_earlier(self, place: "Place | None") -> None:
         """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
+        settings = self.settings
         try:
             if settings.rescore is not None:
                 from pytest_llmeval.bridge.records.rescoring import find_rescored
@@ -295,7 +276,8 @@ class Preparation:
         except UserError as error:
             self.problems.append(str(error))
 
-    def _make_maker(self, settings: Settings) -> CaseMaker:
+    def _make_maker(self) -> CaseMaker:
+        settings = self.settings
         try:
             self._listed = listed_models(settings)
             if self.rescored is not None:
@@ -306,49 +288,41 @@ class Preparation:
             self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))
-        return CaseMaker(
-            self.config,
-            models=list(self.models) or self._unasked(settings),
-            dataset=settings.dataset,
-            limit=settings.limit,
-            slices=settings.slices,
-            shard=settings.shard,
-            epochs=settings.epochs,
-            sized=self._sized(settings),
-        )
+        return CaseMaker(settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
 
-    def _sized(self, settings: Settings) -> Callable[[str], bool]:
-        """Return what says of which suites the rows are kept."""
-        if self.resumed is not None and settings.resume_changed:
-            return lambda suite: True
-        return self.sizes.matter if self.sizes is not None else lambda suite: False
+    def _is_sized(self, suite: str) -> bool:
+        """Whether the slices and clusters of a suite's rows are kept."""
+        has_other_rows = self.resumed is not None and self.settings.resume_changed
+        return has_other_rows or (self.sizes is not None and self.sizes.matter(suite))
 
-    def _unasked(self, settings: Settings) -> list[str]:
+    def _unasked(self) -> list[str]:
         """Return the names of models that cannot be asked: a node id that a person names has them in it."""
         try:
-            return list(chosen_models(settings, self._listed, to_be_asked=False))
+            return list(chosen_models(self.settings, self._listed, to_be_asked=False))
         except UserError:  # it is told already
             return ["none"]
 
-    def _make_sizes(self, thresholds: Thresholds | None) -> "Sizes | None":
+    def _make_sizes(self) -> "Sizes | None":
         """Return what counts rows; None where no rule needs that."""
-        kinds = {rule.kind for suite in thresholds.suites.values() for rule in suite.rules} if thresholds else set()
-        if thresholds is None or kinds.isdisjoint(REGRESSION_KINDS):
+        kinds = {rule.kind for suite in self.thresholds.suites.values() for rule in suite.rules}
+        if kinds.isdisjoint(REGRESSION_KINDS):
             return None
         from pytest_llmeval.bridge.collection.sizes import Sizes
 
-        return Sizes(thresholds)
+        return Sizes(self.thresholds)
 
-    def _load_thresholds(self, settings: Settings) -> Thresholds | None:
+    def _load_thresholds(self) -> Thresholds:
+        """Return the rules; without a file, or with a wrong one, there are none."""
+        settings = self.settings
         if not os.path.lexists(settings.thresholds) and not settings.thresholds_given:
-            return None
+            return Thresholds()
         from pytest_llmeval.loaders.thresholds import load_thresholds
 
         try:
             return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
         except UserError as error:
             self.problems.append(str(error))
-            return None
+            return Thresholds()
 
     def _baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
         """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
@@ -356,8 +330,8 @@ class Preparation:
         One in a database of an older version is looked at when the run begins, as that of a run that goes on is: it may
         have had it under a name that has moved on since.
         """
-        settings, thresholds = self.settings, self.thresholds or Thresholds()
-        if settings is None or self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
+        settings, thresholds = self.settings, self.thresholds
+        if self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
             return []
         from pytest_llmeval.store.baseline_choice import choose_baseline
 
@@ -373,8 +347,8 @@ class Preparation:
         except UserError as error:
             return [str(error)]
 
-    def _check_database(self, settings: Settings) -> None:
+    def _check_database(self) -> None:
         try:
-            check_database(settings.db, to_write=not only_shows(self.config))
+            check_database(self.settings.db, to_write=not only_shows(self.config))
         except UserError as error:
             self.problems.append(str(error))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.bridge.casework.items import function_of
+from pytest_llmeval.bridge.collection.telling import tell
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["TrainingItems"]
 
 _PARAM = "llmeval_configuration"
-_REFUSED = "llmeval_training_refused"
 _NEEDED = ("accelerate", "bitsandbytes", "datasets", "filelock", "peft", "torch", "transformers", "trl")
 _RANGES = {
     "trl": ((1, 15), (2,)),
@@ -61,7 +62,7 @@ class TrainingItems:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look at what is left, before anything is loaded."""
         chosen = [item for item in items if _path_of(item) is not None]
-        left = {item.nodeid.partition("[")[0] for item in items}
+        left = {function_of(item.nodeid) for item in items}
         empty = [folder for nodeid, folder in self._empty.items() if nodeid in left]
         if not chosen and not empty:
             return
@@ -77,13 +78,6 @@ class TrainingItems:
             for item in chosen:  # what the project allows a test is no time for a training
                 if item.get_closest_marker("timeout") is None:
                     item.add_marker(pytest.mark.timeout(0))
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Take, in the controller, what a worker refused."""
-        told = getattr(report, _REFUSED, None)
-        if told is not None and not is_worker(self.config):
-            raise pytest.UsageError(told)
 
     @pytest.fixture
     def training(self, request: pytest.FixtureRequest) -> "TrainingRun":
@@ -113,10 +107,10 @@ class TrainingItems:
         """End the session, from a worker by way of the controller."""
         if not is_worker(self.config):
             raise pytest.UsageError(printable(told))
+        from pytest_llmeval.bridge.collection.facts import CollectionFacts
+
         items.clear()
-        report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, told), result=[])
-        setattr(report, _REFUSED, printable(told))
-        self.config.hook.pytest_collectreport(report=report)
+        tell(self.config, CollectionFacts(problems=[told]))
 
 
 class TrainingRun:

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from pytest_llmeval.bridge.casework.items import HTML_KEY, SESSION_KEY
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.judge import Judges
+from pytest_llmeval.bridge.casework.juror import Juror
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
-from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.bridge.preparation import Preparation
+from pytest_llmeval.core.judge.forms import Forms
 from pytest_llmeval.core.text import printable
-
-if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
-    from pytest_llmeval.bridge.casework.judge import Judges
 
 __all__ = ["Wiring"]
 
@@ -22,7 +22,7 @@ class Wiring:
     """What a process needs to run cases, and the one that the user started to record them."""
 
     def __init__(self, prepared: Preparation, *, socket: Path | None, parent: int) -> None:
-        """Make nothing yet.
+        """Prepare; nothing is registered yet.
 
         Args:
             prepared: what the session needs.
@@ -33,23 +33,26 @@ class Wiring:
         self._config = prepared.config
         self._socket = socket
         self._parent = parent
-        self._calls: Calls | None = None
+        settings = prepared.settings
+        self._calls = Calls(settings.rootdir, _panel(prepared), max_connections=settings.max_connections)
 
-    def register_runner(self) -> None:
-        """Let cases run in this process."""
-        from pytest_llmeval.bridge.execution.running import AsyncBodies, CaseRunner
+    def register_runner(self, session: pytest.Session) -> None:
+        """Let the cases of ``session`` run in this process."""
+        from pytest_llmeval.bridge.execution.running import CaseRunner
         from pytest_llmeval.bridge.records.sockets import has_crashed
         from pytest_llmeval.engine.line import Line
 
-        assert self._prepared.settings is not None
-        calls = self._own_calls()
+        def stop(reason: str) -> None:
+            """Start no further case in this worker."""
+            session.shouldstop = f"llmeval: {reason}"
+
         line = None
         if is_worker(self._config):
             assert self._socket is not None
-            calls.asker = line = Line(self._socket, self._stop_session)
+            self._calls.asker = line = Line(self._socket, stop)
         runner = CaseRunner(
             self._config,
-            calls,
+            self._calls,
             thresholds=self._prepared.thresholds,
             max_connections=self._prepared.settings.max_connections,
             secrets=self._prepared.secrets,
@@ -57,26 +60,28 @@ class Wiring:
             has_crashed=lambda: self._socket is not None and has_crashed(self._socket),
         )
         self._config.pluginmanager.register(runner, "llmeval-runner")
-        self._config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
 
-    def register_recorder(self, facts: CollectionFacts) -> None:
-        """Make the calls of the run and record it in this process, which the user started."""
+    def register_recorder(self, facts: CollectionFacts, html: Any) -> None:
+        """Make the calls of the run and record it in this process, which the user started.
+
+        Args:
+            facts: of the collection.
+            html: what pytest-html gathers for its page; None where it writes none.
+        """
         from pytest_llmeval.bridge.display.brevity import Brevity
         from pytest_llmeval.bridge.display.case_letters import CaseLetters
         from pytest_llmeval.bridge.display.progress import write_line
-        from pytest_llmeval.bridge.display.subtests import Subtests
         from pytest_llmeval.bridge.display.unwritten import UnwrittenReports
         from pytest_llmeval.bridge.records.engine_room import EngineRoom
         from pytest_llmeval.bridge.records.recording import Recorder
 
         prepared, rescored = self._prepared, self._prepared.rescored
-        assert prepared.settings is not None
         # Tests may change the environment while calls are made.
         settings = replace(prepared.settings, environ=dict(prepared.settings.environ))
         room = EngineRoom(
             settings,
             prepared.asked,
-            self._own_calls(),
+            self._calls,
             socket=self._socket,
             parent=self._parent,
             answers_of=rescored.run.id if rescored is not None else None,
@@ -93,14 +98,13 @@ class Wiring:
             rescored=rescored,
         )
         self._config.pluginmanager.register(UnwrittenReports(), "llmeval-unwritten")
-        if HTML_KEY in self._config.stash:
+        if html is not None:
             from pytest_llmeval.bridge.display.html_report import take_over
 
-            take_over(self._config, self._config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
+            take_over(self._config, html, recorder.parts)  # before it, to end after it
         self._config.pluginmanager.register(recorder, "llmeval-recorder")
         self._config.pluginmanager.register(CaseLetters(self._config, recorder.begun), "llmeval-letters")
         self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")
-        self._config.pluginmanager.register(Subtests(), "llmeval-subtests")
         if self._config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
         for note in facts.early:
@@ -108,39 +112,18 @@ class Wiring:
 
     def close(self) -> None:
         """End the loops, and with them whatever still runs there."""
-        if self._calls is not None:
-            self._calls.bodies.close()
-            self._calls.loop.close()
-            self._calls.prompts.close()
+        self._calls.bodies.close()
+        self._calls.loop.close()
+        self._calls.prompts.close()
 
-    def _own_calls(self) -> "Calls":
-        from pytest_llmeval.bridge.casework.calls import Calls
 
-        if self._calls is None:
-            settings = self._prepared.settings
-            self._calls = Calls(self._config.rootpath, max_connections=settings.max_connections if settings else 0)
-            if self._prepared.judges and settings is not None:
-                self._calls.judges = self._panel(settings)
-        return self._calls
-
-    def _panel(self, settings: Settings) -> "Judges":
-        from pytest_llmeval.bridge.casework.judge import Judges
-        from pytest_llmeval.bridge.casework.juror import Juror
-        from pytest_llmeval.core.judge.forms import Forms
-
-        only_recorded = not self._prepared.asks_judges
-        jurors = tuple(
-            Juror(
-                model=judge,
-                forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf"), own=judge.params),
-                only_recorded=only_recorded,
-            )
-            for judge in self._prepared.judges.values()
+def _panel(prepared: Preparation) -> Judges:
+    jurors = tuple(
+        Juror(
+            model=judge,
+            forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf"), own=judge.params),
+            only_recorded=not prepared.asks_judges,
         )
-        return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
-
-    def _stop_session(self, reason: str) -> None:
-        """Start no further case in this worker."""
-        session = self._config.stash.get(SESSION_KEY, None)
-        if session is not None:
-            session.shouldstop = f"llmeval: {reason}"
+        for judge in prepared.judges.values()
+    )
+    return Judges(jurors=jurors, panel=prepared.settings.judge_panel, probe=prepared.settings.judge_probe)

@@ -91,6 +91,16 @@ def test_lf_with_other_node_ids_runs_none_and_says_so(gated: Project, changed: l
     result.stdout.fnmatch_lines(["*--lf: none of these evals failed last time*"])
 
 
+def test_lf_tells_a_bracket_in_a_folder_from_that_of_a_case(gated: Project) -> None:
+    folder = gated.root / "evals" / "of[one]"
+    folder.mkdir()
+    (gated.root / "evals" / "test_echo.py").rename(folder / "test_echo.py")
+    gated.run("evals")
+    assert remembered(gated) == {"evals/of[one]/test_echo.py::test_echo[bad]"}
+    result = gated.run("evals", "--lf", "--epochs=2")
+    result.stdout.fnmatch_lines(["*--lf: none of these evals failed last time*"])
+
+
 def test_lf_has_nothing_to_choose_where_what_failed_has_gone(gated: Project, spread: list[str]) -> None:
     """An ordinary test of the file that has another name now, or a row: as in pytest, all run."""
     gated.write(evals__test_echo_py=EVAL + "\ndef test_helper():\n    assert False\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.collection.parameter_sets import SetNames
+from pytest_llmeval.bridge.collection.parameter_sets import value_name
 from tests.support.project import Project
 
 SETS_OF_CONTENT = """
@@ -79,7 +79,7 @@ def test_a_long_text_is_named_as_the_project_has_it(strategy: str | None) -> Non
         return strategy
 
     config: Any = SimpleNamespace(getini=getini)
-    assert SetNames(config, "where", []).name("x" * 101, "style") is None
+    assert value_name("x" * 101, "style", config=config, where="where", problems=[]) is None
 
 
 def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
@@ -89,7 +89,7 @@ def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
 
     problems: list[str] = []
     config: Any = None
-    assert SetNames(config, "where", problems).name([Mute()], "style") is None
+    assert value_name([Mute()], "style", config=config, where="where", problems=problems) is None
     assert [problem.partition(",")[0] for problem in problems] == [
         "where: nothing tells a value of style in each session the same"
     ]

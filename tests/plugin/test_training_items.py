@@ -301,6 +301,12 @@ def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytest
     result = project.runpytest_subprocess("-m", "train", "--co")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: finetune/configs: no such folder; @pytest.mark.train names one*"])
+    entry = folder.parent / "test_tiny_training.py"
+    (inner := folder.parent / "of[one]").mkdir()
+    entry.rename(inner / entry.name)
+    result = project.runpytest_subprocess("-m", "train", "--co")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: finetune/of[[]one[]]/configs: no such folder; @pytest.mark.train names one*"])
 
 
 @pytest.mark.parametrize(

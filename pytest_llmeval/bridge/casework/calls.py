@@ -18,9 +18,10 @@ __all__ = ["Calls", "Nobody"]
 class Calls:
     """The loop of this process, and the engine of the session or the line to it."""
 
-    def __init__(self, rootdir: Path, *, max_connections: int = 0) -> None:
+    def __init__(self, rootdir: Path, judges: "Judges", *, max_connections: int) -> None:
         self.rootdir = rootdir
         """The project's: where rubrics are looked for."""
+        self.judges = judges
         self.loop = LoopThread()
         self.bodies = LoopThread("llmeval-bodies", threads=max_connections)
         """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
@@ -29,8 +30,6 @@ class Calls:
         self.alone = threading.Lock()
         """Held by a prompt function called ahead, and, if free in time, by a test that could see what others write."""
         self.asker: Asker = Nobody()
-        self.judges: Judges | None = None
-        """Who judges; None where nobody does."""
         self.turn: CaseRun | None = None
         """The case whose turn it is; None between two."""
         self.turns_in = 0

@@ -102,7 +102,7 @@ def judge_of(run: "CaseRun", param: "CaseParam", calls: "Calls") -> "CaseModel |
     """Return the judge model as a case asks it; None where there is no judge."""
     from pytest_llmeval.bridge.casework.handles import CaseModel
 
-    if calls.judges is None:
+    if not calls.judges.jurors:
         return None
     name = calls.judges.jurors[0].model.name
     return CaseModel(name, calls, eval_=param.eval, run=run, role="judge")

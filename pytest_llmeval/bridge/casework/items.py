@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CURRENT",
-    "HTML_KEY",
     "PARAM",
     "RUN_KEY",
-    "SESSION_KEY",
     "CaseNow",
     "cases_in",
     "function_of",
@@ -36,9 +34,6 @@ CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=No
 
 Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test.
 """
-SESSION_KEY = pytest.StashKey[pytest.Session]()
-HTML_KEY = pytest.StashKey[Any]()
-"""What pytest-html gathers for its page, in the process that writes one."""
 
 
 class CaseNow(NamedTuple):
@@ -73,15 +68,15 @@ def suite_of(item: pytest.Item, param: "CaseParam") -> str:
     return f"{param.eval.suite}[{set_id}]" if set_id else param.eval.suite
 
 
-def function_of(item: pytest.Item) -> str:
-    """Return the node id of the function that an item was made of."""
-    path, _, name = item.nodeid.partition("::")
+def function_of(nodeid: str) -> str:
+    """Return the node id of the function that an item was made of; a folder may have a bracket in its name, too."""
+    path, _, name = nodeid.partition("::")
     return f"{path}::{name.partition('[')[0]}"
 
 
 def made_of(item: pytest.Item) -> str:
     """Return the node id of the function that runs; a doctest has none: a module's has the id of one of its name."""
-    return function_of(item) if isinstance(item, pytest.Function) else ""
+    return function_of(item.nodeid) if isinstance(item, pytest.Function) else ""
 
 
 def odd_place(item: pytest.Item) -> str:

@@ -60,7 +60,7 @@ class Judges:
     """The judges of a session, in a process that runs cases."""
 
     jurors: tuple[Juror, ...]
-    """At least one; several are a panel."""
+    """Empty where nobody judges; several are a panel."""
     panel: PanelMode = "all"
     probe: float = 0.0
     """The share of the answers, in [0, 1], that each judge judges twice."""
@@ -147,7 +147,7 @@ class CaseJudge:
     def _of_preference(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Work:
         found = self._rubric(how.rubric)
         check_free(self._run.book, preference_name(found, how.name))
-        if self._calls.judges is None:
+        if not self._calls.judges.jurors:
             return unjudged_scores([preference_name(found, how.name)])
         return self._preferred(found, a, b, target, how)
 
@@ -185,7 +185,7 @@ class CaseJudge:
 
     def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
         """Return the scores where nobody is to be asked; None where somebody is."""
-        if self._calls.judges is None:
+        if not self._calls.judges.jurors:
             return unjudged_scores(found.score_names(how.name))
         if how.settled is None:
             return None
@@ -232,7 +232,6 @@ class CaseJudge:
     async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
         """Return the ballots of those who are asked: of all, or of the first and, where it is unsure, of the others."""
         judges = self._calls.judges
-        assert judges is not None
         is_twice = is_probed(judges.probe, *identity_of(self._run.key))
 
         async def round_of(jurors: Sequence[Juror]) -> list[T]:
@@ -278,7 +277,6 @@ class CaseJudge:
 
     def _judge_id(self, rubric: "Rubric", how: JudgedHow) -> str:
         """Return the judge_id of the scores, and keep what stands behind it."""
-        assert self._calls.judges is not None
         record = self._calls.judges.record(rubric, how)
         self._run.judges[record.judge_id] = record
         return record.judge_id

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval, cluster_of
-from pytest_llmeval.bridge.casework.fixtures import is_ours, uses
+from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.checked_rows import CheckedRows
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE_NAMES
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING
 from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
+from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.names import did_you_mean
-from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import counted, is_storable, one_line, shown_value
 from pytest_llmeval.loaders.datasets import open_dataset
@@ -38,12 +38,8 @@ class Reading:
     """What was read of one function's dataset."""
 
     eval: Eval
-    function: object
-    """The test function; several classes may inherit one, and several modules import one."""
-    in_class: bool
-    """Whether the test is one of a class."""
-    named_by_class: bool
-    """Whether a marker on its class names the suite."""
+    definition: pytest.Function
+    """The test, whose function several classes may inherit, and several modules import."""
     code_digest: str
     asks_judge: bool
     """Whether the test function itself names what asks one."""
@@ -71,37 +67,16 @@ class Reading:
 class CaseMaker:
     """Turns marked functions into cases."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        *,
-        models: Sequence[str],
-        dataset: str | None = None,
-        limit: int | None,
-        slices: tuple[str, ...],
-        shard: Shard | None,
-        epochs: int,
-        sized: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, settings: Settings, *, models: Sequence[str], sized: Callable[[str], bool]) -> None:
         """Prepare for one session.
 
         Args:
-            config: of the session.
+            settings: of the session.
             models: the names of the models; at least one.
-            dataset: what takes the place of every marker's; None where each has its own.
-            limit: rows of each dataset, after ``slices``; None for all.
-            slices: rows in any of them; empty for all.
-            shard: rows in it, after ``slices`` and ``limit``; None for all.
-            epochs: repetitions of each row, from 1.
             sized: whether slices and clusters of a suite's rows are to be kept.
         """
-        self._config = config
+        self._settings = settings
         self._models = models
-        self._dataset = dataset
-        self._limit = limit
-        self._slices = slices
-        self._shard = shard
-        self._epochs = epochs
         self._sized = sized
         self._marks: dict[str, pytest.MarkDecorator] = {}
         self._digest = hashlib.sha256()
@@ -113,7 +88,7 @@ class CaseMaker:
     @property
     def cases_per_row(self) -> int:
         """How many cases a row gives, before any parametrize of the user's."""
-        return len(self._models) * self._epochs
+        return len(self._models) * self._settings.epochs
 
     @property
     def dataset_digest(self) -> str:
@@ -134,9 +109,7 @@ class CaseMaker:
             eval_ = self._eval(metafunc, marker, where)
             reading = Reading(
                 eval=eval_,
-                function=metafunc.function,
-                in_class=metafunc.cls is not None,
-                named_by_class=_is_named_by_class(metafunc.definition),
+                definition=metafunc.definition,
                 code_digest=code_digest(metafunc.function),
                 asks_judge=asks_judge,
                 fields=PromptFields(eval_.prompt, parametrized_names(metafunc.definition)),
@@ -148,9 +121,7 @@ class CaseMaker:
             return False
         self.readings.append(reading)
         if asks_judge:
-            place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
-            called = [name for name in SCORE_NAMES if is_ours(metafunc.definition, name)]
-            self.problems += rubric_problems(metafunc.function, called=called, where=where, **place)
+            self.problems += rubric_problems(metafunc.definition)
         reading.cases = len(sets)
         if sets:
             metafunc.fixturenames.append(PARAM)
@@ -164,7 +135,7 @@ class CaseMaker:
         known = sorted(set[str]().union(*(reading.slices for reading in self.readings)))
         return [
             f"--slice {name}: no row has it; {_hint(name, known)}"
-            for name in self._slices
+            for name in self._settings.slices
             if name not in known and self.readings
         ]
 
@@ -208,9 +179,9 @@ class CaseMaker:
         given.apply_defaults()
         arguments = given.arguments
         _check_marker(arguments, where)
-        place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
+        place = {"rootdir": self._settings.rootdir, "test_file": metafunc.definition.path}
         try:
-            dataset = open_dataset(self._dataset or arguments["dataset"], where=where, **place)
+            dataset = open_dataset(self._settings.dataset or arguments["dataset"], where=where, **place)
             prompt = load_prompt(arguments["prompt"], **place)
         except UserError as error:
             raise type(error)(f"{where}: {error}") from None
@@ -230,8 +201,8 @@ class CaseMaker:
             self.problems.append(_no_cluster(reading))
         elif cluster is not None and (lacking := len(taken) - reading.metadata_keys[cluster]):
             reading.unclustered = f"{lacking} of {counted(len(taken), 'row')}"
-        own = [each for each in taken if self._shard is None or self._shard.holds(each[1])]
-        many = len(self._models) > 1
+        shard, epochs, many = self._settings.shard, self._settings.epochs, len(self._models) > 1
+        own = [each for each in taken if shard is None or shard.holds(each[1])]
         named: dict[str, tuple[str, str]] = {}
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
@@ -240,8 +211,8 @@ class CaseMaker:
                 first = named.setdefault(base, (model, sample_id))
                 if first != (model, sample_id):
                     raise UserError(_one_name(reading.eval.where, base, first, (model, sample_id)))
-                for epoch in range(1, self._epochs + 1):
-                    own_id = f"{base}-e{epoch}" if self._epochs > 1 else base
+                for epoch in range(1, epochs + 1):
+                    own_id = f"{base}-e{epoch}" if epochs > 1 else base
                     case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
                     yield pytest.param(case, id=own_id, marks=marks)
 
@@ -260,8 +231,8 @@ class CaseMaker:
     def _kept(
         self, reading: Reading, checked: CheckedRows
     ) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
-        left = -1 if self._limit is None else self._limit
-        wanted = set(self._slices)
+        left = -1 if self._settings.limit is None else self._settings.limit
+        wanted = set(self._settings.slices)
         sized = self._sized(reading.eval.suite)
         for ref, sample in checked:
             reading.slices.update(sample.slices)
@@ -384,11 +355,12 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
 
 def _told_apart(first: Reading, second: Reading) -> str:
     """Return what to do about two functions of one suite."""
-    if first.function is not second.function:
+    one, other = first.definition, second.definition
+    if one.function is not other.function:
         is_one = first.eval.where.rpartition("::")[0] == second.eval.where.rpartition("::")[0]
-        in_one = is_one and first.named_by_class and second.named_by_class
+        in_one = is_one and _is_named_by_class(one) and _is_named_by_class(other)
         return f"{'leave suite= out of the marker of the class, or ' if in_one else ''}rename one"
-    if first.in_class and second.in_class:
+    if one.cls is not None and other.cls is not None:
         return "mark the classes, not the test that they inherit, each"
     return "both are one function: keep one, or mark two that call it, each"
 

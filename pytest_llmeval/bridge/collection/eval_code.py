@@ -4,10 +4,10 @@ import ast
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-__all__ = ["COMPARING", "JUDGING", "SCORE_NAMES", "on_score", "tree_of", "value_of", "variables_of"]
+__all__ = ["COMPARING", "JUDGING", "SCORE_NAMES", "judge_calls", "on_score", "tree_of", "variables_of"]
 
 SCORE_NAMES = frozenset({"score", "llmeval_score"})
 """What a test calls its scorers."""
@@ -42,7 +42,23 @@ def on_score(node: ast.AST, called: Collection[str] = SCORE_NAMES) -> str:
     return function.attr if function.value.id in called else ""
 
 
-def value_of(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
+def judge_calls(
+    function: Callable[..., Any], called: Collection[str] = SCORE_NAMES
+) -> Iterator[tuple[str, Mapping[str | None, ast.expr], Any]]:
+    """Yield each call in ``function`` by which what is ``called`` so asks a judge.
+
+    That is the method, what it is given by name, and its rubric: None where it is no literal or variable of the module.
+    """
+    tree = tree_of(function)
+    names = variables_of(function) if tree is not None else {}
+    for node in ast.walk(tree) if tree is not None else ():
+        method = on_score(node, called)
+        if isinstance(node, ast.Call) and method in JUDGING | COMPARING:
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            yield method, given, _value_of(given.get("rubric"), names)
+
+
+def _value_of(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
     """Return a literal, or the value of a variable in ``names``; None for any other expression."""
     if isinstance(node, ast.Constant):
         return node.value

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.bridge.casework.items import function_of
 from pytest_llmeval.core.text import printable
 
 __all__ = ["CollectionFacts", "SuiteFacts"]
@@ -100,7 +101,7 @@ class CollectionFacts:
 
     def suite_of(self, nodeid: str) -> str | None:
         """Return the suite, one of its function's, of a case that did not begin; None of an ordinary test."""
-        function = nodeid.partition("[")[0]
+        function = function_of(nodeid)
         return next((name for name, suite in self.suites.items() if suite.function == function), None)
 
     @property

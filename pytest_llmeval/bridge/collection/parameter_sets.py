@@ -13,52 +13,48 @@ from pytest_llmeval.core.sources import stable_text
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.models.redaction import AnswerRedactor
 
-__all__ = ["SetNames", "each_once", "parametrized_names", "secret_sets"]
+__all__ = ["each_once", "parametrized_names", "secret_sets", "value_name"]
 
 _SHORT = 100
 """Characters of a text that pytest takes for a name."""
 _TOLD = (type(None), int, float, complex, re.Pattern, Enum)
 
 
-class SetNames:
-    """Names the values of one function's parameter sets that pytest would name by their place."""
+def value_name(value: object, argname: str, *, config: pytest.Config, where: str, problems: list[str]) -> str | None:
+    """Return a name by the content of ``value``; None where pytest has one for it, or where nothing tells it.
 
-    def __init__(self, config: pytest.Config, where: str, problems: list[str]) -> None:
-        """Prepare.
+    Args:
+        value: of a parameter set.
+        argname: the argument that it is for.
+        config: of the session.
+        where: the node id of the function.
+        problems: takes what is wrong.
+    """
+    if _is_told_by_pytest(value, config):
+        return None
+    text = stable_text(value)
+    if text is None:
+        problems.append(
+            f"{where}: nothing tells a value of {argname} in each session the same, found"
+            f" {type(value).__qualname__}; each parameter set is a suite: give it a name with ids="
+        )
+        return None
+    return f"{argname}-{digest(text)[:6]}"
 
-        Args:
-            config: of the session.
-            where: the node id of the function.
-            problems: takes what is wrong.
-        """
-        self._config = config
-        self._where = where
-        self._problems = problems
 
-    def name(self, value: object, argname: str) -> str | None:
-        """Return a name by the content of ``value``; None where pytest has one for it, or where nothing tells it."""
-        if self._is_told_by_pytest(value):
-            return None
-        text = stable_text(value)
-        if text is None:
-            self._problems.append(
-                f"{self._where}: nothing tells a value of {argname} in each session the same, found"
-                f" {type(value).__qualname__}; each parameter set is a suite: give it a name with ids="
-            )
-            return None
-        return f"{argname}-{digest(text)[:6]}"
+def _is_told_by_pytest(value: object, config: pytest.Config) -> bool:
+    """Whether pytest names a value otherwise than by its place."""
+    if isinstance(value, str | bytes):
+        return len(value) <= _SHORT or not _shortens(config)
+    name = getattr(value, "__name__", None)
+    return isinstance(value, _TOLD) or (isinstance(name, str) and name != "<lambda>")  # those pytest numbers
 
-    def _is_told_by_pytest(self, value: object) -> bool:
-        if isinstance(value, str | bytes):
-            return len(value) <= _SHORT or not self._shortens()
-        name = getattr(value, "__name__", None)
-        return isinstance(value, _TOLD) or (isinstance(name, str) and name != "<lambda>")  # those pytest numbers
 
-    def _shortens(self) -> bool:
-        try:
-            return bool(self._config.getini("parametrize_long_str_id_strategy") == "short")
-        except ValueError:  # pytest before 9.1
-            return False
+def _shortens(config: pytest.Config) -> bool:
+    try:
+        return bool(config.getini("parametrize_long_str_id_strategy") == "short")
+    except ValueError:  # pytest before 9.1
+        return False
 
 
 def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tuple[pytest.Item, CaseParam]], list[str]]:

@@ -1,45 +1,28 @@
 """Rubrics that a test names in its code, read before any call is made."""
 
-import ast
-from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, on_score, tree_of, value_of, variables_of
+import pytest
+
+from pytest_llmeval.bridge.casework.fixtures import is_ours
+from pytest_llmeval.bridge.collection.eval_code import JUDGING, SCORE_NAMES, judge_calls
 from pytest_llmeval.core.errors import RubricError
 
 __all__ = ["rubric_problems"]
 
 
-def rubric_problems(
-    function: Callable[..., Any], *, called: Collection[str], where: str, rootdir: Path, test_file: Path
-) -> Iterator[str]:
-    """Yield what is wrong with each rubric that ``function`` names by a literal or by a variable of its module.
-
-    Args:
-        function: the test.
-        called: what it calls its scorers.
-        where: how it is shown.
-        rootdir: of the project.
-        test_file: where it stands.
-    """
+def rubric_problems(test: pytest.Function) -> Iterator[str]:
+    """Yield what is wrong with each rubric that a test names by a literal or by a variable of its module."""
     from pytest_llmeval.loaders.rubrics import load_rubric
 
-    tree = tree_of(function)
-    names = variables_of(function) if tree is not None else {}
-    for node in ast.walk(tree) if tree is not None else ():
-        method = on_score(node, called)
-        if method not in JUDGING | COMPARING:
-            continue
-        assert isinstance(node, ast.Call)
-        given = {keyword.arg: keyword.value for keyword in node.keywords}
-        rubric = value_of(given.get("rubric"), names)
+    called = [name for name in SCORE_NAMES if is_ours(test, name)]
+    for method, given, rubric in judge_calls(test.function, called):
         if rubric is None:
             continue
         try:
-            found = load_rubric(rubric, rootdir=rootdir, test_file=test_file)
+            found = load_rubric(rubric, rootdir=test.config.rootpath, test_file=test.path)
             if method in JUDGING and "name" not in given:
                 found.check_names(rubric)
         except RubricError as error:
             is_file = str(rubric).endswith((".yaml", ".yml"))
-            yield str(error) if is_file else f"{where}: {error}"
+            yield str(error) if is_file else f"{test.nodeid}: {error}"

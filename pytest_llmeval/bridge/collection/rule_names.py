@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.core.gate.names import check_names, rules_of_no_set, unmet_models
-from pytest_llmeval.core.rules import SuiteSeen, Thresholds
+from pytest_llmeval.core.rules import SuiteSeen
 from pytest_llmeval.core.text import one_line
 
 if TYPE_CHECKING:
@@ -17,23 +17,18 @@ __all__ = ["hold_names"]
 
 
 def hold_names(
-    thresholds: Thresholds,
-    tally: "Tally",
-    prepared: "Preparation",
-    facts: "CollectionFacts",
-    *,
-    models: frozenset[str] | None,
+    tally: "Tally", prepared: "Preparation", facts: "CollectionFacts", *, models: frozenset[str] | None
 ) -> None:
-    """Note in ``facts`` what is wrong with the names in ``thresholds``, and of which suites there is no eval.
+    """Note in ``facts`` what is wrong with the names in the rules, and of which suites there is no eval.
 
     Args:
-        thresholds: the rules.
         tally: of the cases that were collected.
-        prepared: whose datasets were read.
+        prepared: the rules, and whose datasets were read.
         facts: of the collection, which say whether all under ``llmeval_paths`` is among it.
         models: those that a rule may name; None for any.
     """
-    seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
+    thresholds = prepared.thresholds
+    seen = {suite.name: suite for suite in _seen(tally, prepared, models)}
     facts.problems += check_names(thresholds, seen, everything_collected=facts.all_collected)
     sets_of: dict[str, list[str]] = {}
     for name, eval_ in tally.read(prepared).items():
@@ -54,11 +49,9 @@ def hold_names(
         )
 
 
-def _seen(
-    thresholds: Thresholds, tally: "Tally", prepared: "Preparation", models: frozenset[str] | None
-) -> Iterator[SuiteSeen]:
+def _seen(tally: "Tally", prepared: "Preparation", models: frozenset[str] | None) -> Iterator[SuiteSeen]:
     caseless = (*tally.caseless(prepared), *tally.waiting, *tally.unnamed)
-    for name in thresholds.suites:
+    for name in prepared.thresholds.suites:
         # Which sets of parameters a function has is told by its cases alone.
         if any(name == stem or name.startswith(f"{stem}[") for stem in caseless):
             yield SuiteSeen(name=name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.mark.expression import Expression
 
+from pytest_llmeval.bridge.casework.items import function_of
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.misnamed import misnamed
@@ -221,16 +222,16 @@ class Selection:
         """
         failed = last_failed(self._config)
         here = [(item.nodeid, param.sample_id) for item, param in cases]
-        if any("[" in argument for argument in self._config.args) or not failed.isdisjoint(node for node, _ in here):
+        is_named = any("[" in argument.partition("::")[2] for argument in self._config.args)
+        if is_named or not failed.isdisjoint(node for node, _ in here):
             return False
         rows: dict[str, set[str]] = {}
         for node in failed:
-            function, _, name = node.removesuffix("]").partition("[")
+            function = function_of(node)
+            name = node[len(function) + 1 :].removesuffix("]")
             rows.setdefault(function, set()).add(_EPOCH.sub("", name))
         return any(
-            name == row or name.endswith(f"-{row}")
-            for node, row in here
-            for name in rows.get(node.partition("[")[0], ())
+            name == row or name.endswith(f"-{row}") for node, row in here for name in rows.get(function_of(node), ())
         )
 
     def covers_all(self) -> bool:
@@ -268,8 +269,7 @@ class Selection:
         for argument in self._config.args:
             name = argument.partition("::")[2]
             if name and _real(self._path_of(argument)) == _real(item.path):
-                own = item.nodeid.partition("::")[2].partition("[")[0]
-                asked = name.partition("[")[0]
+                own, asked = (function_of(each).partition("::")[2] for each in (item.nodeid, argument))
                 if own == asked or own.startswith(f"{asked}::"):
                     return True
         return False
@@ -323,11 +323,7 @@ def _compiled(expression: str) -> Expression | None:
 
 def _lies_in(path: Path, folder: Path) -> bool:
     """Whether a path lies in a folder, as it is written or behind symbolic links."""
-    return _is_below(path, folder) or _is_below(_real(path), _real(folder))
-
-
-def _is_below(path: Path, folder: Path) -> bool:
-    return path == folder or folder in path.parents
+    return path.is_relative_to(folder) or _real(path).is_relative_to(_real(folder))
 
 
 def _absolute(start: Path, argument: str) -> Path:

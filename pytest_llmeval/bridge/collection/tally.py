@@ -99,8 +99,8 @@ class Tally:
 
     def caseless(self, prepared: "Preparation") -> dict[str, "Eval"]:
         """Return the suites that were read and have no case here, in this shard, say, as their functions name them."""
-        readings = prepared.maker.readings if prepared.maker is not None else ()
-        return {reading.eval.suite: reading.eval for reading in readings if reading.eval.suite not in self._met}
+        readings = (each for each in prepared.maker.readings if each.eval.suite not in self._met)
+        return {reading.eval.suite: reading.eval for reading in readings}
 
     def unselected(self, found: Collection[str], prepared: "Preparation") -> list[str]:
         """Return what there is of evals that were asked for beside the suites ``found``, ``-m`` apart, in words."""
@@ -109,15 +109,15 @@ class Tally:
     def _unselected(self, found: Collection[str], prepared: "Preparation") -> Iterator[str]:
         for suites in self._met.values():
             yield from (name for name, count in suites.items() if name not in found and count > self.no_cut[name])
-        maker, is_rescored = prepared.maker, prepared.rescored is not None
-        for reading in maker.readings if maker is not None and not is_rescored else ():
+        if prepared.rescored is not None:
+            return
+        for reading in prepared.maker.readings:
             if (reading.cases or reading.sliced or reading.limited) and reading.eval.suite not in self._met:
                 yield reading.eval.suite
-        yield from () if is_rescored else sorted(self.unnamed - {*self._met})
+        yield from sorted(self.unnamed - {*self._met})
 
     def _weigh(self, suite: str, facts: "SuiteFacts", prepared: "Preparation") -> None:
         """Add what ``-m`` left out of a suite and what anything else did."""
-        assert prepared.maker is not None
         facts.selected_digest = ids_digest(self._selected.get(suite, ()))
         facts.deselected = -(-self.no_cut[suite] // prepared.maker.cases_per_row)
         made = facts.made

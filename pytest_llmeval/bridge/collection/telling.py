@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.core.ids import digest
+
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
@@ -14,8 +16,10 @@ _FACTS = "llmeval_facts"
 
 def tell(config: pytest.Config, facts: "CollectionFacts") -> None:
     """Send the facts of this worker's collection."""
-    report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, facts.to_json()), result=[])
-    setattr(report, _FACTS, facts.to_json())
+    told = facts.to_json()
+    reason = digest(told)  # of the reports of one reason xdist hands on the first
+    report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, reason), result=[])
+    setattr(report, _FACTS, told)
     config.hook.pytest_collectreport(report=report)
 
 

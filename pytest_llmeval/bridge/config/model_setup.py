@@ -5,79 +5,23 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.core.types import Backend
 from pytest_llmeval.models.keys import DUMMY_KEY
 from pytest_llmeval.models.local_adapters import adapter_file
 from pytest_llmeval.models.local_effect import check_effect
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.retry import RetryPolicy, Slot
-from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["EmbeddedModel", "Opener", "OwnModels", "weights_of"]
+__all__ = ["EmbeddedModel", "OwnModels", "weights_of"]
 
 
 def weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
     """Return what those of ``models`` name that are of this kind."""
     return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]
-
-
-class Opener:
-    """Opens the models of a session, all under its limits and with its secrets kept out of messages."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        models: Mapping[str, NamedModel],
-        *,
-        redactor: Redactor,
-        slots: Callable[[str], Slot],
-        embedded: "EmbeddedModel",
-        hf_models: "Callable[[], HfModels | None]",
-        vllm_models: VllmModels,
-    ) -> None:
-        """Prepare.
-
-        Args:
-            settings: of the session.
-            models: by name.
-            redactor: told the secrets of each model once it is opened.
-            slots: from an account to what is entered around each request to it.
-            embedded: the embedded model.
-            hf_models: holds the models that run in this process.
-            vllm_models: the servers of ``vllm:`` models.
-        """
-        self._settings = settings
-        self._models = models
-        self._redactor = redactor
-        self._slots = slots
-        self._embedded = embedded
-        self._hf_models = hf_models
-        self._vllm_models = vllm_models
-
-    def __call__(self, name: str) -> Backend:
-        """Return the backend of a model of this session."""
-        return open_model(
-            self._models[name],
-            environ=self._settings.environ,
-            policy=RetryPolicy(timeout_s=self._settings.timeout_s),
-            slots=self._slots,
-            transport=self._settings.transport,
-            redactor=self._redactor,
-            local_address=self._embedded.address,
-            local_why_gone=self._embedded.why_gone,
-            local_adapters=self._embedded.adapters,
-            hf_models=self._hf_models(),
-            vllm_models=self._vllm_models,
-            is_asked=self._settings.makes_calls,
-        )
 
 
 class EmbeddedModel:

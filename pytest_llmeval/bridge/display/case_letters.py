@@ -1,11 +1,11 @@
-"""What pytest counts a case among, and the letter that it shows for it."""
+"""What pytest counts a case or a subtest of it among, and the letter that it shows for it."""
 
 from collections.abc import Container
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.execution.outcomes import LATE_ATTRIBUTE, OUTCOME_ATTRIBUTE
+from pytest_llmeval.bridge.execution.outcomes import LATE_ATTRIBUTE, OUTCOME_ATTRIBUTE, PASSED_OVER_ATTRIBUTE
 
 __all__ = ["CaseLetters"]
 
@@ -32,6 +32,19 @@ class CaseLetters:
         if report.failed and (report.nodeid in self._begun or outcome) and outcome not in ("missed", "skipped"):
             return _ERROR
         return None
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_report_teststatus")
+    def pytest_report_teststatus_of_subtest(self, report: Any) -> Any:
+        """Show a subtest that missed, in a suite with rules, where pytest shows those that passed: with ``-v``.
+
+        The case is counted among the misses.
+        """
+        described = getattr(report, "_sub_test_description", None)
+        if described is None or not hasattr(report, PASSED_OVER_ATTRIBUTE):
+            return None
+        if self._config.get_verbosity("subtests") == 0:
+            return "", "", ""
+        return "subtests missed", "u", (f"SUBMISSED{described()}", {"yellow": True})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:

@@ -29,7 +29,7 @@ from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async, is_made_async
 from pytest_llmeval.bridge.execution.needs import PURE, SHARED, group_of, need_of, own_parameters
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
-from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, upcoming
+from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CaseError
 from pytest_llmeval.scorers.book import begun_of
@@ -302,9 +302,7 @@ def _obstacle(config: pytest.Config) -> str:
         return "--setup-show"
     if config.pluginmanager.hasplugin("TestmonCollect"):  # both note what runs in the turn of a test as of that test
         return "--testmon"
-    if config.getoption("cov_context", None):
-        return "--cov-context"
-    return _CRASHED if getattr(config, "workerinput", {}).get(TAKES_OVER) else ""
+    return "--cov-context" if config.getoption("cov_context", None) else ""
 
 
 def _tell_of_loops(item: pytest.Item, error: BaseException) -> None:

@@ -35,7 +35,7 @@ class JudgementsAhead:
 
     def known(self, item: pytest.Item) -> "Sequence[KnownJudgement]":
         """Return the judgements of a case that can be made ahead of its turn."""
-        if self._calls.judges is None or not uses(item, "score") or (is_async(item) and not is_worker(item.config)):
+        if not self._calls.judges.jurors or not uses(item, "score") or (is_async(item) and not is_worker(item.config)):
             return ()
         return known_judgements(getattr(item, "function"))  # noqa: B009  # a case has one
 

@@ -74,11 +74,11 @@ _COMMAND = re.compile(r"(?i)::((add|internal|remove|save|set|stop)-|debug|echo|(
 class Reporter:
     """Decides the outcome of each case from the reports of its phases."""
 
-    def __init__(self, thresholds: Thresholds | None, redact: Callable[[str], str], *, leaves: bool) -> None:
+    def __init__(self, thresholds: Thresholds, redact: Callable[[str], str], *, leaves: bool) -> None:
         """Prepare.
 
         Args:
-            thresholds: the rules, which decide whether a miss fails its item; None for none.
+            thresholds: the rules, which decide whether a miss fails its item.
             redact: takes secrets out of a text.
             leaves: whether reports go to another process.
         """
@@ -168,7 +168,7 @@ class Reporter:
         return min([*leaves(error), *([failure] if failure is not None and is_ended else [])], key=rank)
 
     def _is_gated(self, run: CaseRun) -> bool:
-        return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
+        return self._thresholds.has_rules(run.key.suite)
 
 
 def _decide(

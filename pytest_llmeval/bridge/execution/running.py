@@ -31,7 +31,7 @@ from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
 from pytest_llmeval.scorers.book import begun_of, recorded_twice
 
-__all__ = ["AsyncBodies", "CaseRunner"]
+__all__ = ["CaseRunner"]
 
 _PATIENCE_S = 10.0
 """A prompt function that was called ahead and is not back by then may never be: a test goes on beside it."""
@@ -45,7 +45,7 @@ class CaseRunner:
         config: pytest.Config,
         calls: Calls,
         *,
-        thresholds: Thresholds | None,
+        thresholds: Thresholds,
         max_connections: int,
         secrets: Iterable[str],
         line: Line | None = None,
@@ -56,7 +56,7 @@ class CaseRunner:
         Args:
             config: of the session.
             calls: how they get answers.
-            thresholds: the rules, which decide whether a miss fails its item; None for none.
+            thresholds: the rules, which decide whether a miss fails its item.
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
             line: told of each case that begins, should this worker die in it; None elsewhere.
@@ -230,6 +230,16 @@ class CaseRunner:
                 run.note_left()
         return result
 
+    @pytest.hookimpl(tryfirst=True, specname="pytest_pyfunc_call")
+    def pytest_pyfunc_call_async(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run the body of an async eval, whatever other async plugins are there; leave every other test to pytest."""
+        run = run_of(pyfuncitem)
+        if run is None or not is_async(pyfuncitem):
+            return None
+        assert self.bodies is not None
+        self.bodies.run(pyfuncitem, run)
+        return True
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -270,23 +280,6 @@ class CaseRunner:
         finally:
             if is_untold:
                 report.longrepr = None
-
-
-class AsyncBodies:
-    """Runs the coroutine functions among the evals, whatever other async plugins are there."""
-
-    def __init__(self, runner: CaseRunner) -> None:
-        self._runner = runner
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Run the body of an async eval; leave every other test to pytest."""
-        run = run_of(pyfuncitem)
-        if run is None or not is_async(pyfuncitem):
-            return None
-        assert self._runner.bodies is not None
-        self._runner.bodies.run(pyfuncitem, run)
-        return True
 
 
 @contextmanager

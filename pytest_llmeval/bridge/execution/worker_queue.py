@@ -5,10 +5,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["TAKES_OVER", "is_worker", "outlive", "scheduler", "upcoming"]
-
-TAKES_OVER = "llmeval_takes_over"
-"""In what an xdist worker is given: whether it is there in place of one that died."""
+__all__ = ["is_worker", "outlive", "scheduler", "upcoming"]
 
 
 def is_worker(config: pytest.Config) -> bool:

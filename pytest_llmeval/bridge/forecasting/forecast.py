@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam
     from pytest_llmeval.bridge.preparation import Preparation
 
-__all__ = ["Forecast", "forecasts", "foretold", "together"]
+__all__ = ["Forecast", "foretold"]
 
 _SAMPLED = 100
 _NOT_KNOWN = Estimate(calls=0, input_tokens=None, output_tokens=None, cost_usd=None)
@@ -56,42 +56,28 @@ class Forecast:
     """Why tokens out are unknown, and what tells them; None where they are not, and for a judge."""
 
 
-def forecasts(
-    items: Iterable[pytest.Item],
-    settings: Settings,
-    models: Mapping[str, NamedModel],
-    judges: Mapping[str, NamedModel],
-    codes: Mapping[str, str],
-) -> list[Forecast]:
+def foretold(items: Iterable[pytest.Item], prepared: "Preparation") -> list[str]:
+    """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
+    found = _forecasts(items, prepared)
+    prepared.config.stash[FORECAST_KEY] = found
+    told = [each.unread for each in found if each.unread]
+    caveats = dict.fromkeys(text for each in found for text in (each.caveat, each.unbounded) if text)
+    return [f"these cases take {_together(found)}", *told, *caveats]
+
+
+def _forecasts(items: Iterable[pytest.Item], prepared: "Preparation") -> list[Forecast]:
     """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
 
     A case that the mark ``skip`` leaves out makes no call. Any other makes the calls that those of the newest run made,
     with as many tokens where it asks through ``model``. Of others the prompts of up to 100 are looked at; without an
     earlier run it makes one call. Where nothing tells of any call, of a judge neither, tokens and cost are unknown.
-    Answers that a cache will have are not left out. By where a function is, ``codes`` has the digest of its code.
+    Answers that a cache will have are not left out.
     """
     groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
     for item, param in cases_in(items):
         groups.setdefault((suite_of(item, param), param.model), []).append((item, param))
-    return [
-        *(
-            _of_model(suite, models[model], cases, settings, codes)
-            for (suite, model), cases in groups.items()
-            if model in models
-        ),
-        *_of_judges({key: cases for key, cases in groups.items() if key[1] in models}, settings, judges),
-    ]
-
-
-def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Preparation") -> list[str]:
-    """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
-    assert prepared.settings is not None and prepared.maker is not None
-    codes = {reading.eval.where: reading.code_digest for reading in prepared.maker.readings}
-    found = forecasts(items, prepared.settings, prepared.models, prepared.judges, codes)
-    config.stash[FORECAST_KEY] = found
-    told = [each.unread for each in found if each.unread]
-    caveats = dict.fromkeys(text for each in found for text in (each.caveat, each.unbounded) if text)
-    return [f"these cases take {together(found)}", *told, *caveats]
+    models = (_of_model(suite, model, cases, prepared) for (suite, model), cases in groups.items())
+    return [*models, *_of_judges(groups, prepared.settings, prepared.judges)]
 
 
 def _of_judges(
@@ -124,7 +110,7 @@ def _both(first: Forecast, second: Forecast) -> Forecast:
     return replace(first, cases=first.cases + second.cases, estimate=first.estimate + second.estimate)
 
 
-def together(found: Sequence[Forecast]) -> str:
+def _together(found: Sequence[Forecast]) -> str:
     """Return what all of it comes to, in one line; that of the judges apart."""
     models = functools.reduce(operator.add, [each.estimate for each in found if each.role == "model"])
     judges = [each.estimate for each in found if each.role == "judge"]
@@ -141,14 +127,10 @@ def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CasePara
 
 
 def _of_model(
-    suite: str,
-    model: NamedModel,
-    cases: "Sequence[tuple[pytest.Item, CaseParam]]",
-    settings: Settings,
-    codes: Mapping[str, str],
+    suite: str, name: str, cases: "Sequence[tuple[pytest.Item, CaseParam]]", prepared: "Preparation"
 ) -> Forecast:
     """Return what one suite will take with one model."""
-    known = call_history(settings.db, suite, model.name)
+    model, known = prepared.models[name], call_history(prepared.settings.db, suite, name)
     asking = _asking(cases)
     item, param = cases[0]
     asks = uses(item, "model")
@@ -174,17 +156,17 @@ def _of_model(
         made,
         estimate=estimate([told], model.prices),
         unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
-        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, codes),
+        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, prepared),
         unbounded=_UNBOUNDED if told.output_tokens_per_call is None else None,
     )
 
 
-def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, codes: Mapping[str, str]) -> str | None:
+def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, prepared: "Preparation") -> str | None:
     """Return that a suite may ask otherwise than in its newest run, by other code; None where that cannot be.
 
     All sets of parameters of one function are told by its name, as one.
     """
-    code = codes.get(param.eval.where)
+    code = prepared.reading(param.eval).code_digest
     if known.code_digest in (None, code) or not _asks_by_code(item, param):
         return None
     return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, on_score, tree_of, value_of, variables_of
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, judge_calls
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, Estimate, SuiteCalls, estimate, estimate_tokens
@@ -94,36 +94,25 @@ def _calls_in(item: pytest.Item, param: "CaseParam") -> Sequence[_JudgeCall]:
 
 @functools.lru_cache(maxsize=64)
 def _judge_calls(function: Callable[..., Any], rootdir: Path, where: str) -> Sequence[_JudgeCall]:
-    tree = tree_of(function)
-    if tree is None:
-        return ()
-    names = variables_of(function)
     test_file = rootdir / where.partition("::")[0]
-    return list(_found(tree, lambda rubric: load_rubric(rubric, rootdir=rootdir, test_file=test_file), names))
+    return [
+        _judge_call(method, given, _rubric(named, rootdir, test_file)) for method, given, named in judge_calls(function)
+    ]
 
 
-def _found(tree: ast.AST, load: "Callable[[Any], Rubric]", names: Mapping[str, Any]) -> Iterator[_JudgeCall]:
-    for node in ast.walk(tree):
-        method = on_score(node)
-        if method not in JUDGING | COMPARING:
-            continue
-        assert isinstance(node, ast.Call)
-        given = {keyword.arg: keyword.value for keyword in node.keywords}
-        rubric = _rubric(given.get("rubric"), load, names)
-        if method in COMPARING:
-            yield _JudgeCall((preference_rubric(rubric),) * 2 if rubric is not None else (), 2, compares=True)
-            continue
-        split = given.get("per_dimension")
-        is_split = isinstance(split, ast.Constant) and bool(split.value)
-        parts = () if rubric is None else _parts(rubric) if is_split else (rubric,)
-        yield _JudgeCall(parts, len(parts) or 1, compares=False)
+def _judge_call(method: str, given: Mapping[str | None, ast.expr], rubric: "Rubric | None") -> _JudgeCall:
+    if method in COMPARING:
+        return _JudgeCall((preference_rubric(rubric),) * 2 if rubric is not None else (), 2, compares=True)
+    split = given.get("per_dimension")
+    is_split = isinstance(split, ast.Constant) and bool(split.value)
+    parts = () if rubric is None else _parts(rubric) if is_split else (rubric,)
+    return _JudgeCall(parts, len(parts) or 1, compares=False)
 
 
-def _rubric(node: ast.expr | None, load: "Callable[[Any], Rubric]", names: Mapping[str, Any]) -> "Rubric | None":
-    """Return the rubric that stands in a call, or in a variable of the module; None where it is another expression."""
-    value = value_of(node, names)
+def _rubric(named: Any, rootdir: Path, test_file: Path) -> "Rubric | None":
+    """Return the rubric that a call names; None where the code does not tell which, or it cannot be read."""
     try:
-        return None if value is None else load(value)
+        return None if named is None else load_rubric(named, rootdir=rootdir, test_file=test_file)
     except (UserError, TypeError):  # it is told when the test runs
         return None
 

@@ -30,9 +30,9 @@ class CallSum:
     def of(cls, room: EngineRoom, *, waited_s: float) -> "CallSum":
         """Return that of this process."""
         return cls(
-            requests=room.requests,
-            faults=Counter({str(kind): count for kind, count in room.faults.items()}),
-            peak=room.peak,
+            requests=room.limiter.requests,
+            faults=Counter({str(kind): count for kind, count in room.limiter.faults.items()}),
+            peak=room.limiter.peak,
             cached=room.counts.cached,
             recalled=room.counts.recalled,
             waited_s=waited_s,

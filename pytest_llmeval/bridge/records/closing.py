@@ -121,7 +121,7 @@ class Closing:
             is_stopped: whether it did not come to its end.
             is_answered: whether any call of it was answered.
         """
-        if self._room.requests or self._room.counts.cached or self._facts.done:
+        if self._room.limiter.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
         yield from self._turns_line()
         yield from unmeasurable_words(self._rules, judged)

@@ -4,11 +4,13 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.gate.case import STRICT_XPASS, broke_behind_answer
 from pytest_llmeval.core.ids import Identity
+from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read
@@ -26,6 +28,7 @@ __all__ = [
     "finished_cases",
     "has_all_answers",
     "is_kept",
+    "rows_taken",
 ]
 
 Place = tuple[str, int]
@@ -84,6 +87,17 @@ def has_all_answers(connection: sqlite3.Connection, run: Run) -> bool:
     errors = connection.execute(sql, [run.id])
     is_whole = run.end is not None and run.end.status != "interrupted"
     return is_whole and all(broke_behind_answer(*error) for error in errors)
+
+
+def rows_taken(run: Run) -> dict[str, Any]:
+    """Return the settings that say which rows a run takes."""
+    options = run.settings.get("options", {})
+    return {
+        "dataset": options.get("dataset"),
+        "limit": options.get("limit"),
+        "slices": tuple(options.get("slice", ())),
+        "shard": Shard.parse(options["shard"]) if options.get("shard") else None,
+    }
 
 
 @contextlib.contextmanager

@@ -4,17 +4,17 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, Opener, OwnModels, weights_of
+from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, OwnModels, weights_of
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.sockets import note_crash, remove, sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.parent import PARENT
+from pytest_llmeval.core.types import Backend
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import Engine
 from pytest_llmeval.engine.keeping import CallCounts
@@ -24,7 +24,8 @@ from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.models.keys import known_secrets
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.models.registry import LOCAL_ACCOUNT
+from pytest_llmeval.models.registry import LOCAL_ACCOUNT, open_model
+from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
 from pytest_llmeval.store.recorded import RecordedCalls
@@ -77,7 +78,7 @@ class EngineRoom:
         self._embedded = EmbeddedModel()
         self._own = OwnModels()
         self._vllm = VllmModels(settings.environ)
-        self._limiter = Limiter(
+        self.limiter = Limiter(
             Limits(
                 max_connections=settings.max_connections,
                 rpm=settings.rpm,
@@ -86,9 +87,11 @@ class EngineRoom:
                 most={LOCAL_ACCOUNT: 1},  # its server works on one request; those that wait there use up their time
             )
         )
+        """Counts the requests sent, and what came of them."""
         self._budget = Budget(settings.max_cost_usd)
         self._engine: Engine | None = None
-        self._counts = CallCounts()
+        self.counts = CallCounts()
+        """How the calls were answered; wanted when the engine is gone."""
         self._switchboard: Switchboard | None = None
         self._journal: SqliteJournal | None = None
         self._run: Run | None = None
@@ -130,26 +133,6 @@ class EngineRoom:
             self._calls.loop.run(self._start(self._journal, on_fault, on_begin))
         except OSError as error:
             raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
-
-    @property
-    def counts(self) -> CallCounts:
-        """How the calls were answered."""
-        return self._counts
-
-    @property
-    def requests(self) -> int:
-        """Requests sent."""
-        return self._limiter.requests
-
-    @property
-    def faults(self) -> Counter[ErrorKind]:
-        """Those of them that gave no answer to use, by kind, whether another one did or none."""
-        return self._limiter.faults
-
-    @property
-    def peak(self) -> int:
-        """The most requests in flight at one moment."""
-        return self._limiter.peak
 
     @property
     def spent_usd(self) -> float:
@@ -204,27 +187,17 @@ class EngineRoom:
     def _asked(self) -> list[NamedModel]:
         if self._answers_of is None:
             return list(self._models.values())
-        judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
-        return [juror.model for juror in judges]
+        return [juror.model for juror in self._calls.judges.jurors] if self._asks_judges else []
 
     async def _start(
         self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
     ) -> None:
         settings = self._settings
         window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
-        opener = Opener(
-            settings,
-            self._models,
-            redactor=self.redactor,
-            slots=self._limiter.slots,
-            embedded=self._embedded,
-            hf_models=self._own.get,
-            vllm_models=self._vllm,
-        )
         self._engine = Engine(
-            open_model=opener,
+            open_model=self._open,
             journal=journal,
-            limiter=self._limiter,
+            limiter=self.limiter,
             budget=self._budget,
             places=Places(window),
             cache=settings.cache,
@@ -237,7 +210,7 @@ class EngineRoom:
         )
         if self._socket is None and settings.makes_calls:  # tests of this process may patch the HTTP clients
             self._engine.open(model.name for model in self._asked())
-        self._counts = self._engine.counts  # wanted when the engine is gone
+        self.counts = self._engine.counts
         self._calls.asker = self._engine
         if self._socket is not None:
             sweep(self._socket)
@@ -246,6 +219,24 @@ class EngineRoom:
             await self._switchboard.open()
         if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(self._parent):
             self._watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
+
+    def _open(self, name: str) -> Backend:
+        """Return the backend of a model of this session, under its limits and with its secrets kept out of messages."""
+        settings = self._settings
+        return open_model(
+            self._models[name],
+            environ=settings.environ,
+            policy=RetryPolicy(timeout_s=settings.timeout_s),
+            slots=self.limiter.slots,
+            transport=settings.transport,
+            redactor=self.redactor,
+            local_address=self._embedded.address,
+            local_why_gone=self._embedded.why_gone,
+            local_adapters=self._embedded.adapters,
+            hf_models=self._own.get(),
+            vllm_models=self._vllm,
+            is_asked=settings.makes_calls,
+        )
 
     async def _close(self) -> None:
         assert self._engine is not None

@@ -8,11 +8,10 @@ from typing import Any
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases
+from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases, rows_taken
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import Identity, identity_of
-from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
@@ -139,10 +138,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         settings,
         models=tuple(before.get("model") or run.settings.get("models", {}).values()),
         **({} if judges else _judges_of(before)),
-        dataset=before.get("dataset"),
-        limit=before.get("limit"),
-        slices=tuple(before.get("slice", ())),
-        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
+        **rows_taken(run),
         epochs=before.get("epochs", 1),
     )
     return Rescored(

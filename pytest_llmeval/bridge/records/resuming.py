@@ -11,10 +11,9 @@ from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.taken_selection import check_taken
 from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases, has_all_answers
+from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases, has_all_answers, rows_taken
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import Identity, identity_of, input_digest
-from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
@@ -199,18 +198,18 @@ def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
 def _check_selection(settings: Settings, run: Run) -> None:
     """Raise SettingsError where this session takes other rows than the run did, or asks its judges otherwise."""
     before = run.settings.get("options", {})
-    for flag, key, now, was in (
-        ("--llmeval-dataset", "llmeval_dataset", settings.dataset, before.get("dataset")),
-        ("--limit", "llmeval_limit", settings.limit, before.get("limit")),
-        ("--slice", "llmeval_slice", list(settings.slices), list(before.get("slice", ()))),
-        ("--shard", "llmeval_shard", str(settings.shard or ""), before.get("shard")),
-        ("--llmeval-judge-panel", "llmeval_judge_panel", settings.judge_panel, before.get("judge_panel", "all")),
-        ("--llmeval-judge-probe", "llmeval_judge_probe", settings.judge_probe, before.get("judge_probe", 0.0)),
+    for key, now, was in (
+        ("llmeval_dataset", settings.dataset, before.get("dataset")),
+        ("llmeval_limit", settings.limit, before.get("limit")),
+        ("llmeval_slice", list(settings.slices), list(before.get("slice", ()))),
+        ("llmeval_shard", str(settings.shard or ""), before.get("shard")),
+        ("llmeval_judge_panel", settings.judge_panel, before.get("judge_panel", "all")),
+        ("llmeval_judge_probe", settings.judge_probe, before.get("judge_probe", 0.0)),
     ):
         if key in settings.given and now not in (None, [], "", was):
+            told = f"{settings.given[key]} is {now!r} here and was {was or 'not given'!r} for the run"
             raise SettingsError(
-                f"--resume {run.id}: {flag} is {now!r} here and was {was or 'not given'!r} for the run; leave it out"
-                " to go on with the run as it is, or start a new one"
+                f"--resume {run.id}: {told}; leave it out to go on with the run as it is, or start a new one"
             )
 
     for flag, specs, asked in (
@@ -244,10 +243,7 @@ def _merged(settings: Settings, run: Run) -> Settings:
         judge_models=asked("llmeval_judge_model", settings.judge_models, before.get("judge_model") or ()),
         judge_panel=before.get("judge_panel", settings.judge_panel),
         judge_probe=before.get("judge_probe", settings.judge_probe),
-        dataset=before.get("dataset"),
-        limit=before.get("limit"),
-        slices=tuple(before.get("slice", ())),
-        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
+        **rows_taken(run),
         epochs=max(settings.epochs if "llmeval_epochs" in given else 1, before.get("epochs", 1)),
         baseline=settings.baseline if "llmeval_baseline" in given else before.get("baseline"),
         run_name=settings.run_name if "llmeval_run_name" in given else run.name,
