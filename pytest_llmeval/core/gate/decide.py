@@ -53,6 +53,7 @@ class Decision:
     """Ends of the 95 % interval of the value; None where it has none or it cannot be estimated."""
     high: float | None = None
     reason: str | None = None
+    """Why, in one line; None where the numbers say it all."""
     baseline_value: float | None = None
     """This and the next three belong to rules against a baseline, whose ``low`` and ``high`` are the ends of the 90 %
     interval of ``delta``."""
@@ -62,7 +63,7 @@ class Decision:
     mde: float | None = None
     """The least change that the rule would see in four runs of five; None where nothing tells."""
     is_open: bool = False
-    """Whether it is inconclusive because answers are missing."""
+    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
 
 
 def decide(rule: Rule, column: Column, *, broken: str | None) -> Decision:

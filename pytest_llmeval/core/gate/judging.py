@@ -6,12 +6,12 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
-from pytest_llmeval.core.gate.decide import Decision, Judgement
+from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_of, shares_of
 from pytest_llmeval.core.gate.judges import reported
@@ -35,7 +35,7 @@ WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Decision):
     """One rule's verdict for one model: a row of the table ``verdicts``."""
 
     suite: str
@@ -45,20 +45,6 @@ class Verdict:
     slice: str | None
     rule: str
     """The rule in a few words: ``min=0.8``."""
-    value: float | None = None
-    n: int = 0
-    low: float | None = None
-    high: float | None = None
-    baseline_value: float | None = None
-    """This and the next three belong to rules against a baseline."""
-    delta: float | None = None
-    p_value: float | None = None
-    mde: float | None = None
-    verdict: Judgement
-    reason: str | None = None
-    """Why, in one line; None where the numbers say it all."""
-    is_open: bool = False
-    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
 
     @property
     def is_reported(self) -> bool:
@@ -198,15 +184,5 @@ def _verdict(case: Weighed, decision: Decision) -> Verdict:
         metric=case.rule.metric,
         slice=case.rule.slice,
         rule=case.text or case.rule.text,
-        value=decision.value,
-        n=decision.n,
-        low=decision.low,
-        high=decision.high,
-        baseline_value=decision.baseline_value,
-        delta=decision.delta,
-        p_value=decision.p_value,
-        mde=decision.mde,
-        verdict=decision.verdict,
-        reason=decision.reason,
-        is_open=decision.is_open,
+        **{each.name: getattr(decision, each.name) for each in fields(decision)},
     )
