@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
-from pytest_llmeval.core.gate.decide import SLACK, interval_of
+from pytest_llmeval.core.gate.decide import SLACK, numbers_of
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import in_clusters
@@ -23,18 +23,17 @@ def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evide
         states: of the readings whose value could be any.
     """
     grouped = column.grouped()
-    found, value = _weight(rule, column, grouped), mean(sample_means(grouped))
-    if found is None or value is None:
+    found, shown = _weight(rule, column, grouped), numbers_of(column, grouped)
+    if found is None or shown.value is None:
         return None
     clusters = column.clusters(grouped)
-    ends, are_bounds = _ends(rule, column, states, value) if column.count(*states) else (None, True)
-    interval = interval_of(column, sample_means(grouped), clusters)
+    ends, are_bounds = _ends(rule, column, states, shown.value) if column.count(*states) else (None, True)
     return Evidence(
-        n=len(grouped),
+        n=shown.n,
         clusters=len(set(clusters)) if clusters else None,
-        value=value,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
+        value=shown.value,
+        low=shown.low,
+        high=shown.high,
         found=found,
         ends=ends,
         are_bounds=are_bounds,

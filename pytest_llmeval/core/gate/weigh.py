@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.gate.bars import weigh_bar
 from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.gate.changes import weigh_change
-from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State, read_column, sample_means
-from pytest_llmeval.core.gate.decide import Decision, decide, interval_of
+from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State, read_column
+from pytest_llmeval.core.gate.decide import Decision, decide, numbers_of
 from pytest_llmeval.core.gate.evidence import Evidence
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.group import Group, Sheet, group_of
@@ -251,18 +251,8 @@ def lacks_its_suite(reason: str | None) -> bool:
 
 def _error_rate(group: Group) -> Weighed:
     """Return the row that says why the rules of a suite and model are unmeasurable."""
-    rate = group.errors / group.finished
-    column = read_column("error_rate", group.cases)
-    grouped = column.grouped()
-    interval = interval_of(column, sample_means(grouped), column.clusters(grouped))
-    limit = group.rules.settings.max_error_rate
-    decision = Decision(
-        verdict="unmeasurable",
-        value=rate,
-        n=group.finished,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
-    )
+    column, limit = read_column("error_rate", group.cases), group.rules.settings.max_error_rate
+    reason = f"{group.errors} errors in {group.finished} cases; find their cause and run again"
+    decision = replace(numbers_of(column, column.grouped()), reason=reason)
     rule = Rule(suite=group.rules.name, metric="error_rate", kind="max", bound=limit)
     return Weighed(rule=rule, model=group.model, text=f"max_error_rate={limit:.12g}", decision=decision)
