@@ -5,7 +5,7 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -14,10 +14,12 @@ from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
 from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_of, shares_of
+from pytest_llmeval.core.gate.group import groups_of
 from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.verdicts import decide_by_p
 from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import SuiteRules, Thresholds
 
@@ -88,32 +90,22 @@ def apply_gate(
         asks_again: Whether a second look follows where one is due.
     """
     cases = list(cases)
-    by_suite = _by_suite(cases, thresholds.suites)
+    by_suite, expected = grouped(cases, lambda case: case.suite), collected or {}
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
-    there = {name for name, own in by_suite.items() if own} | {name for (name, _), n in (collected or {}).items() if n}
-    found = [
-        case
-        for rules in _of_one_look(thresholds, there)
-        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
-    ]
+    there = {*by_suite, *(name for (name, _), count in expected.items() if count)}
+    found: list[Weighed] = []
+    for rules in _of_one_look(thresholds, there):
+        groups = groups_of(rules, by_suite.get(rules.name, ()), expected, opponents, trust, first_look)
+        found += weigh_suite(rules.rules, groups)
     verdicts = tuple(_settled(found, looks_of(thresholds, there, asks_again=asks_again)))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts, cases))
 
 
-def _of_one_look(thresholds: Thresholds, there: Iterable[str]) -> Iterator[SuiteRules]:
+def _of_one_look(thresholds: Thresholds, there: Collection[str]) -> Iterator[SuiteRules]:
     """Yield the rules of each suite with the alpha of one look at the suites that are ``there``."""
-    suites = list(there)
     for rules in thresholds.suites.values():
-        alpha = looks_alpha(thresholds, rules.settings, suites)
+        alpha = looks_alpha(thresholds, rules.settings, there)
         yield replace(rules, settings=replace(rules.settings, alpha=alpha))
-
-
-def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, list[JudgedCase]]:
-    by_suite: dict[str, list[JudgedCase]] = {name: [] for name in names}
-    for case in cases:
-        if case.suite in by_suite:
-            by_suite[case.suite].append(case)
-    return by_suite
 
 
 def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = ()) -> SessionVerdict:
