@@ -54,11 +54,10 @@ def comparison_rules(
         before: those of the run that it is compared with.
     """
     by_suite = grouped(cases, lambda case: case.suite)
-    earlier: dict[str, list[JudgedCase]] = {name: [] for name in by_suite}
-    for case in before:
-        if case.suite in earlier:
-            earlier[case.suite].append(case)
-    suites = {name: _suite_rules(thresholds, name, by_suite[name], earlier[name]) for name in sorted(by_suite)}
+    earlier = grouped(before, lambda case: case.suite)
+    suites = {
+        name: _suite_rules(thresholds, name, by_suite[name], earlier.get(name, [])) for name in sorted(by_suite)
+    }
     return replace(thresholds, suites=suites)
 
 
