@@ -55,9 +55,7 @@ def comparison_rules(
     """
     by_suite = grouped(cases, lambda case: case.suite)
     earlier = grouped(before, lambda case: case.suite)
-    suites = {
-        name: _suite_rules(thresholds, name, by_suite[name], earlier.get(name, [])) for name in sorted(by_suite)
-    }
+    suites = {name: _suite_rules(thresholds, name, by_suite[name], earlier.get(name, [])) for name in sorted(by_suite)}
     return replace(thresholds, suites=suites)
 
 

@@ -1,5 +1,6 @@
 """How often yes-or-no rows in which nothing changed stay within a margin, without any approximation."""
 
+import bisect
 import functools
 import math
 
@@ -53,14 +54,11 @@ def margin_power(rows: int, flips: float, margin: float, *, alpha: float) -> flo
 
 def _within(count: int, rows: int, margin: float, alpha: float) -> int:
     """Return the least number of rows that got worse, of ``count`` flips, with which the margin does not hold."""
-    low, high = 0, count + 1
-    while low < high:
-        middle = (low + high) // 2
-        if flips_bound(middle, count - middle, rows, alpha=alpha) < margin:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+
+    def is_beyond(worse: int) -> bool:
+        return flips_bound(worse, count - worse, rows, alpha=alpha) >= margin
+
+    return bisect.bisect_left(range(count + 1), True, key=is_beyond)
 
 
 @functools.lru_cache(maxsize=64)
