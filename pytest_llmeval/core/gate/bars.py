@@ -5,9 +5,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
 from pytest_llmeval.core.gate.decide import SLACK, numbers_of
-from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
-from pytest_llmeval.core.stats.clusters import in_clusters
+from pytest_llmeval.core.stats.clusters import estimated_mean, in_clusters
 from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
 from pytest_llmeval.core.stats.intervals import effective_n, mean, total
 
@@ -83,7 +83,7 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
     if value is None or rule.bound is None:
         return None
     shortfall = rule.bound - value if rule.kind == "min" else value - rule.bound
-    mean_ = estimated(values, clusters)
+    mean_ = estimated_mean(values, clusters)
     error, df = (mean_.error, mean_.df) if mean_ and mean_.error else (None, None)
     if error is not None and clusters is not None and column.span == (0.0, 1.0) and 0 <= rule.bound <= 1:
         n = effective_n(values, clusters)
