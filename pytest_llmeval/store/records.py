@@ -114,6 +114,12 @@ class Run:
         return found
 
     @property
+    def answering(self) -> dict[str, list[str]]:
+        """Which models answered for each of its judges, as an exported run tells it; empty of any other."""
+        found: dict[str, list[str]] = self.settings.get(ANSWERING, {})
+        return found
+
+    @property
     def is_full(self) -> bool:
         """Whether it came to its end with all its rows."""
         is_whole = not (self.settings.get("partial") or self.settings.get("shard"))

@@ -20,7 +20,7 @@ from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
-from pytest_llmeval.store.records import ANSWERING, EarlierOutcome, NamedBaseline, Run, Spending
+from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
 
 __all__ = ["SqliteReader", "check_rows"]
@@ -240,9 +240,8 @@ class SqliteReader:
 
         An alias may mean another model in time. A run of elsewhere has no calls, and told it when it was exported.
         """
-        told: dict[str, list[str]] = run.settings.get(ANSWERING, {})
-        if told or not run.judge_models:
-            return told
+        if run.answering or not run.judge_models:
+            return run.answering
         found: dict[str, list[str]] = {}
         for judge, model in self._plain(_ANSWERING, run.id):
             found.setdefault(judge, []).append(model)
