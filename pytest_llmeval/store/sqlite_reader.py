@@ -16,6 +16,7 @@ from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, read_only, readable_errors, schema_of
+from pytest_llmeval.store.columns import record_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
@@ -195,7 +196,8 @@ class SqliteReader:
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
         return [
-            rows.to_judge(row) for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
+            record_of(JudgeRecord, row)
+            for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
         ]
 
     def verdicts(self, run_id: str) -> list[Verdict]:
@@ -228,7 +230,7 @@ class SqliteReader:
             for row in self._query("SELECT * FROM cases WHERE id IN (SELECT case_id FROM labels) ORDER BY rowid")
         ]
         labels = [rows.to_label(row) for row in self._query("SELECT * FROM labels ORDER BY rowid")]
-        judges = [rows.to_judge(row) for row in self._query("SELECT * FROM judges GROUP BY judge_id")]
+        judges = [record_of(JudgeRecord, row) for row in self._query("SELECT * FROM judges GROUP BY judge_id")]
         return cases, labels, judges
 
     def spending(self, run_id: str) -> list[Spending]:
@@ -315,5 +317,5 @@ def _voted(scores: Iterable[Any], votes: Iterable[Any]) -> tuple[Score, ...]:
     """Return the scores of rows, each with the votes that it came of."""
     found: dict[str, list[Vote]] = defaultdict(list)
     for row in votes:
-        found[row["name"]].append(rows.to_vote(row))
+        found[row["name"]].append(record_of(Vote, row))
     return tuple(rows.to_score(row, tuple(found.get(row["name"], ()))) for row in scores)
