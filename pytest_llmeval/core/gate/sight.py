@@ -19,10 +19,8 @@ from pytest_llmeval.core.gate.evidence import FEW_GROUPS, FEW_ROWS
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.stats.distributions import normal_quantile
-from pytest_llmeval.core.stats.margin_power import margin_power
-from pytest_llmeval.core.stats.mcnemar_power import MOST_FLIPS, mcnemar_power
 from pytest_llmeval.core.stats.paired import least_flips
-from pytest_llmeval.core.stats.sign_power import errors_of_signs
+from pytest_llmeval.core.stats.power import MOST_FLIPS, errors_of_signs, margin_power, mcnemar_power
 
 __all__ = ["MOST_EPOCHS", "Sight", "margin_needed", "rows_for_margin"]
 

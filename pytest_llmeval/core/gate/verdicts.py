@@ -15,9 +15,8 @@ from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.hidden_loss import hidden_loss
-from pytest_llmeval.core.stats.margin_power import flips_bound
 from pytest_llmeval.core.stats.paired import least_flips, mcnemar
-from pytest_llmeval.core.stats.sign_power import errors_of_signs
+from pytest_llmeval.core.stats.power import errors_of_signs, flips_bound
 from pytest_llmeval.core.text import counted
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
