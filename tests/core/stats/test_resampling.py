@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.stats import resampling
-from pytest_llmeval.core.stats.influence import quantile_change_half
 from pytest_llmeval.core.stats.intervals import mean, quantile
 from pytest_llmeval.core.stats.resampling import (
     MOST_DRAWS,
@@ -19,6 +18,7 @@ from pytest_llmeval.core.stats.resampling import (
     Pair,
     bootstrap_interval,
     paired_quantile_change,
+    quantile_change_half,
     total_change,
 )
 from tests.support.stats_parts import ends
