@@ -9,7 +9,8 @@ from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import estimated_mean, in_clusters
 from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
-from pytest_llmeval.core.stats.intervals import effective_n, mean, total
+from pytest_llmeval.core.stats.intervals import effective_n
+from pytest_llmeval.core.stats.means import mean, total
 
 __all__ = ["weigh_bar"]
 

@@ -22,8 +22,7 @@ from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import equal_clusters, estimated_mean, in_clusters, named_clusters
 from pytest_llmeval.core.stats.distributions import student_quantile
 from pytest_llmeval.core.stats.hidden_loss import MOST_LOSSES
-from pytest_llmeval.core.stats.intervals import mean, total
-from pytest_llmeval.core.stats.means import ROUNDING
+from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 from pytest_llmeval.core.stats.paired import mcnemar, paired_t, sign_flip
 
 __all__ = ["weigh_change"]

@@ -14,15 +14,8 @@ from typing import Literal
 from pytest_llmeval.core.gate.column import Column, Grouped, OpenRows, State, sample_means
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.distributions import binomial_at_least
-from pytest_llmeval.core.stats.intervals import (
-    mean,
-    miss_chance,
-    pass_at_k,
-    quantile,
-    score_interval,
-    standard_error,
-    total,
-)
+from pytest_llmeval.core.stats.intervals import miss_chance, pass_at_k, quantile, score_interval, standard_error
+from pytest_llmeval.core.stats.means import mean, total
 from pytest_llmeval.core.text import counted, one_line
 
 __all__ = ["SLACK", "Decision", "Judgement", "decide", "name_open", "name_samples", "numbers_of", "show_number"]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import OpenRows, by_slice, span_of
 from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
-from pytest_llmeval.core.stats.intervals import mean
+from pytest_llmeval.core.stats.means import mean
 
 __all__ = ["Pair", "PairedColumn", "pair_up"]
 

@@ -1,4 +1,4 @@
-"""Means, intervals and quantiles in closed form.
+"""Intervals and quantiles in closed form.
 
 Every function takes the values in any order and gives the same answer for each. What cannot be estimated is
 None, never NaN, never a stand-in zero and never an interval of no width.
@@ -11,20 +11,18 @@ from statistics import NormalDist
 
 from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean, estimated_mean, size_effect
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
-from pytest_llmeval.core.stats.means import mean, total
+from pytest_llmeval.core.stats.means import mean
 
 __all__ = [
     "CHANGE_CONFIDENCE",
     "Interval",
     "effective_n",
-    "mean",
     "miss_chance",
     "pass_at_k",
     "quantile",
     "score_interval",
     "standard_error",
     "t_interval",
-    "total",
     "wilson",
 ]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.stats import resampling
-from pytest_llmeval.core.stats.intervals import mean, quantile
+from pytest_llmeval.core.stats.intervals import quantile
+from pytest_llmeval.core.stats.means import mean
 from pytest_llmeval.core.stats.resampling import (
     MOST_DRAWS,
     Budget,
