@@ -190,12 +190,9 @@ class SqliteStore(SqliteReader):
                 self._insert("scores", rows.from_scores(case))
                 self._insert("votes", rows.from_votes(case))
             self._insert("judges", [columns_of(judge, run_id=run.id) for judge in judges])
-            for case_id, call in calls:
-                self._insert("calls", [rows.from_call(run.id, case_id, call)])
-            for label in labels:
-                self._insert("labels", [columns_of(label)])
-            for each in earlier:
-                self._insert("earlier_outcomes", [rows.from_earlier(run.id, each)])
+            self._insert("calls", (rows.from_call(run.id, case_id, call) for case_id, call in calls))
+            self._insert("labels", map(columns_of, labels))
+            self._insert("earlier_outcomes", (rows.from_earlier(run.id, each) for each in earlier))
         return True
 
     def add_labels(self, labels: Iterable[Label]) -> int:
@@ -288,7 +285,7 @@ class SqliteStore(SqliteReader):
                 self._connection.execute("DETACH journal")
         orphan.remove()
 
-    def _insert(self, table: str, values: list[dict[str, Any]], verb: str = "INSERT") -> int:
+    def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
         """Return how many of the rows were written."""
         written = 0
         for row in values:
