@@ -122,51 +122,45 @@ def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = (
 
 def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Verdict]:
     """Yield the verdict of each rule, those that share their false alarms decided together."""
-    gating = [case for case in found if case.why_not_gating is None]
-    families = {
-        kind: _family([each for each in gating if each.rule.is_implied is kind], looks) for kind in (False, True)
-    }
-    for case in found:
-        if case.why_not_gating is None:
-            share, adjusted = next(families[case.rule.is_implied]) if case.evidence is not None else (None, _alone)
-            yield _verdict(case, _decided(case, share, adjusted))
-            continue
-        alone = _decided(case, Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone)
-        invalid = alone.verdict == "unmeasurable" and case.broken is not None
-        yield _verdict(case, alone if invalid else reported(alone, case.why_not_gating))
+    claims = {**dict(_claims(found, looks, is_implied=False)), **dict(_claims(found, looks, is_implied=True))}
+    for place, case in enumerate(found):
+        decision = case.decision
+        if case.evidence is not None:
+            assert case.open_rows is not None
+            alone = Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone
+            share, adjusted = claims.get(place, alone)
+            decision = decide_by_p(
+                case.rule, case.evidence, share, adjusted, broken=case.broken, open_rows=case.open_rows
+            )
+        assert decision is not None
+        is_invalid = decision.verdict == "unmeasurable" and case.broken is not None
+        if case.why_not_gating is not None and not is_invalid:
+            decision = reported(decision, case.why_not_gating)
+        yield _verdict(case, decision)
 
 
-def _family(
-    members: Iterable[Weighed], looks: Mapping[str, int]
-) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
-    """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value.
+def _claims(
+    found: Sequence[Weighed], looks: Mapping[str, int], *, is_implied: bool
+) -> Iterator[tuple[int, tuple[Share, Callable[[Weight], float | None]]]]:
+    """Yield what each rule that waits for the others may claim, and what adjusts its p-value, by its place.
 
-    One that cannot fail claims nothing of the others' share.
+    One that cannot fail, or may not gate, claims nothing of the others' share.
     """
-    waiting = [(case, case.evidence) for case in members if case.evidence is not None]
-    tested = [(case, evidence) for case, evidence in waiting if evidence.has_test]
-    family = Family((case.rule, evidence.found) for case, evidence in tested)
-    shares = enumerate(shares_of([(case.rule, case.alpha) for case, _ in tested], looks))
-    for case, evidence in waiting:
-        if evidence.has_test:
-            position, share = next(shares)
-            yield share, functools.partial(family.adjusted, position)
-        else:
-            yield Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone
+    tested = [
+        (place, case, case.evidence)
+        for place, case in enumerate(found)
+        if case.rule.is_implied is is_implied and case.why_not_gating is None
+        if case.evidence is not None and case.evidence.has_test
+    ]
+    family = Family((case.rule, evidence.found) for _, case, evidence in tested)
+    shares = shares_of([(case.rule, case.alpha) for _, case, _ in tested], looks)
+    for position, ((place, _, _), share) in enumerate(zip(tested, shares, strict=True)):
+        yield place, (share, functools.partial(family.adjusted, position))
 
 
 def _alone(weight: Weight) -> float | None:
     """Return the p-value of a rule that shares its false alarms with no other."""
     return weight.p_value
-
-
-def _decided(case: Weighed, share: Share | None, adjusted: Callable[[Weight], float | None]) -> Decision:
-    """Return the decision on a rule, by its share of the false alarms where it waited for that."""
-    if case.evidence is None or share is None:
-        assert case.decision is not None
-        return case.decision
-    assert case.open_rows is not None
-    return decide_by_p(case.rule, case.evidence, share, adjusted, broken=case.broken, open_rows=case.open_rows)
 
 
 def _verdict(case: Weighed, decision: Decision) -> Verdict:
