@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pytest_llmeval.core.gate.case import JudgedCase, records_calls
+from pytest_llmeval.core.gate.column import read_column
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
 from pytest_llmeval.core.grouping import grouped
@@ -54,11 +55,8 @@ def comparison_rules(
         before: those of the run that it is compared with.
     """
     by_suite = grouped(cases, lambda case: case.suite)
-    earlier: dict[str, list[JudgedCase]] = {name: [] for name in by_suite}
-    for case in before:
-        if case.suite in earlier:
-            earlier[case.suite].append(case)
-    suites = {name: _suite_rules(thresholds, name, by_suite[name], earlier[name]) for name in sorted(by_suite)}
+    earlier = grouped(before, lambda case: case.suite)
+    suites = {name: _suite_rules(thresholds, name, by_suite[name], earlier.get(name, [])) for name in sorted(by_suite)}
     return replace(thresholds, suites=suites)
 
 
@@ -84,10 +82,10 @@ def measure_changes(
                 yield MeasureChange(
                     suite=suite, model=model, measure=measure, n=len(values), before=was, after=now, low=low, high=high
                 )
-    earlier, rate = _error_rate(before), _error_rate(current)
-    if earlier is not None and rate is not None:
-        n, was, now = rate.n, earlier.share, rate.share
-        yield MeasureChange(suite=suite, model=model, measure="error_rate", n=n, before=was, after=now)
+    earlier, errors = (read_column("error_rate", cases).cases() for cases in (before, current))
+    if earlier and errors:
+        was, now = _of_some(mean(earlier)), _of_some(mean(errors))
+        yield MeasureChange(suite=suite, model=model, measure="error_rate", n=len(errors), before=was, after=now)
 
 
 def _suite_rules(
@@ -144,14 +142,3 @@ def _of_some(statistic: float | None) -> float:
     """Return a statistic of values of which there is one at least."""
     assert statistic is not None
     return statistic
-
-
-class _ErrorRate(NamedTuple):
-    share: float
-    n: int
-
-
-def _error_rate(cases: Iterable[JudgedCase]) -> _ErrorRate | None:
-    """Return the share of errors and of how many cases; None where all were skipped."""
-    errors = [case.outcome == "error" for case in cases if case.outcome != "skipped"]
-    return _ErrorRate(sum(errors) / len(errors), len(errors)) if errors else None

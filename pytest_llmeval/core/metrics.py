@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import Column, read_column, sample_means
 from pytest_llmeval.core.grouping import grouped
-from pytest_llmeval.core.stats.intervals import mean, score_interval
+from pytest_llmeval.core.stats.intervals import score_interval
+from pytest_llmeval.core.stats.means import mean
 
 __all__ = ["Metric", "score_names", "summarise"]
 

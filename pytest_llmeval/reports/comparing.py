@@ -39,7 +39,7 @@ def compare_found(
         reader: of the database whose labels say what judges are worth; None where there is none.
         most_flips: rows shown in full, worse and better ones together.
     """
-    is_same = base.run.id == current.run.id and base.source == current.source
+    is_same = base.run.id == current.run.id and "file" not in (base.kind, current.kind)
     cases = list(current.judged())
     set_up = set_up_differences(_as_asked(base), _as_asked(current))
     if is_same and base.model == current.model:

@@ -16,7 +16,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import shown_value
-from pytest_llmeval.core.types import Call, JudgeRecord
+from pytest_llmeval.core.types import JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import (
     checked_case,
@@ -30,7 +30,7 @@ from pytest_llmeval.store.baseline_lines import (
     to_score_rows,
 )
 from pytest_llmeval.store.judged import judged_cases
-from pytest_llmeval.store.records import ANSWERING, Run
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.whole_file import whole_file
 
 __all__ = ["BaselineFile", "write_baseline"]
@@ -71,15 +71,6 @@ class BaselineFile:
         rows = ((to_case_row(number, found), [*to_score_rows(number, found)]) for number, found in self._checked())
         of_cases, of_scores = itertools.tee(rows)
         return judged_cases((case for case, _ in of_cases), (score for _, scores in of_scores for score in scores))
-
-    def calls(self, case_id: str) -> list[Call]:
-        """Return none: no call is exported."""
-        return []
-
-    def answering(self, run: Run) -> dict[str, list[str]]:
-        """Return which models answered for each judge, as the run told it when it was exported."""
-        told: dict[str, list[str]] = run.settings.get(ANSWERING, {})
-        return told
 
     def _checked(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each case, by the number of its line."""

@@ -1,9 +1,10 @@
 """Which run a run is compared with: a named baseline, a run of the database or an exported file."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
@@ -32,18 +33,6 @@ class UnknownBaselineError(StoreError):
     """Nothing of this name is there: no baseline, no run and no file."""
 
 
-class _Source(Protocol):
-    """Where the cases of a run are."""
-
-    def judged(self) -> Iterator[JudgedCase]: ...
-
-    def cases(self) -> Iterator[StoredCase]: ...
-
-    def calls(self, case_id: str) -> list[Call]: ...
-
-    def answering(self, run: Run) -> dict[str, list[str]]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundBaseline:
     """A run to compare with, wherever it is kept."""
@@ -54,8 +43,14 @@ class FoundBaseline:
     run: Run
     model: str | None
     """The only model of it to compare with; None for all."""
-    source: _Source = field(repr=False)
-    """Where its cases are."""
+    judged: Callable[[], Iterator[JudgedCase]] = field(repr=False)
+    """Yields what the gate needs of each case, of all models; raises StoreError where it cannot be read."""
+    cases: Callable[[], Iterator[StoredCase]] = field(repr=False)
+    """Yields each case with its texts, of all models; raises StoreError where it cannot be read."""
+    calls: Callable[[str], list[Call]] = field(repr=False)
+    """Returns the calls of a case; an exported file holds none."""
+    answering: Callable[[], dict[str, list[str]]] = field(repr=False)
+    """Returns which models answered for each judge, by its name; empty where that is not known."""
     db_option: str = ""
     """What commands need to find the database that it is in, with a blank in front."""
     has_moved: bool = False
@@ -70,10 +65,6 @@ class FoundBaseline:
     def spec(self) -> str:
         """What means this run and no later one, for a run of a database."""
         return f"{self.run.id}@{self.model}" if self.model is not None else self.run.id
-
-    def judged(self) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case, of all models; raise StoreError where it cannot be read."""
-        return self.source.judged()
 
     def own_cases(self) -> list[JudgedCase]:
         """Return what ``judged`` yields, of ``model`` where it is not None."""
@@ -92,36 +83,6 @@ class FoundBaseline:
             model=self.model,
             deselected=deselected or {},
         )
-
-    def cases(self) -> Iterator[StoredCase]:
-        """Yield each case with its texts, of all models; raise StoreError where it cannot be read."""
-        return self.source.cases()
-
-    def calls(self, case_id: str) -> list[Call]:
-        """Return the calls of a case; an exported file holds none."""
-        return self.source.calls(case_id)
-
-    def answering(self) -> dict[str, list[str]]:
-        """Return which models answered for each judge, by its name; empty where that is not known."""
-        return self.source.answering(self.run)
-
-
-@dataclass(frozen=True, slots=True)
-class _InDatabase:
-    reader: SqliteReader
-    run_id: str
-
-    def judged(self) -> Iterator[JudgedCase]:
-        return self.reader.judged(self.run_id)
-
-    def cases(self) -> Iterator[StoredCase]:
-        return self.reader.cases(self.run_id)
-
-    def calls(self, case_id: str) -> list[Call]:
-        return self.reader.calls(case_id)
-
-    def answering(self, run: Run) -> dict[str, list[str]]:
-        return self.reader.answering(run)
 
 
 def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> FoundBaseline:
@@ -237,8 +198,17 @@ def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
 
 
 def _stored(name: str, kind: Literal["name", "run"], run: Run, reader: SqliteReader) -> FoundBaseline:
-    source = _InDatabase(reader, run.id)
-    return FoundBaseline(name=name, kind=kind, run=run, model=None, source=source, db_option=reader.db_option)
+    return FoundBaseline(
+        name=name,
+        kind=kind,
+        run=run,
+        model=None,
+        judged=functools.partial(reader.judged, run.id),
+        cases=functools.partial(reader.cases, run.id),
+        calls=reader.calls,
+        answering=functools.partial(reader.answering, run),
+        db_option=reader.db_option,
+    )
 
 
 def _in_file(ref: str, root: Path) -> FoundBaseline | None:
@@ -249,9 +219,21 @@ def _in_file(ref: str, root: Path) -> FoundBaseline | None:
             return None
         if is_there:
             shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-            file = BaselineFile(path, one_line(shown))
-            return FoundBaseline(name=file.shown, kind="file", run=file.run, model=None, source=file)
+            return _exported(BaselineFile(path, one_line(shown)))
     return None
+
+
+def _exported(file: BaselineFile) -> FoundBaseline:
+    return FoundBaseline(
+        name=file.shown,
+        kind="file",
+        run=file.run,
+        model=None,
+        judged=file.judged,
+        cases=file.cases,
+        calls=lambda case_id: [],
+        answering=lambda: file.run.answering,
+    )
 
 
 def _splits(ref: str) -> Iterator[tuple[str, str]]:

@@ -5,27 +5,6 @@ __all__ = ["CALL_COLUMNS", "CALL_TABLE", "SET_ASIDE"]
 SET_ASIDE = "~"
 """In the name of a call that failed before its case ran again; behind it stands the how-manieth time that was."""
 
-CALL_COLUMNS = (
-    "id",
-    "run_id",
-    "case_id",
-    "role",
-    "model",
-    "request",
-    "response",
-    "status",
-    "attempts",
-    "latency_s",
-    "input_tokens",
-    "output_tokens",
-    "cost_usd",
-    "cached",
-    "name",
-    "cache_key",
-    "detail",
-    "checksum",
-)
-
 CALL_TABLE = """
 CREATE TABLE {name} (
     id TEXT PRIMARY KEY,
@@ -47,3 +26,6 @@ CREATE TABLE {name} (
     detail TEXT NOT NULL,
     checksum TEXT
 )"""
+
+CALL_COLUMNS = tuple(line.split()[0] for line in CALL_TABLE.splitlines() if line.startswith(" "))
+"""In the order of the table."""

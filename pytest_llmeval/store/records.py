@@ -17,6 +17,7 @@ from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import CaseRecord, Outcome
+from pytest_llmeval.store.columns import columns_of
 from pytest_llmeval.store.processes import own_host, process_started
 
 __all__ = [
@@ -111,6 +112,12 @@ class Run:
     def suites(self) -> Mapping[str, Mapping[str, Any]]:
         """What is known of its suites, by name."""
         found: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
+        return found
+
+    @property
+    def answering(self) -> dict[str, list[str]]:
+        """Which models answered for each of its judges, as an exported run tells it; empty of any other."""
+        found: dict[str, list[str]] = self.settings.get(ANSWERING, {})
         return found
 
     @property
@@ -249,12 +256,6 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
     is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
         id=case_id(run_id, *identity_of(case.key)),
-        key=case.key,
-        slices=case.slices,
-        outcome=case.outcome,
-        error_kind=case.error_kind,
-        error=case.error,
-        input_digest=case.input_digest,
         response=calls[-1].response if calls else None,
         latency_s=_total([call.latency_s for call in calls]) if calls else None,
         input_tokens=_total([call.input_tokens for call in calls]) if is_known else None,
@@ -264,12 +265,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         cached=any(call.cached for call in calls),
         judge_cached=any(call.cached for call in verdicts),
         judge_cost_usd=_total([call.cost_usd for call in verdicts]) if is_known else None,
-        started_at=case.started_at,
-        scores=case.scores,
-        waited_s=case.waited_s,
-        target=case.target,
-        cluster=case.cluster,
-        input=case.input,
+        **columns_of(case, "judges", "calls"),
     )
 
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from json import dumps, loads  # by name: a test that patches the module's means its own
 from typing import Any, TypeVar
 
@@ -11,7 +10,8 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Score, Vote
+from pytest_llmeval.core.types import Call, CaseKey, Score, Vote
+from pytest_llmeval.store.columns import columns_of, record_of
 from pytest_llmeval.store.records import EarlierOutcome, Run, RunEnd
 
 __all__ = [
@@ -20,11 +20,8 @@ __all__ = [
     "from_calls",
     "from_case",
     "from_earlier",
-    "from_judge",
-    "from_label",
     "from_run",
     "from_scores",
-    "from_verdict",
     "from_votes",
     "is_reply",
     "is_whole",
@@ -33,83 +30,46 @@ __all__ = [
     "to_call",
     "to_case",
     "to_earlier",
-    "to_judge",
     "to_label",
     "to_run",
     "to_score",
     "to_verdict",
-    "to_vote",
 ]
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def _names(record: type[Any], *but: str) -> tuple[str, ...]:
-    """Return the fields of a record that are columns as they are: all ``but`` those."""
-    return tuple(each.name for each in fields(record) if each.name not in but)
-
-
-_VERDICT_COLUMNS = _names(Verdict)
-_KEY_COLUMNS = _names(CaseKey)
-_CASE_COLUMNS = _names(StoredCase, "id", "key", "slices", "scores", "cached", "judge_cached")
-_SCORE_COLUMNS = _names(Score, "votes")
-_VOTE_COLUMNS = _names(Vote)
-_LABEL_COLUMNS = _names(Label)
-_EARLIER_COLUMNS = _names(EarlierOutcome, "scores")
-_JUDGE_COLUMNS = _names(JudgeRecord)
-_CALL_COLUMNS = _names(Call, "request", "name", "detail")
 _SAID = ("error", "response", "target", "input", "reason", "note")
 """Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON."""
 
 
 def from_run(run: Run) -> Row:
     """Return the row of a run; one without an end is ``running``."""
-    end = run.end
-    return {
-        "id": run.id,
-        "name": run.name,
-        "started_at": run.started_at,
-        "finished_at": end and end.finished_at,
-        "status": end.status if end else "running",
-        "exit_code": end and end.exit_code,
-        "verdict": end.verdict if end else "none",
-        "models": dumps(run.models),
-        "judge_models": dumps(run.judge_models),
-        "git_commit": run.git_commit,
-        "git_branch": run.git_branch,
-        "git_dirty": run.git_dirty,
-        "dataset_digest": run.dataset_digest,
-        "settings_json": dumps(run.settings),
-        "version": run.version,
-        "pid": run.pid,
-        "host": run.host,
-        "process_started": run.process_started,
-        "calls_cut_off": run.calls_cut_off,
-    }
+    going_on = {"finished_at": None, "status": "running", "exit_code": None, "verdict": "none"}
+    return columns_of(
+        run,
+        "settings",
+        "end",
+        "last_case_at",
+        models=dumps(run.models),
+        judge_models=dumps(run.judge_models),
+        settings_json=dumps(run.settings),
+        **(going_on if run.end is None else columns_of(run.end)),
+    )
 
 
 def to_run(row: Mapping[str, Any]) -> Run:
     """Return the run of a row; raise DatabaseError where it is damaged."""
-    end, columns = None, row.keys()
-    if row["status"] != "running":
-        end = RunEnd(**{key: row[key] for key in ("finished_at", "status", "exit_code", "verdict")})
-    return Run(
-        id=row["id"],
-        name=row["name"],
-        started_at=row["started_at"],
-        version=row["version"],
+    columns = row.keys()
+    return record_of(
+        Run,
+        row,
         models=tuple(_json_in(row, "run", "models", list)),
         judge_models=tuple(_json_in(row, "run", "judge_models", list)),
-        git_commit=row["git_commit"],
-        git_branch=row["git_branch"],
         git_dirty=_flag(row["git_dirty"]),
-        dataset_digest=row["dataset_digest"],
         settings=_json_in(row, "run", "settings_json", dict),
-        pid=row["pid"],
-        host=row["host"],
-        process_started=row["process_started"],
-        end=end,
+        end=None if row["status"] == "running" else record_of(RunEnd, row),
         calls_cut_off=row["calls_cut_off"] if "calls_cut_off" in columns else 0,  # a journal may be of an older version
         last_case_at=row["last_case_at"] if "last_case_at" in columns else None,
     )
@@ -117,24 +77,16 @@ def to_run(row: Mapping[str, Any]) -> Run:
 
 def from_case(run_id: str, case: StoredCase) -> Row:
     """Return the row of a case."""
-    return {
-        "id": case.id,
-        "run_id": run_id,
-        **{column: getattr(case.key, column) for column in _KEY_COLUMNS},
-        "slices": dumps(case.slices),
-        **{column: getattr(case, column) for column in _CASE_COLUMNS},
-        "cached": case.cached,
-        "judge_cached": case.judge_cached,
-    }
+    return columns_of(case, "key", "scores", run_id=run_id, slices=dumps(case.slices), **columns_of(case.key))
 
 
 def to_case(row: Mapping[str, Any], scores: tuple[Score, ...]) -> StoredCase:
     """Return the case of a row; raise DatabaseError where it is damaged."""
-    return StoredCase(
-        id=row["id"],
-        key=CaseKey(**{column: row[column] for column in _KEY_COLUMNS}),
+    return record_of(
+        StoredCase,
+        row,
+        key=record_of(CaseKey, row),
         slices=tuple(_json_in(row, "case", "slices", list)),
-        **{column: row[column] for column in _CASE_COLUMNS},
         cached=bool(row["cached"]),
         judge_cached=bool(row["judge_cached"]),
         scores=scores,
@@ -143,39 +95,17 @@ def to_case(row: Mapping[str, Any], scores: tuple[Score, ...]) -> StoredCase:
 
 def from_scores(case: StoredCase) -> list[Row]:
     """Return the rows of a case's scores."""
-    return [
-        {"case_id": case.id, **{column: getattr(score, column) for column in _SCORE_COLUMNS}} for score in case.scores
-    ]
+    return [columns_of(score, "votes", case_id=case.id) for score in case.scores]
 
 
 def to_score(row: Mapping[str, Any], votes: tuple[Vote, ...] = ()) -> Score:
     """Return the score of a row."""
-    columns = {column: row[column] for column in _SCORE_COLUMNS}
-    return Score(**{**columns, "passed": _flag(row["passed"]), "votes": votes})
+    return record_of(Score, row, passed=_flag(row["passed"]), votes=votes)
 
 
 def from_votes(case: StoredCase) -> list[Row]:
     """Return the rows of the votes behind a case's scores."""
-    return [
-        {"case_id": case.id, "name": score.name, **{column: getattr(vote, column) for column in _VOTE_COLUMNS}}
-        for score in case.scores
-        for vote in score.votes
-    ]
-
-
-def to_vote(row: Mapping[str, Any]) -> Vote:
-    """Return the vote of a row."""
-    return Vote(**{column: row[column] for column in _VOTE_COLUMNS})
-
-
-def from_judge(run_id: str, judge: JudgeRecord) -> Row:
-    """Return the row of what stands behind a judge_id."""
-    return {"run_id": run_id, **{column: getattr(judge, column) for column in _JUDGE_COLUMNS}}
-
-
-def to_judge(row: Mapping[str, Any]) -> JudgeRecord:
-    """Return what stands behind the judge_id of a row."""
-    return JudgeRecord(**{column: row[column] for column in _JUDGE_COLUMNS})
+    return [columns_of(vote, case_id=case.id, name=score.name) for score in case.scores for vote in score.votes]
 
 
 def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:
@@ -186,28 +116,26 @@ def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:
 def from_call(run_id: str, case_id: str, call: Call, number: int = 1) -> Row:
     """Return the row of a call; one without a name takes its number in its case."""
     name, detail = call.name or str(number), dumps(call.detail)
-    return {
-        "id": f"{case_id}-{name}",
-        "run_id": run_id,
-        "case_id": case_id,
-        "request": dumps(call.request),
-        **{column: getattr(call, column) for column in _CALL_COLUMNS},
-        "name": name,
-        "detail": detail,
-        "checksum": call_checksum(call.response, detail),
-    }
+    return columns_of(
+        call,
+        id=f"{case_id}-{name}",
+        run_id=run_id,
+        case_id=case_id,
+        request=dumps(call.request),
+        name=name,
+        detail=detail,
+        checksum=call_checksum(call.response, detail),
+    )
 
 
 def to_call(row: Mapping[str, Any]) -> Call:
     """Return the call of a row; raise DatabaseError where it is damaged."""
-    return Call(
-        **{
-            **{column: row[column] for column in _CALL_COLUMNS},
-            "name": row["name"],
-            "cached": bool(row["cached"]),
-            "request": _json_in(row, "call", "request", dict),
-            "detail": _json_in(row, "call", "detail", dict),
-        }
+    return record_of(
+        Call,
+        row,
+        cached=bool(row["cached"]),
+        request=_json_in(row, "call", "request", dict),
+        detail=_json_in(row, "call", "detail", dict),
     )
 
 
@@ -249,24 +177,14 @@ def is_reply(row: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     return is_whole(row) and bool(plain(loads(row["request"])) == plain(request))
 
 
-def from_verdict(run_id: str, verdict: Verdict) -> Row:
-    """Return the row of a verdict."""
-    return {"run_id": run_id, **{column: getattr(verdict, column) for column in _VERDICT_COLUMNS}}
-
-
 def to_verdict(row: Mapping[str, Any]) -> Verdict:
     """Return the verdict of a row."""
-    return Verdict(**{**{column: row[column] for column in _VERDICT_COLUMNS}, "is_open": bool(row["is_open"])})
-
-
-def from_label(label: Label) -> Row:
-    """Return the row of a label."""
-    return {column: getattr(label, column) for column in _LABEL_COLUMNS}
+    return record_of(Verdict, row, is_open=bool(row["is_open"]))
 
 
 def to_label(row: Mapping[str, Any]) -> Label:
     """Return the label of a row."""
-    return Label(**{**{column: row[column] for column in _LABEL_COLUMNS}, "passed": _flag(row["passed"])})
+    return record_of(Label, row, passed=_flag(row["passed"]))
 
 
 def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
@@ -291,15 +209,13 @@ def _shown_json(value: Any, redact: Callable[[str], str]) -> Any:
 
 def from_earlier(run_id: str, earlier: EarlierOutcome) -> Row:
     """Return the row of what a case of a run came to before."""
-    columns = {column: getattr(earlier, column) for column in _EARLIER_COLUMNS}
-    return {"run_id": run_id, **columns, "scores": dumps(earlier.scores)}
+    return columns_of(earlier, run_id=run_id, scores=dumps(earlier.scores))
 
 
 def to_earlier(row: Mapping[str, Any]) -> EarlierOutcome:
     """Return what a case came to before, of its row; raise DatabaseError where it is damaged."""
-    columns = {column: row[column] for column in _EARLIER_COLUMNS}
     scores = sound_json(row["scores"], dict, f"case {row['case_id']}", "scores of before")
-    return EarlierOutcome(**{**columns, "scores": scores})
+    return record_of(EarlierOutcome, row, scores=scores)
 
 
 def _flag(value: int | None) -> bool | None:

@@ -16,6 +16,7 @@ from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
+from pytest_llmeval.store.columns import columns_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed, stored_case
@@ -103,7 +104,7 @@ class SqliteStore(SqliteReader):
                 self._insert("cases", [{**row, "rowid": (last or 0) + 1}])
             self._insert("scores", rows.from_scores(stored))
             self._insert("votes", rows.from_votes(stored))
-            self._insert("judges", [rows.from_judge(run_id, judge) for judge in case.judges], verb="INSERT OR IGNORE")
+            self._insert("judges", [columns_of(judge, run_id=run_id) for judge in case.judges], verb="INSERT OR IGNORE")
             for call in rows.from_calls(run_id, stored.id, case.calls):  # an answer that is kept is not lost again
                 verb = "INSERT OR REPLACE" if call["status"] == "ok" else "INSERT OR IGNORE"
                 self._insert("calls", [call], verb=verb)
@@ -129,7 +130,7 @@ class SqliteStore(SqliteReader):
         """Record the verdicts of a run in place of earlier ones."""
         with self._transaction():
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])
-            self._insert("verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
+            self._insert("verdicts", [columns_of(verdict, run_id=run_id) for verdict in verdicts])
 
     def finish_run(
         self, run_id: str, end: RunEnd, *, name: str | None = None, failed_tests: Iterable[str] = ()
@@ -182,19 +183,16 @@ class SqliteStore(SqliteReader):
         with self._transaction():
             if not self._insert("runs", [rows.from_run(run)], verb="INSERT OR IGNORE"):
                 deque(cases, maxlen=0)
-                self._insert("judges", [rows.from_judge(run.id, judge) for judge in judges], verb="INSERT OR IGNORE")
+                self._insert("judges", [columns_of(judge, run_id=run.id) for judge in judges], verb="INSERT OR IGNORE")
                 return False
             for case in cases:
                 self._insert("cases", [rows.from_case(run.id, case)])
                 self._insert("scores", rows.from_scores(case))
                 self._insert("votes", rows.from_votes(case))
-            self._insert("judges", [rows.from_judge(run.id, judge) for judge in judges])
-            for case_id, call in calls:
-                self._insert("calls", [rows.from_call(run.id, case_id, call)])
-            for label in labels:
-                self._insert("labels", [rows.from_label(label)])
-            for each in earlier:
-                self._insert("earlier_outcomes", [rows.from_earlier(run.id, each)])
+            self._insert("judges", [columns_of(judge, run_id=run.id) for judge in judges])
+            self._insert("calls", (rows.from_call(run.id, case_id, call) for case_id, call in calls))
+            self._insert("labels", map(columns_of, labels))
+            self._insert("earlier_outcomes", (rows.from_earlier(run.id, each) for each in earlier))
         return True
 
     def add_labels(self, labels: Iterable[Label]) -> int:
@@ -202,7 +200,7 @@ class SqliteStore(SqliteReader):
         replaced = 0
         with self._transaction():
             for label in labels:
-                row = rows.from_label(label)
+                row = columns_of(label)
                 earlier = "DELETE FROM labels WHERE case_id = :case_id AND name = :name AND rater = :rater"
                 replaced += self._connection.execute(earlier, bindable(row)).rowcount
                 self._insert("labels", [row])
@@ -287,7 +285,7 @@ class SqliteStore(SqliteReader):
                 self._connection.execute("DETACH journal")
         orphan.remove()
 
-    def _insert(self, table: str, values: list[dict[str, Any]], verb: str = "INSERT") -> int:
+    def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
         """Return how many of the rows were written."""
         written = 0
         for row in values:

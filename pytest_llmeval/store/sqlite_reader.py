@@ -16,11 +16,12 @@ from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, read_only, readable_errors, schema_of
+from pytest_llmeval.store.columns import record_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
-from pytest_llmeval.store.records import ANSWERING, EarlierOutcome, NamedBaseline, Run, Spending
+from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
 
 __all__ = ["SqliteReader", "check_rows"]
@@ -195,7 +196,8 @@ class SqliteReader:
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
         return [
-            rows.to_judge(row) for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
+            record_of(JudgeRecord, row)
+            for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
         ]
 
     def verdicts(self, run_id: str) -> list[Verdict]:
@@ -228,7 +230,7 @@ class SqliteReader:
             for row in self._query("SELECT * FROM cases WHERE id IN (SELECT case_id FROM labels) ORDER BY rowid")
         ]
         labels = [rows.to_label(row) for row in self._query("SELECT * FROM labels ORDER BY rowid")]
-        judges = [rows.to_judge(row) for row in self._query("SELECT * FROM judges GROUP BY judge_id")]
+        judges = [record_of(JudgeRecord, row) for row in self._query("SELECT * FROM judges GROUP BY judge_id")]
         return cases, labels, judges
 
     def spending(self, run_id: str) -> list[Spending]:
@@ -240,9 +242,8 @@ class SqliteReader:
 
         An alias may mean another model in time. A run of elsewhere has no calls, and told it when it was exported.
         """
-        told: dict[str, list[str]] = run.settings.get(ANSWERING, {})
-        if told or not run.judge_models:
-            return told
+        if run.answering or not run.judge_models:
+            return run.answering
         found: dict[str, list[str]] = {}
         for judge, model in self._plain(_ANSWERING, run.id):
             found.setdefault(judge, []).append(model)
@@ -316,5 +317,5 @@ def _voted(scores: Iterable[Any], votes: Iterable[Any]) -> tuple[Score, ...]:
     """Return the scores of rows, each with the votes that it came of."""
     found: dict[str, list[Vote]] = defaultdict(list)
     for row in votes:
-        found[row["name"]].append(rows.to_vote(row))
+        found[row["name"]].append(record_of(Vote, row))
     return tuple(rows.to_score(row, tuple(found.get(row["name"], ()))) for row in scores)

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from pytest_llmeval.store.columns import columns_of, record_of
 
 __all__ = ["Training", "TrainingStatus", "from_training", "to_training"]
 
@@ -47,23 +49,21 @@ class Training:
     """Of this package."""
 
 
-_COLUMNS = tuple(field.name for field in fields(Training))
 _AS_JSON = ("config", "record", "log", "proof")
 
 
 def from_training(training: Training) -> dict[str, Any]:
     """Return the row of a training."""
-    row: dict[str, Any] = {name: getattr(training, name) for name in _COLUMNS}
-    for name in _AS_JSON:
-        row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
-    return row
+    parts = {name: getattr(training, name) for name in _AS_JSON}
+    told = {
+        name: None if part is None else json.dumps(part, ensure_ascii=False, sort_keys=True)
+        for name, part in parts.items()
+    }
+    return columns_of(training, **told)
 
 
 def to_training(row: Mapping[str, Any]) -> Training:
     """Return the training of a row."""
-    values: dict[str, Any] = {name: row[name] for name in _COLUMNS}
-    for name in _AS_JSON:
-        values[name] = None if values[name] is None else json.loads(values[name])
-    if values["git_dirty"] is not None:
-        values["git_dirty"] = bool(values["git_dirty"])
-    return Training(**values)
+    parts = {name: None if row[name] is None else json.loads(row[name]) for name in _AS_JSON}
+    is_dirty = None if row["git_dirty"] is None else bool(row["git_dirty"])
+    return record_of(Training, row, git_dirty=is_dirty, **parts)

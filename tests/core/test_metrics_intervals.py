@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # nor does it
 
-from pytest_llmeval.core.stats.intervals import (
-    mean,
-    miss_chance,
-    pass_at_k,
-    quantile,
-    score_interval,
-    standard_error,
-    total,
-    wilson,
-)
+from pytest_llmeval.core.stats.intervals import miss_chance, pass_at_k, quantile, score_interval, standard_error, wilson
+from pytest_llmeval.core.stats.means import mean, total
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 unit = st.floats(0, 1)

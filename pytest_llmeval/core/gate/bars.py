@@ -4,12 +4,13 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
-from pytest_llmeval.core.gate.decide import SLACK, interval_of
-from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
+from pytest_llmeval.core.gate.decide import SLACK, numbers_of
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
-from pytest_llmeval.core.stats.clusters import in_clusters
+from pytest_llmeval.core.stats.clusters import estimated_mean, in_clusters
 from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
-from pytest_llmeval.core.stats.intervals import effective_n, mean, total
+from pytest_llmeval.core.stats.intervals import effective_n
+from pytest_llmeval.core.stats.means import mean, total
 
 __all__ = ["weigh_bar"]
 
@@ -23,18 +24,17 @@ def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evide
         states: of the readings whose value could be any.
     """
     grouped = column.grouped()
-    found, value = _weight(rule, column, grouped), mean(sample_means(grouped))
-    if found is None or value is None:
+    found, shown = _weight(rule, column, grouped), numbers_of(column, grouped)
+    if found is None or shown.value is None:
         return None
     clusters = column.clusters(grouped)
-    ends, are_bounds = _ends(rule, column, states, value) if column.count(*states) else (None, True)
-    interval = interval_of(column, sample_means(grouped), clusters)
+    ends, are_bounds = _ends(rule, column, states, shown.value) if column.count(*states) else (None, True)
     return Evidence(
-        n=len(grouped),
+        n=shown.n,
         clusters=len(set(clusters)) if clusters else None,
-        value=value,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
+        value=shown.value,
+        low=shown.low,
+        high=shown.high,
         found=found,
         ends=ends,
         are_bounds=are_bounds,
@@ -84,7 +84,7 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
     if value is None or rule.bound is None:
         return None
     shortfall = rule.bound - value if rule.kind == "min" else value - rule.bound
-    mean_ = estimated(values, clusters)
+    mean_ = estimated_mean(values, clusters)
     error, df = (mean_.error, mean_.df) if mean_ and mean_.error else (None, None)
     if error is not None and clusters is not None and column.span == (0.0, 1.0) and 0 <= rule.bound <= 1:
         n = effective_n(values, clusters)

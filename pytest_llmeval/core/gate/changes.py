@@ -14,18 +14,16 @@ from pytest_llmeval.core.gate.evidence import (
     FewChanges,
     Weight,
     are_few_groups,
-    estimated,
     falls_when_worse,
 )
 from pytest_llmeval.core.gate.fills import between
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
-from pytest_llmeval.core.stats.clusters import equal_clusters, in_clusters, named_clusters
+from pytest_llmeval.core.stats.clusters import equal_clusters, estimated_mean, in_clusters, named_clusters
 from pytest_llmeval.core.stats.distributions import student_quantile
 from pytest_llmeval.core.stats.hidden_loss import MOST_LOSSES
-from pytest_llmeval.core.stats.intervals import mean, total
-from pytest_llmeval.core.stats.means import ROUNDING
-from pytest_llmeval.core.stats.paired import clustered_t, mcnemar, paired_t, sign_flip
+from pytest_llmeval.core.stats.means import ROUNDING, mean, total
+from pytest_llmeval.core.stats.paired import mcnemar, paired_t, sign_flip
 
 __all__ = ["weigh_change"]
 
@@ -174,7 +172,7 @@ def _weight(
 
     Epochs that all say the same are no more rows than one: what flips is counted whatever they are.
     """
-    known = estimated(gains, clusters)
+    known = estimated_mean(gains, clusters)
     if clusters is None:
         p_value = _p_of_rows(gains, is_single=is_single)
     else:
@@ -254,7 +252,7 @@ def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float, *, 
     if len(groups) < LEAST_CLUSTERS:
         return None
     sums = [total(group) for group in groups]
-    by_t = clustered_t(gains, clusters)
+    by_t = paired_t(gains, clusters)
     if by_t is not None and not are_few_groups(df) and _changes(sums) >= _FEW_CHANGES:
         return by_t
     return sign_flip(sums, mid_p=is_binary and _changes(sums) < len(sums))

@@ -15,7 +15,7 @@ from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase, broke_behind_a
 from pytest_llmeval.core.gate.fills import counts
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import named_clusters
-from pytest_llmeval.core.stats.intervals import mean
+from pytest_llmeval.core.stats.means import mean
 
 __all__ = [
     "Column",

@@ -14,19 +14,11 @@ from typing import Literal
 from pytest_llmeval.core.gate.column import Column, Grouped, OpenRows, State, sample_means
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.distributions import binomial_at_least
-from pytest_llmeval.core.stats.intervals import (
-    Interval,
-    mean,
-    miss_chance,
-    pass_at_k,
-    quantile,
-    score_interval,
-    standard_error,
-    total,
-)
+from pytest_llmeval.core.stats.intervals import miss_chance, pass_at_k, quantile, score_interval, standard_error
+from pytest_llmeval.core.stats.means import mean, total
 from pytest_llmeval.core.text import counted, one_line
 
-__all__ = ["SLACK", "Decision", "Judgement", "decide", "interval_of", "name_open", "name_samples"]
+__all__ = ["SLACK", "Decision", "Judgement", "decide", "name_open", "name_samples", "numbers_of", "show_number"]
 
 Judgement = Literal["pass", "fail", "inconclusive", "unmeasurable", "not_judged"]
 
@@ -53,6 +45,7 @@ class Decision:
     """Ends of the 95 % interval of the value; None where it has none or it cannot be estimated."""
     high: float | None = None
     reason: str | None = None
+    """Why, in one line; None where the numbers say it all."""
     baseline_value: float | None = None
     """This and the next three belong to rules against a baseline, whose ``low`` and ``high`` are the ends of the 90 %
     interval of ``delta``."""
@@ -62,7 +55,7 @@ class Decision:
     mde: float | None = None
     """The least change that the rule would see in four runs of five; None where nothing tells."""
     is_open: bool = False
-    """Whether it is inconclusive because answers are missing."""
+    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
 
 
 def decide(rule: Rule, column: Column, *, broken: str | None) -> Decision:
@@ -100,7 +93,7 @@ def name_open(rows: OpenRows) -> str:
 
 def _decide_every(column: Column, broken: str | None) -> Decision:
     """Any miss fails; without one, a case without a value leaves the rule open."""
-    shown = _shown(column, column.grouped())
+    shown = numbers_of(column, column.grouped())
     missed = {reading.sample_id for reading in column.readings if reading.hit is False}
     if missed:
         return replace(shown, verdict="fail", reason=f"missed by {name_samples(missed)}")
@@ -128,7 +121,7 @@ def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
 
 def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
     grouped = column.grouped()
-    shown = _shown(column, grouped, rule)
+    shown = numbers_of(column, grouped, rule)
     if (measured := _statistic(rule, column, grouped)) is None:
         found = f"the interval of {shown.n} values cannot be estimated"
         return replace(shown, verdict="unmeasurable", reason=broken or found)
@@ -146,13 +139,20 @@ def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
     return replace(shown, verdict="pass", reason=_rerun(rule, column, grouped) if is_in_reach else None)
 
 
-def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
-    """Return the numbers of a decision: the value over what was scored, n and the interval."""
+def numbers_of(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
+    """Return the numbers of a decision that is yet to be made: the value over what was scored, n and the interval.
+
+    Args:
+        column: The readings of a metric.
+        grouped: Their values by unit.
+        rule: Whose statistic is the value; None for the mean.
+    """
     if rule is not None and rule.kind in ("max_p50", "max_p95", "max_total"):
         value = _statistic(rule, column, grouped)
         return Decision(verdict="unmeasurable", value=_finite(value), n=column.count("scored"))
     values = _per_sample(rule, grouped)
-    interval = interval_of(column, values, column.clusters(grouped))
+    is_of_calls = column.metric in MEASURED_METRICS  # such a number only happens to lie in [0, 1]
+    interval = None if is_of_calls else score_interval(values, clusters=column.clusters(grouped))
     return Decision(
         verdict="unmeasurable",
         value=mean(values),
@@ -160,11 +160,6 @@ def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decisi
         low=interval.low if interval else None,
         high=interval.high if interval else None,
     )
-
-
-def interval_of(column: Column, values: list[float], clusters: list[str] | None) -> Interval | None:
-    """Return the interval; none for a number of the calls, which only happens to lie in [0, 1]."""
-    return None if column.metric in MEASURED_METRICS else score_interval(values, clusters=clusters)
 
 
 def _per_sample(rule: Rule | None, grouped: Grouped) -> list[float]:
@@ -264,15 +259,15 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
     best = high if upwards else low
     what = "the lower end of the interval" if rule.kind == "min_lower" else "it"
     side = "not above" if rule.kind == "min_lower" else "below" if upwards else "above"
-    digits = 4 if _show(best) != _show(rule.bound) else 12
-    found = f"{what} is {_show(best, digits)}, {side} {_show(rule.bound, digits)}"
+    digits = 4 if show_number(best) != show_number(rule.bound) else 12
+    found = f"{what} is {show_number(best, digits)}, {side} {show_number(rule.bound, digits)}"
     if low == high and not broken:
         return found
     return f"{found}, even with the best for every missing value" + (f" ({broken})" if broken else "")
 
 
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
-    low, high = (_show(end) for end in ends)
+    low, high = (show_number(end) for end in ends)
     rows, many = column.open_rows("open"), column.count("open")
     is_of_calls = column.metric in ("cost_usd", "input_tokens", "output_tokens")
     named = name_samples(rows.ids) if is_of_calls else name_open(rows)
@@ -317,5 +312,6 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _show(value: float | None, digits: int = 4) -> str:
+def show_number(value: float | None, digits: int = 4) -> str:
+    """Return a number as reasons tell it."""
     return "unknown" if value is None else f"{value:.{digits}g}"

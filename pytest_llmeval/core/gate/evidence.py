@@ -4,12 +4,9 @@ A rule that is decided by a p-value is first weighed by itself; what the p-value
 (``family``). Values that are missing are weighed at both of their ends.
 """
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
-from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
-from pytest_llmeval.core.stats.intervals import mean, standard_error
 
 __all__ = [
     "FEW_GROUPS",
@@ -19,7 +16,6 @@ __all__ = [
     "FewChanges",
     "Weight",
     "are_few_groups",
-    "estimated",
     "falls_when_worse",
 ]
 
@@ -134,13 +130,3 @@ def falls_when_worse(rule: Rule) -> bool:
     if rule.kind == "noninferior":
         return rule.metric not in (*MEASURED_METRICS, "error_rate")
     return rule.kind == "max_drop"
-
-
-def estimated(values: Sequence[float], clusters: Sequence[Hashable] | None) -> ClusteredMean | None:
-    """Return the mean with its standard error; None where that is unknown."""
-    if clusters is not None:
-        return clustered_mean(values, clusters)
-    value, error = mean(values), standard_error(values)
-    if value is None or error is None:
-        return None
-    return ClusteredMean(value=value, error=error, df=len(values) - 1, clusters=len(values))

@@ -65,10 +65,10 @@ def looks_of(thresholds: Thresholds, suites: Iterable[str], *, asks_again: bool)
         asks_again: whether a second look follows where one is due.
     """
     looks = _looks_at(thresholds, suites)
-    ends = {
-        name: each.settings.on_inconclusive == "escalate" and not asks_again for name, each in thresholds.suites.items()
+    return {
+        name: looks if asks_again or each.settings.on_inconclusive != "escalate" else 1
+        for name, each in thresholds.suites.items()
     }
-    return {name: 1 if is_last else looks for name, is_last in ends.items()}
 
 
 def _looks_at(thresholds: Thresholds, suites: Iterable[str]) -> int:

@@ -9,7 +9,7 @@ their mean, where (S + mg)² / (Q + mg²) is greatest. It is least where some ar
 import math
 from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.core.stats.intervals import total
+from pytest_llmeval.core.stats.means import total
 
 __all__ = ["between", "counts"]
 

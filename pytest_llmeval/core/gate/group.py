@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
 from pytest_llmeval.core.gate.column import Column, Reading, by_slice, read_column
 from pytest_llmeval.core.gate.judges import judges_of
-from pytest_llmeval.core.gate.opponents import Opponent
+from pytest_llmeval.core.gate.opponents import Opponent, Opponents
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import Trust
+from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import SuiteRules
 
-__all__ = ["Group", "Sheet", "group_of"]
+__all__ = ["Group", "Sheet", "groups_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,27 +111,40 @@ class Sheet:
         return by_slice(self._pairs.pairs)
 
 
-def group_of(
+def groups_of(
     rules: SuiteRules,
-    model: str,
     cases: Sequence[JudgedCase],
-    names: Sequence[str],
-    expected: int,
-    opponent: Opponent,
+    collected: Mapping[tuple[str, str], int],
+    opponents: Opponents,
     trust: Trust,
     first_look: int | None,
-) -> Group:
-    """Return the cases of one suite and model, of which so many were expected, with what stands against them."""
-    return Group(
-        rules=rules,
-        model=model,
-        cases=cases,
-        names=names,
-        unfinished=max(0, expected - len(cases)),
-        finished=sum(case.outcome != "skipped" for case in cases),
-        errors=sum(case.outcome == "error" for case in cases),
-        stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in MONEY_KINDS}),
-        opponent=opponent,
-        trust=trust,
-        first_look=first_look,
-    )
+) -> list[Group]:
+    """Return the cases of each model of a suite, in alphabetical order, with what stands against judging them.
+
+    Args:
+        rules: of the suite, with the alpha of one look.
+        cases: all of the suite.
+        collected: how many cases each suite and model was to have.
+        opponents: what rules on a change compare with.
+        trust: what judges are worth.
+        first_look: epochs of the first look, where there were two.
+    """
+    expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
+    own = grouped(cases, lambda case: case.model)
+    models, names = sorted({*expected, *own}), score_names(cases)
+    return [
+        Group(
+            rules=rules,
+            model=model,
+            cases=(found := own.get(model, [])),
+            names=names,
+            unfinished=max(0, expected.get(model, 0) - len(found)),
+            finished=sum(case.outcome != "skipped" for case in found),
+            errors=sum(case.outcome == "error" for case in found),
+            stopped=sorted({str(case.error_kind) for case in found if case.error_kind in MONEY_KINDS}),
+            opponent=opponents.find(rules.name, model, is_only=len(models) == 1),
+            trust=trust,
+            first_look=first_look,
+        )
+        for model in models
+    ]

@@ -5,19 +5,21 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
-from pytest_llmeval.core.gate.decide import Decision, Judgement
+from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_of, shares_of
+from pytest_llmeval.core.gate.group import groups_of
 from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.verdicts import decide_by_p
 from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import SuiteRules, Thresholds
 
@@ -35,7 +37,7 @@ WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Decision):
     """One rule's verdict for one model: a row of the table ``verdicts``."""
 
     suite: str
@@ -45,20 +47,6 @@ class Verdict:
     slice: str | None
     rule: str
     """The rule in a few words: ``min=0.8``."""
-    value: float | None = None
-    n: int = 0
-    low: float | None = None
-    high: float | None = None
-    baseline_value: float | None = None
-    """This and the next three belong to rules against a baseline."""
-    delta: float | None = None
-    p_value: float | None = None
-    mde: float | None = None
-    verdict: Judgement
-    reason: str | None = None
-    """Why, in one line; None where the numbers say it all."""
-    is_open: bool = False
-    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
 
     @property
     def is_reported(self) -> bool:
@@ -102,32 +90,22 @@ def apply_gate(
         asks_again: Whether a second look follows where one is due.
     """
     cases = list(cases)
-    by_suite = _by_suite(cases, thresholds.suites)
+    by_suite, expected = grouped(cases, lambda case: case.suite), collected or {}
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
-    there = {name for name, own in by_suite.items() if own} | {name for (name, _), n in (collected or {}).items() if n}
-    found = [
-        case
-        for rules in _of_one_look(thresholds, there)
-        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
-    ]
+    there = {*by_suite, *(name for (name, _), count in expected.items() if count)}
+    found: list[Weighed] = []
+    for rules in _of_one_look(thresholds, there):
+        groups = groups_of(rules, by_suite.get(rules.name, ()), expected, opponents, trust, first_look)
+        found += weigh_suite(rules.rules, groups)
     verdicts = tuple(_settled(found, looks_of(thresholds, there, asks_again=asks_again)))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts, cases))
 
 
-def _of_one_look(thresholds: Thresholds, there: Iterable[str]) -> Iterator[SuiteRules]:
+def _of_one_look(thresholds: Thresholds, there: Collection[str]) -> Iterator[SuiteRules]:
     """Yield the rules of each suite with the alpha of one look at the suites that are ``there``."""
-    suites = list(there)
     for rules in thresholds.suites.values():
-        alpha = looks_alpha(thresholds, rules.settings, suites)
+        alpha = looks_alpha(thresholds, rules.settings, there)
         yield replace(rules, settings=replace(rules.settings, alpha=alpha))
-
-
-def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, list[JudgedCase]]:
-    by_suite: dict[str, list[JudgedCase]] = {name: [] for name in names}
-    for case in cases:
-        if case.suite in by_suite:
-            by_suite[case.suite].append(case)
-    return by_suite
 
 
 def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = ()) -> SessionVerdict:
@@ -144,51 +122,45 @@ def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = (
 
 def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Verdict]:
     """Yield the verdict of each rule, those that share their false alarms decided together."""
-    gating = [case for case in found if case.why_not_gating is None]
-    families = {
-        kind: _family([each for each in gating if each.rule.is_implied is kind], looks) for kind in (False, True)
-    }
-    for case in found:
-        if case.why_not_gating is None:
-            share, adjusted = next(families[case.rule.is_implied]) if case.evidence is not None else (None, _alone)
-            yield _verdict(case, _decided(case, share, adjusted))
-            continue
-        alone = _decided(case, Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone)
-        invalid = alone.verdict == "unmeasurable" and case.broken is not None
-        yield _verdict(case, alone if invalid else reported(alone, case.why_not_gating))
+    claims = {**dict(_claims(found, looks, is_implied=False)), **dict(_claims(found, looks, is_implied=True))}
+    for place, case in enumerate(found):
+        decision = case.decision
+        if case.evidence is not None:
+            assert case.open_rows is not None
+            alone = Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone
+            share, adjusted = claims.get(place, alone)
+            decision = decide_by_p(
+                case.rule, case.evidence, share, adjusted, broken=case.broken, open_rows=case.open_rows
+            )
+        assert decision is not None
+        is_invalid = decision.verdict == "unmeasurable" and case.broken is not None
+        if case.why_not_gating is not None and not is_invalid:
+            decision = reported(decision, case.why_not_gating)
+        yield _verdict(case, decision)
 
 
-def _family(
-    members: Iterable[Weighed], looks: Mapping[str, int]
-) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
-    """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value.
+def _claims(
+    found: Sequence[Weighed], looks: Mapping[str, int], *, is_implied: bool
+) -> Iterator[tuple[int, tuple[Share, Callable[[Weight], float | None]]]]:
+    """Yield what each rule that waits for the others may claim, and what adjusts its p-value, by its place.
 
-    One that cannot fail claims nothing of the others' share.
+    One that cannot fail, or may not gate, claims nothing of the others' share.
     """
-    waiting = [(case, case.evidence) for case in members if case.evidence is not None]
-    tested = [(case, evidence) for case, evidence in waiting if evidence.has_test]
-    family = Family((case.rule, evidence.found) for case, evidence in tested)
-    shares = enumerate(shares_of([(case.rule, case.alpha) for case, _ in tested], looks))
-    for case, evidence in waiting:
-        if evidence.has_test:
-            position, share = next(shares)
-            yield share, functools.partial(family.adjusted, position)
-        else:
-            yield Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone
+    tested = [
+        (place, case, case.evidence)
+        for place, case in enumerate(found)
+        if case.rule.is_implied is is_implied and case.why_not_gating is None
+        if case.evidence is not None and case.evidence.has_test
+    ]
+    family = Family((case.rule, evidence.found) for _, case, evidence in tested)
+    shares = shares_of([(case.rule, case.alpha) for _, case, _ in tested], looks)
+    for position, ((place, _, _), share) in enumerate(zip(tested, shares, strict=True)):
+        yield place, (share, functools.partial(family.adjusted, position))
 
 
 def _alone(weight: Weight) -> float | None:
     """Return the p-value of a rule that shares its false alarms with no other."""
     return weight.p_value
-
-
-def _decided(case: Weighed, share: Share | None, adjusted: Callable[[Weight], float | None]) -> Decision:
-    """Return the decision on a rule, by its share of the false alarms where it waited for that."""
-    if case.evidence is None or share is None:
-        assert case.decision is not None
-        return case.decision
-    assert case.open_rows is not None
-    return decide_by_p(case.rule, case.evidence, share, adjusted, broken=case.broken, open_rows=case.open_rows)
 
 
 def _verdict(case: Weighed, decision: Decision) -> Verdict:
@@ -198,15 +170,5 @@ def _verdict(case: Weighed, decision: Decision) -> Verdict:
         metric=case.rule.metric,
         slice=case.rule.slice,
         rule=case.text or case.rule.text,
-        value=decision.value,
-        n=decision.n,
-        low=decision.low,
-        high=decision.high,
-        baseline_value=decision.baseline_value,
-        delta=decision.delta,
-        p_value=decision.p_value,
-        mde=decision.mde,
-        verdict=decision.verdict,
-        reason=decision.reason,
-        is_open=decision.is_open,
+        **{each.name: getattr(decision, each.name) for each in fields(decision)},
     )

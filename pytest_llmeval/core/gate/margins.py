@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.family import looks_alpha
+from pytest_llmeval.core.gate.names import place_of
 from pytest_llmeval.core.gate.opponents import Opponents
-from pytest_llmeval.core.gate.power import place_of
 from pytest_llmeval.core.gate.sight import margin_needed, rows_for_margin
 from pytest_llmeval.core.gate.sizes import SuiteSize
 from pytest_llmeval.core.gate.spread import part_spread, read_rows

@@ -7,7 +7,7 @@ from pytest_llmeval.core.names import closest, did_you_mean, quoted, show_key
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
 from pytest_llmeval.core.text import and_more
 
-__all__ = ["check_names", "rules_of_no_set", "unmet_models"]
+__all__ = ["at_line", "check_names", "place_of", "rules_of_no_set", "unmet_models"]
 
 _ALIKE = 0.7
 """How similar a name is at least to the one that was meant; see ``closest``."""
@@ -42,7 +42,7 @@ def check_names(
             wrong = [*_wrong_slices(rules, seen, may_be_newer), *_wrong_models(rules, seen, named)]
         else:
             wrong = list(_wrong_suite(rules, thresholds, suites)) if everything_collected else []
-        messages.extend(_at(thresholds, line) + text for line, text in sorted(wrong, key=_line_first))
+        messages.extend(at_line(thresholds, line) + text for line, text in sorted(wrong, key=_line_first))
     return messages
 
 
@@ -54,7 +54,7 @@ def rules_of_no_set(thresholds: Thresholds, sets_of: Mapping[str, Sequence[str]]
         sets_of: The suites of each function that has sets of parameters, by the name that it gives them.
     """
     return [
-        f"{_at(thresholds, rules.line)}suites.{show_key(rules.name)}: rules of no suite; {_EACH_SET}:"
+        f"{at_line(thresholds, rules.line)}suites.{show_key(rules.name)}: rules of no suite; {_EACH_SET}:"
         f" {and_more([*map(quoted, sets)], 4)}"
         for rules in thresholds.suites.values()
         if (sets := sets_of.get(rules.name))
@@ -71,7 +71,7 @@ def unmet_models(thresholds: Thresholds, suites: Iterable[str], known: Collectio
     for rules in (thresholds.suites[name] for name in thresholds.suites if name in suites):
         for name, rule in _named_models(rules).items():
             if name not in known:
-                found.setdefault(name, _at(thresholds, rule.line) + _model_place(rule))
+                found.setdefault(name, place_of(thresholds, rule, "model"))
     return found
 
 
@@ -112,12 +112,17 @@ def _wrong_models(
         others = (model for model in known if model not in named and not _is_sibling(name, model))
         near = closest(name, others, cutoff=_ALIKE) if name not in known else None
         if near is not None:
-            yield rule.line, f"{_model_place(rule)}: unknown model {name!r}; did you mean {near!r}?"
+            yield rule.line, f"{_path_of(rule, 'model')}: unknown model {name!r}; did you mean {near!r}?"
 
 
-def _model_place(rule: Rule) -> str:
+def place_of(thresholds: Thresholds, rule: Rule, key: str) -> str:
+    """Return where a rule stands: ``thresholds.yaml:7: suites.qa.slices.hard.exact.max_drop``."""
+    return at_line(thresholds, rule.line) + _path_of(rule, key)
+
+
+def _path_of(rule: Rule, key: str) -> str:
     part = f"slices.{show_key(rule.slice)}." if rule.slice is not None else ""
-    return f"suites.{show_key(rule.suite)}.{part}{show_key(rule.metric)}.model"
+    return f"suites.{show_key(rule.suite)}.{part}{show_key(rule.metric)}.{key}"
 
 
 def _is_sibling(name: str, other: str) -> bool:
@@ -131,7 +136,8 @@ def _named_models(rules: SuiteRules) -> dict[str, Rule]:
     return {rule.model: rule for rule in reversed(rules.rules) if rule.model is not None}
 
 
-def _at(thresholds: Thresholds, line: int | None) -> str:
+def at_line(thresholds: Thresholds, line: int | None) -> str:
+    """Return what a message about a line of the file begins with."""
     return f"{thresholds.shown_as}:{line}: " if line is not None else f"{thresholds.shown_as}: "
 
 

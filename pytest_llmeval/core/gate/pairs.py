@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import OpenRows, by_slice, span_of
+from pytest_llmeval.core.gate.column import OpenRows, State, by_slice, span_of
 from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
-from pytest_llmeval.core.stats.intervals import mean
+from pytest_llmeval.core.stats.means import mean
 
 __all__ = ["Pair", "PairedColumn", "pair_up"]
 
@@ -203,20 +203,17 @@ class _Row:
     values: list[float] = field(default_factory=list)
     scored: list[JudgedCase] = field(default_factory=list)
     """The epochs behind ``values``."""
-    open: int = 0
+    without: list[State] = field(default_factory=list)
+    """Why each of the other epochs has no value."""
     answered: int = 0
-    lost: int = 0
-    skipped: int = 0
-    unscored: int = 0
-    cached: int = 0
 
     @property
     def is_unknown(self) -> bool:
-        return not self.values and bool(self.open or self.lost)
+        return not self.values and ("open" in self.without or "lost" in self.without)
 
     @property
     def is_cached(self) -> bool:
-        return not self.values and self.cached > 0
+        return not self.values and "cached" in self.without
 
 
 def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
@@ -298,17 +295,9 @@ def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]
         if reading.value is not None:
             row.values.append(reading.value)
             row.scored.append(case)
-        elif reading.state == "open":
-            row.open += 1
-            row.answered += reading.is_answered
-        elif reading.state == "lost":
-            row.lost += 1
-        elif reading.state == "unscored":
-            row.unscored += 1
-        elif reading.state in ("skipped", "no_judge"):
-            row.skipped += 1
-        elif reading.state == "cached":
-            row.cached += 1
+        else:
+            row.without.append(reading.state)
+            row.answered += reading.state == "open" and reading.is_answered
     return rows
 
 
@@ -355,7 +344,7 @@ def _changed(metric: str, was: Mapping[str, str | None], now: Mapping[str, str |
 
 
 def _pair(sample_id: str, was: _Row, row: _Row, by_model: bool) -> Pair:
-    is_unknown = was.is_unknown or row.is_unknown
+    is_unknown, count = was.is_unknown or row.is_unknown, row.without.count
     return Pair(
         sample_id=sample_id,
         slices=row.first.slices,
@@ -363,12 +352,12 @@ def _pair(sample_id: str, was: _Row, row: _Row, by_model: bool) -> Pair:
         before=mean(was.values),
         after=mean(row.values),
         scored=len(row.values),
-        open=row.open,
+        open=count("open"),
         answered=row.answered,
-        lost=row.lost,
-        skipped=row.skipped,
-        unscored=row.unscored,
-        is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
+        lost=count("lost"),
+        skipped=count("skipped") + count("no_judge"),
+        unscored=count("unscored"),
+        is_single=len(was.values) <= 1 and len(row.values) + count("open") + count("lost") <= 1,
         is_cached=(was.is_cached or row.is_cached) and not is_unknown,
         is_unknown=is_unknown,
         by_model=by_model and bool(was.values and row.values),

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS
 from pytest_llmeval.core.gate.family import Share, is_decided_by_p, looks_alpha, shares_of
+from pytest_llmeval.core.gate.names import at_line, place_of
 from pytest_llmeval.core.gate.sizes import MOST_GROUPS, MOST_ROWS, SuiteSize
 from pytest_llmeval.core.names import show_key
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, Thresholds
 from pytest_llmeval.core.stats.paired import least_flips
 from pytest_llmeval.core.text import and_more, one_line
 
-__all__ = ["RuleShare", "UnfailingRule", "family", "hopeless", "least_groups", "place_of", "unfailing"]
+__all__ = ["RuleShare", "UnfailingRule", "family", "hopeless", "least_groups", "unfailing"]
 
 _NAMED = 3
 
@@ -99,16 +100,6 @@ def least_groups(alpha: float) -> int:
     return min(MOST_GROUPS, max(LEAST_CLUSTERS, least_flips(alpha, mid_p=False)))
 
 
-def place_of(thresholds: Thresholds, rule: Rule, key: str) -> str:
-    """Return where a rule stands: ``thresholds.yaml:7: suites.qa.slices.hard.exact.max_drop``."""
-    part = f".slices.{show_key(rule.slice)}" if rule.slice is not None else ""
-    return f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}{part}.{show_key(rule.metric)}.{key}"
-
-
-def _line_of(thresholds: Thresholds, rule: Rule) -> str:
-    return thresholds.shown_as if rule.line is None else f"{thresholds.shown_as}:{rule.line}"
-
-
 def _unfailing(member: RuleShare, size: SuiteSize) -> UnfailingRule | None:
     rule, claim = member.rule, _claim(member)
     if rule.kind not in REGRESSION_KINDS:
@@ -131,7 +122,7 @@ def _note(thresholds: Thresholds, found: Sequence[UnfailingRule]) -> str:
     if len(found) == 1:
         return f"{place_of(thresholds, rule, rule.kind)}: cannot fail by itself with {size}; {needs}"
     named = [one_line(each.rule.slice or "", 40) for each in found]
-    place = f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}.slices"
+    place = f"{at_line(thresholds, rule.line)}suites.{show_key(rule.suite)}.slices"
     what = f"{show_key(rule.metric)}.{rule.kind} cannot fail by itself in {len(named)} slices of {size}"
     return f"{place}: {what}; {needs}: {and_more(named, _NAMED)}"
 

@@ -12,16 +12,15 @@ there are. Of other numbers nothing of the kind is known; their loss is taken to
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.evidence import FEW_GROUPS, FEW_ROWS
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.stats.distributions import normal_quantile
-from pytest_llmeval.core.stats.margin_power import margin_power
-from pytest_llmeval.core.stats.mcnemar_power import MOST_FLIPS, mcnemar_power
 from pytest_llmeval.core.stats.paired import least_flips
-from pytest_llmeval.core.stats.sign_power import errors_of_signs
+from pytest_llmeval.core.stats.power import MOST_FLIPS, errors_of_signs, margin_power, mcnemar_power
 
 __all__ = ["MOST_EPOCHS", "Sight", "margin_needed", "rows_for_margin"]
 
@@ -81,11 +80,7 @@ class Sight:
             return 1
         if not self._is_seen(loss, MOST_EPOCHS):
             return None
-        low, high = 1, MOST_EPOCHS
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._is_seen(loss, middle) else (middle, high)
-        return high
+        return _least_count(1, MOST_EPOCHS, lambda epochs: self._is_seen(loss, epochs))
 
     def least(self) -> float | None:
         """Return the least loss that is seen with the rows and epochs that there are; None where there is none."""
@@ -96,10 +91,7 @@ class Sight:
                 high *= 2
         if high <= low or not self._is_seen(high, self.spread.epochs):
             return None
-        while high - low > _FINE * high:
-            middle = (low + high) / 2
-            low, high = (low, middle) if self._is_seen(middle, self.spread.epochs) else (middle, high)
-        return high
+        return _least_number(low, high, lambda loss: self._is_seen(loss, self.spread.epochs))
 
     def _is_seen(self, loss: float, epochs: float) -> bool:
         needed = self._rows(loss, epochs)
@@ -161,11 +153,7 @@ class Sight:
 
     def _exact_rows(self, loss: float, flips: float) -> int:
         """Return the rows from which on McNemar's test has the power."""
-        low, high = 0, math.ceil(MOST_FLIPS / flips)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._is_enough(middle, loss, flips) else (middle, high)
-        return high
+        return _least_count(0, math.ceil(MOST_FLIPS / flips), lambda rows: self._is_enough(rows, loss, flips))
 
     def _is_enough(self, rows: int, loss: float, flips: float) -> bool:
         """Return whether so many rows have the power, by McNemar's test."""
@@ -205,10 +193,7 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
     low, high = math.floor(hidden / margin), needed
     while not is_enough(high) and high * noise < MOST_FLIPS:
         low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
+    return _least_count(low, high, is_enough)
 
 
 def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
@@ -228,6 +213,19 @@ def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs:
     low, high = 0.0, needed
     while high < 1 and not is_enough(high):
         low, high = high, 2 * high
+    return _least_number(low, high, is_enough)
+
+
+def _least_count(low: int, high: int, is_enough: Callable[[int], bool]) -> int:
+    """Return the least count that is enough, above ``low``, which is not, and up to ``high``, which is."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high
+
+
+def _least_number(low: float, high: float, is_enough: Callable[[float], bool]) -> float:
+    """Return the least number that is enough, as ``_least_count`` does, as close as ``_FINE`` says."""
     while high - low > _FINE * high:
         middle = (low + high) / 2
         low, high = (low, middle) if is_enough(middle) else (middle, high)

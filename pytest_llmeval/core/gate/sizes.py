@@ -48,8 +48,8 @@ class SizeCount:
         self._models: dict[str, set[str]] = {}
         self._epochs: dict[str, int] = {}
         self._rows: dict[_Key, set[str]] = {}
-        self._single: dict[_Key, set[str]] = {}
-        self._clusters: dict[_Key, set[str]] = {}
+        self._groups: dict[_Key, set[str]] = {}
+        self._clustered: set[_Key] = set()
 
     @classmethod
     def of(cls, thresholds: Thresholds) -> "SizeCount":
@@ -70,22 +70,17 @@ class SizeCount:
         for part in (None, *slices):
             key = (suite, part)
             _add(self._rows, key, sample_id, MANY_ROWS if suite in self._further else MOST_ROWS)
-            if cluster is None:
-                _add(self._single, key, sample_id, MOST_GROUPS)
-            else:
-                _add(self._clusters, key, cluster, MOST_GROUPS)
+            _add(self._groups, key, f"#{sample_id}" if cluster is None else f"={cluster}", MOST_GROUPS)
+            if cluster is not None:
+                self._clustered.add(key)
 
     def sizes(self) -> dict[str, SuiteSize]:
         """Return the suites of which a case was counted."""
         return {suite: self._size(suite, models) for suite, models in self._models.items()}
 
     def _size(self, suite: str, models: Iterable[str]) -> SuiteSize:
-        groups = {
-            part: min(MOST_GROUPS, len(clusters) + len(self._single.get((name, part), ())))
-            for (name, part), clusters in self._clusters.items()
-            if name == suite
-        }
         rows = {part: len(ids) for (name, part), ids in self._rows.items() if name == suite}
+        groups = {part: len(self._groups[suite, part]) for part in rows if (suite, part) in self._clustered}
         return SuiteSize(models=tuple(sorted(models)), rows=rows, groups=groups, epochs=self._epochs[suite])
 
 

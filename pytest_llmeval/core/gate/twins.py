@@ -81,11 +81,8 @@ _Rows = dict[tuple[str, str, str], list[JudgedCase]]
 
 
 def _by_row(cases: Iterable[JudgedCase], thresholds: Thresholds) -> _Rows:
-    rows: _Rows = {}
-    for case in cases:
-        if case.suite in thresholds.suites:
-            rows.setdefault((case.suite, case.model, case.sample_id), []).append(case)
-    return rows
+    held = (case for case in cases if case.suite in thresholds.suites)
+    return grouped(held, lambda case: (case.suite, case.model, case.sample_id))
 
 
 def _names(old: _Rows, new: _Rows) -> dict[tuple[str, str], str]:

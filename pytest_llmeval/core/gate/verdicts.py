@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import OpenRows
-from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples
+from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples, show_number
 from pytest_llmeval.core.gate.evidence import FEW_ROWS, LEAST_CLUSTERS, Evidence, FewChanges, Weight, are_few_groups
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
@@ -15,9 +15,8 @@ from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.hidden_loss import hidden_loss
-from pytest_llmeval.core.stats.margin_power import flips_bound
 from pytest_llmeval.core.stats.paired import least_flips, mcnemar
-from pytest_llmeval.core.stats.sign_power import errors_of_signs
+from pytest_llmeval.core.stats.power import errors_of_signs, flips_bound
 from pytest_llmeval.core.text import counted
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
@@ -89,8 +88,8 @@ def _told_loss(bounds: Sequence[float], margin: float) -> str:
     """Return how large the loss may be; a margin below 0 demands a gain, and how small that may be is told."""
     word, sign = ("gain may be as little as", -1) if margin < 0 else ("loss may be up to", 1)
     told = sorted(sign * bound for bound in bounds)
-    low, high = (_show(each if math.isfinite(each) else None) for each in (told[0], told[-1]))
-    return f"the {word} {low if low == high else f'{low} to {high}'}, the margin is {_show(sign * margin)}"
+    low, high = (show_number(each if math.isfinite(each) else None) for each in (told[0], told[-1]))
+    return f"the {word} {low if low == high else f'{low} to {high}'}, the margin is {show_number(sign * margin)}"
 
 
 def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
@@ -270,7 +269,7 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
     """Return in words what was found, for a verdict that every end agrees on."""
     if evidence.before is None:
         told = [
-            f"it is {_show(evidence.value)}, the bar {_show(rule.bound)}",
+            f"it is {show_number(evidence.value)}, the bar {show_number(rule.bound)}",
             _chance(rule, evidence, share, shown.p_value),
         ]
     else:
@@ -297,10 +296,9 @@ def _changed(rule: Rule, evidence: Evidence) -> str:
     interval = ""
     if evidence.low is not None and evidence.high is not None:
         interval = f", 90% interval {evidence.low:+.3g}..{evidence.high:+.3g}"
-    within = (
-        f", within the {_show(rule.bound)} allowed" if 0 < evidence.found.shortfall <= _allowed(rule) + SLACK else ""
-    )
-    return f"{_show(evidence.before)} to {_show(evidence.value)} ({change:+.3g}{interval}){within}"
+    is_within = 0 < evidence.found.shortfall <= _allowed(rule) + SLACK
+    within = f", within the {show_number(rule.bound)} allowed" if is_within else ""
+    return f"{show_number(evidence.before)} to {show_number(evidence.value)} ({change:+.3g}{interval}){within}"
 
 
 def _chance(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) -> str:
@@ -370,7 +368,3 @@ def _loss_bound(weight: Weight | None, alpha: float, unknown: float) -> float:
     if weight.units is None:
         return weight.shortfall + by_t if weight.df else math.inf
     return weight.shortfall + max(by_t, hidden_loss(weight.losses, weight.units, alpha=alpha))
-
-
-def _show(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"

@@ -3,23 +3,21 @@
 Rules that are decided by a p-value wait for those of all others (``family``).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.gate.bars import weigh_bar
-from pytest_llmeval.core.gate.case import JudgedCase, records_calls
+from pytest_llmeval.core.gate.case import records_calls
 from pytest_llmeval.core.gate.changes import weigh_change
-from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State, read_column, sample_means
-from pytest_llmeval.core.gate.decide import Decision, decide, interval_of
+from pytest_llmeval.core.gate.column import Column, OpenRows, Reading, State, read_column
+from pytest_llmeval.core.gate.decide import Decision, decide, numbers_of
 from pytest_llmeval.core.gate.evidence import Evidence
 from pytest_llmeval.core.gate.family import is_decided_by_p
-from pytest_llmeval.core.gate.group import Group, Sheet, group_of
+from pytest_llmeval.core.gate.group import Group, Sheet
 from pytest_llmeval.core.gate.judges import why_no_one_judge, why_not_gating
-from pytest_llmeval.core.gate.opponents import Opponents, left_out, nothing_pairs, refusal
+from pytest_llmeval.core.gate.opponents import left_out, nothing_pairs, refusal
 from pytest_llmeval.core.gate.reach import span_under, why_out_of_reach, why_unlikely
 from pytest_llmeval.core.gate.verdicts import decide_noninferior
-from pytest_llmeval.core.judge.trust import Trust
-from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
@@ -27,7 +25,6 @@ from pytest_llmeval.core.rules import (
     REGRESSION_KINDS,
     GateSettings,
     Rule,
-    SuiteRules,
 )
 from pytest_llmeval.core.text import one_line
 
@@ -59,56 +56,16 @@ class Weighed:
     """Why it is shown and decides nothing; None where it decides."""
 
 
-def weigh_suite(
-    rules: SuiteRules,
-    cases: Sequence[JudgedCase],
-    collected: Mapping[tuple[str, str], int],
-    opponents: Opponents,
-    trust: Trust,
-    first_look: int | None,
-) -> list[Weighed]:
-    """Return every rule of a suite, once for each model that it is about, in the order of the file.
-
-    Args:
-        rules: of the suite, with the alpha of one look.
-        cases: all of the suite.
-        collected: how many cases each suite and model was to have.
-        opponents: what rules on a change compare with.
-        trust: what judges are worth.
-        first_look: epochs of the first look, where there were two.
-    """
-    groups = list(_groups(rules, cases, collected, opponents, trust, first_look))
-    weighed = {
-        (number, group.model): found for group in groups for number, found in _weigh_group(rules.rules, group).items()
-    }
+def weigh_suite(rules: Sequence[Rule], groups: Sequence[Group]) -> list[Weighed]:
+    """Return every rule of a suite, once for each of its models that it is about, in the order of the file."""
+    weighed = {(number, group.model): found for group in groups for number, found in _weigh_group(rules, group).items()}
     errors = [_error_rate(group) for group in groups if group.too_many_errors]
     return errors + [
         each
-        for number, rule in enumerate(rules.rules)
+        for number, rule in enumerate(rules)
         for each in [weighed[number, group.model] for group in groups if (number, group.model) in weighed]
         or [Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, [group.model for group in groups]))]
     ]
-
-
-def _groups(
-    rules: SuiteRules,
-    cases: Sequence[JudgedCase],
-    collected: Mapping[tuple[str, str], int],
-    opponents: Opponents,
-    trust: Trust,
-    first_look: int | None,
-) -> Iterator[Group]:
-    """Yield the cases of each model, in alphabetical order."""
-    own: dict[str, list[JudgedCase]] = {
-        model: [] for (suite, model), count in collected.items() if suite == rules.name and count
-    }
-    for case in cases:
-        own.setdefault(case.model, []).append(case)
-    names = score_names(cases)
-    for model in sorted(own):
-        opponent = opponents.find(rules.name, model, is_only=len(own) == 1)
-        expected = collected.get((rules.name, model), 0)
-        yield group_of(rules, model, own[model], names, expected, opponent, trust, first_look)
 
 
 def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
@@ -251,18 +208,8 @@ def lacks_its_suite(reason: str | None) -> bool:
 
 def _error_rate(group: Group) -> Weighed:
     """Return the row that says why the rules of a suite and model are unmeasurable."""
-    rate = group.errors / group.finished
-    column = read_column("error_rate", group.cases)
-    grouped = column.grouped()
-    interval = interval_of(column, sample_means(grouped), column.clusters(grouped))
-    limit = group.rules.settings.max_error_rate
-    decision = Decision(
-        verdict="unmeasurable",
-        value=rate,
-        n=group.finished,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
-    )
+    column, limit = read_column("error_rate", group.cases), group.rules.settings.max_error_rate
+    reason = f"{group.errors} errors in {group.finished} cases; find their cause and run again"
+    decision = replace(numbers_of(column, column.grouped()), reason=reason)
     rule = Rule(suite=group.rules.name, metric="error_rate", kind="max", bound=limit)
     return Weighed(rule=rule, model=group.model, text=f"max_error_rate={limit:.12g}", decision=decision)

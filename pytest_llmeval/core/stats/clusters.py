@@ -14,6 +14,7 @@ __all__ = [
     "clustered_mean",
     "design_effect",
     "equal_clusters",
+    "estimated_mean",
     "in_clusters",
     "named_clusters",
     "size_effect",
@@ -31,7 +32,7 @@ S = TypeVar("S", bound=Sortable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusteredMean:
-    """A mean with the standard error that holds when values of one cluster hang together."""
+    """A mean with the standard error that holds where values of one cluster, if there are any, hang together."""
 
     value: float
     """The mean of all values."""
@@ -41,7 +42,26 @@ class ClusteredMean:
     df: float
     """Degrees of freedom of the t distribution that goes with the error, at least 1 but for rounding."""
     clusters: int
-    """Number of clusters, at least 2."""
+    """Number of clusters, at least 2; of values without any as many as there are."""
+
+
+def estimated_mean(values: Sequence[float], clusters: Sequence[Hashable] | None) -> ClusteredMean | None:
+    """Return the mean with its standard error, sqrt(Σ(s − m)² / (n(n − 1))); with clusters as ``clustered_mean`` does.
+
+    The values must be independent, or dependent within their clusters alone: means of samples, not of repeated cases
+    (E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, section 2.1). None for fewer than two values or
+    clusters, and where the error overflows.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    if clusters is not None:
+        return clustered_mean(values, clusters)
+    centre, n = mean(values), len(values)
+    if centre is None or n < 2:
+        return None
+    squares = total([(value - centre) * (value - centre) for value in values])
+    return _but_rounding(values, centre, math.sqrt(squares / (n * (n - 1))), df=n - 1, clusters=n)
 
 
 def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> ClusteredMean | None:
@@ -66,11 +86,7 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Clu
     if centre is None or len(groups) < 2:
         return None
     error = math.sqrt(total([_share_of_variance(group, centre, n) for group in groups])) / n
-    if not math.isfinite(error):
-        return None
-    if error <= ROUNDING * max(map(abs, values)):
-        error = 0.0
-    return ClusteredMean(value=centre, error=error, df=_df(map(len, groups), n), clusters=len(groups))
+    return _but_rounding(values, centre, error, df=_df(map(len, groups), n), clusters=len(groups))
 
 
 def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
@@ -171,6 +187,15 @@ def _correlation(groups: Sequence[Sequence[float]], n: int, weight: float) -> fl
     among, inside = among / (len(groups) - 1), inside / (n - len(groups))
     typical = (n - weight) / (len(groups) - 1)
     return min(max((among - inside) / (among + (typical - 1) * inside), 0.0), 1.0)
+
+
+def _but_rounding(
+    values: Sequence[float], centre: float, error: float, *, df: float, clusters: int
+) -> ClusteredMean | None:
+    """Return a mean whose error is 0 where rounding alone explains it; None where that overflows."""
+    is_known = error > ROUNDING * max(map(abs, values))
+    found = ClusteredMean(value=centre, error=error if is_known else 0.0, df=df, clusters=clusters)
+    return found if math.isfinite(error) else None
 
 
 def _share_of_variance(group: Sequence[float], centre: float, n: int) -> float:

@@ -1,4 +1,4 @@
-"""Means, intervals and quantiles in closed form.
+"""Intervals and quantiles in closed form.
 
 Every function takes the values in any order and gives the same answer for each. What cannot be estimated is
 None, never NaN, never a stand-in zero and never an interval of no width.
@@ -9,22 +9,20 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean, size_effect
+from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean, estimated_mean, size_effect
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
-from pytest_llmeval.core.stats.means import ROUNDING, mean, total
+from pytest_llmeval.core.stats.means import mean
 
 __all__ = [
     "CHANGE_CONFIDENCE",
     "Interval",
     "effective_n",
-    "mean",
     "miss_chance",
     "pass_at_k",
     "quantile",
     "score_interval",
     "standard_error",
     "t_interval",
-    "total",
     "wilson",
 ]
 
@@ -45,24 +43,14 @@ class Interval:
 def standard_error(values: Sequence[float], *, clusters: Sequence[Hashable] | None = None) -> float | None:
     """Return the standard error of the mean: sqrt(Σ(s − m)² / (n(n − 1))); with clusters the CR2 one.
 
-    The values must be independent: means of samples, not of repeated cases (E. Miller, "Adding Error Bars to
-    Evals", arXiv 2411.00640, section 2.1). None for fewer than two values or clusters, and where it overflows;
-    0 for values that are equal but for rounding, which leave it unknown.
+    None for fewer than two values or clusters, and where it overflows; 0 for values that are equal but for rounding,
+    which leave it unknown.
 
     Raises:
         ValueError: For another number of clusters than of values.
     """
-    if clusters is not None:
-        clustered = clustered_mean(values, clusters)
-        return clustered.error if clustered else None
-    centre = mean(values)
-    if centre is None or len(values) < 2:
-        return None
-    squares = total([(value - centre) * (value - centre) for value in values])
-    error = math.sqrt(squares / (len(values) * (len(values) - 1)))
-    if error <= ROUNDING * max(map(abs, values)):
-        return 0.0
-    return error if math.isfinite(error) else None
+    found = estimated_mean(values, clusters)
+    return found.error if found else None
 
 
 def wilson(share: float, n: float, *, confidence: float = 0.95) -> Interval:
@@ -112,12 +100,10 @@ def score_interval(values: Sequence[float], *, clusters: Sequence[Hashable] | No
     n = effective_n(values, clusters)
     if n is None:
         return None
-    if clusters is None:
-        if all(value in (0, 1) for value in values):
-            return wilson(centre, n)
-        return _wilson(centre, n, student_quantile(_UPPER, len(values) - 1))
-    clustered = clustered_mean(values, clusters)
-    return _wilson(centre, n, student_quantile(_UPPER, clustered.df)) if clustered else None
+    if clusters is None and all(value in (0, 1) for value in values):
+        return wilson(centre, n)
+    found = estimated_mean(values, clusters)
+    return _wilson(centre, n, student_quantile(_UPPER, found.df)) if found else None
 
 
 def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:
@@ -173,14 +159,11 @@ def t_interval(
     Raises:
         ValueError: For another number of clusters than of values.
     """
-    centre, error, df = mean(values), standard_error(values), len(values) - 1.0
-    if clusters is not None:
-        clustered = clustered_mean(values, clusters)
-        error, df = (clustered.error, clustered.df) if clustered else (None, df)
-    if not error or centre is None:
+    found = estimated_mean(values, clusters)
+    if found is None or not found.error:
         return None
-    half = student_quantile((1 + confidence) / 2, df) * error
-    return Interval(low=centre - half, high=centre + half)
+    half = student_quantile((1 + confidence) / 2, found.df) * found.error
+    return Interval(low=found.value - half, high=found.value + half)
 
 
 def quantile(values: Sequence[float], percent: int) -> float | None:

@@ -8,13 +8,11 @@ import bisect
 import math
 from collections.abc import Hashable, Sequence
 
-from pytest_llmeval.core.stats.clusters import clustered_mean
+from pytest_llmeval.core.stats.clusters import estimated_mean
 from pytest_llmeval.core.stats.distributions import binomial_at_least, student_cdf
-from pytest_llmeval.core.stats.intervals import standard_error
 from pytest_llmeval.core.stats.means import ROUNDING, total
 
 __all__ = [
-    "clustered_t",
     "least_flips",
     "mcnemar",
     "paired_t",
@@ -47,29 +45,17 @@ def mcnemar(worse: int, better: int, *, mid_p: bool = True) -> float:
     return (exact + binomial_at_least(worse + 1, n, 0.5)) / 2 if mid_p else exact
 
 
-def paired_t(differences: Sequence[float]) -> float | None:
+def paired_t(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float | None:
     """Return the p of the paired t test that the mean is below 0: P(T <= mean/SE), n − 1 degrees of freedom.
 
-    None for fewer than two differences, and where their spread is 0 or overflows.
-    """
-    error = standard_error(differences)
-    if not error:
-        return None
-    return student_cdf(total(differences) / len(differences) / error, len(differences) - 1)
-
-
-def clustered_t(differences: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
-    """Return the p that the mean is below 0 with the error and degrees of freedom of ``clustered_mean``.
-
-    None for fewer than two clusters, and where the error is 0 (no spread was seen) or overflows.
+    With clusters, error and degrees of freedom are ``clustered_mean``'s. None for fewer than two differences or
+    clusters, and where the error is 0 (no spread was seen) or overflows.
 
     Raises:
         ValueError: For another number of clusters than of differences.
     """
-    clustered = clustered_mean(differences, clusters)
-    if clustered is None or not clustered.error:
-        return None
-    return student_cdf(clustered.value / clustered.error, clustered.df)
+    found = estimated_mean(differences, clusters)
+    return student_cdf(found.value / found.error, found.df) if found is not None and found.error else None
 
 
 def sign_flip(units: Sequence[float], *, mid_p: bool = False) -> float:

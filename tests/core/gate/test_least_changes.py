@@ -8,8 +8,7 @@ import pytest
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stats.distributions import normal_quantile
-from pytest_llmeval.core.stats.margin_power import margin_power
-from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
+from pytest_llmeval.core.stats.power import margin_power, mcnemar_power
 from tests.support.gate_runs import case, clustered, compared, flips, graded, only, rule, verdict_of
 
 

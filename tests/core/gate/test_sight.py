@@ -20,9 +20,8 @@ from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS, Sight, margin_needed, rows_for_margin
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
-from pytest_llmeval.core.stats.margin_power import margin_power
-from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
 from pytest_llmeval.core.stats.paired import least_flips
+from pytest_llmeval.core.stats.power import margin_power, mcnemar_power
 from tests.support.gate_runs import rule as gate_rule
 from tests.support.gate_runs import verdict_of
 

@@ -21,7 +21,7 @@ from pytest_llmeval.core.stats.distributions import (
     student_quantile,
 )
 
-PARTS = ("distributions", "intervals", "clusters", "paired", "multiplicity", "resampling", "influence")
+PARTS = ("distributions", "intervals", "clusters", "paired", "multiplicity", "resampling", "power")
 SHARES = [1e-12, 1e-8, 1e-4, 0.001, 0.025, 0.05, 0.2, 0.3, 0.49, 0.5, 0.501, 0.7, 0.9, 0.975, 0.999, 1 - 1e-8]
 DFS = [0.5, 0.7, 1, 1.5, 2, 3, 5, 10.3, 29, 30, 31, 100, 1234.5, 1e5, 1e6]
 shares = st.floats(1e-9, 1 - 1e-9)

@@ -10,13 +10,8 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # nor does it
 
 from pytest_llmeval.core.stats.clusters import clustered_mean
-from pytest_llmeval.core.stats.intervals import (
-    mean,
-    score_interval,
-    standard_error,
-    t_interval,
-    wilson,
-)
+from pytest_llmeval.core.stats.intervals import score_interval, standard_error, t_interval, wilson
+from pytest_llmeval.core.stats.means import mean
 from tests.support.stats_parts import ends
 
 numbers = st.lists(st.floats(-1e3, 1e3), max_size=40)

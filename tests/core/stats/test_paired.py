@@ -15,7 +15,6 @@ from statsmodels.stats.contingency_tables import mcnemar as theirs_mcnemar  # ty
 
 from pytest_llmeval.core.stats.clusters import clustered_mean, in_clusters
 from pytest_llmeval.core.stats.paired import (
-    clustered_t,
     least_flips,
     mcnemar,
     paired_t,
@@ -121,14 +120,14 @@ def test_the_clustered_t_test_is_students_at_the_clusters_error(
 ) -> None:
     """By scipy; None where the error is unknown; in any order."""
     differences, names = [each for each, _ in rows], [name for _, name in rows]
-    ours, clustered = clustered_t(differences, names), clustered_mean(differences, names)
+    ours, clustered = paired_t(differences, names), clustered_mean(differences, names)
     if clustered is None or not clustered.error:
         assert ours is None
         return
     assert ours == pytest.approx(float(stats.t.cdf(clustered.value / clustered.error, clustered.df)), rel=1e-9)
     shuffled = list(rows)
     shuffler.shuffle(shuffled)
-    assert clustered_t([each for each, _ in shuffled], [name for _, name in shuffled]) == ours
+    assert paired_t([each for each, _ in shuffled], [name for _, name in shuffled]) == ours
 
 
 def test_clusters_of_one_give_the_paired_t_test() -> None:
@@ -136,9 +135,9 @@ def test_clusters_of_one_give_the_paired_t_test() -> None:
     drawn = random.Random(4)
     differences = [drawn.gauss(-0.02, 0.1) for _ in range(25)]
     names: list[Hashable] = list(range(25))
-    assert clustered_t(differences, names) == pytest.approx(paired_t(differences), rel=1e-9)
-    assert clustered_t(differences, ["a"] * 25) is None
-    assert clustered_t([-0.5] * 4, ["a", "a", "b", "b"]) is None
+    assert paired_t(differences, names) == pytest.approx(paired_t(differences), rel=1e-9)
+    assert paired_t(differences, ["a"] * 25) is None
+    assert paired_t([-0.5] * 4, ["a", "a", "b", "b"]) is None
 
 
 @given(units, st.booleans())

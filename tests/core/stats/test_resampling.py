@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.stats import resampling
-from pytest_llmeval.core.stats.influence import quantile_change_half
-from pytest_llmeval.core.stats.intervals import mean, quantile
+from pytest_llmeval.core.stats.intervals import quantile
+from pytest_llmeval.core.stats.means import mean
 from pytest_llmeval.core.stats.resampling import (
     MOST_DRAWS,
     Budget,
     Pair,
     bootstrap_interval,
     paired_quantile_change,
+    quantile_change_half,
     total_change,
 )
 from tests.support.stats_parts import ends
