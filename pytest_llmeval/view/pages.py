@@ -27,7 +27,7 @@ from pytest_llmeval.reports.html.diff import difference
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.row_texts import asked_messages, message_texts
 from pytest_llmeval.reports.run_text import verdict_line
-from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
+from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import Links
@@ -123,7 +123,7 @@ def run_page(
         details: cases in full by their ids, where they stand in this page.
     """
     groups = reader.groups(run.id) if overview is None else overview.groups
-    view = _view(reader, run) if overview is None else overview.view
+    view = view_run(run, RunCases(), reader.verdicts(run.id)) if overview is None else overview.view
     slices = reader.slice_names(run.id) if overview is None else overview.slices
     counts = Counter({outcome: 0 for outcome in _OUTCOMES})
     for group in groups:
@@ -156,11 +156,11 @@ def run_page(
         can_label=frame.links.is_live and bool(reader.judges(run.id)),
         sample=sample,
         details=details or {},
-        query=query_of(wanted),
+        query=_query_of(wanted),
     )
 
 
-def query_of(wanted: Wanted) -> dict[str, Any]:
+def _query_of(wanted: Wanted) -> dict[str, Any]:
     """Return what the address of a run says of the cases that are wanted."""
     told = {name: getattr(wanted, name) for name in ("suite", "model", "slice", "outcome", "search")}
     return {**told, "flipped": "1" if wanted.flipped is not None else None}
@@ -207,18 +207,17 @@ def _can_label(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
     """Return whether people may label a case: of each row and model the first epoch that was judged."""
     for _, case_id, _ in reader.epochs(run.id, case):
         found = case if case_id == case.id else reader.case(case_id)
-        if found is not None and judged_of(reader, run, found):
+        if found is not None and _is_judged(reader, run, found):
             return case_id == case.id
     return False
 
 
-def judged_of(reader: BrowsingReader, run: Run, case: StoredCase) -> list[str]:
-    """Return the names of the scores of a case that people can label; none where its judge is not known."""
+def _is_judged(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
+    """Return whether a case has scores that people can label; it has none where its judge is not known."""
     try:
-        judged = judged_run(run.id, [case], reader.judges(run.id))
+        return bool(judged_run(run.id, [case], reader.judges(run.id)).labelable(case))
     except StoreError:  # an older version recorded it
-        return []
-    return [score.name for score in judged.labelable(case)]
+        return False
 
 
 def compare_page(
@@ -305,11 +304,6 @@ def paired(base: Run, current: Run, model: str | None = None) -> Against:
     """Return how the cases of two runs pair: by model, and where each run has one, whatever its name."""
     is_single = len(base.models) == len(current.models) == 1
     return Against(run_id=base.id, model=model or (base.models[0] if is_single else None))
-
-
-def _view(reader: BrowsingReader, run: Run) -> RunView:
-    """Return a run of which nothing but the verdicts is known."""
-    return view_run(run, RunCases(), reader.verdicts(run.id))
 
 
 def _choices(names: Iterable[str]) -> list[str]:

@@ -39,18 +39,14 @@ _LINKED = Html(
 
 def self_contained(source: Source, run: Run) -> str:
     """Return one page of a run with its cases in full; it needs no other file."""
-    with source.reader() as reader:
-        return _self_contained(source, reader, run)
-
-
-def _self_contained(source: Source, reader: BrowsingReader, run: Run) -> str:
     links = FileLinks((), (), lambda case_id: False)
     frame = Frame(links=links, database=source.shown_as, head=_inlined())
-    against = against_of(reader, run)
-    found = sampled(reader, run, against, most=source.most_cases)
-    cases = (reader.case(pair.case.id) for pair in found.pairs)
-    details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
-    return _run_page(frame, reader, run, overview(source.database, source.root, run), found, against, details)
+    with source.reader() as reader:
+        against = against_of(reader, run)
+        found = sampled(reader, run, against, most=source.most_cases)
+        cases = (reader.case(pair.case.id) for pair in found.pairs)
+        details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
+        return _run_page(frame, reader, run, overview(source.database, source.root, run), found, against, details)
 
 
 def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
