@@ -20,7 +20,6 @@ ROW_KEYS = ("id", "input", "target", "slice", "marks", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
 _ROLES = frozenset(get_args(Role))
 _MARK = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-# These pytest marks need arguments, or say nothing about one row; llmeval makes the row.
 _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "timeout", "anyio"})
 """Marks that need an argument, which no row has, or that are read before there are rows."""
 _GROUPS = frozenset({"tag", "tags", "label", "labels", "group", "groups", "category", "categories"})
