@@ -117,19 +117,7 @@ class _Pages:
                 current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
             )
             total = self.summaries.total(reader, current, wanted, page) or 0
-            address = self.frame.links.compare
-            text = compare_page(
-                self.frame,
-                reader,
-                base,
-                current,
-                comparison,
-                flipped=page.pairs,
-                total=total,
-                older=address(base.id, current.id, after=page.after) if page.after else None,
-                newer=address(base.id, current.id, before=page.before) if page.before else None,
-            )
-        return HTMLResponse(text)
+            return HTMLResponse(compare_page(self.frame, reader, base, current, comparison, page=page, total=total))
 
     def _compared(self, base: Run, current: Run) -> Comparison | str | None:
         """Return what changed; why that cannot be told, where the rules of the run are gone or wrong by now."""

@@ -28,7 +28,7 @@ from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.row_texts import asked_messages, message_texts
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
-from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
+from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import Links
 from pytest_llmeval.view.rendering import render
@@ -227,10 +227,8 @@ def compare_page(
     current: Run,
     comparison: Comparison | str | None,
     *,
-    flipped: Sequence[CasePair],
+    page: CasePage,
     total: int,
-    older: str | None,
-    newer: str | None,
 ) -> str:
     """Return two runs side by side.
 
@@ -240,10 +238,8 @@ def compare_page(
         base: that is compared with.
         current: that is compared.
         comparison: of both; why there is none, where the rules cannot be used; None where it is not known yet.
-        flipped: cases of ``current`` and of ``base`` that flipped, some of them.
+        page: cases of ``current`` and of ``base`` that flipped, some of them.
         total: how many flipped.
-        older: the address of the next ones.
-        newer: of those before.
     """
     told = comparison if isinstance(comparison, Comparison) else None
     changes = [] if told is None else [(each, verdict_cells(each), is_worth_a_word(each)) for each in told.changes]
@@ -260,11 +256,9 @@ def compare_page(
         quiet=quiet,
         legend=LEGEND,
         measures=[] if told is None else [(each, measure_name(each), measure_cells(each)) for each in told.measures],
-        flipped=flipped,
-        said=_excerpts(reader, (case for pair in flipped for case in pair)),
+        page=page,
+        said=_excerpts(reader, (case for pair in page.pairs for case in pair)),
         total=total,
-        older=older,
-        newer=newer,
     )
 
 

@@ -164,17 +164,8 @@ def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Ru
             found = comparison(source.database, source.root, base.id, current.id, source.rules_of(current))
         except ThresholdsError as error:
             found = str(error)
-    return compare_page(
-        frame,
-        reader,
-        base,
-        current,
-        found,
-        flipped=page.pairs,
-        total=reader.count(current.id, wanted),
-        older=None,
-        newer=None,
-    )
+    only = CasePage(pairs=page.pairs, before=None, after=None)
+    return compare_page(frame, reader, base, current, found, page=only, total=reader.count(current.id, wanted))
 
 
 def _inlined() -> Html:
