@@ -63,17 +63,16 @@ def _exact(value: str) -> Markup:
     return Markup(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))  # noqa: S704  # escaped here
 
 
-def _number(value: float | None) -> str:
-    return _MISSING if value is None else number(value)
+def _or_missing(shown: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a filter that shows a value as ``shown`` does, and a dash where there is none."""
+    return lambda value: _MISSING if value is None else shown(value)
 
 
-def _signed(value: float | None) -> str:
-    return _MISSING if value is None else signed(value).replace("-", "−")
+def _signed(value: float) -> str:
+    return signed(value).replace("-", "−")
 
 
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return _MISSING
+def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"
 
 
@@ -82,23 +81,19 @@ def _time(value: str | None) -> str:
     return _MISSING if not value else value[:19].replace("T", " ")
 
 
-def _count(value: int | None) -> str:
-    return _MISSING if value is None else f"{value:,}"
-
-
 def _words(value: str) -> str:
     return value.replace("_", " ")
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
-    "count": _count,
+    "count": _or_missing("{:,}".format),
     "exact": _exact,
     "line": one_line,
     "money": money,
-    "number": _number,
+    "number": _or_missing(number),
     "plural": counted,
-    "seconds": _seconds,
-    "signed": _signed,
+    "seconds": _or_missing(_seconds),
+    "signed": _or_missing(_signed),
     "text": shown,
     "time": _time,
     "tokens": token_counts,
