@@ -65,6 +65,10 @@ class StrictDocument:
         """Return the line (from 1) of ``path`` or of the nearest key or list element around it."""
         return next(self.lines[part] for end in range(len(path), -1, -1) if (part := path[:end]) in self.lines)
 
+    def problem(self, path: KeyPath, told: str) -> str:
+        """Return ``FILE:LINE: KEY: told``, for what is wrong with the key at ``path`` or is missing there."""
+        return f"{self.shown_as}:{self.line_near(path)}: {_where(path)}{told}"
+
 
 def load_strict(
     path: Path,

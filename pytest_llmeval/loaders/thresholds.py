@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.names import closest, did_you_mean, show_key
+from pytest_llmeval.core.names import closest, did_you_mean
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,
@@ -102,14 +102,9 @@ class _Reader:
 
     def raise_problems(self) -> None:
         """Raise all problems together, in the order of the file."""
-        found = sorted((self._document.line_near(path), number, path) for number, path in enumerate(self._problems))
-        lines = [self._message(line, path) for line, _, path in found]
-        if lines:
-            raise ThresholdsError("\n".join(lines))
-
-    def _message(self, line: int, path: KeyPath) -> str:
-        place = ".".join(map(show_key, path))
-        return f"{self._document.shown_as}:{line}: {place + ': ' if place else ''}{self._problems[path]}"
+        found = sorted(self._problems, key=self._document.line_near)
+        if found:
+            raise ThresholdsError("\n".join(self._document.problem(path, self._problems[path]) for path in found))
 
     def _problem(self, path: KeyPath, text: str) -> None:
         self._problems.setdefault(path, text)
