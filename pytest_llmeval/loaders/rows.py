@@ -112,11 +112,8 @@ def _is_message(value: object) -> bool:
     role, content = value.get("role"), value["content"]
     if not isinstance(role, str) or role not in _ROLES:
         return False
-    return content is None or isinstance(content, str) or (isinstance(content, list) and all(map(_is_part, content)))
-
-
-def _is_part(value: object) -> bool:
-    return isinstance(value, dict)
+    is_parts = isinstance(content, list) and all(isinstance(part, dict) for part in content)
+    return content is None or isinstance(content, str) or is_parts
 
 
 def doubled_id(sample: Sample, *, unit: str, line: int) -> str:

@@ -1,7 +1,7 @@
 """What a suite can see as plain text: a table for each suite and model, what the columns mean, and what cannot fail."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.plan import Plan, Planned
 from pytest_llmeval.core.gate.power import hopeless
@@ -128,15 +128,11 @@ def _legend(found: Plan) -> Iterator[str]:
     )
     if any(row.rule is None for row in found.rows):
         yield "without a rule on a change: as if max_drop=0 were added"
-    if _has_margin(found.rows):
+    if any(kind_of(row.rule or "") == "noninferior" for row in found.rows):
         yield (
             "noninferior: sees is the least margin that can be judged, rows and epochs are what its own margin takes:"
             f" {share} in which nothing changed pass"
         )
-
-
-def _has_margin(rows: Iterable[Planned]) -> bool:
-    return any(kind_of(row.rule or "") == "noninferior" for row in rows)
 
 
 def _plural(count: float, word: str) -> str:

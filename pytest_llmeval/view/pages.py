@@ -35,7 +35,7 @@ from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.summaries import Overview
 from pytest_llmeval.view.trends import Trend, sparkline
 
-__all__ = ["Frame", "against_of", "case_page", "compare_page", "message_page", "run_page", "runs_page"]
+__all__ = ["Frame", "against_of", "case_page", "compare_page", "run_page", "runs_page"]
 
 _LONGEST_NAME = 1_000
 _MOST_BASES = 1_000
@@ -260,11 +260,6 @@ def compare_page(
         said=_excerpts(reader, (case for pair in page.pairs for case in pair)),
         total=total,
     )
-
-
-def message_page(frame: Frame, title: str, message: str) -> str:
-    """Return a page that says why there is no other."""
-    return frame.render("message.html", title, message=message)
 
 
 def against_of(reader: BrowsingReader, run: Run) -> Against | None:
