@@ -204,7 +204,7 @@ class _Reader:
                 slice=part,
                 model=found.model,
                 confident=found.confident and kind in _CONFIDENT,
-                judge=_demands(found.judge),
+                judge=None if found.judge is None else JudgeDemands(**found.judge.model_dump()),
                 line=self._document.line_of((*path, key)),
             )
 
@@ -263,10 +263,6 @@ def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:
         wanted = cast(PassAtModel, found.pass_at)
         return wanted.min, wanted.k
     return cast(float, getattr(found, kind)), None
-
-
-def _demands(found: JudgeModel | None) -> JudgeDemands | None:
-    return None if found is None else JudgeDemands(**found.model_dump())
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:

@@ -224,13 +224,10 @@ def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: boo
 
 def outcome_words(suite: SuiteView) -> str:
     """Return how many cases of a suite came to what."""
-    names = ("passed", "missed", "error", "skipped")
-    counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
+    found = suite.outcomes
+    words = {"passed": "passed", "missed": "missed", "error": "error" if found["error"] == 1 else "errors"}
+    counts = ", ".join(f"{found[name]} {word}" for name, word in {**words, "skipped": "skipped"}.items() if found[name])
     return counts or "no case finished"
-
-
-def _counted(name: str, suite: SuiteView) -> str:
-    return "errors" if name == "error" and suite.outcomes[name] != 1 else name
 
 
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:

@@ -7,10 +7,9 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from pytest_llmeval.core.text import counted, one_line, storable
-from pytest_llmeval.reports.html.escape import escaped, shown
+from pytest_llmeval.reports.html.escape import Html, escaped, shown
 from pytest_llmeval.reports.html.style import STYLE
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.run_text import money, token_counts
@@ -58,9 +57,9 @@ def _finished(value: Any) -> Any:
     return "" if value is None else escaped(str(value))
 
 
-def _exact(value: str) -> Markup:
+def _exact(value: str) -> Html:
     """Return a value for an attribute that a form sends back: no character that a page can hold is replaced."""
-    return Markup(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))  # noqa: S704  # escaped here
+    return Html(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))
 
 
 def _or_missing(shown: Callable[[Any], str]) -> Callable[[Any], str]:
