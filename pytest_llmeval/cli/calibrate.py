@@ -89,15 +89,7 @@ def calibrate_judge(
     if scores and judged_other is not None and of_other is not None:
         scores = _of_other(scores, list(_scores(judged_other, {})), of_other)
     results = [each for score in scores for each in score.calibrated(by_slice=verbose or as_json)]
-    held = Held(
-        run=found.id,
-        of=None if of_other is None else of_other.id,
-        judges=found.judge_models,
-        raters=len({rater for by_rater in labels.values() for rater in by_rater if rater}),
-        unjudged=_unjudged(judged_other or judged),
-        split=_split(judged_other or judged),
-        settled=_settled(judged_other or judged),
-    )
+    held = _held(found, of_other, labels, judged_other or judged)
     if as_json:
         emit_json({**asdict(held), "scores": results})
         return
@@ -238,16 +230,15 @@ def _what(score: _Score) -> tuple[str, str, bool]:
     return score.key.judge_id, score.key.name, score.scale.is_whole
 
 
-def _unjudged(judged: JudgedRun) -> int:
-    """Return how many answers have no verdict since the judge gave none that was valid."""
-    return sum(case.error_kind == ErrorKind.JUDGE for case in judged.cases)
-
-
-def _split(judged: JudgedRun) -> int:
-    """Return how many of them a panel voted on, and was split evenly."""
-    return sum(case.error_kind == ErrorKind.JUDGE and any(split_scores(case)) for case in judged.cases)
-
-
-def _settled(judged: JudgedRun) -> int:
-    """Return how many answers a check in code settled, so that no judge saw them."""
-    return sum(bool(list(judge_scores(case))) and not judged.judged(case) for case in judged.cases)
+def _held(run: Run, of: Run | None, labels: Labels, judged: JudgedRun) -> Held:
+    """Return who was held against whom; ``judged`` is the judge's side of the run whose rates are told."""
+    broken = [case for case in judged.cases if case.error_kind == ErrorKind.JUDGE]
+    return Held(
+        run=run.id,
+        of=None if of is None else of.id,
+        judges=run.judge_models,
+        raters=len({rater for by_rater in labels.values() for rater in by_rater if rater}),
+        unjudged=len(broken),
+        split=sum(bool(list(split_scores(case))) for case in broken),
+        settled=sum(bool(list(judge_scores(case))) and not judged.judged(case) for case in judged.cases),
+    )

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,40 +35,11 @@ __all__ = ["export"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an export reads."""
+    """Where an export reads; all of it is of one moment."""
 
     project: Project
     store: SqliteReader
     run: Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What was asked for, beside the form."""
-
-    run: str
-    output: Path | None
-    """None for standard output."""
-    as_json: bool
-    database: Path | None
-
-    def write(self, lines: Callable[[Source], Iterable[str]]) -> None:
-        """Write the run in the form that ``lines`` gives it; all that it reads is of one moment."""
-        project = find_project()
-        with contextlib.closing(open_reader(project, self.database)) as store, store.snapshot():
-            found = Source(project=project, store=store, run=store.find_run(self.run))
-            if self.output is None or str(self.output) == "-":
-                if self.as_json:
-                    emit_json({"run": found.run.id, "text": "".join(f"{line}\n" for line in lines(found))})
-                else:
-                    echo_lines(lines(found))
-                return
-            write_lines(self.output, lines(found))
-        size = self.output.stat().st_size
-        if self.as_json:
-            emit_json({"run": found.run.id, "output": str(self.output), "bytes": size})
-        else:
-            echo_written(self.output, f"{one_line(str(self.output))}: run {found.run.id}, {size:,} bytes")
 
 
 @click.group()
@@ -76,13 +47,21 @@ def export() -> None:
     """Write a recorded run in a form that other programs read."""
 
 
-def _form(name: str) -> Callable[[Callable[..., None]], click.Command]:
-    """Return what makes of a function the subcommand ``name``; it is given a ``Wanted`` and its own options."""
+def _form(name: str) -> Callable[[Callable[..., Iterable[str]]], click.Command]:
+    """Return what makes the subcommand ``name`` of a function: of a ``Source`` and its own options it makes lines."""
 
-    def add(function: Callable[..., None]) -> click.Command:
-        @functools.wraps(function)  # its options, too
+    def add(form: Callable[..., Iterable[str]]) -> click.Command:
+        @functools.wraps(form)  # its options, too
         def command(run: str, output: Path | None, as_json: bool, database: Path | None, **own: object) -> None:
-            function(Wanted(run=run, output=output, as_json=as_json, database=database), **own)
+            project = find_project()
+            with contextlib.closing(open_reader(project, database)) as store, store.snapshot():
+                found = store.find_run(run)
+                lines = form(Source(project=project, store=store, run=found), **own)
+                if output is None or str(output) == "-":
+                    _print(found, lines, as_json=as_json)
+                    return
+                write_lines(output, lines)
+            _tell(found, output, as_json=as_json)
 
         path = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
         to_file = click.option("--output", type=path, help="Write to this file, as a whole or not at all.")
@@ -92,50 +71,59 @@ def _form(name: str) -> Callable[[Callable[..., None]], click.Command]:
     return add
 
 
+def _print(run: Run, lines: Iterable[str], *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"run": run.id, "text": "".join(f"{line}\n" for line in lines)})
+    else:
+        echo_lines(lines)
+
+
+def _tell(run: Run, output: Path, *, as_json: bool) -> None:
+    """Print what was written."""
+    size = output.stat().st_size
+    if as_json:
+        emit_json({"run": run.id, "output": str(output), "bytes": size})
+    else:
+        echo_written(output, f"{one_line(str(output))}: run {run.id}, {size:,} bytes")
+
+
 @_form("csv")
 @click.option("--summary", is_flag=True, help="The metrics by suite, model and slice instead of the cases.")
-def export_csv(wanted: Wanted, *, summary: bool) -> None:
+def export_csv(source: Source, *, summary: bool) -> Iterable[str]:
     """Write the cases of RUN as a table for a spreadsheet, in which nothing is a formula."""
-
-    def lines(source: Source) -> Iterable[str]:
-        store, run = source.store, source.run
-        if summary:
-            return summary_csv(run.id, list(store.judged(run.id)))
-        return cases_csv(run.id, store.score_names(run.id), exported_cases(store, run.id))
-
-    wanted.write(lines)
+    store, run = source.store, source.run
+    if summary:
+        return summary_csv(run.id, list(store.judged(run.id)))
+    return cases_csv(run.id, store.score_names(run.id), exported_cases(store, run.id))
 
 
 @_form("jsonl")
-def export_jsonl(wanted: Wanted) -> None:
+def export_jsonl(source: Source) -> Iterable[str]:
     """Write the cases of RUN as JSON lines, with all that is stored of them."""
-    wanted.write(lambda source: jsonl_lines(source.run.id, exported_cases(source.store, source.run.id)))
+    return jsonl_lines(source.run.id, exported_cases(source.store, source.run.id))
 
 
 @_form("prometheus")
-@click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="Put this label on every sample.")
-def export_prometheus(wanted: Wanted, *, labels: Sequence[str]) -> None:
+@click.option(
+    "--label",
+    "labels",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=lambda context, parameter, given: parsed_labels(given),
+    help="Put this label on every sample.",
+)
+def export_prometheus(source: Source, *, labels: Mapping[str, str]) -> Iterable[str]:
     """Write what RUN came to as metrics for node-exporter's textfile collector."""
-    given = parsed_labels(labels)
-
-    def lines(source: Source) -> Iterable[str]:
-        store, run = source.store, source.run
-        cases = RunCases(judged=list(store.judged(run.id)))
-        view = view_run(run, cases, store.verdicts(run.id))
-        return prometheus_lines(view, cases.judged, store.spending(run.id), given)
-
-    wanted.write(lines)
+    store, run = source.store, source.run
+    cases = RunCases(judged=list(store.judged(run.id)))
+    view = view_run(run, cases, store.verdicts(run.id))
+    return prometheus_lines(view, cases.judged, store.spending(run.id), labels)
 
 
 @_form("markdown")
-def export_markdown(wanted: Wanted) -> None:
+def export_markdown(source: Source) -> Iterable[str]:
     """Write RUN as it stands in the summary of a GitHub job: gate, flips, worst misses, errors, cost."""
-
-    def lines(source: Source) -> Iterable[str]:
-        root = source.project.root
-        return run_markdown(read_report(source.run, reader=source.store, root=root)).splitlines()
-
-    wanted.write(lines)
+    return run_markdown(read_report(source.run, reader=source.store, root=source.project.root)).splitlines()
 
 
 @_form("html")
@@ -146,6 +134,6 @@ def export_markdown(wanted: Wanted) -> None:
     show_default=True,
     help="How many cases to show in full; misses, errors and flips first.",
 )
-def export_html(wanted: Wanted, *, cases: int) -> None:
+def export_html(source: Source, *, cases: int) -> Iterable[str]:
     """Write RUN as one page for a browser, which needs no other file."""
-    wanted.write(lambda source: html_page(source.project, source.store.path, source.run, cases).split("\n"))
+    return html_page(source.project, source.store.path, source.run, cases).split("\n")

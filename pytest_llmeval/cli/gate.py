@@ -71,6 +71,7 @@ class Gated:
         cases = RunCases.read(store, run.id)
         result, exit_code = _judged(run, rules, choice, cases, trust_in(store, rules))
         against = against_lines(choice, run, result.verdicts, cases.judged, db_option=store.db_option)
+        ruled = [name for name in rules.suites if rules.has_rules(name)]
         return cls(
             run=run,
             cases=cases,
@@ -78,7 +79,7 @@ class Gated:
             result=result,
             exit_code=exit_code,
             spending=store.spending(run.id),
-            notes=run_notes(_as_judged(run, rules, choice), cases.judged, store, ruled=_ruled(rules)),
+            notes=run_notes(_as_judged(run, rules, choice), cases.judged, store, ruled=ruled),
             against=[
                 *against,
                 *ungated_words(rules, cases.judged),
@@ -100,10 +101,6 @@ class Gated:
         view = view_run(self.run, self.cases, self.result.verdicts, is_anew=True)
         beside = [*self.notes, *notes, *self.against, *(f"warning: {each}" for each in self.warnings)]
         print_run(view, self.spending, 0, notes=beside)
-
-
-def _ruled(rules: Thresholds) -> list[str]:
-    return [name for name in rules.suites if rules.has_rules(name)]
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:

@@ -5,7 +5,6 @@ import importlib.util
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +13,9 @@ from pytest_llmeval.cli.project import Project, find_project, project_redactor
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.models.base_url import is_loopback
 from pytest_llmeval.store.records import Run
-
-if TYPE_CHECKING:
-    from pytest_llmeval.view.source import Source
+from pytest_llmeval.view.source import Source
 
 __all__ = ["html_page", "view"]
 
@@ -65,7 +63,7 @@ def view(
     if folder is not None:
         _export(project, path, folder, newest, cases, as_json=as_json)
         return
-    if not _is_loopback(host):
+    if not is_loopback(host):
         if not allow_remote:
             raise SettingsError(
                 f"--host {one_line(host)}: other machines would reach it, and whoever does may read all runs and add"
@@ -124,15 +122,7 @@ def _serve(project: Project, path: Path, host: str, port: int | None, ready: Cal
     serve(make_app(_source(project, path, 1), host), host, port, ready=ready)
 
 
-def _is_loopback(host: str) -> bool:
-    from pytest_llmeval.models.base_url import is_loopback
-
-    return is_loopback(host)
-
-
-def _source(project: Project, path: Path, most_cases: int) -> "Source":
-    from pytest_llmeval.view.source import Source
-
+def _source(project: Project, path: Path, most_cases: int) -> Source:
     return Source(
         database=path,
         shown_as=project.shown(path),

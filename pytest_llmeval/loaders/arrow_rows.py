@@ -108,19 +108,11 @@ def _reading(found: "pa.DataType") -> _Reading:
         return lambda value: _singles([value])[0]
     if _is(found, ("floating",)):
         return _half if _is(found, ("float16",)) else _finite
-    return _time if _is(found, _TIMES) else _same
+    return (lambda value: value.isoformat()) if _is(found, _TIMES) else (lambda value: value)
 
 
 def _inner(reading: _Reading, value: Any) -> Any:
     return None if value is None else reading(value)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _time(value: Any) -> Any:
-    return value.isoformat()
 
 
 def _finite(value: Any) -> float:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pytest_llmeval.core.errors import DatasetError
@@ -10,15 +10,13 @@ from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.loaders.csv_file import CsvFile
 from pytest_llmeval.loaders.hub_names import PREFIX, HubName, parse_hub_name
 from pytest_llmeval.loaders.jsonl_file import JsonlFile
-from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows
+from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows, yaml_rows
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.source import Dataset
 
 __all__ = ["open_dataset"]
 
 _KINDS = ".jsonl, .csv, .yaml, .json or .parquet"
-_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".json", ".parquet")
-"""Of a link its own decides, or else that of the file that it leads to."""
 
 
 def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str = "") -> Dataset:
@@ -67,22 +65,18 @@ def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
     if not stat.S_ISREG(mode):
         raise DatasetError(f"{shown}: not a regular file; a dataset is a {_KINDS} file")
     suffixes = [Path(name).suffix.lower() for name in (shown, path)]
-    match next((each for each in suffixes if each in _SUFFIXES), suffixes[0]):
-        case ".jsonl" | ".ndjson":
-            return JsonlFile(path, shown)
-        case ".csv":
-            return CsvFile(path, shown)
-        case ".yaml" | ".yml":
-            # Imported here because PyYAML takes as long to import as 3,000 rows of JSONL to collect.
-            from pytest_llmeval.loaders.yaml_file import yaml_rows
+    known = next((each for each in suffixes if each in _OPENERS), None)
+    if known is None:
+        raise DatasetError(f"{shown}: unknown kind of dataset {suffixes[0]!r}; use {_KINDS}")
+    return _OPENERS[known](path, shown)
 
-            return MemoryRows(shown, yaml_rows(path, shown))
-        case ".json":
-            return MemoryRows(shown, json_rows(path, shown))
-        case ".parquet":
-            return _open_parquet(path, shown)
-        case suffix:
-            raise DatasetError(f"{shown}: unknown kind of dataset {suffix!r}; use {_KINDS}")
+
+def _open_json(path: Path, shown: str) -> Dataset:
+    return MemoryRows(shown, json_rows(path, shown))
+
+
+def _open_yaml(path: Path, shown: str) -> Dataset:
+    return MemoryRows(shown, yaml_rows(path, shown))
 
 
 def _open_parquet(path: Path, shown: str) -> Dataset:
@@ -91,6 +85,18 @@ def _open_parquet(path: Path, shown: str) -> Dataset:
     except ImportError as error:
         raise _no_extra(shown, "parquet", error) from None
     return open_parquet(path, shown)
+
+
+_OPENERS: Mapping[str, Callable[[Path, str], Dataset]] = {
+    ".jsonl": JsonlFile,
+    ".ndjson": JsonlFile,
+    ".csv": CsvFile,
+    ".yaml": _open_yaml,
+    ".yml": _open_yaml,
+    ".json": _open_json,
+    ".parquet": _open_parquet,
+}
+"""By suffix; of a link its own decides, or else that of the file that it leads to."""
 
 
 def _open_hub(name: HubName, *, rootdir: Path, test_file: Path) -> Dataset:

@@ -1,4 +1,4 @@
-"""Rows that are read as a whole: JSON files, lists, and what a callable returns."""
+"""Rows that are read as a whole: JSON and YAML files, lists, and what a callable returns."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +12,10 @@ from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import check_same_id, to_sample
 from pytest_llmeval.loaders.source import RowRef, checksum, readable
 
-__all__ = ["MemoryRows", "called_rows", "json_rows"]
+__all__ = ["MemoryRows", "called_rows", "json_rows", "yaml_rows"]
 
 _BLANK = " \t\r\n"
+_EMPTY = "empty dataset; it needs at least one row with the key 'input'"
 
 
 class MemoryRows:
@@ -104,6 +105,19 @@ def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
         parse("[]" + text[index + 1 :])
     except NotJsonError as error:
         raise DatasetError(f"{shown}:{line + text.count(chr(10), behind, index)}: no JSON: {error}") from None
+
+
+def yaml_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
+    """Yield the rows of a YAML file, which holds a list of them, with their lines."""
+    # Imported here because PyYAML takes as long to import as 3,000 rows of JSONL to collect.
+    from pytest_llmeval.loaders.strict_yaml import Limits, load_strict
+
+    limits = Limits(max_bytes=64 << 20, max_values=20_000_000)
+    document = load_strict(path, error=DatasetError, shown_as=shown, limits=limits, if_empty=_EMPTY)
+    if not isinstance(document.data, list):
+        raise DatasetError(f"{shown}: a YAML dataset is a list of rows, found {type(document.data).__name__}")
+    for index, row in enumerate(document.data):
+        yield document.line_of((index,)) or 0, row
 
 
 def _skip(text: str, index: int) -> int:

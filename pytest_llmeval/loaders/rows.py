@@ -20,7 +20,6 @@ ROW_KEYS = ("id", "input", "target", "slice", "marks", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
 _ROLES = frozenset(get_args(Role))
 _MARK = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-# These pytest marks need arguments, or say nothing about one row; llmeval makes the row.
 _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "timeout", "anyio"})
 """Marks that need an argument, which no row has, or that are read before there are rows."""
 _GROUPS = frozenset({"tag", "tags", "label", "labels", "group", "groups", "category", "categories"})
@@ -113,11 +112,8 @@ def _is_message(value: object) -> bool:
     role, content = value.get("role"), value["content"]
     if not isinstance(role, str) or role not in _ROLES:
         return False
-    return content is None or isinstance(content, str) or (isinstance(content, list) and all(map(_is_part, content)))
-
-
-def _is_part(value: object) -> bool:
-    return isinstance(value, dict)
+    is_parts = isinstance(content, list) and all(isinstance(part, dict) for part in content)
+    return content is None or isinstance(content, str) or is_parts
 
 
 def doubled_id(sample: Sample, *, unit: str, line: int) -> str:

@@ -141,7 +141,7 @@ def _wrong_levels(document: StrictDocument, dimension: Dimension) -> Iterator[st
 def _explain(document: StrictDocument, error: Any) -> str:
     """Return what is wrong with one key, and what to do."""
     path = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
-    kind, place = error["type"], ".".join(show_key(str(part)) for part in path)
+    kind = error["type"]
     if kind == "extra_forbidden":
         owner = _OWNERS.get(len(path), _Rubric)
         told = f"unknown key {str(path[-1])!r}; {did_you_mean(str(path[-1]), owner.model_fields)}"
@@ -151,4 +151,4 @@ def _explain(document: StrictDocument, error: Any) -> str:
         told = str(error["ctx"]["error"])
     else:
         told = f"found {shown_yaml(error['input'])}; write a mapping"
-    return f"{document.shown_as}:{document.line_near(path)}: {place + ': ' if place else ''}{told}"
+    return document.problem(path, told)

@@ -65,6 +65,10 @@ class StrictDocument:
         """Return the line (from 1) of ``path`` or of the nearest key or list element around it."""
         return next(self.lines[part] for end in range(len(path), -1, -1) if (part := path[:end]) in self.lines)
 
+    def problem(self, path: KeyPath, told: str) -> str:
+        """Return ``FILE:LINE: KEY: told``, for what is wrong with the key at ``path`` or is missing there."""
+        return f"{self.shown_as}:{self.line_near(path)}: {_where(path)}{told}"
+
 
 def load_strict(
     path: Path,
@@ -252,14 +256,12 @@ class _Loader(yaml.SafeLoader):
 
     def _bool(self, node: yaml.Node, text: str) -> bool:
         if text.lower() not in ("true", "false"):
-            meant = self._constructed(node).lower()
-            self._refuse(node, f"{text} means {meant} in YAML 1.1", f"write {meant}, or '{text}' in quotes")
+            self._refuse_reading(node, text)
         return text.lower() == "true"
 
     def _int(self, node: yaml.Node, text: str) -> int:
         if not _PLAIN_INT.fullmatch(text):
-            number = self._constructed(node)
-            self._refuse(node, f"{text} means {number} in YAML 1.1", f"write {number}, or '{text}' in quotes")
+            self._refuse_reading(node, text)
         try:
             return int(text)
         except ValueError:
@@ -269,8 +271,7 @@ class _Loader(yaml.SafeLoader):
         if text.lower().lstrip("+-") in (".inf", ".nan"):
             self._refuse(node, f"{text} is not a finite number", "write a finite one")
         if not _PLAIN_FLOAT.fullmatch(text):
-            number = self._constructed(node)
-            self._refuse(node, f"{text} means {number} in YAML 1.1", f"write {number}, or '{text}' in quotes")
+            self._refuse_reading(node, text)
         if not math.isfinite(float(text)):
             self._refuse(node, f"{text} is too large for a number", "write a finite one")
         return float(text)
@@ -281,12 +282,13 @@ class _Loader(yaml.SafeLoader):
         meant = f"write {shown}" if math.isfinite(number) else "write a finite one"
         self._refuse(node, f"{text} is a text in YAML 1.1, and not a number", f"{meant}, or '{text}' in quotes")
 
-    def _constructed(self, node: yaml.Node) -> str:
-        """Return what PyYAML makes of a scalar, in digits that Python is willing to print."""
+    def _refuse_reading(self, node: yaml.Node, text: str) -> NoReturn:
+        """Refuse a scalar of which PyYAML makes something else than it looks like."""
         try:
-            return str(self.construct_object(node))
-        except (ValueError, OverflowError):
-            return "another number"
+            meant = str(self.construct_object(node)).lower()
+        except (ValueError, OverflowError):  # more digits than Python is willing to print
+            meant = "another number"
+        self._refuse(node, f"{text} means {meant} in YAML 1.1", f"write {meant}, or '{text}' in quotes")
 
     def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
         raise self.error(f"{self.shown_as}:{_line(place)}: {shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}")

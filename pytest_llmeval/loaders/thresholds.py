@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.names import closest, did_you_mean, show_key
+from pytest_llmeval.core.names import closest, did_you_mean
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,
@@ -102,14 +102,9 @@ class _Reader:
 
     def raise_problems(self) -> None:
         """Raise all problems together, in the order of the file."""
-        found = sorted((self._document.line_near(path), number, path) for number, path in enumerate(self._problems))
-        lines = [self._message(line, path) for line, _, path in found]
-        if lines:
-            raise ThresholdsError("\n".join(lines))
-
-    def _message(self, line: int, path: KeyPath) -> str:
-        place = ".".join(map(show_key, path))
-        return f"{self._document.shown_as}:{line}: {place + ': ' if place else ''}{self._problems[path]}"
+        found = sorted(self._problems, key=self._document.line_near)
+        if found:
+            raise ThresholdsError("\n".join(self._document.problem(path, self._problems[path]) for path in found))
 
     def _problem(self, path: KeyPath, text: str) -> None:
         self._problems.setdefault(path, text)
@@ -209,7 +204,7 @@ class _Reader:
                 slice=part,
                 model=found.model,
                 confident=found.confident and kind in _CONFIDENT,
-                judge=_demands(found.judge),
+                judge=None if found.judge is None else JudgeDemands(**found.judge.model_dump()),
                 line=self._document.line_of((*path, key)),
             )
 
@@ -268,10 +263,6 @@ def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:
         wanted = cast(PassAtModel, found.pass_at)
         return wanted.min, wanted.k
     return cast(float, getattr(found, kind)), None
-
-
-def _demands(found: JudgeModel | None) -> JudgeDemands | None:
-    return None if found is None else JudgeDemands(**found.model_dump())
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:

@@ -69,43 +69,34 @@ def ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"found {shown_yaml(value)}; write a whole number from 1 up")
-    return value
+def _checked(holds: Callable[[object], bool], advice: str) -> BeforeValidator:
+    """Return a validator that takes the values for which ``holds`` is true, and says ``advice`` of any other."""
+
+    def check(value: object) -> object:
+        if not holds(value):
+            raise ValueError(f"found {shown_yaml(value)}; {advice}")
+        return value
+
+    return BeforeValidator(check)
 
 
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"found {shown_yaml(value)}; write true or false")
-    return value
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _every(value: object) -> bool:
-    if value is not True:
-        raise ValueError(f"found {shown_yaml(value)}; write true, or take the key out")
-    return True
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"found {shown_yaml(value)}; write a name, in quotes if it looks like a number")
-    return value
-
-
-def _version(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value != 1:
-        raise ValueError(f"found {shown_yaml(value)}; write 1, the version that is read here")
-    return value
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 Number = Annotated[float, BeforeValidator(_number)]
 Share = Annotated[float, ranged(lambda number: 0 <= number <= 1, "in 0..1")]
 Amount = Annotated[float, ranged(lambda number: number >= 0, "from 0 up")]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Text = Annotated[str, BeforeValidator(_text)]
-Version = Annotated[int, BeforeValidator(_version)]
+Whole = Annotated[int, _checked(_is_whole, "write a whole number from 1 up")]
+Flag = Annotated[bool, _checked(lambda value: isinstance(value, bool), "write true or false")]
+Text = Annotated[str, _checked(_is_text, "write a name, in quotes if it looks like a number")]
+Version = Annotated[
+    int, _checked(lambda value: _is_whole(value) and value == 1, "write 1, the version that is read here")
+]
 
 
 class Strict(BaseModel):
@@ -155,7 +146,7 @@ class RuleModel(Strict):
     min: Number | None = None
     max: Number | None = None
     min_lower: Annotated[float, ranged(lambda number: 0 < number < 1, "above 0 and below 1")] | None = None
-    every: Annotated[bool, BeforeValidator(_every)] | None = None
+    every: Annotated[bool, _checked(lambda value: value is True, "write true, or take the key out")] | None = None
     max_drop: Amount | None = None
     max_rise: Amount | None = None
     max_p50: Number | None = None

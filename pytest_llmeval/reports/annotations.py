@@ -18,8 +18,8 @@ from pytest_llmeval.reports.worst_cases import WorstCase
 __all__ = ["annotation_lines"]
 
 _MOST = 10
-_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 class _Note(NamedTuple):
@@ -44,7 +44,7 @@ def annotation_lines(report: RunReport, *, root: Path, workspace: Path) -> Itera
     for note in (*_flips(report), *_cases(report)):
         notes.setdefault(note.nodeid, note)
     for note in list(notes.values())[:_MOST]:
-        yield f"::{level} {_place(note.nodeid, root, workspace)}title={_encoded(note.title, _PROPERTY)}::{note.text}"
+        yield f"::{level} {_place(note.nodeid, root, workspace)}title={note.title.translate(_PROPERTY)}::{note.text}"
 
 
 def _flips(report: RunReport) -> Iterator[_Note]:
@@ -54,13 +54,13 @@ def _flips(report: RunReport) -> Iterator[_Note]:
     for flip in report.against.flipped.flips:
         if flip.direction == "worse" and flip.after.nodeid is not None:
             text = f"{row_name(flip)} on {one_line(flip.model, 40)}: {score_words(flip)}"
-            yield _Note(flip.after.nodeid, f"llmeval: worse than {base}", _encoded(text, _DATA))
+            yield _Note(flip.after.nodeid, f"llmeval: worse than {base}", text.translate(_DATA))
 
 
 def _cases(report: RunReport) -> Iterator[_Note]:
     for word, cases in (("missed", report.worst.misses), ("error", report.worst.errors)):
         for worst in cases:
-            yield _Note(worst.case.key.nodeid, f"llmeval: {word}", _encoded(_told(worst), _DATA))
+            yield _Note(worst.case.key.nodeid, f"llmeval: {word}", _told(worst).translate(_DATA))
 
 
 def _told(worst: WorstCase) -> str:
@@ -76,7 +76,7 @@ def _place(nodeid: str, root: Path, workspace: Path) -> str:
     path = root / name
     shown = path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else name
     line = _line_of(path, rest.partition("[")[0].split("::"))
-    place = f"file={_encoded(one_line(shown), _PROPERTY)},"
+    place = f"file={one_line(shown).translate(_PROPERTY)},"
     return place if line is None else f"{place}line={line},"
 
 
@@ -97,7 +97,3 @@ def _line_of(path: Path, names: Sequence[str]) -> int | None:
     defined = re.compile(rf"^[ \t]*(async[ \t]+)?def[ \t]+{re.escape(function)}\b", re.MULTILINE)
     found = defined.search(text, start) or defined.search(text)
     return None if found is None else text.count("\n", 0, found.start()) + 1
-
-
-def _encoded(text: str, codes: dict[str, str]) -> str:
-    return "".join(codes.get(char, char) for char in text)

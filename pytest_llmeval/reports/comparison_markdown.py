@@ -74,8 +74,7 @@ def _run(name: str, run_id: str, partial: Sequence[str]) -> str:
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:
-    for (suite, model), changes in by_suite(comparison).items():
-        measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
+    for (suite, model), (changes, measures) in by_suite(comparison).items():
         yield f"**{escaped(suite)}** on {escaped(model)}"
         if changes:
             titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")

@@ -72,12 +72,9 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
     lines += [*wrapped(f"base: {base}", width), *wrapped(f"now: {now}", width)]
     if comparison.set_up:
         lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
-    for (suite, model), changes in by_suite(comparison).items():
-        measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
-        lines += [
-            "",
-            *_suite_lines(f"{one_line(suite)} on {one_line(model)}", changes, measures, width, tables or width),
-        ]
+    for (suite, model), (changes, measures) in by_suite(comparison).items():
+        title = f"{one_line(suite)} on {one_line(model)}"
+        lines += ["", *_suite_lines(title, changes, measures, width, tables or width)]
     if has_legend(comparison):
         lines += ["", *wrapped(LEGEND, width)]
     lines += ["", *_flip_lines(comparison, width, verbosity)]

@@ -188,12 +188,12 @@ def _plain(value: float | None) -> str:
     return "none" if value is None else short(value)
 
 
-def by_suite(comparison: Comparison) -> dict[tuple[str, str], list[Verdict]]:
-    """Return the rules that have numbers, by suite and model; none of those that have numbers of the calls alone."""
-    found: dict[tuple[str, str], list[Verdict]] = {}
+def by_suite(comparison: Comparison) -> dict[tuple[str, str], tuple[list[Verdict], list[MeasureChange]]]:
+    """Return the rules that have numbers, and the numbers of the calls, by suite and model."""
+    found: dict[tuple[str, str], tuple[list[Verdict], list[MeasureChange]]] = {}
     for change in comparison.changes:
         if change.verdict != "not_judged" or change.is_reported:
-            found.setdefault((change.suite, change.model or ""), []).append(change)
+            found.setdefault((change.suite, change.model or ""), ([], []))[0].append(change)
     for measure in comparison.measures:
-        found.setdefault((measure.suite, measure.model), [])
+        found.setdefault((measure.suite, measure.model), ([], []))[1].append(measure)
     return found

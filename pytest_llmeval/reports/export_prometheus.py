@@ -28,6 +28,8 @@ Labels = Mapping[str, str]
 Sample = tuple[str, Labels, float]
 """What follows the name of its family, its labels, and its value."""
 
+_LATENCY = "latency_seconds"
+"""The only metric that is a summary, and no gauge."""
 _QUANTILES = (50, 90, 95, 99)
 _VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
 _OUTCOMES: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
@@ -67,51 +69,42 @@ def prometheus_lines(
         spending: what its calls came to.
         labels: put on every sample, to tell projects on one machine apart.
     """
-    for name, kind, told, samples in _families(view, cases, spending):
+    for name, told, samples in _families(view, cases, spending):
         found = [sample for sample in samples if math.isfinite(sample[2])]
         if not found:
             continue
         yield f"# HELP llmeval_{name} {told}"
-        yield f"# TYPE llmeval_{name} {kind}"
+        yield f"# TYPE llmeval_{name} {'summary' if name == _LATENCY else 'gauge'}"
         yield from (f"llmeval_{name}{_sample({**labels, **own}, ending, value)}" for ending, own, value in found)
 
 
 def _families(
     view: RunView, cases: Sequence[JudgedCase], spending: Sequence[Spending]
-) -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
-    """Yield name, type, help and samples of each metric."""
+) -> Iterator[tuple[str, str, Iterable[Sample]]]:
+    """Yield name, help and samples of each metric."""
     run, metrics = view.run, summarise(cases)
     verdict = run.end.verdict if run.end is not None else "none"
-    status = run.shown_status
-    yield "run_info", "gauge", "The run, 1.", [("", _about(run), 1)]
-    yield "run_verdict", "gauge", "1 for the verdict of the run.", _one_of("verdict", verdict, _VERDICTS)
-    yield (
-        "run_finished",
-        "gauge",
-        "1 where the run came to its end.",
-        [("", {}, status in ("finished", "unmeasurable"))],
-    )
+    is_whole = run.shown_status in ("finished", "unmeasurable")
+    yield "run_info", "The run, 1.", [("", _about(run), 1)]
+    yield "run_verdict", "1 for the verdict of the run.", _one_of("verdict", verdict, _VERDICTS)
+    yield "run_finished", "1 where the run came to its end.", [("", {}, is_whole)]
     if run.end is not None:
-        yield "run_exit_status", "gauge", "The exit status of the session.", [("", {}, run.end.exit_code)]
-    yield "run_started_timestamp_seconds", "gauge", "When the run began.", _time(run.started_at)
+        yield "run_exit_status", "The exit status of the session.", [("", {}, run.end.exit_code)]
+    yield "run_started_timestamp_seconds", "When the run began.", _time(run.started_at)
     if run.end is not None:
-        yield "run_finished_timestamp_seconds", "gauge", "When the run ended.", _time(run.end.finished_at)
-    yield "cases", "gauge", "Cases by what they came to.", _outcomes(cases)
-    yield "errors", "gauge", "Cases that ended in an error, by its kind.", _errors(cases)
-    yield "metric", "gauge", "Mean over the samples: pass_rate and every score.", _values(metrics, "value")
-    yield "metric_low", "gauge", "Lower end of the 95 % interval of the metric.", _values(metrics, "low")
-    yield "metric_high", "gauge", "Upper end of the 95 % interval of the metric.", _values(metrics, "high")
-    yield "metric_samples", "gauge", "Samples that the metric is the mean of.", _values(metrics, "n")
-    yield "rule_verdict", "gauge", "The rules of the gate with their verdicts, 1.", _rules(view)
-    yield "latency_seconds", "summary", "Latency of the cases, those from a cache left out.", _latencies(cases)
-    yield "calls", "gauge", "Answered calls, from a cache too.", _spent(spending, "calls")
-    yield "cost_usd", "gauge", "What the calls cost; missing where a price is not known.", _spent(spending, "cost_usd")
-    yield (
-        "tokens",
-        "gauge",
-        "Tokens of the answers, those from a cache left out; missing where not all are known.",
-        _tokens(spending),
-    )
+        yield "run_finished_timestamp_seconds", "When the run ended.", _time(run.end.finished_at)
+    yield "cases", "Cases by what they came to.", _outcomes(cases)
+    yield "errors", "Cases that ended in an error, by its kind.", _errors(cases)
+    yield "metric", "Mean over the samples: pass_rate and every score.", _values(metrics, "value")
+    yield "metric_low", "Lower end of the 95 % interval of the metric.", _values(metrics, "low")
+    yield "metric_high", "Upper end of the 95 % interval of the metric.", _values(metrics, "high")
+    yield "metric_samples", "Samples that the metric is the mean of.", _values(metrics, "n")
+    yield "rule_verdict", "The rules of the gate with their verdicts, 1.", _rules(view)
+    yield _LATENCY, "Latency of the cases, those from a cache left out.", _latencies(cases)
+    yield "calls", "Answered calls, from a cache too.", _spent(spending, "calls")
+    yield "cost_usd", "What the calls cost; missing where a price is not known.", _spent(spending, "cost_usd")
+    told = "Tokens of the answers, those from a cache left out; missing where not all are known."
+    yield "tokens", told, _tokens(spending)
 
 
 def _about(run: Run) -> Labels:
@@ -178,11 +171,9 @@ def _latencies(cases: Iterable[JudgedCase]) -> Iterator[Sample]:
     groups = grouped(cases, lambda case: (case.suite, case.model))
     for (suite, model), own in sorted(groups.items()):
         known, labels = read_column("latency_s", own).cases(), {"suite": suite, "model": model}
-        for percent in _QUANTILES if known else ():
-            found = quantile(known, percent)
-            if found is not None:
-                yield "", {**labels, "quantile": f"{percent / 100:g}"}, found
         if known:
+            for percent in _QUANTILES:
+                yield "", {**labels, "quantile": f"{percent / 100:g}"}, quantile(known, percent) or 0.0
             yield "_sum", labels, math.fsum(known)
             yield "_count", labels, len(known)
 

@@ -44,7 +44,7 @@ def read_parts(parts: Mapping[str, str], case: StoredCase, calls: Sequence[Call]
 
 def _own(label: str, text: str, case: StoredCase, calls: Sequence[Call]) -> str | None:
     """Return the row's own text that a judge was shown as ``text``; None where it was another one."""
-    told = _TEXTS.get(label, _nothing)(case, calls)
+    told = _TEXTS[label](case, calls) if label in _TEXTS else ()
     return next((each for each in told if each is not None and as_shown(each) == text), None)
 
 
@@ -63,10 +63,6 @@ def _answers(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
 def _references(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
     with contextlib.suppress(ValueError, RecursionError):  # a file may say anything
         yield None if case.target is None else shown_reference(json.loads(case.target))
-
-
-def _nothing(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
-    yield from ()
 
 
 _COMPARED = frozenset({"ANSWER", "REFERENCE"})

@@ -1,7 +1,7 @@
 """What a suite can see as plain text: a table for each suite and model, what the columns mean, and what cannot fail."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.plan import Plan, Planned
 from pytest_llmeval.core.gate.power import hopeless
@@ -11,7 +11,7 @@ from pytest_llmeval.core.rules import Rule, Thresholds, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.numbers import number
 from pytest_llmeval.reports.rule_words import metric_name
-from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.table import Column, table_lines, table_width, without
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
 
@@ -82,13 +82,11 @@ def _size(rows: Sequence[Planned]) -> str:
 
 def _table(rows: Sequence[Planned], width: int) -> list[str]:
     """Return the lines of the table; where it is too wide the deviation gives way before names do."""
-    cells = [_cells(row) for row in rows]
-    shown = [column for column in _COLUMNS if column[0] != "rule" or any(row.rule for row in rows)]
-    chosen = [_COLUMNS.index(column) for column in shown]
-    if table_width(shown, [[row[place] for place in chosen] for row in cells]) + len(_INDENT) > width:
-        shown.remove(("sd", "right"))
-        chosen = [_COLUMNS.index(column) for column in shown]
-    return table_lines(shown, [[row[place] for place in chosen] for row in cells], width=width, indent=_INDENT)
+    needless = () if any(row.rule for row in rows) else ("rule",)
+    columns, cells = without(_COLUMNS, [_cells(row) for row in rows], needless)
+    if table_width(columns, cells) + len(_INDENT) > width:
+        columns, cells = without(columns, cells, ("sd",))
+    return table_lines(columns, cells, width=width, indent=_INDENT)
 
 
 def _cells(row: Planned) -> list[str]:
@@ -130,15 +128,11 @@ def _legend(found: Plan) -> Iterator[str]:
     )
     if any(row.rule is None for row in found.rows):
         yield "without a rule on a change: as if max_drop=0 were added"
-    if _has_margin(found.rows):
+    if any(kind_of(row.rule or "") == "noninferior" for row in found.rows):
         yield (
             "noninferior: sees is the least margin that can be judged, rows and epochs are what its own margin takes:"
             f" {share} in which nothing changed pass"
         )
-
-
-def _has_margin(rows: Iterable[Planned]) -> bool:
-    return any(kind_of(row.rule or "") == "noninferior" for row in rows)
 
 
 def _plural(count: float, word: str) -> str:

@@ -1,7 +1,7 @@
 """The rows that got worse or better between two runs of the same suites, the ones to look at first."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.core.gate.baseline import Baseline
@@ -118,13 +118,14 @@ class FlippedRows:
 class _Ranked(NamedTuple):
     """A row that changed, on its way to be shown."""
 
-    size: float
-    """By how much, at most 1 for an outcome."""
-    by_outcome: bool
-    """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
+    row: RowKey
     before: RowKey
     """The row in the baseline, whose model may have another name."""
-    flip: Flip
+    slices: tuple[str, ...]
+    change: float
+    """Below 0 where it got worse; of an outcome from -1 to 1."""
+    by_outcome: bool
+    """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
 
 
 class PairedSuite(NamedTuple):
@@ -164,12 +165,11 @@ def flipped_rows(
         most: rows that are shown in full, worse and better ones together.
     """
     ranked = [row for each in paired for row in _ranked(each, verdicts)]
-    chosen = _with_scores(_chosen(ranked, most), paired)
     changed = [each for each in ranked if each.by_outcome]
     return FlippedRows(
-        flips=tuple(_with_texts(chosen, base, current)),
-        worse=sum(each.flip.direction == "worse" for each in changed),
-        better=sum(each.flip.direction == "better" for each in changed),
+        flips=tuple(_flips(_chosen(ranked, most), paired, base, current)),
+        worse=sum(each.change < 0 for each in changed),
+        better=sum(each.change > 0 for each in changed),
     )
 
 
@@ -192,40 +192,31 @@ def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked
         change = by_outcome or min(others, default=None)
         if not change:
             continue
-        flip = Flip(
-            suite=group.suite,
-            model=group.model,
-            sample_id=pair.sample_id,
+        yield _Ranked(
+            row=RowKey(group.suite, group.model, pair.sample_id),
+            before=RowKey(group.suite, group.before[0].model, pair.sample_id),
             slices=pair.slices,
-            direction="worse" if change < 0 else "better",
-            scores=(),
-            before=RowText(),
-            after=RowText(),
+            change=change,
+            by_outcome=bool(by_outcome),
         )
-        was = RowKey(group.suite, group.before[0].model, pair.sample_id)
-        yield _Ranked(size=abs(change), by_outcome=bool(by_outcome), before=was, flip=flip)
 
 
-def _with_scores(chosen: Sequence[_Ranked], paired: Iterable[PairedSuite]) -> list[_Ranked]:
-    """Return the chosen rows with what each score of them was and is; no other row is looked at."""
+def _scores(chosen: Sequence[_Ranked], paired: Iterable[PairedSuite]) -> dict[RowKey, tuple[ScoreChange, ...]]:
+    """Return what each score of the chosen rows was and is; no other row is looked at."""
     found: dict[RowKey, tuple[ScoreChange, ...]] = {}
     for group in paired:
-        ids = {each.flip.sample_id for each in chosen if _key(each.flip)[:2] == (group.suite, group.model)}
+        ids = {each.row.sample_id for each in chosen if each.row[:2] == (group.suite, group.model)}
         own, before = ([case for case in cases if case.sample_id in ids] for cases in (group.own, group.before))
         names = dict.fromkeys(["pass_rate", *score_names(own)])
         columns = {name: _by_row(pair_up(name, own, before)) for name in names}
         for sample_id in ids:
             pairs = {name: column[sample_id] for name, column in columns.items()}
             found[RowKey(group.suite, group.model, sample_id)] = tuple(_score_changes(pairs))
-    return [each._replace(flip=replace(each.flip, scores=found[_key(each.flip)])) for each in chosen]
+    return found
 
 
 def _by_row(column: PairedColumn) -> dict[str, Pair]:
     return {pair.sample_id: pair for pair in column.pairs}
-
-
-def _key(flip: Flip) -> RowKey:
-    return RowKey(flip.suite, flip.model, flip.sample_id)
 
 
 def _score_changes(pairs: Mapping[str, Pair]) -> Iterator[ScoreChange]:
@@ -239,17 +230,24 @@ def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
 
     Better ones that flipped take at most half of the places that worse ones could fill, other better ones none.
     """
-    by_rank = sorted(ranked, key=lambda each: (not each.by_outcome, -each.size, each.flip.sample_id))
-    worse = [each for each in by_rank if each.flip.direction == "worse"]
-    better = [each for each in by_rank if each.flip.direction == "better"]
+    by_rank = sorted(ranked, key=lambda each: (not each.by_outcome, -abs(each.change), each.row.sample_id))
+    worse = [each for each in by_rank if each.change < 0]
+    better = [each for each in by_rank if each.change > 0]
     kept = worse[: most - min(sum(each.by_outcome for each in better), most // 2)]
     return [*kept, *better[: most - len(kept)]]
 
 
-def _with_texts(chosen: Sequence[_Ranked], base: Side, current: Side) -> Iterator[Flip]:
-    keys = [_key(each.flip) for each in chosen]
-    got_better = [each.flip.direction == "better" for each in chosen]
-    before = base.texts({each.before: not better for each, better in zip(chosen, got_better, strict=True)})
-    after = current.texts(dict(zip(keys, got_better, strict=True)))
-    for each, key in zip(chosen, keys, strict=True):
-        yield replace(each.flip, before=before.get(each.before, RowText()), after=after.get(key, RowText()))
+def _flips(chosen: Sequence[_Ranked], paired: Iterable[PairedSuite], base: Side, current: Side) -> Iterator[Flip]:
+    """Yield the chosen rows with their scores and texts."""
+    scores = _scores(chosen, paired)
+    before = base.texts({each.before: each.change < 0 for each in chosen})
+    after = current.texts({each.row: each.change > 0 for each in chosen})
+    for each in chosen:
+        yield Flip(
+            **each.row._asdict(),
+            slices=each.slices,
+            direction="worse" if each.change < 0 else "better",
+            scores=scores[each.row],
+            before=before.get(each.before, RowText()),
+            after=after.get(each.row, RowText()),
+        )

@@ -11,14 +11,12 @@ from pytest_llmeval.reports.row_texts import asked_text
 from pytest_llmeval.reports.rule_words import told_reasons
 from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import (
-    COLUMNS,
     case_words,
     heading,
     money,
-    needless_columns,
     not_judged_lines,
     outcome_words,
-    row_cells,
+    suite_table,
     token_counts,
     verdict_line,
 )
@@ -84,11 +82,9 @@ def _head(report: RunReport) -> Iterator[str]:
 def _suite(suite: SuiteView) -> Iterator[str]:
     models = f" on {', '.join(map(escaped, suite.models))}" if suite.models else ""
     yield f"**{escaped(suite.name)}**{models}: {outcome_words(suite)}"
-    rows = [row for row in suite.rows if row.slice is None or row.rule]
-    many = len(suite.models) > 1
-    left_out = needless_columns(rows, many=many)
-    titles = [title for title, _ in COLUMNS if title not in left_out]
-    yield table(titles, (row_cells(row, left_out) for row in rows)) if rows else ""
+    rows, many = suite.main_rows, len(suite.models) > 1
+    columns, cells = suite_table(rows, many=many)
+    yield table([title for title, _ in columns], cells) if rows else ""
     yield "\n".join(f"- {escaped(line)}" for line in told_reasons(rows, many=many))
 
 

@@ -1,20 +1,22 @@
 """What reports say of a run beside its figures: evals that are gone, other code, lost calls, judges at odds, reruns."""
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from pytest_llmeval.core.gate.case import XPASSED, JudgedCase, records_calls
+from pytest_llmeval.core.gate.case import NEVER_ASKED, XPASSED, JudgedCase, records_calls
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import and_more, counted, one_line, shown_value
-from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
-from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.code_state import resumed_on
 from pytest_llmeval.store.gone_rows import gone_rows
-from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, MOST_FAILED_TESTS, Run
+from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, MOST_FAILED_TESTS, EarlierOutcome, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 
-__all__ = ["passed_wrongly", "run_notes"]
+__all__ = ["passed_wrongly", "run_notes", "voting_sentences"]
 
 _MOST = 3
 """Cases and tests that a warning names."""
@@ -39,7 +41,7 @@ def run_notes(
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in verdicts) else []
     unruled = _unruled(cases, {verdict.suite for verdict in verdicts} if ruled is None else ruled)
     failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases)), *unruled]
-    counts = [*failed, *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+    counts = [*failed, *_cut_off(run), *voting_sentences(voting), *_rerun_sentences(run.id, earlier, cases)]
     return [*legend, *_unmade(run), *_gone(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
 
 
@@ -135,3 +137,56 @@ def _cut_off(run: Run) -> list[str]:
         return []
     were = f"{counted(count, 'call')} {'was' if count == 1 else 'were'} in flight when a session of this run ended"
     return [f"{were}; no answer was kept, and they may have been billed"]
+
+
+def voting_sentences(voting: VoteCounts) -> list[str]:
+    """Return a sentence for a panel and for each judge that judged answers twice or compared two; none without."""
+    told = []
+    if voting.answers:
+        differed = f"{voting.differed:,} of {counted(voting.answers, 'answer')} ({_share(voting)})"
+        told.append(f"judge panel: its {voting.judges} judges differed in {differed}")
+    for each in voting.repeats:
+        differed = f"{counted(each.differed, 'verdict')} differed ({_share(each)})"
+        told.append(f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {differed}")
+    for each in voting.orders:
+        compared = f"{each.differed:,} of {counted(each.answers, 'comparison')}"
+        told.append(f"judge {one_line(each.judge, 60)}: the orders disagreed in {compared}")
+    return told
+
+
+def _share(counts: VoteCounts | Repeats) -> str:
+    """Return the share of the answers on which judges differed, with its interval."""
+    share = counts.differed / counts.answers
+    interval = wilson(share, counts.answers / counts.effect)
+    return f"{share:.0%}, 95% interval {interval.low:.0%} to {interval.high:.0%}"
+
+
+def _rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[JudgedCase]) -> list[str]:
+    """Return a sentence with the first cases that passed after a rerun; none without any.
+
+    Args:
+        run_id: of the run.
+        earlier: what its cases came to before.
+        cases: what they came to in the end.
+    """
+    before: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in earlier:
+        if each.outcome == "missed" or (each.outcome == "error" and each.error_kind not in NEVER_ASKED):
+            before[each.case_id][each.error_kind or each.outcome] += 1
+    if not before:
+        return []
+    passed = (case for case in cases if case.outcome == "passed")
+    ids = ((case, case_id(run_id, case.suite, case.model, case.sample_id, case.epoch)) for case in passed)
+    told = [
+        f"{one_line(case.sample_id, 60)} of {one_line(case.suite, 60)} (before: {_counts(before[own])})"
+        for case, own in ids
+        if own in before
+    ]
+    if not told:
+        return []
+    return [f"{counted(len(told), 'case')} passed after a rerun: {and_more(told, _MOST)}"]
+
+
+def _counts(kinds: Counter[str]) -> str:
+    """Return what a case came to before, each with how often it did."""
+    return ", ".join(one_line(kind) + (f" {count} times" if count > 1 else "") for kind, count in kinds.items())

@@ -1,7 +1,7 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
@@ -11,24 +11,22 @@ from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, model_words, ruled_name, told_reasons
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
-from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.table import Column, table_lines, table_width, without
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
 
 __all__ = [
-    "COLUMNS",
     "SHOW_ALL",
     "case_words",
     "heading",
     "money",
-    "needless_columns",
     "not_judged_lines",
     "note_lines",
     "outcome_words",
-    "row_cells",
     "run_lines",
     "spending_lines",
+    "suite_table",
     "token_counts",
     "told_run",
     "verdict_line",
@@ -43,13 +41,15 @@ SHOW_ALL = "llmeval show -v has all of them"
 """Where the misses and errors stand that are not shown, for a command without ``-v``."""
 _LEGIBLE = 14
 """Columns in which most names and rules can be read."""
-COLUMNS: tuple[Column, ...] = (
+_INTERVAL: Column = ("95% interval", "right")
+_CHANGE: Column = ("change", "right")
+_COLUMNS: tuple[Column, ...] = (
     ("model", "left"),
     ("metric", "left"),
     ("n", "right"),
     ("value", "right"),
-    ("95% interval", "right"),
-    ("change", "right"),
+    _INTERVAL,
+    _CHANGE,
     ("MDE", "right"),
     ("errors", "right"),
     ("rule", "left"),
@@ -196,7 +196,7 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     models = f" on {', '.join(map(one_line, suite.models))}" if suite.models else ""
     told = f": {outcome_words(suite)}"
     yield cut(f"{one_line(suite.name)}{models}", tables - len(told)) + told
-    rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
+    rows = suite.rows if verbosity > 0 else suite.main_rows
     many = len(suite.models) > 1
     yield from _table_lines(rows, tables, many=many)
     for line in told_reasons(rows, many=many, every=verbosity > 0):
@@ -224,13 +224,10 @@ def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: boo
 
 def outcome_words(suite: SuiteView) -> str:
     """Return how many cases of a suite came to what."""
-    names = ("passed", "missed", "error", "skipped")
-    counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
+    found = suite.outcomes
+    words = {"passed": "passed", "missed": "missed", "error": "error" if found["error"] == 1 else "errors"}
+    counts = ", ".join(f"{found[name]} {word}" for name, word in {**words, "skipped": "skipped"}.items() if found[name])
     return counts or "no case finished"
-
-
-def _counted(name: str, suite: SuiteView) -> str:
-    return "errors" if name == "error" and suite.outcomes[name] != 1 else name
 
 
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
@@ -239,44 +236,39 @@ def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[st
     Beside changes the intervals give way where names find little room; else they, then the changes, where names are
     told apart only so, or at their narrowest find no room.
     """
-    left_out = needless_columns(rows, many=many)
-    spare = ["errors"] if not any(row.errors for row in rows) else []
-    for title in (*spare, "MDE", None):
-        columns = [column for column in COLUMNS if column[0] not in left_out]
-        cells = [row_cells(row, left_out) for row in rows]
-        if title is None or table_width(columns, cells) + len(_INDENT) <= width:
-            break
-        left_out.add(title)
-    if "change" not in left_out and table_width(columns, cells, names=_LEGIBLE) + len(_INDENT) > width:
-        left_out.add("95% interval")
-        columns = [column for column in COLUMNS if column[0] not in left_out]
-        cells = [row_cells(row, left_out) for row in rows]
-    more = [title for title in ("95% interval", "change") if title not in left_out]
+    columns, cells = suite_table(rows, many=many)
+    for title in ("MDE",) if any(row.errors for row in rows) else ("errors", "MDE"):
+        if table_width(columns, cells) + len(_INDENT) > width:
+            columns, cells = without(columns, cells, {title})
+    if _CHANGE in columns and table_width(columns, cells, names=_LEGIBLE) + len(_INDENT) > width:
+        columns, cells = without(columns, cells, {_INTERVAL[0]})
+    more = [column[0] for column in columns if column in (_INTERVAL, _CHANGE)]
     return table_lines(columns, cells, width=width, indent=_INDENT, spare=more)
 
 
-def needless_columns(rows: Sequence[TableRow], *, many: bool) -> set[str]:
-    """Return the titles of columns that would say nothing: of the model where there is one, of changes without any."""
+def suite_table(rows: Sequence[TableRow], *, many: bool) -> tuple[list[Column], list[list[str]]]:
+    """Return the columns of a suite's table and the cells of ``rows``, without columns that would say nothing.
+
+    That is the one of the model where the suite has not ``many``, and those of changes where there is none.
+    """
     changes = {"change", "MDE"} if all(row.delta is None for row in rows) else set()
-    return changes if many else {"model", *changes}
+    return without(_COLUMNS, [_cells(row) for row in rows], changes if many else {"model", *changes})
 
 
-def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
-    """Return the cells of a line of a suite's table, those of the titles in ``left_out`` apart."""
+def _cells(row: TableRow) -> list[str]:
     interval = "" if row.low is None or row.high is None else f"{number(row.low, row.high)}..{number(row.high)}"
-    found = {
-        "model": one_line(row.model),
-        "metric": ruled_name(row),
-        "n": str(row.n),
-        "value": "none" if row.value is None else number(row.value),
-        "95% interval": interval,
-        "change": "" if row.delta is None else signed(row.delta),
-        "MDE": "" if row.mde is None else number(row.mde),
-        "errors": str(row.errors),
-        "rule": one_line(row.rule or ""),
-        "verdict": (row.verdict or "").replace("_", " "),
-    }
-    return [text for title, text in found.items() if title not in left_out]
+    return [
+        one_line(row.model),
+        ruled_name(row),
+        str(row.n),
+        "none" if row.value is None else number(row.value),
+        interval,
+        "" if row.delta is None else signed(row.delta),
+        "" if row.mde is None else number(row.mde),
+        str(row.errors),
+        one_line(row.rule or ""),
+        (row.verdict or "").replace("_", " "),
+    ]
 
 
 def case_words(case: StoredCase, *, many: bool) -> str:

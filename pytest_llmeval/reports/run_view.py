@@ -72,6 +72,11 @@ class SuiteView:
     judges: Mapping[tuple[str, str], str]
     """The ids of the judges behind a metric, by model and metric, for those that judges made."""
 
+    @property
+    def main_rows(self) -> list[TableRow]:
+        """Those of ``rows`` that are about the whole suite, or have a rule."""
+        return [row for row in self.rows if row.slice is None or row.rule]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:

@@ -6,7 +6,7 @@ from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rule_words import metric_name
-from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.table import Column, table_lines, without
 from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["selftest_lines"]
@@ -112,9 +112,9 @@ def _was_judged(found: SelfTest) -> bool:
 def _table(rules: Sequence[RuleTally], width: int) -> list[str]:
     """Return the lines of a table; a column in which all rows agree is left out where it names suite or model."""
     cells = [_cells(rule) for rule in rules]
-    shown = [place for place in range(len(_COLUMNS)) if place > 1 or len({row[place] for row in cells}) > 1]
-    columns = [_COLUMNS[place] for place in shown]
-    return table_lines(columns, [[row[place] for place in shown] for row in cells], width=width, indent=_INDENT)
+    alike = [title for place, (title, _) in enumerate(_COLUMNS[:2]) if len({row[place] for row in cells}) < 2]
+    columns, cells = without(_COLUMNS, cells, alike)
+    return table_lines(columns, cells, width=width, indent=_INDENT)
 
 
 def _cells(rule: RuleTally) -> list[str]:

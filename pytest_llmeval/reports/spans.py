@@ -6,6 +6,7 @@ up: the calls of a case are laid one after another from its start, as their leng
 Texts of prompts, answers and reasons are left out unless they are asked for.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -54,10 +55,10 @@ def trace_run(tracer: Tracer, run: Run, cases: Iterable[ExportedCase], *, with_t
     """
     start = _ns(run.started_at) or 0
     root = tracer.start_span("llmeval run", context=Context(), attributes=_about_run(run), start_time=start)
-    models = _Models(run)
+    specs = {**run.settings.get("judges", {}), **run.settings.get("models", {})}
     within, last = set_span_in_context(root, Context()), start
     for exported in cases:
-        last = max(last, _trace_case(tracer, within, exported, models, start, with_texts=with_texts))
+        last = max(last, _trace_case(tracer, within, exported, specs, start, with_texts=with_texts))
     if run.end is not None and run.end.exit_code != 0:
         root.set_status(Status(StatusCode.ERROR, f"exit status {run.end.exit_code}, verdict {run.end.verdict}"))
     root.end((_ns(run.end.finished_at) if run.end is not None else None) or last)
@@ -81,7 +82,13 @@ def _about_run(run: Run) -> Attributes:
 
 
 def _trace_case(
-    tracer: Tracer, within: Context, exported: ExportedCase, models: "_Models", earliest: int, *, with_texts: bool
+    tracer: Tracer,
+    within: Context,
+    exported: ExportedCase,
+    specs: Mapping[str, str],
+    earliest: int,
+    *,
+    with_texts: bool,
 ) -> int:
     """Make the spans of a case and its calls; return when it ended."""
     case = exported.case
@@ -103,7 +110,7 @@ def _trace_case(
         span.set_status(Status(StatusCode.ERROR, _text(case.error or "") if with_texts else case.error_kind))
     end = start
     for call in exported.calls:
-        end = _trace_call(tracer, set_span_in_context(span, within), call, models, end, with_texts=with_texts)
+        end = _trace_call(tracer, set_span_in_context(span, within), call, specs, end, with_texts=with_texts)
     end = max(end, start + _length(case.waited_s))
     for score in case.scores:
         _tell_score(span, score, end, with_texts=with_texts)
@@ -123,10 +130,12 @@ def _tell_score(span: Span, score: Score, at: int, *, with_texts: bool) -> None:
     span.add_event("gen_ai.evaluation.result", _known(told), timestamp=at)
 
 
-def _trace_call(tracer: Tracer, within: Context, call: Call, models: "_Models", start: int, *, with_texts: bool) -> int:
+def _trace_call(
+    tracer: Tracer, within: Context, call: Call, specs: Mapping[str, str], start: int, *, with_texts: bool
+) -> int:
     """Make the span of a call; return when it ended. An answer from the cache took no time."""
     params = call.request.get("params") or {}
-    server = models.about(call.model)
+    server = _about_model(call.model, specs.get(call.model))
     about = {
         "gen_ai.operation.name": "chat",
         **server,
@@ -185,21 +194,9 @@ def _wanted(detail: Mapping[str, Any]) -> list[Attributes]:
     return [{"type": "tool_call", "name": _text(name), "arguments": _text(arguments)} for name, arguments in calls]
 
 
-class _Models:
-    """What is asked, by the name that it has in a run."""
-
-    def __init__(self, run: Run) -> None:
-        self._specs: dict[str, str] = {**run.settings.get("judges", {}), **run.settings.get("models", {})}
-        self._known: dict[str, Attributes] = {}
-
-    def about(self, name: str) -> Attributes:
-        """Return the attributes of a model: its provider, its name there, its server."""
-        if name not in self._known:
-            self._known[name] = _about_model(name, self._specs.get(name))
-        return self._known[name]
-
-
-def _about_model(name: str, text: str | None) -> Attributes:
+@functools.lru_cache(maxsize=64)
+def _about_model(name: str, text: str | None) -> Mapping[str, Any]:
+    """Return the attributes of the model that is called ``name`` in a run: its provider, its name there, its server."""
     try:
         spec = parse_spec(text or "")
     except ModelError:  # a run of elsewhere, or of another version

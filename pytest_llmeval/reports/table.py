@@ -1,14 +1,13 @@
 """Plain tables: aligned columns that shrink to the width of the terminal, without colour or box characters."""
 
 import re
-from collections.abc import Sequence
-from typing import Literal, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Literal
 
 from pytest_llmeval.reports.text_width import squeezed, text_width
 
-__all__ = ["Column", "table_lines", "table_width"]
+__all__ = ["Column", "table_lines", "table_width", "without"]
 
-T = TypeVar("T")
 Column = tuple[str, Literal["left", "right", "fixed"]]
 """Title and alignment; ``fixed`` stands left and keeps its width."""
 _GAP = "  "
@@ -43,13 +42,20 @@ def table_lines(
     for title in spare:
         is_too_wide = _total(widths) > room
         if is_too_wide or _look_alike(rows, widths):
-            place = [each for each, _ in columns].index(title)
-            columns, rows = _without(columns, place), [_without(row, place) for row in rows]
+            columns, rows = without(columns, rows, {title})
             widths = _fitted(columns, rows, room)
             needed = (columns, rows, widths) if is_too_wide else needed
     if _look_alike(rows, widths):
         columns, rows, widths = needed
     return [indent + _line(row, columns, widths) for row in ([title for title, _ in columns], *rows)]
+
+
+def without(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], titles: Collection[str]
+) -> tuple[list[Column], list[list[str]]]:
+    """Return the columns and the rows of a table without those columns whose titles are given."""
+    kept = [place for place, (title, _) in enumerate(columns) if title not in titles]
+    return [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, names: int | None = None) -> int:
@@ -90,10 +96,6 @@ def _least(columns: Sequence[Column], widths: Sequence[int], names: int) -> list
 
 def _total(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
-
-
-def _without(items: Sequence[T], place: int) -> Sequence[T]:
-    return [*items[:place], *items[place + 1 :]]
 
 
 def _squeezed(text: str, width: int) -> str:

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from logging.handlers import BufferingHandler
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -62,7 +63,7 @@ def _console_text(span: ReadableSpan) -> str:
 class _Batches(SpanProcessor):
     """Hands spans to an exporter, many at a time, until one batch is not taken."""
 
-    def __init__(self, name: str, exporter: SpanExporter, said: list[str]) -> None:
+    def __init__(self, name: str, exporter: SpanExporter, said: list[logging.LogRecord]) -> None:
         self.problem = ""
         self._name = name
         self._exporter = exporter
@@ -79,7 +80,7 @@ class _Batches(SpanProcessor):
         self._send()
         self._exporter.shutdown()
         if self._lost:
-            status = re.search(r"code: (\d+)", " ".join(self._said))
+            status = re.search(r"code: (\d+)", " ".join(record.getMessage() for record in self._said))
             why = f"it answered {status[1]}" if status else "it cannot be reached"
             self.problem = f"{self._lost:,} spans were not taken by the exporter {self._name}: {why}"
 
@@ -91,27 +92,15 @@ class _Batches(SpanProcessor):
             self._lost += len(spans)
 
 
-class _Keeper(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message."""
-        self.said.append(record.getMessage())
-
-
 @contextlib.contextmanager
-def _quiet() -> Iterator[list[str]]:
+def _quiet() -> Iterator[list[logging.LogRecord]]:
     """Keep what the exporters log off the terminal, and give it."""
-    logger, keeper = logging.getLogger("opentelemetry"), _Keeper()
+    logger, keeper = logging.getLogger("opentelemetry"), BufferingHandler(sys.maxsize)
     before = logger.propagate
     logger.addHandler(keeper)
     logger.propagate = False
     try:
-        yield keeper.said
+        yield keeper.buffer
     finally:
         logger.propagate = before
         logger.removeHandler(keeper)

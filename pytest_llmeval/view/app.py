@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 import re
+import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote
@@ -22,7 +23,7 @@ from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
-from pytest_llmeval.view.guard import Guard, new_token
+from pytest_llmeval.view.guard import Guard
 from pytest_llmeval.view.labelling import Draft, chosen_in, label_page, labels_in
 from pytest_llmeval.view.links import ServedLinks
 from pytest_llmeval.view.pages import (
@@ -30,7 +31,6 @@ from pytest_llmeval.view.pages import (
     against_of,
     case_page,
     compare_page,
-    message_page,
     paired,
     run_page,
     runs_page,
@@ -64,6 +64,7 @@ class _Pages:
     frame: Frame
     summaries: Summaries
     token: str
+    """What a form of this server holds, and no other page knows."""
 
     def runs(self, request: Request) -> Response:
         """Answer with the list of runs."""
@@ -117,19 +118,7 @@ class _Pages:
                 current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
             )
             total = self.summaries.total(reader, current, wanted, page) or 0
-            address = self.frame.links.compare
-            text = compare_page(
-                self.frame,
-                reader,
-                base,
-                current,
-                comparison,
-                flipped=page.pairs,
-                total=total,
-                older=address(base.id, current.id, after=page.after) if page.after else None,
-                newer=address(base.id, current.id, before=page.before) if page.before else None,
-            )
-        return HTMLResponse(text)
+            return HTMLResponse(compare_page(self.frame, reader, base, current, comparison, page=page, total=total))
 
     def _compared(self, base: Run, current: Run) -> Comparison | str | None:
         """Return what changed; why that cannot be told, where the rules of the run are gone or wrong by now."""
@@ -212,7 +201,7 @@ class _Pages:
 
     def _refused(self, message: str, status: int) -> Response:
         title = "Not found" if status == 404 else "This did not work"
-        return HTMLResponse(message_page(self.frame, title, message), status_code=status)
+        return HTMLResponse(self.frame.render("message.html", title, message=message), status_code=status)
 
 
 def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
@@ -224,7 +213,7 @@ def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
     """
     frame = Frame(links=ServedLinks(), database=source.shown_as, head=_HEAD)
     summaries = Summaries(source)
-    pages = _Pages(source=source, frame=frame, summaries=summaries, token=new_token())
+    pages = _Pages(source=source, frame=frame, summaries=summaries, token=secrets.token_urlsafe(24))
     routes = [
         Route("/", pages.runs),
         Route("/run", pages.run),

@@ -6,7 +6,6 @@ DNS rebinding), to send a form (token, Origin and Sec-Fetch-Site), or to put a p
 """
 
 import ipaddress
-import secrets
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pytest_llmeval.models.base_url import is_loopback
 
-__all__ = ["Guard", "new_token"]
+__all__ = ["Guard"]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -86,11 +85,6 @@ class Guard:
         if is_loopback(name) or name == self._host:
             return True
         return not is_loopback(self._host) and _is_address(name)
-
-
-def new_token() -> str:
-    """Return what a form of this server holds, and no other page knows."""
-    return secrets.token_urlsafe(24)
 
 
 def _is_address(host: str) -> bool:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.judge import rubric
 from pytest_llmeval.core.judge.given import LabelRow, given_labels
 from pytest_llmeval.core.judge.judged_text import UNSURE, Shown, texts_of
 from pytest_llmeval.core.judge.label_sample import RANDOM
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.stored import Label, StoredCase
-from pytest_llmeval.core.types import Call
+from pytest_llmeval.core.types import Call, Score
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.html.chat import chat
 from pytest_llmeval.reports.html.escape import Html, element, joined
@@ -155,10 +156,9 @@ def dimensions(
     """
     judged = judged_run(run.id, [case], reader.judges(run.id))
     made = []
-    for place, (name, key) in enumerate(_keys(judged, case)):
-        scale, rubric = judged.scales[key], judged.rubrics[key.judge_id]
-        told = next(score.dimension for score in judged.labelable(case) if score.name == name)
-        dimension = next(each for each in rubric.dimensions if each.name == told)
+    for place, (score, dimension) in enumerate(_asked(judged, case)):
+        name = score.name
+        scale = judged.scales[ScaleKey(case.key.suite, score.judge_id or "", name)]
         levels = [
             Level(name=each.name, value=each.value, anchor=each.anchor, passes=scale.passes(each.value))
             for each in dimension.levels
@@ -223,13 +223,13 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
     return [each.label(at=at, earlier=before.get(each.name)) for each in given]
 
 
-def _keys(judged: JudgedRun, case: StoredCase) -> list[tuple[str, ScaleKey]]:
-    """Return the names of the scores that can be labelled, each with its scale, in the order of the rubric."""
-    scores = judged.labelable(case)
-    keys = [(score.name, ScaleKey(case.key.suite, score.judge_id or "", score.name)) for score in scores]
-    names = [
-        [dimension.name for dimension in judged.rubrics[score.judge_id or ""].dimensions].index(score.dimension or "")
-        for score in scores
+def _asked(judged: JudgedRun, case: StoredCase) -> list[tuple[Score, rubric.Dimension]]:
+    """Return the scores that can be labelled, each with its dimension, by judge and in the order of its rubric."""
+    found = [
+        (score, place, dimension)
+        for score in judged.labelable(case)
+        for place, dimension in enumerate(judged.rubrics[score.judge_id or ""].dimensions)
+        if dimension.name == score.dimension
     ]
-    order = sorted(range(len(keys)), key=lambda at: (keys[at][1].judge_id, names[at]))
-    return [keys[at] for at in order]
+    found.sort(key=lambda each: (each[0].judge_id or "", each[1]))
+    return [(score, dimension) for score, _, dimension in found]

@@ -1,7 +1,7 @@
 """Where pages are: under addresses of the server, or in files beside each other."""
 
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 from pytest_llmeval.core.ids import digest
@@ -9,39 +9,11 @@ from pytest_llmeval.core.ids import digest
 __all__ = ["FileLinks", "Links", "ServedLinks"]
 
 
-class Links(Protocol):
-    """Gives the address of each page as the others link to it; None for a page that there is not."""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether a server answers, so that forms can be sent."""
-        ...
-
-    def runs(self, **query: Any) -> str | None:
-        """Return the address of the list of runs."""
-        ...
-
-    def run(self, run_id: str, **query: Any) -> str | None:
-        """Return the address of a run."""
-        ...
-
-    def case(self, case_id: str) -> str | None:
-        """Return the address of a case."""
-        ...
-
-    def compare(self, base: str, current: str, **query: Any) -> str | None:
-        """Return the address of two runs side by side."""
-        ...
-
-    def label(self, run_id: str, **query: Any) -> str | None:
-        """Return the address of the page on which people label the answers of a run."""
-        ...
-
-
 class ServedLinks:
     """Addresses of the server: what the database holds stands behind the question mark only."""
 
     is_live = True
+    """Whether a server answers, so that forms can be sent."""
 
     def runs(self, **query: Any) -> str:
         """Return the address of the list of runs."""
@@ -99,6 +71,10 @@ class FileLinks:
 
     def label(self, run_id: str, **query: Any) -> None:
         """Return None: files take no labels."""
+
+
+Links = ServedLinks | FileLinks
+"""Gives the address of each page as the others link to it; None for a page that there is not."""
 
 
 def _address(path: str, query: dict[str, Any]) -> str:

@@ -27,15 +27,15 @@ from pytest_llmeval.reports.html.diff import difference
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.row_texts import asked_messages, message_texts
 from pytest_llmeval.reports.run_text import verdict_line
-from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
-from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
+from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import Links
 from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.summaries import Overview
 from pytest_llmeval.view.trends import Trend, sparkline
 
-__all__ = ["Frame", "against_of", "case_page", "compare_page", "message_page", "run_page", "runs_page"]
+__all__ = ["Frame", "against_of", "case_page", "compare_page", "run_page", "runs_page"]
 
 _LONGEST_NAME = 1_000
 _MOST_BASES = 1_000
@@ -123,7 +123,7 @@ def run_page(
         details: cases in full by their ids, where they stand in this page.
     """
     groups = reader.groups(run.id) if overview is None else overview.groups
-    view = _view(reader, run) if overview is None else overview.view
+    view = view_run(run, RunCases(), reader.verdicts(run.id)) if overview is None else overview.view
     slices = reader.slice_names(run.id) if overview is None else overview.slices
     counts = Counter({outcome: 0 for outcome in _OUTCOMES})
     for group in groups:
@@ -156,11 +156,11 @@ def run_page(
         can_label=frame.links.is_live and bool(reader.judges(run.id)),
         sample=sample,
         details=details or {},
-        query=query_of(wanted),
+        query=_query_of(wanted),
     )
 
 
-def query_of(wanted: Wanted) -> dict[str, Any]:
+def _query_of(wanted: Wanted) -> dict[str, Any]:
     """Return what the address of a run says of the cases that are wanted."""
     told = {name: getattr(wanted, name) for name in ("suite", "model", "slice", "outcome", "search")}
     return {**told, "flipped": "1" if wanted.flipped is not None else None}
@@ -207,18 +207,17 @@ def _can_label(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
     """Return whether people may label a case: of each row and model the first epoch that was judged."""
     for _, case_id, _ in reader.epochs(run.id, case):
         found = case if case_id == case.id else reader.case(case_id)
-        if found is not None and judged_of(reader, run, found):
+        if found is not None and _is_judged(reader, run, found):
             return case_id == case.id
     return False
 
 
-def judged_of(reader: BrowsingReader, run: Run, case: StoredCase) -> list[str]:
-    """Return the names of the scores of a case that people can label; none where its judge is not known."""
+def _is_judged(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
+    """Return whether a case has scores that people can label; it has none where its judge is not known."""
     try:
-        judged = judged_run(run.id, [case], reader.judges(run.id))
+        return bool(judged_run(run.id, [case], reader.judges(run.id)).labelable(case))
     except StoreError:  # an older version recorded it
-        return []
-    return [score.name for score in judged.labelable(case)]
+        return False
 
 
 def compare_page(
@@ -228,10 +227,8 @@ def compare_page(
     current: Run,
     comparison: Comparison | str | None,
     *,
-    flipped: Sequence[CasePair],
+    page: CasePage,
     total: int,
-    older: str | None,
-    newer: str | None,
 ) -> str:
     """Return two runs side by side.
 
@@ -241,10 +238,8 @@ def compare_page(
         base: that is compared with.
         current: that is compared.
         comparison: of both; why there is none, where the rules cannot be used; None where it is not known yet.
-        flipped: cases of ``current`` and of ``base`` that flipped, some of them.
+        page: cases of ``current`` and of ``base`` that flipped, some of them.
         total: how many flipped.
-        older: the address of the next ones.
-        newer: of those before.
     """
     told = comparison if isinstance(comparison, Comparison) else None
     changes = [] if told is None else [(each, verdict_cells(each), is_worth_a_word(each)) for each in told.changes]
@@ -261,17 +256,10 @@ def compare_page(
         quiet=quiet,
         legend=LEGEND,
         measures=[] if told is None else [(each, measure_name(each), measure_cells(each)) for each in told.measures],
-        flipped=flipped,
-        said=_excerpts(reader, (case for pair in flipped for case in pair)),
+        page=page,
+        said=_excerpts(reader, (case for pair in page.pairs for case in pair)),
         total=total,
-        older=older,
-        newer=newer,
     )
-
-
-def message_page(frame: Frame, title: str, message: str) -> str:
-    """Return a page that says why there is no other."""
-    return frame.render("message.html", title, message=message)
 
 
 def against_of(reader: BrowsingReader, run: Run) -> Against | None:
@@ -305,11 +293,6 @@ def paired(base: Run, current: Run, model: str | None = None) -> Against:
     """Return how the cases of two runs pair: by model, and where each run has one, whatever its name."""
     is_single = len(base.models) == len(current.models) == 1
     return Against(run_id=base.id, model=model or (base.models[0] if is_single else None))
-
-
-def _view(reader: BrowsingReader, run: Run) -> RunView:
-    """Return a run of which nothing but the verdicts is known."""
-    return view_run(run, RunCases(), reader.verdicts(run.id))
 
 
 def _choices(names: Iterable[str]) -> list[str]:

@@ -7,10 +7,9 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from pytest_llmeval.core.text import counted, one_line, storable
-from pytest_llmeval.reports.html.escape import escaped, shown
+from pytest_llmeval.reports.html.escape import Html, escaped, shown
 from pytest_llmeval.reports.html.style import STYLE
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.run_text import money, token_counts
@@ -58,22 +57,21 @@ def _finished(value: Any) -> Any:
     return "" if value is None else escaped(str(value))
 
 
-def _exact(value: str) -> Markup:
+def _exact(value: str) -> Html:
     """Return a value for an attribute that a form sends back: no character that a page can hold is replaced."""
-    return Markup(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))  # noqa: S704  # escaped here
+    return Html(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))
 
 
-def _number(value: float | None) -> str:
-    return _MISSING if value is None else number(value)
+def _or_missing(shown: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a filter that shows a value as ``shown`` does, and a dash where there is none."""
+    return lambda value: _MISSING if value is None else shown(value)
 
 
-def _signed(value: float | None) -> str:
-    return _MISSING if value is None else signed(value).replace("-", "−")
+def _signed(value: float) -> str:
+    return signed(value).replace("-", "−")
 
 
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return _MISSING
+def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"
 
 
@@ -82,23 +80,19 @@ def _time(value: str | None) -> str:
     return _MISSING if not value else value[:19].replace("T", " ")
 
 
-def _count(value: int | None) -> str:
-    return _MISSING if value is None else f"{value:,}"
-
-
 def _words(value: str) -> str:
     return value.replace("_", " ")
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
-    "count": _count,
+    "count": _or_missing("{:,}".format),
     "exact": _exact,
     "line": one_line,
     "money": money,
-    "number": _number,
+    "number": _or_missing(number),
     "plural": counted,
-    "seconds": _seconds,
-    "signed": _signed,
+    "seconds": _or_missing(_seconds),
+    "signed": _or_missing(_signed),
     "text": shown,
     "time": _time,
     "tokens": token_counts,

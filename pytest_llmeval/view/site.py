@@ -4,18 +4,19 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.core.errors import SettingsError, ThresholdsError
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html, csp_hash
-from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
+from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import FileLinks
 from pytest_llmeval.view.pages import Frame, against_of, case_body, case_page, compare_page, paired, run_page, runs_page
 from pytest_llmeval.view.rendering import asset
-from pytest_llmeval.view.sampling import Sampled, sampled
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, comparison, overview
 from pytest_llmeval.view.trends import trends
@@ -31,26 +32,44 @@ _MARK = "written-by-llmeval.txt"
 _SCRATCH = ".being-written"
 """Where pages wait until all of them are there."""
 _NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
+_WORST: tuple[Outcome, ...] = ("missed", "error")
+"""What a reader looks for first."""
 _LINKED = Html(
     f"<meta http-equiv=\"Content-Security-Policy\" content=\"{_NOTHING_ELSE}style-src 'self' file:; script-src 'self'"
     ' file:">\n<link rel="stylesheet" href="view.css">\n<script src="view.js" defer></script>'
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampled:
+    """Some cases of a run."""
+
+    pairs: list[CasePair]
+    """Misses, errors, flips, then the others; each kind in the order of recording."""
+    total: int
+    """Cases of the run."""
+
+    @property
+    def words(self) -> str | None:
+        """Which cases there are; None where it is all of them."""
+        if len(self.pairs) == self.total:
+            return None
+        return (
+            f"{len(self.pairs):,} of {self.total:,} cases stand here: misses first, then errors, flips and others, as"
+            " many as find room. llmeval view shows all of them."
+        )
+
+
 def self_contained(source: Source, run: Run) -> str:
     """Return one page of a run with its cases in full; it needs no other file."""
-    with source.reader() as reader:
-        return _self_contained(source, reader, run)
-
-
-def _self_contained(source: Source, reader: BrowsingReader, run: Run) -> str:
     links = FileLinks((), (), lambda case_id: False)
     frame = Frame(links=links, database=source.shown_as, head=_inlined())
-    against = against_of(reader, run)
-    found = sampled(reader, run, against, most=source.most_cases)
-    cases = (reader.case(pair.case.id) for pair in found.pairs)
-    details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
-    return _run_page(frame, reader, run, overview(source.database, source.root, run), found, against, details)
+    with source.reader() as reader:
+        against = against_of(reader, run)
+        found = _sampled(reader, run, against, most=source.most_cases)
+        cases = (reader.case(pair.case.id) for pair in found.pairs)
+        details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
+        return _run_page(frame, reader, run, overview(source.database, source.root, run), found, against, details)
 
 
 def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
@@ -113,7 +132,7 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     with source.reader() as reader:
         known = {run.id: run for run in runs}
         against = {run.id: against_of(reader, run) for run in runs}
-        found = {run.id: sampled(reader, run, against[run.id], most=source.most_cases) for run in runs}
+        found = {run.id: _sampled(reader, run, against[run.id], most=source.most_cases) for run in runs}
         pairs = {(base.run_id, run_id): base for run_id, base in against.items() if base and base.run_id in known}
         cases = {pair.case.id for each in found.values() for pair in each.pairs}
         frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
@@ -135,12 +154,22 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
             yield name, _compare_page(frame, source, reader, known[base_id], known[run_id])
 
 
+def _sampled(reader: BrowsingReader, run: Run, against: Against | None, *, most: int) -> _Sampled:
+    """Return at most ``most`` cases of a run; a case that flipped since ``against`` comes with its partner."""
+    flips = [] if against is None else reader.page(run.id, Wanted(flipped=against), size=most).pairs
+    flipped = {pair.case.id: pair for pair in flips}
+    worst = [pair for outcome in _WORST for pair in reader.page(run.id, Wanted(outcome=outcome), size=most).pairs]
+    others = reader.page(run.id, Wanted(), size=most).pairs
+    found = {pair.case.id: flipped.get(pair.case.id, pair) for pair in (*worst, *flips, *others)}
+    return _Sampled(pairs=list(found.values())[:most], total=reader.count(run.id, Wanted()))
+
+
 def _run_page(
     frame: Frame,
     reader: BrowsingReader,
     run: Run,
     summary: Overview,
-    found: Sampled,
+    found: _Sampled,
     against: Against | None,
     details: dict[str, Html],
 ) -> str:
@@ -168,17 +197,8 @@ def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Ru
             found = comparison(source.database, source.root, base.id, current.id, source.rules_of(current))
         except ThresholdsError as error:
             found = str(error)
-    return compare_page(
-        frame,
-        reader,
-        base,
-        current,
-        found,
-        flipped=page.pairs,
-        total=reader.count(current.id, wanted),
-        older=None,
-        newer=None,
-    )
+    only = CasePage(pairs=page.pairs, before=None, after=None)
+    return compare_page(frame, reader, base, current, found, page=only, total=reader.count(current.id, wanted))
 
 
 def _inlined() -> Html:

@@ -8,6 +8,7 @@ too, in its ``desc``.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pytest_llmeval.core.text import shorten
 from pytest_llmeval.reports.html.escape import Html, element
@@ -75,14 +76,15 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
         note: a line below.
     """
     counts = _counts(values, edges)
+    ends = (f"{short(low)} to {short(high)}{unit}" for low, high in pairwise(edges))
+    names = [f"{each}: {count:,}" for each, count in zip(ends, counts, strict=True)]
     width, most = 100 / len(counts), max([*counts, 1])
     parts: list[Html] = []
     for place, count in enumerate(counts):
         height = math.ceil(count / most * (_HEIGHT - 20))
         left = place * width
-        name = f"{short(edges[place])} to {short(edges[place + 1])}{unit}: {count:,}"
         x, across = f"{left + 0.4:.2f}%", f"{width - 0.8:.2f}%"
-        drawn = element("title", name)
+        drawn = element("title", names[place])
         parts.append(
             element("rect", drawn, x=x, width=across, y=_HEIGHT - height, height=height, class_="le-fill", rx=1)
         )
@@ -95,11 +97,7 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
         if is_end or (place % 2 == 0 and place < len(edges) - 2):
             anchor = "middle" if not is_end else "start" if place == 0 else "end"
             parts.append(_text(f"{short(edge)}{unit}", f"{place * width:.2f}%", _HEIGHT + 15, anchor, "le-tick"))
-    told = "; ".join(
-        f"{short(edges[place])} to {short(edges[place + 1])}{unit}: {count:,}"
-        for place, count in enumerate(counts)
-        if count
-    )
+    told = "; ".join(name for name, count in zip(names, counts, strict=True) if count)
     return _figure(title, told or "no value", _HEIGHT + _AXIS, parts, note=note)
 
 

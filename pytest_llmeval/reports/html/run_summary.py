@@ -8,13 +8,11 @@ from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
 from pytest_llmeval.reports.rule_words import told_reasons
 from pytest_llmeval.reports.run_text import (
-    COLUMNS,
     heading,
     money,
-    needless_columns,
     not_judged_lines,
     outcome_words,
-    row_cells,
+    suite_table,
     token_counts,
     verdict_line,
 )
@@ -77,18 +75,16 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
     models = f" on {', '.join(suite.models)}" if suite.models else ""
     yield element("h3", f"{suite.name}{models}")
     yield element("p", outcome_words(suite))
-    rows = [row for row in suite.rows if row.slice is None or row.rule]
-    many = len(suite.models) > 1
-    left_out = needless_columns(rows, many=many)
+    rows, many = suite.main_rows, len(suite.models) > 1
     if rows:
-        told = [title for title, _ in COLUMNS if title not in left_out]
-        titles = sorted(told, key=lambda title: title not in _FIRST)
+        columns, cells = suite_table(rows, many=many)
+        titles = sorted((title for title, _ in columns), key=lambda title: title not in _FIRST)
         lines = []
-        for row in rows:
-            cells: dict[str, str] = dict(zip(told, row_cells(row, left_out), strict=True))
-            cells["verdict"] = chip(row.verdict, cells["verdict"]) if row.verdict else ""
-            lines.append([cells[title] for title in titles])
-        yield table(titles, lines, right={title for title, side in COLUMNS if side == "right"})
+        for row, texts in zip(rows, cells, strict=True):
+            told: dict[str, str] = {title: text for (title, _), text in zip(columns, texts, strict=True)}
+            told["verdict"] = chip(row.verdict, told["verdict"]) if row.verdict else ""
+            lines.append([told[title] for title in titles])
+        yield table(titles, lines, right={title for title, side in columns if side == "right"})
     for line in told_reasons(rows, many=many):
         yield element("p", line, class_="le-note")
 

@@ -1,6 +1,6 @@
 """How often judges differed, said in sentences."""
 
-from pytest_llmeval.reports.voting_text import voting_sentences
+from pytest_llmeval.reports.run_notes import voting_sentences
 from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 
 
