@@ -57,7 +57,7 @@ def read_gguf_header(path: Path, where: str) -> GgufHeader:
             return _Reader(file, path.stat().st_size).header()
     except OSError as error:
         raise ModelError(f"{where}: {path}: cannot be read: {error.strerror or error}") from None
-    except (_HeaderError, UnicodeDecodeError, MemoryError) as error:
+    except (_HeaderError, UnicodeDecodeError, MemoryError, RecursionError) as error:
         raise ModelError(
             f"{where}: {path}: {error if isinstance(error, _HeaderError) else 'not a GGUF file'}"
         ) from None
@@ -94,7 +94,9 @@ class _Reader:
             kind, offset = self._number("I"), self._number("Q")
             tensors[name] = shape
             ends.append(offset + math.prod(shape) * _TENSOR_BYTES.get(kind, 0))
-        alignment = fields.get("general.alignment") or _ALIGNMENT
+        alignment = fields.get("general.alignment", _ALIGNMENT)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise _HeaderError(f"general.alignment is {alignment!r:.60}, which is no whole number above 0")
         start = -(-self._file.tell() // alignment) * alignment
         if start + max(ends) > self._size and tensors:
             raise _HeaderError("the file is cut off")

@@ -55,6 +55,14 @@ def test_numbers_that_are_missing_at_the_end_are_said(tmp_path: Path) -> None:
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 2**62), "cut off"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"\xff" * 9, "not a GGUF file"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("k") + struct.pack("<IIQ", 9, 4, 2**62), "cut off"),
+        (
+            b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("general.alignment") + struct.pack("<I", 8) + text("wide"),
+            "general.alignment is 'wide', which is no whole number above 0",
+        ),
+        (
+            b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("k") + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 5000,
+            "not a GGUF file",
+        ),
     ],
 )
 def test_what_is_no_gguf_file_is_said(tmp_path: Path, content: bytes, said: str) -> None:

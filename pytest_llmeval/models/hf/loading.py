@@ -127,8 +127,10 @@ def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' progress bars, warnings and log off the terminal."""
-    level = transformers.utils.logging.get_verbosity()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it recommends a package that fetches code
+    level, shows_bars = transformers.utils.logging.get_verbosity(), transformers.utils.logging.is_progress_bar_enabled()
+    other = logging.getLogger("bitsandbytes")
+    other_level = other.level
+    other.setLevel(logging.ERROR)  # it recommends a package that fetches code
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -137,8 +139,10 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        other.setLevel(other_level)
         transformers.utils.logging.set_verbosity(level)
-        transformers.utils.logging.enable_progress_bar()
+        if shows_bars:
+            transformers.utils.logging.enable_progress_bar()
 
 
 @contextlib.contextmanager

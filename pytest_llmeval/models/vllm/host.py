@@ -1,5 +1,6 @@
 """The ``vllm:`` models of a session: one server for each base, with all adapters that are asked on it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -115,10 +116,10 @@ def _share(groups: Sequence[Group]) -> str | None:
     others = len(groups) - len(said)
     if not others or len(groups) == 1:
         return None
-    share = f"{(_SHARED - sum(said)) / others:.2f}"
-    if float(share) <= 0:
+    share = math.floor(round(100 * (_SHARED - sum(said)) / others, 6)) / 100  # not up: together they would take more
+    if share <= 0:
         raise ModelError(
             f"vllm: {others} of {len(groups)} servers have no gpu_memory_utilization, and the others take"
             f" {sum(said):g} of the memory; together they may take {_SHARED:g}"
         )
-    return share
+    return f"{share:.2f}"

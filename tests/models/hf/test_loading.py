@@ -1,6 +1,7 @@
 """Weights in other forms: numbers of fewer bits, GGUF files; and files that are refused."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -78,6 +79,22 @@ def test_bitsandbytes_that_has_no_library_for_the_device_is_one_line(
     assert "pip install --force-reinstall --no-deps 'bitsandbytes>=0.50,<0.51'" in told
     assert "from source" not in told
     assert "\n" not in told
+
+
+def test_what_was_quiet_stays_so_and_a_level_comes_back() -> None:
+    """These are settings of the user's process: a test's own, say."""
+    log, other = transformers.utils.logging, logging.getLogger("bitsandbytes")
+    level, shows_bars = other.level, log.is_progress_bar_enabled()
+    log.disable_progress_bar()
+    other.setLevel(logging.INFO)
+    try:
+        with quiet():
+            assert other.level == logging.ERROR
+        assert (other.level, log.is_progress_bar_enabled()) == (logging.INFO, False)
+    finally:
+        other.setLevel(level)
+        if shows_bars:
+            log.enable_progress_bar()
 
 
 @pytest.mark.parametrize(("stored", "other"), [("4bit", "8bit"), ("8bit", "4bit")])

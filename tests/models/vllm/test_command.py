@@ -120,6 +120,11 @@ def test_bases_of_their_own_share_the_memory(fake: FakeVllm, models: VllmModels,
     assert len(fake.starts) == 3
 
 
+def test_shares_of_the_memory_are_no_more_than_all_together(fake: FakeVllm, models: VllmModels, base: Path) -> None:
+    start(models, str(base), *(str(write_base(base.parent / f"other{n}")) for n in range(3)))
+    assert [server["gpu_memory_utilization"] for server in fake.starts] == [0.22] * 4
+
+
 def test_one_folder_by_two_paths_is_one_base(
     fake: FakeVllm, models: VllmModels, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
