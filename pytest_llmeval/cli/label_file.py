@@ -7,8 +7,9 @@ column ``label_NAME`` for each score. A row of a dataset has its labels in ``met
 import contextlib
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ _READ = ("epoch", "at")
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _LARGEST_CELL = 2**27
+_SHOWN_WRONG = 20
+_Records = Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]
 
 
 def read_labels(path: Path, shown: str) -> list[LabelRow]:
@@ -55,14 +58,23 @@ def read_labels(path: Path, shown: str) -> list[LabelRow]:
     rows = _RECORDS.get(path.suffix.lower())
     if rows is None:
         raise DatasetError(f"{shown}: labels are read from files ending in .csv or .jsonl")
-    found = [label for where, row in rows(text, shown) for label in _labels(row, where)]
+    found: list[LabelRow] = []
+    wrong: list[str] = []
+    for where, row in rows(text, shown):
+        try:
+            found += _labels(row(), where)
+        except DatasetError as error:
+            wrong.append(str(error))
+    if wrong:
+        more = [f"… and {len(wrong) - _SHOWN_WRONG:,} more wrong lines"] if len(wrong) > _SHOWN_WRONG else []
+        raise DatasetError("\n".join([*wrong[:_SHOWN_WRONG], *more]))
     if not found:
         raise DatasetError(f"{shown}: no label in it; fill in a column {LABEL}NAME, or name with value or level")
     return found
 
 
-def _csv(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each record with its place; where a spreadsheet wrote semicolons, these part the cells."""
+def _csv(text: str, shown: str) -> _Records:
+    """Yield the place of each record, and what reads it; where a spreadsheet wrote semicolons, these part the cells."""
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     csv.field_size_limit(_LARGEST_CELL)  # an answer may be long
@@ -76,13 +88,18 @@ def _csv(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 continue
             if not header:
                 header = _header(record, where)
-            elif len(record) != len(header):
-                raise DatasetError(f"{where}: {uneven(len(record), len(header))}")
             else:
-                cells = {column: unguarded(text) for column, text in zip(header, record, strict=True)}
-                yield where, {column: text for column, text in cells.items() if text.strip()}
+                yield where, partial(_cells, header, record, where)
     except csv.Error as error:
         raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
+
+
+def _cells(header: Sequence[str], record: Sequence[str], where: str) -> Mapping[str, Any]:
+    """Return what a record says, by column."""
+    if len(record) != len(header):
+        raise DatasetError(f"{where}: {uneven(len(record), len(header))}")
+    cells = {column: unguarded(text) for column, text in zip(header, record, strict=True)}
+    return {column: text for column, text in cells.items() if text.strip()}
 
 
 def _header(columns: Sequence[str], where: str) -> list[str]:
@@ -96,22 +113,27 @@ def _header(columns: Sequence[str], where: str) -> list[str]:
     return names
 
 
-def _jsonl(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _jsonl(text: str, shown: str) -> _Records:
+    """Yield the place of each line, and what reads it."""
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{shown}:{number}"
-        try:
-            row = parse(line)
-        except NotJsonError as error:
-            raise DatasetError(f"{where}: no JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise DatasetError(f'{where}: a line is an object, such as {{"sample_id": ..., "name": ..., "level": ...}}')
-        if "input" in row:
-            row = _of_dataset(row, where)
-        else:
-            _check_keys(row, where)
-        yield where, {key: value for key, value in row.items() if value is not None and value != ""}
+        if line.strip():
+            where = f"{shown}:{number}"
+            yield where, partial(_object, line, where)
+
+
+def _object(line: str, where: str) -> Mapping[str, Any]:
+    """Return what a line says."""
+    try:
+        row = parse(line)
+    except NotJsonError as error:
+        raise DatasetError(f"{where}: no JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise DatasetError(f'{where}: a line is an object, such as {{"sample_id": ..., "name": ..., "level": ...}}')
+    if "input" in row:
+        row = _of_dataset(row, where)
+    else:
+        _check_keys(row, where)
+    return {key: value for key, value in row.items() if value is not None and value != ""}
 
 
 def _of_dataset(row: Mapping[str, Any], where: str) -> dict[str, Any]:

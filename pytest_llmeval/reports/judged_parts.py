@@ -1,7 +1,5 @@
 """What people read of what a judge was shown: the row's own texts where these are what was quoted for it."""
 
-import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,7 +7,7 @@ from pytest_llmeval.core.judge.fence import as_shown, is_perhaps_altered
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call
-from pytest_llmeval.reports.exported import shown_response
+from pytest_llmeval.reports.exported import said_by, shown_response
 from pytest_llmeval.reports.row_texts import asked_messages
 
 __all__ = ["QUOTED", "ReadParts", "read_parts"]
@@ -61,8 +59,7 @@ def _answers(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
 
 
 def _references(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
-    with contextlib.suppress(ValueError, RecursionError):  # a file may say anything
-        yield None if case.target is None else shown_reference(json.loads(case.target))
+    yield None if case.target is None else shown_reference(said_by(case.target))
 
 
 _COMPARED = frozenset({"ANSWER", "REFERENCE"})

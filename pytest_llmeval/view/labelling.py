@@ -179,7 +179,11 @@ def dimensions(
 def chosen_in(form: Mapping[str, str]) -> dict[int, int]:
     """Return what was chosen in a form: places of levels by the place of their dimension."""
     found = {key.removeprefix("level-"): told for key, told in form.items() if key.startswith("level-")}
-    return {int(place): int(told) for place, told in found.items() if place.isdecimal() and told.isdecimal()}
+    return {int(place): int(told) for place, told in found.items() if _is_place(place) and _is_place(told)}
+
+
+def _is_place(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10
 
 
 def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: StoredCase) -> list[Label]:

@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pytest_llmeval.core.transport import as_json
 from pytest_llmeval.reports.formulas import FORMULA
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -89,3 +91,36 @@ def test_an_export_that_finds_no_room_leaves_no_file(store: SqliteStore, llmeval
     assert "out.csv: cannot be written: File too large" in done.err
     assert not (here / "out.csv").exists()
     assert llmeval("labels", "export", "--output", "out.csv").status == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_all_wrong_lines_of_a_file_are_told_together(
+    store: SqliteStore, llmeval: Command, here: Path, ending: str
+) -> None:
+    store_run(store, [judged_record("a", answer="x")])
+    rows = [{"sample_id": "a", "name": "format", "level": "good", "epoch": epoch} for epoch in ["1", *"x" * 24, "2"]]
+    with open(here / f"l.{ending}", "w", encoding="utf-8", newline="") as file:
+        if ending == "csv":
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        else:
+            file.write("".join(f"{json.dumps(row)}\n" for row in rows).replace('"x"', '"x'))
+    done = llmeval("labels", "import", f"l.{ending}", "--rater", "kim")
+    assert done.status == 4
+    wrong = "epoch is a whole number from 1, found 'x'" if ending == "csv" else "no JSON: "
+    first = 3 if ending == "csv" else 2
+    assert [f"l.{ending}:{line}: {wrong}" in done.err for line in (first, first + 19, first + 20)] == [
+        True,
+        True,
+        False,
+    ]
+    assert "… and 4 more wrong lines" in done.err
+
+
+def test_targets_of_a_database_of_elsewhere_are_shown_as_they_are(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    store_run(store, [replace(judged_record("a", answer="x"), target="{no JSON")])
+    done = llmeval("labels", "export", "--output", "out.jsonl")
+    assert (done.status, done.err) == (0, "")
