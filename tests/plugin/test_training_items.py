@@ -286,29 +286,6 @@ def test_workers_run_the_other_tests(project: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytester) -> None:
-    """Where its training is asked for: other marks and names have nothing to do with it."""
-    folder = project.path / "finetune" / "configs"
-    (folder / "tiny.yaml").rename(folder / "tiny.yml")
-    project.makepyfile(test_own="import pytest\n\n@pytest.mark.skipif(False, reason='')\ndef test_own():\n    pass\n")
-    project.runpytest_subprocess("-m", "skipif").assert_outcomes(passed=1, deselected=13)
-    project.runpytest_subprocess("-m", "train or skipif", "-k", "own").assert_outcomes(passed=1, deselected=13)
-    result = project.runpytest_subprocess("-m", "train")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: finetune/configs: no [*].yaml in it, so *; call tiny.yml .yaml"])
-    (folder / "tiny.yml").rename(folder.parent / "tiny.yml")
-    folder.rmdir()
-    result = project.runpytest_subprocess("-m", "train", "--co")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: finetune/configs: no such folder; @pytest.mark.train names one*"])
-    entry = folder.parent / "test_tiny_training.py"
-    (inner := folder.parent / "of[one]").mkdir()
-    entry.rename(inner / entry.name)
-    result = project.runpytest_subprocess("-m", "train", "--co")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: finetune/of[[]one[]]/configs: no such folder; @pytest.mark.train names one*"])
-
-
 @pytest.mark.parametrize(
     ("addopts", "arguments", "found"),
     [

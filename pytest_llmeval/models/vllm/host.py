@@ -116,10 +116,10 @@ def _share(groups: Sequence[Group]) -> str | None:
     others = len(groups) - len(said)
     if not others or len(groups) == 1:
         return None
-    share = math.floor(round(100 * (_SHARED - sum(said)) / others, 6)) / 100  # not up: together they would take more
-    if share <= 0:
+    hundredths = math.floor(round(100 * (_SHARED - sum(said)) / others, 6))  # not up: together they would take more
+    if hundredths <= 0:
         raise ModelError(
             f"vllm: {others} of {len(groups)} servers have no gpu_memory_utilization, and the others take"
             f" {sum(said):g} of the memory; together they may take {_SHARED:g}"
         )
-    return f"{share:.2f}"
+    return f"{hundredths / 100:.2f}"
