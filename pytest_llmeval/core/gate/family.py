@@ -8,11 +8,11 @@ rule fails though nothing changed.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llmeval.core.gate.evidence import Weight
+from pytest_llmeval.core.gate.evidence import Evidence, Weight
 from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
 from pytest_llmeval.core.stats.multiplicity import holm
 
-__all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "looks_of", "shares_of"]
+__all__ = ["MORE_EPOCHS", "Adjusted", "Family", "Share", "is_decided_by_p", "looks_alpha", "looks_of", "shares_of"]
 
 MORE_EPOCHS = 2
 """Epochs that a second look at a run asks for."""
@@ -93,31 +93,59 @@ def shares_of(rules: Sequence[tuple[Rule, float]], looks: Mapping[str, int] | No
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """Holm's adjusted p-value of a rule, in [0, 1]."""
+
+    found: float
+    """By what was found against the others."""
+    least: float
+    """By the least p-values that the others may come to, whatever the answers are that they lack."""
+    most: float
+    """By the greatest of these: Holm's procedure falls for no p-value that rises."""
+
+
 class Family:
     """The p-values of all rules that share the false alarms of a session."""
 
-    def __init__(self, members: Iterable[tuple[Rule, Weight]]) -> None:
-        """Take the rules, each with what was found against it."""
-        self._found: dict[bool, list[float]] = {True: [], False: []}
-        """Of the slice rules and of the others; 1 where there is no test."""
+    def __init__(self, members: Iterable[tuple[Rule, Evidence]]) -> None:
+        """Take the rules, each with the evidence against it."""
+        self._halves: dict[bool, list[tuple[float, float, float]]] = {True: [], False: []}
+        """Of the slice rules and of the others: p-values as found, the least and the greatest possible."""
         self._places: list[tuple[bool, int]] = []
-        for rule, weight in members:
-            half = self._found[rule.slice is not None]
+        for rule, evidence in members:
+            half = self._halves[rule.slice is not None]
             self._places.append((rule.slice is not None, len(half)))
-            half.append(1.0 if weight.p_value is None else weight.p_value)
-        self._adjusted = {sliced: holm(p_values) for sliced, p_values in self._found.items()}
+            half.append(_p_values(evidence))
+        self._adjusted = {sliced: holm([found for found, *_ in half]) for sliced, half in self._halves.items()}
+        self._is_open = {sliced: any(least != most for _, least, most in half) for sliced, half in self._halves.items()}
 
-    def adjusted(self, position: int, weight: Weight) -> float | None:
-        """Return Holm's adjusted p-value of a rule; None without a test.
+    def adjusted(self, position: int, weight: Weight) -> Adjusted | None:
+        """Return the adjusted p-value of a rule; None without a test.
 
         Args:
             position: of the rule among the members, from 0.
             weight: what counts against it, here: what was found, or an end of it.
         """
-        sliced, place = self._places[position]
-        found = self._found[sliced]
         if weight.p_value is None:
             return None
-        if weight.p_value == found[place]:
-            return self._adjusted[sliced][place]
-        return holm([*found[:place], weight.p_value, *found[place + 1 :]])[place]
+        sliced, place = self._places[position]
+        half = self._halves[sliced]
+        if not self._is_open[sliced] and weight.p_value == half[place][0]:
+            p_value = self._adjusted[sliced][place]
+            return Adjusted(found=p_value, least=p_value, most=p_value)
+        found, least, most = (
+            holm([*others[:place], weight.p_value, *others[place + 1 :]])[place] for others in zip(*half, strict=True)
+        )
+        return Adjusted(found=found, least=least, most=most)
+
+
+def _p_values(evidence: Evidence) -> tuple[float, float, float]:
+    """Return the p-value as found and its bounds, 1 where there is no test; an end that is none may be anything."""
+    possible = [_p_value(weight) for weight in evidence.possible if weight is not None]
+    is_any = None in evidence.possible
+    return _p_value(evidence.found), 0.0 if is_any else min(possible), 1.0 if is_any else max(possible)
+
+
+def _p_value(weight: Weight) -> float:
+    return 1.0 if weight.p_value is None else weight.p_value

@@ -13,7 +13,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
 from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.gate.evidence import Weight
-from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, looks_of, shares_of
+from pytest_llmeval.core.gate.family import Adjusted, Family, Share, looks_alpha, looks_of, shares_of
 from pytest_llmeval.core.gate.group import groups_of
 from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
@@ -141,7 +141,7 @@ def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Ver
 
 def _claims(
     found: Sequence[Weighed], looks: Mapping[str, int], *, is_implied: bool
-) -> Iterator[tuple[int, tuple[Share, Callable[[Weight], float | None]]]]:
+) -> Iterator[tuple[int, tuple[Share, Callable[[Weight], Adjusted | None]]]]:
     """Yield what each rule that waits for the others may claim, and what adjusts its p-value, by its place.
 
     One that cannot fail, or may not gate, claims nothing of the others' share.
@@ -152,15 +152,16 @@ def _claims(
         if case.rule.is_implied is is_implied and case.why_not_gating is None
         if case.evidence is not None and case.evidence.has_test
     ]
-    family = Family((case.rule, evidence.found) for _, case, evidence in tested)
+    family = Family((case.rule, evidence) for _, case, evidence in tested)
     shares = shares_of([(case.rule, case.alpha) for _, case, _ in tested], looks)
     for position, ((place, _, _), share) in enumerate(zip(tested, shares, strict=True)):
         yield place, (share, functools.partial(family.adjusted, position))
 
 
-def _alone(weight: Weight) -> float | None:
+def _alone(weight: Weight) -> Adjusted | None:
     """Return the p-value of a rule that shares its false alarms with no other."""
-    return weight.p_value
+    p_value = weight.p_value
+    return None if p_value is None else Adjusted(found=p_value, least=p_value, most=p_value)
 
 
 def _verdict(case: Weighed, decision: Decision) -> Verdict:

@@ -168,7 +168,8 @@ def part_spread(
         return spread_of(metric, rows, other, correlation=correlation)
     own = {sample_id: row for sample_id, row in rows.items() if part in row.slices}
     whole = spread_of(metric, rows, other, correlation=correlation) if len(own) < _FEW_ROWS else None
-    return spread_of(metric, own, other, correlation=correlation, within=whole)
+    theirs = {sample_id: row for sample_id, row in other.items() if part in row.slices or sample_id in own}
+    return spread_of(metric, own, theirs, correlation=correlation, within=whole)
 
 
 class _Twice(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_llmeval.core.gate.column import OpenRows
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples, show_number
 from pytest_llmeval.core.gate.evidence import FEW_ROWS, LEAST_CLUSTERS, Evidence, FewChanges, Weight, are_few_groups
-from pytest_llmeval.core.gate.family import Share
+from pytest_llmeval.core.gate.family import Adjusted, Share
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import Sight, margin_needed
 from pytest_llmeval.core.gate.spread import Spread
@@ -31,7 +31,7 @@ def decide_by_p(
     rule: Rule,
     evidence: Evidence,
     share: Share,
-    adjusted: Callable[[Weight], float | None],
+    adjusted: Callable[[Weight], Adjusted | None],
     *,
     broken: str | None,
     open_rows: OpenRows,
@@ -46,8 +46,9 @@ def decide_by_p(
         broken: why the run is not valid; such a rule fails or is unmeasurable.
         open_rows: those without a value that leave it open.
     """
-    shown = _shown(rule, evidence, share, adjusted(evidence.found))
-    verdicts = {_at(rule, weight, share, adjusted) for weight in evidence.possible}
+    found = adjusted(evidence.found)
+    shown = _shown(rule, evidence, share, found.found if found is not None else None)
+    verdicts = {verdict for weight in evidence.possible for verdict in _at(rule, weight, share, adjusted)}
     if verdicts == {"fail"}:
         return replace(shown, verdict="fail", reason=_why(rule, evidence, share, shown, broken))
     if broken:
@@ -221,14 +222,19 @@ def _flipping(rows: int, flips: int) -> Spread:
 
 
 def _at(
-    rule: Rule, weight: Weight | None, share: Share, adjusted: Callable[[Weight], float | None]
-) -> Judgement | None:
-    """Return what a rule comes to at one end; None where that end has no bound."""
+    rule: Rule, weight: Weight | None, share: Share, adjusted: Callable[[Weight], Adjusted | None]
+) -> set[Judgement | None]:
+    """Return what a rule comes to at one end, whatever the other rules come to; None where that end has no bound."""
     if weight is None:
-        return None
+        return {None}
+    p_value = adjusted(weight)
+    ends = (p_value.least, p_value.most) if p_value is not None else (None,)
+    return {_by_p(rule, weight, share, end) for end in ends}
+
+
+def _by_p(rule: Rule, weight: Weight, share: Share, p_value: float | None) -> Judgement:
     if weight.shortfall <= _allowed(rule) + SLACK:
         return "pass"
-    p_value = adjusted(weight)
     if p_value is not None and p_value < share.alpha:
         return "fail"
     is_noise = p_value >= _UNSURE * share.whole if p_value is not None else _is_noise_by_signs(weight, share)
@@ -349,6 +355,8 @@ def _rows(evidence: Evidence) -> list[str]:
 def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_rows: OpenRows) -> str:
     ends = " or ".join(sorted(verdict or "anything" for verdict in verdicts))
     told = [f"it comes to {ends} by what the missing answers are: {name_open(open_rows)}"]
+    if not open_rows.ids:
+        told = [f"it comes to {ends} by the p-values of other rules, whose missing answers leave them open"]
     if evidence.before is not None:
         told += [f"so far {_changed(rule, evidence)}", *_rows(evidence)]
     return "; ".join(told)

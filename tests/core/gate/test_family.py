@@ -177,3 +177,24 @@ def test_alpha_is_the_suites() -> None:
     assert compared(before, after, alpha=1 / 32).verdict == "inconclusive"
     assert compared(before, after, alpha=0.01).verdict == "inconclusive"
     assert compared(before, after, alpha=0.005).verdict == "pass"
+
+
+@pytest.mark.parametrize(("value", "told"), [(1.0, "inconclusive"), (0.0, "fail"), (None, "inconclusive")])
+def test_what_another_rules_missing_answer_may_change_is_open(value: float | None, told: str) -> None:
+    """The other's p-value is 0.0156 or 0.0625 by it; with the first this one's 0.0312 is enough, with the other not."""
+    (before, after), (other_before, other_after) = sliced("c", 4), sliced("b", 5)
+    other_before[-1] = case("b19", 0.0, slices=("b",))
+    name = {"slices": ("b",)}
+    other_after[-1] = broken("b19", "scorer", **name) if value is None else case("b19", value, **name)
+    found = compared(
+        [*before, *other_before], [*after, *other_after], rule(slice="b"), rule(slice="c"), max_error_rate=0.9
+    )
+    other, own = found.verdicts
+    assert (own.verdict, own.is_open) == (told, value is None)
+    assert own.p_value == pytest.approx(0.0625 if value == 1 else mid_p(4))
+    if value is None:
+        assert other.is_open
+        assert own.reason is not None
+        assert own.reason.startswith(
+            "it comes to fail or inconclusive by the p-values of other rules, whose missing answers leave them open; "
+        )

@@ -3,6 +3,7 @@
 import random
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,3 +175,10 @@ def test_a_large_slice_tells_its_own() -> None:
     ]
     assert spread(now).within > 0
     assert spread(now, part="easy").within == 0
+
+
+def test_a_slice_learns_nothing_from_rows_of_the_other_run_that_are_not_in_it() -> None:
+    """It never varied; what lies outside did."""
+    calm = cases([[1, 1]] * 40, slices=("calm",))
+    noisy = [replace(case, sample_id=f"n{case.sample_id}", slices=("noisy",)) for case in cases([[1, 0]] * 40)]
+    assert spread(calm, part="calm").within == spread(calm, [*calm, *noisy], part="calm").within == 0
