@@ -184,6 +184,7 @@ def _facts(found: SelfTest) -> dict[str, Any]:
         "pairs": found.pairs,
         "rows": found.rows,
         "units": found.units,
+        "uneven": found.uneven,
         "alpha": found.alpha,
         "alarms": found.alarms,
         "rate": found.rate,

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-LEGEND = f"p: how likely a change this large is by chance if nothing changed, after Holm; {MDE_MEANS}"
+LEGEND = f"p: how likely a loss this large is by chance if nothing changed, after Holm; {MDE_MEANS}"
 """What two columns of the table mean."""
 
 

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-MDE_MEANS = "MDE: the least change that would be seen four times in five"
+MDE_MEANS = "MDE: the change seen four times in five, if rows scatter no more than here"
 """What the column of this name says."""
 
 

@@ -308,3 +308,16 @@ def test_a_baseline_whose_answers_were_scored_again_is_no_second_run(
     twins.set_baseline("main", FIRST, "2025-01-03T00:00:00.000+00:00")
     add_run(twins, THIRD, seed=3, rescored=FIRST)
     assert runs_of(llmeval) == [SECOND, THIRD]
+
+
+def test_more_epochs_in_one_run_are_told(here: Path, store: SqliteStore, llmeval: Command) -> None:
+    """Means of four answers less single ones are skewed, and a swap hides it: the true rate is above the one told."""
+    (here / "thresholds.yaml").write_text(RULES)
+    add_run(store, FIRST)
+    add_run(store, SECOND, seed=2, epochs=4)
+    done = llmeval("selftest", FIRST, SECOND, "--pairs", "20")
+    told = " ".join(done.out.split())
+    assert (
+        "60 rows with more epochs in one run than in the other: where means are near 0 or 1, rules on a change" in told
+    )
+    assert llmeval("selftest", FIRST, SECOND, "--pairs", "20", "--json").json()["uneven"] == 60

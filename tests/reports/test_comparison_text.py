@@ -74,8 +74,8 @@ qa on m
   cost_usd total  40  0.004  0.008                   +0.004
   error_rate      40  0.000  0.000                   +0.000
 
-p: how likely a change this large is by chance if nothing changed, after Holm;
-  MDE: the least change that would be seen four times in five
+p: how likely a loss this large is by chance if nothing changed, after Holm;
+  MDE: the change seen four times in five, if rows scatter no more than here
 
 rows that flipped: 16 for the worse, 2 for the better
   worse: qa 20: f1 1 to 0
@@ -125,8 +125,8 @@ qa on m
   cost_usd total  40  0.004  0.008                   +0.004
   error_rate      40  0.000  0.000                   +0.000
 
-p: how likely a change this large is by chance if nothing changed, after Holm; MDE: the least change that would be seen
-  four times in five
+p: how likely a loss this large is by chance if nothing changed, after Holm; MDE: the change seen four times in five,
+  if rows scatter no more than here
 
 rows that flipped: 16 for the worse, 2 for the better
   worse: qa 20: f1 1 to 0

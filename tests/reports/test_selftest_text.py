@@ -17,6 +17,7 @@ def tally(fails: int = 20, **fields: Any) -> RuleTally:
 
 def found(*rules: RuleTally, **fields: Any) -> SelfTest:
     made: dict[str, Any] = {"pairs": 1_000, "alarms": 20, "unsure": 0, "alpha": 0.05, "rows": 60, "units": 60}
+    made["uneven"] = 0
     return SelfTest(**{**made, "rules": rules or (tally(),), **fields})
 
 
@@ -40,6 +41,7 @@ def test_what_was_done_comes_first() -> None:
         (20, "2.0% of sessions (1.3..3.1%): no more than alpha, 5.0%", None),
         (45, "4.5% of sessions (3.4..6.0%): not clearly more than alpha, 5.0%", None),
         (70, "7.0% of sessions (5.6..8.8%): clearly MORE than alpha, 5.0%", "so little above is usual"),
+        (110, "11.0% of sessions (9.2..13.1%): clearly MORE than alpha, 5.0%", "so little above is usual"),
         (150, "15.0% of sessions (12.9..17.3%): clearly MORE than alpha, 5.0%", "the tests do not hold for rows like"),
     ],
 )

@@ -86,7 +86,7 @@ class Sheet:
 
     def judges(self, part: str | None) -> frozenset[str | None]:
         """Return what identifies the judges of a slice, as ``judges_of`` does; of all where it is None."""
-        if len(self._judges - {None}) < 2:  # what all have in common a slice has, too
+        if len(self._judges) < 2:  # what all have in common a slice has, too
             return self._judges
         return self._judges if part is None else judges_of(self.metric, self.group.cases, part)
 

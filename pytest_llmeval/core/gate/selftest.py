@@ -86,6 +86,8 @@ class SelfTest:
     """Rows in both runs, each counted once in its suite."""
     units: int
     """Rows, or clusters of them, that were swapped as a whole."""
+    uneven: int
+    """Rows with more epochs in one run: means of many draws less those of few are skewed, and swapping hides it."""
     rules: tuple[RuleTally, ...]
     """In the order of the file."""
 
@@ -144,6 +146,7 @@ def replay(
         alpha=_alpha(thresholds, rules),
         rows=rows.rows,
         units=len(rows.units),
+        uneven=rows.uneven,
         rules=rules,
     )
 

@@ -24,6 +24,8 @@ class Twins:
     """Rows that both have."""
     cases: int
     """Cases of both."""
+    uneven: int
+    """Rows of a model with more epochs in one run than in the other, whose answers are not drawn alike."""
 
     def mixed(self, draw: random.Random) -> tuple[list[JudgedCase], list[JudgedCase]]:
         """Return the cases of a baseline and a current run, each unit swapped with chance 1/2."""
@@ -51,6 +53,7 @@ def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterabl
     names = _names(old, new)
     units: dict[tuple[str, str], _Sides] = {}
     rows: set[tuple[str, str]] = set()
+    uneven = 0
     for (suite, model, sample_id), cases in new.items():
         were = old.get((suite, names.get((suite, model), model), sample_id))
         if were is None or were[0].input_digest != cases[0].input_digest:
@@ -61,8 +64,10 @@ def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterabl
         was += _like(were, cases[0])
         now += cases
         rows.add((suite, sample_id))
+        uneven += len(were) != len(cases)
     sides = list(units.values())
-    return Twins(units=sides, rows=len(rows), cases=sum(len(was) + len(now) for was, now in sides))
+    both = sum(len(was) + len(now) for was, now in sides)
+    return Twins(units=sides, rows=len(rows), cases=both, uneven=uneven)
 
 
 def split_epochs(cases: Iterable[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:

@@ -89,8 +89,16 @@ def _told_loss(bounds: Sequence[float], margin: float) -> str:
     """Return how large the loss may be; a margin below 0 demands a gain, and how small that may be is told."""
     word, sign = ("gain may be as little as", -1) if margin < 0 else ("loss may be up to", 1)
     told = sorted(sign * bound for bound in bounds)
-    low, high = (show_number(each if math.isfinite(each) else None) for each in (told[0], told[-1]))
-    return f"the {word} {low if low == high else f'{low} to {high}'}, the margin is {show_number(sign * margin)}"
+    ends = [each if math.isfinite(each) else None for each in (told[0], told[-1])]
+    low, high, shown = _told_apart(*ends, sign * margin)
+    return f"the {word} {low if low == high else f'{low} to {high}'}, the margin is {shown}"
+
+
+def _told_apart(*values: float | None) -> list[str]:
+    """Return numbers with as few digits as show which of them differ from the last one."""
+    few = [show_number(value) for value in values]
+    is_hidden = any(told == few[-1] and value != values[-1] for told, value in zip(few, values, strict=True))
+    return [show_number(value, 12) for value in values] if is_hidden else few
 
 
 def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
@@ -274,8 +282,9 @@ def _shown(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) 
 def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: str | None) -> str:
     """Return in words what was found, for a verdict that every end agrees on."""
     if evidence.before is None:
+        value, bar = _told_apart(evidence.value, rule.bound)
         told = [
-            f"it is {show_number(evidence.value)}, the bar {show_number(rule.bound)}",
+            f"it is {value}, the bar {bar}",
             _chance(rule, evidence, share, shown.p_value),
         ]
     else:
@@ -375,4 +384,4 @@ def _loss_bound(weight: Weight | None, alpha: float, unknown: float) -> float:
     by_t = -student_quantile(alpha, weight.df) * weight.error if weight.df and weight.error else 0.0
     if weight.units is None:
         return weight.shortfall + by_t if weight.df else math.inf
-    return weight.shortfall + max(by_t, hidden_loss(weight.losses, weight.units, alpha=alpha))
+    return min(1.0, weight.shortfall + max(by_t, hidden_loss(weight.losses, weight.units, alpha=alpha)))

@@ -219,3 +219,13 @@ def test_rules_that_may_not_gate_for_any_model_are_set_apart() -> None:
     assert silent.keys() == {of_k}
     assert silent[of_k].startswith("people labelled none of its answers")
     assert gating(rules(free), iter(()), known(0)) == (rules(free), {})
+
+
+def test_the_judge_of_a_slice_is_that_of_its_own_rows() -> None:
+    """Another slice's does not stand for it, where a scorer alone made the score here."""
+    cases = [*judged([1.0] * 5, slices=("judged",)), *judged([1.0] * 5, None, first=5, slices=("scored",))]
+    verdict = only(held(cases, floor(slice="scored"), labels=10))
+    assert (verdict.verdict, verdict.reason) == (
+        "unmeasurable",
+        "no judge made 'f1', so that nothing can be demanded of one; take judge out",
+    )
