@@ -55,7 +55,8 @@ class Conductor:
         self.selection = Selection(config)
         self._broken = BrokenModules(config, self.selection)
         self._caseless, self._generated = set[str](), set[str]()
-        config.pluginmanager.register(NotFound(config, self._found_wrong, self._generated), "llmeval-not-found")
+        not_found = NotFound(config, self.selection, self._found_wrong, evals=self._generated)
+        config.pluginmanager.register(not_found, "llmeval-not-found")
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
@@ -335,8 +336,7 @@ class Conductor:
         """Gather the facts of this collection and act on them, here or in the controller."""
         facts, prepared = self._gather(items), self._preparation
         if facts.problems and not self._selects_eval(facts, items):
-            facts.notes += [f"not run: {problem}" for problem in facts.problems]
-            facts.problems.clear()
+            facts.pass_over_problems(tells=not self.selection.only_trains(items))
         if not facts.problems:
             self._drop(items, [item for item in items if self._is_caseless(item)])
             if self._broken.leave_no_run(session, facts) and self.is_worker:

@@ -124,6 +124,12 @@ class Selection:
         """Whether ``item`` is a training item; marks called train elsewhere are the project's own."""
         return item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
 
+    def only_trains(self, items: Iterable[pytest.Item]) -> bool:
+        """Whether training items are among ``items`` and no eval: what is wrong with evals is no matter then."""
+        found = list(items)
+        is_left = any(item.get_closest_marker("llmeval") is not None for item in found)
+        return not is_left and any(map(self.is_training, found))
+
     def training_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` is a training item that was not asked for."""
         return self.is_training(item) and not self.by_mark and not self._named(item)

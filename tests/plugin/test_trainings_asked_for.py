@@ -1,0 +1,43 @@
+"""What asks for trainings, and what a session that is about them says of evals."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.tiny_base import training_project
+
+WITHOUT_MODEL = """
+import importlib.util
+
+_found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "xllamacpp" else _found(name, *rest)
+"""
+"""As if the extra local were not installed."""
+
+project = training_project
+
+
+def configuration(project: pytest.Pytester) -> Path:
+    """Return the file of the one there is."""
+    return project.path / "finetune" / "configs" / "tiny.yaml"
+
+
+@pytest.mark.parametrize("mistake", [False, True], ids=["sound", "mistaken"])
+def test_no_model_is_needed_for_a_training(project: pytest.Pytester, mistake: bool) -> None:
+    """``-m train`` meets the evals, too, and of what is wrong with those nothing is said."""
+    project.makeconftest(WITHOUT_MODEL)
+    path = configuration(project)
+    if mistake:
+        path.write_text(path.read_text("utf-8").replace("max_steps", "max_step"), "utf-8")
+    result = project.runpytest_subprocess("-m", "train", "--co", "-q")
+    assert result.ret == (pytest.ExitCode.USAGE_ERROR if mistake else pytest.ExitCode.OK)
+    assert "no model" not in result.stdout.str() + result.stderr.str()
+    if mistake:
+        assert result.stderr.lines[0].startswith("ERROR: finetune/configs/tiny.yaml:")
+
+
+def test_an_eval_that_is_left_beside_a_training_needs_its_model(project: pytest.Pytester) -> None:
+    project.makeconftest(WITHOUT_MODEL)
+    result = project.runpytest_subprocess("-m", "train or llmeval", "--co", "-q")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: no model: pass --model=SPEC *"])
