@@ -148,8 +148,8 @@ class Conductor:
         """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
         earlier = self._preparation.earlier if self._preparation is not None else None
         expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
+        self.selection.note_deselected(items)
         for item, param in cases_in(items):
-            self.selection.dropped.append(item)
             if self.selection.row_attack_waits(item) or not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
 

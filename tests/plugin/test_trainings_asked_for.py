@@ -41,3 +41,22 @@ def test_an_eval_that_is_left_beside_a_training_needs_its_model(project: pytest.
     result = project.runpytest_subprocess("-m", "train or llmeval", "--co", "-q")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: no model: pass --model=SPEC *"])
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["-m", "train", "-k", "nosuch"], "-k: no training here has the name 'nosuch'; there are 'book', 'tiny'"),
+    (["-m", "train", "-k", "bok"], "-k: no training here has the name 'bok'; did you mean 'book'?"),
+    (["-m", "training"], "-m: no eval, row or training here has the mark 'training'; did you mean 'train'?"),
+    (["finetune", "-m", "trian"], "-m: no training here has the mark 'trian'; did you mean 'train'?"),
+    (["-m", "train", "-k", "book and not book"], None),
+    (["finetune", "-k", "nosuch"], None),
+])  # fmt: skip
+def test_a_word_that_fits_no_training_is_named(
+    project: pytest.Pytester, arguments: list[str], told: str | None
+) -> None:
+    path = configuration(project)
+    path.with_stem("book").write_text(path.read_text("utf-8"), "utf-8")
+    result = project.runpytest_inprocess(*arguments, "--model=openai:any@http://localhost:9/v1")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    found = [line for line in result.outlines if line.startswith("llmeval: -")]
+    assert found == ([] if told is None else [f"llmeval: {told}"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.mark.expression import Expression
 
-from pytest_llmeval.bridge.casework.items import function_of
+from pytest_llmeval.bridge.casework.items import function_of, param_of
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.misnamed import misnamed
@@ -60,13 +60,18 @@ class Selection:
         self.ignored: list[Path] = []
         """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
         self.dropped: list[pytest.Item] = []
-        """The cases that were deselected, by whatever; none once the session knows its items."""
+        """The cases and trainings that were deselected, by whatever; none once the session knows its items."""
 
     def note_uncollected(self, report: pytest.CollectReport) -> None:
         """Note what was skipped or failed as it was collected."""
         self.ignored.append(self._config.rootpath / str(report.nodeid).partition("::")[0])
         if report.failed:
             self._config.stash.setdefault(UNCOLLECTED_KEY, {})[str(report.nodeid)] = None
+
+    def note_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Note the cases among what was deselected, and the trainings that were asked for."""
+        trainings = {item for item in items if self.is_training(item) and not self.training_waits(item)}
+        self.dropped += [item for item in items if param_of(item) is not None or item in trainings]
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
@@ -217,8 +222,15 @@ class Selection:
         return [(folder, count) for folder, count in counts if count is not None]
 
     def misnamed(self, items: Sequence[pytest.Item]) -> list[str]:
-        """Return a note for each word of ``-m`` and ``-k`` that no eval has, where these left no item of any kind."""
-        return list(misnamed(self._config, self.dropped)) if self.dropped and not items else []
+        """Return a note for each word of ``-m`` and ``-k`` that fits nothing here, where these left no item.
+
+        ``-k`` is about those for which ``-m`` holds, if any.
+        """
+        if not self.dropped or items:
+            return []
+        expression = self._config.getoption("markexpr", "")
+        marked = [item for item in self.dropped if holds_for(expression, item)]
+        return list(misnamed(self._config, self.dropped, marked=marked or self.dropped))
 
     def misses_last_failed(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
         """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.
