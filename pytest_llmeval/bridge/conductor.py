@@ -198,12 +198,12 @@ class Conductor:
             self._wiring.close()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say in one line how many evals wait."""
+        """Say in one line how many evals wait, and in one how many trainings."""
         facts = self.facts
         is_shown = facts is not None and facts.is_run and not facts.count_only  # by the recorder, with its notes
         for note in facts.notes if facts is not None and not is_shown else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
-        if told := self.selection.waiting_line(facts.waiting if facts is not None else {}, attacks=not is_shown):
+        for told in self.selection.waiting_lines(facts.waiting if facts is not None else {}, attacks=not is_shown):
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def _prepared(self) -> "Preparation | None":
@@ -289,7 +289,9 @@ class Conductor:
         """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
         if not (self._waiting or self._preparation or self.selection.has_more_to_drop):
             return
-        self._drop(items, [item for item in items if self._is_uncalled(item)])
+        uncalled = [item for item in items if self._is_uncalled(item)]
+        self._waiting.update(self.selection.told_trainings(uncalled))
+        self._drop(items, uncalled)
 
     def _drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
         """Deselect some of ``items``."""

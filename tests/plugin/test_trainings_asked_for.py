@@ -60,3 +60,32 @@ def test_a_word_that_fits_no_training_is_named(
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     found = [line for line in result.outlines if line.startswith("llmeval: -")]
     assert found == ([] if told is None else [f"llmeval: {told}"])
+
+
+@pytest.mark.parametrize(("more", "told"), [
+    (False, "1 training waits; run it with: pytest -m train"),
+    (True, "2 trainings wait; run them with: pytest -m train"),
+])  # fmt: skip
+def test_trainings_whose_folder_or_file_is_named_are_told_to_wait(
+    project: pytest.Pytester, more: bool, told: str, spread: list[str]
+) -> None:
+    path = configuration(project)
+    if more:
+        path.with_stem("book").write_text(path.read_text("utf-8"), "utf-8")
+    for named in ("finetune", "finetune/test_tiny_training.py"):
+        result = project.runpytest_subprocess(named, *spread)
+        assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+        assert [line for line in result.outlines if line.startswith("llmeval: ")] == [f"llmeval: {told}"]
+
+
+def test_trainings_are_told_to_wait_in_their_folder(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.path / "finetune")
+    result = project.runpytest_inprocess()
+    assert "llmeval: 1 training waits; run it with: pytest -m train" in result.outlines
+    assert project.runpytest_inprocess("-m", "train", "--co", "-q").outlines[0].endswith("::test_tiny[tiny]")
+
+
+def test_plain_pytest_tells_of_evals_that_wait_alone(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess()
+    told = ["llmeval: 1 eval function waits; run them with: pytest evals"]
+    assert [line for line in result.outlines if line.startswith("llmeval: ")] == told

@@ -82,7 +82,10 @@ class CollectionFacts:
     unselected: list[str] = field(default_factory=list)
     """What left out suites whole, ``-m`` apart, each with their names; empty where each that was collected ran."""
     waiting: dict[str, int] = field(default_factory=dict)
-    """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge."""
+    """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge.
+
+    By ``TRAININGS`` how many trainings.
+    """
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
     others: list[str] = field(default_factory=list)

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from pytest_llmeval.bridge.casework.items import function_of, param_of
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.misnamed import misnamed
+from pytest_llmeval.bridge.collection.waiting_trainings import TRAININGS, count_trainings, trainings_line
 from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
@@ -184,15 +185,28 @@ class Selection:
         asked = [each for each in folders if self.by_mark or any(_lies_in(path, each) for path in self._asked)]
         return any(mentions_us(module) for folder in asked for module in _modules(folder))
 
-    def waiting_line(self, met: Mapping[str, int], *, attacks: bool) -> str:
-        """Return how many evals wait, where each module tells, and how to run them; an empty text where none does.
+    def told_trainings(self, waiting: Iterable[pytest.Item]) -> dict[str, int]:
+        """Return how many trainings of these wait, for ``waiting_lines``: none where only others were asked for."""
+        is_asked = any(_lies_in(path, self._train_folder) for path in self._asked)
+        count = count_trainings(filter(self.training_waits, waiting)) if is_asked else 0
+        return {TRAININGS: count} if count else {}
+
+    def waiting_lines(self, met: Mapping[str, int], *, attacks: bool) -> Iterator[str]:
+        """Yield how many evals wait, and how many trainings, each with how to run them, as far as any do.
 
         Args:
             met: how many functions that wait were collected, by the folder that must be asked for; by an empty text
-                those that wait only as they attack the judge.
-            attacks: whether to tell of the latter.
+                those that wait only as they attack the judge; by ``TRAININGS`` how many trainings.
+            attacks: whether to tell of those that attack the judge.
         """
         waiting = Counter(met)
+        trainings = waiting.pop(TRAININGS, 0)
+        if line := self._evals_line(waiting, attacks=attacks):
+            yield line
+        if trainings:
+            yield trainings_line(trainings)
+
+    def _evals_line(self, waiting: Counter[str], *, attacks: bool) -> str:
         uncollected = self._uncollected()
         for folder, count in uncollected:
             waiting[folder] += count
