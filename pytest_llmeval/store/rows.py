@@ -168,7 +168,7 @@ def is_whole(row: Mapping[str, Any]) -> bool:
     try:
         loads(row["request"])
         response = loads(row["detail"]).get("text", row["response"])
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return False
     return bool(row["checksum"] == call_checksum(response, row["detail"]))
 
