@@ -36,6 +36,14 @@ def test_no_model_is_needed_for_a_training(project: pytest.Pytester, mistake: bo
         assert result.stderr.lines[0].startswith("ERROR: finetune/configs/tiny.yaml:")
 
 
+def test_no_model_is_needed_where_no_training_is_left(project: pytest.Pytester) -> None:
+    project.makeconftest(WITHOUT_MODEL)
+    result = project.runpytest_subprocess("-m", "train", "-k", "nosuch")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    told = "llmeval: -k: no training here has the name 'nosuch'; there is 'tiny'"
+    assert [line for line in result.outlines if line.startswith("llmeval: ")] == [told]
+
+
 def test_an_eval_that_is_left_beside_a_training_needs_its_model(project: pytest.Pytester) -> None:
     project.makeconftest(WITHOUT_MODEL)
     result = project.runpytest_subprocess("-m", "train or llmeval", "--co", "-q")

@@ -71,7 +71,7 @@ def _there_are(items: Iterable[pytest.Item]) -> str:
     """Return which configurations there are, where ``items`` are all of trainings."""
     found = list(items)
     names = [] if any(param_of(item) is not None for item in found) else _configurations(found)
-    return f"; there are {and_more([*map(shown_value, names)], 10)}" if names else ""
+    return f"; there {'is' if len(names) == 1 else 'are'} {and_more([*map(shown_value, names)], 10)}" if names else ""
 
 
 def _meant(word: str, known: Iterable[str]) -> str:

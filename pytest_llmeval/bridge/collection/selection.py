@@ -131,8 +131,10 @@ class Selection:
         return item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
 
     def only_trains(self, items: Iterable[pytest.Item]) -> bool:
-        """Whether training items are among ``items`` and no eval: what is wrong with evals is no matter then."""
+        """Whether trainings are left and no eval; where nothing is left, whether ``-m`` holds for them and no eval."""
         found = list(items)
+        if not found:
+            return self._asks_for(_OWN_MARKS[:1]) and not self._asks_for(_CASE_MARKS)
         is_left = any(item.get_closest_marker("llmeval") is not None for item in found)
         return not is_left and any(map(self.is_training, found))
 
