@@ -55,7 +55,8 @@ class Conductor:
         self.selection = Selection(config)
         self._broken = BrokenModules(config, self.selection)
         self._caseless, self._generated = set[str](), set[str]()
-        config.pluginmanager.register(NotFound(config, self._found_wrong, self._generated), "llmeval-not-found")
+        not_found = NotFound(config, self.selection, self._found_wrong, evals=self._generated)
+        config.pluginmanager.register(not_found, "llmeval-not-found")
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
@@ -147,8 +148,8 @@ class Conductor:
         """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
         earlier = self._preparation.earlier if self._preparation is not None else None
         expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
+        self.selection.note_deselected(items)
         for item, param in cases_in(items):
-            self.selection.dropped.append(item)
             if self.selection.row_attack_waits(item) or not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
 
@@ -197,12 +198,12 @@ class Conductor:
             self._wiring.close()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say in one line how many evals wait."""
+        """Say in one line how many evals wait, and in one how many trainings."""
         facts = self.facts
         is_shown = facts is not None and facts.is_run and not facts.count_only  # by the recorder, with its notes
         for note in facts.notes if facts is not None and not is_shown else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
-        if told := self.selection.waiting_line(facts.waiting if facts is not None else {}, attacks=not is_shown):
+        for told in self.selection.waiting_lines(facts.waiting if facts is not None else {}, attacks=not is_shown):
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def _prepared(self) -> "Preparation | None":
@@ -288,7 +289,9 @@ class Conductor:
         """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
         if not (self._waiting or self._preparation or self.selection.has_more_to_drop):
             return
-        self._drop(items, [item for item in items if self._is_uncalled(item)])
+        uncalled = [item for item in items if self._is_uncalled(item)]
+        self._waiting.update(self.selection.told_trainings(uncalled))
+        self._drop(items, uncalled)
 
     def _drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
         """Deselect some of ``items``."""
@@ -335,8 +338,7 @@ class Conductor:
         """Gather the facts of this collection and act on them, here or in the controller."""
         facts, prepared = self._gather(items), self._preparation
         if facts.problems and not self._selects_eval(facts, items):
-            facts.notes += [f"not run: {problem}" for problem in facts.problems]
-            facts.problems.clear()
+            facts.pass_over_problems(tells=not self.selection.only_trains(items))
         if not facts.problems:
             self._drop(items, [item for item in items if self._is_caseless(item)])
             if self._broken.leave_no_run(session, facts) and self.is_worker:

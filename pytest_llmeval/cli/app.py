@@ -23,6 +23,7 @@ from pytest_llmeval.cli.plan import plan_suites
 from pytest_llmeval.cli.rescore import rescore
 from pytest_llmeval.cli.runs import runs, show
 from pytest_llmeval.cli.selftest import selftest
+from pytest_llmeval.cli.trainings import trainings
 from pytest_llmeval.cli.view import view
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
@@ -44,6 +45,7 @@ def llmeval() -> None:
 for command in (
     runs,
     show,
+    trainings,
     gate,
     merge,
     rescore,

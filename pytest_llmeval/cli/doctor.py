@@ -22,11 +22,12 @@ from pytest_llmeval.cli.models import weights_place
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project, project_models, project_redactor
 from pytest_llmeval.core.errors import ModelError, SettingsError, UserError
-from pytest_llmeval.core.text import counted, printable
+from pytest_llmeval.core.text import and_more, counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
+from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_server import why_unloadable
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
@@ -39,12 +40,17 @@ from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database, check_sound
 from pytest_llmeval.store.journal import damaged_journals
 from pytest_llmeval.store.sqlite_reader import check_rows
+from pytest_llmeval.training.machine import usable_gpus
 
 __all__ = ["doctor"]
 
 _CONNECT_S = 3.0
 _PROBE_S = 60.0
 _SETTINGS = "settings"
+_TRAINING = ("accelerate", "bitsandbytes", "datasets", "filelock", "torch", "transformers", "trl", "peft")
+"""What the extra train brings."""
+_GPUS = 4
+"""How many are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,30 @@ def _in_process(project: Project) -> Iterator[Finding]:
     for model in _listed(project):
         if (weights := model.spec.weights) is not None:
             yield _tried(f"model {model.name}", lambda: str(weights_place(weights, project.environ)))
+
+
+def _training(project: Project) -> Iterator[Finding]:
+    """Look for what trainings need, as they do: packages without importing them, GPUs by CUDA's driver."""
+    missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
+    machine = _machine(project)
+    if missing:
+        extra = f"pip install 'pytest-llmeval[train]' (missing: {', '.join(missing)})"
+        yield _note("training", f"not installed: {extra}; {machine}")
+        return
+    has_search = importlib.util.find_spec("optuna") is not None
+    search = "search: " + (
+        f"optuna {importlib.metadata.version('optuna')}" if has_search else "pip install 'pytest-llmeval[search]'"
+    )
+    told = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _TRAINING[-2:])
+    yield _ok("training", f"{told}; {search}; {machine}")
+
+
+def _machine(project: Project) -> str:
+    """Return the GPUs that a training may use here, and the memory that is free."""
+    gpus = [f"{name} with {total / 2**30:.1f} GiB" for name, total in usable_gpus(project.environ)]
+    free = free_host_bytes(0)
+    ram = f", {free / 2**30:.1f} GiB of memory are free" if free else ""
+    return f"{and_more(gpus, _GPUS) or 'no CUDA GPU may be used'}{ram}"
 
 
 def _served(project: Project) -> Iterator[Finding]:
@@ -310,4 +340,4 @@ def _note(what: str, found: str) -> Finding:
     return Finding(state="note", what=what, found=found)
 
 
-_LOOKS = (_versions, _embedded, _in_process, _served, _keys, _files, _servers, _options)
+_LOOKS = (_versions, _embedded, _in_process, _training, _served, _keys, _files, _servers, _options)

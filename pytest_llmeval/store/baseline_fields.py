@@ -13,6 +13,7 @@ __all__ = [
     "NUMBER",
     "TEXT",
     "Field",
+    "NewerFormatError",
     "NotALineError",
     "check_types",
     "checked",
@@ -25,6 +26,10 @@ _MISSING: Any = object()
 
 class NotALineError(ValueError):
     """A line is not what was written; the message says which field, and what was found."""
+
+
+class NewerFormatError(NotALineError):
+    """A version that is not there yet wrote the line."""
 
 
 class Field(NamedTuple):

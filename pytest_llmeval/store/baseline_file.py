@@ -17,7 +17,7 @@ from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import JudgeRecord
-from pytest_llmeval.store.baseline_fields import NotALineError
+from pytest_llmeval.store.baseline_fields import NewerFormatError, NotALineError
 from pytest_llmeval.store.baseline_lines import (
     checked_case,
     checked_header,
@@ -93,9 +93,10 @@ class BaselineFile:
     def _understood(self, number: int, check: Any, data: Any) -> Any:
         try:
             return check(data)
+        except NewerFormatError as error:
+            raise self._error(number, str(error), "upgrade pytest-llmeval") from None
         except NotALineError as error:
-            newer = "newer version" in str(error)
-            raise self._error(number, str(error), "upgrade pytest-llmeval" if newer else _AGAIN) from None
+            raise self._error(number, str(error)) from None
 
     def _lines(self) -> Generator[tuple[int, Any], None, None]:
         """Yield what each line holds, by its number from 1."""

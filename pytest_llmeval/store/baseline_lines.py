@@ -24,6 +24,7 @@ from pytest_llmeval.store.baseline_fields import (
     NUMBER,
     TEXT,
     Field,
+    NewerFormatError,
     NotALineError,
     check_types,
     checked,
@@ -213,13 +214,14 @@ def checked_header(data: Any) -> dict[str, Any]:
     """Return the header that ``data`` is.
 
     Raises:
-        NotALineError: it is none, or a newer one than this version knows.
+        NotALineError: it is none.
+        NewerFormatError: it is a newer one than this version knows.
     """
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
         raise NotALineError("this is no exported baseline: its first line is not that of one")
     version = data.get("version")
     if type(version) is int and version > _VERSION:
-        raise NotALineError(f"written by a newer version (format {version}, this one knows {_VERSION})")
+        raise NewerFormatError(f"written by a newer version (format {version}, this one knows {_VERSION})")
     header = checked(data, _HEADER, "")
     if header["version"] < _WITHOUT_JUDGES or header["cases"] < 0:
         raise NotALineError(f"'version' is {version!r} and 'cases' {header['cases']!r}")

@@ -17,18 +17,28 @@ ELSE max(CASE WHEN host = '' THEN '' ELSE started_at END) OVER (ORDER BY rowid) 
 """The order of the table runs: that of recording, as a clock may go back; an imported one has its place by its time."""
 
 
-def pick_run(runs: Sequence[Run], ref: str, *, where: str, baselines: Sequence[NamedBaseline] = ()) -> Run:
+def pick_run(
+    runs: Sequence[Run],
+    ref: str,
+    *,
+    where: str,
+    baselines: Sequence[NamedBaseline] = (),
+    trainings: Sequence[str] = (),
+) -> Run:
     """Return the run that ``ref`` means among ``runs``, the newest first.
 
     ``last`` is the newest; then an id, a name (its newest run), the name of one of ``baselines`` and a unique beginning
     of an id are tried in this order.
 
     Raises:
-        StoreError: there is none, or a beginning fits several.
+        StoreError: there is none, or a beginning fits several. Where one of ``trainings``, by their ids, may be meant,
+            it says what shows that.
     """
-    if not runs:
+    training = next((each for each in trainings if ref and each.startswith(ref)), None)
+    hint = "`llmeval runs` lists them" if training is None else f"`llmeval trainings {training}` shows a training"
+    if not runs and training is None:
         raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
-    if ref == "last":
+    if ref == "last" and runs:
         return runs[0]
     names = (ref, storable(ref))  # an argument may hold what the database cannot keep
     named = [each.run_id for each in baselines if each.name in names]
@@ -40,5 +50,5 @@ def pick_run(runs: Sequence[Run], ref: str, *, where: str, baselines: Sequence[N
     if len(found) > 1:
         raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {and_more([run.id for run in found], _MOST)}")
     if not found:
-        raise StoreError(f"{where}: no run {ref!r}; `llmeval runs` lists them")
+        raise StoreError(f"{where}: no run {ref!r}; {hint}")
     return found[0]

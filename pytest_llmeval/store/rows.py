@@ -41,7 +41,8 @@ T = TypeVar("T")
 
 
 _SAID = ("error", "response", "target", "input", "reason", "note")
-"""Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON."""
+"""Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON, of a
+training ``proof``."""
 
 
 def from_run(run: Run) -> Row:
@@ -167,7 +168,7 @@ def is_whole(row: Mapping[str, Any]) -> bool:
     try:
         loads(row["request"])
         response = loads(row["detail"]).get("text", row["response"])
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return False
     return bool(row["checksum"] == call_checksum(response, row["detail"]))
 
@@ -196,6 +197,8 @@ def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
     if "request" in told:
         for column in ("request", "detail"):
             told[column] = dumps(_shown_json(_json_in(told, "call", column, dict), redact))
+    if told.get("proof") is not None:
+        told["proof"] = dumps(_shown_json(_json_in(told, "training", "proof", list), redact))
     return told
 
 

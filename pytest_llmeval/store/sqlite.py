@@ -21,7 +21,7 @@ from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make
 from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed, stored_case
 from pytest_llmeval.store.sqlite_reader import SqliteReader
-from pytest_llmeval.store.trainings import Training, from_training, to_training
+from pytest_llmeval.store.trainings import Training, from_training
 
 __all__ = ["SqliteStore"]
 
@@ -223,10 +223,6 @@ class SqliteStore(SqliteReader):
         """Record a training, in place of what was recorded of it before."""
         with self._transaction():
             self._insert("trainings", [from_training(training)], verb="INSERT OR REPLACE")
-
-    def trainings(self) -> list[Training]:
-        """Return all trainings, the newest first."""
-        return [to_training(row) for row in self._query("SELECT * FROM trainings ORDER BY started_at DESC, rowid DESC")]
 
     def absorb_journals(self, run_id: str | None = None) -> None:
         """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.

@@ -22,6 +22,7 @@ from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
 from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
+from pytest_llmeval.store.trainings import Training, to_training
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
 
 __all__ = ["SqliteReader", "check_rows"]
@@ -139,7 +140,14 @@ class SqliteReader:
 
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""
-        return pick_run(self.runs(), ref, where=str(self.path), baselines=self.baselines())
+        trainings = [training for (training,) in self._plain("SELECT id FROM trainings")]
+        return pick_run(self.runs(), ref, where=str(self.path), baselines=self.baselines(), trainings=trainings)
+
+    def trainings(self) -> list[Training]:
+        """Return all trainings, the newest first."""
+        found = self._query("SELECT * FROM trainings ORDER BY started_at DESC, rowid DESC")
+        with readable_errors(self.path, if_damaged=self._if_damaged):
+            return [to_training(row) for row in found]
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""

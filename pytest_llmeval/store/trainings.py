@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.text import and_more
 from pytest_llmeval.store.columns import columns_of, record_of
+from pytest_llmeval.store.rows import sound_json
 
-__all__ = ["Training", "TrainingStatus", "from_training", "to_training"]
+__all__ = ["Training", "TrainingStatus", "from_training", "pick_training", "to_training"]
 
 TrainingStatus = Literal["running", "finished", "interrupted", "failed"]
 
@@ -49,7 +52,8 @@ class Training:
     """Of this package."""
 
 
-_AS_JSON = ("config", "record", "log", "proof")
+_AS_JSON: dict[str, type[dict[str, Any] | list[Any]]] = {"config": dict, "record": dict, "log": list, "proof": list}
+_MOST = 3
 
 
 def from_training(training: Training) -> dict[str, Any]:
@@ -63,7 +67,29 @@ def from_training(training: Training) -> dict[str, Any]:
 
 
 def to_training(row: Mapping[str, Any]) -> Training:
-    """Return the training of a row."""
-    parts = {name: None if row[name] is None else json.loads(row[name]) for name in _AS_JSON}
+    """Return the training of a row; raise DatabaseError where it is damaged."""
+    whose = f"training {row['id']}"
+    parts = {
+        name: None if row[name] is None else sound_json(row[name], form, whose, name) for name, form in _AS_JSON.items()
+    }
     is_dirty = None if row["git_dirty"] is None else bool(row["git_dirty"])
     return record_of(Training, row, git_dirty=is_dirty, **parts)
+
+
+def pick_training(trainings: Sequence[Training], ref: str, *, where: str) -> Training:
+    """Return the training that ``ref`` means among ``trainings``, the newest first.
+
+    ``last`` is the newest; then an id, a name (its newest training) and a unique beginning of an id are tried.
+
+    Raises:
+        StoreError: there is none, or a beginning fits several.
+    """
+    exact = trainings[:1] if ref == "last" else [each for each in trainings if each.id == ref]
+    exact = exact or [each for each in trainings if each.name == ref]
+    found = exact[:1] or [each for each in trainings if each.id.startswith(ref)]
+    if len(found) > 1:
+        told = and_more([each.id for each in found], _MOST)
+        raise StoreError(f"{where}: {ref!r} fits {len(found):,} trainings: {told}")
+    if not found:
+        raise StoreError(f"{where}: no training {ref!r}; `llmeval trainings` lists them")
+    return found[0]

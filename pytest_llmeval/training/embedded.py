@@ -6,6 +6,8 @@ from pathlib import Path
 
 import filelock
 
+from pytest_llmeval.core.disk import unwritten
+from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.loading import chosen_dtype, load_chat, load_model, quiet
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import SMOLLM2, fetch_smollm2
@@ -22,16 +24,22 @@ def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: 
     """Return the folder of SmolLM2 with 16-bit weights; one process makes it, others wait.
 
     Raises:
-        ModelError: the weights cannot be fetched.
+        ModelError: the weights cannot be fetched, or the folder cannot be written.
     """
     folder = cache_dir / _FORM / SMOLLM2.label
-    folder.parent.mkdir(parents=True, exist_ok=True)
     gguf = fetch_smollm2(cache_dir, report, environ=environ)
-    with filelock.FileLock(folder.with_suffix(".lock")):
-        if not folder.is_dir():
-            report(f"making {folder} out of {gguf.name} (once)")
-            with whole_folder(folder) as scratch:
-                _convert(gguf, scratch, environ)
+    if folder.is_dir():  # nothing is written: an image's cache may be read-only
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                report(f"making {folder} out of {gguf.name} (once)")
+                with whole_folder(folder) as scratch:
+                    _convert(gguf, scratch, environ)
+    except OSError as error:
+        told = f"local:smollm2: {unwritten(folder, error)}"
+        raise ModelError(f"{told}; mend that, or name another cache in XDG_CACHE_HOME") from None
     return folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory"]
+__all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory", "usable_gpus"]
 
 _TIMEOUT_S = 60.0
 """CUDA takes some seconds for each GPU that nobody keeps awake."""
@@ -38,7 +38,7 @@ def look_at(environ: Mapping[str, str], config: TrainingConfig) -> Machine:
         environ: of this session.
         config: its processes train together, each on a GPU of its own, the first ones.
     """
-    found = _gpus(environ) if config.device == "cuda" or config.needs.gpu_gib else []
+    found = usable_gpus(environ) if config.device == "cuda" or config.needs.gpu_gib else []
     name, total = min(found[: config.launch.processes], key=lambda each: each[1], default=(None, 0))
     return Machine(gpu=name, gpu_total=total, gpus=len(found), ram_free=free_host_bytes(_UNKNOWN_FREE))
 
@@ -58,7 +58,7 @@ def lacking(config: TrainingConfig, machine: Machine) -> str | None:
     return None
 
 
-def _gpus(environ: Mapping[str, str]) -> list[tuple[str, int]]:
+def usable_gpus(environ: Mapping[str, str]) -> list[tuple[str, int]]:
     """Return name and memory of the GPUs that a process with ``environ`` may use, in its order."""
     command = [sys.executable, "-m", "pytest_llmeval.training.gpus"]
     try:

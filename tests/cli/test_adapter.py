@@ -57,7 +57,19 @@ def test_a_base_in_a_folder_is_found_whatever_revision_is_written_beside_it(llme
 def test_what_is_no_adapter_is_refused(llmeval: Command, here: Path, what: str) -> None:
     assert "adapter nope: no such folder" in llmeval("adapter", what, "nope", "--output", "out.gguf").err
     (here / "empty").mkdir()
-    assert "no PEFT adapter lies there" in llmeval("adapter", what, "empty", "--output", "out.gguf").err
+    told = llmeval("adapter", what, "empty", "--output", "out.gguf").err
+    assert "no PEFT adapter lies there" in told and "did you mean" not in told
+
+
+@pytest.mark.parametrize("what", ["merge", "gguf"])
+def test_the_folder_of_a_training_is_told_where_its_adapter_lies(llmeval: Command, lora: Path, what: str) -> None:
+    training = lora.parent / "trainings" / "tiny" / "1"
+    training.mkdir(parents=True)
+    lora.rename(training / "adapter")
+    for named in ("trainings/tiny/1", "trainings/tiny/1/"):
+        done = llmeval("adapter", what, named, "--output", "out.gguf")
+        assert done.status == 4
+        assert done.err.endswith("adapter_config.json is missing; did you mean trainings/tiny/1/adapter?\n")
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,7 @@ def test_a_bad_case_is_told_with_its_line(tmp_path: Path, change: dict[str, Any]
         ({"version": "1"}, "'version' is '1'; export"),
         ({"cases": -1}, "'version' is 1 and 'cases' -1; export"),
         ({"run": 5}, "'run' is 5; export"),
+        ({"run": "newer version"}, "'run' is 'newer version'; export"),
         ({"run": {"id": "r"}}, "'run.started_at' is missing; export"),
     ],
 )

@@ -231,7 +231,15 @@ def test_a_large_integer_in_a_request_is_found_however_a_file_holds_it(journal: 
 
 @pytest.mark.parametrize(
     "change",
-    ["response = 'y'", "response = NULL", "response = 'x '", """detail = '{"refusal": "no"}'""", "request = '{'"],
+    [
+        "response = 'y'",
+        "response = NULL",
+        "response = 'x '",
+        """detail = '{"refusal": "no"}'""",
+        "request = '{'",
+        pytest.param(f"request = '{'[' * 100_000}'", id="deep request"),
+        pytest.param(f"detail = '{'[' * 100_000}'", id="deep detail"),
+    ],
 )
 @pytest.mark.parametrize("table", ["answers", "calls"])
 def test_a_damaged_answer_is_a_miss(database: SqliteStore, journal: SqliteJournal, change: str, table: str) -> None:

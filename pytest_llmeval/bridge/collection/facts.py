@@ -82,7 +82,10 @@ class CollectionFacts:
     unselected: list[str] = field(default_factory=list)
     """What left out suites whole, ``-m`` apart, each with their names; empty where each that was collected ran."""
     waiting: dict[str, int] = field(default_factory=dict)
-    """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge."""
+    """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge.
+
+    By ``TRAININGS`` how many trainings.
+    """
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
     others: list[str] = field(default_factory=list)
@@ -134,6 +137,11 @@ class CollectionFacts:
         told = list(notes)
         self.early += told
         self.notes += [note for note in told if note not in self.notes]
+
+    def pass_over_problems(self, *, tells: bool) -> None:
+        """Let nothing that is wrong end the session, as no eval is left; ``tells`` whether notes say what it was."""
+        self.notes += [f"not run: {problem}" for problem in self.problems] if tells else []
+        self.problems.clear()
 
     def require_order_of(self, found: "CollectionFacts") -> None:
         """Refuse another worker's cases where they are others, or in another order: xdist deals them out by number.

@@ -1,34 +1,40 @@
-"""What ``-m`` and ``-k`` name that no eval has, where they left nothing."""
+"""What ``-m`` and ``-k`` name that no eval and no training has, where they left nothing."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.core.names import closest
-from pytest_llmeval.core.text import shown_value
+from pytest_llmeval.core.text import and_more, shown_value
 
 __all__ = ["misnamed"]
 
 _WORD = re.compile(r"(\bnot\s+)?([^\s()]+)")
 _GRAMMAR = frozenset({"and", "or", "not"})
 _MOST_LOOKED_AT = 2000
-"""Cases whose names may be meant: comparing a word with very many takes long."""
+"""Items whose names may be meant: comparing a word with very many takes long."""
 
 
-def misnamed(config: pytest.Config, cases: Iterable[pytest.Item]) -> Iterator[str]:
-    """Yield a note for each word of ``-m`` and ``-k`` that fits none of ``cases``, which these deselected."""
-    found = list(cases)
+def misnamed(config: pytest.Config, found: Sequence[pytest.Item], *, marked: Sequence[pytest.Item]) -> Iterator[str]:
+    """Yield a note for each word of ``-m`` and ``-k`` that fits nothing here.
+
+    Args:
+        config: of the session.
+        found: the cases and trainings that these deselected.
+        marked: those of them that ``-k`` is about.
+    """
     marks = {mark.name for item in found for mark in item.iter_markers()}
     keywords = {name.lower() for item in found for name in (*item.listnames(), *item.listextrakeywords())}
     keywords |= {name.lower() for name in marks}
     for word in _words(config.getoption("markexpr", "")):
         if word.isidentifier() and word not in marks:
-            yield f"-m: no eval or row here has the mark {_told(word, marks)}"
+            yield f"-m: no {_kinds(found)} here has the mark {shown_value(word)}{_meant(word, marks)}"
     for word in _words(config.getoption("keyword", "")):
         if not any(word.lower() in name for name in keywords):
-            yield f"-k: no eval or row here has the name {_told(word, _names(found[:_MOST_LOOKED_AT]))}"
+            meant = _meant(word, _names(marked[:_MOST_LOOKED_AT])) or _there_are(marked)
+            yield f"-k: no {_kinds(marked)} here has the name {shown_value(word)}{meant}"
 
 
 def _words(expression: str) -> list[str]:
@@ -37,16 +43,37 @@ def _words(expression: str) -> list[str]:
     return [word for word in found if word not in _GRAMMAR]
 
 
-def _names(cases: Iterable[pytest.Item]) -> set[str]:
-    """Return what people call an eval by: its function, its file and its row, with and without ``test_``."""
+def _kinds(items: Iterable[pytest.Item]) -> str:
+    """Return what there is among ``items``, as people call it."""
+    are_cases = {param_of(item) is not None for item in items}
+    if are_cases == {True, False}:
+        return "eval, row or training"
+    return "eval or row" if True in are_cases else "training"
+
+
+def _names(items: Iterable[pytest.Item]) -> set[str]:
+    """Return what people call an item by: its function, its file, its row or configuration; without ``test_``, too."""
     found = set[str]()
-    for item in cases:
+    for item in items:
         param = param_of(item)
-        whole = [getattr(item, "originalname", item.name), item.path.stem, *([param.sample_id] if param else [])]
+        whole = [getattr(item, "originalname", item.name), item.path.stem]
+        whole += [param.sample_id] if param else _configurations([item])
         found |= {name for each in whole for name in (each, each.removeprefix("test_"))}
     return found
 
 
-def _told(word: str, known: Iterable[str]) -> str:
+def _configurations(items: Iterable[pytest.Item]) -> list[str]:
+    """Return the configurations of trainings."""
+    return [item.callspec.id for item in items if hasattr(item, "callspec")]
+
+
+def _there_are(items: Iterable[pytest.Item]) -> str:
+    """Return which configurations there are, where ``items`` are all of trainings."""
+    found = list(items)
+    names = [] if any(param_of(item) is not None for item in found) else _configurations(found)
+    return f"; there {'is' if len(names) == 1 else 'are'} {and_more([*map(shown_value, names)], 10)}" if names else ""
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
     near = closest(word, known)
-    return shown_value(word) + (f"; did you mean {shown_value(near)}?" if near else "")
+    return f"; did you mean {shown_value(near)}?" if near else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import pytest
 
+from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.telling import tell
 from pytest_llmeval.core.text import printable
 
@@ -24,24 +25,31 @@ class NotFound:
     """
 
     def __init__(
-        self, config: pytest.Config, found_wrong: Callable[[], Sequence[str] | None], evals: Collection[str]
+        self,
+        config: pytest.Config,
+        selection: Selection,
+        found_wrong: Callable[[], Sequence[str] | None],
+        *,
+        evals: Collection[str],
     ) -> None:
         """Prepare.
 
         Args:
             config: of the session.
+            selection: what the command line asks for.
             found_wrong: returns what is known to be wrong by then; None where no eval was asked for.
             evals: the node ids of marked functions, as far as they were met.
         """
         self._config = config
+        self._selection = selection
         self._found_wrong = found_wrong
         self._evals = evals
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say it before what was not found; pytest calls this in the end however the collection ended."""
         error, wrong = sys.exc_info()[1], self._found_wrong()
-        if not isinstance(error, pytest.UsageError) or wrong is None:
+        if not isinstance(error, pytest.UsageError) or wrong is None or self._selection.only_trains(session.items):
             return
         untold = [told for told in map(printable, dict.fromkeys(wrong)) if told not in str(error)]
         hint = [_HINT] if not untold and any(map(self._is_of_eval, map(str, error.args))) else []

@@ -6,17 +6,18 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.mark.expression import Expression
 
-from pytest_llmeval.bridge.casework.items import function_of
+from pytest_llmeval.bridge.casework.items import function_of, param_of
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.misnamed import misnamed
+from pytest_llmeval.bridge.collection.waiting_trainings import TRAININGS, count_trainings, trainings_line
 from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
@@ -60,13 +61,18 @@ class Selection:
         self.ignored: list[Path] = []
         """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
         self.dropped: list[pytest.Item] = []
-        """The cases that were deselected, by whatever; none once the session knows its items."""
+        """The cases and trainings that were deselected, by whatever; none once the session knows its items."""
 
     def note_uncollected(self, report: pytest.CollectReport) -> None:
         """Note what was skipped or failed as it was collected."""
         self.ignored.append(self._config.rootpath / str(report.nodeid).partition("::")[0])
         if report.failed:
             self._config.stash.setdefault(UNCOLLECTED_KEY, {})[str(report.nodeid)] = None
+
+    def note_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Note the cases among what was deselected, and the trainings that were asked for."""
+        trainings = {item for item in items if self.is_training(item) and not self.training_waits(item)}
+        self.dropped += [item for item in items if param_of(item) is not None or item in trainings]
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
@@ -124,6 +130,14 @@ class Selection:
         """Whether ``item`` is a training item; marks called train elsewhere are the project's own."""
         return item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
 
+    def only_trains(self, items: Iterable[pytest.Item]) -> bool:
+        """Whether trainings are left and no eval; where nothing is left, whether ``-m`` holds for them and no eval."""
+        found = list(items)
+        if not found:
+            return self._asks_for(_OWN_MARKS[:1]) and not self._asks_for(_CASE_MARKS)
+        is_left = any(item.get_closest_marker("llmeval") is not None for item in found)
+        return not is_left and any(map(self.is_training, found))
+
     def training_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` is a training item that was not asked for."""
         return self.is_training(item) and not self.by_mark and not self._named(item)
@@ -173,15 +187,28 @@ class Selection:
         asked = [each for each in folders if self.by_mark or any(_lies_in(path, each) for path in self._asked)]
         return any(mentions_us(module) for folder in asked for module in _modules(folder))
 
-    def waiting_line(self, met: Mapping[str, int], *, attacks: bool) -> str:
-        """Return how many evals wait, where each module tells, and how to run them; an empty text where none does.
+    def told_trainings(self, waiting: Iterable[pytest.Item]) -> dict[str, int]:
+        """Return how many trainings of these wait, for ``waiting_lines``: none where only others were asked for."""
+        is_asked = any(_lies_in(path, self._train_folder) for path in self._asked)
+        count = count_trainings(filter(self.training_waits, waiting)) if is_asked else 0
+        return {TRAININGS: count} if count else {}
+
+    def waiting_lines(self, met: Mapping[str, int], *, attacks: bool) -> Iterator[str]:
+        """Yield how many evals wait, and how many trainings, each with how to run them, as far as any do.
 
         Args:
             met: how many functions that wait were collected, by the folder that must be asked for; by an empty text
-                those that wait only as they attack the judge.
-            attacks: whether to tell of the latter.
+                those that wait only as they attack the judge; by ``TRAININGS`` how many trainings.
+            attacks: whether to tell of those that attack the judge.
         """
         waiting = Counter(met)
+        trainings = waiting.pop(TRAININGS, 0)
+        if line := self._evals_line(waiting, attacks=attacks):
+            yield line
+        if trainings:
+            yield trainings_line(trainings)
+
+    def _evals_line(self, waiting: Counter[str], *, attacks: bool) -> str:
         uncollected = self._uncollected()
         for folder, count in uncollected:
             waiting[folder] += count
@@ -211,8 +238,15 @@ class Selection:
         return [(folder, count) for folder, count in counts if count is not None]
 
     def misnamed(self, items: Sequence[pytest.Item]) -> list[str]:
-        """Return a note for each word of ``-m`` and ``-k`` that no eval has, where these left no item of any kind."""
-        return list(misnamed(self._config, self.dropped)) if self.dropped and not items else []
+        """Return a note for each word of ``-m`` and ``-k`` that fits nothing here, where these left no item.
+
+        ``-k`` is about those for which ``-m`` holds, if any.
+        """
+        if not self.dropped or items:
+            return []
+        expression = self._config.getoption("markexpr", "")
+        marked = [item for item in self.dropped if holds_for(expression, item)]
+        return list(misnamed(self._config, self.dropped, marked=marked or self.dropped))
 
     def misses_last_failed(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
         """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.

@@ -79,7 +79,7 @@ def name_samples(ids: Collection[str], *, in_order: bool = False) -> str:
     """Return up to five sample ids in one line, sorted unless their order says something, and how many more."""
     chosen = list(ids) if in_order else sorted(ids)
     shown = ", ".join(one_line(sample_id, 40) for sample_id in chosen[:_NAMED])
-    return f"{shown} and {len(ids) - _NAMED} more" if len(ids) > _NAMED else shown
+    return f"{shown} and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else shown
 
 
 def name_open(rows: OpenRows) -> str:

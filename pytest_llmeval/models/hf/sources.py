@@ -32,6 +32,8 @@ __all__ = [
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _RECORD = "run.json"
+_TRAINED = "adapter"
+"""The folder of the adapter within that of its training."""
 _BLOCKS, _BLOCK_BYTES = 256, 2**16
 _LEFT_OUT = frozenset({".cache", ".git"})
 
@@ -199,7 +201,9 @@ def find_adapter(text: str) -> Path:
         )
     if not path.is_dir():
         raise ModelError(f"adapter {text}: no such folder; relative paths begin at {Path.cwd()}")
-    _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there")
+    is_above = (path / _TRAINED / ADAPTER_CONFIG).is_file()
+    meant = f"; did you mean {Path(text) / _TRAINED}?" if is_above else ""
+    _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there", meant)
     _require(path / ADAPTER_WEIGHTS, f"adapter {text}: its weights are not there (safetensors only)")
     for record, said in records_of(path).items():
         if said.get("complete", "training" not in said) is not True:  # one of ours has both
@@ -213,9 +217,10 @@ def records_of(folder: Path) -> dict[Path, dict[str, Any]]:
     return {path: read_json(path) for path in places if path.is_file()}
 
 
-def _require(path: Path, problem: str) -> None:
+def _require(path: Path, problem: str, meant: str = "") -> None:
+    """Raise ModelError where a file is missing; ``meant`` ends its message."""
     if not path.is_file():
-        raise ModelError(f"{problem}: {path} is missing")
+        raise ModelError(f"{problem}: {path} is missing{meant}")
 
 
 def read_json(path: Path, before: str = "") -> dict[str, Any]:

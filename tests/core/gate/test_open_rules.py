@@ -42,3 +42,10 @@ def test_a_rule_on_which_all_values_of_a_missing_row_agree_is_not_open(rows: int
     found = only(compared(was, [*now, broken(rows, "timeout")], given, max_error_rate=0.9))
     assert (told, found.verdict, found.is_open) == (["pass", "pass"], "pass", False)
     assert verdict_of(before, after, given).verdict == "fail"
+
+
+def test_rows_beyond_those_named_are_counted_in_thousands() -> None:
+    lost = [broken(number, "code") for number in range(1105)]
+    reason = only(compared(run([1.0] * 1200), [*lost, *run([1.0] * 1200)[1105:]], rule(), max_error_rate=1.0)).reason
+    assert reason is not None
+    assert " and 1,100 more; " in reason
