@@ -7,7 +7,6 @@ out of is gone before the second try.
 import contextlib
 import errno
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -19,23 +18,21 @@ import filelock
 from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, StoreError, UserError
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
-from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
+from pytest_llmeval.training.beforehand import check_rows
 from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
+from pytest_llmeval.training.made import base_of, require_same, run_json
 from pytest_llmeval.training.memory import MEMORY_SHARE
 from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
-from pytest_llmeval.training.rows import read_splits
-from pytest_llmeval.training.soup import FOLDER, members, train_soup
+from pytest_llmeval.training.soup import FOLDER, train_soup
 from pytest_llmeval.training.starting import beginning, showing_starts
-from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
@@ -88,6 +85,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         UserError: something a person wrote is wrong.
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
+    check_rows(job.config, job.rootdir)
     plan = _plan(job)
     with _alone_in(plan.folder):
         return _carried_through(job, plan, showing_starts(train or in_a_process, job.report))
@@ -97,7 +95,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     (plan.folder / "outcome.json").unlink(missing_ok=True)
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
     if is_trained:
-        _require_same(plan)
+        require_same(plan)
     before = _stored(job, plan)
     recorded = _begun(job, plan, before)
     _record(job, recorded)
@@ -167,7 +165,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     except StoreError as error:
         (plan.folder / "proof.json").unlink()  # with it, it could not go on
         raise StoreError(f"{error}; mend that, then measure once more with {job.again}") from None
-    record = _run_json(plan)
+    record = run_json(plan)
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))
     except OSError as error:
@@ -250,43 +248,6 @@ def _beginning(plan: Plan) -> str:
     return beginning(plan)
 
 
-def _require_same(plan: Plan) -> None:
-    """Raise SettingsError where an adapter was trained with another configuration, prompt, base or row than now."""
-    config = plan.config
-    if config.search is not None:
-        plan.hold_to({"config": config.digest})
-        now = {name: value for name, value in _identity(plan).items() if name != "config"}  # each trial has its own
-        for identity in plan.folder.glob("trials/*/identity.json"):
-            replace(plan, folder=identity.parent).hold_to(now)
-    elif config.optim.soup > 1:
-        plan.hold_to({"config": config.digest})
-        for member in members(plan):
-            _require_same(member)
-    else:
-        plan.hold_to(_identity(plan))
-
-
-def _identity(plan: Plan) -> dict[str, str]:
-    """Return the sha256 in hex of what would decide the adapter of ``plan`` now, as far as it needs no torch."""
-    config = plan.config
-    prompt = load_task(config.eval, plan.rootdir).prompt
-    train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
-    weights = weights_of(config, _base_of(plan))
-    return {
-        "config": config.digest,
-        "prompt": prompt.digest,
-        **train.digests,
-        "val": val.digest,
-        "base": source_digest(weights, _source_of(plan, weights)),
-    }
-
-
-def _source_of(plan: Plan, weights: WeightsSpec) -> Source:
-    """Return the base of the adapter as the trainer found it: one of the hub is its commit, wherever its files lie."""
-    source, found = find_source(weights, os.environ), _run_json(plan)["base"]
-    return source if found["revision"] is None else replace(source, hub_id=found["spec"].partition("@")[0])
-
-
 def _train(job: Job, plan: Plan, train: Train) -> None:
     """Carry the plan out."""
     processes = job.config.launch.processes
@@ -325,18 +286,8 @@ def _begun(job: Job, plan: Plan, before: Training | None) -> Training:
     )
 
 
-def _base_of(plan: Plan) -> str:
-    """Return the folder of the adapter's base; of one of the hub that of its commit in the hub's cache."""
-    return str(json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
-
-
-def _run_json(plan: Plan) -> dict[str, Any]:
-    """Return what is recorded beside the adapter."""
-    return dict(json.loads((plan.adapter / "run.json").read_text("utf-8")))
-
-
 def _measurement(job: Job, plan: Plan) -> Measurement:
-    base = _base_of(plan)
+    base = base_of(plan)
     return Measurement(
         config=job.config,
         name=job.name,
@@ -357,7 +308,7 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
 
 
 def _with_record(recorded: Training, plan: Plan) -> Training:
-    record = _run_json(plan)
+    record = run_json(plan)
     log = [json.loads(line) for line in (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()]
     names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
     return replace(

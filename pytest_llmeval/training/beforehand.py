@@ -1,0 +1,26 @@
+"""What is told of a training before its process starts, which takes long to import what it trains with."""
+
+from pathlib import Path
+
+from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.rows import read_splits
+from pytest_llmeval.training.scoring import require_scorable
+from pytest_llmeval.training.task import load_task
+
+__all__ = ["check_rows"]
+
+
+def check_rows(config: TrainingConfig, rootdir: Path) -> None:
+    """Read the rows of a configuration once, as the process that trains does with their tokens and variants.
+
+    Args:
+        config: of the training.
+        rootdir: the project.
+
+    Raises:
+        UserError: rows are wrong, with file and line of each; none is left for the proof; the eval cannot be read.
+    """
+    data = config.data.model_copy(update={"variants": 0})  # they take long, and are made of rows that are right
+    prompt = load_task(config.eval, rootdir).prompt
+    splits = read_splits(data, config.proof, rootdir=rootdir, prompt=prompt, seed=config.seed)
+    require_scorable(splits.val.rows, config.check)
