@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
     )
     taken = tuple(encoded[place] for place in kept)
     variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
-    require_read({row.where: row for row in (*val.rows, *proved)}.values(), chat, context)
+    require_read({row.where: row for row in (*val.rows, *chain.from_iterable(proved.values()))}.values(), chat, context)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     _require_matrices(config.lora.targets, shape)

@@ -81,7 +81,7 @@ class Gain:
     def why(self) -> str:
         """Return why it is no pass, and where to look."""
         look = f"llmeval compare {self.base_run} {self.adapter_run} shows the rows"
-        if self.verdict != "fail" or self.low is None or self.metric in (*MEASURED_METRICS, "error_rate"):
+        if self.verdict != "fail" or self.metric in (*MEASURED_METRICS, "error_rate"):
             return f"{self.reason}; {look}"
         advice = "; with more rows it may be surer" if (self.delta or 0.0) > self.margin else ""
         return f"a gain above the margin of {percent(self.margin)} is not sure{advice}; {look}\n  {self.reason}"

@@ -63,6 +63,8 @@ class Job:
     """Shows one line to the user."""
     suite: str
     """Of the eval."""
+    place_of: Callable[[str], str] = str
+    """Says where a key stands, such as ``proof.margin``: file, line and key."""
     pythonpath: tuple[str, ...] = ()
     """Folders that pytest imports from beside those of the environment; the trainer imports the eval so too."""
     arguments: tuple[str, ...] = ()
@@ -85,7 +87,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         UserError: something a person wrote is wrong.
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
-    check_rows(job.config, job.rootdir)
+    check_rows(job.config, job.rootdir, place=job.place_of)
     plan = _plan(job)
     with _alone_in(plan.folder):
         return _carried_through(job, plan, showing_starts(train or in_a_process, job.report))

@@ -199,3 +199,11 @@ def test_keys_under_any_name_are_there(tmp_path: Path, server: FaultServer) -> N
     keyed = replace(asked, environ={**asked.environ, "LLMEVAL_LAB_KEY": "sk-lab"})
     assert _run(keyed, "val", asked.config.data.val, "base", before=[])
     assert {entry.headers["authorization"] for entry in server.ledger} == {"Bearer sk-lab"}
+
+
+def test_a_gain_of_all_rows_that_is_not_sure_says_what_may_help(tmp_path: Path, server: FaultServer) -> None:
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
+        wrong = failures(measure(measurement(tmp_path, base, adapter, proof__margin=0.8)))
+    assert "a gain above the margin of 80.0 % is not sure; with more rows it may be surer; llmeval compare" in wrong[0]
+    assert "the gain may be as little as 0.7504, the margin is 0.8" in wrong[0]
