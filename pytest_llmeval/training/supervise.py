@@ -22,7 +22,7 @@ from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
-from pytest_llmeval.training.beforehand import check_rows
+from pytest_llmeval.training.beforehand import check_rows, doubted_scores
 from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
@@ -88,6 +88,8 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
     check_rows(job.config, job.rootdir, place=job.place_of)
+    for line in doubted_scores(job.config, job.rootdir, place=job.place_of):
+        job.report(line)
     plan = _plan(job)
     with _alone_in(plan.folder):
         return _carried_through(job, plan, showing_starts(train or in_a_process, job.report))

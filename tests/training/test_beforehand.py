@@ -108,3 +108,33 @@ def test_rows_that_depend_on_one_another_count_as_their_groups(job: Job) -> None
         "with 12 rows, worth 4 as they are in groups, of data/val.jsonl not even a gain of all of them shows more than"
     )
     assert f"{told} 0.251; from 6 groups on it can" in refused(with_proof(job, margin=0.5))
+
+
+@pytest.mark.parametrize(
+    ("proof", "told"),
+    [
+        ({"metric": "exakt"}, ["metric: 'exakt' {}; did you mean 'exact'?"]),
+        (
+            {"metric": "pionts"},
+            ["metric: 'pionts' {}; did you mean 'points'?"],
+        ),
+        (
+            {"also": ("points", "xyz", "pass_rate", "latency_s")},
+            ["also: 'xyz' {}; look at the name, as only the base's answers after the training will tell"],
+        ),
+    ],
+)
+def test_a_score_that_may_be_a_typo_is_told_before_a_process_is_started(
+    job: Job, proved: Proved, proof: dict[str, Any], told: list[str]
+) -> None:
+    """The scorer may be imported from elsewhere, so that it is trained all the same."""
+    path = job.rootdir / "evals" / "test_colour.py"
+    path.write_text(path.read_text("utf-8") + "    score.value('points', 1.0)\n", "utf-8")
+    lines: list[str] = []
+    proved(GAIN)
+    place = "tiny.yaml:7: {}".format
+    run_training(replace(with_proof(job, **proof), report=lines.append, place_of=place), train=Trainer("trained"))
+    doubt = "is no score of ours and does not stand in evals/test_colour.py"
+    found = [f"tiny.yaml:7: proof.{line.format(doubt)}" for line in told]
+    assert lines[: len(told) + 1] == [*found, lines[len(told)]]
+    assert "what the training does is written to" in lines[len(told)]
