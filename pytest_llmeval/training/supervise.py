@@ -100,6 +100,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
     if is_trained:
         require_same(plan)
+        job.report(f"{job.name}: measures the adapter in {plan.adapter}, trained before")
     before = _stored(job, plan)
     recorded = _begun(job, plan, before)
     _record(job, recorded)

@@ -149,7 +149,10 @@ def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
     with pytest.raises(KeyboardInterrupt):
         run_training(job, train=Trainer("trained"))
     proved(GAIN)
-    run_training(replace(job, is_resumed=True), train=Trainer())
+    told: list[str] = []
+    run_training(replace(job, is_resumed=True, report=told.append), train=Trainer())
+    (adapter,) = job.place.glob("tiny/*/adapter")
+    assert told[0] == f"tiny: measures the adapter in {adapter}, trained before"
     assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9
 
 
