@@ -238,10 +238,10 @@ def _has_steps(folder: Path) -> bool:
 
 
 def _parts(config: TrainingConfig) -> tuple[str, ...]:
-    """Return where in the folder of a training the processes write that train."""
+    """Return where in the folder of a training the processes write that train, as a shell finds all of them."""
     if config.search is not None:
-        return ("trials", "N")
-    return (FOLDER, "N") if config.optim.soup > 1 else ()
+        return ("trials", "*")
+    return (FOLDER, "*") if config.optim.soup > 1 else ()
 
 
 def _beginning(plan: Plan) -> str:

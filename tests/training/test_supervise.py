@@ -241,7 +241,10 @@ def test_a_search_is_recorded_with_all_its_trials(job: Job, proved: Proved) -> N
     path = write_project(job.rootdir, "base", search=wanted)
     config = load_config(path, shown_as="tiny.yaml")
     asked = proved(GAIN)
-    run_training(replace(job, config=config), train=Trainer("trained", "trained"))
+    told: list[str] = []
+    run_training(replace(job, config=config, report=told.append), train=Trainer("trained", "trained"))
+    (folder,) = job.place.glob("tiny/*")
+    assert told[0] == f"tiny: what the training does is written to {folder}/trials/*/output.txt"
     found = stored(job)
     assert (found.status, found.verdict, found.config["search"]["trials"]) == ("finished", "pass", 2)
     assert found.record is not None
