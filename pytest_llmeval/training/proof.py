@@ -76,6 +76,11 @@ class Gain:
     def _interval(self) -> str:
         if self.low is not None:
             return f"90 % interval of the gain {percent(self.low)} to {percent(self.high)}"
+        return self.no_interval
+
+    @property
+    def no_interval(self) -> str:
+        """Why there is no interval of the gain, where there is none."""
         return "no interval" + (": all rows, or groups of them, changed alike" if self.delta is not None else "")
 
     def why(self) -> str:

@@ -47,6 +47,14 @@ def test_the_card_tells_the_gain_and_how_it_came_about(job: Job, proved: Proved)
     assert f"    pytest {job.config.eval} --model 'hf:base+ADAPTER?load=4bit'" in card
 
 
+def test_the_card_says_why_there_is_no_interval(job: Job) -> None:
+    """And shows no question marks beside a gain that is known."""
+    record = {**RECORD, "config": job.config.model_dump(mode="json")}
+    alike = replace(GAIN, after=1.0, delta=1.0, low=None, high=None)
+    told = "100.0 % (no interval: all rows, or groups of them, changed alike)"
+    assert f"| val, 12 | exact | 0.0 % | 100.0 % | {told} | 10.0 % | pass |" in card(record, [alike])
+
+
 def test_the_card_tells_what_decided_the_adapter(job: Job) -> None:
     """Two roundings of the embedded model's weights, the commit of another one's, and rows apart from variants."""
     config = job.config.model_dump(mode="json")
