@@ -200,8 +200,13 @@ class TrainingRun:
 def _training(request: pytest.FixtureRequest) -> TrainingRun:
     path = _path_of(request.node)
     if path is None:
-        elsewhere = request.node.get_closest_marker("train") is not None
-        where = ", in the folder finetune of the rootdir; this one lies elsewhere" if elsewhere else ""
+        where = ""
+        if request.node.get_closest_marker("train") is not None:
+            where = (
+                ", in the folder finetune of the rootdir; this one lies elsewhere, as the rootdir is"
+                f" {request.config.rootpath}: it is where pytest.ini lies, or pyproject.toml with"
+                " [tool.pytest.ini_options]"
+            )
         told = f'fixture training belongs to functions marked @pytest.mark.train("configs"){where}'
         pytest.fail(told, pytrace=False)
     return TrainingRun(request.config, request.node, path)
