@@ -157,7 +157,7 @@ def failures(gains: list[Gain]) -> list[str]:
 def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, before: Sequence[str]) -> str:
     """Return the id of the run in which one side answered one split, after the runs ``before``."""
     proof, config = measurement.config.proof, measurement.config
-    label = f"{measurement.name} {side} {split} {measurement.id}"
+    label = f"{split} {side} of {measurement.name} {measurement.id}"
     rules = measurement.folder / "no_rules.yaml"  # it stays, as both runs are looked at later by the rules they had
     rules.write_text(_NO_RULES, "utf-8")
     with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch:

@@ -67,7 +67,9 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
     assert gains[0].line().startswith(f"val: exact 0.0 % -> 100.0 % {told}")
     with closing(SqliteStore(asked.db)) as store:
         names = {run.id: run.name for run in store.runs()}
-    assert [names[gain.adapter_run] for gain in gains] == ["tiny adapter val t1", "tiny adapter test t1"]
+    asked_as = [names[run] for gain in gains for run in (gain.base_run, gain.adapter_run)]
+    assert asked_as == [f"{which} of tiny t1" for which in ("val base", "val adapter", "test base", "test adapter")]
+    assert len({name[:6] for name in asked_as}) == 4  # as much of them is left in a narrow table
 
 
 def test_an_adapter_that_answers_worse_fails_by_every_rule(tmp_path: Path, server: FaultServer) -> None:
