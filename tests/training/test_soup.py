@@ -189,7 +189,7 @@ def test_one_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:
 def test_all_are_held_to_the_rows_of_the_first(tmp_path: Path, variants: int) -> None:
     """Their variants are others by each seed."""
     check: dict[str, Any] = {"check__metric": "json_exact", "data__completion": "json", "data__variants": variants}
-    with pytest.raises(SettingsError, match="these changed since: train;"):
+    with pytest.raises(SettingsError, match=r"these changed since: train .data/train\.jsonl.;"):
         cooked(plan_of(tmp_path, **check), Trainer(rows={6: "others"}))
     cooked(plan_of(tmp_path / "same", **check), Trainer())
 

@@ -357,7 +357,8 @@ def test_a_changed_training_does_not_go_on(killed: Path, train: Train) -> None:
 
     _, outcome = train(killed, edit=edit, optim__learning_rate=0.02)
     assert outcome.state == "refused"
-    assert "as these changed since: config, train" in outcome.message
+    told = "as these changed since: config (optim.learning_rate: 0.01, now 0.02), train (data/train.jsonl); take"
+    assert told in outcome.message
 
 
 def test_a_smaller_micro_batch_makes_the_same_steps(trained: Plan, train: Train) -> None:
