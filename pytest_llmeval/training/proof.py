@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -114,6 +114,8 @@ class Measurement:
     """The models that answer."""
     again: str
     """The command that measures it once more."""
+    report: Callable[[str], None]
+    """Shows one line to the user."""
     arguments: tuple[str, ...] = ()
     """Further ones for pytest: who judges, at what pace."""
     max_cost_usd: float | None = None
@@ -157,6 +159,7 @@ def failures(gains: list[Gain]) -> list[str]:
 def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, before: Sequence[str]) -> str:
     """Return the id of the run in which one side answered one split, after the runs ``before``."""
     proof, config = measurement.config.proof, measurement.config
+    measurement.report(f"{measurement.name}: measures {side} on {split}")
     label = f"{split} {side} of {measurement.name} {measurement.id}"
     rules = measurement.folder / "no_rules.yaml"  # it stays, as both runs are looked at later by the rules they had
     rules.write_text(_NO_RULES, "utf-8")

@@ -32,7 +32,7 @@ from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.training.soup import FOLDER, train_soup
-from pytest_llmeval.training.starting import beginning, showing_starts
+from pytest_llmeval.training.starting import beginning, showing_progress
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
@@ -92,7 +92,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         job.report(line)
     plan = _plan(job)
     with _alone_in(plan.folder):
-        return _carried_through(job, plan, showing_starts(train or in_a_process, job.report))
+        return _carried_through(job, plan, showing_progress(train or in_a_process, job.report))
 
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
@@ -307,6 +307,7 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
         },
         again=job.again,
         environ=job.environ,
+        report=job.report,
         arguments=job.arguments,
         max_cost_usd=job.max_cost_usd,
     )

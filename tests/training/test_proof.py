@@ -48,6 +48,7 @@ def measurement(root: Path, base: str, adapter: str, **proof: Any) -> Measuremen
         db=root / "llmeval.db",
         specs={"base": base, "adapter": adapter},
         again="pytest NODEID --llmeval-train-resume",
+        report=print,
         environ={**os.environ, "PYTEST_ADDOPTS": "--llmeval-limit=1"},
     )
 
@@ -56,8 +57,10 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
     """What the environment and the project say of other runs, such as a limit, changes nothing."""
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
         base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
-        asked = measurement(tmp_path, base, adapter)
+        told: list[str] = []
+        asked = replace(measurement(tmp_path, base, adapter), report=told.append)
         gains = measure(asked)
+    assert told == [f"tiny: measures {side} on {split}" for split in ("val", "test") for side in ("base", "adapter")]
     assert [(gain.split, gain.n, gain.before, gain.after, gain.verdict) for gain in gains] == [
         ("val", 12, 0.0, 1.0, "pass"),
         ("test", 12, 0.0, 1.0, "pass"),
