@@ -11,7 +11,7 @@ from pytest_llmeval.training.looks import forget_looks, read_looks
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import Train
 
-__all__ = ["Layout", "beginning", "say", "showing_progress"]
+__all__ = ["Layout", "beginning", "ending", "say", "showing_progress"]
 
 _BETWEEN_LOOKS_S = 0.2
 
@@ -53,6 +53,13 @@ def beginning(plan: Plan) -> str:
     if newest is None:
         return f"begins anew in {plan.folder}, where no checkpoint is whole{passed}"
     return f"goes on after step {steps_of(newest)} in {plan.folder}{passed}"
+
+
+def ending(plan: Plan) -> str:
+    """Return in words what becomes of a training at an interrupt."""
+    has_begun = _told_in(plan).exists()
+    now = "a checkpoint is saved at the end of this step" if has_begun else "it has not begun its steps, and ends soon"
+    return f"{now}; a second Ctrl-C ends it at once"
 
 
 def _with(there: bool) -> str:

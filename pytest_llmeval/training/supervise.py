@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.beforehand import check_rows, doubted_scores
 from pytest_llmeval.training.card import card
+from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.made import base_of, require_same, run_json
@@ -32,7 +34,7 @@ from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.training.soup import FOLDER, train_soup
-from pytest_llmeval.training.starting import beginning, showing_progress
+from pytest_llmeval.training.starting import beginning, ending, showing_progress
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
@@ -91,8 +93,9 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     for line in doubted_scores(job.config, job.rootdir, place=job.place_of):
         job.report(line)
     plan = _plan(job)
+    in_process = partial(in_a_process, interrupted=lambda plan: job.report(f"{job.name}: {ending(plan)}"))
     with _alone_in(plan.folder):
-        return _carried_through(job, plan, showing_progress(train or in_a_process, job.report))
+        return _carried_through(job, plan, showing_progress(train or in_process, job.report))
 
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
@@ -132,7 +135,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     except BaseException:  # an interrupt, or pytest-timeout's end of the item, which is no Exception
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
         if plan.identity.exists():
-            job.report(f"{job.name}: continue with: {job.again}")
+            job.report(f"{job.name}: {_kept(plan)}continue with: {job.again}")
         raise
     _conclude(job, plan, recorded, gains)
     return gains
@@ -242,6 +245,19 @@ def _parts(config: TrainingConfig) -> tuple[str, ...]:
     if config.search is not None:
         return ("trials", "*")
     return (FOLDER, "*") if config.optim.soup > 1 else ()
+
+
+def _kept(plan: Plan) -> str:
+    """Return which step a training would go on after, as the beginning of a line; empty where none is kept."""
+    parts, config = _parts(plan.config), plan.config
+    if plan.adapter.is_dir():
+        return ""
+    for folder in plan.folder.glob("/".join(parts)) if parts else (plan.folder,):
+        newest, _ = newest_complete(folder, config.launch, is_averaged=config.optim.average)
+        if newest is not None:
+            where = "" if folder == plan.folder else f" in {folder.relative_to(plan.folder)}"
+            return f"the checkpoint of step {steps_of(newest)}{where} is kept; "
+    return ""
 
 
 def _beginning(plan: Plan) -> str:

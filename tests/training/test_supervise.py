@@ -1,8 +1,11 @@
 """A training from the session's side: second try, record, proof. The trainer and the answers are stand-ins."""
 
+import gc
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -225,6 +228,57 @@ def test_an_interrupt_says_how_to_go_on(job: Job, raised: type[BaseException]) -
     assert re.fullmatch(r"tiny: what the training does is written to .*/tiny/[^/]+/output\.txt", told[0])
     assert told[1:] == ["tiny: continue with: pytest NODEID --llmeval-train-resume"]
     assert stored(job).status == "interrupted"
+
+
+INTERRUPTING = """
+import os, pathlib, signal, sys, time
+
+def end(number, frame):
+    time.sleep(0.5)
+    os._exit(0)
+
+signal.signal(signal.SIGINT, end)
+folder = pathlib.Path(sys.orig_argv[-1]).parent
+(folder / "identity.json").write_text("{}")
+if BEGUN:
+    (folder / "start.json").write_text("[]")
+time.sleep(1)  # the session has to wait for it first
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(20)
+"""
+"""What the process of a training does before it imports anything."""
+
+
+@pytest.mark.parametrize(
+    ("has_begun", "told"),
+    [(True, "a checkpoint is saved at the end of this step"), (False, "it has not begun its steps, and ends soon")],
+)
+def test_an_interrupt_is_answered_at_once(job: Job, has_begun: bool, told: str) -> None:
+    """A step may take long, and so may a checkpoint."""
+    (job.rootdir / "sitecustomize.py").write_text(f"BEGUN = {has_begun}\n{INTERRUPTING}", "utf-8")
+    lines: list[str] = []
+    gc.disable()  # what hypothesis measures of it would swallow an interrupt that comes meanwhile
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_training(replace(job, environ={"PYTHONPATH": str(job.rootdir)}, report=lines.append))
+    finally:
+        gc.enable()
+    assert lines[1:] == [f"tiny: {told}; a second Ctrl-C ends it at once", f"tiny: continue with: {job.again}"]
+
+
+@pytest.mark.parametrize("part", ["", "members/0"])
+def test_after_an_interrupt_the_step_of_the_checkpoint_is_named(job: Job, killed: Path, part: str) -> None:
+    def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        write_json(plan.identity, {})
+        shutil.copytree(killed / "run" / "checkpoint-4", plan.folder / "checkpoint-4")
+        raise KeyboardInterrupt
+
+    config = job.config.model_copy(update={"optim": job.config.optim.model_copy(update={"soup": 2})} if part else {})
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_training(replace(job, config=config, report=told.append), train=interrupted)
+    where = f" in {part}" if part else ""
+    assert told[-1] == f"tiny: the checkpoint of step 4{where} is kept; continue with: {job.again}"
 
 
 def test_an_interrupt_before_anything_began_names_nothing_to_go_on_with(job: Job) -> None:
