@@ -57,10 +57,10 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
     """What the environment and the project say of other runs, such as a limit, changes nothing."""
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
         base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
-        told: list[str] = []
-        asked = replace(measurement(tmp_path, base, adapter), report=told.append)
+        shown: list[str] = []
+        asked = replace(measurement(tmp_path, base, adapter), report=shown.append)
         gains = measure(asked)
-    assert told == [f"tiny: measures {side} on {split}" for split in ("val", "test") for side in ("base", "adapter")]
+    assert shown == [f"tiny: measures {side} on {split}" for split in ("val", "test") for side in ("base", "adapter")]
     assert [(gain.split, gain.n, gain.before, gain.after, gain.verdict) for gain in gains] == [
         ("val", 12, 0.0, 1.0, "pass"),
         ("test", 12, 0.0, 1.0, "pass"),
@@ -72,7 +72,7 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
         names = {run.id: run.name for run in store.runs()}
     asked_as = [names[run] for gain in gains for run in (gain.base_run, gain.adapter_run)]
     assert asked_as == [f"{which} of tiny t1" for which in ("val base", "val adapter", "test base", "test adapter")]
-    assert len({name[:6] for name in asked_as}) == 4  # as much of them is left in a narrow table
+    assert len({(name or "")[:6] for name in asked_as}) == 4  # as much of them is left in a narrow table
 
 
 def test_an_adapter_that_answers_worse_fails_by_every_rule(tmp_path: Path, server: FaultServer) -> None:
