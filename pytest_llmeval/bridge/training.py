@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,8 @@ class TrainingRun:
         self._config, self._item = config, item
         self.name = path.stem
         """Of the configuration."""
-        self.configuration: TrainingConfig = load_config(path, shown_as=_shown(path, config))
+        self._path, self._shown_as = path, _shown(path, config)
+        self.configuration: TrainingConfig = load_config(path, shown_as=self._shown_as)
 
     def run(self) -> None:
         """Train, prove the gain, record both; fail where the adapter is not better by the margin.
@@ -141,6 +143,7 @@ class TrainingRun:
         from pytest_llmeval.bridge.config.settings import resolve
         from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
         from pytest_llmeval.core.errors import LlmevalError
+        from pytest_llmeval.training.config_file import place_of
         from pytest_llmeval.training.machine import lacking, look_at
         from pytest_llmeval.training.supervise import Job, run_training
         from pytest_llmeval.training.task import load_task
@@ -170,6 +173,7 @@ class TrainingRun:
                     environ=proof_environ(settings),
                     pythonpath=tuple(map(str, self._config.getini("pythonpath"))),
                     report=self._report,
+                    place_of=partial(place_of, path=self._path, shown_as=self._shown_as),
                     suite=load_task(self.configuration.eval, settings.rootdir).suite,
                     arguments=proof_options(self._config, settings),
                     max_cost_usd=settings.max_cost_usd,
@@ -196,8 +200,13 @@ class TrainingRun:
 def _training(request: pytest.FixtureRequest) -> TrainingRun:
     path = _path_of(request.node)
     if path is None:
-        elsewhere = request.node.get_closest_marker("train") is not None
-        where = ", in the folder finetune of the rootdir; this one lies elsewhere" if elsewhere else ""
+        where = ""
+        if request.node.get_closest_marker("train") is not None:
+            where = (
+                ", in the folder finetune of the rootdir; this one lies elsewhere, as the rootdir is"
+                f" {request.config.rootpath}: it is where pytest.ini lies, or pyproject.toml with"
+                " [tool.pytest.ini_options]"
+            )
         told = f'fixture training belongs to functions marked @pytest.mark.train("configs"){where}'
         pytest.fail(told, pytrace=False)
     return TrainingRun(request.config, request.node, path)

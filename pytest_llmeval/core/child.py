@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -30,6 +30,7 @@ def run_child(
     output: IO[bytes],
     cwd: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    interrupted: Callable[[], None] = lambda: None,
 ) -> subprocess.Popen[bytes]:
     """Return the ended process of ``command``.
 
@@ -43,6 +44,7 @@ def run_child(
         output: a file for what it prints, to both streams.
         cwd: the folder that it starts in; None for this process' own.
         environ: its environment; None for this process' own.
+        interrupted: called at an interrupt, once it is passed on and before the other process has ended.
 
     Raises:
         KeyboardInterrupt: this process was interrupted, and the other has ended since.
@@ -62,7 +64,10 @@ def run_child(
             process.wait()
         except BaseException as error:
             with contextlib.suppress(KeyboardInterrupt):
-                _pass_on(process, signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+                is_interrupt = isinstance(error, KeyboardInterrupt)
+                _pass_on(process, signal.SIGINT if is_interrupt else signal.SIGTERM)
+                if is_interrupt:
+                    interrupted()
                 process.wait()
             if process.poll() is None:
                 process.kill()

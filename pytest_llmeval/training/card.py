@@ -80,8 +80,9 @@ def _spec(config: Mapping[str, Any]) -> str:
 
 
 def _row(gain: Gain) -> str:
-    interval = f"{percent(gain.delta)} ({percent(gain.low)} to {percent(gain.high)})"
-    cells = [f"{gain.split}, {gain.n}", gain.metric, percent(gain.before), percent(gain.after), interval]
+    found = f"{percent(gain.low)} to {percent(gain.high)}" if gain.low is not None else gain.no_interval
+    change = f"{percent(gain.delta)} ({found})"
+    cells = [f"{gain.split}, {gain.n}", gain.metric, percent(gain.before), percent(gain.after), change]
     return f"| {' | '.join([*cells, percent(gain.margin), gain.verdict])} |"
 
 

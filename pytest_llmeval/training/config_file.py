@@ -14,7 +14,7 @@ from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_str
 from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
 from pytest_llmeval.training.references import wrong_references
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "place_of"]
 
 _TRIED = tuple(
     f"{part}.{name}"
@@ -53,6 +53,18 @@ def load_config(path: Path, *, shown_as: str, rootdir: Path | None = None) -> Tr
     if wrong:
         raise SettingsError("\n".join(_messages(wrong, document)))
     return config
+
+
+def place_of(key: str, *, path: Path, shown_as: str) -> str:
+    """Return ``FILE:LINE: KEY`` for a key, as ``proof.margin``, of a configuration that was read before.
+
+    Args:
+        key: with its parts.
+        path: the file.
+        shown_as: its name in messages.
+    """
+    document = load_strict(path, error=SettingsError, shown_as=shown_as)
+    return document.problem(tuple(key.split(".")), "").removesuffix(": ")
 
 
 def _at_odds(config: TrainingConfig) -> _Wrong:

@@ -3,14 +3,15 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer
 
-from pytest_llmeval.core.errors import DatasetError, ModelError, ScorerError, SettingsError
+from pytest_llmeval.core.errors import ModelError, SettingsError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import counted
@@ -22,14 +23,14 @@ from pytest_llmeval.models.hf.positions import context_tokens
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
-from pytest_llmeval.training.config import CheckModel, TrainingConfig
+from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode, require_read
 from pytest_llmeval.training.liger import may_put_liger_in
 from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.rows import Rows, TrainingRow, read_at_most, read_splits, within
-from pytest_llmeval.training.scoring import score
+from pytest_llmeval.training.scoring import require_scorable
 from pytest_llmeval.training.task import Task, load_task
 
 __all__ = ["Material", "gather"]
@@ -126,11 +127,11 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
     )
     taken = tuple(encoded[place] for place in kept)
     variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
-    require_read({row.where: row for row in (*val.rows, *proved)}.values(), chat, context)
+    require_read({row.where: row for row in (*val.rows, *chain.from_iterable(proved.values()))}.values(), chat, context)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     _require_matrices(config.lora.targets, shape)
-    _require_scorable(val.rows, config.check)
+    require_scorable(val.rows, config.check)
     lora = config.lora
     fitted = fit(
         shape,
@@ -200,15 +201,6 @@ def _require_matrices(targets: tuple[str, ...], shape: Shape) -> None:
     for name in targets:
         if name.rpartition(".")[2] not in known:
             raise SettingsError(f"lora.targets: no layer of a Llama has a matrix {name!r}; {did_you_mean(name, known)}")
-
-
-def _require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:
-    """Raise DatasetError for a row whose target the metric cannot be held to: else the first look would find it."""
-    for row in rows[: check.rows]:
-        try:
-            score(check.metric, "", row.target)
-        except ScorerError as error:
-            raise DatasetError(f"{row.where}: check.metric: {check.metric} does not take its target: {error}") from None
 
 
 def _source(config: TrainingConfig, rootdir: Path) -> Source:

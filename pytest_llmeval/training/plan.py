@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.store.whole_file import whole_file
+from pytest_llmeval.training.changes import changed_keys
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Outcome", "Plan", "State", "write_json", "write_whole"]
@@ -80,11 +81,26 @@ class Plan:
         changed = sorted(name for name in before.keys() & identity.keys() if before[name] != identity[name])
         if changed:
             raise SettingsError(
-                f"the training in {self.folder} cannot go on, as these changed since: {', '.join(changed)};"
-                " take the changes back, or train anew without --llmeval-train-resume"
+                f"the training in {self.folder} cannot go on, as these changed since:"
+                f" {', '.join(map(self._changed, changed))}; take the changes back, or train anew without"
+                " --llmeval-train-resume"
             )
+        if "config" in identity.keys() - before.keys():
+            write_json(self._begun_with, self.config.model_dump(mode="json"))
         if identity.keys() - before.keys():
             write_json(self.identity, {**before, **identity})
+
+    @property
+    def _begun_with(self) -> Path:
+        """The configuration whose digest is in ``identity``."""
+        return self.folder / "configuration.json"
+
+    def _changed(self, name: str) -> str:
+        """Return what has changed, with which keys of the configuration or which file."""
+        where = {"train": self.config.data.train, "val": self.config.data.val}.get(name, "")
+        if name == "config" and self._begun_with.exists():
+            where = changed_keys(json.loads(self._begun_with.read_text("utf-8")), self.config)
+        return f"{name} ({where})" if where else name
 
     def laid_out(self) -> tuple[int, bool] | None:
         """Return micro-batch and checkpointing of the process before; None where none came so far."""

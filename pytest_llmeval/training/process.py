@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
@@ -85,8 +86,15 @@ def require_trained(outcome: Outcome, *, name: str) -> None:
         raise TrainingFailedError(f"{name}: training {outcome.state}: {outcome.message}")
 
 
-def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+def in_a_process(
+    plan: Plan, environ: Mapping[str, str], *, interrupted: Callable[[Plan], None] = lambda plan: None
+) -> Outcome:
     """Return how the training of ``plan`` ended; what was printed is in ``output.txt`` of its folder.
+
+    Args:
+        plan: what is trained.
+        environ: of the process.
+        interrupted: called at an interrupt, before the process has ended.
 
     Raises:
         KeyboardInterrupt: this process was interrupted; the other has made a checkpoint since.
@@ -104,6 +112,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
             output=output,
             cwd=plan.rootdir,
             environ={**kept, **_gpus(environ, processes), "PYTHONUNBUFFERED": "1"},
+            interrupted=partial(interrupted, plan),
         )
     outcome = Outcome.read(plan.folder)
     is_killed = ended.returncode == -9 if outcome is None else outcome.state == "killed"

@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -76,12 +76,17 @@ class Gain:
     def _interval(self) -> str:
         if self.low is not None:
             return f"90 % interval of the gain {percent(self.low)} to {percent(self.high)}"
+        return self.no_interval
+
+    @property
+    def no_interval(self) -> str:
+        """Why there is no interval of the gain, where there is none."""
         return "no interval" + (": all rows, or groups of them, changed alike" if self.delta is not None else "")
 
     def why(self) -> str:
         """Return why it is no pass, and where to look."""
         look = f"llmeval compare {self.base_run} {self.adapter_run} shows the rows"
-        if self.verdict != "fail" or self.low is None or self.metric in (*MEASURED_METRICS, "error_rate"):
+        if self.verdict != "fail" or self.metric in (*MEASURED_METRICS, "error_rate"):
             return f"{self.reason}; {look}"
         advice = "; with more rows it may be surer" if (self.delta or 0.0) > self.margin else ""
         return f"a gain above the margin of {percent(self.margin)} is not sure{advice}; {look}\n  {self.reason}"
@@ -109,6 +114,8 @@ class Measurement:
     """The models that answer."""
     again: str
     """The command that measures it once more."""
+    report: Callable[[str], None]
+    """Shows one line to the user."""
     arguments: tuple[str, ...] = ()
     """Further ones for pytest: who judges, at what pace."""
     max_cost_usd: float | None = None
@@ -152,7 +159,8 @@ def failures(gains: list[Gain]) -> list[str]:
 def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, before: Sequence[str]) -> str:
     """Return the id of the run in which one side answered one split, after the runs ``before``."""
     proof, config = measurement.config.proof, measurement.config
-    label = f"{measurement.name} {side} {split} {measurement.id}"
+    measurement.report(f"{measurement.name}: measures {side} on {split}")
+    label = f"{split} {side} of {measurement.name} {measurement.id}"
     rules = measurement.folder / "no_rules.yaml"  # it stays, as both runs are looked at later by the rules they had
     rules.write_text(_NO_RULES, "utf-8")
     with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch:

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -150,8 +150,8 @@ class Splits(NamedTuple):
     val: Rows
     """As they are looked at while training."""
     test: Rows
-    proved: tuple[TrainingRow, ...]
-    """Of all of val and of test, those that the proof asks."""
+    proved: Mapping[str, Sequence[TrainingRow]]
+    """Of all of val and of test those that the proof asks, by the name that the dataset is shown by."""
 
 
 def read_splits(data: DataModel, proof: ProofModel, *, rootdir: Path, prompt: Prompt, seed: int) -> Splits:
@@ -182,7 +182,7 @@ def read_splits(data: DataModel, proof: ProofModel, *, rootdir: Path, prompt: Pr
     )
     if data.variants:
         train = _with_variants(train, data, held_out=whole, prompt=prompt, seed=seed)
-    proved = tuple(row for rows in whole for row in _proved(rows, proof))
+    proved = {rows.shown: _proved(rows, proof) for rows in whole}
     return Splits(train=train, val=read(data.val, slice_=data.slice), test=whole[1], proved=proved)
 
 

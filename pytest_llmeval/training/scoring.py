@@ -1,13 +1,15 @@
 """The task metric while training: what the scorers say of one answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pytest_llmeval.core.errors import DatasetError, ScorerError
 from pytest_llmeval.scorers.json_scorers import json_match
 from pytest_llmeval.scorers.texts import exact, token_f1
-from pytest_llmeval.training.config import Metric
+from pytest_llmeval.training.config import CheckModel, Metric
+from pytest_llmeval.training.rows import TrainingRow
 
-__all__ = ["choice", "score"]
+__all__ = ["choice", "require_scorable", "score"]
 
 _TRACE = 1e-6
 
@@ -30,3 +32,12 @@ def choice(task: float, loss: float) -> float:
     Of those with an equal metric, the one of lower loss is better.
     """
     return task - _TRACE * min(loss, 1e3)
+
+
+def require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:
+    """Raise DatasetError for a row whose target the metric cannot be held to: else the first look would find it."""
+    for row in rows[: check.rows]:
+        try:
+            score(check.metric, "", row.target)
+        except ScorerError as error:
+            raise DatasetError(f"{row.where}: check.metric: {check.metric} does not take its target: {error}") from None

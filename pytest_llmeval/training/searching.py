@@ -48,7 +48,8 @@ def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Call
     while (trial := _next(study, wanted, seed=plan.config.seed)) is not None:
         values = drawn(trial, wanted)
         of_trial = _plan(plan, trial.number, values)
-        report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials}: {shown_values(values)}")
+        place = of_trial.folder.relative_to(plan.folder)
+        report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials} in {place}: {shown_values(values)}")
         outcome = Outcome(state="trained")
         if not of_trial.adapter.is_dir():  # it is there where the session was killed before the study had it
             if of_trial.is_resumed:

@@ -45,7 +45,8 @@ def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
     for number, member in enumerate(found, start=1):
         member.folder.mkdir(parents=True, exist_ok=True)
         if not member.adapter.is_dir():
-            report(f"{plan.name}: training {number} of {len(found)}, seed {member.config.seed}")
+            place = member.folder.relative_to(plan.folder)
+            report(f"{plan.name}: training {number} of {len(found)} in {place}: seed {member.config.seed}")
             if member.is_resumed:
                 report(f"{plan.name}: training {number} {beginning(member)}")
             _hold_together(member, found[0])

@@ -1,4 +1,4 @@
-"""What a training says of itself once it is about to begin, and how its session shows that while it runs."""
+"""What a training says of itself once it is about to begin, and how its session shows that and its looks."""
 
 import json
 import threading
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.training.checkpoints import newest_complete, steps_of
+from pytest_llmeval.training.looks import forget_looks, read_looks
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import Train
 
-__all__ = ["Layout", "beginning", "say", "showing_starts"]
+__all__ = ["Layout", "beginning", "ending", "say", "showing_progress"]
 
 _BETWEEN_LOOKS_S = 0.2
 
@@ -54,6 +55,13 @@ def beginning(plan: Plan) -> str:
     return f"goes on after step {steps_of(newest)} in {plan.folder}{passed}"
 
 
+def ending(plan: Plan) -> str:
+    """Return in words what becomes of a training at an interrupt."""
+    has_begun = _told_in(plan).exists()
+    now = "a checkpoint is saved at the end of this step" if has_begun else "it has not begun its steps, and ends soon"
+    return f"{now}; a second Ctrl-C ends it at once"
+
+
 def _with(there: bool) -> str:
     return "with" if there else "without"
 
@@ -70,8 +78,10 @@ def say(plan: Plan, lines: Sequence[str]) -> None:
     write_json(_told_in(plan), lines)
 
 
-def showing_starts(train: Train, report: Callable[[str], None]) -> Train:
-    """Return ``train``, which shows what each training says at its start, while it runs; no line is shown twice.
+def showing_progress(train: Train, report: Callable[[str], None]) -> Train:
+    """Return ``train``, which shows what each training says at its start and at its looks, while it runs.
+
+    No line of a start is shown twice.
 
     Args:
         train: carries a plan out.
@@ -80,18 +90,18 @@ def showing_starts(train: Train, report: Callable[[str], None]) -> Train:
     shown: set[str] = set()
 
     def run(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-        path, has_ended = _told_in(plan), threading.Event()
-        path.unlink(missing_ok=True)
+        saying, has_ended = _Saying(plan, shown), threading.Event()
 
-        def look() -> None:
-            while not path.exists() and not has_ended.wait(_BETWEEN_LOOKS_S):
-                pass
-            for line in json.loads(path.read_text("utf-8")) if path.exists() else ():
-                if line not in shown:
-                    shown.add(line)
-                    report(f"{plan.name}: {line}")
+        def tell() -> None:
+            for line in saying.new_lines():
+                report(f"{plan.name}: {line}")
 
-        watch = threading.Thread(target=look)
+        def follow() -> None:
+            while not has_ended.wait(_BETWEEN_LOOKS_S):
+                tell()
+            tell()
+
+        watch = threading.Thread(target=follow)
         watch.start()
         try:
             return train(plan, environ)
@@ -100,6 +110,27 @@ def showing_starts(train: Train, report: Callable[[str], None]) -> Train:
             watch.join()
 
     return run
+
+
+class _Saying:
+    """What the process of a training says in files of its folder; of an earlier process nothing is left."""
+
+    def __init__(self, plan: Plan, shown: set[str]) -> None:
+        self._plan, self._shown = plan, shown
+        self._has_begun, self._read = False, 0
+        _told_in(plan).unlink(missing_ok=True)
+        forget_looks(plan.folder)
+
+    def new_lines(self) -> list[str]:
+        """Return what was said since it was asked the last time."""
+        found: list[str] = []
+        path = _told_in(self._plan)
+        if not self._has_begun and path.exists():
+            self._has_begun = True
+            found = [line for line in json.loads(path.read_text("utf-8")) if line not in self._shown]
+            self._shown.update(found)
+        looks, self._read = read_looks(self._plan.folder, self._read)
+        return [*found, *(look.line() for look in looks)]
 
 
 def _told_in(plan: Plan) -> Path:

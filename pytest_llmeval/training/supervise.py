@@ -7,10 +7,10 @@ out of is gone before the second try.
 import contextlib
 import errno
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,22 @@ import filelock
 from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, StoreError, UserError
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
-from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
+from pytest_llmeval.training.beforehand import check_rows, doubted_scores
 from pytest_llmeval.training.card import card
+from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
+from pytest_llmeval.training.made import base_of, require_same, run_json
 from pytest_llmeval.training.memory import MEMORY_SHARE
 from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
-from pytest_llmeval.training.rows import read_splits
-from pytest_llmeval.training.soup import FOLDER, members, train_soup
-from pytest_llmeval.training.starting import beginning, showing_starts
-from pytest_llmeval.training.task import load_task
+from pytest_llmeval.training.soup import FOLDER, train_soup
+from pytest_llmeval.training.starting import beginning, ending, showing_progress
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
@@ -66,6 +65,8 @@ class Job:
     """Shows one line to the user."""
     suite: str
     """Of the eval."""
+    place_of: Callable[[str], str] = str
+    """Says where a key stands, such as ``proof.margin``: file, line and key."""
     pythonpath: tuple[str, ...] = ()
     """Folders that pytest imports from beside those of the environment; the trainer imports the eval so too."""
     arguments: tuple[str, ...] = ()
@@ -88,16 +89,21 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         UserError: something a person wrote is wrong.
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
+    check_rows(job.config, job.rootdir, place=job.place_of)
+    for line in doubted_scores(job.config, job.rootdir, place=job.place_of):
+        job.report(line)
     plan = _plan(job)
+    in_process = partial(in_a_process, interrupted=lambda plan: job.report(f"{job.name}: {ending(plan)}"))
     with _alone_in(plan.folder):
-        return _carried_through(job, plan, showing_starts(train or in_a_process, job.report))
+        return _carried_through(job, plan, showing_progress(train or in_process, job.report))
 
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     (plan.folder / "outcome.json").unlink(missing_ok=True)
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
     if is_trained:
-        _require_same(plan)
+        require_same(plan)
+        job.report(f"{job.name}: measures the adapter in {plan.adapter}, trained before")
     before = _stored(job, plan)
     recorded = _begun(job, plan, before)
     _record(job, recorded)
@@ -129,7 +135,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     except BaseException:  # an interrupt, or pytest-timeout's end of the item, which is no Exception
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
         if plan.identity.exists():
-            job.report(f"{job.name}: continue with: {job.again}")
+            job.report(f"{job.name}: {_kept(plan)}continue with: {job.again}")
         raise
     _conclude(job, plan, recorded, gains)
     return gains
@@ -167,7 +173,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     except StoreError as error:
         (plan.folder / "proof.json").unlink()  # with it, it could not go on
         raise StoreError(f"{error}; mend that, then measure once more with {job.again}") from None
-    record = _run_json(plan)
+    record = run_json(plan)
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))
     except OSError as error:
@@ -235,10 +241,23 @@ def _has_steps(folder: Path) -> bool:
 
 
 def _parts(config: TrainingConfig) -> tuple[str, ...]:
-    """Return where in the folder of a training the processes write that train."""
+    """Return where in the folder of a training the processes write that train, as a shell finds all of them."""
     if config.search is not None:
-        return ("trials", "N")
-    return (FOLDER, "N") if config.optim.soup > 1 else ()
+        return ("trials", "*")
+    return (FOLDER, "*") if config.optim.soup > 1 else ()
+
+
+def _kept(plan: Plan) -> str:
+    """Return which step a training would go on after, as the beginning of a line; empty where none is kept."""
+    parts, config = _parts(plan.config), plan.config
+    if plan.adapter.is_dir():
+        return ""
+    for folder in plan.folder.glob("/".join(parts)) if parts else (plan.folder,):
+        newest, _ = newest_complete(folder, config.launch, is_averaged=config.optim.average)
+        if newest is not None:
+            where = "" if folder == plan.folder else f" in {folder.relative_to(plan.folder)}"
+            return f"the checkpoint of step {steps_of(newest)}{where} is kept; "
+    return ""
 
 
 def _beginning(plan: Plan) -> str:
@@ -248,43 +267,6 @@ def _beginning(plan: Plan) -> str:
     if plan.config.optim.soup > 1:
         return f"goes on with the trainings in {plan.folder}"
     return beginning(plan)
-
-
-def _require_same(plan: Plan) -> None:
-    """Raise SettingsError where an adapter was trained with another configuration, prompt, base or row than now."""
-    config = plan.config
-    if config.search is not None:
-        plan.hold_to({"config": config.digest})
-        now = {name: value for name, value in _identity(plan).items() if name != "config"}  # each trial has its own
-        for identity in plan.folder.glob("trials/*/identity.json"):
-            replace(plan, folder=identity.parent).hold_to(now)
-    elif config.optim.soup > 1:
-        plan.hold_to({"config": config.digest})
-        for member in members(plan):
-            _require_same(member)
-    else:
-        plan.hold_to(_identity(plan))
-
-
-def _identity(plan: Plan) -> dict[str, str]:
-    """Return the sha256 in hex of what would decide the adapter of ``plan`` now, as far as it needs no torch."""
-    config = plan.config
-    prompt = load_task(config.eval, plan.rootdir).prompt
-    train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
-    weights = weights_of(config, _base_of(plan))
-    return {
-        "config": config.digest,
-        "prompt": prompt.digest,
-        **train.digests,
-        "val": val.digest,
-        "base": source_digest(weights, _source_of(plan, weights)),
-    }
-
-
-def _source_of(plan: Plan, weights: WeightsSpec) -> Source:
-    """Return the base of the adapter as the trainer found it: one of the hub is its commit, wherever its files lie."""
-    source, found = find_source(weights, os.environ), _run_json(plan)["base"]
-    return source if found["revision"] is None else replace(source, hub_id=found["spec"].partition("@")[0])
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:
@@ -325,18 +307,8 @@ def _begun(job: Job, plan: Plan, before: Training | None) -> Training:
     )
 
 
-def _base_of(plan: Plan) -> str:
-    """Return the folder of the adapter's base; of one of the hub that of its commit in the hub's cache."""
-    return str(json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
-
-
-def _run_json(plan: Plan) -> dict[str, Any]:
-    """Return what is recorded beside the adapter."""
-    return dict(json.loads((plan.adapter / "run.json").read_text("utf-8")))
-
-
 def _measurement(job: Job, plan: Plan) -> Measurement:
-    base = _base_of(plan)
+    base = base_of(plan)
     return Measurement(
         config=job.config,
         name=job.name,
@@ -351,13 +323,14 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
         },
         again=job.again,
         environ=job.environ,
+        report=job.report,
         arguments=job.arguments,
         max_cost_usd=job.max_cost_usd,
     )
 
 
 def _with_record(recorded: Training, plan: Plan) -> Training:
-    record = _run_json(plan)
+    record = run_json(plan)
     log = [json.loads(line) for line in (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()]
     names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
     return replace(

@@ -26,6 +26,8 @@ class Task:
     prompt: Prompt
     params: Mapping[str, Any]
     """Of its calls: ``max_tokens`` and the like."""
+    cluster: str | None = None
+    """The key of the metadata by which rows depend on one another; None where none does."""
 
     @property
     def new_tokens(self) -> int:
@@ -59,6 +61,7 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
         suite=marker.get("suite") or function_name.removeprefix("test_"),
         prompt=load_prompt(marker.get("prompt"), rootdir=rootdir, test_file=path),
         params=dict(marker.get("params") or {}),
+        cluster=marker.get("cluster"),
     )
 
 

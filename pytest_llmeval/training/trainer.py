@@ -52,7 +52,7 @@ from pytest_llmeval.training.record import Measured, adapter_weights, save_adapt
 from pytest_llmeval.training.starting import Layout, say
 from pytest_llmeval.training.variants import as_jsonl
 from pytest_llmeval.training.walks import spare_walks
-from pytest_llmeval.training.watching import Averaging, Clock, EndOnSignal, Finite, TaskMetric, require_stop
+from pytest_llmeval.training.watching import Averaging, Clock, EndOnSignal, Finite, Looks, TaskMetric, require_stop
 from pytest_llmeval.training.weights import load_base, require_layers, trained_weights
 
 __all__ = ["main", "train"]
@@ -366,6 +366,8 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         # TaskMetric first: who stops early looks for its number.
         callbacks=[task, Patience(config.check.patience, metric=config.check.metric), Finite(), clock, ending],
     )
+    if ranks.is_first:
+        trainer.add_callback(Looks(plan.folder, config.check))
     task.log, trainer.launch = trainer.log, config.launch
     trainer.answer_tokens = fmean(len(row.completion) for row in material.val)
     # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.

@@ -1,5 +1,6 @@
 """What is done between steps: the task metric, the clock, the end on a signal or a loss that is no number."""
 
+import contextlib
 import math
 import os
 import signal
@@ -19,8 +20,9 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.models.hf.padding import left_padded
 from pytest_llmeval.training.averaging import Average
-from pytest_llmeval.training.config import Metric
+from pytest_llmeval.training.config import CheckModel, Metric
 from pytest_llmeval.training.encoding import Encoded
+from pytest_llmeval.training.looks import Look
 from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.scoring import choice, score
 from pytest_llmeval.training.weights import sums_in_bf16
@@ -31,6 +33,7 @@ __all__ = [
     "Clock",
     "EndOnSignal",
     "Finite",
+    "Looks",
     "NeverStopsError",
     "NotFiniteError",
     "TaskMetric",
@@ -304,3 +307,41 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
         if args.device.type == "cuda":
             torch.cuda.synchronize()
         self.seconds += time.monotonic() - self._began
+
+
+class Looks(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
+    """Writes each look down, for the session to show; it has to stand after TaskMetric.
+
+    One that ``check.every`` does not ask for, as after the last step of a trial, tells nothing of how long it takes.
+    """
+
+    def __init__(self, folder: Path, check: CheckModel) -> None:
+        """Prepare.
+
+        Args:
+            folder: of the training.
+            check: when it is looked at what.
+        """
+        self._folder, self._check = folder, check
+        self._began, self._first = time.monotonic(), 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin, at the step that it goes on from."""
+        self._began, self._first = time.monotonic(), state.global_step
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write it down; a full disk is for the checkpoint to tell."""
+        step, metrics = state.global_step, kwargs["metrics"]
+        if step % self._check.every or step <= self._first:
+            return
+        each_s = (time.monotonic() - self._began) / (step - self._first)
+        look = Look(
+            step=step,
+            steps=state.max_steps,
+            metric=self._check.metric,
+            value=metrics[f"eval_{self._check.metric}"],
+            loss=metrics["eval_loss"],
+            left_s=each_s * (state.max_steps - step),
+        )
+        with contextlib.suppress(OSError):
+            look.write(self._folder)

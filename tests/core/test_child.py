@@ -62,6 +62,38 @@ def test_a_handler_that_python_does_not_know_stays(monkeypatch: pytest.MonkeyPat
     assert known(signal.SIGHUP) is before
 
 
+SLOW = """
+import os, signal, time
+
+def end(number, frame):
+    time.sleep(0.5)
+    print("ended", flush=True)
+    os._exit(0)
+
+signal.signal(signal.SIGINT, end)
+time.sleep(1)  # the other one has to wait for it first
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(20)
+"""
+
+
+def test_an_interrupt_is_told_of_before_the_other_process_has_ended(tmp_path: Path) -> None:
+    """Which may take its time; whoever pressed Ctrl-C would not know that it was heard."""
+    path, printed = tmp_path / "output.txt", list[str]()
+    gc.disable()  # as below
+    try:
+        with open(path, "wb") as output, pytest.raises(KeyboardInterrupt):
+            run_child(
+                [sys.executable, "-c", SLOW],
+                output=output,
+                interrupted=lambda: printed.append(path.read_text("utf-8")),
+            )
+    finally:
+        gc.enable()
+    assert printed == [""]
+    assert path.read_text("utf-8") == "ended\n"
+
+
 COUNTING = """
 import signal, sys, time
 

@@ -119,6 +119,7 @@ def test_a_training_outside_of_its_folder_is_told_where_it_belongs(project: pyte
     result = project.runpytest_inprocess("tuning")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(['*marked @pytest.mark.train("configs"), in the folder finetune of the rootdir; *'])
+    assert f"lies elsewhere, as the rootdir is {project.path}: it is where pytest.ini lies, or" in result.stdout.str()
 
 
 def test_running_without_the_extra_is_a_usage_error(project: pytest.Pytester) -> None:

@@ -143,3 +143,14 @@ def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytest
     result = project.runpytest_subprocess("-m", "train", "--co")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: finetune/of[[]one[]]/configs: no such folder; @pytest.mark.train names one*"])
+
+
+def test_a_margin_out_of_reach_is_told_with_its_line(project: pytest.Pytester) -> None:
+    """Once the rows are read, and before the base is looked for."""
+    pytest.importorskip("trl", reason="needs the extra train")
+    path = configured(project, "no-such-base", proof__margin=0.9)
+    result = project.runpytest_inprocess("-m", "train")
+    result.assert_outcomes(failed=1, deselected=12)
+    told = f"finetune/configs/tiny.yaml:{line_of(path, 'margin')}: proof.margin: found 0.9; with 12 rows of data/"
+    assert told in result.stdout.str()
+    assert not (project.path / ".llmeval" / "trainings").exists()

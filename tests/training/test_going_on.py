@@ -1,10 +1,12 @@
 """A training that goes on, from the session's side. The trainer and the answers are stand-ins."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,18 +15,29 @@ from pytest_llmeval.models.hf.sources import find_source, source_digest
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
 from pytest_llmeval.training.base_spec import weights_of
+from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.proof import Gain, Measurement
 from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.supervise import Job, run_training
 from pytest_llmeval.training.task import load_task
+from tests.support.tiny_base import write_project
 from tests.training.stand_ins import GAIN, Proved, Trainer, stored
 
 
-@pytest.mark.parametrize("harm", ["config", "prompt", "train", "val", "base"])
+@pytest.mark.parametrize(
+    ("harm", "named"),
+    [
+        ("config", "config (seed: 0, now 7)"),
+        ("prompt", "prompt"),
+        ("train", "train (data/train.jsonl)"),
+        ("val", "val (data/val.jsonl)"),
+        ("base", "base"),
+    ],
+)
 def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str, named: str
 ) -> None:
     def interrupted(measurement: Measurement) -> list[Gain]:
         raise KeyboardInterrupt
@@ -38,7 +51,8 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
         train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=0)
         base = weights_of(plan.config, str(plan.rootdir / "base"))
         digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
-        write_json(plan.identity, {**digests, "base": source_digest(base, find_source(base, {}))})
+        plan.identity.unlink()
+        plan.hold_to({**digests, "base": source_digest(base, find_source(base, {}))})
         return outcome
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -58,10 +72,54 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
         path = job.rootdir / name
         path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     before = stored(job)
-    told = rf"^the training in \S+ cannot go on, as these changed since: {harm}; take the changes back"
+    told = rf"^the training in \S+ cannot go on, as these changed since: {re.escape(named)}; take the changes back"
     with pytest.raises(SettingsError, match=told):
         run_training(again, train=Trainer())
     assert stored(job) == before
+
+
+TARGETS = 'config (lora.targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up..., now ["up_proj"])'
+MANY = (
+    "config (optim.learning_rate: 0.01, now 0.0002; optim.batch: 4, now 2; optim.max_steps: 8, now none;"
+    ' optim.schedule: "cosine", now "linear"; optim.warmup: 0.03, now 0.5; 1 more)'
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"optim__learning_rate": 0.003}, "config (optim.learning_rate: 0.01, now 0.003)"),
+        ({"lora__targets": ["up_proj"], "proof__margin": 0.2, "needs": {"ram_gib": 1}}, TARGETS),
+        (
+            {"seed": 5, "search": {"trials": 2, "space": {"lora.r": {"choices": [4, 8]}}}, "lora__r": 4},
+            "config (seed: 0, now 5; lora.r: 8, now 4; search.trials: none, now 2;"
+            " search.space.lora.r.log: none, now false; search.space.lora.r.choices: none, now [4, 8])",
+        ),
+        ({"optim": {"batch": 2, "schedule": "linear", "warmup": 0.5, "average": True}}, MANY),
+        ({"data__slice": "easy", "data__limit": 9}, 'config (data.slice: none, now "easy"; data.limit: none, now 9)'),
+    ],
+)
+def test_the_keys_that_changed_are_named_with_both_values(tmp_path: Path, changes: Any, told: str) -> None:
+    """A default that was not written has its value; what may change is not named."""
+    before = load_config(write_project(tmp_path, "base"), shown_as="tiny.yaml")
+    now = load_config(write_project(tmp_path, "base", **changes), shown_as="tiny.yaml")
+    plan = Plan(name="tiny", id="t1", config=before, rootdir=tmp_path, folder=tmp_path, free=0)
+    plan.hold_to({"config": before.digest})
+    with pytest.raises(SettingsError) as caught:
+        replace(plan, config=now).hold_to({"config": now.digest})
+    assert f"cannot go on, as these changed since: {told}; take the changes back" in str(caught.value)
+
+
+def test_what_a_training_of_an_older_version_does_not_say_is_not_named(tmp_path: Path) -> None:
+    config = load_config(write_project(tmp_path, "base"), shown_as="tiny.yaml")
+    plan = Plan(name="tiny", id="t1", config=config, rootdir=tmp_path, folder=tmp_path, free=0)
+    plan.hold_to({"config": "other"})
+    for older in (None, {"version": 0}):
+        (tmp_path / "configuration.json").unlink(missing_ok=True)
+        if older is not None:
+            write_json(tmp_path / "configuration.json", older)
+        with pytest.raises(SettingsError, match=r"as these changed since: config; take"):
+            plan.hold_to({"config": config.digest})
 
 
 def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved) -> None:
@@ -149,7 +207,10 @@ def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
     with pytest.raises(KeyboardInterrupt):
         run_training(job, train=Trainer("trained"))
     proved(GAIN)
-    run_training(replace(job, is_resumed=True), train=Trainer())
+    told: list[str] = []
+    run_training(replace(job, is_resumed=True, report=told.append), train=Trainer())
+    (adapter,) = job.place.glob("tiny/*/adapter")
+    assert told[0] == f"tiny: measures the adapter in {adapter}, trained before"
     assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9
 
 

@@ -48,6 +48,7 @@ def measurement(root: Path, base: str, adapter: str, **proof: Any) -> Measuremen
         db=root / "llmeval.db",
         specs={"base": base, "adapter": adapter},
         again="pytest NODEID --llmeval-train-resume",
+        report=print,
         environ={**os.environ, "PYTEST_ADDOPTS": "--llmeval-limit=1"},
     )
 
@@ -56,8 +57,10 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
     """What the environment and the project say of other runs, such as a limit, changes nothing."""
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
         base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
-        asked = measurement(tmp_path, base, adapter)
+        shown: list[str] = []
+        asked = replace(measurement(tmp_path, base, adapter), report=shown.append)
         gains = measure(asked)
+    assert shown == [f"tiny: measures {side} on {split}" for split in ("val", "test") for side in ("base", "adapter")]
     assert [(gain.split, gain.n, gain.before, gain.after, gain.verdict) for gain in gains] == [
         ("val", 12, 0.0, 1.0, "pass"),
         ("test", 12, 0.0, 1.0, "pass"),
@@ -67,7 +70,9 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
     assert gains[0].line().startswith(f"val: exact 0.0 % -> 100.0 % {told}")
     with closing(SqliteStore(asked.db)) as store:
         names = {run.id: run.name for run in store.runs()}
-    assert [names[gain.adapter_run] for gain in gains] == ["tiny adapter val t1", "tiny adapter test t1"]
+    asked_as = [names[run] for gain in gains for run in (gain.base_run, gain.adapter_run)]
+    assert asked_as == [f"{which} of tiny t1" for which in ("val base", "val adapter", "test base", "test adapter")]
+    assert len({(name or "")[:6] for name in asked_as}) == 4  # as much of them is left in a narrow table
 
 
 def test_an_adapter_that_answers_worse_fails_by_every_rule(tmp_path: Path, server: FaultServer) -> None:
@@ -199,3 +204,11 @@ def test_keys_under_any_name_are_there(tmp_path: Path, server: FaultServer) -> N
     keyed = replace(asked, environ={**asked.environ, "LLMEVAL_LAB_KEY": "sk-lab"})
     assert _run(keyed, "val", asked.config.data.val, "base", before=[])
     assert {entry.headers["authorization"] for entry in server.ledger} == {"Bearer sk-lab"}
+
+
+def test_a_gain_of_all_rows_that_is_not_sure_says_what_may_help(tmp_path: Path, server: FaultServer) -> None:
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
+        wrong = failures(measure(measurement(tmp_path, base, adapter, proof__margin=0.8)))
+    assert "a gain above the margin of 80.0 % is not sure; with more rows it may be surer; llmeval compare" in wrong[0]
+    assert "the gain may be as little as 0.7504, the margin is 0.8" in wrong[0]

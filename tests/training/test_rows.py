@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.training.config import DataModel, ProofModel
-from pytest_llmeval.training.rows import Rows, leaks, read_rows, read_splits, within
+from pytest_llmeval.training.rows import Rows, Splits, leaks, read_rows, read_splits, within
 
 PROOF = ProofModel(metric="exact", margin=0.1)
 
@@ -173,6 +173,11 @@ def test_a_row_that_no_session_would_take_is_told_before_anything_is_trained(tmp
         read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)
 
 
+def asked(found: Splits) -> dict[str, list[str]]:
+    """Return the ids of the rows that the proof asks, by dataset."""
+    return {name: [row.id for row in rows] for name, rows in found.proved.items()}
+
+
 def test_what_the_proof_asks_is_of_all_of_val_and_test(tmp_path: Path) -> None:
     """``data.slice`` is about training and its looks; a slice of the proof that nobody has is told."""
     train, val, test = (
@@ -186,9 +191,10 @@ def test_what_the_proof_asks_is_of_all_of_val_and_test(tmp_path: Path) -> None:
     prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
     found = read_splits(data, PROOF, rootdir=tmp_path, prompt=prompt, seed=0)
     assert [each.id for each in found.val.rows] == ["r2"]
-    assert [each.id for each in found.proved] == ["r2", "r3", "r4", "r5"]
+    assert asked(found) == {"val.jsonl": ["r2", "r3"], "test.jsonl": ["r4", "r5"]}
     few = PROOF.model_copy(update={"limit": 1})
-    assert [each.id for each in read_splits(data, few, rootdir=tmp_path, prompt=prompt, seed=0).proved] == ["r2", "r4"]
+    found = read_splits(data, few, rootdir=tmp_path, prompt=prompt, seed=0)
+    assert asked(found) == {"val.jsonl": ["r2"], "test.jsonl": ["r4"]}
     nobodys = PROOF.model_copy(update={"slice": "b"})
     with pytest.raises(SettingsError, match=r"^proof\.slice: 'b': no row of test\.jsonl has it$"):
         read_splits(data, nobodys, rootdir=tmp_path, prompt=prompt, seed=0)

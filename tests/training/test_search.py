@@ -81,7 +81,7 @@ def test_the_adapter_of_the_best_trial_is_that_of_the_search(tmp_path: Path) -> 
     assert found["config"]["search"] is None
     states = [(each["trial"], each["state"], set(each["values"])) for each in found["search"]["trials"]]
     assert states == [(number, "complete", set(SPACE)) for number in range(3)]
-    assert told[0] == f"tiny: trial 1 of 3: lora.r {trainer.plans[0].config.lora.r}, " + (
+    assert told[0] == f"tiny: trial 1 of 3 in trials/0: lora.r {trainer.plans[0].config.lora.r}, " + (
         f"optim.learning_rate {trainer.rates[0]:.4g}"
     )
     assert told[1] == f"tiny: trial 1: exact {1 - trainer.rates[0]:.4g}, loss 1.5"
@@ -214,10 +214,10 @@ def test_a_trial_that_is_worse_at_a_look_is_given_up(tmp_path: Path, tiny_base: 
     space = {"optim.learning_rate": {"choices": [0.02, 1e-7]}}
     plan = plan_of(tmp_path, tiny_base, trials=4, search={"space": space, "prune_after": 1})
     told = searched(plan, train_here)
-    assert told[0] == "tiny: trial 1 of 4: optim.learning_rate 0.02"
+    assert told[0] == "tiny: trial 1 of 4 in trials/0: optim.learning_rate 0.02"
     assert told[1].startswith("tiny: trial 1: exact 0, loss 3.")
     assert told[2:4] == [
-        "tiny: trial 2 of 4: optim.learning_rate 1e-07",
+        "tiny: trial 2 of 4 in trials/1: optim.learning_rate 1e-07",
         "tiny: trial 2: pruned: given up after step 4",
     ]
     found = run_json(plan)

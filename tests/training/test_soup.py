@@ -95,7 +95,7 @@ def added(adapter: Path) -> dict[str, Any]:
 def test_the_adapter_adds_the_mean_of_what_each_adds(tmp_path: Path, dtype: Any) -> None:
     plan = plan_of(tmp_path)
     told = cooked(plan, Trainer(dtype=dtype))
-    assert told == [f"tiny: training {number} of 3, seed {seed}" for number, seed in ((1, 5), (2, 6), (3, 7))]
+    assert told == [f"tiny: training {number + 1} of 3 in members/{number}: seed {number + 5}" for number in range(3)]
     each = [added(member.adapter) for member in members(plan)]
     for name, mean in added(plan.adapter).items():
         torch.testing.assert_close(mean, sum(one[name] for one in each) / 3)
@@ -131,7 +131,7 @@ def test_one_that_was_broken_off_goes_on_and_those_before_it_stay(tmp_path: Path
     again = Trainer()
     where = f"begins anew in {members(plan)[1].folder}, where no checkpoint is whole (passed over checkpoint-4: "
     assert cooked(plan, again)[:2] == [
-        "tiny: training 2 of 3, seed 6",
+        "tiny: training 2 of 3 in members/1: seed 6",
         f"tiny: training 2 {where}trainer_state.json is missing)",
     ]
     assert again.seeds == [6, 7]
@@ -157,7 +157,7 @@ def test_a_session_goes_on_with_a_soup_and_proves_it_once(job: Job, proved: Prov
     found = stored(job)
     assert (found.status, found.verdict, found.steps, found.best_step) == ("finished", "pass", 24, None)
     assert len(asked) == 1
-    assert any("members/N/output.txt" in line for line in told)
+    assert any(line.endswith("/members/*/output.txt") for line in told)
     assert any("goes on with the trainings in " in line for line in told)
 
 
@@ -189,7 +189,7 @@ def test_one_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:
 def test_all_are_held_to_the_rows_of_the_first(tmp_path: Path, variants: int) -> None:
     """Their variants are others by each seed."""
     check: dict[str, Any] = {"check__metric": "json_exact", "data__completion": "json", "data__variants": variants}
-    with pytest.raises(SettingsError, match="these changed since: train;"):
+    with pytest.raises(SettingsError, match=r"these changed since: train .data/train\.jsonl.;"):
         cooked(plan_of(tmp_path, **check), Trainer(rows={6: "others"}))
     cooked(plan_of(tmp_path / "same", **check), Trainer())
 

@@ -1,8 +1,11 @@
 """A training from the session's side: second try, record, proof. The trainer and the answers are stand-ins."""
 
+import gc
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +48,14 @@ def test_the_card_tells_the_gain_and_how_it_came_about(job: Job, proved: Proved)
     )
     assert "1,234 tokens/s on x86_64, at most 3.00 GiB" in card
     assert f"    pytest {job.config.eval} --model 'hf:base+ADAPTER?load=4bit'" in card
+
+
+def test_the_card_says_why_there_is_no_interval(job: Job) -> None:
+    """And shows no question marks beside a gain that is known."""
+    record = {**RECORD, "config": job.config.model_dump(mode="json")}
+    alike = replace(GAIN, after=1.0, delta=1.0, low=None, high=None)
+    told = "100.0 % (no interval: all rows, or groups of them, changed alike)"
+    assert f"| val, 12 | exact | 0.0 % | 100.0 % | {told} | 10.0 % | pass |" in card(record, [alike])
 
 
 def test_the_card_tells_what_decided_the_adapter(job: Job) -> None:
@@ -219,6 +230,57 @@ def test_an_interrupt_says_how_to_go_on(job: Job, raised: type[BaseException]) -
     assert stored(job).status == "interrupted"
 
 
+INTERRUPTING = """
+import os, pathlib, signal, sys, time
+
+def end(number, frame):
+    time.sleep(0.5)
+    os._exit(0)
+
+signal.signal(signal.SIGINT, end)
+folder = pathlib.Path(sys.orig_argv[-1]).parent
+(folder / "identity.json").write_text("{}")
+if BEGUN:
+    (folder / "start.json").write_text("[]")
+time.sleep(1)  # the session has to wait for it first
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(20)
+"""
+"""What the process of a training does before it imports anything."""
+
+
+@pytest.mark.parametrize(
+    ("has_begun", "told"),
+    [(True, "a checkpoint is saved at the end of this step"), (False, "it has not begun its steps, and ends soon")],
+)
+def test_an_interrupt_is_answered_at_once(job: Job, has_begun: bool, told: str) -> None:
+    """A step may take long, and so may a checkpoint."""
+    (job.rootdir / "sitecustomize.py").write_text(f"BEGUN = {has_begun}\n{INTERRUPTING}", "utf-8")
+    lines: list[str] = []
+    gc.disable()  # what hypothesis measures of it would swallow an interrupt that comes meanwhile
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_training(replace(job, environ={"PYTHONPATH": str(job.rootdir)}, report=lines.append))
+    finally:
+        gc.enable()
+    assert lines[1:] == [f"tiny: {told}; a second Ctrl-C ends it at once", f"tiny: continue with: {job.again}"]
+
+
+@pytest.mark.parametrize("part", ["", "members/0"])
+def test_after_an_interrupt_the_step_of_the_checkpoint_is_named(job: Job, killed: Path, part: str) -> None:
+    def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        write_json(plan.identity, {})
+        shutil.copytree(killed / "run" / "checkpoint-4", plan.folder / "checkpoint-4")
+        raise KeyboardInterrupt
+
+    config = job.config.model_copy(update={"optim": job.config.optim.model_copy(update={"soup": 2})} if part else {})
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_training(replace(job, config=config, report=told.append), train=interrupted)
+    where = f" in {part}" if part else ""
+    assert told[-1] == f"tiny: the checkpoint of step 4{where} is kept; continue with: {job.again}"
+
+
 def test_an_interrupt_before_anything_began_names_nothing_to_go_on_with(job: Job) -> None:
     def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         raise KeyboardInterrupt
@@ -241,7 +303,10 @@ def test_a_search_is_recorded_with_all_its_trials(job: Job, proved: Proved) -> N
     path = write_project(job.rootdir, "base", search=wanted)
     config = load_config(path, shown_as="tiny.yaml")
     asked = proved(GAIN)
-    run_training(replace(job, config=config), train=Trainer("trained", "trained"))
+    told: list[str] = []
+    run_training(replace(job, config=config, report=told.append), train=Trainer("trained", "trained"))
+    (folder,) = job.place.glob("tiny/*")
+    assert told[0] == f"tiny: what the training does is written to {folder}/trials/*/output.txt"
     found = stored(job)
     assert (found.status, found.verdict, found.config["search"]["trials"]) == ("finished", "pass", 2)
     assert found.record is not None

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.training.checkpoints import NEWEST
 from pytest_llmeval.training.plan import Outcome, Plan
+from tests.support.file_mode import mode
 from tests.training.conftest import Train
 from tests.training.stand_ins import run_json
 
@@ -33,6 +34,8 @@ def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
 
     names = {path.name for path in trained.adapter.iterdir()}
     assert names == {"adapter_config.json", "adapter_model.safetensors", "run.json", "train_log.jsonl"}
+    (like := trained.folder / "new").touch()
+    assert {path.name: mode(path) for path in trained.adapter.iterdir()} == dict.fromkeys(names, mode(like))
     found = run_json(trained)
     assert found["complete"] is True
     assert found["config"] == trained.config.model_dump(mode="json")
@@ -354,7 +357,8 @@ def test_a_changed_training_does_not_go_on(killed: Path, train: Train) -> None:
 
     _, outcome = train(killed, edit=edit, optim__learning_rate=0.02)
     assert outcome.state == "refused"
-    assert "as these changed since: config, train" in outcome.message
+    told = "as these changed since: config (optim.learning_rate: 0.01, now 0.02), train (data/train.jsonl); take"
+    assert told in outcome.message
 
 
 def test_a_smaller_micro_batch_makes_the_same_steps(trained: Plan, train: Train) -> None:

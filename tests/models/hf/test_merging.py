@@ -20,6 +20,7 @@ from pytest_llmeval.models.hf.merging import merge_adapter
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened
+from tests.support.file_mode import mode
 from tests.support.full_disk import largest_file
 from tests.support.tiny_gguf import write_gguf
 
@@ -62,6 +63,8 @@ def test_the_merged_model_answers_as_base_and_adapter_do(
     assert "trained on a base with load=4bit (run.json), and this one has dtype=float16" in err
     names = {path.name for path in target.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= names
+    (like := tmp_path / "new").touch()
+    assert {name: mode(target / name) for name in names} == dict.fromkeys(names, mode(like))
     assert json.loads((target / "generation_config.json").read_text())["temperature"] == 0.6
     assert list(tmp_path.glob(".tmp*")) == []
     on_top = answers(opened(models, f"hf:{own_base}+{adapter}"), TEXTS)

@@ -1,0 +1,47 @@
+"""What changed in a configuration since a training began with it, key by key."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.training.config import TrainingConfig
+
+__all__ = ["changed_keys"]
+
+_SHOWN = 5
+_MAY_CHANGE = ("proof", "needs")
+
+
+def changed_keys(before: Mapping[str, Any], now: TrainingConfig) -> str:
+    """Return the first keys that differ, each as ``optim.learning_rate: 0.002, now 0.003``, and how many more do.
+
+    Args:
+        before: the configuration that the training began with, as JSON; a key that it lacks, as a newer version of this
+            package has it, had its default.
+        now: that of the session.
+    """
+    try:
+        known = TrainingConfig.model_validate(before)
+    except ValidationError:  # of a version that knew other keys
+        return ""
+    old, new = (dict(_leaves(each.model_dump(mode="json", exclude=set(_MAY_CHANGE)))) for each in (known, now))
+    changed = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
+    told = [f"{key}: {_value(old.get(key))}, now {_value(new.get(key))}" for key in changed]
+    more = [f"{len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
+    return "; ".join([*told[:_SHOWN], *more])
+
+
+def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value by its key, the parts of which are joined by dots."""
+    for name, value in data.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else one_line(json.dumps(value, ensure_ascii=False), 60)
