@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.items import function_of
+from pytest_llmeval.bridge.casework.items import function_of, param_of
 from pytest_llmeval.bridge.collection.telling import tell
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
@@ -69,6 +69,7 @@ class TrainingItems:
             return
         configurations, problems = self._read(chosen)
         problems += [*(_told_empty(folder, self.config) for folder in empty), *_wrong_settings(self.config)]
+        problems += [] if any(map(param_of, items)) else _wrong_resume(self.config)
         if not self.config.option.collectonly and not problems:
             problems = [*_missing(), *_missing_for(configurations)]
         if is_worker(self.config):
@@ -219,12 +220,19 @@ def _path_of(item: pytest.Item) -> Path | None:
     return found if isinstance(found, Path) else None
 
 
+def _wrong_resume(config: pytest.Config) -> list[str]:
+    """Return what is wrong where a run of evals is to go on and there are trainings alone: they would begin anew."""
+    if not config.getoption("llmeval_resume") or config.getoption("llmeval_train_resume"):
+        return []
+    return ["--llmeval-resume goes on with a run of evals, and only trainings are left: --llmeval-train-resume"]
+
+
 def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
     """Whether ``-k`` names this configuration, or part of its name, or a node id does."""
     start = config.invocation_params.dir
     for argument in config.args:
         path, _, name = argument.partition("::")
-        if "[" in name and (start / path).resolve() == item.path and item.nodeid.endswith(f"::{name}"):
+        if "[" in name and (start / path).resolve() == item.path.resolve() and item.nodeid.endswith(f"::{name}"):
             return True
     configuration = _path_of(item)
     if configuration is None:

@@ -97,3 +97,13 @@ def test_plain_pytest_tells_of_evals_that_wait_alone(project: pytest.Pytester) -
     result = project.runpytest_inprocess()
     told = ["llmeval: 1 eval function waits; run them with: pytest evals"]
     assert [line for line in result.outlines if line.startswith("llmeval: ")] == told
+
+
+def test_a_run_of_evals_that_is_to_go_on_begins_no_training(project: pytest.Pytester) -> None:
+    """Another option goes on with one; with both nothing is refused here."""
+    result = project.runpytest_subprocess("-m", "train", "--llmeval-resume=last")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --llmeval-resume goes on with a run of evals, and only trainings are left: --llmeval-train-resume"]
+    )
+    assert not (project.path / ".llmeval").exists()
