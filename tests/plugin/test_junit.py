@@ -120,7 +120,17 @@ def test_hostile_texts_break_no_report(project: Project, server: FaultServer, sp
     assert len({name for each in found for name in each}) == 5 + len(texts)
 
 
-@pytest.mark.parametrize("arguments", [["--junitxml=/dev/full"], ["--html=/dev/full"], ["--html=evals", "-n2"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--junitxml=/dev/full"],
+        ["--junitxml=thresholds.yaml/junit.xml"],
+        ["--junitxml=/dev/full", "-n0"],
+        ["--junitxml=/dev/full", "-n2"],
+        ["--html=/dev/full"],
+        ["--html=evals", "-n2"],
+    ],
+)
 def test_a_report_that_cannot_be_written_ends_with_3_and_takes_nothing_along(
     project: Project, arguments: list[str]
 ) -> None:
@@ -131,9 +141,16 @@ def test_a_report_that_cannot_be_written_ends_with_3_and_takes_nothing_along(
     out = result.stdout.str()
     assert "Traceback" not in out + result.stderr.str()
     assert "gate: PASS (1 pass)" in out and "1 passed" in out and "Generated html" not in out
-    why = "[Errno 21] Is a directory" if "-n2" in arguments else "[Errno 28] No space left on device"
-    assert f"status 3: a report could not be written: {why}" in out
+    why = {
+        "--html=evals": "[Errno 21] Is a directory",
+        "--junitxml=thresholds.yaml/junit.xml": "[Errno 17] File exists",
+    }
+    told = why.get(arguments[0], "[Errno 28] No space left on device")
+    assert f"status 3: a report could not be written: {told}" in out
     assert result.ret == 3
     assert project.rows("SELECT status, exit_code, verdict FROM runs") == [
         {"status": "finished", "exit_code": 3, "verdict": "pass"}
     ]
+    assert set(project.cases().values()) == {"passed"}
+    assert list((project.root / ".llmeval").glob("*.journal*")) == []
+    assert len(project.rows("SELECT * FROM calls")) == 1
