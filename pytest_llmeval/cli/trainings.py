@@ -1,6 +1,8 @@
 """Stored trainings: list them, show one."""
 
 import contextlib
+import fcntl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ def trainings(training: str | None, limit: int, as_json: bool, database: Path | 
     """
     project = find_project()
     with contextlib.closing(open_reader(project, database)) as store:
-        found = store.trainings()
+        place = store.path.parent / "trainings"
+        found = [_as_it_is(each, place / each.name / each.id) for each in store.trainings()]
         chosen = pick_training(found, training, where=str(store.path)) if training else next(iter(found), None)
     if as_json:
         emit_json(_facts(chosen) if training and chosen is not None else [_facts(each) for each in found[:limit]])
@@ -45,6 +48,25 @@ def trainings(training: str | None, limit: int, as_json: bool, database: Path | 
     else:
         shown = training_lines(chosen, width=terminal_width(), adapter=_place(chosen, project))
         echo_lines([*trainings_table(found[:limit], width=table_room()), "", *shown])
+
+
+def _as_it_is(training: Training, folder: Path) -> Training:
+    """Return a training; one that is recorded as running, and whose folder no session holds, as crashed."""
+    if training.status != "running" or _is_held(folder / ".session.lock"):
+        return training
+    return replace(training, status="crashed")
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds the lock of a file."""
+    try:
+        with open(lock, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is none, or it is none of ours
+        return False
+    return False
 
 
 def _place(training: Training, project: Project) -> str | None:

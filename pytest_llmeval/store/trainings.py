@@ -12,7 +12,7 @@ from pytest_llmeval.store.rows import sound_json
 
 __all__ = ["Training", "TrainingStatus", "from_training", "pick_training", "to_training"]
 
-TrainingStatus = Literal["running", "finished", "interrupted", "failed"]
+TrainingStatus = Literal["running", "finished", "interrupted", "failed", "crashed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Training:
     """ISO 8601, UTC."""
     finished_at: str | None = None
     status: TrainingStatus
-    """``running`` for ever where the process was killed."""
+    """``running`` for ever where the process was killed, which is shown as ``crashed`` and never stored so."""
     verdict: Literal["pass", "fail", "none"] = "none"
     """Whether the adapter gained what its configuration demands; ``none`` where that was not measured."""
     reason: str | None = None

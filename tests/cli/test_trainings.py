@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -192,3 +193,15 @@ def test_a_damaged_training_is_told_with_its_id(store: SqliteStore, here: Path, 
     done = llmeval("trainings")
     assert (done.status, done.out) == (4, "")
     assert f"training {PASSED.id}: damaged proof: " in done.err
+
+
+def test_a_training_whose_process_is_gone_has_crashed(store: SqliteStore, here: Path, llmeval: Command) -> None:
+    """A session holds the folder of what it trains or proves."""
+    store.put_training(replace(PASSED, status="running", finished_at=None, verdict="none", proof=None))
+    assert llmeval("trainings", "--json").json()[0]["status"] == "crashed"
+    assert "(tiny): crashed, verdict none" in llmeval("trainings").out
+    folder = here / ".llmeval" / "trainings" / "tiny" / PASSED.id
+    folder.mkdir(parents=True)
+    with filelock.FileLock(folder / ".session.lock"):
+        assert "(tiny): running, verdict none" in llmeval("trainings").out
+    assert "(tiny): crashed, verdict none" in llmeval("trainings").out
