@@ -1,14 +1,10 @@
 import contextlib
-import functools
 import gc
-import importlib.metadata
 import importlib.util
 import os
 import signal
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +13,7 @@ from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer
 from tests.support.imports import load_all
+from tests.support.installed import read_once
 from tests.support.nursery import Nursery
 from tests.support.project import Project
 
@@ -93,21 +90,9 @@ def signals() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def read_once() -> Iterator[None]:
-    """What is installed is read once: pytest looks for plugins with each session, a third of what one takes here."""
-    find = importlib.metadata.distributions
-    known = {entry: list(find(path=[entry])) for entry in sys.path}
-
-    def distributions(**where: Any) -> Iterator[importlib.metadata.Distribution]:
-        for entry in () if where else sys.path:
-            yield from known[entry] if entry in known else find(path=[entry])
-        yield from find(**where) if where else ()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importlib.metadata, "distributions", distributions)
-        for name in ("metadata", "entry_points", "files"):
-            read = getattr(importlib.metadata.PathDistribution, name).fget
-            patch.setattr(importlib.metadata.PathDistribution, name, property(functools.cache(read)))
+def installed() -> Iterator[None]:
+    """What is installed is read once, by all sessions within this process."""
+    with read_once():
         yield
 
 

@@ -4,6 +4,7 @@ Python, pytest, its plugins and this package take more of a second in each proce
 do there. What a session is told, where it reads and writes and how it ends is its own all the same.
 """
 
+import atexit
 import contextlib
 import gc
 import inspect
@@ -17,9 +18,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NoReturn
+
+from tests.support.installed import read_once
 
 __all__ = ["Nursery"]
 
@@ -181,37 +185,47 @@ def _serve(path: str) -> Callable[[], None] | None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
     listener.listen()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     os.write(1, b"ready\n")
     with selectors.DefaultSelector() as selector:
-        selector.register(listener, selectors.EVENT_READ)
         selector.register(0, selectors.EVENT_READ)
-        while listener in (ready := [key.fileobj for key, _ in selector.select()]) or not ready:
-            line, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                return _forked(line, base)
-            line.close()
+        selector.register(listener, selectors.EVENT_READ)
+        while 0 not in (ready := {key.fd: key for key, _ in selector.select()}):
+            for key in ready.values():
+                if key.data:
+                    selector.unregister(key.fd)
+                    _tell_end(key.fd, *key.data)
+                    continue
+                line, _ = listener.accept()
+                told, streams, _, _ = socket.recv_fds(line, _MOST, 3)
+                pid = os.fork()
+                if pid == 0:
+                    for other in selector.get_map().values():
+                        if other.data:
+                            os.close(other.fd)
+                            other.data[1].close()
+                    listener.close()
+                    line.close()
+                    return _forked(json.loads(told), streams, base)
+                for stream in streams:
+                    os.close(stream)
+                with contextlib.suppress(BrokenPipeError):
+                    line.send(str(pid).encode())
+                selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, line))
     return None
 
 
-def _forked(line: socket.socket, base: Sequence[str]) -> Callable[[], None] | None:
-    """Return what is to be done in a process of its own; here, tell whoever asked how that one ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    told, streams, _, _ = socket.recv_fds(line, _MOST, 3)
-    request = json.loads(told)
-    pid = os.fork()
-    if pid == 0:
-        line.close()
-        _become(request, streams, base)
-        role = _session if request["role"] == "session" else _as_worker
-        return lambda: role(request["arguments"])
-    for stream in (*streams, 0, 1, 2):
-        os.close(stream)
-    with contextlib.suppress(BrokenPipeError):
-        line.send(str(pid).encode())
+def _tell_end(ended: int, pid: int, line: socket.socket) -> None:
+    """Tell whoever asked for a process how it ended."""
+    os.close(ended)
+    with line, contextlib.suppress(BrokenPipeError):
         line.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-    os._exit(0)
+
+
+def _forked(request: Mapping[str, Any], streams: Sequence[int], base: Sequence[str]) -> Callable[[], None]:
+    """Return what is to be done in a process of its own."""
+    _become(request, streams, base)
+    role = _session if request["role"] == "session" else _as_worker
+    return lambda: role(request["arguments"])
 
 
 def _become(request: Mapping[str, Any], streams: Sequence[int], base: Sequence[str]) -> None:
@@ -234,10 +248,27 @@ def _become(request: Mapping[str, Any], streams: Sequence[int], base: Sequence[s
         setattr(sys, f"__{name}__", getattr(sys, name))
 
 
-if __name__ == "__main__":
-    _import_all()
-    gc.collect()
-    gc.freeze()
-    to_do = _serve(sys.argv[1])
-    if to_do:
+def _end_by(to_do: Callable[[], None]) -> NoReturn:
+    """Do it and end as Python does, but for taking all modules apart: that would copy each page of a fork."""
+    status = 1
+    try:
         to_do()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(bool(error.code))
+    threading._shutdown()  # type: ignore[attr-defined]  # what Python does first, too
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    with read_once():
+        _import_all()
+        gc.collect()
+        gc.freeze()
+        to_do = _serve(sys.argv[1])
+        if to_do:
+            _end_by(to_do)
