@@ -11,6 +11,7 @@ import pytest
 
 from pytest_llmeval.cli import main
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.nursery import Nursery
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 
@@ -34,6 +35,13 @@ Command = Callable[..., Done]
 @pytest.fixture(autouse=True)
 def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture(autouse=True)
+def forks(nursery: Nursery) -> Iterator[None]:
+    """Sessions that a command starts, and commands in processes of their own."""
+    with nursery.used():
+        yield
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from pytest_llmeval.core.ids import input_digest
-from tests.faults.test_money import llmeval
 from tests.faults.test_workers import ONCE, ROWS
 from tests.support.project import Project
 from tests.support.sessions import requests
@@ -204,7 +203,7 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
     assert run["status"] == ("unmeasurable" if gated else "interrupted")
     result.stdout.fnmatch_lines(["note: * cases of the run did not end", f"continue with: * --resume {run['id']} *"])
     for more in ((), ("--even-red",)):
-        assert llmeval(project, "baseline", "set", "main", "last", *more).returncode == 4
+        assert project.llmeval("baseline", "set", "main", "last", *more).ret == 4
     assert project.rows("SELECT * FROM baselines") == []
     assert requests(project.server) <= ONCE
 

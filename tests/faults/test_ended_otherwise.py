@@ -6,7 +6,6 @@ import pytest
 
 from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, OwnModels
 from pytest_llmeval.models.vllm.host import VllmModels
-from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
 ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(6)]
@@ -17,9 +16,9 @@ GATED = "version: 1\nsuites: {echo: {exact: {min: 0.5}, settings: {max_error_rat
 
 def refusal(project: Project) -> str:
     """Return why the newest run can be no baseline."""
-    done = llmeval(project, "baseline", "set", "main", "--even-red")
-    assert done.returncode == 4
-    return done.stderr
+    done = project.llmeval("baseline", "set", "main", "--even-red")
+    assert done.ret == 4
+    return done.stderr.str()
 
 
 @pytest.mark.parametrize(
@@ -47,8 +46,8 @@ def test_the_status_that_pytest_sets_last_is_the_runs(project: Project, dist_arg
     assert project.run("evals", "--max-warnings=0", "-Walways", *dist_args).ret == 6
     run = project.last_run()
     assert (run["status"], run["exit_code"], run["verdict"]) == ("finished", 6, "pass")
-    done = llmeval(project, "baseline", "set", "main")
-    assert (done.returncode, "is not green (exit status 6" in done.stderr) == (4, True)
+    done = project.llmeval("baseline", "set", "main")
+    assert (done.ret, "is not green (exit status 6" in done.stderr.str()) == (4, True)
 
 
 def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project) -> None:
@@ -284,7 +283,7 @@ def test_misses_without_any_rule_may_be_what_rules_begin_from(project: Project) 
         {"id": "a", "input": "x", "target": "x"}, {"id": "b", "input": "x", "target": "y"},
     ])  # fmt: skip
     assert project.run("evals").ret == 1
-    assert llmeval(project, "baseline", "set", "main").returncode == 0
+    assert project.llmeval("baseline", "set", "main").ret == 0
 
 
 def test_a_call_that_comes_when_the_run_is_closed_changes_nothing_of_it(project: Project) -> None:

@@ -1,9 +1,6 @@
 """What calls cost, and where the money ends (contract, sections 3 and 4; row C9)."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,12 +21,6 @@ def priced(project: Project) -> Project:
     project.write(models_yaml=PRICED % project.model)
     project.model = "priced"
     return project
-
-
-def llmeval(project: Project, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command in the project."""
-    command = [str(Path(sys.executable).with_name("llmeval")), *arguments]
-    return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
 
 
 def test_calls_cases_and_runs_know_what_they_cost(priced: Project) -> None:
@@ -68,9 +59,9 @@ def test_a_run_out_of_budget_is_no_baseline_though_something_failed_as_well(pric
     assert result.ret == 1
     result.stdout.fnmatch_lines(["continue with: pytest --resume *"])
     assert (priced.last_run()["status"], priced.last_run()["exit_code"]) == ("unmeasurable", 1)
-    refused = llmeval(priced, "baseline", "set", "main", "--even-red")
-    assert refused.returncode == 4
-    assert "is unmeasurable" in refused.stderr
+    refused = priced.llmeval("baseline", "set", "main", "--even-red")
+    assert refused.ret == 4
+    assert "is unmeasurable" in refused.stderr.str()
 
 
 def test_a_run_out_of_budget_is_nothing_to_compare_with(priced: Project) -> None:
@@ -164,7 +155,7 @@ def test_prompts_that_cannot_be_made_are_in_no_number_and_it_says_so(priced: Pro
     said = "suite echo: 2 of 10 prompts that were looked at raise KeyError, Skipped, and are not counted"
     assert result.ret == 0
     assert said in " ".join(result.stdout.str().split())
-    assert said in " ".join(llmeval(priced, "estimate", "evals", "--model=priced").stdout.split())
+    assert said in " ".join(priced.llmeval("estimate", "evals", "--model=priced").stdout.str().split())
 
 
 def test_an_estimate_learns_from_earlier_runs(priced: Project) -> None:
@@ -178,26 +169,26 @@ def test_an_estimate_learns_from_earlier_runs(priced: Project) -> None:
     spec = priced.server.spec("echo")
     priced.write(models_yaml=PRICED.replace("{priced", f"{{other: {{spec: '{spec}'}}, priced") % spec)
     arguments = ("estimate", "--json", "evals", "--model=priced")
-    before = json.loads(llmeval(priced, *arguments).stdout)
+    before = json.loads(priced.llmeval(*arguments).stdout.str())
     assert priced.server.ledger == []
     priced.run("evals")
-    after = json.loads(llmeval(priced, *arguments).stdout)
+    after = json.loads(priced.llmeval(*arguments).stdout.str())
     assert [(each["suite"], each["cases"]) for each in after] == [("echo", 3)]
     assert before[0]["estimate"]["calls"] == 3
     assert str(before[0]["caveat"]).startswith("one call of each case is counted where no run of its suite is stored")
     (took,) = priced.rows("SELECT sum(input_tokens) AS sent, sum(output_tokens) AS said FROM calls")
     assert (after[0]["estimate"]["calls"], after[0]["caveat"]) == (6, None)
     assert (after[0]["estimate"]["input_tokens"], after[0]["estimate"]["output_tokens"]) == (took["sent"], took["said"])
-    (other,) = json.loads(llmeval(priced, *arguments[:-1], "--model=other").stdout)
+    (other,) = json.loads(priced.llmeval(*arguments[:-1], "--model=other").stdout.str())
     assert other["estimate"] == {
         "calls": 6,
         "input_tokens": took["sent"],
         "output_tokens": None,
         "cost_usd": None,
     }
-    shown = llmeval(priced, "estimate", "evals", "--model=priced")
-    assert shown.returncode == 0
-    assert "together: 6 calls" in shown.stdout
+    shown = priced.llmeval("estimate", "evals", "--model=priced")
+    assert shown.ret == 0
+    assert "together: 6 calls" in shown.stdout.str()
     assert len(priced.server.ledger) == 6
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.faults.test_money import llmeval
 from tests.support.fault_server import FaultServer
 from tests.support.judges import verdict
 from tests.support.project import Project
@@ -48,9 +47,9 @@ def body(*lines: str) -> str:
 
 def estimates(project: Project, *arguments: str) -> list[dict[str, Any]]:
     """Return what the command says of judges, in JSON."""
-    done = llmeval(project, "estimate", "--json", "evals", "--model=free", *arguments)
-    assert done.returncode == 0, done.stderr
-    return [each for each in json.loads(done.stdout) if each["role"] == "judge"]
+    done = project.llmeval("estimate", "--json", "evals", "--model=free", *arguments)
+    assert done.ret == 0, done.stderr.str()
+    return [each for each in json.loads(done.stdout.str()) if each["role"] == "judge"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_a_run_says_how_many_answers_needed_the_judge(priced: Project) -> None:
 def test_models_and_judges_are_told_apart_and_an_unknown_price_is_said(priced: Project) -> None:
     priced.eval(body(JUDGED), ROWS)
     flags = ("--model=free", "--judge-model=unpriced")
-    shown = llmeval(priced, "estimate", "evals", *flags).stdout
+    shown = priced.llmeval("estimate", "evals", *flags).stdout.str()
     lines = shown.splitlines()
     assert [line.split()[:3] for line in lines if line.startswith("echo")] == [
         ["echo", "free", "10"],
@@ -140,7 +139,7 @@ def test_an_estimate_has_what_is_sent_beside_the_messages(priced: Project) -> No
     """As the bound of --max-cost has it: tools can be longer than a prompt."""
     tool = "{'type': 'function', 'function': {'name': 'f', 'description': 'x' * 4000}}"
     priced.eval("def test_echo(response):\n    pass\n", ROWS, marker=f"params={{'tools': [{tool}]}}")
-    assert "10 calls, about 10,000 tokens in" in llmeval(priced, "estimate", "evals", "--model=free").stdout
+    assert "10 calls, about 10,000 tokens in" in priced.llmeval("estimate", "evals", "--model=free").stdout.str()
 
 
 def test_answers_that_were_paid_for_are_judged_though_no_further_one_fits(priced: Project, judge: FaultServer) -> None:

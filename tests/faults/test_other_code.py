@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 
-from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
 APP = "def ask(model):\n    return model.generate_sync(%r).text\n"
@@ -47,16 +46,18 @@ def test_going_on_with_other_code_is_told_and_not_refused(committed: Project) ->
     (project.root / "mended").touch()
     git(project, "commit", "-qam", "two")
     assert project.run("evals", "--resume=last", model="", inside=False).ret == 0
-    assert "(commit" in llmeval(project, "show").stdout
-    done = llmeval(project, "baseline", "set", "main")
-    assert (done.returncode, done.stderr.count("warning: run "), done.stderr.count(", now ")) == (0, 1, 2)
+    assert "(commit" in project.llmeval("show").stdout.str()
+    done = project.llmeval("baseline", "set", "main")
+    assert (done.ret, done.stderr.str().count("warning: run "), done.stderr.str().count(", now ")) == (0, 1, 2)
     (project.root / "app.py").write_text(APP % "q3")
     assert project.run("evals", inside=False).ret == 0
     (project.root / "app.py").write_text(APP % "q4")
     assert project.run("evals", inside=False).ret == 0
     runs = [row["id"] for row in project.rows("SELECT id FROM runs ORDER BY rowid")]
-    assert "uncommitted changes" in " ".join(llmeval(project, "compare", runs[1], runs[2]).stdout.split())
-    assert "the base was resumed on other code" in " ".join(llmeval(project, "compare", "main", "last").stdout.split())
+    assert "uncommitted changes" in " ".join(project.llmeval("compare", runs[1], runs[2]).stdout.str().split())
+    assert "the base was resumed on other code" in " ".join(
+        project.llmeval("compare", "main", "last").stdout.str().split()
+    )
 
 
 def test_the_same_code_is_not_told_whatever_the_run_itself_leaves(committed: Project) -> None:

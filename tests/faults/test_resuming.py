@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.test_money import llmeval
 from tests.support.fault_server import FaultServer
 from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.sessions import Held, Session, asked, requests, wait_until
@@ -128,10 +127,10 @@ def test_a_strict_xfail_that_passes_is_neither_green_later_nor_final(project: Pr
     project.write(tox_ini="[pytest]\nxfail_strict = true\nasyncio_default_fixture_loop_scope = function\n")
     assert project.run("evals", *spread).ret == 1
     assert project.cases()["r1"] == "skipped"
-    assert llmeval(project, "gate", "last").returncode == 1
+    assert project.llmeval("gate", "last").ret == 1
     assert resume(project, *spread).ret == 1
     assert len(project.server.ledger) == len(ROWS)
-    assert llmeval(project, "baseline", "set", "main", "last").returncode == 4
+    assert project.llmeval("baseline", "set", "main", "last").ret == 4
 
 
 def test_a_scorer_of_ones_own_that_changed_is_refused(project: Project) -> None:
@@ -180,7 +179,7 @@ def test_another_address_of_the_same_model_is_refused(project: Project, monkeypa
     monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
     assert project.run("evals", "--co", "--resume=last", model="").ret == 0
     monkeypatch.delenv("OPENAI_BASE_URL")
-    assert llmeval(project, "rescore", "last").returncode == 1  # nobody is asked: r3 fails as it did
+    assert project.llmeval("rescore", "last").ret == 1  # nobody is asked: r3 fails as it did
 
 
 def test_the_run_decides_before_the_ini_file_and_the_environment(

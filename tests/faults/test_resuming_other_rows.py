@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.faults.test_money import llmeval
 from tests.faults.test_resuming import resume, unwrapped
 from tests.support.project import Project, jsonl
 
@@ -81,20 +80,20 @@ def test_cases_of_rows_that_went_count_for_nothing(
     assert run["status"] == "finished"
     assert {each["n"] for each in found} == {len(after)}
 
-    gate = llmeval(project, "gate", run["id"])
-    assert gate.returncode == status
-    shown = llmeval(project, "show", run["id"]).stdout
+    gate = project.llmeval("gate", run["id"])
+    assert gate.ret == status
+    shown = project.llmeval("show", run["id"]).stdout.str()
     assert f"no rule counts {', '.join(gone)}" in " ".join(shown.split())
-    facts = json.loads(llmeval(project, "show", run["id"], "--json").stdout)
+    facts = json.loads(project.llmeval("show", run["id"], "--json").stdout.str())
     assert facts["verdict"] == run["verdict"]
-    lines = llmeval(project, "export", "jsonl", run["id"]).stdout.splitlines()
+    lines = project.llmeval("export", "jsonl", run["id"]).stdout.str().splitlines()
     assert {json.loads(line).get("sample_id") for line in lines} - {None} == {each["id"] for each in after}
 
     assert project.run("evals").ret == status
     assert judged(project) == found
     assert (project.last_run()["status"], project.last_run()["verdict"]) == (run["status"], run["verdict"])
-    compared = llmeval(project, "compare", run["id"], "last")
-    assert compared.returncode == 0 and "only in" not in compared.stdout
+    compared = project.llmeval("compare", run["id"], "last")
+    assert compared.ret == 0 and "only in" not in compared.stdout.str()
 
 
 def test_a_row_that_is_not_selected_now_is_not_gone(project: Project) -> None:
@@ -173,9 +172,9 @@ def test_a_shard_is_joined_without_cases_of_rows_that_went(project: Project) -> 
     for number in (1, 2):
         database = f"--llmeval-db=shard{number}.db"
         assert project.run("evals", "--resume=last", CHANGED, database, model="").ret == 0
-    done = llmeval(project, "merge", "shard1.db", "shard2.db")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "no rule counts a, b" in " ".join(done.stdout.split())
+    done = project.llmeval("merge", "shard1.db", "shard2.db")
+    assert done.ret == 0, done.stdout.str() + done.stderr.str()
+    assert "no rule counts a, b" in " ".join(done.stdout.str().split())
     assert set(project.cases()) == {*"cdefgh", "broken"}
     assert {each["n"] for each in judged(project)} == {7}
 
@@ -185,8 +184,8 @@ def test_scored_again_such_a_run_is_what_it_was(project: Project) -> None:
     write_rows(project, row("b"), row("c", "breaks"))
     assert resume(project, CHANGED).ret == 0
     found = judged(project)
-    done = llmeval(project, "rescore", "last")
-    assert done.returncode == 0, done.stdout
+    done = project.llmeval("rescore", "last")
+    assert done.ret == 0, done.stdout.str()
     assert judged(project) == found
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.faults.test_money import llmeval
 from tests.faults.test_resuming import resume, unwrapped
 from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.sessions import requests
@@ -192,7 +191,7 @@ def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, sprea
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", rows)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.5, max_drop: 0.1}}}\n")
     assert project.run("evals").ret == 0
-    assert llmeval(project, "baseline", "set", "main", "last").returncode == 0
+    assert project.llmeval("baseline", "set", "main", "last").ret == 0
     assert project.run("evals", "-m", "regression", "--baseline=main").ret == 0
     project.write(data__echo_jsonl=jsonl(*rows[:16]))
     calls = len(project.server.ledger)

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_llmeval.store.baseline_file import write_baseline
 from pytest_llmeval.store.sqlite import SqliteStore
-from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
 ROWS = [
@@ -163,7 +162,7 @@ def test_a_baseline_of_more_than_90_days_is_told_of(ruled: Project, days: int, n
     result = ruled.run("evals", f"--baseline={named}")
     assert (result.ret, only_verdict(ruled)["verdict"]) == (0, "pass")
     line = f"the baseline is {days} days old; set it anew by a newer green run: llmeval baseline {command}"
-    for told in (result.stdout.str(), llmeval(ruled, "gate", "last").stdout):
+    for told in (result.stdout.str(), ruled.llmeval("gate", "last").stdout.str()):
         assert (line in " ".join(told.split())) == (command is not None)
         assert ("days old" in told) == (command is not None)
 
@@ -178,7 +177,7 @@ def test_the_rules_name_a_baseline(ruled: Project) -> None:
     flips = "rows that flipped: 40 for the worse (r00 of echo, r01 of echo, r02 of echo and 37 more), 0 for the better"
     told = f"{flips}; what changed: llmeval compare main {ruled.last_run()['id']} "
     assert told in " ".join(result.stdout.str().split())
-    assert told in " ".join(llmeval(ruled, "gate", "last").stdout.split())
+    assert told in " ".join(ruled.llmeval("gate", "last").stdout.str().split())
     assert ruled.run("evals", "--baseline=none").ret == 0
     assert only_verdict(ruled)["verdict"] == "not_judged"
 
@@ -234,7 +233,7 @@ def test_a_file_that_goes_while_the_run_goes_on_leaves_a_run_that_can_be_judged(
     result.stdout.no_fnmatch_line("*not recorded in full*")
     result.stdout.no_fnmatch_line("compared with*")
     path.write_bytes(held)
-    assert llmeval(ruled, "gate", run["id"]).returncode == 0
+    assert ruled.llmeval("gate", run["id"]).ret == 0
 
 
 def test_a_rule_that_needs_no_baseline_fails_without_one_that_went(ruled: Project) -> None:

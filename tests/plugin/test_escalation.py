@@ -265,7 +265,7 @@ def test_an_interrupt_during_the_second_look_is_told(project: Project) -> None:
 
         def pytest_runtest_setup(item):
             if "LLMEVAL_ESCALATED" in os.environ:
-                os.kill(os.getppid(), signal.SIGINT)
+                os.kill(int(os.environ["LLMEVAL_PARENT_PID"]), signal.SIGINT)
                 time.sleep(5)
     """
     )

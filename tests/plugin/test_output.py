@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 
 import pytest
 
@@ -129,8 +128,7 @@ def test_the_way_to_a_run_in_another_database_is_told_where_the_command_would_no
     lines = section(project.run("evals", "--llmeval-db=my runs.db"))
     show = lines[-1].partition("look at it: ")[2]
     assert show.endswith(" --llmeval-db 'my runs.db'")
-    command = [sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *shlex.split(show)[1:]]
-    assert project.pytester.run(*command).ret == 0
+    assert project.llmeval(*shlex.split(show)[1:]).ret == 0
     monkeypatch.setenv("LLMEVAL_DB", "my runs.db")
     assert "--llmeval-db" not in section(project.run("evals", "--llmeval-db=my runs.db"))[-1]
 
@@ -149,8 +147,7 @@ def test_so_it_is_where_pytest_was_started_above_the_project(
         go, _, then = show.partition(" && llmeval show ")
         assert (go, then.partition(" ")[2]) == ("cd 'a b'", told.strip())
         monkeypatch.chdir(place / "a b")
-        command = [sys.executable, "-c", "from pytest_llmeval.cli import main; main()", "show", *shlex.split(then)]
-        assert project.pytester.run(*command).ret == 0
+        assert project.llmeval("show", *shlex.split(then)).ret == 0
         monkeypatch.chdir(place)
 
 

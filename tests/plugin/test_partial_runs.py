@@ -1,7 +1,5 @@
 """Runs in which each suite that ran is whole, while other suites were left out: contract section 6."""
 
-import sys
-
 import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -27,11 +25,6 @@ def both(project: Project) -> Project:
     """A project with two suites of two rows in one file."""
     project.eval(BOTH, ROWS, name="both")
     return project
-
-
-def llmeval(project: Project, *arguments: str) -> pytest.RunResult:
-    """Run the command in the project."""
-    return project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +135,7 @@ def test_a_suite_with_rules_that_lost_its_eval_is_warned_of(
         "def test_third(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS, name="third"
     )
     assert both.run("evals").ret == 0
-    assert llmeval(both, "baseline", "set", "main", "last").ret == 0
+    assert both.llmeval("baseline", "set", "main", "last").ret == 0
     result = both.run("evals/test_third.py")
     result.stdout.fnmatch_lines(["not judged (no case of their suites was selected): 4 rules of echo, other"])
     result.stdout.no_fnmatch_line("*renamed, removed*")
@@ -155,17 +148,17 @@ def test_a_suite_with_rules_that_lost_its_eval_is_warned_of(
     )
     result.stdout.fnmatch_lines([warning, "what differs from it: suite other, not collected now*"])
     for command in ("show", "gate"):
-        llmeval(both, command, "last").stdout.fnmatch_lines([warning])
+        both.llmeval(command, "last").stdout.fnmatch_lines([warning])
 
 
 def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
     assert both.run("evals", "-k", "test_echo").ret == 0
     both.write(thresholds_yaml="version: 1\nbaseline: main\nsuites: {echo: {exact: {max_drop: 0.02}}}\n")
-    refused = llmeval(both, "baseline", "set", "main", "last")
+    refused = both.llmeval("baseline", "set", "main", "last")
     assert refused.ret == 4
     refused.stderr.fnmatch_lines(["*is partial (cases were left out); run the evals without that*"])
     assert both.run("evals").ret == 0
-    assert llmeval(both, "baseline", "set", "main", "last").ret == 0
+    assert both.llmeval("baseline", "set", "main", "last").ret == 0
     result = both.run("evals", "-k", "test_echo")
     result.stdout.fnmatch_lines(["not judged (rows were left out: *"])
 
@@ -336,11 +329,11 @@ def test_a_run_takes_the_name_from_one_with_a_suite_that_is_gone_for_good(
 ) -> None:
     """Where it may be there still nobody would see its regressions any more. Scored again, a run is what it was."""
     assert both.run("evals").ret == 0
-    assert llmeval(both, "baseline", "set", "main").ret == 0
+    assert both.llmeval("baseline", "set", "main").ret == 0
     if is_gone:
         both.eval("def test_echo(response):\n    pass\n", ROWS)
         (both.root / "evals" / "test_both.py").unlink()
     assert both.run(*arguments).ret == 0
-    assert llmeval(both, "baseline", "set", "main").ret == status
-    assert llmeval(both, "rescore", "last").ret == 0
-    assert llmeval(both, "baseline", "set", "main").ret == status
+    assert both.llmeval("baseline", "set", "main").ret == status
+    assert both.llmeval("rescore", "last").ret == 0
+    assert both.llmeval("baseline", "set", "main").ret == status

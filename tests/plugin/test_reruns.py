@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
 ROWS = [{"id": "good", "input": "x"}, {"id": "flaky", "input": "x"}]
@@ -45,7 +44,7 @@ def test_a_miss_whose_rerun_passed_is_told_and_kept_and_forgotten_by_lf(project:
     assert remembered(project) == set()
     line = "1 case passed after a rerun: flaky of echo (before: missed 2 times)"
     commands = (["show"], ["export", "markdown"])
-    told = [result.stdout.str(), *(llmeval(project, *command).stdout for command in commands)]
+    told = [result.stdout.str(), *(project.llmeval(*command).stdout.str() for command in commands)]
     for text in (*told, (project.root / "report.html").read_text("utf-8")):
         assert line in " ".join(text.split())
     found = project.rows(

@@ -1,7 +1,5 @@
 """--shard i/N: one of several machines runs its part of the rows; nothing is judged until all parts are joined."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +22,6 @@ def test_echo(sample, response, score):
         raise RuntimeError("as told")
     score.exact(response, sample.target)
 """
-COMMAND = str(Path(sys.executable).with_name("llmeval"))
 RULES = "version: 1\nsuites: {echo: {exact: {min: 1.0}}}\n"
 
 
@@ -141,7 +138,7 @@ def test_a_shard_leaves_ordinary_sessions_alone(written: Project) -> None:
 
 def test_no_shard_can_be_a_baseline(written: Project) -> None:
     assert written.run("evals", "--shard=1/2").ret == 0
-    done = written.pytester.run(COMMAND, "baseline", "set", "main", "last")
+    done = written.llmeval("baseline", "set", "main", "last")
     assert done.ret == 4
     done.stderr.fnmatch_lines(["*is one shard of several; llmeval merge joins them, and the whole may be one"])
 
@@ -149,7 +146,7 @@ def test_no_shard_can_be_a_baseline(written: Project) -> None:
 def test_the_gate_says_nothing_of_a_shard(missing: Project) -> None:
     missing.write(thresholds_yaml=RULES)
     assert missing.run("evals", "--shard=1/2").ret == 0
-    done = missing.pytester.run(COMMAND, "gate")
+    done = missing.llmeval("gate")
     assert done.ret == 0
     done.stdout.fnmatch_lines(["gate: shard 1/2, not judged; *"])
 
@@ -178,7 +175,7 @@ def test_the_answers_of_a_shard_are_scored_again(written: Project) -> None:
     written.write(thresholds_yaml=RULES)
     assert written.run("evals", "--shard=2/2").ret == 0
     asked = len(written.server.ledger)
-    done = written.pytester.run(COMMAND, "rescore", "last")
+    done = written.llmeval("rescore", "last")
     assert done.ret == 0
     assert written.settings()["shard"] == "2/2"
     assert set(written.cases()) == TWO_OF_TWO

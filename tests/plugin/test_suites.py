@@ -1,7 +1,5 @@
 """Which suite a case belongs to: functions, classes, parameter sets."""
 
-import sys
-
 import pytest
 
 from tests.plugin.test_outcomes import EXACT, GATED, ROWS
@@ -360,7 +358,7 @@ def test_rules_for_other_models_alone_are_none_for_this_session(
     assert result.ret == 1
     told = "warning: no rule on a score of suite echo is about model other: what it missed (1) fails {}"
     result.stdout.fnmatch_lines([told.format("the run"), "gate: no rule was judged (1 not judged)"])
-    again = project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", "gate")
+    again = project.llmeval("gate")
     assert again.ret == 1
     again.stdout.fnmatch_lines([told.format("the run")])
     result = project.run("evals", *spread, f"--model={other}")

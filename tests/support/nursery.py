@@ -1,11 +1,12 @@
-"""Sessions with workers as forks of one process, which has imported what each of them would.
+"""Sessions, their workers and the command as forks of one process, which has imported what each of them would.
 
-Python, pytest, its plugins and this package take more of a second in each process of xdist's than all that most tests
-do there. What a session is told, where it reads and writes and how it ends is its own all the same.
+Python, pytest, its plugins and this package take more of a second in each process than all that most tests do there.
+What a process is told, where it reads and writes and how it ends is its own all the same.
 """
 
 import atexit
 import contextlib
+import functools
 import gc
 import inspect
 import io
@@ -13,22 +14,19 @@ import json
 import os
 import runpy
 import selectors
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from tests.support.installed import read_once
 
 __all__ = ["Nursery"]
 
-_SOCKET = "TESTS_NURSERY"
-"""The variable that names where a nursery listens; only its forks have it."""
 _OF_PYTHON = ("PYTHON", "LC_", "LANG")
 """How variables begin that Python reads when it starts, as a fork does not; PYTHONPATH a fork can make up for."""
 _SETTINGS = ("PYTEST_", "LLMEVAL_")
@@ -36,36 +34,32 @@ _SETTINGS = ("PYTEST_", "LLMEVAL_")
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST = 1 << 20
 _OPTIONS = ("-p", "no:asyncio", "-p", "no:anyio", "-p", "no:hypothesispytest")
-
-Role = Literal["session", "worker"]
+_MODULES = ("pytest", "pytest_llmeval.bridge.config.probe")
+_PROGRAMS: dict[tuple[str, ...], str] = {
+    ("-mpytest",): "pytest",
+    **{("-m", name): name for name in _MODULES},
+    ("-u", "-c"): "worker",
+}
+"""How arguments of Python begin that a fork can do as well, and what it then does."""
 
 
 class Nursery:
-    """Starts sessions; its process begins with the first of them and ends with this one."""
+    """Starts processes that are forks of its own; that one begins with the first of them and ends with this one."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: str | None = None
-        self._alike = _read_by_python()
 
-    def is_alike(self) -> bool:
-        """Whether a Python that starts now would start as the nursery did."""
-        return self._alike == _read_by_python()
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """What ``subprocess`` starts is a fork, where it is a session, a worker or the command ``llmeval``."""
+        import pytest
 
-    def popen(
-        self,
-        command: Sequence[str | os.PathLike[str]],
-        stdout: IO[str],
-        stderr: IO[str],
-        stdin: object = None,
-    ) -> "Fork":
-        """Start ``python -mpytest ARGUMENTS`` in this process' folder and environment, as pytester's method does."""
-        environ = {**os.environ, _SOCKET: self._listening()}
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH", "")]))
-        with open(os.devnull, "rb") as nothing:
-            return Fork(
-                "session", [os.fspath(argument) for argument in command[2:]], environ, [nothing, stdout, stderr]
-            )
+        if self._process is None:
+            self._start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(subprocess, "Popen", Fork)
+            yield
 
     def close(self) -> None:
         """End the process."""
@@ -74,82 +68,108 @@ class Nursery:
             Path(self._folder, "socket").unlink()
             Path(self._folder).rmdir()
 
-    def _listening(self) -> str:
-        if self._process is None:
-            self._folder = tempfile.mkdtemp(prefix="nursery-", dir="/tmp")  # the path of a socket must be short
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, f"{self._folder}/socket"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=_ROOT,
-                env={name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)},
-            )
-            assert self._process.stdout is not None
-            assert self._process.stdout.readline() == b"ready\n", "the nursery did not start"
-        return f"{self._folder}/socket"
+    def _start(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="nursery-", dir="/tmp")  # the path of a socket must be short
+        Fork.address, Fork.alike = f"{self._folder}/socket", _read_by_python(os.environ)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, Fork.address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=_ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)},
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n", "the nursery did not start"
 
 
-def _read_by_python() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(_OF_PYTHON) and name != "PYTHONPATH"}
+def _read_by_python(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith(_OF_PYTHON) and name != "PYTHONPATH"}
 
 
-class Fork:
-    """A process that a nursery started, as far as pytester and execnet ask for one."""
+class Fork(subprocess.Popen[Any]):
+    """A process as ``subprocess`` starts it, by a nursery where that does the same."""
 
-    stdin: Any = None
-    stdout: Any = None
+    address = ""
+    """The socket of the nursery."""
+    alike: Mapping[str, str] = {}
+    """What Python read of the environment there."""
+    _line: socket.socket | None = None
 
-    def __init__(self, role: Role, arguments: list[str], environ: Mapping[str, str], streams: Sequence[Any]) -> None:
-        self.returncode: int | None = None
+    def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, *others: Any) -> None:
+        pass_fds, cwd, environ, _, _, shell, *pipes = others[:12]
+        environ = dict(os.environ if environ is None else environ)
+        is_leader, group = others[-2:]
+        program, arguments = _program(args)
+        is_plain = not (preexec_fn or pass_fds or shell or executable) and _read_by_python(environ) == self.alike
+        has_workers = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
+        if program is None or not is_plain or (is_leader and has_workers):  # they would be of another group
+            super()._execute_child(args, executable, preexec_fn, close_fds, *others)  # type: ignore[misc]
+            return
+        told = {
+            "program": program,
+            "arguments": arguments,
+            "environ": environ,
+            "cwd": os.path.abspath(cwd or "."),
+            "is_leader": is_leader,
+            "group": os.getpgrp() if group is None or group < 0 else group,
+        }
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.connect(environ[_SOCKET])
-        told = {"role": role, "arguments": arguments, "environ": dict(environ), "cwd": os.getcwd()}
-        socket.send_fds(self._line, [json.dumps(told).encode()], [stream.fileno() for stream in streams])
+        self._line.connect(self.address)
+        streams = [own if pipe == -1 else pipe for own, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
+        socket.send_fds(self._line, [json.dumps(told).encode()], streams)
         self.pid = int(self._line.recv(_MOST))
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Return its exit status, as soon as it has one."""
-        if self.returncode is None:
-            self._line.settimeout(timeout)
-            self.returncode = int(self._line.recv(_MOST))
-            self._line.close()
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        if self._line is None:
+            found: tuple[int, int] = super()._try_wait(flags)  # type: ignore[misc]
+            return found
+        self._line.setblocking(not flags)
+        try:
+            status = int(self._line.recv(_MOST))
+        except BlockingIOError:
+            return 0, 0
+        self._line.close()
+        return self.pid, status
+
+    def _internal_poll(self, *arguments: Any, **options: Any) -> int | None:
+        if self._line is None:
+            status: int | None = super()._internal_poll(*arguments, **options)  # type: ignore[misc]
+            return status
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._wait(0)  # type: ignore[attr-defined]
         return self.returncode
 
-    def kill(self) -> None:
-        """End it at once."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+
+def _program(command: Any) -> tuple[str | None, list[str]]:
+    """Return which of them a command is, with the arguments that it gets; None where it is another."""
+    if isinstance(command, str | os.PathLike):
+        return None, []
+    first, *arguments = (os.fspath(argument) for argument in command)
+    if first == str(Path(sys.executable).with_name("llmeval")):
+        return "llmeval", arguments
+    for beginning, program in _PROGRAMS.items():
+        if first == sys.executable and tuple(arguments[: len(beginning)]) == beginning:
+            return program, arguments[len(beginning) :]
+    return None, []
 
 
-def _worker(command: Sequence[str]) -> Fork:
-    """Start what execnet starts with Popen, with pipes for what it reads and writes."""
-    theirs, stdin = os.pipe()
-    stdout, ours = os.pipe()
-    with open(theirs, "rb") as reads, open(ours, "wb") as writes:
-        found = Fork("worker", list(command), os.environ, [reads, writes, sys.__stderr__])
-    found.stdin, found.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")
-    return found
+def _module(name: str, arguments: list[str]) -> None:
+    sys.argv = [name, *arguments]
+    if not hasattr(sys.modules.get(name), "__path__"):
+        sys.modules.pop(name, None)  # runpy warns of a module that was imported
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
-def _session(arguments: list[str]) -> None:
-    from execnet import gateway_base, gateway_io
+def _llmeval(arguments: list[str]) -> None:
+    from pytest_llmeval.cli import main
 
-    started = gateway_io.Popen2IOMaster.__init__
-
-    def start(self: Any, args: list[str], execmodel: Any) -> None:
-        if args[0] != sys.executable:
-            started(self, args, execmodel)
-            return
-        self.popen = _worker(args[1:])
-        gateway_base.Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=execmodel)
-
-    gateway_io.Popen2IOMaster.__init__ = start  # type: ignore[method-assign]
-    sys.argv = ["pytest", *arguments]
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    sys.argv = ["llmeval", *arguments]
+    main()
 
 
-def _as_worker(arguments: list[str]) -> None:
+def _worker(arguments: list[str]) -> None:
     sys.argv = ["-c"]
     exec(arguments[-1], {"__name__": "__main__"})
 
@@ -170,6 +190,7 @@ def _import_all() -> None:
 
 class _Imports:
     def pytest_collection_finish(self) -> None:
+        import pytest_llmeval.cli  # noqa: F401
         from tests.support.asking import ask_model
         from tests.support.fault_server import FaultServer
         from tests.support.imports import load_all
@@ -218,14 +239,20 @@ def _tell_end(ended: int, pid: int, line: socket.socket) -> None:
     """Tell whoever asked for a process how it ended."""
     os.close(ended)
     with line, contextlib.suppress(BrokenPipeError):
-        line.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+        line.send(str(os.waitpid(pid, 0)[1]).encode())
 
 
 def _forked(request: Mapping[str, Any], streams: Sequence[int], base: Sequence[str]) -> Callable[[], None]:
     """Return what is to be done in a process of its own."""
+    if request["is_leader"]:
+        os.setsid()
+    else:
+        with contextlib.suppress(PermissionError):  # that of another session
+            os.setpgid(0, request["group"])
     _become(request, streams, base)
-    role = _session if request["role"] == "session" else _as_worker
-    return lambda: role(request["arguments"])
+    program, arguments = request["program"], request["arguments"]
+    do = {"worker": _worker, "llmeval": _llmeval}.get(program, functools.partial(_module, program))
+    return functools.partial(do, arguments)
 
 
 def _become(request: Mapping[str, Any], streams: Sequence[int], base: Sequence[str]) -> None:
@@ -237,15 +264,16 @@ def _become(request: Mapping[str, Any], streams: Sequence[int], base: Sequence[s
     os.environ.clear()
     os.environ.update(request["environ"])
     tempfile.tempdir = None
-    first = request["cwd"] if request["role"] == "session" else ""
+    first = {"worker": "", "llmeval": str(Path(sys.executable).parent)}.get(request["program"], request["cwd"])
     sys.path[:] = [first, *request["environ"].get("PYTHONPATH", "").split(os.pathsep), *base]
-    is_worker = request["role"] == "worker"  # which Python is started for with -u
+    is_worker = request["program"] == "worker"  # which Python is started for with -u
     written = io.FileIO(1, "w", closefd=False)
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = io.TextIOWrapper(written if is_worker else io.BufferedWriter(written), write_through=is_worker)
     sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, f"__{name}__", getattr(sys, name))
+    subprocess.Popen = Fork  # type: ignore[misc]
 
 
 def _end_by(to_do: Callable[[], None]) -> NoReturn:
@@ -265,6 +293,7 @@ def _end_by(to_do: Callable[[], None]) -> NoReturn:
 
 
 if __name__ == "__main__":
+    Fork.address, Fork.alike = sys.argv[1], _read_by_python(os.environ)
     with read_once():
         _import_all()
         gc.collect()

@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
+import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +30,7 @@ class Project:
 
     def __init__(self, pytester: pytest.Pytester, server: FaultServer, nursery: Nursery) -> None:
         self.pytester = pytester
-        self._nursery = nursery
+        self.nursery = nursery
         self.server = server
         self.root = pytester.path
         self.model = f"openai:echo@{server.url}"
@@ -63,12 +65,17 @@ class Project:
         if any(argument.startswith("--reruns") for argument in arguments):
             chosen += ["-p", "rerunfailures"]
         distributed = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
-        if inside and not fresh and not distributed:
-            return self.pytester.runpytest_inprocess(*arguments, *chosen)
-        with pytest.MonkeyPatch.context() as patch:
-            if not fresh and self._nursery.is_alike():
-                patch.setattr(self.pytester, "popen", self._nursery.popen)
+        if fresh:
             return self.pytester.runpytest_subprocess(*arguments, *chosen)
+        with self.nursery.used():
+            is_fork = distributed or not inside
+            run = self.pytester.runpytest_subprocess if is_fork else self.pytester.runpytest_inprocess
+            return run(*arguments, *chosen)
+
+    def llmeval(self, *arguments: str) -> pytest.RunResult:
+        """Run the command in the project, as a fork, too."""
+        with self.nursery.used():
+            return self.pytester.run(Path(sys.executable).with_name("llmeval"), *arguments)
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Return what a query finds in the project's database, as an outside reader sees it."""

@@ -132,7 +132,7 @@ class Session:
             added["RUN"] = " ".join(command)
             command = ["bash", "-c", shell]
         self._output = project.root / f"session-{time.monotonic_ns()}.txt"
-        with self._output.open("w") as output:
+        with self._output.open("w") as output, project.nursery.used():
             self.process = subprocess.Popen(
                 command,
                 cwd=project.root,
