@@ -5,12 +5,14 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_llmeval.models.registry import TransportName
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
+from tests.support.browser import chromium
 from tests.support.fault_server import FaultServer
 from tests.support.imports import load_all
 from tests.support.installed import read_once
@@ -112,6 +114,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN) or name in ("CI", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")  # while it runs, this thread looks like one with a running event loop
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """Datasets from Parquet files and from Hugging Face in a session: rows, workers, digests, and what goes wrong."""
 
-import subprocess
-import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
+import datasets
+import pyarrow as pa  # type: ignore[import-untyped]  # has no stubs
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 import pytest
 
 from tests.support.project import Project
@@ -15,48 +19,47 @@ def test_echo(sample, response, score):
     assert isinstance(sample.metadata["page"], int)
     score.exact(response, sample.target)
 """
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": f"r{number}", "input": f"q{number}", "target": f"q{number}", "metadata": {"page": number}}
     for number in range(5)
 ]
 
 
-def made(project: Project, code: str) -> None:
-    """Run code that writes datasets, in a process of its own: in-process runs forget what they imported."""
-    text = f"import datasets, pyarrow as pa, pyarrow.parquet as pq\nROWS = {ROWS!r}\n{code}\n"
-    subprocess.run([sys.executable, "-c", text], cwd=project.root, check=True)
+def as_parquet(folder: Path, rows: Sequence[dict[str, Any]] = ROWS) -> str:
+    """Write rows as a Parquet file; return how an eval names it."""
+    (folder / "data").mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(list(rows)), folder / "data" / "x.parquet")
+    return "data/x.parquet"
 
 
-def run(project: Project, dataset: str, *arguments: str) -> pytest.RunResult:
+def as_saved(folder: Path) -> str:
+    """Write rows as ``datasets`` saves a dictionary of splits; return how an eval names one."""
+    datasets.DatasetDict(test=datasets.Dataset.from_list(ROWS)).save_to_disk(folder / "data" / "saved")
+    return "hf:data/saved?split=test"
+
+
+def run(project: Project, dataset: str, *arguments: str, fresh: bool = False) -> pytest.RunResult:
     """Run one eval over ``dataset``."""
     project.write(evals__test_echo_py=EVAL.format(dataset=dataset))
-    return project.run("evals", *arguments, fresh=True)
+    return project.run("evals", *arguments, inside=False, fresh=fresh)
 
 
-PARQUET = "import os; os.makedirs('data'); pq.write_table(pa.Table.from_pylist(ROWS), 'data/x.parquet')"
-SAVED = "datasets.DatasetDict(test=datasets.Dataset.from_list(ROWS)).save_to_disk('data/saved')"
-
-
-@pytest.mark.parametrize(("code", "dataset"), [(PARQUET, "data/x.parquet"), (SAVED, "hf:data/saved?split=test")])
-def test_each_row_is_a_case(project: Project, code: str, dataset: str, spread: list[str]) -> None:
-    made(project, code)
-    assert run(project, dataset, *spread).ret == 0
+@pytest.mark.parametrize("written", [as_parquet, as_saved])
+def test_each_row_is_a_case(project: Project, written: Callable[[Path], str], spread: list[str]) -> None:
+    assert run(project, written(project.root), *spread).ret == 0
     assert project.cases() == {f"r{number}": "passed" for number in range(5)}
 
 
 def test_both_are_the_same_rows(project: Project) -> None:
-    made(project, PARQUET)
-    made(project, SAVED)
-    run(project, "data/x.parquet")
-    run(project, "hf:data/saved")
+    run(project, as_parquet(project.root))
+    run(project, as_saved(project.root).partition("?")[0])
     found = project.rows("SELECT DISTINCT sample_id, input_digest FROM cases")
     assert len(found) == 5
     assert len(project.rows("SELECT DISTINCT dataset_digest FROM runs")) == 1
 
 
 def test_wrong_rows_are_named_before_any_call(project: Project) -> None:
-    made(project, PARQUET.replace("ROWS)", "[*ROWS, {'id': 'r1', 'input': 'again'}])"))
-    result = run(project, "data/x.parquet")
+    result = run(project, as_parquet(project.root, [*ROWS, {"id": "r1", "input": "again"}]))
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*data/x.parquet:6: id 'r1' is already used in row 2; ids must be unique"])
     assert not project.server.ledger
@@ -69,9 +72,9 @@ def test_wrong_rows_are_named_before_any_call(project: Project) -> None:
 def test_a_missing_extra_is_a_usage_error_that_names_it(
     project: Project, module: str, dataset: str, extra: str
 ) -> None:
-    made(project, PARQUET)
+    as_parquet(project.root)
     project.write(conftest_py=f"import sys\nsys.modules[{module!r}] = None\n")
-    result = run(project, dataset)
+    result = run(project, dataset, fresh=True)
     assert result.ret == 4
     result.stderr.fnmatch_lines([f"*{dataset}: needs an extra: pip install 'pytest-llmeval[[]{extra}[]]' (*{module}*"])
 

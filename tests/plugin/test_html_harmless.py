@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.text import storable
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import needs_chromium
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE, harmless
 from tests.support.project import OPTIONS, Project
@@ -21,36 +21,35 @@ RUNS = {name: text for name, text in HOSTILE.items() if "pwned" in text}
 IMAGE = HOSTILE["image"]
 
 
-def looked_at(project: Project) -> dict[str, Any]:
+def looked_at(browser: Any, project: Project) -> dict[str, Any]:
     """Return what came of the report in a browser: whether anything ran, its text, and what was said of it."""
     heard: list[str] = []
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("dialog", lambda dialog: heard.append(dialog.message) or dialog.dismiss())  # type: ignore[func-returns-value]
-        page.on("request", lambda request: heard.append(request.url) if request.url.startswith("http") else None)
-        page.goto((project.root / "report.html").as_uri())
-        page.evaluate("document.getElementById('show_all_details').click()")
-        page.evaluate("document.querySelectorAll('.llmeval-case').forEach((place) => place.scrollIntoView())")
-        page.evaluate("document.getElementById('environment-header').click()")
-        page.evaluate("document.querySelectorAll('[autofocus], a').forEach((each) => each.focus())")
-        page.evaluate("document.querySelectorAll('a[href^=javascript]').forEach((each) => each.click())")
-        page.wait_for_timeout(300)
-        found = {
-            "ran": page.evaluate("'pwned' in document.body.dataset"),
-            "text": page.inner_text("body"),
-            "rows": page.locator("#results-table > tbody > tr.collapsible").count(),
-            "links": page.locator("a").evaluate_all("(all) => all.map((each) => each.getAttribute('href'))"),
-            "heard": heard,
-        }
-        browser.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("dialog", lambda dialog: heard.append(dialog.message) or dialog.dismiss())  # type: ignore[func-returns-value]
+    page.on("request", lambda request: heard.append(request.url) if request.url.startswith("http") else None)
+    page.goto((project.root / "report.html").as_uri())
+    page.evaluate("document.getElementById('show_all_details').click()")
+    page.evaluate("document.querySelectorAll('.llmeval-case').forEach((place) => place.scrollIntoView())")
+    page.evaluate("document.getElementById('environment-header').click()")
+    page.evaluate("document.querySelectorAll('[autofocus], a').forEach((each) => each.focus())")
+    page.evaluate("document.querySelectorAll('a[href^=javascript]').forEach((each) => each.click())")
+    page.wait_for_timeout(300)
+    found = {
+        "ran": page.evaluate("'pwned' in document.body.dataset"),
+        "text": page.inner_text("body"),
+        "rows": page.locator("#results-table > tbody > tr.collapsible").count(),
+        "links": page.locator("a").evaluate_all("(all) => all.map((each) => each.getAttribute('href'))"),
+        "heard": heard,
+    }
+    page.close()
     return found
 
 
 @needs_chromium
 @pytest.mark.parametrize("distributed", [(), ("-n2",)])
 def test_hostile_rows_answers_and_reasons_are_text(
-    project: Project, server: FaultServer, distributed: tuple[str, ...]
+    project: Project, browser: Any, server: FaultServer, distributed: tuple[str, ...]
 ) -> None:
     texts = {name: text for name, text in HOSTILE.items() if name != "long word"}
     server.reply = lambda messages: texts.get(str(messages[-1]["content"]), "?")
@@ -68,7 +67,7 @@ def test_hostile_rows_answers_and_reasons_are_text(
     ]
     project.eval(body, rows, marker=f"suite={HOSTILE['script'] + HOSTILE['double quotes']!r}")
     project.run("evals", f"--run-name={HOSTILE['svg']}", *HTML, *distributed, inside=False)
-    found = looked_at(project)
+    found = looked_at(browser, project)
     assert found["ran"] is False
     assert found["heard"] == []
     assert found["rows"] == len(rows)
@@ -77,13 +76,13 @@ def test_hostile_rows_answers_and_reasons_are_text(
 
 
 @needs_chromium
-def test_a_word_of_a_megabyte_is_cut_and_slows_nothing(project: Project, server: FaultServer) -> None:
+def test_a_word_of_a_megabyte_is_cut_and_slows_nothing(project: Project, browser: Any, server: FaultServer) -> None:
     server.reply = lambda messages: HOSTILE["long word"]
     rows = [{"id": f"{number}", "input": HOSTILE["long word"], "target": "w"} for number in range(3)]
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", rows)
     project.run("evals", *HTML)
     assert (project.root / "report.html").stat().st_size < 2_000_000
-    assert "996,000 characters more" in looked_at(project)["text"]
+    assert "996,000 characters more" in looked_at(browser, project)["text"]
 
 
 HOOKS = """
@@ -119,12 +118,12 @@ def test_plain(extras, text):
 
 
 @needs_chromium
-def test_the_six_places_where_pytest_html_runs_what_it_is_given_are_closed(project: Project) -> None:
+def test_the_six_places_where_pytest_html_runs_what_it_is_given_are_closed(project: Project, browser: Any) -> None:
     """Ids, names of extras, extras of format html, cells, the summary and the environment, of ordinary tests too."""
     project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
     project.write(conftest_py=HOOKS.format(image=IMAGE), evals__test_plain_py=EXTRAS.format(texts=[*RUNS.values()]))
     project.run("evals", *HTML)
-    found = looked_at(project)
+    found = looked_at(browser, project)
     assert found["ran"] is False
     assert found["rows"] == len(RUNS) + 1
     assert not [link for link in found["links"] if link.strip().lower().startswith("javascript:")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import chromium, needs_chromium, watched_page
+from tests.support.browser import needs_chromium, watched_page
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
@@ -48,12 +48,9 @@ def write(project: Project, **more: str) -> None:
 
 
 @contextmanager
-def opened(project: Project, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
+def opened(browser: Any, project: Project, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
     """Open the report; fail where a script failed, or was kept from running."""
-    with (
-        chromium() as browser,
-        watched_page(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as page,
-    ):
+    with watched_page(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
         page.goto((project.root / "report.html").as_uri())
         yield page
 
@@ -88,12 +85,12 @@ def details(page: Any, sample_id: str) -> str:
 
 @pytest.mark.parametrize("distributed", [(), ("-n0",), ("-n2",)])
 def test_a_report_has_a_row_for_each_case_with_its_outcome_beside_pytests_own(
-    project: Project, distributed: tuple[str, ...]
+    project: Project, browser: Any, distributed: tuple[str, ...]
 ) -> None:
     write(project)
     result = project.run("evals", *HTML, *distributed)
     assert result.ret == 1
-    with opened(project) as page:
+    with opened(browser, project) as page:
         rows = table(page)
         outcomes = {name: (cells["Outcome"], cells["Result"]) for name, cells in rows.items()}
         assert outcomes == {
@@ -117,10 +114,10 @@ def test_a_report_has_a_row_for_each_case_with_its_outcome_beside_pytests_own(
         assert page.locator("#llmeval svg desc").first.text_content().startswith("all: 0.67")
 
 
-def test_a_case_in_full_shows_chat_difference_scores_and_calls(project: Project) -> None:
+def test_a_case_in_full_shows_chat_difference_scores_and_calls(project: Project, browser: Any) -> None:
     write(project)
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         text = details(page, "wrong")
         for part in (
             "user\nIt is Lyon.",
@@ -136,12 +133,12 @@ def test_a_case_in_full_shows_chat_difference_scores_and_calls(project: Project)
         assert "it broke" in details(page, "broken")
 
 
-def test_rows_that_unfold_together_are_filled_for_search_and_for_print(project: Project) -> None:
+def test_rows_that_unfold_together_are_filled_for_search_and_for_print(project: Project, browser: Any) -> None:
     """Far from what is in sight, too."""
     rows = [{"id": f"r{number}", "input": f"{'line ' * 300} end {number}."} for number in range(40)]
     project.eval("def test_echo(sample, response):\n    pass\n", rows)
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         page.evaluate("document.getElementById('show_all_details').click()")
         page.wait_for_function("() => !document.querySelector('.llmeval-case:empty')", timeout=20_000)
         assert page.evaluate("window.find('end 39.')")
@@ -155,10 +152,10 @@ def test_rows_that_unfold_together_are_filled_for_search_and_for_print(project: 
         assert page.evaluate(f"{click}, dispatchEvent(new Event('beforeprint')), {empty}") == 0
 
 
-def test_rows_are_chosen_by_outcome_slice_and_both(project: Project) -> None:
+def test_rows_are_chosen_by_outcome_slice_and_both(project: Project, browser: Any) -> None:
     write(project)
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         assert page.inner_text("#llmeval-count") == "7 of 7 rows"
         choose(page, "Outcome", '[data-outcome="missed"]')
         assert set(table(page)) == {"wrong"}
@@ -183,7 +180,7 @@ def test_rows_that_flipped_are_counted_once_whatever_their_epochs(project: Proje
     assert re.search(r"any \(2\)<.*>got worse \(1\)<.*>got better \(1\)<", page)
 
 
-def test_a_case_that_did_not_change_is_of_a_row_that_did(project: Project) -> None:
+def test_a_case_that_did_not_change_is_of_a_row_that_did(project: Project, browser: Any) -> None:
     """Of three epochs one got worse: the others are as they were."""
     body = """
     def test_echo(sample, request):
@@ -194,19 +191,19 @@ def test_a_case_that_did_not_change_is_of_a_row_that_did(project: Project) -> No
     project.run("evals", "--run-name=before", "--epochs=3")
     project.write(worse_txt="")
     project.run("evals", "--baseline=before", "--epochs=3", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         outcomes = sorted(cells["Outcome"] for cells in table(page).values())
         assert outcomes == ["missed row got worse", "passed row got worse", "passed row got worse"]
 
 
 def test_rows_that_flipped_are_marked_chosen_and_shown_beside_the_baseline(
-    project: Project, server: FaultServer
+    project: Project, browser: Any, server: FaultServer
 ) -> None:
     write(project)
     project.run("evals", "--run-name=before")
     server.reply = lambda messages: str(messages[-1]["content"]).replace("Lyon", "Paris").replace("Rome", "Milan")
     project.run("evals", "--baseline=before", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         assert "1 rows flipped for the worse, 1 for the better" in page.inner_text("#llmeval")
         choose(page, "Flipped", "[data-flip]")
         assert {name: cells["Outcome"] for name, cells in table(page).items()} == {
@@ -220,13 +217,13 @@ def test_rows_that_flipped_are_marked_chosen_and_shown_beside_the_baseline(
         assert page.locator("#llmeval svg .le-before").count() > 0
 
 
-def test_a_case_and_a_test_whose_workers_died_have_rows(project: Project) -> None:
+def test_a_case_and_a_test_whose_workers_died_have_rows(project: Project, browser: Any) -> None:
     die = "def test_dies():\n    import os\n    os._exit(3)\n"
     body = 'def test_echo(sample, response):\n    import os\n    sample.id == "1" and os._exit(3)\n'
     project.eval(body, [{"id": f"{number}", "input": "x"} for number in range(4)])
     project.write(evals__test_dies_py=die)
     project.run("evals", "-n2", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         rows = table(page)
         assert {name: cells["Outcome"] for name, cells in rows.items()} == {
             "0": "passed",
@@ -239,20 +236,20 @@ def test_a_case_and_a_test_whose_workers_died_have_rows(project: Project) -> Non
         assert "x" in details(page, "1")  # what it had asked was paid, and is not lost
 
 
-def test_a_resumed_run_shows_what_earlier_sessions_ended(project: Project) -> None:
+def test_a_resumed_run_shows_what_earlier_sessions_ended(project: Project, browser: Any) -> None:
     write(project)
     names = ("test_plain.py", "test_echo.py::test_echo[wrong]", "test_echo.py::test_echo[broken]")
     later = [f"--deselect=evals/{name}" for name in names]
     project.run("evals", "--run-name=r", *later)
     project.run("evals", "--resume=r", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         rows = table(page)
         assert set(rows) == {"right", "wrong", "also-right", "broken", "left-out", "1", "2"}
         assert rows["also-right"]["Result"] == "Passed" and rows["left-out"]["Result"] == "Skipped"
         assert "Rome" in details(page, "also-right")
 
 
-def test_a_second_look_at_a_run_stands_in_the_report_of_the_first(project: Project) -> None:
+def test_a_second_look_at_a_run_stands_in_the_report_of_the_first(project: Project, browser: Any) -> None:
     body = """
     def test_echo(sample, request, score):
         score.record("right", "-e" in request.node.name or sample.id not in "abc")
@@ -262,22 +259,22 @@ def test_a_second_look_at_a_run_stands_in_the_report_of_the_first(project: Proje
     project.write(thresholds_yaml=rules)
     result = project.run("evals", *HTML)
     result.stdout.fnmatch_lines(["note: escalated: 2 epochs more, 24 cases*"])
-    with opened(project) as page:
+    with opened(browser, project) as page:
         rows = table(page)
         assert len(rows) == 36
         assert {rows[name]["Outcome"] for name in ("a-e2", "l-e3")} == {"passed"}
 
 
-def test_a_session_that_was_stopped_has_a_report_that_says_so(project: Project) -> None:
+def test_a_session_that_was_stopped_has_a_report_that_says_so(project: Project, browser: Any) -> None:
     project.eval("def test_echo(response):\n    assert False\n", [{"id": f"{n}", "input": "x"} for n in range(3)])
     assert project.run("evals", "-x", *HTML).ret == 1
-    with opened(project) as page:
+    with opened(browser, project) as page:
         assert "stopped, not judged" in page.inner_text("#llmeval")
         assert set(table(page)) == {"0"}
 
 
 def test_a_large_run_keeps_what_is_looked_at_and_says_what_it_leaves_out(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pytest_llmeval.reports.html import chosen_cases
 
@@ -287,14 +284,14 @@ def test_a_large_run_keeps_what_is_looked_at_and_says_what_it_leaves_out(
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", rows)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n")
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         assert set(table(page)) == {"r0", "r10", "r20", "r1", "r15"}
         assert "Of 30 cases 5 are shown: every error, miss and flipped row" in page.inner_text("#llmeval-left-out")
         assert "30 Passed" in page.inner_text(".filters")
         assert "missed (3)" in page.inner_text("#llmeval-filters")
 
 
-def test_columns_and_lines_of_the_project_stay(project: Project) -> None:
+def test_columns_and_lines_of_the_project_stay(project: Project, browser: Any) -> None:
     hooks = """
     def pytest_html_results_table_header(cells):
         cells.insert(1, "<th>Owner</th>")
@@ -312,7 +309,7 @@ def test_columns_and_lines_of_the_project_stay(project: Project) -> None:
     """
     write(project, conftest_py=hooks)
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         assert page.title() == "Our title"
         assert "of our own" in page.inner_text(".summary__data")
         rows = table(page)
@@ -321,10 +318,10 @@ def test_columns_and_lines_of_the_project_stay(project: Project) -> None:
         assert "Links" not in rows["wrong"]
 
 
-def test_the_table_is_sorted_by_our_numbers(project: Project) -> None:
+def test_the_table_is_sorted_by_our_numbers(project: Project, browser: Any) -> None:
     write(project)
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         page.locator("#results-table > thead th", has_text="Score").click()
         scores = [cells["Score"] for cells in table(page).values() if cells["Score"]]
         assert scores == ["0 exact", "1 exact", "1 exact"]
@@ -334,12 +331,12 @@ def test_the_table_is_sorted_by_our_numbers(project: Project) -> None:
 
 
 @pytest.mark.parametrize("width", [1010, 1200])
-def test_a_word_stays_whole_in_a_narrow_table(project: Project, width: int) -> None:
+def test_a_word_stays_whole_in_a_narrow_table(project: Project, browser: Any, width: int) -> None:
     """Beside a name that is too long for its column, in all of which nothing is wider than the window."""
     slices = ["regression", "insects", "pneumonoultramicroscopicsilicovolcanoconiosis"]
     project.eval(EVAL.replace("echo", "vegetables"), [{**row, "slice": slices} for row in ROWS])
     project.run("evals", *HTML)
-    with opened(project, width=width) as page:
+    with opened(browser, project, width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         broken = page.evaluate("""() => [...document.querySelectorAll("thead th, td[class*=col-llmeval]")]
           .flatMap((cell) => [...cell.childNodes].flatMap((text) => [...text.textContent.matchAll(/[^ ]+/g)]
@@ -353,10 +350,10 @@ def test_a_word_stays_whole_in_a_narrow_table(project: Project, width: int) -> N
         assert {word[:7] for word in broken} <= {"pneumon"}
 
 
-def test_the_environment_says_that_it_unfolds(project: Project) -> None:
+def test_the_environment_says_that_it_unfolds(project: Project, browser: Any) -> None:
     write(project)
     project.run("evals", *HTML)
-    with opened(project) as page:
+    with opened(browser, project) as page:
         head = page.locator("#environment-header h2")
         mark = "(head) => getComputedStyle(head, '::before').content"
         folded = head.evaluate(mark)
@@ -366,10 +363,10 @@ def test_the_environment_says_that_it_unfolds(project: Project) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_page_fits_its_window(project: Project, width: int) -> None:
+def test_a_page_fits_its_window(project: Project, browser: Any, width: int) -> None:
     write(project)
     project.run("evals", "--html=report.html")  # with its style in a file beside it
-    with opened(project, width=width, scheme="dark") as page:
+    with opened(browser, project, width=width, scheme="dark") as page:
         details(page, "wrong")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         dark: Any = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -20,7 +20,6 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app
 from pytest_llmeval.view.source import Source
-from tests.support.browser import chromium
 from tests.support.judged_runs import judged_record, judged_scores
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
@@ -96,12 +95,6 @@ def served(source: Source, two_runs: SqliteStore) -> Iterator[str]:
     """The address of a server with the two runs."""
     with serving(source) as address:
         yield address
-
-
-@pytest.fixture(scope="module")  # while it runs, this thread looks like one with a running event loop
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
 
 
 class serving:  # noqa: N801  # used as a function
