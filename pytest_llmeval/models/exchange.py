@@ -7,7 +7,7 @@ from typing import Any
 __all__ = ["Reply", "exchange"]
 
 Reply = tuple[int, Any]
-"""A status, and the JSON of the body; None where that is none."""
+"""A status, and the JSON of the body; its text where it is none."""
 
 
 def exchange(
@@ -37,4 +37,4 @@ def exchange(
     try:
         return response.status, json.loads(text)
     except ValueError:
-        return response.status, None
+        return response.status, text.decode("utf-8", "replace")

@@ -2,9 +2,9 @@
 
 ``FAKE_VLLM`` says how it behaves: ``no-gpu``, ``no-bnb``, ``no-ninja``, ``port-taken``, ``port-taken-once`` (at the
 first start), ``engine`` (a process of it fails), ``dies`` (with status 3, before it is healthy), ``slow`` (never
-healthy), ``stubborn`` (deaf to SIGTERM), ``others`` (serves another name), ``no-effect`` (adapters have none), ``nan``
-(their likelihoods are no numbers), ``no-logprobs`` (it knows none), ``crash-N`` (killed by the N-th chat completion),
-``exit-N`` (ended by it with status 7).
+healthy), ``stubborn`` (deaf to SIGTERM), ``others`` (serves another name), ``lists-BODY`` (BODY is its list of
+models), ``no-effect`` (adapters have none), ``nan`` (their likelihoods are no numbers), ``no-logprobs`` (it knows
+none), ``crash-N`` (killed by the N-th chat completion), ``exit-N`` (ended by it with status 7).
 """
 
 import argparse
@@ -70,6 +70,8 @@ class Handler(BaseHTTPRequestHandler):
         """Health needs no key; all below /v1 does."""
         if self.path == "/health":
             self.send(200 if time.monotonic() >= self.server.healthy_at else 503, None)
+        elif HOW.startswith("lists-"):
+            self.send_body(200, HOW.partition("-")[2].encode())
         elif self.is_known():
             self.send(200, {"object": "list", "data": [{"id": name} for name in (*self.server.names, *self.adapters)]})
 
@@ -128,7 +130,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, content: object) -> None:
         """Send JSON, or nothing for None."""
-        data = b"" if content is None else json.dumps(content).encode()
+        self.send_body(status, b"" if content is None else json.dumps(content).encode())
+
+    def send_body(self, status: int, data: bytes) -> None:
+        """Send bytes, JSON or not."""
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

@@ -129,8 +129,7 @@ class VllmServer:
                 problem = f"it was not healthy within {timeout_s:g} s; --llmeval-vllm-start-s gives it more"
                 raise ModelError(self._failure(problem))
             time.sleep(STEP_S)
-        models = self.ask("/v1/models")
-        served = [row["id"] for row in models[1]["data"]] if models is not None and models[0] == 200 else []
+        served = self._served()
         missing = sorted(set(names) - set(served))
         if missing:
             raise ModelError(self._failure(f"it does not serve {missing[0]!r}, but {served}"))
@@ -172,6 +171,17 @@ class VllmServer:
         self._process.stdout.close()
         if not keep_log:
             self._log.unlink(missing_ok=True)
+
+    def _served(self) -> list[str]:
+        """Return the names that it says it serves; raise ModelError where it does not say them."""
+        reply = self.ask("/v1/models")
+        try:
+            assert reply is not None and reply[0] == 200
+            return [str(row["id"]) for row in reply[1]["data"]]
+        except (AssertionError, TypeError, KeyError):
+            said = "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"
+            problem = f"{self.base_url}/models gives no list of models: {said}; does another program answer there?"
+            raise ModelError(self._failure(problem)) from None
 
     def _ended(self, end: str) -> ModelError:
         """Return the error of a start at which it ended by itself."""

@@ -1,5 +1,6 @@
 """How a server starts, fails to, and ends: with all its processes, whatever happens to the owner."""
 
+import json
 import os
 import signal
 import subprocess
@@ -105,6 +106,23 @@ def test_a_start_that_fails_says_why_and_leaves_only_its_log(
     log = Path(first.rpartition("The last lines of ")[2].rstrip(":"))
     assert "loading" in log.read_text()
     fake.assert_none_is_left()
+
+
+NO_LISTS = ['["base"]', '"base"', "null", '{"data": [7]}', '{"data": 7}', "{}", "<html>Hello</html>"]
+
+
+@pytest.mark.parametrize("body", NO_LISTS)
+def test_what_is_no_list_of_models_is_told_with_its_address(
+    fake: FakeVllm, models: VllmModels, base: Path, body: str
+) -> None:
+    """As from another program, that came to the port first and calls itself healthy."""
+    fake.fails(f"lists-{body}")
+    with pytest.raises(ModelError) as caught:
+        start(models, str(base))
+    said = repr(body if body.startswith("<") else json.loads(body))
+    address = f"http://127.0.0.1:{fake.starts[0]['port']}/v1/models"
+    told = f"({address} gives no list of models: status 200, {said}; does another program answer there?)"
+    assert told in str(caught.value).splitlines()[0]
 
 
 def test_a_port_that_was_taken_meanwhile_is_not_the_end(fake: FakeVllm, models: VllmModels, base: Path) -> None:
