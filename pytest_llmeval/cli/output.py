@@ -85,6 +85,7 @@ def _found(project: Project, database: Path | None) -> Path:
     with readable_errors(path):
         is_there = exists(path)
     if not is_there:
+        check_database(path)
         raise StoreError(
             f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
         )

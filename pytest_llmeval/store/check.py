@@ -45,10 +45,12 @@ def check_database(path: Path, *, to_write: bool = True) -> None:
     """Look whether ``path`` can hold the store, without making or changing anything.
 
     Raises:
-        StoreError: the file is no database, is not ours, is newer than this version, or is ``to_write`` and cannot be.
+        StoreError: the file is no database, is not ours, is newer than this version, or is ``to_write`` and cannot be;
+            a file stands where its folder is to be.
     """
     with readable_errors(path, if_damaged=RESTORE):
         if not exists(path):
+            _check_folder(path)
             return
         if not path.is_file():
             raise StoreError(f"{path}: not a regular file; name a database file with --llmeval-db")
@@ -118,6 +120,16 @@ def schema_of(connection: sqlite3.Connection) -> int:
     if not version and connection.execute(_HAS_VERSION).fetchone():
         (version,) = connection.execute(_VERSION).fetchone()
     return int(version or 0)
+
+
+def _check_folder(path: Path) -> None:
+    """Raise StoreError where a file stands in the way to ``path``, which is not there."""
+    nearest = next((each for each in path.absolute().parents if exists(each)), None)
+    if nearest is not None and not nearest.is_dir():
+        raise StoreError(
+            f"{nearest}: a file, where the folder of the database {path} is to be; move or remove it, or name another"
+            " database with --llmeval-db"
+        )
 
 
 def _is_in_wal_mode(path: Path) -> bool:

@@ -49,6 +49,15 @@ def test_a_project_without_a_database_is_told_how_to_get_one(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["runs", "show", "gate"])
+def test_a_file_in_the_place_of_the_folder_is_told(here: Path, llmeval: Command, command: str) -> None:
+    """``pytest evals`` would make no database there."""
+    (here / ".llmeval").touch()
+    done = llmeval(command)
+    assert (done.status, done.out) == (4, "")
+    assert done.err.startswith(f"llmeval: {here / '.llmeval'}: a file, where the folder of the database ")
+
+
 @pytest.mark.parametrize("command", ["show", "gate"])
 @pytest.mark.parametrize(
     ("ref", "message"),

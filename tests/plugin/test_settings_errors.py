@@ -42,6 +42,15 @@ def test_a_file_that_is_not_our_database_is_refused_and_left_alone(
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
+def test_a_file_where_the_folder_of_the_database_is_to_be_is_refused(project: Project) -> None:
+    with_data(project, jsonl(GOOD))
+    (project.root / ".llmeval").write_text("mine")
+    text = refused(project)
+    assert f"{project.root / '.llmeval'}: a file, where the folder of the database " in text
+    assert "move or remove it, or name another database with --llmeval-db" in text
+    assert (project.root / ".llmeval").read_text() == "mine"
+
+
 COUNT, SECONDS = "a whole number from 1", "seconds above 0"
 FILLED = "a text that is not empty"
 

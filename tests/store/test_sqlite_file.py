@@ -169,10 +169,23 @@ def test_a_name_that_the_system_refuses_is_an_error_with_a_message(
         use(tmp_path / ("x" * 300))
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_a_message(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="the database cannot be used: .*Not a directory"):
-        SqliteStore(tmp_path / "file" / "a.db")
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_message() -> None:
+    with pytest.raises(StoreError, match="the database cannot be used: .*'/proc/none'"):
+        SqliteStore(Path("/proc/none/a.db"))
+
+
+@pytest.mark.parametrize("use", [check_database, SqliteStore], ids=["check", "open"])
+@pytest.mark.parametrize("name", ["a.db", "folder/a.db"])
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, use: Callable[[Path], object], name: str) -> None:
+    file = tmp_path / ".llmeval"
+    file.write_text("mine")
+    with pytest.raises(StoreError) as caught:
+        use(file / name)
+    assert str(caught.value) == (
+        f"{file}: a file, where the folder of the database {file / name} is to be; move or remove it, or name another"
+        " database with --llmeval-db"
+    )
+    assert file.read_text() == "mine"
 
 
 def test_a_link_to_a_database_is_followed(tmp_path: Path, path: Path) -> None:
