@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.family import on_its_side
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, apply_gate, session_verdict
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds, kind_of
@@ -36,6 +37,8 @@ class Comparison:
     """With ``--fail-on-regression``: 0, 1 or 10."""
     changes: tuple[Verdict, ...]
     """Each rule, by suite, the whole suite before its slices."""
+    alphas: tuple[float | None, ...]
+    """Of each of ``changes``: the adjusted p-value below which it fails; None where no p-value decides."""
     why_unpaired: str | None
     """Why nothing of the runs pairs; None where a suite and model is in both."""
     measures: tuple[MeasureChange, ...]
@@ -48,6 +51,13 @@ class Comparison:
     """What differs in the set-up, in words."""
     notes: tuple[str, ...]
     """What else there is to say, such as which rows and suites only one of the runs has, in words."""
+
+    def chance(self, change: Verdict) -> str | None:
+        """Return the p-value of one of ``changes`` in about two digits, on its side of alpha; None without one."""
+        if change.p_value is None:
+            return None
+        alpha = self.alphas[self.changes.index(change)]
+        return f"{change.p_value:.2g}" if alpha is None else on_its_side(change.p_value, alpha)[0]
 
 
 _MOST_DRAWS = 4_000_000
@@ -98,6 +108,7 @@ def compare(
         why_no_base=why_no_base,
         exit_code=_exit_code(result, rules),
         changes=result.verdicts,
+        alphas=result.alphas,
         why_unpaired=None if paired else _why_unpaired(base, cases),
         measures=_measures(paired),
         flips=flipped.flips,
@@ -119,8 +130,12 @@ def _why_unpaired(base: Side, cases: Sequence[JudgedCase]) -> str:
 
 def _of_changes(result: GateResult) -> GateResult:
     """Return what the gate says without its bars, which share the false alarms and are no changes."""
-    shown = tuple(each for each in result.verdicts if kind_of(each.rule) in (*REGRESSION_KINDS, "max_error_rate"))
-    return replace(result, verdicts=shown, verdict=session_verdict(shown))
+    kinds = (*REGRESSION_KINDS, "max_error_rate")
+    settled = zip(result.verdicts, result.alphas, strict=True)
+    shown = [(verdict, alpha) for verdict, alpha in settled if kind_of(verdict.rule) in kinds]
+    verdicts = tuple(verdict for verdict, _ in shown)
+    alphas = tuple(alpha for _, alpha in shown)
+    return replace(result, verdicts=verdicts, verdict=session_verdict(verdicts), alphas=alphas)
 
 
 def _measures(paired: Iterable[PairedSuite]) -> tuple[MeasureChange, ...]:

@@ -78,7 +78,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield f"**{escaped(suite)}** on {escaped(model)}"
         if changes:
             titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")
-            yield table(titles, ([ruled_name(each), *verdict_cells(each)] for each in changes))
+            yield table(titles, ([ruled_name(each), *verdict_cells(comparison, each)] for each in changes))
         reasons = [reason for each in changes if (reason := reason_of(each)) is not None]
         yield "\n".join(f"- {escaped(reason)}" for reason in reasons)
         if measures:

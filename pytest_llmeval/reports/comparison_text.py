@@ -74,7 +74,7 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
         lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
     for (suite, model), (changes, measures) in by_suite(comparison).items():
         title = f"{one_line(suite)} on {one_line(model)}"
-        lines += ["", *_suite_lines(title, changes, measures, width, tables or width)]
+        lines += ["", *_suite_lines(comparison, title, changes, measures, width, tables or width)]
     if has_legend(comparison):
         lines += ["", *wrapped(LEGEND, width)]
     lines += ["", *_flip_lines(comparison, width, verbosity)]
@@ -88,10 +88,15 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
 
 
 def _suite_lines(
-    title: str, changes: Sequence[Verdict], measures: Sequence[MeasureChange], width: int, tables: int
+    comparison: Comparison,
+    title: str,
+    changes: Sequence[Verdict],
+    measures: Sequence[MeasureChange],
+    width: int,
+    tables: int,
 ) -> Iterator[str]:
     yield cut(title, tables)
-    rows = [[ruled_name(each), *verdict_cells(each)] for each in changes]
+    rows = [[ruled_name(each), *verdict_cells(comparison, each)] for each in changes]
     if rows:
         yield from table_lines(_CHANGES, _narrowed(rows, tables - len(_INDENT)), width=tables, indent=_INDENT)
     for each in changes:

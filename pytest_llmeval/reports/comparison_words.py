@@ -51,7 +51,7 @@ def headline(comparison: Comparison) -> str:
         return f"{word}: too much of the base is missing: {comparison.why_no_base}"
     if found:
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
-        return f"{word}: {_sentence(first)}{more}"
+        return f"{word}: {_sentence(comparison, first)}{more}"
     if comparison.verdict == "pass":
         told = "nothing got worse beyond what chance explains or the rules allow"
         return f"{word}: {told}, in {counted(len(judged), 'comparison')}"
@@ -61,20 +61,21 @@ def headline(comparison: Comparison) -> str:
     return f"{word}: {comparison.why_unpaired}"
 
 
-def _sentence(verdict: Verdict) -> str:
+def _sentence(comparison: Comparison, verdict: Verdict) -> str:
+    numbers = _numbers(verdict, comparison.chance(verdict))
     name = f"{verdict.suite} {metric_name(verdict)}"
     if verdict.verdict == "unmeasurable" or verdict.is_open:
         return f"{name}: {verdict.reason}"
     if verdict.verdict == "inconclusive":
-        return f"{name} looks worse ({_numbers(verdict)}), but is not proven"
+        return f"{name} looks worse ({numbers}), but is not proven"
     if kind_of(verdict.rule) == "noninferior":
-        return f"{name}: a loss beyond its margin is not ruled out ({_numbers(verdict)})"
-    return f"{name} got worse ({_numbers(verdict)})"
+        return f"{name}: a loss beyond its margin is not ruled out ({numbers})"
+    return f"{name} got worse ({numbers})"
 
 
-def _numbers(verdict: Verdict) -> str:
-    chance = f", p {verdict.p_value:.2g}" if verdict.p_value is not None else ""
-    return f"{_known(verdict.baseline_value)} to {_known(verdict.value)}{chance}"
+def _numbers(verdict: Verdict, chance: str | None) -> str:
+    told = f", p {chance}" if chance is not None else ""
+    return f"{_known(verdict.baseline_value)} to {_known(verdict.value)}{told}"
 
 
 def reason_of(verdict: Verdict) -> str | None:
@@ -89,14 +90,14 @@ def is_worth_a_word(verdict: Verdict) -> bool:
     return verdict.verdict != "pass" or (verdict.slice is None and verdict.mde is None and loss > 0)
 
 
-def verdict_cells(verdict: Verdict) -> list[str]:
-    """Return rows paired, base, current, change, p after Holm, MDE, and the verdict."""
+def verdict_cells(comparison: Comparison, verdict: Verdict) -> list[str]:
+    """Return rows paired, base, current, change, p after Holm, MDE, and the verdict, of one of its changes."""
     return [
         str(verdict.n),
         _known(verdict.baseline_value),
         _known(verdict.value),
         _change_cell(verdict.delta, verdict.low, verdict.high),
-        "" if verdict.p_value is None else f"{verdict.p_value:.2g}",
+        comparison.chance(verdict) or "",
         "" if verdict.mde is None else f"{verdict.mde:.2g}",
         verdict.verdict.replace("_", " "),
     ]

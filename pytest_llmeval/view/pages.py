@@ -242,7 +242,9 @@ def compare_page(
         total: how many flipped.
     """
     told = comparison if isinstance(comparison, Comparison) else None
-    changes = [] if told is None else [(each, verdict_cells(each), is_worth_a_word(each)) for each in told.changes]
+    changes = (
+        [] if told is None else [(each, verdict_cells(told, each), is_worth_a_word(each)) for each in told.changes]
+    )
     quiet = [each for each in changes if each[0].slice is not None and each[0].verdict == "pass"]
     return frame.render(
         "compare.html",

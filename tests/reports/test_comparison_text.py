@@ -49,6 +49,26 @@ SHOWN = compare(
     most_flips=4,
 )
 
+NEAR_ALPHA = [((12, 4), "FAIL", "0.0245"), ((21, 10), "INCONCLUSIVE", "0.0251")]
+
+
+@pytest.mark.parametrize(("values", "verdict", "told"), NEAR_ALPHA)
+def test_a_p_value_beside_its_alpha_is_shown_on_its_side_of_it(
+    values: tuple[int, int], verdict: str, told: str
+) -> None:
+    """Two digits of both say 0.025; the table, the headline and the reason say the same."""
+    worse, better = values
+    before = [judged(each, float(each >= better), slices=("all",)) for each in range(100)]
+    after = [judged(each, float(each < 100 - worse), slices=("all",)) for each in range(100)]
+    found = compare(side("main", before), side("now", after), Thresholds(), set_up=[])
+    assert found.alphas == (0.025, 0.025)
+    lines = comparison_lines(found, width=200)
+    assert lines[0].startswith(f"{verdict}: ") and f", p {told})" in lines[0]
+    assert next(line for line in lines if line.startswith("  f1 ")).split()[-3] == told
+    assert any(f"; p {told}, fails below 0.025;" in line for line in lines)
+    assert f"| {told} |" in comparison_markdown(found)
+
+
 AT_80 = """\
 FAIL: qa f1 got worse (0.900 to 0.550, p 0.00036), and 1 more
 base: main (run id-of-main)

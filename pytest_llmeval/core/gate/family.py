@@ -12,7 +12,17 @@ from pytest_llmeval.core.gate.evidence import Evidence, Weight
 from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
 from pytest_llmeval.core.stats.multiplicity import holm
 
-__all__ = ["MORE_EPOCHS", "Adjusted", "Family", "Share", "is_decided_by_p", "looks_alpha", "looks_of", "shares_of"]
+__all__ = [
+    "MORE_EPOCHS",
+    "Adjusted",
+    "Family",
+    "Share",
+    "is_decided_by_p",
+    "looks_alpha",
+    "looks_of",
+    "on_its_side",
+    "shares_of",
+]
 
 MORE_EPOCHS = 2
 """Epochs that a second look at a run asks for."""
@@ -43,6 +53,20 @@ class Share:
 def is_decided_by_p(rule: Rule) -> bool:
     """Return whether a p-value takes part in deciding ``rule``."""
     return rule.kind in ("max_drop", "max_rise") or (rule.confident and rule.kind in ("min", "max"))
+
+
+def on_its_side(p_value: float, alpha: float) -> tuple[str, str]:
+    """Return a p-value and its alpha with as few digits as show on which side of that it lies."""
+    for digits in (2, 3, 4, 6, 12):
+        told, bound = f"{p_value:.{digits}g}", f"{alpha:.{max(digits, 3)}g}"
+        if _side(float(told), float(bound)) == _side(p_value, alpha):
+            break
+    return told, bound
+
+
+def _side(p_value: float, alpha: float) -> tuple[bool, bool]:
+    """Return whether it lies below, and whether above."""
+    return p_value < alpha, p_value > alpha
 
 
 def looks_alpha(thresholds: Thresholds, settings: GateSettings, suites: Iterable[str]) -> float:

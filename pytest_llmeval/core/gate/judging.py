@@ -62,6 +62,8 @@ class GateResult:
     """In the order of the file; a rule's models in alphabetical order."""
     verdict: SessionVerdict
     """The worst of the judged: fail, unmeasurable, inconclusive, pass; ``none`` where no rule was judged."""
+    alphas: tuple[float | None, ...] = ()
+    """Of each of ``verdicts``: the adjusted p-value below which it fails; None where no p-value decides."""
 
 
 def apply_gate(
@@ -97,8 +99,10 @@ def apply_gate(
     for rules in _of_one_look(thresholds, there):
         groups = groups_of(rules, by_suite.get(rules.name, ()), expected, opponents, trust, first_look)
         found += weigh_suite(rules.rules, groups)
-    verdicts = tuple(_settled(found, looks_of(thresholds, there, asks_again=asks_again)))
-    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts, cases))
+    settled = list(_settled(found, looks_of(thresholds, there, asks_again=asks_again)))
+    verdicts = tuple(verdict for verdict, _ in settled)
+    alphas = tuple(alpha for _, alpha in settled)
+    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts, cases), alphas=alphas)
 
 
 def _of_one_look(thresholds: Thresholds, there: Collection[str]) -> Iterator[SuiteRules]:
@@ -120,15 +124,16 @@ def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = (
     return "unmeasurable" if is_stopped else worst
 
 
-def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Verdict]:
-    """Yield the verdict of each rule, those that share their false alarms decided together."""
+def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[tuple[Verdict, float | None]]:
+    """Yield the verdict of each rule, those that share their false alarms decided together, and its alpha."""
     claims = {**dict(_claims(found, looks, is_implied=False)), **dict(_claims(found, looks, is_implied=True))}
     for place, case in enumerate(found):
-        decision = case.decision
+        decision, alpha = case.decision, None
         if case.evidence is not None:
             assert case.open_rows is not None
             alone = Share(alpha=case.alpha, rules=1, looks=looks[case.rule.suite]), _alone
             share, adjusted = claims.get(place, alone)
+            alpha = share.alpha
             decision = decide_by_p(
                 case.rule, case.evidence, share, adjusted, broken=case.broken, open_rows=case.open_rows
             )
@@ -136,7 +141,7 @@ def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[Ver
         is_invalid = decision.verdict == "unmeasurable" and case.broken is not None
         if case.why_not_gating is not None and not is_invalid:
             decision = reported(decision, case.why_not_gating)
-        yield _verdict(case, decision)
+        yield _verdict(case, decision), alpha
 
 
 def _claims(

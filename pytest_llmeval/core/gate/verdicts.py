@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_llmeval.core.gate.column import OpenRows
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_open, name_samples, show_number
 from pytest_llmeval.core.gate.evidence import FEW_ROWS, LEAST_CLUSTERS, Evidence, FewChanges, Weight, are_few_groups
-from pytest_llmeval.core.gate.family import Adjusted, Share
+from pytest_llmeval.core.gate.family import Adjusted, Share, on_its_side
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import Sight, margin_needed
 from pytest_llmeval.core.gate.spread import Spread
@@ -324,17 +324,8 @@ def _chance(rule: Rule, evidence: Evidence, share: Share, p_value: float | None)
             return f"{few}, too few to fail; noise by their signs (p {evidence.found.signs:.2g})"
         return f"{few}, so that no test can tell it from chance"
     after = f" after Holm over {share.rules} rules" if share.rules > 1 else ""
-    p, alpha = _on_its_side(p_value, share.alpha)
+    p, alpha = on_its_side(p_value, share.alpha)
     return f"p {p}{after}, fails below {alpha}"
-
-
-def _on_its_side(p_value: float, alpha: float) -> tuple[str, str]:
-    """Return a p-value and its alpha with as few digits as show whether it lies below."""
-    for digits in (2, 3, 4, 6, 12):
-        told, bound = f"{p_value:.{digits}g}", f"{alpha:.{max(digits, 3)}g}"
-        if (float(told) < float(bound)) == (p_value < alpha):
-            break
-    return told, bound
 
 
 def _too_few_groups(evidence: Evidence) -> int | None:
