@@ -292,6 +292,15 @@ def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Pr
     assert "model priced: 1 answer, tokens in unknown, tokens out unknown, cost unknown" in said
 
 
+def test_a_rule_on_tokens_says_that_the_server_states_none(project: Project) -> None:
+    project.eval("def test_echo(response, score):\n    pass\n", ROWS[:2])
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {output_tokens: {max: 9}}}\n")
+    result = project.run("evals", model=project.server.spec("fault-body-nousage"))
+    assert result.ret == 10
+    said = " ".join(result.stdout.str().split())
+    assert "; 2 of 2 answers came without token counts: have the server send its usage, or take the rule away" in said
+
+
 def test_calls_that_wait_for_a_connection_do_not_go_once_money_has_run_out(project: Project) -> None:
     """They were booked before anybody knew; of those in flight the money is gone."""
     project.eval("def test_echo(response):\n    pass\n", [{"input": f"q{n}"} for n in range(40)])

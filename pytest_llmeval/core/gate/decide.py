@@ -82,8 +82,13 @@ def name_samples(ids: Collection[str], *, in_order: bool = False) -> str:
     return f"{shown} and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else shown
 
 
-def name_open(rows: OpenRows) -> str:
-    """Return the rows that leave a rule open, and what may give them a value."""
+def name_open(rows: OpenRows, metric: str) -> str:
+    """Return the rows that leave a rule on ``metric`` open, and what may give them a value.
+
+    Nothing gives an answer its tokens, nor their cost.
+    """
+    if metric in ("cost_usd", "input_tokens", "output_tokens"):
+        return name_samples(rows.ids)
     ways = ["ask for them again with --resume"] if rows.asked_again or not rows.scored_again else []
     if rows.scored_again:
         which = "the answers that there are" if ways else "their answers"
@@ -269,10 +274,8 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
     low, high = (show_number(end) for end in ends)
     rows, many = column.open_rows("open"), column.count("open")
-    is_of_calls = column.metric in ("cost_usd", "input_tokens", "output_tokens")
-    named = name_samples(rows.ids) if is_of_calls else name_open(rows)
     told = f"{counted(many, 'case')} without a value {'leaves' if many == 1 else 'leave'} it open"
-    return f"{told}, between {low} and {high}: {named}"
+    return f"{told}, between {low} and {high}: {name_open(rows, column.metric)}"
 
 
 def _why_empty(column: Column) -> str:

@@ -80,7 +80,7 @@ def decide_noninferior(
     if held == {False}:
         return replace(shown, verdict="fail", reason=found)
     if broken or len(held) > 1:
-        reason = broken or f"{told}: {name_open(open_rows)}"
+        reason = broken or f"{told}: {name_open(open_rows, rule.metric)}"
         return replace(shown, verdict="unmeasurable" if broken else "inconclusive", is_open=not broken, reason=reason)
     return replace(shown, verdict="pass", reason=found)
 
@@ -354,7 +354,7 @@ def _rows(evidence: Evidence) -> list[str]:
 
 def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_rows: OpenRows) -> str:
     ends = " or ".join(sorted(verdict or "anything" for verdict in verdicts))
-    told = [f"it comes to {ends} by what the missing answers are: {name_open(open_rows)}"]
+    told = [f"it comes to {ends} by what the missing answers are: {name_open(open_rows, rule.metric)}"]
     if not open_rows.ids:
         told = [f"it comes to {ends} by the p-values of other rules, whose missing answers leave them open"]
     if evidence.before is not None:

@@ -26,7 +26,7 @@ from pytest_llmeval.core.rules import (
     GateSettings,
     Rule,
 )
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 
 __all__ = ["Weighed", "lacks_its_suite", "weigh_suite"]
 
@@ -86,7 +86,8 @@ def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)
     why = why_not_gating(rule, judges, group.trust)
-    return replace(_decidable(rule, sheet, column), broken=sheet.broken, why_not_gating=why)
+    found = _with_uncounted(_decidable(rule, sheet, column), group)
+    return replace(found, broken=sheet.broken, why_not_gating=why)
 
 
 def _decidable(rule: Rule, sheet: Sheet, column: Column) -> Weighed:
@@ -143,6 +144,33 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
     alpha = group.rules.settings.alpha
     decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_rows=pairs.open_rows)
     return Weighed(rule=rule, model=group.model, decision=decision)
+
+
+def _with_uncounted(found: Weighed, group: Group) -> Weighed:
+    """Return a rule that says of how many answers the tokens are not known, where that leaves it open or may."""
+    told = _uncounted(found.rule, group)
+    if told is None:
+        return found
+    if found.evidence is not None:
+        note = "; ".join(each for each in (found.evidence.note, told) if each)
+        return replace(found, evidence=replace(found.evidence, note=note))
+    decision = found.decision
+    if decision is None or not (decision.is_open or decision.verdict == "unmeasurable"):
+        return found
+    return replace(found, decision=replace(decision, reason="; ".join(filter(None, (decision.reason, told)))))
+
+
+def _uncounted(rule: Rule, group: Group) -> str | None:
+    """Return how many answers came without the numbers that a rule is about; None where none did."""
+    if rule.metric not in MEASURED_METRICS or rule.metric == "latency_s":
+        return None
+    cases = [each for each in group.cases if rule.slice is None or rule.slice in each.slices]
+    answered = [each for each in cases if each.outcome in ("passed", "missed") and each.latency_s is not None]
+    bare = [each for each in answered if None in (each.input_tokens, each.output_tokens)]
+    if not (missing := sum(getattr(each, rule.metric) is None for each in bare)):
+        return None
+    told = f"{missing} of {counted(len(answered), 'answer')} came without token counts"
+    return f"{told}: have the server send its usage, or take the rule away"
 
 
 def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_rows: OpenRows) -> Weighed:

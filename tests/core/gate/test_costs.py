@@ -18,7 +18,7 @@ from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import case, compared, only, rule, rules, run
 
 DEARER = rule("max_rise", 0.1, metric="cost_usd")
-CALLS: dict[str, Any] = {"latency_s": 1.0, "input_tokens": 5, "judge_ids": {"f1": "j"}}
+CALLS: dict[str, Any] = {"latency_s": 1.0, "input_tokens": 5, "output_tokens": 2, "judge_ids": {"f1": "j"}}
 
 
 def priced(model: float | None, judge: float = 0.0, *, count: int = 40, **fields: Any) -> list[JudgedCase]:
