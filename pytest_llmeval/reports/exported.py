@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.core.grouping import grouped
-from pytest_llmeval.core.judge.shown import shown_reply
+from pytest_llmeval.core.judge.shown import called_tools, shown_reply
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import EarlierOutcome
 
-__all__ = ["ExportedCase", "exported_cases", "said_by", "said_in", "shown_in", "shown_response"]
+__all__ = ["ExportedCase", "called_in", "exported_cases", "said_by", "said_in", "shown_in", "shown_response"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,13 @@ def shown_in(call: Call) -> str | None:
     """Return what people are shown of what a call was answered, its calls of tools too; None without an answer."""
     said = said_in(call)
     return None if said is None else shown_reply(said, call.detail)
+
+
+def called_in(case: StoredCase, calls: Sequence[Call]) -> tuple[str, ...]:
+    """Return ``name(arguments)`` of each call of a tool in what the model said last in a case."""
+    last = _last(case, calls)
+    called = called_tools(last.detail.get("tool_calls")) if last is not None else []
+    return tuple(f"{name}({arguments})" for name, arguments in called)
 
 
 def said_in(call: Call) -> str | None:

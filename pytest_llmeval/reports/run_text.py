@@ -1,7 +1,7 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
@@ -82,7 +82,8 @@ def run_lines(
     in_full = verbosity > 0 if in_full is None else in_full
     for suite in view.suites:
         lines += _head_lines(suite, width, tables or width, verbosity)
-        lines += [*_unlucky_lines(suite, width, verbosity, in_full=in_full, more=more), ""]
+        called = view.called if in_full else None
+        lines += [*_unlucky_lines(suite, width, verbosity, called=called, more=more), ""]
     return lines
 
 
@@ -203,16 +204,19 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
         yield from wrapped(line, width, indent=_INDENT)
 
 
-def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: bool, more: str) -> Iterator[str]:
-    """Yield the first errors and misses of a suite."""
+def _unlucky_lines(
+    suite: SuiteView, width: int, verbosity: int, *, called: Mapping[str, Sequence[str]] | None, more: str
+) -> Iterator[str]:
+    """Yield the first errors and misses of a suite: in full, with what was ``called``, where that is given."""
     many = len(suite.models) > 1
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
         for case in shown:
             told = f"{word}: {case_words(case, many=many)}"
-            if in_full:
+            if called is not None:
                 yield from wrapped(told, width, indent=_INDENT)
                 yield from _whole(_said_of(case), width)
+                yield from _called_lines(called.get(case.id, ()), width)
             else:
                 yield cut(_INDENT + told, width)
                 yield from (cut(f"    {line}", width) for line in _differences(case))
@@ -294,6 +298,12 @@ def _said_of(case: StoredCase) -> list[str]:
     reasons = (score.reason for score in case.scores if score.passed is False and score.reason)
     said = dict.fromkeys(tuple(reason.splitlines()[1:]) for reason in reasons)
     return [line for lines in said for line in lines]
+
+
+def _called_lines(called: Sequence[str], width: int) -> list[str]:
+    """Return a line for each call of a tool, cut to ``width``, and of very many the first."""
+    lines = [cut(f"    called {one_line(each, width)}", width) for each in called[:_IN_FULL]]
+    return [*lines, "    ..."] if len(called) > _IN_FULL else lines
 
 
 def _whole(lines: Sequence[str], width: int) -> list[str]:

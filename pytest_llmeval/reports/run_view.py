@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.gate.judging import WORST_FIRST, SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.stored import StoredCase
+from pytest_llmeval.reports.exported import called_in
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import UNFINISHED, Run
 
@@ -91,6 +92,8 @@ class RunView:
     """Cases that were skipped, or had to fail, though they had scores."""
     is_told: bool = False
     """Whether the verdict is what an imported run says that it came to: its rules stayed where it was judged."""
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As ``RunCases.called``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +104,16 @@ class RunCases:
     """What the gate needs of each."""
     unlucky: Sequence[StoredCase] = ()
     """The first that went wrong, in full."""
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The calls of tools that their answers consist of, by the id of the case; none of an answer with text."""
 
     @classmethod
     def read(cls, store: StoreReader, run_id: str, *, verbosity: int = 0) -> "RunCases":
         """Return those of a stored run, with as many misses and errors as ``verbosity`` shows."""
         unlucky = list(store.unlucky(run_id, most=most_shown(verbosity)))
-        return cls(judged=list(store.judged(run_id)), unlucky=unlucky)
+        silent = (case for case in unlucky if case.response is not None and not case.response.strip())
+        called = {case.id: called_in(case, store.calls(case.id)) for case in silent}
+        return cls(judged=list(store.judged(run_id)), unlucky=unlucky, called=called)
 
 
 def most_shown(verbosity: int) -> int | None:
@@ -143,6 +150,7 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict], *, is_anew:
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
         uncounted=sum(map(_is_uncounted, judged)),
         is_told=told != "none",
+        called=cases.called,
     )
 
 

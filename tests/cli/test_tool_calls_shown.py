@@ -3,12 +3,17 @@
 import csv
 import html
 import io
+import json
 from pathlib import Path
 
 from tests.cli.conftest import Command
 from tests.support.chat_bodies import completion
 from tests.support.project import Project
 
+SCORED = """
+    def test_echo(sample, response, score):
+        score.exact(response, sample.target)
+"""
 EVAL = """
     async def test_echo(sample, model, score):
         chat = [{"role": "user", "content": sample.input}]
@@ -52,3 +57,26 @@ def test_a_call_of_a_tool_is_what_the_model_said(project: Project, llmeval: Comm
     assert sum(asked in text for text in shown) >= 3, "both cases and the report"
     counts = [sum(each in text for text in shown) for each in (zoom, drop)]
     assert counts == [3, 4], "of each run its case, the list of its cases and the comparison; of one the report"
+
+
+def test_show_says_what_an_answer_without_text_called(project: Project, llmeval: Command) -> None:
+    """One line for each call, cut where it is long, of misses in full; an answer with text is in its score's reason."""
+    long = {"id": "d", "type": "function", "function": {"name": "drop", "arguments": json.dumps({"a": "\x1b\n" * 300})}}
+    replies = {
+        "Show": completion(None, tool_calls=[call_of("zoom"), long]),
+        "Tell": completion("Well.", tool_calls=[call_of("look")]),
+        "Hide": completion(None, tool_calls=[call_of(f"tool{number}") for number in range(25)]),
+    }
+    project.server.reply = lambda messages: replies[messages[0]["content"]]
+    project.eval(SCORED, [{"id": asked, "input": asked, "target": "x"} for asked in replies])
+    assert project.run("evals").ret == 1
+
+    lines = llmeval("show", "-v").out.splitlines()
+    first = lines.index('    called zoom({"city": "Lima"})')
+    assert lines[first - 1].strip() == 'got ""'
+    assert lines[first + 1].startswith('    called drop({"a": "') and lines[first + 1].endswith("...")
+    assert max(map(len, lines)) <= 80
+    assert not any("called look" in line for line in lines)
+    assert '    called tool19({"city": "Lima"})' in lines and not any("tool20" in line for line in lines)
+    assert "    ..." in lines
+    assert "called" not in llmeval("show").out
