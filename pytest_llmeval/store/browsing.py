@@ -36,11 +36,24 @@ _ASKED = """
 EXISTS (
     SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!' AND EXISTS (
         SELECT 1 FROM json_tree(request, '$.messages') AS part
-        WHERE part.key IN ('content', 'text') AND part.type = 'text' AND {shown} LIKE ? ESCAPE '!'
+        WHERE (
+            part.key IN ('content', 'text')
+            OR part.key IN ('name', 'arguments') AND part.path LIKE '%tool_calls%'
+        )
+        AND part.type = 'text' AND {shown} LIKE ? ESCAPE '!'
     )
 )
 """
 """What was asked holds it, too. Most requests do not hold it at all, and only others are read as JSON."""
+_CALLED = """
+EXISTS (
+    SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND detail LIKE ? ESCAPE '!' AND EXISTS (
+        SELECT 1 FROM json_tree(detail, '$.tool_calls') AS part
+        WHERE part.key IN ('name', 'arguments') AND part.type = 'text' AND {shown} LIKE ? ESCAPE '!'
+    )
+)
+"""
+"""The name or the arguments of a tool that was called hold it, as with what was asked."""
 _LABELLABLE = f"""
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
@@ -69,7 +82,8 @@ class Wanted:
     slice: str | None = None
     outcome: Outcome | None = None
     search: str = ""
-    """A part of the id, of what was asked, answered or expected, or of the error; without regard to ASCII case."""
+    """A part of the id, of what was asked, answered or expected, of a called tool's name or arguments, or of the error;
+    without regard to ASCII case."""
     flipped: Against | None = None
     """Only those that passed there and missed here, or the other way round, with the same input."""
 
@@ -307,8 +321,9 @@ class BrowsingReader(SqliteReader):
         columns = (*_TEXTS, _JSON)
         shown = {name: self._shown if name in _LONG else "{}" for name in columns}  # pages show ids as they are
         told = [_FOUND.format(column=name, shown=shown[name].format(f"cases.{name}")) for name in columns]
-        asked = _ASKED.format(shown=self._shown.format("part.value"))
-        return f"({' OR '.join([*told, asked])})", [*[plain] * (2 * len(_TEXTS)), *[as_json] * 3, plain]
+        parts = [sql.format(shown=self._shown.format("part.value")) for sql in (_ASKED, _CALLED)]
+        in_parts = [as_json, plain] * len(parts)
+        return f"({' OR '.join([*told, *parts])})", [*[plain] * (2 * len(_TEXTS)), *[as_json] * 2, *in_parts]
 
 
 def _like(text: str) -> str:

@@ -57,7 +57,8 @@ def test_a_secret_is_on_no_page(client: TestClient, store: SqliteStore) -> None:
     """Also not the half of one that a list would cut off."""
     parts = [{"type": "text", "text": SECRET}]
     asked = {"messages": [{"role": "user", "content": parts}], "params": {"user": SECRET}}
-    asking = call(request=asked, response="x" * 290 + SECRET, detail={"text": "x" * 290 + SECRET, "stop": [SECRET]})
+    said = {"text": "x" * 290 + SECRET, "stop": [SECRET], "tool_calls": [{"name": SECRET, "arguments": SECRET}]}
+    asking = call(request=asked, response="x" * 290 + SECRET, detail=said)
     vote = Vote(judge="j", repeat=0, value=0.0, level="", reason=SECRET)
     missed = score("exact", 0.0, False, reason=SECRET, votes=(vote,))
     told = record(outcome="missed", error=SECRET, target=f'"{SECRET}"', scores=(missed,), calls=(asking,))
@@ -133,6 +134,21 @@ def test_a_search_looks_into_what_was_asked(store: SqliteStore, client: TestClie
     store.add_case(run().id, record("a", calls=(call(request=asked),)))
     store.add_case(run().id, record("b", calls=(call(),)))
     assert listed(client.get("/run", params={"id": run().id, "search": '"Zürich"'}).text) == ["a"]
+
+
+@pytest.mark.parametrize("search", ["LOOK_up", "Zürich", '{"city": "Z', "and_before", "Lima"])
+def test_a_search_looks_into_calls_of_tools(store: SqliteStore, client: TestClient, search: str) -> None:
+    """Their names and arguments, in the answer and in the chat before it, and nothing else that is stored of them."""
+    store.start_run(run())
+    before = {"id": "c1", "type": "function", "function": {"name": "and_before", "arguments": '{"city": "Lima"}'}}
+    chat = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": None, "tool_calls": [before]}]
+    detail = {"tool_calls": [{"name": "look_up", "arguments": '{"city": "Zürich"}'}], "finish_reason": "tool_calls"}
+    named = {"messages": [{"role": "user", "content": "Where?", "name": "and_before_Lima"}]}
+    store.add_case(run().id, record("a", calls=(call(request={"messages": chat}, response="", detail=detail),)))
+    store.add_case(run().id, record("b", calls=(call(request=named, detail={"model": "look_up Zürich"}),)))
+    assert listed(client.get("/run", params={"id": run().id, "search": search}).text) == ["a"]
+    for never in ("function", "tool_calls", "arguments", "finish_reason", "c1"):
+        assert listed(client.get("/run", params={"id": run().id, "search": never}).text) == []
 
 
 @pytest.mark.parametrize("search", ["user", "role", "content", "messages", "params", "text", "seed", "http"])
