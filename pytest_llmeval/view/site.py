@@ -18,7 +18,7 @@ from pytest_llmeval.view.links import FileLinks
 from pytest_llmeval.view.pages import Frame, against_of, case_body, case_page, compare_page, paired, run_page, runs_page
 from pytest_llmeval.view.rendering import asset
 from pytest_llmeval.view.source import Source
-from pytest_llmeval.view.summaries import Overview, comparison, overview
+from pytest_llmeval.view.summaries import Overview, comparison_in, overview_in
 from pytest_llmeval.view.trends import trends
 
 __all__ = ["self_contained", "write_site"]
@@ -64,12 +64,14 @@ def self_contained(source: Source, run: Run) -> str:
     """Return one page of a run with its cases in full; it needs no other file."""
     links = FileLinks((), (), lambda case_id: False)
     frame = Frame(links=links, database=source.shown_as, head=_inlined())
-    with source.reader() as reader:
+    with source.stored() as stored:
+        reader = stored.shown(source.redact)
+        (run,) = _as_of(reader, [run])
         against = against_of(reader, run)
         found = _sampled(reader, run, against, most=source.most_cases)
         cases = (reader.case(pair.case.id) for pair in found.pairs)
         details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
-        return _run_page(frame, reader, run, overview(source.database, source.root, run), found, against, details)
+        return _run_page(frame, reader, run, overview_in(stored, source.root, run), found, against, details)
 
 
 def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
@@ -129,14 +131,16 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each file."""
     yield "view.css", asset("view.css")
     yield "view.js", asset("view.js")
-    with source.reader() as reader:
+    with source.stored() as stored:
+        reader = stored.shown(source.redact)
+        runs = _as_of(reader, runs)
         known = {run.id: run for run in runs}
         against = {run.id: against_of(reader, run) for run in runs}
         found = {run.id: _sampled(reader, run, against[run.id], most=source.most_cases) for run in runs}
         pairs = {(base.run_id, run_id): base for run_id, base in against.items() if base and base.run_id in known}
         cases = {pair.case.id for each in found.values() for pair in each.pairs}
         frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
-        views = {run.id: overview(source.database, source.root, run) for run in runs}
+        views = {run.id: overview_in(stored, source.root, run) for run in runs}
         whole = [views[run.id].view for run in runs if run.is_full]
         yield "index.html", runs_page(frame, runs, trends(whole), every=runs, waiting=0, older=None, newer=None)
         for run in runs:
@@ -151,7 +155,13 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
                     yield frame.links.case(case.id) or "", case_page(frame, reader, run, case, own)
         for base_id, run_id in pairs:
             name = frame.links.compare(base_id, run_id) or ""
-            yield name, _compare_page(frame, source, reader, known[base_id], known[run_id])
+            yield name, _compare_page(frame, source, stored, known[base_id], known[run_id])
+
+
+def _as_of(reader: BrowsingReader, runs: Sequence[Run]) -> list[Run]:
+    """Return runs as they are at the moment of ``reader``: they may have gone on since they were found."""
+    found = {run.id: run for run in reader.runs()}
+    return [found.get(run.id, run) for run in runs]
 
 
 def _sampled(reader: BrowsingReader, run: Run, against: Against | None, *, most: int) -> _Sampled:
@@ -187,14 +197,15 @@ def _run_page(
     )
 
 
-def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Run, current: Run) -> str:
+def _compare_page(frame: Frame, source: Source, stored: BrowsingReader, base: Run, current: Run) -> str:
+    reader = stored.shown(source.redact)
     wanted = Wanted(flipped=paired(base, current))
     page = reader.page(current.id, wanted, size=_FLIPS)
     is_small = max(reader.size(base.id), reader.size(current.id)) <= _MOST_COMPARED
     found: Comparison | str | None = None
     if is_small:
         try:
-            found = comparison(source.database, source.root, base.id, current.id, source.rules_of(current))
+            found = comparison_in(stored, source.root, base.id, current.id, source.rules_of(current))
         except ThresholdsError as error:
             found = str(error)
     only = CasePage(pairs=page.pairs, before=None, after=None)

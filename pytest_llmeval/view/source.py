@@ -32,5 +32,11 @@ class Source:
     @contextlib.contextmanager
     def reader(self) -> Iterator[BrowsingReader]:
         """Give a reader of one moment of the database, whose texts people may see."""
-        with contextlib.closing(BrowsingReader.open(self.database)) as stored, stored.snapshot():
+        with self.stored() as stored:
             yield stored.shown(self.redact)
+
+    @contextlib.contextmanager
+    def stored(self) -> Iterator[BrowsingReader]:
+        """Give a reader of one moment of the database, whose texts are as they are stored, to be worked with."""
+        with contextlib.closing(BrowsingReader.open(self.database)) as stored, stored.snapshot():
+            yield stored

@@ -220,17 +220,22 @@ def _live_until(end: Connection) -> None:
 def overview(path: Path, root: Path, run: Run) -> Overview:
     """Return what there is to see of a run of the database ``path``; ``root`` is the project's."""
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
-        cases = RunCases(judged=list(reader.judged(run.id)))
-        view = view_run(run, cases, reader.verdicts(run.id))
-        was = values_before(view, recorded_baseline(run, reader=reader, root=root))
-        return Overview(
-            view=view,
-            groups=reader.groups(run.id),
-            slices=reader.slice_names(run.id),
-            spending=reader.spending(run.id),
-            notes=run_notes(run, cases.judged, reader),
-            suites=Html(render("suites.html", view=view, charts=suite_charts(view, was))),
-        )
+        return overview_in(reader, root, run)
+
+
+def overview_in(reader: BrowsingReader, root: Path, run: Run) -> Overview:
+    """Return what there is to see of a run at the moment of ``reader``, whose texts are as they are stored."""
+    cases = RunCases(judged=list(reader.judged(run.id)))
+    view = view_run(run, cases, reader.verdicts(run.id))
+    was = values_before(view, recorded_baseline(run, reader=reader, root=root))
+    return Overview(
+        view=view,
+        groups=reader.groups(run.id),
+        slices=reader.slice_names(run.id),
+        spending=reader.spending(run.id),
+        notes=run_notes(run, cases.judged, reader),
+        suites=Html(render("suites.html", view=view, charts=suite_charts(view, was))),
+    )
 
 
 def comparison(path: Path, root: Path, base: str, current: str, rules: Thresholds) -> Comparison:
@@ -244,8 +249,13 @@ def comparison(path: Path, root: Path, base: str, current: str, rules: Threshold
         rules: by which it is judged.
     """
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
-        before, now = (find_baseline(ref, reader=reader, root=root) for ref in (base, current))
-        return compare_found(before, now, rules, reader=reader, most_flips=0)
+        return comparison_in(reader, root, base, current, rules)
+
+
+def comparison_in(reader: BrowsingReader, root: Path, base: str, current: str, rules: Thresholds) -> Comparison:
+    """Return as ``comparison`` what changed, at the moment of ``reader``, whose texts are as they are stored."""
+    before, now = (find_baseline(ref, reader=reader, root=root) for ref in (base, current))
+    return compare_found(before, now, rules, reader=reader, most_flips=0)
 
 
 def _timed(make: Callable[..., T], arguments: tuple[Any, ...]) -> _Made:

@@ -15,7 +15,7 @@ from pytest_llmeval.view import site
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
 from tests.support.hostile_run import hostile_run
-from tests.support.records import record
+from tests.support.records import record, score
 from tests.support.stored_runs import END, run
 from tests.view.conftest import NEW, OLD, VERDICT
 
@@ -68,6 +68,34 @@ def test_why_a_rule_passed_is_told_where_it_is_worth_a_word(two_runs: SqliteStor
 def test_a_page_says_nothing_of_a_sample_where_all_cases_stand(two_runs: SqliteStore, source: Source) -> None:
     text = self_contained(source, two_runs.find_run(OLD))
     assert "stand here" not in text and "8 cases" in text
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_pages_of_a_run_that_goes_on_are_of_one_moment(
+    store: SqliteStore, source: Source, tmp_path: Path, is_folder: bool
+) -> None:
+    """Neither cases nor the end that come while it is read stand in one part of a page alone."""
+    store.start_run(run())
+    found = store.find_run(run().id)
+    store.add_case(run().id, record("a", error="first"))
+    left = ["b", "c", "d"]
+
+    def going_on(text: str) -> str:
+        if text == "first" and left:
+            store.add_case(run().id, record(left.pop(), outcome="missed", scores=(score("made_later", 0.0, False),)))
+            store.finish_run(run().id, END)
+        return text
+
+    reading = replace(source, redact=going_on)
+    if is_folder:
+        write_site(tmp_path / "out", reading, [found])
+        text = "".join(path.read_text("utf-8") for path in (tmp_path / "out").glob("*.html"))
+    else:
+        text = self_contained(reading, found)
+    assert len(left) < 3, "it went on"
+    assert "made_later" not in text and ">finished<" not in text
+    text = self_contained(source, found)
+    assert "made_later" in text and ">finished<" in text, "since it was found"
 
 
 @pytest.mark.parametrize(("most", "told"), [(1, True), (2, False)])
