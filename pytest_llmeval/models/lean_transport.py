@@ -35,6 +35,7 @@ from pytest_llmeval.models.transport import (
     request_headers,
     unconnected_fault,
     undecodable_fault,
+    unreadable_fault,
 )
 from pytest_llmeval.models.wire import CHAT_PATH, Redact
 
@@ -78,7 +79,7 @@ class LeanTransport:
         except (aiohttp.InvalidURL, UnicodeError) as error:  # aiohttp is stricter with hosts than the URL's grammar
             raise address_fault(str(error), self._redact) from None
         except aiohttp.ClientResponseError as error:  # of an answer that is no HTTP; its text holds the URL's query
-            raise connection_fault(error, error.message, self._redact, has_begun=True) from None
+            raise unreadable_fault(error.message, self._redact) from None
         except (aiohttp.ClientError, OSError) as error:
             is_unsent = isinstance(error, aiohttp.ClientConnectorError)
             raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None

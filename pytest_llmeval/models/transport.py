@@ -27,6 +27,7 @@ __all__ = [
     "request_headers",
     "unconnected_fault",
     "undecodable_fault",
+    "unreadable_fault",
 ]
 
 TransportName = Literal["auto", "lean", "sdk"]
@@ -143,6 +144,19 @@ def connection_fault(
     if first.verify_code in _UNKNOWN_ISSUER:
         message += "; put that of its issuer into a file and name the file in SSL_CERT_FILE"
     return AttemptError(ErrorKind.CONNECTION, message)
+
+
+def unreadable_fault(text: str, redact: Redact) -> AttemptError:
+    """Return the fault for an answer whose head aiohttp takes for none of HTTP; it may be paid for, whole.
+
+    Args:
+        text: what it is, and below it what was found, with a mark under the place.
+        redact: takes secrets out of it.
+    """
+    told = " ".join(line.strip() for line in text.splitlines() if line.strip(" ^"))
+    message = _line(f"the head of the answer is no good HTTP: {told}", redact)
+    todo = "mend the server or what stands before it, or try --llmeval-transport sdk, which is less strict"
+    return AttemptError(ErrorKind.CONNECTION, f"{message}; {todo}", retryable=True, usage=Usage())
 
 
 def address_fault(text: str, redact: Redact) -> AttemptError:
