@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from pytest_llmeval.cli import main
+from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 from tests.support.sessions import Held, Session, journal_answers, wait_until
@@ -100,6 +101,20 @@ def llmeval(*arguments: str) -> None:
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMEVAL_API_KEY", KEY)
+
+
+def test_a_key_among_the_arguments_of_a_called_tool_is_not_shown(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a miss says what the model called, in the summary and in ``llmeval show -v``."""
+    tool = {"id": "c", "type": "function", "function": {"name": "login", "arguments": f'{{"with": "{KEY}"}}'}}
+    project.server.reply = lambda messages: completion(None, tool_calls=[tool])
+    project.eval("def test_echo(response, score):\n    score.exact(response, 'x')\n", ROWS[:1])
+    printed = project.run("evals", "-v").stdout.str()
+    capsys.readouterr()
+    llmeval("show", "last", "-v")
+    for text in (printed, capsys.readouterr().out):
+        assert "    called login(" in text and KEY[:12] not in text
 
 
 @pytest.mark.usefixtures("all_plugins")
