@@ -175,13 +175,12 @@ class VllmServer:
     def _served(self) -> list[str]:
         """Return the names that it says it serves; raise ModelError where it does not say them."""
         reply = self.ask("/v1/models")
-        try:
-            assert reply is not None and reply[0] == 200
-            return [str(row["id"]) for row in reply[1]["data"]]
-        except (AssertionError, TypeError, KeyError):
-            said = "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"
-            problem = f"{self.base_url}/models gives no list of models: {said}; does another program answer there?"
-            raise ModelError(self._failure(problem)) from None
+        if reply is not None and reply[0] == 200:
+            with suppress(TypeError, KeyError):
+                return [str(row["id"]) for row in reply[1]["data"]]
+        said = "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"
+        problem = f"{self.base_url}/models gives no list of models: {said}; does another program answer there?"
+        raise ModelError(self._failure(problem))
 
     def _ended(self, end: str) -> ModelError:
         """Return the error of a start at which it ended by itself."""
