@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["sync_folder", "whole_file", "whole_folder", "write_new"]
+__all__ = ["open_as_its_folder", "sync_folder", "whole_file", "whole_folder", "write_new"]
 
 _NOT_OF_FOLDERS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP})
 """What file systems that only sync files answer; PostgreSQL bears the first two (src/common/file_utils.c)."""
@@ -66,7 +66,8 @@ def write_new(path: Path, content: bytes) -> None:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give the folder to write into, which becomes ``target`` in the end: whoever finds that finds all of it.
 
-    It is on the disk by then, also where the power fails; a failure leaves nothing.
+    It is on the disk by then, also where the power fails; a failure leaves nothing. Its files may be read by whom umask
+    allows that.
 
     Args:
         target: it is not there yet; the folders above it are made.
@@ -79,12 +80,26 @@ def whole_folder(target: Path) -> Iterator[Path]:
     scratch.mkdir(parents=True)
     try:
         yield scratch
+        open_as_its_folder(scratch)
         sync_folder(scratch)
         os.replace(scratch, target)
         _sync_names(target.parent)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+
+
+def open_as_its_folder(folder: Path) -> None:
+    """Let all who may read and write a new folder do so with the files in it, which safetensors leaves to their owner.
+
+    Raises:
+        OSError: what a file may be used for cannot be changed.
+    """
+    allowed = stat.S_IMODE(folder.stat().st_mode) & 0o666
+    for path in folder.rglob("*"):
+        has = stat.S_IMODE(path.stat().st_mode)
+        if path.is_file() and allowed & ~has:
+            path.chmod(has | allowed)
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.core.ids import file_digest
-from pytest_llmeval.store.whole_file import sync_folder
+from pytest_llmeval.store.whole_file import open_as_its_folder, sync_folder
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.plan import write_json
 
@@ -72,6 +72,7 @@ def settle(checkpoint: Path, best: int | None) -> None:
     """
     paths = [checkpoint / name for name in _WITHOUT_SUM]
     write_json(checkpoint / _SUMS, {path.name: file_digest(path) for path in paths if path.is_file()})
+    open_as_its_folder(checkpoint)
     sync_folder(checkpoint)
     others, made = [path for path in _checkpoints(checkpoint.parent) if path != checkpoint], steps_of(checkpoint)
     # One of more steps was passed over as damaged.

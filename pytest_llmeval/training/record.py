@@ -5,7 +5,6 @@ import json
 import math
 import platform
 import resource
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -141,8 +140,6 @@ def save_adapter(
         raise NotFiniteError("a weight of the adapter is no number; nothing was saved")
     half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
     model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)
-    # safetensors leaves what it writes to its owner alone.
-    shutil.copymode(folder / "adapter_config.json", folder / "adapter_model.safetensors")
     (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; the card follows the proof
     _put_in_order(folder / "adapter_config.json", str(material.source.base))
     with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:

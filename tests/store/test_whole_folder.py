@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.store.whole_file import whole_folder
+from tests.support.file_mode import mode
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
@@ -41,6 +42,28 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not empty"), whole_folder(tmp_path / "adapter") as scratch:
         (scratch / "one").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["adapter", "old"]
+
+
+def test_its_files_may_be_read_by_whom_umask_allows_that(tmp_path: Path) -> None:
+    """safetensors leaves what it writes to its owner alone."""
+    mask = os.umask(0o027)
+    try:
+        with whole_folder(tmp_path / "adapter") as scratch:
+            (scratch / "in").mkdir()
+            for name, has in {"weights": 0o600, "in/weights": 0o600, "config": 0o640, "program": 0o750}.items():
+                (scratch / name).touch()
+                (scratch / name).chmod(has)
+    finally:
+        os.umask(mask)
+    found = {str(path.relative_to(tmp_path)): mode(path) for path in tmp_path.rglob("*")}
+    assert found == {
+        "adapter": 0o750,
+        "adapter/in": 0o750,
+        "adapter/weights": 0o640,
+        "adapter/in/weights": 0o640,
+        "adapter/config": 0o640,
+        "adapter/program": 0o750,
+    }
 
 
 @pytest.mark.parametrize("refusal", [errno.EINVAL, errno.ENOTSUP, errno.EIO])

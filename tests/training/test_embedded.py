@@ -1,4 +1,4 @@
-"""The embedded model as a folder to train on, where the cache cannot be written."""
+"""The embedded model as a folder to train on. A tiny one stands for it."""
 
 from pathlib import Path
 
@@ -6,7 +6,11 @@ import pytest
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.local_weights import SMOLLM2
+from pytest_llmeval.training import embedded
 from pytest_llmeval.training.embedded import embedded_folder
+from tests.support.file_mode import mode
+from tests.support.tiny_gguf import write_gguf
+from tests.support.tiny_llama import make_model
 
 FORM = "safetensors-2"
 
@@ -25,6 +29,23 @@ def test_a_cache_that_cannot_be_written_is_told_with_what_to_do(cache: Path) -> 
     with pytest.raises(ModelError) as raised:
         embedded_folder(cache, print, environ={})
     assert str(raised.value) == f"local:smollm2: {told}; mend that, or name another cache in XDG_CACHE_HOME"
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of a tiny model in place of those that are fetched."""
+    gguf = write_gguf(make_model(tmp_path / "base"), tmp_path / "tiny.gguf")
+    monkeypatch.setattr(embedded, "fetch_smollm2", lambda *args, **more: gguf)
+
+
+@pytest.mark.usefixtures("fetched")
+def test_whoever_may_read_files_of_the_user_may_read_the_base(tmp_path: Path) -> None:
+    """As all else in a cache that people share."""
+    folder = embedded_folder(tmp_path, print, environ={})
+    (like := tmp_path / "new").touch()
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert {name: mode(folder / name) for name in names} == dict.fromkeys(names, mode(like))
 
 
 def test_where_the_folder_is_there_nothing_is_written(cache: Path) -> None:

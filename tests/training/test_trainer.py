@@ -36,6 +36,8 @@ def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
     assert names == {"adapter_config.json", "adapter_model.safetensors", "run.json", "train_log.jsonl"}
     (like := trained.folder / "new").touch()
     assert {path.name: mode(path) for path in trained.adapter.iterdir()} == dict.fromkeys(names, mode(like))
+    kept = [path for path in trained.folder.glob("checkpoint-*/*") if path.is_file()]
+    assert {path.name: mode(path) for path in kept} == {path.name: mode(like) for path in kept}
     found = run_json(trained)
     assert found["complete"] is True
     assert found["config"] == trained.config.model_dump(mode="json")

@@ -1,7 +1,6 @@
 """An adapter merged into its base: a model of 16-bit weights that needs no PEFT. This module imports torch."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,8 +139,6 @@ def _save(model: Any, chat: Chat, source: Source, target: Path) -> None:
             chat.tokenizer.save_pretrained(target)
         except Exception as error:  # noqa: BLE001 - on a full disk safetensors and tokenizers raise errors of their own
             raise error if isinstance(error, OSError) else OSError(str(error)) from None
-    for weights in target.glob("*.safetensors"):  # safetensors leaves what it writes to its owner alone
-        shutil.copymode(target / "config.json", weights)
     own = source.base / _GENERATION_CONFIG
     if own.is_file():  # how the base draws, but for what ends an answer
         kept = {**read_json(own), "eos_token_id": ends}
