@@ -33,7 +33,7 @@ def check_rows(config: TrainingConfig, rootdir: Path, *, place: Callable[[str], 
     """
     data = config.data.model_copy(update={"variants": 0})  # they take long, and are made of rows that are right
     task = load_task(config.eval, rootdir)
-    splits = read_splits(data, config.proof, rootdir=rootdir, prompt=task.prompt, seed=config.seed)
+    splits = read_splits(data, config.proof, rootdir=rootdir, prompt=task.prompt, seed=config.seed, place=place)
     require_scorable(splits.val.rows, config.check)
     wrong = list(out_of_reach(config.proof, splits.proved, cluster=task.cluster))
     if wrong:

@@ -154,8 +154,24 @@ class Splits(NamedTuple):
     """Of all of val and of test those that the proof asks, by the name that the dataset is shown by."""
 
 
-def read_splits(data: DataModel, proof: ProofModel, *, rootdir: Path, prompt: Prompt, seed: int) -> Splits:
+def read_splits(
+    data: DataModel,
+    proof: ProofModel,
+    *,
+    rootdir: Path,
+    prompt: Prompt,
+    seed: int,
+    place: Callable[[str], str] = str,
+) -> Splits:
     """Return the rows of a configuration.
+
+    Args:
+        data: which rows they are.
+        proof: which of them it asks.
+        rootdir: the project.
+        prompt: of the eval.
+        seed: of the training.
+        place: says where a key of the configuration stands, as messages begin.
 
     Raises:
         DatasetError: rows are wrong, those of all three are told; one lacks a field of the prompt that others have; one
@@ -182,15 +198,15 @@ def read_splits(data: DataModel, proof: ProofModel, *, rootdir: Path, prompt: Pr
     )
     if data.variants:
         train = _with_variants(train, data, held_out=whole, prompt=prompt, seed=seed)
-    proved = {rows.shown: _proved(rows, proof) for rows in whole}
+    proved = {rows.shown: _proved(rows, proof, place) for rows in whole}
     return Splits(train=train, val=read(data.val, slice_=data.slice), test=whole[1], proved=proved)
 
 
-def _proved(rows: Rows, proof: ProofModel) -> Sequence[TrainingRow]:
+def _proved(rows: Rows, proof: ProofModel, place: Callable[[str], str]) -> Sequence[TrainingRow]:
     """Return the rows that the proof asks."""
     found = [row for row in rows.rows if proof.slice is None or proof.slice in row.sample.slices]
     if not found:
-        raise SettingsError(f"proof.slice: {proof.slice!r}: no row of {rows.shown} has it")
+        raise SettingsError(f"{place('proof.slice')}: {proof.slice!r}: no row of {rows.shown} has it")
     return found[: proof.limit]
 
 

@@ -58,6 +58,11 @@ def test_rows_are_looked_at_where_an_adapter_waits_for_its_proof_too(job: Job, p
         run_training(replace(job, is_resumed=True), train=Trainer())
 
 
+def test_a_slice_that_no_row_has_is_told_before_a_process_is_started(job: Job) -> None:
+    told = refused(replace(with_proof(job, slice="esay"), place_of="tiny.yaml:9: {}".format))
+    assert told == "tiny.yaml:9: proof.slice: 'esay': no row of data/val.jsonl has it"
+
+
 ALL_OF_4 = "found 0.9; with 4 rows of data/{}.jsonl not even a gain of all of them shows more than 0.251; from 30 rows"
 
 
