@@ -1,4 +1,4 @@
-"""An adapter that is trained and not yet proved: what it was made by, and whether that is what would make it now."""
+"""A training that goes on, or waits for its proof: whether what it is made by is what would make it now."""
 
 import json
 import os
@@ -17,7 +17,10 @@ __all__ = ["base_of", "require_same", "run_json"]
 
 
 def require_same(plan: Plan) -> None:
-    """Raise SettingsError where an adapter was trained with another configuration, prompt, base or row than now."""
+    """Raise SettingsError where a training was begun with another configuration, prompt or row than now.
+
+    Where it has an adapter, with another base, too; else the process that trains looks at that.
+    """
     config = plan.config
     if config.search is not None:
         plan.hold_to({"config": config.digest})
@@ -27,24 +30,23 @@ def require_same(plan: Plan) -> None:
     elif config.optim.soup > 1:
         plan.hold_to({"config": config.digest})
         for member in members(plan):
-            require_same(member)
+            if member.identity.exists():
+                require_same(member)
     else:
         plan.hold_to(_identity(plan))
 
 
 def _identity(plan: Plan) -> dict[str, str]:
     """Return the sha256 in hex of what would decide the adapter of ``plan`` now, as far as it needs no torch."""
-    config = plan.config
+    config, is_trained = plan.config, plan.adapter.is_dir()
+    data = config.data if is_trained else config.data.model_copy(update={"variants": 0})  # they take long
     prompt = load_task(config.eval, plan.rootdir).prompt
-    train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
+    train, val, *_ = read_splits(data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
+    found = {"config": config.digest, "prompt": prompt.digest, **train.digests, "val": val.digest}
+    if not is_trained:
+        return found
     weights = weights_of(config, base_of(plan))
-    return {
-        "config": config.digest,
-        "prompt": prompt.digest,
-        **train.digests,
-        "val": val.digest,
-        "base": source_digest(weights, _source_of(plan, weights)),
-    }
+    return {**found, "base": source_digest(weights, _source_of(plan, weights))}
 
 
 def _source_of(plan: Plan, weights: WeightsSpec) -> Source:

@@ -101,8 +101,9 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     (plan.folder / "outcome.json").unlink(missing_ok=True)
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
-    if is_trained:
+    if job.is_resumed:
         require_same(plan)
+    if is_trained:
         job.report(f"{job.name}: measures the adapter in {plan.adapter}, trained before")
     before = _stored(job, plan)
     recorded = _begun(job, plan, before)

@@ -5,11 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+from pytest_llmeval.models.hf.sources import find_source, source_digest
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
+from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
 from pytest_llmeval.training.proof import Gain, Measurement
+from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.supervise import Job
+from pytest_llmeval.training.task import load_task
 
 GAIN = Gain(
     split="val",
@@ -62,6 +66,16 @@ class Trainer:
             write_json(plan.adapter / "run.json", {**RECORD, "config": plan.config.model_dump(mode="json")})
             (plan.adapter / "train_log.jsonl").write_text('{"step": 1, "loss": 2.0}\n', "utf-8")
         return Outcome(state=state, message=f"it {state}" if state != "trained" else "")
+
+
+def digests_of(plan: Plan) -> dict[str, str]:
+    """Return what the trainer holds a training to, as far as it takes no torch."""
+    config = plan.config
+    prompt = load_task(config.eval, plan.rootdir).prompt
+    train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
+    base = weights_of(config, str(plan.rootdir / "base"))
+    found = {"config": config.digest, "prompt": prompt.digest, **train.digests, "val": val.digest}
+    return {**found, "base": source_digest(base, find_source(base, {}))}
 
 
 def run_json(plan: Plan) -> dict[str, Any]:

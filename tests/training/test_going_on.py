@@ -11,51 +11,49 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, StoreError
-from pytest_llmeval.models.hf.sources import find_source, source_digest
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
-from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config_file import load_config
-from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.made import require_same
+from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.proof import Gain, Measurement
-from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.supervise import Job, run_training
-from pytest_llmeval.training.task import load_task
 from tests.support.tiny_base import write_project
-from tests.training.stand_ins import GAIN, Proved, Trainer, stored
+from tests.training.stand_ins import GAIN, Proved, Trainer, digests_of, stored
+
+CHANGES = {
+    "config": "config (seed: 0, now 7)",
+    "prompt": "prompt",
+    "train": "train (data/train.jsonl)",
+    "val": "val (data/val.jsonl)",
+}
 
 
 @pytest.mark.parametrize(
-    ("harm", "named"),
+    ("harm", "named", "state"),
     [
-        ("config", "config (seed: 0, now 7)"),
-        ("prompt", "prompt"),
-        ("train", "train (data/train.jsonl)"),
-        ("val", "val (data/val.jsonl)"),
-        ("base", "base"),
+        *((harm, named, state) for harm, named in CHANGES.items() for state in ("trained", "interrupted")),
+        ("base", "base", "trained"),  # else it takes torch to tell
     ],
 )
-def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str, named: str
+def test_what_goes_on_is_made_by_what_it_was_begun_with(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str, named: str, state: State
 ) -> None:
-    def interrupted(measurement: Measurement) -> list[Gain]:
-        raise KeyboardInterrupt
+    """Whether steps or only the proof are left; another one is told before a process is started."""
 
-    trainer = Trainer("trained")
+    def interrupted(measurement: Measurement) -> list[Gain]:
+        raise TrainingFailedError("interrupted")
+
+    trainer = Trainer(state)
 
     def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         outcome = trainer(plan, environ)
-        prompt = load_task(plan.config.eval, plan.rootdir).prompt
-        config = plan.config
-        train, val, *_ = read_splits(config.data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=0)
-        base = weights_of(plan.config, str(plan.rootdir / "base"))
-        digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
         plan.identity.unlink()
-        plan.hold_to({**digests, "base": source_digest(base, find_source(base, {}))})
+        plan.hold_to(digests_of(plan))
         return outcome
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match="interrupted"):
         patched.setattr(supervise, "measure", interrupted)
         run_training(job, train=train)
     proved(GAIN)
@@ -76,6 +74,23 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
     with pytest.raises(SettingsError, match=told):
         run_training(again, train=Trainer())
     assert stored(job) == before
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"optim__soup": 2}, {"search": {"trials": 2, "space": {"lora.r": {"choices": [4, 8]}}}}],
+    ids=["soup", "search"],
+)
+def test_a_soup_or_a_search_that_goes_on_is_held_to_its_rows_at_once(tmp_path: Path, part: Any) -> None:
+    config = load_config(write_project(tmp_path, "base", **part), shown_as="tiny.yaml")
+    plan = Plan(name="tiny", id="t1", config=config, rootdir=tmp_path, folder=tmp_path / "run", free=0)
+    first = tmp_path / "run" / ("members" if config.search is None else "trials") / "0"
+    first.mkdir(parents=True)
+    one = config.member(0) if config.search is None else config.chosen({"lora.r": 4})
+    plan.hold_to({"config": config.digest})
+    replace(plan, config=one, folder=first).hold_to({"config": one.digest, "val": "other"})
+    with pytest.raises(SettingsError, match=r"cannot go on, as these changed since: val \(data/val\.jsonl\); take"):
+        require_same(plan)
 
 
 TARGETS = 'config (lora.targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up..., now ["up_proj"])'

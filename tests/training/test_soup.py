@@ -19,7 +19,7 @@ from pytest_llmeval.training.soup import members, train_soup
 from pytest_llmeval.training.supervise import Job, run_training
 from tests.support.in_process import train_here
 from tests.support.tiny_base import config, write_project
-from tests.training.stand_ins import GAIN, RECORD, Proved, run_json, stored
+from tests.training.stand_ins import GAIN, RECORD, Proved, digests_of, run_json, stored
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 safetensors = pytest.importorskip("safetensors.torch")
@@ -36,12 +36,20 @@ def plan_of(root: Path, base: Path | str = "base", soup: int = 3, **changes: Any
 
 
 class Trainer:
-    """Stands in for the processes: each adapter is drawn by its seed; ``ends`` says by seed how one ends."""
+    """Stands in for the processes: each adapter is drawn by its seed; ``ends`` says by seed how one ends.
+
+    ``real``: whether it is held to the rows that there are.
+    """
 
     def __init__(
-        self, ends: Mapping[int, State] = {}, *, dtype: Any = torch.bfloat16, rows: Mapping[int, str] = {}
+        self,
+        ends: Mapping[int, State] = {},
+        *,
+        dtype: Any = torch.bfloat16,
+        rows: Mapping[int, str] = {},
+        real: bool = False,
     ) -> None:
-        self.ends, self.dtype, self.rows = ends, dtype, rows
+        self.ends, self.dtype, self.rows, self.real = ends, dtype, rows, real
         self.seeds: list[int] = []
 
     def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
@@ -50,7 +58,7 @@ class Trainer:
         assert plan.is_resumed is (plan.folder / "fit.json").exists()
         self.seeds.append(seed)
         data = {"train": self.rows.get(seed, "t"), "variants": f"of {seed}", "val": "v"}
-        plan.hold_to({"config": plan.config.digest, **data, "base": "b"})
+        plan.hold_to(digests_of(plan) if self.real else {"config": plan.config.digest, **data, "base": "b"})
         write_json(plan.folder / "fit.json", {"micro_batch": 1, "estimate": []})
         (plan.folder / "checkpoint-4").mkdir(exist_ok=True)
         if seed in self.ends:
@@ -146,12 +154,12 @@ def test_a_session_goes_on_with_a_soup_and_proves_it_once(job: Job, proved: Prov
     def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         if plan.config.seed == 6:
             raise KeyboardInterrupt
-        return Trainer()(plan, environ)
+        return Trainer(real=True)(plan, environ)
 
     with pytest.raises(KeyboardInterrupt):
         run_training(job, train=interrupted)
     assert stored(job).status == "interrupted"
-    again = Trainer()
+    again = Trainer(real=True)
     run_training(replace(job, is_resumed=True), train=again)
     assert again.seeds == [6, 7]
     found = stored(job)
@@ -174,7 +182,7 @@ def test_a_disk_that_is_full_once_all_are_trained_costs_no_training(
     told = r"cannot be written: No space left on device; \d+ MB are free; mend that, then go on with: pytest NODEID "
     with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=told):
         patched.setattr(soup, "_write_mean", full)
-        run_training(of_soup, train=Trainer())
+        run_training(of_soup, train=Trainer(real=True))
     assert stored(job).status == "failed"
     run_training(replace(of_soup, is_resumed=True), train=Trainer(dict.fromkeys(range(3), "failed")))
     assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
