@@ -7,13 +7,13 @@ from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
     by_suite,
+    flip_texts,
     has_legend,
     headline,
     measure_cells,
     measure_name,
     reason_of,
     row_name,
-    row_texts,
     score_words,
     verdict_cells,
 )
@@ -90,5 +90,5 @@ def _tables(comparison: Comparison) -> Iterator[str]:
 
 def _flip(flip: Flip) -> str:
     return titled_texts(
-        f"**{flip.direction}** {escaped(row_name(flip))}: {escaped(score_words(flip))}", row_texts(flip)
+        f"**{flip.direction}** {escaped(row_name(flip))}: {escaped(score_words(flip))}", flip_texts(flip)
     )

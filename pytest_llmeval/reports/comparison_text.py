@@ -10,6 +10,7 @@ from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
     by_suite,
+    flip_texts,
     has_legend,
     headline,
     measure_cells,
@@ -17,7 +18,6 @@ from pytest_llmeval.reports.comparison_words import (
     reason_of,
     reason_titles,
     row_name,
-    row_texts,
     score_words,
     verdict_cells,
 )
@@ -127,7 +127,7 @@ def _flip_lines(comparison: Comparison, width: int, verbosity: int) -> Iterator[
 
 def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:
     reasons = reason_titles(flip)
-    for title, text in row_texts(flip).items():
+    for title, text in flip_texts(flip).items():
         if verbosity < 1:
             yield from _short(title, text.splitlines()[:_FIRST] if title in reasons else [text], width)
             continue

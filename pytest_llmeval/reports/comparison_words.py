@@ -14,6 +14,7 @@ __all__ = [
     "LEGEND",
     "by_suite",
     "expected_text",
+    "flip_texts",
     "has_legend",
     "headline",
     "is_worth_a_word",
@@ -22,7 +23,6 @@ __all__ = [
     "reason_of",
     "reason_titles",
     "row_name",
-    "row_texts",
     "score_words",
     "verdict_cells",
 ]
@@ -145,7 +145,7 @@ def score_words(flip: Flip) -> str:
     return ", ".join(f"{one_line(score.name, 60)} {_plain(score.before)} to {_plain(score.after)}" for score in scores)
 
 
-def row_texts(flip: Flip) -> dict[str, str]:
+def flip_texts(flip: Flip) -> dict[str, str]:
     """Return what was asked of a row and what both runs said, as far as it is known; untrusted text as it is.
 
     Where both said the same, and what it is worth changed all the same, that is told too.
@@ -162,7 +162,7 @@ def row_texts(flip: Flip) -> dict[str, str]:
 
 
 def reason_titles(flip: Flip) -> frozenset[str]:
-    """Return under which titles of ``row_texts`` a reason stands, whose lines are apart, and nothing that was said."""
+    """Return under which titles of ``flip_texts`` a reason stands, whose lines are apart, and nothing that was said."""
     sides = {f"before{_epoch(flip.before)}": flip.before, f"now{_epoch(flip.after)}": flip.after}
     return frozenset({"why", *(title for title, text in sides.items() if text.answer is None)})
 
