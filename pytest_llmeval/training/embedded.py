@@ -8,7 +8,7 @@ import filelock
 
 from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.loading import chosen_dtype, load_chat, load_model, quiet
+from pytest_llmeval.models.hf.loading import chosen_dtype, load_chat, load_model, quiet, writing
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import SMOLLM2, fetch_smollm2
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -51,6 +51,6 @@ def _convert(gguf: Path, target: Path, environ: Mapping[str, str]) -> None:
     ends = sorted(chat.stop_tokens)
     model.generation_config.eos_token_id = model.config.eos_token_id = ends[0] if len(ends) == 1 else ends
     model.config.pad_token_id = chat.pad_token
-    with quiet():
+    with quiet(), writing():
         model.save_pretrained(target)
         chat.tokenizer.save_pretrained(target)

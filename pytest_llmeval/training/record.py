@@ -17,6 +17,7 @@ from bitsandbytes.nn import Linear4bit
 from peft import get_peft_model_state_dict
 
 from pytest_llmeval.core.ids import file_digest
+from pytest_llmeval.models.hf.loading import writing
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.material import Material
 from pytest_llmeval.training.plan import Plan, write_json
@@ -134,12 +135,14 @@ def save_adapter(
 
     Raises:
         NotFiniteError: a weight is no number.
+        OSError: it cannot be written.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise NotFiniteError("a weight of the adapter is no number; nothing was saved")
     half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
-    model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)
+    with writing():
+        model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; the card follows the proof
     _put_in_order(folder / "adapter_config.json", str(material.source.base))
     with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:

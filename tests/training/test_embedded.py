@@ -9,6 +9,7 @@ from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.training import embedded
 from pytest_llmeval.training.embedded import embedded_folder
 from tests.support.file_mode import mode
+from tests.support.full_disk import largest_file
 from tests.support.tiny_gguf import write_gguf
 from tests.support.tiny_llama import make_model
 
@@ -46,6 +47,17 @@ def test_whoever_may_read_files_of_the_user_may_read_the_base(tmp_path: Path) ->
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
     assert {name: mode(folder / name) for name in names} == dict.fromkeys(names, mode(like))
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_disk_that_fills_up_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """safetensors raises an error of its own."""
+    with largest_file(5_000), pytest.raises(ModelError) as raised:
+        embedded_folder(tmp_path, print, environ={})
+    folder = tmp_path / FORM / SMOLLM2.label
+    assert str(raised.value).startswith(f"local:smollm2: {folder}: cannot be written: Error while serializing: ")
+    assert str(raised.value).endswith(" MB are free; mend that, or name another cache in XDG_CACHE_HOME")
+    assert [path.name for path in folder.parent.iterdir()] == [f"{folder.name}.lock"]
 
 
 def test_where_the_folder_is_there_nothing_is_written(cache: Path) -> None:

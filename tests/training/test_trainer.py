@@ -15,6 +15,7 @@ from pytest_llmeval.models.hf.base_weights import weights_digests
 from pytest_llmeval.training.checkpoints import NEWEST
 from pytest_llmeval.training.plan import Outcome, Plan
 from tests.support.file_mode import mode
+from tests.support.full_disk import largest_file
 from tests.training.conftest import Train
 from tests.training.stand_ins import run_json
 
@@ -375,15 +376,17 @@ def test_a_smaller_micro_batch_makes_the_same_steps(trained: Plan, train: Train)
 def test_an_adapter_that_finds_no_room_is_not_trained_again(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its checkpoints are there, and the values that it was trained with are no worse for it."""
     from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.record import save_adapter
 
-    def full(folder: Path, *rest: object) -> None:
-        raise OSError(28, "No space left on device", str(folder))
+    def full(*given: Any) -> None:
+        with largest_file(10_000):
+            save_adapter(*given)
 
     with monkeypatch.context() as patched:
         patched.setattr(trainer, "save_adapter", full)
         plan, outcome = train()
     assert outcome.state == "unsaved"
-    assert f"{plan.adapter}: cannot be written: No space left on device; " in outcome.message
+    assert f"{plan.adapter}: cannot be written: Error while serializing: I/O error: File too large" in outcome.message
     assert outcome.message.endswith("; the checkpoints are whole")
     assert not plan.adapter.exists()
     again, outcome = train(plan.rootdir)

@@ -20,7 +20,7 @@ from pytest_llmeval.models.hf.four_bit import require_bitsandbytes
 from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["chosen_device", "chosen_dtype", "in_one_line", "load_chat", "load_model", "quiet", "why"]
+__all__ = ["chosen_device", "chosen_dtype", "in_one_line", "load_chat", "load_model", "quiet", "why", "writing"]
 
 _WAITING = "OMP_WAIT_POLICY"
 _FAST_BF16 = (8, 0)
@@ -143,6 +143,21 @@ def quiet() -> Iterator[None]:
         transformers.utils.logging.set_verbosity(level)
         if shows_bars:
             transformers.utils.logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Have what libraries raise over a full disk be an OSError: safetensors and tokenizers raise errors of their own.
+
+    Raises:
+        OSError: what was raised within.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(str(error)) from error
 
 
 @contextlib.contextmanager

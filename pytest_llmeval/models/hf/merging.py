@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.adapter_files import held_otherwise, own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.loading import in_one_line, load_chat, load_model, quiet
+from pytest_llmeval.models.hf.loading import in_one_line, load_chat, load_model, quiet, writing
 from pytest_llmeval.models.hf.memory import free_bytes
 from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -133,12 +133,9 @@ def _save(model: Any, chat: Chat, source: Source, target: Path) -> None:
     )
     if source.is_gguf:  # transformers guesses the end, for SmolLM2 wrongly
         model.config.eos_token_id, model.config.pad_token_id = ends[0] if len(ends) == 1 else ends, chat.pad_token
-    with quiet():
-        try:
-            model.save_pretrained(target)
-            chat.tokenizer.save_pretrained(target)
-        except Exception as error:  # noqa: BLE001 - on a full disk safetensors and tokenizers raise errors of their own
-            raise error if isinstance(error, OSError) else OSError(str(error)) from None
+    with quiet(), writing():
+        model.save_pretrained(target)
+        chat.tokenizer.save_pretrained(target)
     own = source.base / _GENERATION_CONFIG
     if own.is_file():  # how the base draws, but for what ends an answer
         kept = {**read_json(own), "eos_token_id": ends}
