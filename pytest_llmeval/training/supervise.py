@@ -118,9 +118,9 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
                 _train(job, plan, train)
         before = None
         recorded = _with_record(recorded, plan)
-        gains = measure(_measurement(job, plan))
-        _require_measured(job, gains)
         with _room_for(job, plan):
+            gains = measure(_measurement(job, plan))
+            _require_measured(job, gains)
             write_json(plan.folder / "proof.json", [gain.recorded() for gain in gains])
     except LlmevalError as error:
         failed = replace(recorded, status="failed", finished_at=utc_now(), reason=str(error))
@@ -219,13 +219,17 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other sessions from the training in ``folder``.
 
     Raises:
-        SettingsError: one has it.
+        SettingsError: one has it, or it cannot be written into.
     """
+    lock = filelock.FileLock(folder / ".session.lock", blocking=False)
     try:
-        with filelock.FileLock(folder / ".session.lock", blocking=False):
-            yield
+        held = lock.acquire()
     except filelock.Timeout:
         raise SettingsError(f"another session still trains or measures in {folder}; wait for its end") from None
+    except OSError as error:
+        raise SettingsError(f"{unwritten(Path(lock.lock_file), error)}; see --llmeval-db") from None
+    with held:
+        yield
 
 
 def _unfinished(home: Path) -> Path | None:

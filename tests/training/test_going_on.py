@@ -197,6 +197,20 @@ def test_a_second_session_leaves_a_training_alone(job: Job, proved: Proved) -> N
     assert stored(job).status == "finished"
 
 
+def test_a_folder_that_cannot_be_written_into_is_told(job: Job) -> None:
+    """As that of another account, whose training was to go on."""
+    with pytest.raises(TrainingFailedError):
+        run_training(job, train=Trainer("failed"))
+    before = stored(job)
+    (folder,) = job.place.glob("tiny/*")
+    (folder / ".session.lock").unlink()
+    (folder / ".session.lock").mkdir()
+    told = rf"^{folder}/\.session\.lock: cannot be written: Is a directory; \d+ MB are free; see --llmeval-db$"
+    with pytest.raises(SettingsError, match=told):
+        run_training(replace(job, is_resumed=True), train=Trainer())
+    assert stored(job) == before
+
+
 def test_what_could_not_be_measured_is_no_verdict_and_can_be_measured_again(
     job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
 ) -> None:
@@ -314,6 +328,23 @@ def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_agai
         patched.setattr(supervise, "write_json", full)
         run_training(job, train=Trainer("trained"))
     assert (stored(job).status, stored(job).verdict) == ("failed", "none")
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
+
+
+def test_a_disk_that_is_full_at_the_proof_is_told_with_the_command_that_measures_again(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(measurement: Measurement) -> list[Gain]:
+        raise OSError(28, "No space left on device", str(measurement.folder / "no_rules.yaml"))
+
+    told = (
+        r"tiny: .*/no_rules\.yaml: cannot be written: No space left on device; .* MB are free; mend that, then go on "
+    )
+    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
+        patched.setattr(supervise, "measure", full)
+        run_training(job, train=Trainer("trained"))
+    proved(GAIN)
     run_training(replace(job, is_resumed=True), train=Trainer())
     assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
 
