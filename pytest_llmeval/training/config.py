@@ -21,6 +21,7 @@ from pytest_llmeval.loaders.thresholds_grammar import (
 )
 
 __all__ = [
+    "MATRICES",
     "CheckModel",
     "DataModel",
     "LaunchModel",
@@ -35,6 +36,9 @@ __all__ = [
 
 Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
 """Scores that a completion can be given while training, by the scorers of these names."""
+
+MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Of a layer of a Llama, that an adapter can sit on."""
 
 _Below1 = Annotated[float, ranged(lambda number: 0 <= number < 1, "from 0 to below 1")]
 _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
@@ -110,15 +114,7 @@ class LoraModel(_Frozen):
     alpha: Whole = 32
     dropout: _Below1 = 0.0
     """Share of an adapter's inputs that a step leaves out; on a CPU rounded to 256ths."""
-    targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = (
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
-    )
+    targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = MATRICES
 
 
 class OptimModel(_Frozen):

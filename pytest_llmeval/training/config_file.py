@@ -11,7 +11,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.names import did_you_mean, show_key
 from pytest_llmeval.core.text import shown_yaml
 from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
-from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
+from pytest_llmeval.training.config import MATRICES, LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
 from pytest_llmeval.training.references import wrong_references
 
 __all__ = ["load_config", "place_of"]
@@ -73,6 +73,9 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
     if data.variants and data.completion == "text":
         told = "and data.completion is 'text'; write 0: what a target in JSON quotes of its input is exchanged"
         yield ("data", "variants"), f"found {data.variants}, {told}"
+    for name in config.lora.targets:  # peft would pass over it as long as another one is known
+        if name.rpartition(".")[2] not in MATRICES:
+            yield ("lora", "targets"), f"no layer of a Llama has a matrix {name!r}; {did_you_mean(name, MATRICES)}"
     if batch % launch.processes:
         fitting = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
         yield ("launch", "processes"), f"found {launch.processes}, and optim.batch is {batch}; write one of {fitting}"

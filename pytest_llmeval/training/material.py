@@ -13,7 +13,6 @@ from transformers import AutoConfig, AutoTokenizer
 
 from pytest_llmeval.core.errors import ModelError, SettingsError
 from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.base_weights import weights_digests
@@ -130,7 +129,6 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
     require_read({row.where: row for row in (*val.rows, *chain.from_iterable(proved.values()))}.values(), chat, context)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
-    _require_matrices(config.lora.targets, shape)
     require_scorable(val.rows, config.check)
     lora = config.lora
     fitted = fit(
@@ -193,14 +191,6 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
             "chat_template": template_sha256(tokenizer.chat_template or ""),
         },
     )
-
-
-def _require_matrices(targets: tuple[str, ...], shape: Shape) -> None:
-    """Raise SettingsError for a name that peft would pass over as long as another one is known."""
-    known = shape.matrices()
-    for name in targets:
-        if name.rpartition(".")[2] not in known:
-            raise SettingsError(f"lora.targets: no layer of a Llama has a matrix {name!r}; {did_you_mean(name, known)}")
 
 
 def _source(config: TrainingConfig, rootdir: Path) -> Source:

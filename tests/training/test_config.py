@@ -87,6 +87,11 @@ def test_variants_are_of_targets_in_json(tmp_path: Path) -> None:
         ("seed: 0", "sede: 0", "sede: unknown key; did you mean 'seed'?"),
         ("  r: 8", "  r: 0", "lora.r: found 0; write a whole number from 1 up"),
         ("  r: 8", "  targets: [lm_head]", "lora.targets: found lm_head, which no server takes; leave it out"),
+        (
+            "  r: 8",
+            "  targets: [q_proj, mlp.v_prj]",  # peft would train the other without a word
+            "lora.targets: no layer of a Llama has a matrix 'mlp.v_prj'; did you mean 'v_proj'?",
+        ),
         ("  margin: 0.1", "  margin: 10%", "proof.margin: found the text '10%'; write 0.1, not 10% (and no quotes)"),
     ],
 )

@@ -174,13 +174,6 @@ def test_a_terminal_that_is_lost_leaves_a_checkpoint(train: Train, monkeypatch: 
     assert outcome == Outcome(state="interrupted", message="a checkpoint was made after step 2")
 
 
-def test_a_matrix_that_no_layer_has_is_refused(train: Train) -> None:
-    """PEFT trains the others without a word."""
-    _, outcome = train(lora__targets=["q_proj", "v_prj"])
-    assert outcome.state == "refused"
-    assert outcome.message == "lora.targets: no layer of a Llama has a matrix 'v_prj'; did you mean 'v_proj'?"
-
-
 def test_a_metric_that_cannot_be_held_to_a_target_is_told_before_the_first_step(train: Train) -> None:
     def edit(root: Path) -> None:
         path = root / "data" / "val.jsonl"

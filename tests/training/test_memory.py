@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.config import LoraModel
+from pytest_llmeval.training.config import MATRICES, LoraModel
 from pytest_llmeval.training.memory import NoRoomError, Shape, answered_at_once, estimate, fit
 
 LLAMA_3B = Shape.of(
@@ -33,6 +33,7 @@ def test_the_weights_of_llama_3b_are_counted_as_they_are() -> None:
     assert LLAMA_3B.linear == pytest.approx(2818.6e6, rel=1e-3)
     assert LLAMA_3B.dense == pytest.approx(394.0e6, rel=2e-3)
     assert LLAMA_3B.adapter(16, LoraModel().targets) == pytest.approx(24.31e6, rel=1e-3)
+    assert tuple(LLAMA_3B.matrices()) == MATRICES
 
 
 @pytest.mark.parametrize(("rows", "row_tokens", "checkpointing", "measured"), [
