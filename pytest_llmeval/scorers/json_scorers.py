@@ -1,6 +1,5 @@
 """Scorers of JSON answers: json_valid, json_match."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from pytest_llmeval.scorers.json_paths import ROOT, child, declared, declared_al
 from pytest_llmeval.scorers.json_rules import Rules
 from pytest_llmeval.scorers.json_text import MAX_DEPTH, in_range, parse_json
 from pytest_llmeval.scorers.registry import shipped
-from pytest_llmeval.scorers.scored import Scored, is_number
+from pytest_llmeval.scorers.scored import Scored, at_least_0
 
 __all__ = ["json_match", "json_valid"]
 
@@ -139,17 +138,11 @@ def _rules(
         ignore=left_out,
         dates=declared_all(dates, "dates"),
         date_formats=tuple(check_date_format(each) for each in formats),
-        date_tolerance_days=_at_least_0(date_tolerance_days, "date_tolerance_days"),
-        tolerance=0.0 if isinstance(tolerance, Mapping) else _at_least_0(tolerance, "tolerance"),
-        tolerances={declared(path, "tolerance"): _at_least_0(by, "tolerance") for path, by in by_path.items()},
+        date_tolerance_days=at_least_0(date_tolerance_days, "date_tolerance_days"),
+        tolerance=0.0 if isinstance(tolerance, Mapping) else at_least_0(tolerance, "tolerance"),
+        tolerances={declared(path, "tolerance"): at_least_0(by, "tolerance") for path, by in by_path.items()},
         casefold=casefold,
     )
-
-
-def _at_least_0(value: Any, setting: str) -> float:
-    if is_number(value) and 0 <= value < math.inf:
-        return value
-    raise ScorerError(f"{setting} is {value!r}; it is a finite number of at least 0")
 
 
 def plain_json(value: Any, place: str = ROOT, depth: int = 0) -> Any:

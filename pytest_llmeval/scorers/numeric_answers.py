@@ -12,7 +12,7 @@ from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import number, shown, visible_line
 from pytest_llmeval.scorers.json_leaves import as_decimal, within
 from pytest_llmeval.scorers.registry import shipped
-from pytest_llmeval.scorers.scored import Scored, finite, is_number
+from pytest_llmeval.scorers.scored import Scored, at_least_0, finite
 from pytest_llmeval.scorers.scripts import is_word_letter
 
 __all__ = ["numbers_in", "numeric"]
@@ -197,9 +197,8 @@ def _number(target: Any) -> int | float:
 
 
 def _check(tolerance: float, rel_tolerance: float, which: str, decimal: str) -> None:
-    for name, value in (("tolerance", tolerance), ("rel_tolerance", rel_tolerance)):
-        if not (is_number(value) and 0 <= value < math.inf):
-            raise ScorerError(f"{name} is {value!r}; it is a finite number of at least 0")
+    at_least_0(tolerance, "tolerance")
+    at_least_0(rel_tolerance, "rel_tolerance")
     if which not in ("only", "first", "last"):
         raise ScorerError(f"which is {which!r}; it is 'only', 'first' or 'last'")
     if decimal not in (".", ","):

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.display import visible_line
 
-__all__ = ["Scored", "finite", "is_number", "unit_interval"]
+__all__ = ["Scored", "at_least_0", "finite", "is_number", "unit_interval"]
 
 SLACK = 1e-9
 
@@ -30,6 +30,13 @@ class Scored:
 def is_number(value: object) -> TypeGuard[int | float]:
     """Return whether ``value`` is an int or a float; True and False are no numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def at_least_0(value: Any, setting: str) -> float:
+    """Return a setting that is a finite number of at least 0; raise ScorerError for any other."""
+    if is_number(value) and 0 <= value < math.inf:
+        return value
+    raise ScorerError(f"{setting} is {value!r}; it is a finite number of at least 0")
 
 
 def finite(value: Any) -> float:
