@@ -6,6 +6,7 @@ RecursionError or a ValueError of its own on deep or long input. Here each of th
 
 import math
 from collections import Counter
+from collections.abc import Callable, Mapping
 from json import JSONDecodeError, JSONDecoder, dumps
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "no_constant",
     "parse",
     "parse_at",
+    "rebuilt",
     "unique_keys",
 ]
 
@@ -98,6 +100,13 @@ def copied(value: Any) -> Any:
         return {key: copied(each) for key, each in value.items()}
     copies = [copied(each) for each in value] if isinstance(value, list | tuple) else value
     return tuple(copies) if isinstance(value, tuple) else copies
+
+
+def rebuilt(value: Any, made: Callable[[Any], Any]) -> Any:
+    """Return the same objects and lists with each value in them as ``made`` makes it."""
+    if isinstance(value, Mapping):
+        return {key: rebuilt(each, made) for key, each in value.items()}
+    return [rebuilt(each, made) for each in value] if isinstance(value, list | tuple) else made(value)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

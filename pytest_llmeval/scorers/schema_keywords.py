@@ -12,6 +12,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.strict_json import rebuilt
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.json_leaves import as_decimal
 from pytest_llmeval.scorers.patterns import found_in_time
@@ -85,16 +86,12 @@ def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> I
         return
     seen: dict[str, int] = {}
     for index, item in enumerate(instance):
-        first = seen.setdefault(json.dumps(_whole(item), sort_keys=True), index)
+        first = seen.setdefault(json.dumps(rebuilt(item, _whole), sort_keys=True), index)
         if first != index:
             yield ValidationError(f"elements {first} and {index} are the same: {shown(item)}")
             return
 
 
 def _whole(value: Any) -> Any:
-    """Return a value whose floats without fraction are ints, since JSON Schema calls 1 and 1.0 equal."""
-    if isinstance(value, dict):
-        return {key: _whole(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_whole(each) for each in value]
+    """Return a float without fraction as an int, since JSON Schema calls 1 and 1.0 equal."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from pytest_llmeval.scorers.scored import is_number
 
-__all__ = ["Exchange", "Values", "leaves", "rebuilt"]
+__all__ = ["Exchange", "Values", "leaves"]
 
 _Place = tuple[frozenset[str], tuple[str, ...]]
 """Keys of a target, so that only rows of one form share values, and the path of a value in it; the elements of a list
@@ -226,13 +226,6 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
             yield from leaves(each, (*path, "[]"))
     else:
         yield path, value
-
-
-def rebuilt(value: Any, made: Callable[[Any], Any]) -> Any:
-    """Return the same objects and lists with each value in them as ``made`` makes it."""
-    if isinstance(value, Mapping):
-        return {key: rebuilt(each, made) for key, each in value.items()}
-    return [rebuilt(each, made) for each in value] if isinstance(value, list | tuple) else made(value)
 
 
 def _count(value: str, text: str, around: tuple[str, str]) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.core.errors import DatasetError, PromptError, SettingsError
 from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.strict_json import canonical, rebuilt
 from pytest_llmeval.core.text import and_more
 from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
@@ -305,17 +305,13 @@ def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json",
         sample=sample,
         messages=messages,
         completion=learned,
-        likeness=digest(canonical(_alike(sample.input))),
+        likeness=digest(canonical(rebuilt(sample.input, _alike))),
     )
 
 
 def _alike(value: Any) -> Any:
-    """Return an input with each of its texts in one case, one form of letters, and one blank for all white space."""
-    if isinstance(value, str):
-        return " ".join(unicodedata.normalize("NFC", value).casefold().split())
-    if isinstance(value, dict):
-        return {key: _alike(each) for key, each in value.items()}
-    return [_alike(each) for each in value] if isinstance(value, list | tuple) else value
+    """Return a text of an input in one case, one form of letters, and with one blank for all white space."""
+    return " ".join(unicodedata.normalize("NFC", value).casefold().split()) if isinstance(value, str) else value
 
 
 def _json(sample: Sample, where: str) -> str:

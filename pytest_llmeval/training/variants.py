@@ -12,9 +12,10 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from pytest_llmeval.core.strict_json import rebuilt
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.training.arranging import arranged, labels_of
-from pytest_llmeval.training.exchanging import Exchange, Values, leaves, rebuilt
+from pytest_llmeval.training.exchanging import Exchange, Values, leaves
 
 __all__ = ["Variants", "as_jsonl"]
 
