@@ -19,7 +19,7 @@ from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.strict_json import NotJsonError, parse
-from pytest_llmeval.core.text import shown_value
+from pytest_llmeval.core.text import first_lines, shown_value
 from pytest_llmeval.loaders.csv_file import uneven
 from pytest_llmeval.reports.formulas import unguarded
 
@@ -35,7 +35,6 @@ _READ = ("epoch", "at")
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _LARGEST_CELL = 2**27
-_SHOWN_WRONG = 20
 _Records = Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]
 
 
@@ -66,8 +65,7 @@ def read_labels(path: Path, shown: str) -> list[LabelRow]:
         except DatasetError as error:
             wrong.append(str(error))
     if wrong:
-        more = [f"… and {len(wrong) - _SHOWN_WRONG:,} more wrong lines"] if len(wrong) > _SHOWN_WRONG else []
-        raise DatasetError("\n".join([*wrong[:_SHOWN_WRONG], *more]))
+        raise DatasetError(first_lines(wrong, word="wrong lines"))
     if not found:
         raise DatasetError(f"{shown}: no label in it; fill in a column {LABEL}NAME, or name with value or level")
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "and_more",
     "counted",
+    "first_lines",
     "inert_json",
     "is_storable",
     "one_line",
@@ -31,6 +32,7 @@ _CONTROL = re.compile(
 # https://www.jetbrains.com/help/teamcity/service-messages.html
 _COMMAND_START = re.compile(r"^([^\S\n]*)::", re.MULTILINE)
 _AGENT_COMMAND = re.compile(r"##(?=\w*\[)")
+_MOST_LINES = 20
 
 
 def printable(text: str) -> str:
@@ -53,6 +55,12 @@ def and_more(items: Sequence[str], most: int) -> str:
     """Return the first ``most`` of ``items``, and how many more there are."""
     more = f" and {len(items) - most:,} more" if len(items) > most else ""
     return f"{', '.join(items[:most])}{more}"
+
+
+def first_lines(lines: Sequence[str], *, word: str = "") -> str:
+    """Return the first 20 lines, and a last one that says how many more there are, and of what."""
+    more = [f"… and {len(lines) - _MOST_LINES:,} more {word}".rstrip()] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])
 
 
 def counted(number: int, word: str) -> str:

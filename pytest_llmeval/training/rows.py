@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.core.errors import DatasetError, PromptError, SettingsError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical, rebuilt
-from pytest_llmeval.core.text import and_more
+from pytest_llmeval.core.text import and_more, first_lines
 from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
@@ -133,8 +133,7 @@ def read_rows(
             told = str(error)
             wrong.append(told if told.startswith(where) else f"{where}: {told}")
     if wrong:
-        more = [f"… and {len(wrong) - _SHOWN} more wrong rows"] if len(wrong) > _SHOWN else []
-        raise DatasetError("\n".join([*wrong[:_SHOWN], *more]))
+        raise DatasetError(first_lines(wrong, word="wrong rows"))
     if not rows:
         of_slice = f" in slice {slice_!r}" if slice_ else ""
         raise DatasetError(f"{dataset.shown}: 0 rows{of_slice}; training needs at least one")
@@ -246,8 +245,7 @@ def _lacking(rows: Sequence[TrainingRow], prompt: Prompt) -> Iterator[str]:
 
 def _require_none(pairs: Sequence[str], wrong: str) -> None:
     if pairs:
-        more = [f"… and {len(pairs) - _SHOWN} more"] if len(pairs) > _SHOWN else []
-        raise DatasetError("\n".join([f"{len(pairs)} {wrong}:", *pairs[:_SHOWN], *more]))
+        raise DatasetError(f"{len(pairs)} {wrong}:\n{first_lines(pairs)}")
 
 
 def leaks(seen: Rows, held_out: Rows) -> list[str]:

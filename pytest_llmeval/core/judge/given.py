@@ -13,12 +13,10 @@ from pytest_llmeval.core.judge.label_sample import kept_draw
 from pytest_llmeval.core.judge.scored import JudgedRun, judge_scores, split_scores
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.stored import Label, StoredCase
-from pytest_llmeval.core.text import one_line, shown_value
+from pytest_llmeval.core.text import first_lines, one_line, shown_value
 from pytest_llmeval.core.types import Score
 
 __all__ = ["Given", "LabelRow", "digest_of", "given_labels", "named_answers"]
-
-_MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +113,7 @@ def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = ""
         except DatasetError as error:
             problems.append(str(error))
     if problems:
-        more = [f"and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
-        raise DatasetError("\n".join([*problems[:_MOST_PROBLEMS], *more]))
+        raise DatasetError(first_lines(problems))
     return list(found.values())
 
 
