@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +89,12 @@ class Plan:
             write_json(self._begun_with, self.config.model_dump(mode="json"))
         if identity.keys() - before.keys():
             write_json(self.identity, {**before, **identity})
+
+    def hold_beside(self, identity: Path, *, apart: Collection[str] = ()) -> None:
+        """Keep it to ``identity`` of another one of its search or soup, but for configuration and what is ``apart``."""
+        known = json.loads(identity.read_text("utf-8"))
+        same = {name: value for name, value in known.items() if name not in apart}
+        self.hold_to({**same, "config": self.config.digest})
 
     @property
     def _begun_with(self) -> Path:

@@ -83,7 +83,7 @@ def _plan(plan: Plan, number: int, values: Mapping[str, Any]) -> Plan:
     found.folder.mkdir(parents=True, exist_ok=True)
     first = next(plan.folder.glob("trials/*/identity.json"), None)
     if first is not None:
-        found.hold_to({**json.loads(first.read_text("utf-8")), "config": found.config.digest})
+        found.hold_beside(first)
     return replace(found, is_resumed=(found.folder / "fit.json").exists())
 
 

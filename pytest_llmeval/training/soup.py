@@ -23,8 +23,6 @@ __all__ = ["FOLDER", "members", "train_soup"]
 
 FOLDER = "members"
 _WEIGHTS = "adapter_model.safetensors"
-_SAME = ("prompt", "train", "val", "base", "chat_template", "max_tokens")
-"""What all trainings of a soup have in common; variants of rows are other ones by each seed."""
 
 
 def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
@@ -49,7 +47,8 @@ def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
             report(f"{plan.name}: training {number} of {len(found)} in {place}: seed {member.config.seed}")
             if member.is_resumed:
                 report(f"{plan.name}: training {number} {beginning(member)}")
-            _hold_together(member, found[0])
+            if found[0].identity.exists():
+                member.hold_beside(found[0].identity, apart=("variants",))  # which are other ones by each seed
             require_trained(carried_out(member, train, environ=environ, report=report), name=plan.name)
         for checkpoint in member.folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
@@ -69,14 +68,6 @@ def members(plan: Plan) -> list[Plan]:
         )
         for number, folder in enumerate(folders)
     ]
-
-
-def _hold_together(member: Plan, first: Plan) -> None:
-    """Keep a training to what the first one was begun with."""
-    if first.identity.exists():
-        known = json.loads(first.identity.read_text("utf-8"))
-        same = {name: known[name] for name in _SAME if name in known}
-        member.hold_to({**same, "config": member.config.digest})
 
 
 def _write_mean(scratch: Path, plan: Plan, found: Sequence[Plan]) -> None:
