@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import replace
-from typing import Any
 
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -13,7 +12,7 @@ from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.soup import members
 from pytest_llmeval.training.task import load_task
 
-__all__ = ["base_of", "require_same", "run_json"]
+__all__ = ["base_of", "require_same"]
 
 
 def require_same(plan: Plan) -> None:
@@ -51,15 +50,10 @@ def _identity(plan: Plan) -> dict[str, str]:
 
 def _source_of(plan: Plan, weights: WeightsSpec) -> Source:
     """Return the base of the adapter as the trainer found it: one of the hub is its commit, wherever its files lie."""
-    source, found = find_source(weights, os.environ), run_json(plan)["base"]
+    source, found = find_source(weights, os.environ), plan.run_json()["base"]
     return source if found["revision"] is None else replace(source, hub_id=found["spec"].partition("@")[0])
 
 
 def base_of(plan: Plan) -> str:
     """Return the folder of the adapter's base; of one of the hub that of its commit in the hub's cache."""
     return str(json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
-
-
-def run_json(plan: Plan) -> dict[str, Any]:
-    """Return what is recorded beside the adapter."""
-    return dict(json.loads((plan.adapter / "run.json").read_text("utf-8")))

@@ -108,6 +108,10 @@ class Plan:
             where = changed_keys(json.loads(self._begun_with.read_text("utf-8")), self.config)
         return f"{name} ({where})" if where else name
 
+    def run_json(self) -> dict[str, Any]:
+        """Return what is recorded beside the adapter."""
+        return dict(json.loads((self.adapter / "run.json").read_text("utf-8")))
+
     def laid_out(self) -> tuple[int, bool] | None:
         """Return micro-batch and checkpointing of the process before; None where none came so far."""
         try:

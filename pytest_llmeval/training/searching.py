@@ -1,6 +1,5 @@
 """A search over values of a configuration: trials that are trainings of their own, and the adapter of the best."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -98,7 +97,7 @@ def _end(study: Any, plan: Plan, outcome: Outcome) -> str:
         study.tell(plan.trial, state=state)
         return f"{outcome.state.replace('_', ' ')}: {outcome.message}"
     require_trained(outcome, name=plan.name)
-    best = json.loads((plan.adapter / "run.json").read_text("utf-8"))["best"]
+    best = plan.run_json()["best"]
     metric = plan.config.check.metric
     study.tell(plan.trial, choice(best[metric], best["loss"]))
     return f"{metric} {best[metric]:.4g}, loss {best['loss']:.4g}"
@@ -108,13 +107,12 @@ def _take_best(study: Any, plan: Plan) -> None:
     ended = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     if not ended:
         raise TrainingFailedError(f"{plan.name}: none of {len(study.trials)} trials came to its end")
-    best = _folder(plan, study.best_trial.number)
+    best = replace(plan, folder=_folder(plan, study.best_trial.number))
     trials = [
         {"trial": each.number, "values": each.params, "state": each.state.name.lower(), "choice": each.value}
         for each in study.trials
     ]
-    record = json.loads((best / "adapter" / "run.json").read_text("utf-8"))
     with whole_folder(plan.adapter) as scratch:
-        shutil.copytree(best / "adapter", scratch, dirs_exist_ok=True)
+        shutil.copytree(best.adapter, scratch, dirs_exist_ok=True)
         found = {"best": study.best_trial.number, "trials": trials}
-        write_json(scratch / "run.json", {**record, "search": found})
+        write_json(scratch / "run.json", {**best.run_json(), "search": found})

@@ -71,16 +71,14 @@ def members(plan: Plan) -> list[Plan]:
 
 
 def _write_mean(scratch: Path, plan: Plan, found: Sequence[Plan]) -> None:
-    adapters = [member.adapter for member in found]
-    records = [json.loads((adapter / "run.json").read_text("utf-8")) for adapter in adapters]
-    config = json.loads((adapters[0] / "adapter_config.json").read_text("utf-8"))
+    config = json.loads((found[0].adapter / "adapter_config.json").read_text("utf-8"))
     write_json(scratch / "adapter_config.json", {**config, "r": config["r"] * len(found)})
-    _save(scratch / _WEIGHTS, _mean([_read(adapter / _WEIGHTS) for adapter in adapters]))
+    _save(scratch / _WEIGHTS, _mean([_read(member.adapter / _WEIGHTS) for member in found]))
     with open(scratch / "train_log.jsonl", "w", encoding="utf-8") as file:
         for member in found:
             for line in (member.adapter / "train_log.jsonl").read_text("utf-8").splitlines():
                 file.write(json.dumps({**json.loads(line), "seed": member.config.seed}, sort_keys=True) + "\n")
-    write_json(scratch / "run.json", _record(plan, records))
+    write_json(scratch / "run.json", _record(plan, [member.run_json() for member in found]))
 
 
 def _record(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

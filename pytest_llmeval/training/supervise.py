@@ -28,7 +28,7 @@ from pytest_llmeval.training.card import card
 from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
-from pytest_llmeval.training.made import base_of, require_same, run_json
+from pytest_llmeval.training.made import base_of, require_same
 from pytest_llmeval.training.memory import MEMORY_SHARE
 from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
@@ -99,7 +99,6 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
 
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
-    (plan.folder / "outcome.json").unlink(missing_ok=True)
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
     if job.is_resumed:
         require_same(plan)
@@ -174,7 +173,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     except StoreError as error:
         (plan.folder / "proof.json").unlink()  # with it, it could not go on
         raise StoreError(f"{error}; mend that, then measure once more with {job.again}") from None
-    record = run_json(plan)
+    record = plan.run_json()
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))
     except OSError as error:
@@ -335,7 +334,7 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
 
 
 def _with_record(recorded: Training, plan: Plan) -> Training:
-    record = run_json(plan)
+    record = plan.run_json()
     log = [json.loads(line) for line in (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()]
     names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
     return replace(
