@@ -16,7 +16,6 @@ from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, Estimate, SuiteCalls, estimate, estimate_tokens
 from pytest_llmeval.core.judge.asking import comparison, preference_rubric, questions
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
-from pytest_llmeval.loaders.rubrics import load_rubric
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.history import judge_history
 
@@ -111,8 +110,12 @@ def _judge_call(method: str, given: Mapping[str | None, ast.expr], rubric: "Rubr
 
 def _rubric(named: Any, rootdir: Path, test_file: Path) -> "Rubric | None":
     """Return the rubric that a call names; None where the code does not tell which, or it cannot be read."""
+    if named is None:
+        return None
+    from pytest_llmeval.loaders.rubrics import load_rubric
+
     try:
-        return None if named is None else load_rubric(named, rootdir=rootdir, test_file=test_file)
+        return load_rubric(named, rootdir=rootdir, test_file=test_file)
     except (UserError, TypeError):  # it is told when the test runs
         return None
 
