@@ -283,7 +283,9 @@ def _end_by(to_do: Callable[[], None]) -> NoReturn:
         to_do()
         status = 0
     except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else int(bool(error.code))
+        if not isinstance(error.code, int | None):
+            raise  # Python prints it
+        status = error.code or 0
     threading._shutdown()  # type: ignore[attr-defined]  # what Python does first, too
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
