@@ -360,3 +360,27 @@ def test_a_session_that_another_one_started_ends_where_that_is_killed(project: P
     wait_until((project.root / ".llmeval" / "llmeval.db").exists, "the database is there")
     wait_until(lambda: shown_status(project) == "interrupted", "the run has ended")
     assert len(project.server.ledger) < 150
+
+
+UNPLACED = """
+def jump():
+    raise KeyboardInterrupt
+
+units = len(jump.__code__.co_code) // 2
+jump.__code__ = jump.__code__.replace(co_linetable=b"\\xf8" * units)  # one unit each, of no line
+
+def pytest_runtest_teardown(item):
+    if item.name.endswith("[r03]"):
+        jump()
+"""
+
+
+def test_an_interrupt_at_a_place_without_a_line_ends_as_any_other(project: Project) -> None:
+    """Python 3.11 compiles jumps that are of no line, pluggy's loop over hooks has one, and pytest counts on lines."""
+    project.eval(SYNC, ROWS)
+    project.write(conftest_py=UNPLACED)
+    result = project.run("evals", "-n0", fresh=True)
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["gate: stopped, not judged*", "*KeyboardInterrupt*"])
+    result.stdout.no_fnmatch_line("*TypeError*")
+    assert shown_status(project) == "interrupted"

@@ -7,8 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from types import FrameType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, cast
 
 import pytest
 
@@ -37,6 +37,11 @@ class Interrupts:
         if not hasattr(config, "workerinput") and not config.pluginmanager.hasplugin("llmeval-interrupts"):
             config.pluginmanager.register(Interrupts(config), "llmeval-interrupts")
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Give each place a line before pytest shows it, which fails on one that has none and ends with status 1."""
+        _give_lines(excinfo.tb)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """End quietly where the summary is being shown; behind that a signal ends the process as any other."""
@@ -52,6 +57,21 @@ class Interrupts:
     def pytest_unconfigure(self) -> None:
         """Let the signals go where no session has finished."""
         self._signals.close()
+
+
+def _give_lines(traceback: TracebackType) -> None:
+    """Put the line before it where a place has none: Python 3.11 compiles jumps so, of pluggy's loop over hooks, too.
+
+    A signal is taken at such a jump as at any; nothing else is raised there. The first place is pytest's own.
+    """
+    while (place := traceback.tb_next) is not None:
+        if cast("int | None", place.tb_lineno) is None:
+            code = place.tb_frame.f_code
+            lines = [line for start, _, line in code.co_lines() if start <= place.tb_lasti and line is not None]
+            line = lines[-1] if lines else code.co_firstlineno
+            place = TracebackType(place.tb_next, place.tb_frame, place.tb_lasti, line)
+            traceback.tb_next = place
+        traceback = place
 
 
 @contextlib.contextmanager
