@@ -1,11 +1,11 @@
 """choice: what an answer denies, what it lists, and which words look like labels."""
 
-import time
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.scorers import choice
+from tests.support.growth import assert_grows_with_size
 
 CITIES = ["Paris", "London", "New York", "York"]
 TRUTH = ["true", "false"]
@@ -157,10 +157,8 @@ def test_a_list_is_of_labels_to_the_end_of_its_sentence(choices: Any, text: str,
 
 
 @pytest.mark.parametrize("text", ["not (A), ", "not London, ", "n't ", "not London or ", "不", "Answer: A, "])
-def test_denials_and_lists_without_end_are_read_in_bounded_time(text: str) -> None:
-    started = time.process_time()
-    choice(text * (200_000 // len(text)), "B", choices=CITIES)
-    assert time.process_time() - started < 10
+def test_reading_denials_and_lists_without_end_grows_with_their_length(text: str) -> None:
+    assert_grows_with_size(lambda size: choice(text * (size // len(text)), "B", choices=CITIES), 200_000)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """What is a verdict, and all that is none: nothing is searched for, nothing has a default."""
 
 import json
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.judge.rubric import Dimension, Level
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
 from tests.core.judge.rubrics import NONCE, RUBRIC, reply
+from tests.support.growth import assert_grows_with_size
 
 GOOD = {"reason": "x", "verdict": "right"}
 
@@ -209,11 +209,9 @@ def test_no_mark_in_an_answer_hides_what_the_judge_concludes(reason: str) -> Non
 
 
 @pytest.mark.parametrize("part", ['"a ', "“a ", '"So: ', "> ", "\n* ", "so:", "the answer is ", " *_"])
-def test_a_long_reason_is_read_at_once(part: str) -> None:
-    """What repeats itself to the end of the tokens is read in a time that grows with its length alone."""
-    start = time.process_time()
-    concluding(f"So: {part * 30_000}x", SCALES["wrong"], "right")
-    assert time.process_time() - start < 5
+def test_reading_a_long_reason_grows_with_its_length(part: str) -> None:
+    """Be it one that repeats itself to the end of the tokens."""
+    assert_grows_with_size(lambda count: concluding(f"So: {part * count}x", SCALES["wrong"], "right"), 30_000)
 
 
 @pytest.mark.parametrize("reason", ["It is right.", "So: it goes", "He said so: wrong or not, it is.", "So: 'right'!"])
