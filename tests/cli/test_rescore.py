@@ -329,13 +329,13 @@ def test_last_means_the_same_run_in_every_worker(recorded: Project) -> None:
     """A worker that looks late finds the new run in the database already."""
     recorded.write(
         conftest_py="""
-        import os
         import sqlite3
         import time
 
-        def pytest_collection():
+        def pytest_collection(session):
             deadline = time.monotonic() + 20
-            while os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and time.monotonic() < deadline:
+            is_late = getattr(session.config, "workerinput", {}).get("workerid") == "gw1"
+            while is_late and time.monotonic() < deadline:
                 if sqlite3.connect(".llmeval/llmeval.db").execute("SELECT count(*) FROM runs").fetchone()[0] == 2:
                     open("late.txt", "w").close()
                     break
