@@ -3,11 +3,13 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.core.types import CaseKey
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.types import CaseKey
 
 __all__ = [
     "Identity",
@@ -43,7 +45,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def identity_of(key: CaseKey) -> Identity:
+def identity_of(key: "CaseKey") -> Identity:
     """Return what tells a case from the others of its run, whatever its node id is by now."""
     return (key.suite, key.model, key.sample_id, key.epoch)
 

@@ -1,6 +1,5 @@
 """Names that people wrote: which one was meant, and how one is shown."""
 
-import difflib
 from collections.abc import Iterable
 
 from pytest_llmeval.core.text import and_more
@@ -15,6 +14,8 @@ def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 
     ``cutoff`` is the least similarity, in [0, 1], by ``difflib.SequenceMatcher.ratio``.
     """
+    import difflib  # no session needs it where nothing is wrong
+
     folded = {name.casefold(): name for name in sorted(known, reverse=True)}
     found = difflib.get_close_matches(word.casefold()[:200], sorted(folded), n=1, cutoff=cutoff)
     return folded[found[0]] if found else None

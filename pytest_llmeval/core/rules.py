@@ -7,6 +7,7 @@ from typing import Literal
 __all__ = [
     "COUNTED_METRICS",
     "MEASURED_METRICS",
+    "MORE_EPOCHS",
     "REGRESSION_KINDS",
     "SHIPPED_SCORES",
     "Change",
@@ -36,6 +37,9 @@ RuleKind = Literal[
 ]
 OnInconclusive = Literal["warn", "fail", "escalate"]
 Change = Literal["judge", "scorer"]
+
+MORE_EPOCHS = 2
+"""Epochs that a second look at a run asks for, where an inconclusive rule escalates."""
 
 REGRESSION_KINDS: frozenset[RuleKind] = frozenset({"max_drop", "max_rise", "noninferior"})
 """Rules that compare with a baseline."""

@@ -1,14 +1,16 @@
 """What a store of runs is read by, at any time; only the controller writes."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
 from pytest_llmeval.store.vote_counts import VoteCounts
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.gate.judging import Verdict
 
 __all__ = ["StoreReader"]
 
@@ -40,7 +42,7 @@ class StoreReader(Protocol):
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
 
-    def verdicts(self, run_id: str) -> list[Verdict]:
+    def verdicts(self, run_id: str) -> list["Verdict"]:
         """Return the verdicts of a run, in the order of judging."""
 
     def labels(self, run_id: str) -> list[Label]:

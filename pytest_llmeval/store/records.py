@@ -6,19 +6,21 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_llmeval.core.clock import stored_time, utc
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.family import MORE_EPOCHS
-from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.left_out import join_left_out
+from pytest_llmeval.core.rules import MORE_EPOCHS
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import CaseRecord, Outcome
 from pytest_llmeval.store.columns import columns_of
 from pytest_llmeval.store.processes import own_host, process_started
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.gate.judging import SessionVerdict
 
 __all__ = [
     "ANSWERING",
@@ -70,7 +72,7 @@ class RunEnd:
     """ISO 8601, UTC."""
     status: RunStatus
     exit_code: int
-    verdict: SessionVerdict
+    verdict: "SessionVerdict"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps, loads  # by name: a test that patches the module's means its own
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import storable
@@ -13,6 +12,9 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call, CaseKey, Score, Vote
 from pytest_llmeval.store.columns import columns_of, record_of
 from pytest_llmeval.store.records import EarlierOutcome, Run, RunEnd
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.gate.judging import Verdict
 
 __all__ = [
     "call_checksum",
@@ -178,8 +180,10 @@ def is_reply(row: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     return is_whole(row) and bool(plain(loads(row["request"])) == plain(request))
 
 
-def to_verdict(row: Mapping[str, Any]) -> Verdict:
+def to_verdict(row: Mapping[str, Any]) -> "Verdict":
     """Return the verdict of a row."""
+    from pytest_llmeval.core.gate.judging import Verdict  # all of the gate, which no collection needs
+
     return record_of(Verdict, row, is_open=bool(row["is_open"]))
 
 

@@ -7,10 +7,9 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
@@ -22,6 +21,9 @@ from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed, stored_case
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trainings import Training, from_training
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.gate.judging import Verdict
 
 __all__ = ["SqliteStore"]
 
@@ -126,7 +128,7 @@ class SqliteStore(SqliteReader):
         self._connection.execute("DELETE FROM cases WHERE id = ?", [case_id])
         self._connection.execute(_SET_ASIDE, {"case_id": case_id, "mark": f"{SET_ASIDE}{before + 1}"})
 
-    def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
+    def set_verdicts(self, run_id: str, verdicts: Iterable["Verdict"]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
         with self._transaction():
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])

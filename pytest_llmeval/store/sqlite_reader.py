@@ -8,10 +8,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
@@ -24,6 +23,9 @@ from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
 from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
 from pytest_llmeval.store.trainings import Training, to_training
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.gate.judging import Verdict
 
 __all__ = ["SqliteReader", "check_rows"]
 
@@ -208,7 +210,7 @@ class SqliteReader:
             for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
         ]
 
-    def verdicts(self, run_id: str) -> list[Verdict]:
+    def verdicts(self, run_id: str) -> list["Verdict"]:
         """Return the verdicts of a run, in the order of judging."""
         return [
             rows.to_verdict(row)

@@ -136,11 +136,11 @@ def test_a_baseline_that_means_an_earlier_run_means_it_in_workers_that_come_late
     before = project.last_run()["id"]
     project.write(
         evals__conftest_py="""
-        import os
         import time
 
-        if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
-            time.sleep(2)
+        def pytest_configure(config):
+            if getattr(config, "workerinput", {}).get("workerid") == "gw1":
+                time.sleep(2)
         """
     )
     result = project.run("evals", "-n2", "--baseline=last")

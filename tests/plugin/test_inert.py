@@ -15,6 +15,7 @@ HEAVY = (
 OURS = (
     "pytest_llmeval.scorers", "pytest_llmeval.models", "pytest_llmeval.store", "pytest_llmeval.reports",
     "pytest_llmeval.loaders", "pytest_llmeval.bridge.preparation", "pytest_llmeval.bridge.records.recording",
+    "pytest_llmeval.core.types", "pytest_llmeval.core.gate.judging",
 )  # fmt: skip
 CONFTEST = """
 import sys
@@ -107,14 +108,15 @@ def test_waiting_evals_cost_no_import_either(plain: pytest.Pytester, tmp_path: P
 
 
 @pytest.mark.parametrize("asked", ["response", "sample"])
-def test_collecting_evals_without_rules_reads_no_yaml(plain: pytest.Pytester, tmp_path: Path, asked: str) -> None:
+def test_collecting_evals_without_rules_reads_no_yaml_and_imports_no_gate(plain: pytest.Pytester, tmp_path: Path, asked: str) -> None:
     """Nor does telling what they will take, also of one that asks nothing that is known."""
     (plain.path / "test_echo.py").write_text(
         f"import pytest\n\n@pytest.mark.llmeval([{{'input': 'a'}}])\ndef test_echo({asked}):\n    pass\n"
     )
     result, loaded, _ = session_of(plain, tmp_path, "-p", "pytest_llmeval.plugin", "--co", "test_echo.py")
     assert result.ret == 0
-    assert not {"pydantic", "yaml", "aiohttp", "httpx", "jinja2", "jsonschema"} & set(loaded)
+    gate = "pytest_llmeval.core.gate.judging"
+    assert not {"pydantic", "yaml", "aiohttp", "httpx", "jinja2", "jsonschema", "asyncio", gate} & set(loaded)
 
 
 def test_workers_of_a_session_without_evals_load_nothing_heavy(plain: pytest.Pytester, tmp_path: Path) -> None:

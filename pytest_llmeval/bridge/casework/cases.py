@@ -1,7 +1,5 @@
 """Cases: what a pytest item carries of its row, and what is gathered while it runs."""
 
-import asyncio
-import concurrent.futures
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,6 +20,9 @@ from pytest_llmeval.core.transport import as_json, as_text, dump
 from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
+
     from pytest_llmeval.bridge.casework.handles import CaseModel
     from pytest_llmeval.loaders.prompts import Prompt
     from pytest_llmeval.loaders.source import Dataset, RowRef
@@ -184,6 +185,8 @@ class CaseRun:
 
     async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
         """Return what comes of ``asked`` to its body."""
+        import asyncio  # no collection needs it
+
         with self.body_waiting():
             return await asyncio.wrap_future(asked)
 

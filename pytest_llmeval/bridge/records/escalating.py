@@ -10,10 +10,9 @@ import pytest
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.core.child import run_told
-from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.parent import ESCALATED, ESCALATED_CALLS
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import MORE_EPOCHS, Thresholds
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run
 

@@ -32,9 +32,8 @@ from pytest_llmeval.bridge.records.run_row import run_row
 from pytest_llmeval.bridge.records.session_status import SessionStatus
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
-from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import MORE_EPOCHS, Thresholds
 from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.transport import load_case
 from pytest_llmeval.core.types import CaseRecord, Outcome

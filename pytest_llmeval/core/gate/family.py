@@ -13,7 +13,6 @@ from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
 from pytest_llmeval.core.stats.multiplicity import holm
 
 __all__ = [
-    "MORE_EPOCHS",
     "Adjusted",
     "Family",
     "Share",
@@ -23,9 +22,6 @@ __all__ = [
     "on_its_side",
     "shares_of",
 ]
-
-MORE_EPOCHS = 2
-"""Epochs that a second look at a run asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
