@@ -24,9 +24,10 @@ from pytest_llmeval.bridge.casework.items import (
 )
 from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
 from pytest_llmeval.bridge.collection.last_failed import passed_over
+from pytest_llmeval.bridge.collection.mark_expressions import holds_for
 from pytest_llmeval.bridge.collection.not_found import NotFound
 from pytest_llmeval.bridge.collection.only_shown import Unasked, only_shows
-from pytest_llmeval.bridge.collection.selection import Selection, holds_for
+from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio

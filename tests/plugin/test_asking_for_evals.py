@@ -84,3 +84,24 @@ def test_the_doctest_of_a_module_is_no_eval_of_its_name(project: Project, argume
     )
     result = project.run(*arguments, "--doctest-modules", "-p", "no:xdist")
     assert result.parseoutcomes().get("failed") == 1, result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["-q", "--durations=3"], "pytest evals"),
+        (["--resume", "last"], "pytest evals --resume last"),
+        (["-x", "--llmeval-slice=kind=a b", "-k", "not no"], "pytest evals '--llmeval-slice=kind=a b'"),
+        (
+            ["--llmeval-resume-changed", "-n", "0", "--resume=last"],
+            "pytest evals --llmeval-resume-changed --resume=last",
+        ),
+    ],
+)
+def test_who_has_named_no_folder_is_told_what_was_meant_with_the_options_of_evals(
+    project: Project, given: list[str], told: str
+) -> None:
+    project.eval("def test_echo(response):\n    pass\n", [{"input": "a"}])
+    project.write(test_own_py="def test_own():\n    pass\n")
+    result = project.run(*given, model="")
+    result.stdout.fnmatch_lines([f"llmeval: 1 eval function waits; run them with: {told}"])

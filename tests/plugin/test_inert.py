@@ -108,7 +108,9 @@ def test_waiting_evals_cost_no_import_either(plain: pytest.Pytester, tmp_path: P
 
 
 @pytest.mark.parametrize("asked", ["response", "sample"])
-def test_collecting_evals_without_rules_reads_no_yaml_and_imports_no_gate(plain: pytest.Pytester, tmp_path: Path, asked: str) -> None:
+def test_collecting_evals_without_rules_reads_no_yaml_and_imports_no_gate(
+    plain: pytest.Pytester, tmp_path: Path, asked: str
+) -> None:
     """Nor does telling what they will take, also of one that asks nothing that is known."""
     (plain.path / "test_echo.py").write_text(
         f"import pytest\n\n@pytest.mark.llmeval([{{'input': 'a'}}])\ndef test_echo({asked}):\n    pass\n"

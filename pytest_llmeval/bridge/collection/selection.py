@@ -8,38 +8,37 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.mark.expression import Expression
 
 from pytest_llmeval.bridge.casework.items import function_of, param_of
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
+from pytest_llmeval.bridge.collection.mark_expressions import (
+    CASE_MARKS,
+    OWN_MARKS,
+    TRAINING_MARKS,
+    asks_for,
+    asks_for_marks,
+    holds_for,
+)
 from pytest_llmeval.bridge.collection.misnamed import misnamed
 from pytest_llmeval.bridge.collection.waiting_trainings import TRAININGS, count_trainings, trainings_line
 from pytest_llmeval.bridge.collection.written_evals import written_evals
+from pytest_llmeval.bridge.config.command_line import asking_command
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam
 
-__all__ = ["UNCOLLECTED_KEY", "Selection", "holds_for", "is_expression", "mentions_us"]
+__all__ = ["UNCOLLECTED_KEY", "Selection", "mentions_us"]
 
 UNCOLLECTED_KEY = pytest.StashKey[dict[str, None]]()
 """The node ids of what failed as it was collected, in their order."""
 _TRAIN_FOLDER = "finetune"
 _EPOCH = re.compile(r"-e\d+$")
-_CASE_MARKS = (
-    frozenset({"llmeval"}),
-    frozenset({"llmeval", "regression"}),
-    frozenset({"llmeval", "judge_attack"}),
-)
-"""What cases may be marked with, of the marks of this plugin."""
-_OWN_MARKS = (frozenset({"train"}), *_CASE_MARKS)
-"""What items of this plugin may be marked with."""
-_OWN = frozenset[str]().union(*_OWN_MARKS)
 
 
 class Selection:
@@ -55,7 +54,7 @@ class Selection:
         root = config.rootpath
         self.folders = tuple(root / name for name in _folder_names(config))
         self._train_folder = root / _TRAIN_FOLDER
-        self.by_mark = self._attacks_by_mark = _asks_for_marks(config.getoption("markexpr", ""))
+        self.by_mark = self._attacks_by_mark = asks_for_marks(config.getoption("markexpr", ""))
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
         self.ignored: list[Path] = []
@@ -76,8 +75,8 @@ class Selection:
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
-        self.by_mark = _asks_for_marks(expression)
-        self._attacks_by_mark = _asks_for_marks(attacks)
+        self.by_mark = asks_for_marks(expression)
+        self._attacks_by_mark = asks_for_marks(attacks)
 
     def widen_testpaths(self) -> None:
         """Collect the folders of evals and training too where ``-m`` may ask for their items, but for ignored ones.
@@ -134,7 +133,7 @@ class Selection:
         """Whether trainings are left and no eval; where nothing is left, whether ``-m`` holds for them and no eval."""
         found = list(items)
         if not found:
-            return self._asks_for(_OWN_MARKS[:1]) and not self._asks_for(_CASE_MARKS)
+            return self._asks_for(TRAINING_MARKS) and not self._asks_for(CASE_MARKS)
         is_left = any(item.get_closest_marker("llmeval") is not None for item in found)
         return not is_left and any(map(self.is_training, found))
 
@@ -158,22 +157,17 @@ class Selection:
     @property
     def asks_for_own_marks(self) -> bool:
         """Whether a mark of this plugin makes the ``-m`` expression hold, beside no other marks or beside all."""
-        return self._asks_for(_OWN_MARKS)
+        return self._asks_for(OWN_MARKS)
 
     @property
     def asks_by_marks_alone(self) -> bool:
         """Whether one that cases may have makes it hold, and no ``-k``, ``--deselect`` or node id leaves any out."""
         option, args = self._config.option, self._config.args
         has_names = bool(option.keyword or option.deselect) or any("::" in each for each in args)
-        return not has_names and self._asks_for(_CASE_MARKS)
+        return not has_names and self._asks_for(CASE_MARKS)
 
     def _asks_for(self, own: Iterable[frozenset[str]]) -> bool:
-        asked = _compiled(self._config.getoption("markexpr", ""))
-        return asked is not None and any(
-            _holds(asked, marks, others=others) and not _holds(asked, frozenset(), others=others)
-            for marks in own
-            for others in (False, True)
-        )
+        return asks_for(self._config.getoption("markexpr", ""), own)
 
     @property
     def asks_for_evals(self) -> bool:
@@ -220,7 +214,8 @@ class Selection:
         folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
         total = waiting.total() if all(count for _, count in uncollected) else 0
         functions = "1 eval function waits" if total == 1 else f"{total} eval functions wait" if total else "evals wait"
-        return f"{functions}; run them with: pytest {shlex.join(folders) or '-m judge_attack'}"
+        command = asking_command(self._config, shlex.join(folders) or "-m judge_attack")
+        return f"{functions}; run them with: {command}"
 
     def _uncollected(self) -> list[tuple[str, int]]:
         """Return each module of evals that the testpaths leave out.
@@ -309,50 +304,11 @@ class Selection:
         return False
 
 
-def holds_for(expression: str, item: pytest.Item) -> bool:
-    """Whether a ``-m`` expression holds for ``item``, as pytest sees it; so does none, and a wrong one."""
-    asked = _compiled(expression)
-    if asked is None:
-        return True
-    marks = list(item.iter_markers())
-
-    def has(name: str, /, **kwargs: Any) -> bool:
-        return any(mark.name == name and kwargs.items() <= mark.kwargs.items() for mark in marks)
-
-    return asked.evaluate(has)
-
-
-def is_expression(text: str) -> bool:
-    """Whether ``text`` is what ``-m`` and ``-k`` take."""
-    try:
-        Expression.compile(text)
-    except SyntaxError:
-        return False
-    return True
-
-
 def _folder_names(config: pytest.Config) -> list[str]:
     try:
         return many_texts(ini_value(PATHS_KEY, config))
     except ValueError:
         return []  # no eval runs then: the settings are told to be wrong
-
-
-def _asks_for_marks(expression: str) -> bool:
-    """Whether a ``-m`` expression would not hold for an item without any mark."""
-    asked = _compiled(expression)
-    return asked is not None and not _holds(asked, frozenset(), others=False)
-
-
-def _holds(asked: Expression, marks: frozenset[str], *, others: bool) -> bool:
-    """Whether a ``-m`` expression holds for an item with these marks of this plugin and, of others, all or none."""
-    return asked.evaluate(lambda name, /, **kwargs: name in marks if name in _OWN else others)
-
-
-@functools.lru_cache(maxsize=8)
-def _compiled(expression: str) -> Expression | None:
-    """Return a ``-m`` expression as pytest reads it; None where there is none, or a wrong one: pytest reports it."""
-    return Expression.compile(expression) if expression and is_expression(expression) else None
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pytest_llmeval.bridge.collection.selection import is_expression
+from pytest_llmeval.bridge.collection.mark_expressions import is_expression
 from pytest_llmeval.bridge.config.command_line import on_command_line
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line

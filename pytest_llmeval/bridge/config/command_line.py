@@ -5,14 +5,17 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.bridge.config.options import widen_short_names, with_those_of_files
 from pytest_llmeval.core.text import shell_words
-from pytest_llmeval.store.records import Run
 
-__all__ = ["collected_paths", "on_command_line", "resume_command", "training_command"]
+if TYPE_CHECKING:
+    from pytest_llmeval.store.records import Run
+
+__all__ = ["asking_command", "collected_paths", "on_command_line", "resume_command", "training_command"]
 
 _MOST_KEPT = 10_000
 """Characters of all paths of a run together; more are not kept."""
@@ -20,6 +23,7 @@ _CHOOSING = ("-m", "-k")
 _NAMED = ("resume", "run-name", "model", "judge-model", "judge-panel", "judge-probe", "dataset", "limit", "slice")
 _TAKEN = (*_CHOOSING, *(f"--llmeval-{name}" for name in (*_NAMED, "shard", "epochs", "baseline")))
 """Options, each with a value, that stand in a run, which goes on with them."""
+_OWN = "--llmeval-"
 _TRAIN_RESUME = "--llmeval-train-resume"
 
 
@@ -38,7 +42,7 @@ def collected_paths(config: pytest.Config) -> list[str]:
     return told if sum(map(len, told)) <= _MOST_KEPT else []
 
 
-def resume_command(config: pytest.Config, run: Run) -> str:
+def resume_command(config: pytest.Config, run: "Run") -> str:
     """Return the command that goes on with ``run`` from where this session was started.
 
     The run stands first: where its line is broken, no part of it begins a new run. It names the paths of the run, where
@@ -50,6 +54,22 @@ def resume_command(config: pytest.Config, run: Run) -> str:
     begun = f"pytest --resume {run.id}{shown and ' '}{shown}"
     is_cut = bool(run.settings.get("options", {}).get("cut"))
     return _with_others(begun, _given(config, _TAKEN, paths=not shown), is_cut=is_cut)
+
+
+def asking_command(config: pytest.Config, selection: str) -> str:
+    """Return the command that asks for the evals of ``selection``: folders, or an expression.
+
+    It has the options of this plugin that this session was given: it was about evals that nothing asked for.
+    """
+    given = list(_given(config, (), paths=False))
+    long = list(given)
+    widen_short_names(long, config._parser)
+    own = list[str]()
+    is_own = False
+    for name, each in zip(long, given, strict=True):
+        is_own = name.startswith(_OWN) or (is_own and not name.startswith("-"))  # or its value: paths are left out
+        own += [each] * is_own
+    return _with_others(f"pytest {selection}", own) if own else f"pytest {selection}"
 
 
 def training_command(config: pytest.Config, item: pytest.Item) -> str:

@@ -1,0 +1,71 @@
+"""What an expression of ``-m`` holds for, of the marks of this plugin."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from _pytest.mark.expression import Expression
+
+__all__ = ["CASE_MARKS", "OWN_MARKS", "TRAINING_MARKS", "asks_for", "asks_for_marks", "holds_for", "is_expression"]
+
+TRAINING_MARKS = (frozenset({"train"}),)
+"""What trainings are marked with, of the marks of this plugin."""
+CASE_MARKS = (
+    frozenset({"llmeval"}),
+    frozenset({"llmeval", "regression"}),
+    frozenset({"llmeval", "judge_attack"}),
+)
+"""What cases may be marked with, of them."""
+OWN_MARKS = (*TRAINING_MARKS, *CASE_MARKS)
+"""What items of this plugin may be marked with."""
+_OWN = frozenset[str]().union(*OWN_MARKS)
+
+
+def holds_for(expression: str, item: pytest.Item) -> bool:
+    """Whether a ``-m`` expression holds for ``item``, as pytest sees it; so does none, and a wrong one."""
+    asked = _compiled(expression)
+    if asked is None:
+        return True
+    marks = list(item.iter_markers())
+
+    def has(name: str, /, **kwargs: Any) -> bool:
+        return any(mark.name == name and kwargs.items() <= mark.kwargs.items() for mark in marks)
+
+    return asked.evaluate(has)
+
+
+def is_expression(text: str) -> bool:
+    """Whether ``text`` is what ``-m`` and ``-k`` take."""
+    try:
+        Expression.compile(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def asks_for_marks(expression: str) -> bool:
+    """Whether a ``-m`` expression would not hold for an item without any mark."""
+    asked = _compiled(expression)
+    return asked is not None and not _holds(asked, frozenset(), others=False)
+
+
+def asks_for(expression: str, own: Iterable[frozenset[str]]) -> bool:
+    """Whether marks of ``own`` make a ``-m`` expression hold, beside no other marks or beside all."""
+    asked = _compiled(expression)
+    return asked is not None and any(
+        _holds(asked, marks, others=others) and not _holds(asked, frozenset(), others=others)
+        for marks in own
+        for others in (False, True)
+    )
+
+
+def _holds(asked: Expression, marks: frozenset[str], *, others: bool) -> bool:
+    """Whether a ``-m`` expression holds for an item with these marks of this plugin and, of others, all or none."""
+    return asked.evaluate(lambda name, /, **kwargs: name in marks if name in _OWN else others)
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(expression: str) -> Expression | None:
+    """Return a ``-m`` expression as pytest reads it; None where there is none, or a wrong one: pytest reports it."""
+    return Expression.compile(expression) if expression and is_expression(expression) else None
