@@ -5,12 +5,13 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.comparison_words import row_name, score_words
+from pytest_llmeval.reports.model_names import told_apart
 from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import case_words
 from pytest_llmeval.reports.worst_cases import WorstCase
@@ -58,16 +59,18 @@ def _flips(report: RunReport) -> Iterator[_Note]:
 
 
 def _cases(report: RunReport) -> Iterator[_Note]:
+    names = {model: one_line(model) for model in report.view.run.models}
+    names |= told_apart(report.view.run.models)
     for word, cases in (("missed", report.worst.misses), ("error", report.worst.errors)):
         for worst in cases:
-            yield _Note(worst.case.key.nodeid, f"llmeval: {word}", _told(worst).translate(_DATA))
+            yield _Note(worst.case.key.nodeid, f"llmeval: {word}", _told(worst, names).translate(_DATA))
 
 
-def _told(worst: WorstCase) -> str:
+def _told(worst: WorstCase, names: Mapping[str, str]) -> str:
     case = worst.case
     reasons = [score.reason for score in case.scores if score.passed is False and score.reason]
     why = [shorten(printable(text), 300) for text in (case.error, *reasons) if text]
-    return "\n".join([f"{one_line(case.key.suite, 60)} {case_words(case, many=True)}", *why])
+    return "\n".join([f"{one_line(case.key.suite, 60)} {case_words(case, names)}", *why])
 
 
 def _place(nodeid: str, root: Path, workspace: Path) -> str:

@@ -1,7 +1,7 @@
 """What a rule is about and why it does not simply pass, in words that terminal, Markdown and HTML share."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from pytest_llmeval.core.gate.case import JudgedCase
@@ -9,13 +9,13 @@ from pytest_llmeval.core.gate.judging import Verdict, session_verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, Thresholds, kind_of
 from pytest_llmeval.core.status import is_unmeasurable, strict_suites
 from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.reports.model_names import model_words
 from pytest_llmeval.reports.run_view import TableRow
 
 __all__ = [
     "MDE_MEANS",
     "inconclusive_words",
     "metric_name",
-    "model_words",
     "reason_words",
     "ruled_name",
     "told_reasons",
@@ -54,31 +54,26 @@ def ruled_name(found: Verdict | TableRow) -> str:
     return f"{name} [{one_line(found.slice)}]" if found.slice is not None else name
 
 
-def model_words(model: str | None, *, many: bool) -> str:
-    """Return on which model something is; nothing where there is only one."""
-    return f" on {one_line(model, 40)}" if many and model else ""
-
-
-def reason_words(found: Verdict | TableRow, *, many: bool = False) -> str:
+def reason_words(found: Verdict | TableRow, names: Mapping[str, str] | None = None) -> str:
     """Return ``verdict: metric [slice] rule on model: reason``, ``note`` for a pass. The reason is as given.
 
     Args:
         found: what a rule came to.
-        many: whether it is one of several models.
+        names: of the models, as ``told_apart`` gives them, where they are several.
     """
     word = "note" if found.verdict == "pass" else (found.verdict or "").replace("_", " ")
-    return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, many=many)}: {found.reason}"
+    return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, names or {})}: {found.reason}"
 
 
-def told_reasons(rows: Iterable[TableRow], *, many: bool, every: bool = False) -> list[str]:
+def told_reasons(rows: Iterable[TableRow], names: Mapping[str, str], *, every: bool = False) -> list[str]:
     """Return what there is to say of the rules of a suite below its table, as ``reason_words`` put it.
 
     Args:
         rows: of the table.
-        many: whether they are of several models.
+        names: of the models, as there.
         every: whether that is told too which is worth no word.
     """
-    return [reason_words(row, many=many) for row in rows if row.reason and (every or row.is_worth_a_word)]
+    return [reason_words(row, names) for row in rows if row.reason and (every or row.is_worth_a_word)]
 
 
 def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list[str]:

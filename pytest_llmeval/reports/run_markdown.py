@@ -1,12 +1,13 @@
 """A run as Markdown, as it stands in the summary of a GitHub job: verdict, gate, flips, worst misses, errors, cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.reports.against import NOT_HELD
 from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
+from pytest_llmeval.reports.model_names import told_apart
 from pytest_llmeval.reports.row_texts import asked_text
 from pytest_llmeval.reports.rule_words import told_reasons
 from pytest_llmeval.reports.run_report import RunReport
@@ -38,7 +39,7 @@ def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
     text, left = fitted(blocks, longest)
     if left:
         return f"{text}\n\n*{left} tables found no room here; {_SHOW}*\n"
-    many = len(view.run.models) > 1
+    names = told_apart(view.run.models)
     sections = [
         (f"Misses: {worst.missed}, the worst first", worst.misses, worst.missed),
         (f"Errors: {worst.broken}", worst.errors, worst.broken),
@@ -49,7 +50,7 @@ def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
     for title, cases, count in sections:
         parts -= bool(cases)
         if cases:
-            rows = [_case(each, many=many) for each in cases]
+            rows = [_case(each, names) for each in cases]
             room = _share(text, longest, parts)
             text += f"\n\n{folded(title, rows, room, hidden=count - len(rows), more='{} more; ' + _SHOW)}"
     return f"{text}\n"
@@ -82,10 +83,10 @@ def _head(report: RunReport) -> Iterator[str]:
 def _suite(suite: SuiteView) -> Iterator[str]:
     models = f" on {', '.join(map(escaped, suite.models))}" if suite.models else ""
     yield f"**{escaped(suite.name)}**{models}: {outcome_words(suite)}"
-    rows, many = suite.main_rows, len(suite.models) > 1
-    columns, cells = suite_table(rows, many=many)
+    rows, names = suite.main_rows, suite.names
+    columns, cells = suite_table(rows, names)
     yield table([title for title, _ in columns], cells) if rows else ""
-    yield "\n".join(f"- {escaped(line)}" for line in told_reasons(rows, many=many))
+    yield "\n".join(f"- {escaped(line)}" for line in told_reasons(rows, names))
 
 
 def _spent(spending: Sequence[Spending]) -> str:
@@ -95,7 +96,7 @@ def _spent(spending: Sequence[Spending]) -> str:
     return table(("model", "answers", "tokens in", "tokens out", "cost"), rows) if rows else ""
 
 
-def _case(worst: WorstCase, *, many: bool) -> str:
+def _case(worst: WorstCase, names: Mapping[str, str]) -> str:
     """Return one case: what was asked, expected and said, and why it is no pass."""
     case = worst.case
     reasons = [f"{score.name}: {score.reason}" for score in case.scores if score.passed is False and score.reason]
@@ -105,5 +106,5 @@ def _case(worst: WorstCase, *, many: bool) -> str:
         "answer": shown_response(case, worst.calls),
         "why": case.error or "\n".join(reasons) or None,
     }
-    title = f"**{escaped(case.key.suite, 60)}** {escaped(case_words(case, many=many))}"
+    title = f"**{escaped(case.key.suite, 60)}** {escaped(case_words(case, names))}"
     return titled_texts(title, {name: text for name, text in told.items() if text is not None})

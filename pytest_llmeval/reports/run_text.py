@@ -8,11 +8,12 @@ from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.left_out import partial_words
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.reports.model_names import model_words, told_apart
 from pytest_llmeval.reports.numbers import number, signed
-from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, model_words, ruled_name, told_reasons
+from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, ruled_name, told_reasons
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width, without
-from pytest_llmeval.reports.text_width import cut
+from pytest_llmeval.reports.text_width import cut, squeezed
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
 
@@ -174,10 +175,11 @@ def token_counts(spending: Spending) -> tuple[str, str]:
 def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
     """Return a line, broken at ``width``, for each model: its calls, tokens and cost, those of judges apart."""
     lines: list[str] = []
+    names = told_apart([each.model for each in spending])
     for each in spending:
         read, written = token_counts(each)
         told = [
-            f"{each.role} {one_line(each.model, 60)}: {counted(each.calls, 'answer')}",
+            f"{each.role} {squeezed(names.get(each.model, one_line(each.model)), 60)}: {counted(each.calls, 'answer')}",
             "tokens in unknown" if read == _UNKNOWN else f"{read} tokens in",
             "tokens out unknown" if written == _UNKNOWN else f"{written} out",
             f"cost {money(each.cost_usd)}",
@@ -194,13 +196,13 @@ def _told_tokens(tokens: int | None, known: int) -> str:
 
 def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> Iterator[str]:
     """Yield what a suite came to: its counts, its table, and the reasons of verdicts."""
-    models = f" on {', '.join(map(one_line, suite.models))}" if suite.models else ""
+    names = suite.names
+    models = f" on {', '.join(names.values() or map(one_line, suite.models))}" if suite.models else ""
     told = f": {outcome_words(suite)}"
     yield cut(f"{one_line(suite.name)}{models}", tables - len(told)) + told
     rows = suite.rows if verbosity > 0 else suite.main_rows
-    many = len(suite.models) > 1
-    yield from _table_lines(rows, tables, many=many)
-    for line in told_reasons(rows, many=many, every=verbosity > 0):
+    yield from _table_lines(rows, tables, names)
+    for line in told_reasons(rows, names, every=verbosity > 0):
         yield from wrapped(line, width, indent=_INDENT)
 
 
@@ -208,11 +210,10 @@ def _unlucky_lines(
     suite: SuiteView, width: int, verbosity: int, *, called: Mapping[str, Sequence[str]] | None, more: str
 ) -> Iterator[str]:
     """Yield the first errors and misses of a suite: in full, with what was ``called``, where that is given."""
-    many = len(suite.models) > 1
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
         for case in shown:
-            told = f"{word}: {case_words(case, many=many)}"
+            told = f"{word}: {case_words(case, suite.names)}"
             if called is not None:
                 yield from wrapped(told, width, indent=_INDENT)
                 yield from _whole(_said_of(case), width)
@@ -234,13 +235,13 @@ def outcome_words(suite: SuiteView) -> str:
     return counts or "no case finished"
 
 
-def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
+def _table_lines(rows: Sequence[TableRow], width: int, names: Mapping[str, str]) -> list[str]:
     """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do.
 
     Beside changes the intervals give way where names find little room; else they, then the changes, where names are
     told apart only so, or at their narrowest find no room.
     """
-    columns, cells = suite_table(rows, many=many)
+    columns, cells = suite_table(rows, names)
     for title in ("MDE",) if any(row.errors for row in rows) else ("errors", "MDE"):
         if table_width(columns, cells) + len(_INDENT) > width:
             columns, cells = without(columns, cells, {title})
@@ -250,19 +251,19 @@ def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[st
     return table_lines(columns, cells, width=width, indent=_INDENT, spare=more)
 
 
-def suite_table(rows: Sequence[TableRow], *, many: bool) -> tuple[list[Column], list[list[str]]]:
+def suite_table(rows: Sequence[TableRow], names: Mapping[str, str]) -> tuple[list[Column], list[list[str]]]:
     """Return the columns of a suite's table and the cells of ``rows``, without columns that would say nothing.
 
-    That is the one of the model where the suite has not ``many``, and those of changes where there is none.
+    That is the one of the model where there are no ``names`` of several, and those of changes where there is none.
     """
     changes = {"change", "MDE"} if all(row.delta is None for row in rows) else set()
-    return without(_COLUMNS, [_cells(row) for row in rows], changes if many else {"model", *changes})
+    return without(_COLUMNS, [_cells(row, names) for row in rows], changes if names else {"model", *changes})
 
 
-def _cells(row: TableRow) -> list[str]:
+def _cells(row: TableRow, names: Mapping[str, str]) -> list[str]:
     interval = "" if row.low is None or row.high is None else f"{number(row.low, row.high)}..{number(row.high)}"
     return [
-        one_line(row.model),
+        names.get(row.model, one_line(row.model)),
         ruled_name(row),
         str(row.n),
         "none" if row.value is None else number(row.value),
@@ -275,12 +276,12 @@ def _cells(row: TableRow) -> list[str]:
     ]
 
 
-def case_words(case: StoredCase, *, many: bool) -> str:
-    """Return which case it is and what is wrong with it; its model where the suite has ``many``."""
+def case_words(case: StoredCase, names: Mapping[str, str]) -> str:
+    """Return which case it is and what is wrong with it; its model where there are ``names`` of several."""
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
     low = [f"{one_line(score.name)} {number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"
-    return f"{one_line(case.key.sample_id, 60)}{model_words(case.key.model, many=many)}{epoch}: {what}"
+    return f"{one_line(case.key.sample_id, 60)}{model_words(case.key.model, names)}{epoch}: {what}"
 
 
 def _differences(case: StoredCase) -> list[str]:

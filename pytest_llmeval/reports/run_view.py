@@ -10,6 +10,7 @@ from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.reports.exported import called_in
+from pytest_llmeval.reports.model_names import told_apart
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import UNFINISHED, Run
 
@@ -72,6 +73,11 @@ class SuiteView:
     """Cases that ended in an error, by its kind."""
     judges: Mapping[tuple[str, str], str]
     """The ids of the judges behind a metric, by model and metric, for those that judges made."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What its models are called, where they are several."""
+        return told_apart(self.models)
 
     @property
     def main_rows(self) -> list[TableRow]:

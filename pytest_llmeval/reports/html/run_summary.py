@@ -75,9 +75,9 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
     models = f" on {', '.join(suite.models)}" if suite.models else ""
     yield element("h3", f"{suite.name}{models}")
     yield element("p", outcome_words(suite))
-    rows, many = suite.main_rows, len(suite.models) > 1
+    rows, names = suite.main_rows, suite.names
     if rows:
-        columns, cells = suite_table(rows, many=many)
+        columns, cells = suite_table(rows, names)
         titles = sorted((title for title, _ in columns), key=lambda title: title not in _FIRST)
         lines = []
         for row, texts in zip(rows, cells, strict=True):
@@ -85,7 +85,7 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
             told["verdict"] = chip(row.verdict, told["verdict"]) if row.verdict else ""
             lines.append([told[title] for title in titles])
         yield table(titles, lines, right={title for title, side in columns if side == "right"})
-    for line in told_reasons(rows, many=many):
+    for line in told_reasons(rows, names):
         yield element("p", line, class_="le-note")
 
 
