@@ -120,7 +120,7 @@ def _cells(raw: bytes, where: str) -> list[str]:
     try:
         return _next(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True)) or []
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+        raise DatasetError(f"{where}: {_not_utf8(error)}") from None
     except csv.Error as error:
         raise DatasetError(f"{where}: no CSV: {error}") from None
 
@@ -150,7 +150,7 @@ def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
         try:
             cells = _next(reader)
         except csv.Error as error:
-            raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
+            raise DatasetError(f"{shown}:{line}: {_unreadable(b''.join(taken), error)}") from None
         if cells is None:
             return
         raw = b"".join(taken)
@@ -158,3 +158,18 @@ def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
             yield RowRef(position, len(raw), line, checksum(raw)), raw
         position, line = position + len(raw), line + len(taken)
         taken.clear()
+
+
+def _unreadable(raw: bytes, error: csv.Error) -> str:
+    """Return why a record cannot be read; what csv says of another encoding, or of a CR, is for programmers."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as found:
+        return _not_utf8(found)
+    if str(error).startswith("new-line character"):
+        return "a CR that ends no line; end lines with LF or CRLF, and quote cells that hold a CR"
+    return f"no CSV: {error}"
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"

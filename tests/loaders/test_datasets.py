@@ -20,6 +20,7 @@ INPUT = "input must be a string, an object, or a list of chat messages with role
 ID = "id must be a string that is not empty, found"
 SLICE = "slice must be a string or a list of strings, none of them empty, found"
 HOLDS = "a row holds what JSON can hold; "
+CR = "a CR that ends no line; end lines with LF or CRLF, and quote cells that hold a CR"
 EMPTY = "empty dataset; it needs at least one row with the key 'input'"
 OUT = "leads out of the rootdir; keep the file inside the project, or pass rows by a callable"
 KIND = "not a regular file; a dataset is a .jsonl, .csv, .yaml, .json or .parquet file"
@@ -127,6 +128,9 @@ def test_a_wrong_row_names_file_line_and_key(tmp_path: Path, row: str | bytes, m
         ("csv", "id,inptu\na,b\n", ":1: unknown key 'inptu'; did you mean 'input'?"),
         ("csv", 'id,input\na,"b\n', ":2: no CSV: …"),
         ("csv", b"id,input\na,\xff\n", ":2: byte 3 is not UTF-8; save the file as UTF-8"),
+        ("csv", "id,input\r\na,b\r\n".encode("utf-16"), ":1: byte 1 is not UTF-8; save the file as UTF-8"),
+        ("csv", "id,input\ra,b\r", f":1: {CR}"),
+        ("csv", "id,input\na,b\rc\n", f":2: {CR}"),
         ("json", "", ":1: no JSON: Expecting value at character 1"),
         ("json", "[]", f": {EMPTY}"),
         ("json", '{"input": "a"}', ":1: a JSON dataset is an array of rows; one object a line is .jsonl"),
