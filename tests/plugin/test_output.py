@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from tests.support.project import Project, jsonl
+from tests.support.project import OPTIONS, Project, jsonl
 
 LONG = "a_suite_with_a_name_that_no_terminal_of_eighty_columns_can_show_beside_its_numbers"
 ROWS = [
@@ -131,6 +131,18 @@ def test_the_way_to_a_run_in_another_database_is_told_where_the_command_would_no
     assert project.llmeval(*shlex.split(show)[1:]).ret == 0
     monkeypatch.setenv("LLMEVAL_DB", "my runs.db")
     assert "--llmeval-db" not in section(project.run("evals", "--llmeval-db=my runs.db"))[-1]
+
+
+@pytest.mark.parametrize("said", [["-o", "llmeval_db=my runs.db"], ["-c", "nightly.ini"]], ids=["-o", "-c"])
+def test_so_it_is_where_only_this_session_was_told_of_the_database(project: Project, said: list[str]) -> None:
+    """The command reads the ini file that pytest finds by itself."""
+    project.eval(EXACT, TWO)
+    project.write(nightly_ini=f"[pytest]\n{OPTIONS}llmeval_db = my runs.db\n")
+    show = section(project.run("evals", *said))[-1].partition("look at it: ")[2]
+    assert show.endswith(" --llmeval-db 'my runs.db'")
+    assert project.llmeval(*shlex.split(show)[1:]).ret == 0
+    project.write(tox_ini=f"[pytest]\n{OPTIONS}llmeval_db = my runs.db\n")
+    assert "--llmeval-db" not in section(project.run("evals", *said))[-1]
 
 
 def test_so_it_is_where_pytest_was_started_above_the_project(

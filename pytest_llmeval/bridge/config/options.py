@@ -22,6 +22,7 @@ __all__ = [
     "flag_of",
     "ini_source",
     "ini_value",
+    "is_of_session",
     "said_of",
     "taken_short_names",
     "widen_short_names",
@@ -266,6 +267,11 @@ def ini_value(key: str, config: pytest.Config) -> object:
 def ini_source(key: str, config: pytest.Config) -> str:
     """Return how messages name a key of the ini file, or of ``-o``, which goes before it."""
     return f"{'-o' if _overriding(key, config) or config.inipath is None else config.inipath.name}: ini key {key}"
+
+
+def is_of_session(key: str, config: pytest.Config) -> bool:
+    """Whether a key may have a value in this session alone, by ``-o``, or by ``-c`` and another ini file."""
+    return bool(_overriding(key, config)) or config.getoption("inifilename", None) is not None
 
 
 def _overriding(key: str, config: pytest.Config) -> list[str]:

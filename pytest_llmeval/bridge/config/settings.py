@@ -18,6 +18,7 @@ from pytest_llmeval.bridge.config.options import (
     flag_of,
     ini_source,
     ini_value,
+    is_of_session,
     said_of,
 )
 from pytest_llmeval.core.errors import SettingsError
@@ -190,9 +191,17 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
 
 
 def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
-    """Return the database that environment and ini file name, else the default: the one that the command finds."""
+    """Return the database that the command finds: that of the environment or the ini file, else the default.
+
+    What ``-o`` says it does not know, nor the file that ``-c`` names.
+    """
     option = next(each for each in OPTIONS if each.name == "db")
-    return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
+    if not is_of_session(option.key, config):
+        return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
+    from pytest_llmeval.loaders.pytest_ini import find_section
+
+    _, section = find_section(config.rootpath) or ("", {})
+    return environ.get(option.variable) or str(section.get(option.key) or _DATABASE)
 
 
 def _to_root(config: pytest.Config) -> str:
