@@ -6,6 +6,8 @@ import pytest
 
 import pytest_llmeval.core.clock  # noqa: F401 - now: conftests and test modules may patch the clocks
 from pytest_llmeval.bridge.casework import fixtures
+from pytest_llmeval.bridge.collection.ignored_folders import IgnoredPaths
+from pytest_llmeval.bridge.collection.made_suites import MadeSuites
 from pytest_llmeval.bridge.collection.unnamed_classes import UnnamedClasses
 from pytest_llmeval.bridge.conductor import Conductor
 from pytest_llmeval.bridge.config.options import add_options, widen_short_names
@@ -41,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "llmeval-fixtures")
     conductor = Conductor(config)
     config.pluginmanager.register(conductor, "llmeval-conductor")
-    if any("::" in argument for argument in config.args):
+    config.pluginmanager.register(IgnoredPaths(conductor.selection.ignored), "llmeval-ignored-paths")
+    names_nodes = any("::" in argument for argument in config.args)
+    if names_nodes:
         config.pluginmanager.register(UnnamedClasses(conductor), "llmeval-unnamed-classes")
+    if names_nodes or config.getoption("lf", False):
+        config.pluginmanager.register(MadeSuites(conductor), "llmeval-made-suites")
     config.pluginmanager.register(TrainingItems(config, conductor.selection), "llmeval-training")

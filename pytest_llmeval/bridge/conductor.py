@@ -71,7 +71,7 @@ class Conductor:
         self._waiting = Counter[str]()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
-        self._tally = Tally()
+        self.tally = Tally()
         self._name: Callable[[object, str], str | None] | None = None
         self._is_taken = self._has_refused = self.names_only = False
         self._taken: dict[str, str] = {}
@@ -108,7 +108,7 @@ class Conductor:
         self._generated.add(metafunc.definition.nodeid)
         waits = self._waits(metafunc.definition)
         if waits or self.names_only:
-            (self._tally.waiting if waits else self._tally.unnamed).add(suite_named(marker, metafunc))
+            (self.tally.waiting if waits else self.tally.unnamed).add(suite_named(marker, metafunc))
             return
         from pytest_llmeval.bridge.collection.parameter_sets import value_name
 
@@ -132,7 +132,7 @@ class Conductor:
         if self._preparation is not None:
             self._has_refused = self._preparation.refuse_secrets(items)
             self._drop_unrecorded(items, self._preparation)
-            self._tally.meet(cases_in(items))
+            self.tally.meet(cases_in(items))
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
@@ -147,19 +147,16 @@ class Conductor:
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
-        earlier = self._preparation.earlier if self._preparation is not None else None
-        expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
         self.selection.note_deselected(items)
         for item, param in cases_in(items):
-            if self.selection.row_attack_waits(item) or not holds_for(expression, item):
-                self._tally.no_cut[suite_of(item, param)] += 1
+            if not self.is_meant(item):
+                self.tally.no_cut[suite_of(item, param)] += 1
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
-        """Note what ``--ignore``, ``collect_ignore`` and the like leave out."""
-        if is_ignored := (yield):
-            self.selection.ignored.append(collection_path)
-        return is_ignored
+    def is_meant(self, item: pytest.Item) -> bool:
+        """Whether ``-m``, that of the run that goes on where one does, asks for a case."""
+        earlier = self._preparation.earlier if self._preparation is not None else None
+        expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
+        return holds_for(expression, item) and not self.selection.row_attack_waits(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -281,9 +278,9 @@ class Conductor:
 
         keys = {item: key_of(item, param) for item, param in cases_in(items)}
         self._drop(items, [item for item, key in keys.items() if not rescored.holds(key)])
-        self._tally.no_cut.clear()
+        self.tally.no_cut.clear()
         held = [key for key in keys.values() if rescored.holds(key)]
-        self._tally.held.update(key.suite for key in held)
+        self.tally.held.update(key.suite for key in held)
         self._notes += rescored.notes(held)
 
     def _drop_uncalled(self, items: list[pytest.Item]) -> None:
@@ -314,7 +311,7 @@ class Conductor:
             return
         ended = [case for case in cases_in(items) if resumed.has_ended(*case)]
         for item, param in ended:
-            self._tally.has_ended(item, param)
+            self.tally.has_ended(item, param)
         self._drop(items, [item for item, _ in ended])
 
     def _is_uncalled(self, item: pytest.Item) -> bool:
@@ -371,17 +368,17 @@ class Conductor:
 
         chosen, doubled = each_once(cases_in(items))
         facts.problems += doubled
-        facts.suites = self._tally.suites(chosen, self._preparation)
-        facts.unrun = self._tally.unrun(facts.suites, self._preparation)
+        facts.suites = self.tally.suites(chosen, self._preparation)
+        facts.unrun = self.tally.unrun(facts.suites, self._preparation)
         firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())
         shadowed = (note for item in firsts for note in notes_of_shadowed(item))
-        unselected = [*self._tally.unselected(facts.suites, self._preparation), *passed_over(self.config)]
+        unselected = [*self.tally.unselected(facts.suites, self._preparation), *passed_over(self.config)]
         facts.unselected = unselected if facts.is_run else []
         facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *facts.unselected]))
         facts.tell_early(self._preparation.maker.notes(chosen, asks=self._preparation.rescored is None))
         facts.all_collected = self.selection.covers_all()
-        facts.others = sorted(self._tally.read(self._preparation).keys() - facts.suites.keys())
-        self._preparation.complete(facts, self._tally)
+        facts.others = sorted(self.tally.read(self._preparation).keys() - facts.suites.keys())
+        self._preparation.complete(facts, self.tally)
         return facts
 
     def _begin(self, facts: "CollectionFacts") -> None:

@@ -5,7 +5,7 @@ import pytest
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.plugin.test_baseline import EXACT, RULES, base_run, only_verdict
 from tests.plugin.test_baseline import ROWS as RULED_ROWS
-from tests.support.project import OPTIONS, Project
+from tests.support.project import OPTIONS, Project, jsonl
 
 ROWS = [{"id": name, "input": "yes", "target": "yes"} for name in "ab"]
 BOTH = """
@@ -92,6 +92,45 @@ def test_evals_in_a_class_that_no_node_id_names_are_left_out_like_functions(
     assert (result.ret, project.settings()["partial"]) == (0, bool(left_out))
     if left_out:
         result.stdout.fnmatch_lines([f"note: {left_out}"])
+
+
+IN_SETS = """
+import pytest
+
+@pytest.mark.llmeval("data/both.jsonl")
+@pytest.mark.parametrize("said", ["no", pytest.param("yes", marks=pytest.mark.regression)])
+def test_sets(sample, model, score, said):
+    score.exact(model.generate_sync(said), sample.target)
+"""
+NODES = [f"evals/test_sets.py::test_sets[{name}-no]" for name in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "left_out"),
+    [
+        (["evals", "--lf"], "1 suite not selected: sets[[]yes]"),
+        (NODES, "1 suite not selected: sets[[]yes]"),
+        ([*NODES, "-n2"], "1 suite not selected: sets[[]yes]"),
+        ([*NODES, "-m", "llmeval"], "1 suite not selected: sets[[]yes]"),
+        ([*NODES, "-m", "not regression"], ""),
+        (["evals"], ""),
+    ],
+    ids=["last failed", "node ids", "node ids-n2", "words that hold", "words that do not", "all"],
+)
+def test_a_parameter_set_that_no_node_id_names_is_left_out_like_a_function(
+    project: Project, selection: list[str], left_out: str
+) -> None:
+    """Nor ``--lf``: pytest shows nobody what these leave out. What ``-m`` leaves out makes no run partial."""
+    project.write(data__both_jsonl=jsonl(*ROWS), evals__test_sets_py=IN_SETS)
+    project.write(thresholds_yaml="version: 1\nsuites:\n  'sets[no]': {exact: {max: 1}}\n")
+    assert project.run("evals").ret == 0
+    result = project.run(*selection)
+    assert (result.ret, project.settings()["partial"]) == (0, bool(left_out))
+    assert project.llmeval("baseline", "set", "main", "last").ret == (4 if left_out else 0)
+    if left_out:
+        result.stdout.fnmatch_lines([f"note: {left_out}", PARTIAL])
+    chosen = "note: --lf chose cases because they had missed or failed: *"
+    assert ("--lf" in selection) == any(line.startswith(chosen[:-1]) for line in result.outlines)
 
 
 def test_what_is_wrong_in_a_class_that_no_node_id_names_stops_nobody(project: Project, spread: list[str]) -> None:
@@ -231,9 +270,10 @@ def test_the_answers_of_a_partial_run_scored_again_are_a_partial_run(both: Proje
     assert (both.settings()["partial"], list(both.settings()["suites"])) == (True, ["echo"])
 
 
-def test_a_whole_run_of_which_a_suite_is_scored_again_is_partial_then(both: Project) -> None:
+@pytest.mark.parametrize("selection", [["evals", "-k", "test_echo"], ["evals/test_both.py::test_echo"]], ids=" ".join)
+def test_a_whole_run_of_which_a_suite_is_scored_again_is_partial_then(both: Project, selection: list[str]) -> None:
     assert both.run("evals").ret == 0
-    result = both.run("evals", "--llmeval-rescore=last", "-k", "test_echo", model="")
+    result = both.run(*selection, "--llmeval-rescore=last", model="")
     assert result.ret == 0
     assert both.settings()["partial"] is True
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other"])

@@ -1,12 +1,27 @@
 """Folders that pytest passes over where it comes to them by itself: of a path that it starts from it asks nobody."""
 
 import fnmatch
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-__all__ = ["is_ignored"]
+__all__ = ["IgnoredPaths", "is_ignored"]
+
+
+class IgnoredPaths:
+    """Notes what ``--ignore``, ``collect_ignore`` and the like leave out."""
+
+    def __init__(self, ignored: list[Path]) -> None:
+        self._ignored = ignored
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
+        """Note a path that somebody leaves out."""
+        if is_ignored := (yield):
+            self._ignored.append(collection_path)
+        return is_ignored
 
 
 def is_ignored(folder: Path, config: pytest.Config) -> bool:

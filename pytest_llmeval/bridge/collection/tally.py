@@ -30,6 +30,8 @@ class Tally:
         """The suites that nobody asked for, as their functions name them."""
         self.unnamed: set[str] = set()
         """Those of classes that no node id names, beside others that one does; their datasets are not read."""
+        self.made: dict[str, str] = {}
+        """The suites that ``-m`` asks for, of functions looked into, by name; each with that of its function."""
         self.problems: list[str] = []
         """What is wrong with the suites: two functions have one, as one is named like a parameter set of the other."""
         self._met: dict[str, Counter[str]] = {}
@@ -109,10 +111,15 @@ class Tally:
     def _unselected(self, found: Collection[str], prepared: "Preparation") -> Iterator[str]:
         for suites in self._met.values():
             yield from (name for name, count in suites.items() if name not in found and count > self.no_cut[name])
+        met = {name for suites in self._met.values() for name in suites}
+        held = self.made.keys() if prepared.rescored is None else prepared.rescored.finished_suites
+        made = {name: stem for name, stem in self.made.items() if name not in met and name in held}
+        yield from made
         if prepared.rescored is not None:
             return
+        known = {*self._met, *made.values()}
         for reading in prepared.maker.readings:
-            if (reading.cases or reading.sliced or reading.limited) and reading.eval.suite not in self._met:
+            if (reading.cases or reading.sliced or reading.limited) and reading.eval.suite not in known:
                 yield reading.eval.suite
         yield from sorted(self.unnamed - {*self._met})
 

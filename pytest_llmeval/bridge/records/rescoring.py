@@ -46,6 +46,11 @@ class Rescored:
         """Whether the run has finished this case."""
         return identity_of(key) in self.finished
 
+    @property
+    def finished_suites(self) -> set[str]:
+        """The suites of which it had finished a case."""
+        return {suite for suite, *_ in self.finished}
+
     def models(self) -> dict[str, NamedModel]:
         """Return the models that it asked, by name; nobody asks them now.
 
@@ -94,7 +99,7 @@ class Rescored:
         if end.status != "finished" or any(case.error_kind == ErrorKind.NOT_CACHED for case in cases):
             return None
         is_cut = any(suite.left_out != self.left_out(name) for name, suite in facts.suites.items())
-        lacks_suites = not {suite for suite, *_ in self.finished} <= facts.suites.keys()
+        lacks_suites = not self.finished_suites <= facts.suites.keys()
         return None if is_cut or lacks_suites else self.run.name
 
     def notes(self, keys: Sequence[CaseKey]) -> list[str]:
