@@ -1,6 +1,7 @@
 """From what a marker names to a source of rows."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from pytest_llmeval.loaders.source import Dataset
 
 __all__ = ["open_dataset"]
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+"""What begins an address; it may hold a password or a token, which no message shows."""
 _KINDS = ".jsonl, .csv, .yaml, .json or .parquet"
 
 
@@ -35,6 +38,9 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str 
     """
     if isinstance(dataset, str) and dataset.startswith(PREFIX):
         return _open_hub(parse_hub_name(dataset), rootdir=rootdir, test_file=test_file)
+    if isinstance(dataset, str) and _ADDRESS.match(dataset):
+        scheme = dataset.partition(":")[0]
+        raise DatasetError(f"dataset: an address ({scheme}:) is no path; download the file, or pass rows by a callable")
     if isinstance(dataset, str | os.PathLike):
         path = inside(dataset, rootdir=rootdir, test_file=test_file, error=DatasetError)
         return _open_file(path, shown=_as_named(dataset, path, rootdir, test_file), rootdir=rootdir)

@@ -1,5 +1,6 @@
 """Rows that are read as a whole: JSON and YAML files, lists, and what a callable returns."""
 
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -68,10 +69,12 @@ class MemoryRows:
 
 def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[tuple[int, Any]]:
     """Yield the rows that ``function()`` returns; raise DatasetError naming its exception."""
+    name = getattr(function, "__qualname__", repr(function))
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise DatasetError(f"{shown}: {name}() is async; pass a function that returns the rows (by asyncio.run, say)")
     try:
         yield from enumerate(function(), 1)
     except (Exception, SystemExit) as error:
-        name = getattr(function, "__qualname__", repr(function))
         raise DatasetError(f"{shown}: {name}() raised {type(error).__name__}: {one_line(str(error))}") from error
 
 

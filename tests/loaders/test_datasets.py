@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,16 @@ CR = "a CR that ends no line; end lines with LF or CRLF, and quote cells that ho
 EMPTY = "empty dataset; it needs at least one row with the key 'input'"
 OUT = "leads out of the rootdir; keep the file inside the project, or pass rows by a callable"
 KIND = "not a regular file; a dataset is a .jsonl, .csv, .yaml, .json or .parquet file"
+
+
+async def later() -> list[Any]:
+    """Return rows, to who awaits them."""
+    return [{"input": "x"}]
+
+
+async def one_by_one() -> AsyncIterator[dict[str, Any]]:
+    """Yield rows, to who awaits them."""
+    yield {"input": "x"}
 
 
 def told(dataset: object, rootdir: Path) -> str:
@@ -185,6 +195,11 @@ def test_a_wrong_file_names_itself_and_the_line(tmp_path: Path, suffix: str, tex
         ("x" * 300 + ".jsonl", f"'{'x' * 76}... is no path: File name too long"),
         ("d/" * 3000 + "x.jsonl", f"'{'d/' * 38}... is no path: File name too long"),
         ("rows.jsonl/x.jsonl", "rows.jsonl/x.jsonl: Not a directory; a path is relative to the rootdir (ROOT) or to…"),
+        (
+            "https://me:secret@example.com/rows.jsonl?token=t",
+            "dataset: an address (https:) is no path; download the file, or pass rows by a callable",
+        ),
+        ("s3://logs/rows.csv", "dataset: an address (s3:) is no path; download the file, or pass rows by a callable"),
         ("~/rows.jsonl", "~/rows.jsonl: No such file or directory; a path is relative to the rootdir (ROOT) or to…"),
     ],
 )
@@ -224,6 +239,8 @@ def test_a_path_that_is_no_dataset(tmp_path: Path, path: str, message: str, monk
             " <lambda>():1: unknown key '5'; a row has the keys id, input, target, slice, marks, metadata",
         ),
         (lambda: sys.exit(3), ": <lambda>() raised SystemExit: 3"),
+        (later, ": later() is async; pass a function that returns the rows (by asyncio.run, say)"),
+        (one_by_one, ": one_by_one() is async; pass a function that returns the rows (by asyncio.run, say)"),
         ([], f" row: {EMPTY}"),
         (
             [{"input": "a", "id": "q"}, {"input": "b", "id": "q"}],
