@@ -254,3 +254,17 @@ def test_a_node_id_of_another_session_is_a_usage_error(project: Project, spread:
     result.stderr.fnmatch_lines(["ERROR: not found: *test_nope*"])
     result.stderr.no_fnmatch_line(hint)
     assert project.server.ledger == []
+
+
+def test_a_node_id_of_a_row_that_an_option_left_out_names_that_option(
+    project: Project, spread: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was given: a variable that is still set is easily forgotten."""
+    project.eval("def test_echo(response):\n    pass\n", [{"input": name, "id": name} for name in ("fr", "jp")])
+    monkeypatch.setenv("LLMEVAL_LIMIT", "1")
+    result = project.run("evals/test_echo.py::test_echo[jp]", "--shard=1/1", *spread)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*the node id of a case has *lists them; --limit, --shard left rows out before"])
+    monkeypatch.delenv("LLMEVAL_LIMIT")
+    result = project.run("evals/test_echo.py::test_echo[pe]", *spread)
+    result.stderr.fnmatch_lines(["*the node id of a case has *lists them"])

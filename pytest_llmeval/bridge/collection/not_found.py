@@ -8,6 +8,7 @@ import pytest
 
 from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.telling import tell
+from pytest_llmeval.bridge.config.options import OPTIONS, Option, flag_of, said_of
 from pytest_llmeval.core.text import printable
 
 __all__ = ["NotFound"]
@@ -16,6 +17,7 @@ _HINT = (
     "the node id of a case has the model's name in it where several models are asked, and -e1, -e2, ... with --epochs:"
     " pytest --co -q lists them"
 )
+_CUTTING = ("slice", "limit", "shard")
 
 
 class NotFound:
@@ -52,7 +54,7 @@ class NotFound:
         if not isinstance(error, pytest.UsageError) or wrong is None or self._selection.only_trains(session.items):
             return
         untold = [told for told in map(printable, dict.fromkeys(wrong)) if told not in str(error)]
-        hint = [_HINT] if not untold and any(map(self._is_of_eval, map(str, error.args))) else []
+        hint = [_HINT + self._cut()] if not untold and any(map(self._is_of_eval, map(str, error.args))) else []
         told = [*(["\n".join(untold)] if untold else []), *map(str, error.args), *hint]
         if hasattr(self._config, "workerinput"):
             from pytest_llmeval.bridge.collection.facts import CollectionFacts
@@ -65,3 +67,12 @@ class NotFound:
         """Whether an eval that is there lacks the case which was not found; some versions of pytest keep its id."""
         name = told.partition("\n")[0].replace(os.sep, "/") + "["
         return any(f"/{each}[" in name for each in self._evals)
+
+    def _cut(self) -> str:
+        """Return which options left rows out before, wherever they were given; nothing where none did."""
+        options = (option for option in OPTIONS if option.name in _CUTTING)
+        told = ", ".join(flag_of(each.name, self._config) for each in options if self._is_given(each))
+        return f"; {told} left rows out before" if told else ""
+
+    def _is_given(self, option: Option) -> bool:
+        return self._config.getoption(option.key) is not None or any(said_of(option, self._config))
