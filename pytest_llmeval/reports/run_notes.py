@@ -39,7 +39,9 @@ def run_notes(
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
     verdicts = reader.verdicts(run.id)
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in verdicts) else []
-    unruled = _unruled(cases, {verdict.suite for verdict in verdicts} if ruled is None else ruled)
+    with_rules = {verdict.suite for verdict in verdicts} if ruled is None else ruled
+    is_needed = bool(with_rules) or ruled is not None or bool(run.settings.get("resumes"))
+    unruled = _unruled(cases, with_rules) if is_needed else []
     failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases)), *unruled]
     counts = [*failed, *_cut_off(run), *voting_sentences(voting), *_rerun_sentences(run.id, earlier, cases)]
     return [*legend, *_unmade(run), *_gone(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
@@ -116,8 +118,11 @@ def _failed_beside(run: Run) -> list[str]:
 
 
 def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
-    """Return a note where suites without rules fail a run of which others have some, whatever the gate says."""
-    found = [case for case in cases if case.suite not in ruled and case.outcome == "missed"] if ruled else []
+    """Return a note where suites without rules fail a run, whatever the gate says.
+
+    One that nobody needs in a session whose tests fail by these misses, and beside no rule.
+    """
+    found = [case for case in cases if case.suite not in ruled and case.outcome == "missed"]
     told = ", ".join(one_line(suite, 60) for suite in sorted({case.suite for case in found}))
     suites = "a suite" if "," not in told else "suites"
     return [f"note: {counted(len(found), 'case')} missed in {suites} without rules ({told}): status 1"] if found else []

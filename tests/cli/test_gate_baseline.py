@@ -104,6 +104,18 @@ def test_other""",
     assert (done.status, "without rules" in done.out) == (0, False)
 
 
+def test_misses_without_any_rules_are_told_where_no_test_fails_by_them(project: Project, llmeval: Command) -> None:
+    """By a session that goes on with a run in which they ended, and by the gate; a session of which they fail tests
+    says it by those."""
+    project.eval(EXACT, [{"id": "a", "input": "no", "target": "yes"}], name="other")
+    told = "note: 1 case missed in a suite without rules (echo): status 1"
+    result = project.run("evals")
+    assert (result.ret, told in result.outlines) == (1, False)
+    assert (llmeval("gate").status, told in llmeval("gate").out) == (1, True)
+    result = project.run("evals", "--resume=last", model="")
+    assert (result.ret, told in result.outlines) == (1, True)
+
+
 def test_a_run_that_went_on_with_another_baseline_keeps_that(
     project: Project, two_runs: tuple[str, str], llmeval: Command
 ) -> None:
