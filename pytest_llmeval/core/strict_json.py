@@ -7,7 +7,7 @@ RecursionError or a ValueError of its own on deep or long input. Here each of th
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from json import JSONDecodeError, JSONDecoder, dumps
+from json import JSONDecodeError, JSONDecoder, dumps, loads
 from typing import Any
 
 from pytest_llmeval.core.text import one_line
@@ -95,11 +95,28 @@ def canonical(value: Any) -> str:
 
 
 def copied(value: Any) -> Any:
-    """Return the same lists and objects once more, with the same texts and numbers in them."""
+    """Return the same lists and objects once more, with the same texts and numbers in them, and keys as JSON has them.
+
+    Numbers as keys, such as tokens, become texts here and not on the way to another process: they sort otherwise, and
+    what is sent and what comes of it there would have two names.
+    """
     if isinstance(value, dict):
-        return {key: copied(each) for key, each in value.items()}
+        keys = [_text_of(key) for key in value]
+        kept = keys if len({*keys}) == len(keys) else value  # 1 and "1" are told apart, and refused, where it is sent
+        return {key: copied(each) for key, each in zip(kept, value.values(), strict=True)}
     copies = [copied(each) for each in value] if isinstance(value, list | tuple) else value
     return tuple(copies) if isinstance(value, tuple) else copies
+
+
+def _text_of(key: Any) -> Any:
+    """Return a key as the text that JSON makes of it; one that it cannot hold as it is."""
+    if isinstance(key, str):
+        return key
+    try:
+        (text,) = loads(dumps({key: None}, allow_nan=False))
+    except (TypeError, ValueError):
+        return key
+    return text
 
 
 def rebuilt(value: Any, made: Callable[[Any], Any]) -> Any:

@@ -95,7 +95,7 @@ class Request:
 
     def __post_init__(self) -> None:
         try:
-            messages, params = copied(self.messages), {name: copied(value) for name, value in self.params.items()}
+            messages, params = copied(self.messages), copied(dict(self.params))
         except RecursionError:  # it holds itself: whoever would send it says so
             return
         object.__setattr__(self, "messages", messages)

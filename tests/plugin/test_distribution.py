@@ -54,6 +54,14 @@ def test_ordinary_tests_and_evals_share_workers(project: Project) -> None:
     assert len(project.cases()) == 4
 
 
+def test_a_call_whose_params_have_numbers_as_keys_is_one_call(project: Project, dist_args: list[str]) -> None:
+    """As ``logit_bias`` of OpenAI has them; JSON, by which a worker asks, sorts them as texts."""
+    project.eval("def test_echo(response):\n    pass\n", ROWS[:2], marker="params={'logit_bias': {9: 1, 10: -1}}")
+    project.run("evals", *dist_args)
+    sent = [entry.body["logit_bias"] for entry in project.server.ledger]
+    assert (sent, len(project.rows("SELECT id FROM calls"))) == ([{"9": 1, "10": -1}] * 2, 2)
+
+
 def test_verbose_lines_name_workers_and_misses(project: Project) -> None:
     project.eval(BODY, ROWS)
     project.write(thresholds_yaml=GATED)
