@@ -58,10 +58,12 @@ class Budget:
             aside_usd, known = self._dearest_usd[model], ", as the dearest so far"
         elif aside_usd is None:
             aside_usd, known = supposed_usd if self._is_short else 0.0, f", with an answer of {FIRST_TOKENS:,} tokens"
-        if not is_free and self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
+        is_left = self.spent_usd < self._max_cost_usd - _ROUNDING_USD  # else one of unknown cost goes neither
+        is_covered = self.spent_usd + self._reserved_usd + aside_usd <= self._max_cost_usd + _ROUNDING_USD
+        if not is_free and not (is_left and is_covered):
             if self._open.total():  # it may come to less
                 return None
-            if self.spent_usd < self._max_cost_usd - _ROUNDING_USD:
+            if is_left:
                 self._is_short = True
                 raise self._too_dear(aside_usd, self._max_cost_usd, known)
             self.is_used_up = True

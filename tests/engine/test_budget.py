@@ -161,11 +161,13 @@ def test_prices_that_add_up_to_the_limit_are_all_paid() -> None:
 
 
 def test_models_that_cost_nothing_are_never_held_up() -> None:
+    """Their calls are known to cost nothing before the first of them goes."""
     budget = Spender(0.0)
     for _ in range(3):
-        assert budget.start()
+        assert budget.start(0.0)
         budget.end(0.0)
-    assert [budget.start() for _ in range(50)] == [True] * 50
+    assert "$0.0000 of --max-cost $0.0000 are spent" in str(used_up(budget))
+    assert [budget.start(0.0) for _ in range(50)] == [True] * 50
 
 
 @given(limit=st.floats(0.0, 5.0), price=st.floats(0.001, 1.0), steps=st.lists(st.booleans(), max_size=100))

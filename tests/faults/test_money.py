@@ -53,6 +53,15 @@ def test_the_budget_lets_exactly_so_many_equal_calls_go(priced: Project, limit: 
     assert "Traceback" not in text
 
 
+def test_without_any_money_nothing_is_asked_that_costs_anything(priced: Project) -> None:
+    """Not even the first call of a model, by which one would learn what a call costs."""
+    result = priced.run("evals", "--max-cost=0")
+    assert (result.ret, len(priced.server.ledger), set(priced.cases().values())) == (10, 0, {"error"})
+    free = priced.root / "models.yaml"
+    free.write_text(free.read_text("utf-8").replace("100000", "0").replace("300000", "0"), "utf-8")
+    assert (priced.run("evals", "--max-cost=0").ret, len(priced.server.ledger)) == (0, len(ROWS))
+
+
 def test_a_run_out_of_budget_is_no_baseline_though_something_failed_as_well(priced: Project) -> None:
     priced.write(tests__test_own_py="def test_own():\n    assert False\n")
     result = priced.run("evals", "tests", "--max-cost=4")
