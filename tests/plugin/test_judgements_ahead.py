@@ -31,6 +31,26 @@ def test_echo(sample, response, score):
 
 RUBRIC = "qa"
 """
+SET_BY_FIXTURE = """
+import pytest
+
+QUESTION = "not set"
+
+@pytest.fixture(scope="{scope}", autouse=True)
+def question({uses}):
+    {does}
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_echo(response, score):
+    score.judge_sync(response, question=QUESTION, rubric="qa")
+"""
+OF_THE_MODULE = {"scope": "module", "uses": "", "does": "global QUESTION; QUESTION = 'which?'"}
+OF_THE_CASE = {"scope": "function", "uses": "sample", "does": "global QUESTION; QUESTION = sample.id"}
+PATCHED = {
+    "scope": "function",
+    "uses": "sample, request, monkeypatch",
+    "does": "monkeypatch.setattr(request.module, 'QUESTION', sample.id)",
+}
 SKIPPING = """
 import pathlib, time
 
@@ -61,6 +81,27 @@ def judged_texts(project: Project) -> Counter[str]:
         "SELECT sample_id FROM calls JOIN cases ON cases.id = case_id WHERE calls.run_id = ? AND role = 'judge'", run
     )
     return Counter(row["sample_id"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("fixture", "more"),
+    [(OF_THE_MODULE, 0), (PATCHED, 0), (OF_THE_CASE, 8 + 2 * 2)],
+    ids=["module", "patched", "case"],
+)
+def test_by_what_fixtures_set_no_case_or_few_are_judged_twice(
+    project: Project, judged_by: Judged, fixture: dict[str, str], more: int
+) -> None:
+    """Of cases whose variables differ the first ones tell that; with two connections four are begun beside them."""
+    judge = judged_by(verdict)
+    project.eval("", rows := [{"id": f"r{n}", "input": "yes", "target": f"yes {n}"} for n in range(40)])
+    project.write(evals__test_echo_py=SET_BY_FIXTURE.format(**fixture))
+    assert (
+        project.run(
+            "evals", named(project, judge), "--max-connections=2", model=project.server.spec("fault-slow-50")
+        ).ret
+        == 0
+    )
+    assert len(rows) <= len(judge.ledger) <= len(rows) + more
 
 
 @pytest.mark.parametrize("body", [SYNC, RUBRIC_OF_THE_MODULE], ids=["literal", "variable"])

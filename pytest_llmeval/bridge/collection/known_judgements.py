@@ -27,11 +27,11 @@ class KnownJudgement(NamedTuple):
     """A call of ``score.judge`` or ``score.judge_sync`` that nothing but an exception keeps from being made."""
 
     call: ast.Call
-    names: Mapping[str, Any]
-    """The variables of the test's module; empty for those that the test shadows."""
+    function: Callable[..., Any]
+    """The test."""
 
     def arguments(self, fixtures: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return what the call is given in a case.
+        """Return what the call is given in a case, by what the variables of the test's module are now.
 
         Args:
             fixtures: the values of ``sample`` and ``response``, under the names that the test uses.
@@ -39,7 +39,7 @@ class KnownJudgement(NamedTuple):
         Raises:
             LookupError: that cannot be told before the test runs.
         """
-        known = {**self.names, **fixtures}
+        known = {**variables_of(self.function), **fixtures}
         positional = [_read(node, known) for node in self.call.args]
         return positional, {_keyword(each): _read(each.value, known) for each in self.call.keywords}
 
@@ -55,8 +55,7 @@ def known_judgements(function: Callable[..., Any]) -> Sequence[KnownJudgement]:
     tree = tree_of(function)
     if tree is None or hasattr(function, "__wrapped__"):  # a decorator decides what is run
         return ()
-    names = variables_of(function)
-    return [KnownJudgement(call, names) for call in _calls(tree.body)]
+    return [KnownJudgement(call, function) for call in _calls(tree.body)]
 
 
 def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:

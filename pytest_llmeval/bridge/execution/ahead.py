@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
     from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 
-__all__ = ["MOST_UNUSED", "ResponsesAhead", "may_not_run"]
+__all__ = ["MOST_UNUSED", "ResponsesAhead", "eval_function_of", "may_not_run"]
 
 _MOST_AT_ONCE = 16
 MOST_UNUSED = 8
@@ -68,12 +68,13 @@ class ResponsesAhead:
         run.asked_otherwise = run.wants_response and name is not None and bool(names) and name not in names
         if not run.wants_response:
             self._calls.loop.submit(self._calls.asker.release(run.position))
+        self._judgements.note_end(item, run.position, names)
         if run.asked_otherwise or not run.wants_response:
-            self._unused[_function_of(item)] += 1
+            self._unused[eval_function_of(item)] += 1
 
     def is_used(self, item: pytest.Item) -> bool:
         """Whether cases of this function ask for their responses, but for a few: those ahead of time are paid for."""
-        return self._unused[_function_of(item)] < MOST_UNUSED
+        return self._unused[eval_function_of(item)] < MOST_UNUSED
 
     def stop(self) -> None:
         """Request no more."""
@@ -123,7 +124,8 @@ def may_not_run(item: pytest.Item) -> bool:
     return any(mark.name in _UNSURE for mark in item.iter_markers())
 
 
-def _function_of(item: pytest.Item) -> object:
+def eval_function_of(item: pytest.Item) -> object:
+    """Return what is the same for all cases of a test function."""
     return item.parent, getattr(item, "originalname", item.name)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,13 +11,16 @@ from pytest_llmeval.bridge.casework.calls import Calls, Nobody
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, known_judgements
+from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, eval_function_of
+from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError, ErrorKind, LlmevalError
 from pytest_llmeval.core.types import Ask, Asker, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pytest_llmeval.bridge.casework.cases import CaseParam
 
@@ -32,10 +36,22 @@ class JudgementsAhead:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answered: dict[int, set[str]] = {}
+        """The names of the judges' replies that came, by the places of cases that have not ended here."""
+        self._unused: Counter[object] = Counter()
+        """How many cases of a function ended without asking for one of these: a variable had another value, say."""
+
+    def note_end(self, item: pytest.Item, place: int, names: "Collection[str]") -> None:
+        """Learn whether a case that ends asked for what was judged ahead; ``names`` are those of its calls."""
+        if not self._answered.pop(place, set()).issubset(names):
+            self._unused[eval_function_of(item)] += 1
 
     def known(self, item: pytest.Item) -> "Sequence[KnownJudgement]":
         """Return the judgements of a case that can be made ahead of its turn."""
         if not self._calls.judges.jurors or not uses(item, "score") or (is_async(item) and not is_worker(item.config)):
+            return ()
+        # What a case patches may be what it judges by; and those ahead of time are paid for.
+        if why_alone(item) or self._unused[eval_function_of(item)] >= MOST_UNUSED:
             return ()
         return known_judgements(getattr(item, "function"))  # noqa: B009  # a case has one
 
@@ -56,7 +72,7 @@ class JudgementsAhead:
         self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"
     ) -> None:
         calls = copy.copy(self._calls)
-        calls.asker = _Ahead(self._calls.asker, place)
+        calls.asker = _Ahead(self._calls.asker, place, self._answered)
         run = new_run(item, param, calls)
         try:
             read_row(run, param)
@@ -73,9 +89,10 @@ class JudgementsAhead:
 class _Ahead(Nobody):
     """Asks ahead of a case."""
 
-    def __init__(self, asker: Asker, place: int) -> None:
+    def __init__(self, asker: Asker, place: int, answered: dict[int, set[str]]) -> None:
         self._asker = asker
         self._place = place
+        self._answered = answered
 
     async def ask(self, ask: Ask) -> Response:
         """Return the answer; raise CallError where there is none, or the case asks, or has asked, itself."""
@@ -83,4 +100,6 @@ class _Ahead(Nobody):
         response = await self._asker.answer_ahead(ask, self._place) if is_open else None
         if response is None:
             raise CallError("the case asks itself", kind=ErrorKind.INTERRUPTED, attempts=0)
+        if ask.role == "judge":
+            self._answered.setdefault(self._place, set()).add(ask_name(ask))
         return response
