@@ -14,8 +14,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserErr
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.forms import came_at_once
 from pytest_llmeval.core.loop import retrieved
-from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.strict_json import canonical, copied
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response
 from pytest_llmeval.engine.account_limit import Priority
 from pytest_llmeval.engine.bounds import Lengths, bound, failed_usd, lost_usd
@@ -377,8 +376,11 @@ class Engine:
 
 
 def _cache_key(backend: Backend, ask: Ask) -> str:
-    """Return the sha256 in hex over all that decides an answer: a repetition is a question of its own."""
-    facts = [1, ask.role, ask.case.epoch, ask.draw, plain(backend.identity(ask.request))]
+    """Return the sha256 in hex over all that decides an answer: a repetition is a question of its own.
+
+    It is taken as it is, and not as the database keeps it, which leaves out what is nested deep.
+    """
+    facts = [1, ask.role, ask.case.epoch, ask.draw, copied(dict(backend.identity(ask.request)))]
     return digest(canonical(facts))
 
 

@@ -56,6 +56,25 @@ def test_used_answers_make_no_call_cost_nothing_and_keep_their_latency(warm: Pro
     result.stdout.fnmatch_lines(["not judged (all answers come from the cache): echo latency_s max_p95=60"])
 
 
+def test_questions_that_differ_deep_within_or_by_the_type_of_a_large_number_are_others(project: Project) -> None:
+    """What the database keeps of a request leaves out what is nested deep, and has large integers as texts."""
+    deep: list[Any] = ["left", "right"]
+    for _ in range(120):
+        deep = [{"within": each} for each in deep]
+    rows = [{"id": f"r{n}", "input": [{"role": "user", "content": [each]}]} for n, each in enumerate(deep)]
+    project.server.reply = lambda messages: "left" if "left" in json.dumps(messages) else "right"
+    project.eval(
+        """
+        def test_echo(sample, model, score):
+            answers = [model.generate_sync(seed=seed) for seed in (2**64, str(2**64))]
+            score.exact(answers[1], "left" if "left" in str(sample.input) else "right")
+        """,
+        rows,
+    )
+    assert [project.run("evals", "--cache=use").ret, len(project.server.ledger)] == [0, 4]
+    assert [project.run("evals", "--cache=use").ret, len(project.server.ledger)] == [0, 4]
+
+
 def test_without_the_option_every_run_makes_its_own_calls(warm: Project) -> None:
     assert warm.run("evals").ret == 0
     assert warm.run("evals", "--cache=off").ret == 0
