@@ -95,12 +95,11 @@ def test_by_what_fixtures_set_no_case_or_few_are_judged_twice(
     judge = judged_by(verdict)
     project.eval("", rows := [{"id": f"r{n}", "input": "yes", "target": f"yes {n}"} for n in range(40)])
     project.write(evals__test_echo_py=SET_BY_FIXTURE.format(**fixture))
-    assert (
-        project.run(
-            "evals", named(project, judge), "--max-connections=2", model=project.server.spec("fault-slow-50")
-        ).ret
-        == 0
-    )
+    model = project.server.spec("fault-slow-50")
+    result = project.run("evals", named(project, judge), "--max-connections=2", model=model)
+    assert result.ret == 0
+    told = " ".join(result.stdout.str().split())
+    assert ("suite echo asked the judge otherwise than ahead of their turn, so both were asked" in told) == (more > 0)
     assert len(rows) <= len(judge.ledger) <= len(rows) + more
 
 

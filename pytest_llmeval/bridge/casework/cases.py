@@ -114,6 +114,8 @@ class CaseRun:
     """Whether its fixture or its body asked for the answer to its own prompt, whatever came of that."""
     asked_otherwise: bool = False
     """Whether that prompt came out otherwise in its turn than ahead of it, so that it was asked twice."""
+    judged_otherwise: bool = False
+    """Whether its judge was asked otherwise in its turn than ahead of it, and so twice."""
     response: "Response | None" = None
     """That answer, once the case was given it in its turn."""
     start: str | None = None

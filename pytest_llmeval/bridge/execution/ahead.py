@@ -68,7 +68,8 @@ class ResponsesAhead:
         run.asked_otherwise = run.wants_response and name is not None and bool(names) and name not in names
         if not run.wants_response:
             self._calls.loop.submit(self._calls.asker.release(run.position))
-        self._judgements.note_end(item, run.position, names)
+        is_unjudged = self._judgements.note_end(item, run.position, names)
+        run.judged_otherwise = is_unjudged and any(call.role == "judge" for call in run.calls)
         if run.asked_otherwise or not run.wants_response:
             self._unused[eval_function_of(item)] += 1
 

@@ -41,10 +41,17 @@ class JudgementsAhead:
         self._unused: Counter[object] = Counter()
         """How many cases of a function ended without asking for one of these: a variable had another value, say."""
 
-    def note_end(self, item: pytest.Item, place: int, names: "Collection[str]") -> None:
-        """Learn whether a case that ends asked for what was judged ahead; ``names`` are those of its calls."""
-        if not self._answered.pop(place, set()).issubset(names):
-            self._unused[eval_function_of(item)] += 1
+    def note_end(self, item: pytest.Item, place: int, names: "Collection[str]") -> bool:
+        """Return whether a case that ends did not ask for all that was judged ahead, and learn of it.
+
+        Args:
+            item: that ends.
+            place: of the case.
+            names: of the calls that it made.
+        """
+        is_unused = not self._answered.pop(place, set()).issubset(names)
+        self._unused[eval_function_of(item)] += is_unused
+        return is_unused
 
     def known(self, item: pytest.Item) -> "Sequence[KnownJudgement]":
         """Return the judgements of a case that can be made ahead of its turn."""

@@ -26,6 +26,7 @@ from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, S
 from pytest_llmeval.store.records import utc_now
 
 __all__ = [
+    "JUDGED_OTHERWISE_ATTRIBUTE",
     "KIND_ATTRIBUTE",
     "LATE_ATTRIBUTE",
     "OTHERWISE_ATTRIBUTE",
@@ -58,6 +59,8 @@ TURN_ATTRIBUTE = "llmeval_turn"
 """
 OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
 """On the report of the teardown of a case whose prompt came out otherwise in its turn: its suite."""
+JUDGED_OTHERWISE_ATTRIBUTE = "llmeval_judged_otherwise"
+"""On that of a case whose judge was asked otherwise in its turn: its suite."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _IN_ONE_LINE = (CaseError, RubricError)
@@ -204,6 +207,8 @@ def _tell_turn(report: pytest.TestReport, item: pytest.Item, run: CaseRun) -> No
         setattr(report, TURN_ATTRIBUTE, run.turn)
     if run.asked_otherwise:
         setattr(report, OTHERWISE_ATTRIBUTE, run.key.suite)
+    if run.judged_otherwise:
+        setattr(report, JUDGED_OTHERWISE_ATTRIBUTE, run.key.suite)
 
 
 def _behind(error: BaseException) -> CaseError | None:

@@ -2,13 +2,13 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.bridge.casework.cases import SYNC
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
+from pytest_llmeval.bridge.execution.outcomes import JUDGED_OTHERWISE_ATTRIBUTE, OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
 from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
@@ -61,6 +61,8 @@ class Closing:
         """``ahead`` where the body of an async eval ran ahead, else why not, ``SYNC`` of others, by node id."""
         self._otherwise: dict[str, str] = {}
         """The suites of cases whose prompts came out otherwise in their turn than ahead of it, by node id."""
+        self._judged_otherwise: dict[str, str] = {}
+        """The suites of cases whose judges were asked otherwise in their turn, by node id."""
         self.notes: list[str] = []
         """What else is worth a note."""
         self.without_judge: set[str] = set()
@@ -81,7 +83,11 @@ class Closing:
 
     def note_report(self, report: Any) -> None:
         """Take what the report of a case says of its turn."""
-        for attribute, found in ((TURN_ATTRIBUTE, self._turns), (OTHERWISE_ATTRIBUTE, self._otherwise)):
+        for attribute, found in (
+            (TURN_ATTRIBUTE, self._turns),
+            (OTHERWISE_ATTRIBUTE, self._otherwise),
+            (JUDGED_OTHERWISE_ATTRIBUTE, self._judged_otherwise),
+        ):
             if hasattr(report, attribute):
                 found[report.nodeid] = getattr(report, attribute)
 
@@ -132,13 +138,7 @@ class Closing:
         if self.without_judge:
             cases = counted(len(self.without_judge), "case")
             yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
-        if self._otherwise:
-            prompts = counted(len(self._otherwise), "prompt")
-            suites = one_line(", ".join(sorted(set(self._otherwise.values()))), 60)
-            yield (
-                f"note: {prompts} of suite {suites} differed in the case's turn from the one asked ahead, so both were"
-                " asked; a prompt function must return the same for the same sample"
-            )
+        yield from self._asked_twice()
         if self._facts.changed:
             yield f"note: resumed although {'; '.join(self._facts.changed)}; the run cannot be a baseline"
         if self.unfinished and self._rescored is None:
@@ -157,6 +157,22 @@ class Closing:
             )
         elif is_stopped:
             yield f"do it again: {printable(self._settings.llmeval('rescore', self._rescored))}"
+
+    def _asked_twice(self) -> Iterator[str]:
+        """Yield what was asked ahead for nothing, as the case asked otherwise in its turn."""
+        if self._otherwise:
+            prompts = counted(len(self._otherwise), "prompt")
+            yield (
+                f"note: {prompts} of suite {_names(self._otherwise)} differed in the case's turn from the one asked"
+                " ahead, so both were asked; a prompt function must return the same for the same sample"
+            )
+        if self._judged_otherwise:
+            cases = counted(len(self._judged_otherwise), "case")
+            yield (
+                f"note: {cases} of suite {_names(self._judged_otherwise)} asked the judge otherwise than ahead of their"
+                " turn, so both were asked; a variable of the module that it is given must be the same in every case"
+                " and process"
+            )
 
     def _next_steps(
         self, view: RunView, cases: Sequence[JudgedCase], *, is_cut: bool, is_answered: bool
@@ -204,6 +220,10 @@ class Closing:
     def _partial(self) -> list[str]:
         told = ", ".join(self._run.left_out)
         return [f"partial run ({told}): rules are judged on what ran; the run cannot be a baseline"] if told else []
+
+
+def _names(suites: Mapping[str, str]) -> str:
+    return one_line(", ".join(sorted(set(suites.values()))), 60)
 
 
 def _has_results(view: RunView) -> bool:
