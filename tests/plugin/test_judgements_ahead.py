@@ -85,13 +85,13 @@ def judged_texts(project: Project) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("fixture", "more"),
-    [(OF_THE_MODULE, 0), (PATCHED, 0), (OF_THE_CASE, 8 + 2 * 2)],
+    [(OF_THE_MODULE, 0), (PATCHED, 0), (OF_THE_CASE, 8 + 2 * 2 + 1)],
     ids=["module", "patched", "case"],
 )
 def test_by_what_fixtures_set_no_case_or_few_are_judged_twice(
     project: Project, judged_by: Judged, fixture: dict[str, str], more: int
 ) -> None:
-    """Of cases whose variables differ the first ones tell that; with two connections four are begun beside them."""
+    """Of cases whose variables differ the first ones tell that; by then four others are begun, and one has its turn."""
     judge = judged_by(verdict)
     project.eval("", rows := [{"id": f"r{n}", "input": "yes", "target": f"yes {n}"} for n in range(40)])
     project.write(evals__test_echo_py=SET_BY_FIXTURE.format(**fixture))

@@ -36,8 +36,8 @@ class JudgementsAhead:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._tasks: set[asyncio.Task[None]] = set()
-        self._answered: dict[int, set[str]] = {}
-        """The names of the judges' replies that came, by the places of cases that have not ended here."""
+        self._begun: dict[int, set[str]] = {}
+        """The names of the calls of judges that were begun, and not refused, by the places of cases not ended here."""
         self._unused: Counter[object] = Counter()
         """How many cases of a function ended without asking for one of these: a variable had another value, say."""
 
@@ -49,7 +49,7 @@ class JudgementsAhead:
             place: of the case.
             names: of the calls that it made.
         """
-        is_unused = not self._answered.pop(place, set()).issubset(names)
+        is_unused = not self._begun.pop(place, set()).issubset(names)
         self._unused[eval_function_of(item)] += is_unused
         return is_unused
 
@@ -79,7 +79,7 @@ class JudgementsAhead:
         self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"
     ) -> None:
         calls = copy.copy(self._calls)
-        calls.asker = _Ahead(self._calls.asker, place, self._answered)
+        calls.asker = _Ahead(self._calls.asker, place, self._begun)
         run = new_run(item, param, calls)
         try:
             read_row(run, param)
@@ -96,17 +96,22 @@ class JudgementsAhead:
 class _Ahead(Nobody):
     """Asks ahead of a case."""
 
-    def __init__(self, asker: Asker, place: int, answered: dict[int, set[str]]) -> None:
+    def __init__(self, asker: Asker, place: int, begun: dict[int, set[str]]) -> None:
         self._asker = asker
         self._place = place
-        self._answered = answered
+        self._begun = begun
 
     async def ask(self, ask: Ask) -> Response:
         """Return the answer; raise CallError where there is none, or the case asks, or has asked, itself."""
         is_open = ask.wanted is None or not ask.wanted.only_known  # else the case is told what is known
-        response = await self._asker.answer_ahead(ask, self._place) if is_open else None
+        if ask.role == "judge":
+            self._begun.setdefault(self._place, set()).add(ask_name(ask))
+        response = None
+        try:
+            response = await self._asker.answer_ahead(ask, self._place) if is_open else None
+        finally:
+            if response is None and ask.role == "judge":
+                self._begun.get(self._place, set()).discard(ask_name(ask))
         if response is None:
             raise CallError("the case asks itself", kind=ErrorKind.INTERRUPTED, attempts=0)
-        if ask.role == "judge":
-            self._answered.setdefault(self._place, set()).add(ask_name(ask))
         return response
