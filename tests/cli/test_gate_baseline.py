@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Command
 from tests.support.project import OPTIONS, Project
 
-ROWS = [{"id": f"r{number:02}", "input": "yes", "target": "yes"} for number in range(40)]
+ROWS = [{"id": f"r{number:02}", "input": "yes", "target": "yes"} for number in range(10)]
 EXACT = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
