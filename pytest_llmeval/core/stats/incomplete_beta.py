@@ -4,6 +4,7 @@ It is computed as a logarithm, so that a tail of 1e-300 keeps its digits, and x 
 x)), so that neither x nor 1 − x is lost where it is small.
 """
 
+import functools
 import math
 
 __all__ = ["beta_logit", "log_beta_cdf", "logit_of", "shares_of"]
@@ -12,6 +13,8 @@ MOST_TERMS = 1_000_000
 """Terms of the continued fraction; it takes about sqrt(max(a, b)) of them."""
 MOST_STEPS = 200
 """Newton steps of a quantile; it takes about ten."""
+_KEPT = 4096
+"""Values that are kept: counts repeat, as from pair to pair of a self-test, or from size to size of a search."""
 
 
 def logit_of(share: float) -> float:
@@ -26,6 +29,7 @@ def shares_of(logit: float) -> tuple[float, float]:
     return pair if logit < 0 else pair[::-1]
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def log_beta_cdf(logit: float, a: float, b: float) -> float:
     """Return ln I_x(a, b) for the x of this logit."""
     if math.isinf(logit):
@@ -114,6 +118,7 @@ def _apart(value: float, tiny: float) -> float:
     return value if abs(value) > tiny else tiny
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def beta_logit(p: float, a: float, b: float) -> float:
     """Return the logit of the x with I_x(a, b) = p, by Newton's method on ln I.
 

@@ -71,7 +71,9 @@ def test_a_rate_above_alpha_is_told_from_chance() -> None:
 
 def test_the_same_seed_gives_the_same_answer() -> None:
     before, current = differing(12)
-    first, again, another = (mixed(rules(rule_on()), run(before), run(current), seed=seed) for seed in (1, 1, 2))
+    first, again, another = (
+        mixed(rules(rule_on()), run(before), run(current), pairs=200, seed=seed) for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != another
 
@@ -150,7 +152,7 @@ def test_a_bar_to_be_missed_with_confidence_takes_its_share_of_alpha_and_is_no_f
 
 def test_what_is_neither_passed_nor_failed_is_counted() -> None:
     before, current = differing(5)
-    found = mixed(rules(rule_on()), run(before), run(current))
+    found = mixed(rules(rule_on()), run(before), run(current), pairs=100)
     (tally,) = found.rules
     assert found.unsure == tally.verdicts["inconclusive"] > 0
     assert sum(tally.verdicts.values()) == found.pairs
