@@ -297,9 +297,11 @@ def _end_by(to_do: Callable[[], None]) -> NoReturn:
 if __name__ == "__main__":
     Fork.address, Fork.alike = sys.argv[1], _read_by_python(os.environ)
     with read_once():
+        gc.disable()  # all that is imported stays
         _import_all()
         gc.collect()
         gc.freeze()
+        gc.enable()
         to_do = _serve(sys.argv[1])
         if to_do:
             _end_by(to_do)
