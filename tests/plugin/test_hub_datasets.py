@@ -70,23 +70,22 @@ def test_what_was_fetched_once_is_read_offline_and_by_workers(
     assert project.last_run()["dataset_digest"] == first["dataset_digest"]
 
 
-@pytest.mark.parametrize(
-    ("dataset", "said"),
-    [
-        (f"{NAME}&revision={'d' * 40}", f"*: the copy in the cache is of commit {COMMIT}; the revision asked for *"),
-        ("hf:org/other?split=test", "*hf:org/other?split=test: cannot be loaded: ConnectionError: *org/other*"),
-        ("hf:org/name?split=tset", "*hf:org/name?split=tset: no such split; there are test"),
-        (f"{NAME}&config=big", "*&config=big: cannot be loaded: ValueError: *config 'big'*default*"),
-        ("hf:org/name", "*hf:org/name: unknown key 'question'; a row has the keys *"),
-        ("hf:org/name?input=query", "*hf:org/name?input=query: no column 'query'; there are question, answer, *"),
-    ],
-)
-def test_what_cannot_be_had_is_one_line(
-    project: Project, monkeypatch: pytest.MonkeyPatch, dataset: str, said: str
-) -> None:
+def test_what_cannot_be_had_is_one_line_each(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    result = run(project, dataset)
+    wrong = {
+        f"{NAME}&revision={'d' * 40}": f"*: the copy in the cache is of commit {COMMIT}; the revision asked for *",
+        "hf:org/other?split=test": "*hf:org/other?split=test: cannot be loaded: ConnectionError: *org/other*",
+        "hf:org/name?split=tset": "*hf:org/name?split=tset: no such split; there are test",
+        f"{NAME}&config=big": "*&config=big: cannot be loaded: ValueError: *config 'big'*default*",
+        "hf:org/name": "*hf:org/name: unknown key 'question'; a row has the keys *",
+        "hf:org/name?input=query": "*hf:org/name?input=query: no column 'query'; there are question, answer, *",
+    }
+    for number, dataset in enumerate(wrong):
+        text = EVAL.format(dataset=dataset).replace("test_echo", f"test_{number}")
+        project.write(**{f"evals__test_hub{number}_py": text})
+    result = project.run("evals", fresh=True)
     assert result.ret == 4
-    result.stderr.fnmatch_lines([said])
+    result.stderr.fnmatch_lines(list(wrong.values()))
+    assert len(list(filter(None, result.errlines))) == len(wrong)
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
     assert not project.server.ledger
