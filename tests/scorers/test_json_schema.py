@@ -190,7 +190,7 @@ def test_finding_unique_items_grows_with_their_number() -> None:
     def find(count: int) -> None:
         assert json_schema(json.dumps([{"a": n} for n in range(count)]), {"uniqueItems": True}).value == 1
 
-    assert_grows_with_size(find, 20_000)
+    assert_grows_with_size(find, 8000)
     assert json_schema('[{"a": 1}, {"a": 1.0}]', {"uniqueItems": True}).value == 0
     assert json_schema("[1, true, [1], [true], 0, false]", {"uniqueItems": True}).value == 1
     assert json_schema("[1, 1]", {"uniqueItems": False}).value == 1

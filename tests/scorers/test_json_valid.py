@@ -88,11 +88,11 @@ def test_deep_json_on_a_deep_stack_never_ends_the_process() -> None:
 
 
 def test_reading_a_huge_answer_grows_with_its_length_and_it_is_told_in_few_words() -> None:
-    """Up to 20 MB."""
+    """Of 20 MB, too."""
     assert json_valid('["' + "x" * 20_000_000 + '"]').value == 1
     assert len(json_valid("x" * 20_000_000).reason or "") < 300
-    assert_grows_with_size(lambda size: json_valid('["' + "x" * size + '"]'), 20_000_000)
-    assert_grows_with_size(lambda size: json_valid("x" * size), 20_000_000)
+    assert_grows_with_size(lambda size: json_valid('["' + "x" * size + '"]'), 2_000_000)
+    assert_grows_with_size(lambda size: json_valid("x" * size), 2_000_000)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
