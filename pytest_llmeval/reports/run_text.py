@@ -210,10 +210,11 @@ def _unlucky_lines(
     suite: SuiteView, width: int, verbosity: int, *, called: Mapping[str, Sequence[str]] | None, more: str
 ) -> Iterator[str]:
     """Yield the first errors and misses of a suite: in full, with what was ``called``, where that is given."""
+    names = suite.names
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
         for case in shown:
-            told = f"{word}: {case_words(case, suite.names)}"
+            told = f"{word}: {case_words(case, names)}"
             if called is not None:
                 yield from wrapped(told, width, indent=_INDENT)
                 yield from _whole(_said_of(case), width)
