@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.reports.model_names import model_words, told_apart
 
 BASE = "/data/models/safetensors/SmolLM2-135M-Instruct"
-ADAPTER = "/home/me/project/.llmeval/trainings/small/20261130-121953-28eb6c/adapter"
+ADAPTER = "/srv/project/.llmeval/trainings/small/20261130-121953-28eb6c/adapter"
 OPTIONS = "?gpu_memory_utilization=0.2&max_model_len=2048"
 
 
