@@ -54,7 +54,7 @@ def test_what_our_own_plugin_said_is_told_with_one_prefix(project: Project, inst
     project.eval("@pytest.mark.judge_attack\n" + BODY, ROWS)
     done = installed("estimate", "--model", project.model, cwd=project.root)
     assert done.status == 4
-    assert done.err.endswith(f"1 eval function waits; run them with: pytest -m judge_attack --model {project.model}\n")
+    assert done.err.endswith(f"1 eval function waits; run it with: pytest -m judge_attack --model {project.model}\n")
     assert done.err.startswith("llmeval: ") and done.err.count("llmeval: ") == 1
 
 

@@ -61,7 +61,7 @@ def test_evals_that_the_testpaths_leave_out_are_counted_wherever_the_marker_stan
     )
     result = project.run()
     result.assert_outcomes(passed=1)
-    lines = [line.partition(";")[0] for line in result.outlines if "run them with: pytest evals" in line]
+    lines = [line.partition(";")[0] for line in result.outlines if "with: pytest evals" in line]
     assert lines == [f"llmeval: {told}"]
 
 
@@ -104,4 +104,4 @@ def test_who_has_named_no_folder_is_told_what_was_meant_with_the_options_of_eval
     project.eval("def test_echo(response):\n    pass\n", [{"input": "a"}])
     project.write(test_own_py="def test_own():\n    pass\n")
     result = project.run(*given, model="")
-    result.stdout.fnmatch_lines([f"llmeval: 1 eval function waits; run them with: {told}"])
+    result.stdout.fnmatch_lines([f"llmeval: 1 eval function waits; run it with: {told}"])

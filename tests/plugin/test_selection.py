@@ -39,7 +39,7 @@ def is_partial(project: Project) -> Any:
     return project.settings()["partial"]
 
 
-WAITS = "llmeval: 1 eval function waits; run them with: pytest evals --model="
+WAITS = "llmeval: 1 eval function waits; run it with: pytest evals --model="
 
 
 def in_testpaths(project: Project) -> None:
@@ -196,8 +196,8 @@ def test_evals_outside_the_folders_run_like_any_test(mixed: Project, spread: lis
     mixed.write(tests__test_beside_py=text + attack)
     result = mixed.run(*spread)
     assert (result.ret, result.parseoutcomes()["passed"], len(mixed.server.ledger)) == (0, 4, 3)
-    assert result.stdout.str().count("run them with") == result.stdout.str().count(WAITS) == 1
-    mixed.run("tests").stdout.no_fnmatch_line("*run them with*")
+    assert result.stdout.str().count("; run ") == result.stdout.str().count(WAITS) == 1
+    mixed.run("tests").stdout.no_fnmatch_line("*; run *with: *")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_trainings_are_told_to_wait_in_their_folder(project: pytest.Pytester, mo
 
 def test_plain_pytest_tells_of_evals_that_wait_alone(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess()
-    told = ["llmeval: 1 eval function waits; run them with: pytest evals"]
+    told = ["llmeval: 1 eval function waits; run it with: pytest evals"]
     assert [line for line in result.outlines if line.startswith("llmeval: ")] == told
 
 

@@ -45,7 +45,7 @@ def test_a_marker_on_what_unittest_runs_waits_as_evals_do(project: Project) -> N
     result = project.run()
     assert result.ret == 0
     result.assert_outcomes(passed=1, deselected=1)
-    result.stdout.fnmatch_lines(["llmeval: 1 eval function waits; run them with: pytest evals --model=*"])
+    result.stdout.fnmatch_lines(["llmeval: 1 eval function waits; run it with: pytest evals --model=*"])
 
 
 def test_a_marker_on_what_unittest_runs_ends_no_session_that_leaves_it_out(project: Project) -> None:

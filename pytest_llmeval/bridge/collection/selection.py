@@ -213,9 +213,11 @@ class Selection:
         start = self._config.invocation_params.dir
         folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
         total = waiting.total() if all(count for _, count in uncollected) else 0
-        functions = "1 eval function waits" if total == 1 else f"{total} eval functions wait" if total else "evals wait"
+        functions = f"{total} eval functions wait; run them" if total else "evals wait; run them"
+        if total == 1:
+            functions = "1 eval function waits; run it"
         command = asking_command(self._config, shlex.join(folders) or "-m judge_attack")
-        return f"{functions}; run them with: {command}"
+        return f"{functions} with: {command}"
 
     def _uncollected(self) -> list[tuple[str, int]]:
         """Return each module of evals that the testpaths leave out.
