@@ -3,29 +3,13 @@
 import io
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
-from pytest_llmeval.cli.adapter import adapter
-from pytest_llmeval.cli.baselines import baseline
-from pytest_llmeval.cli.calibrate import calibrate_judge
-from pytest_llmeval.cli.compare import compare_runs
-from pytest_llmeval.cli.doctor import doctor
-from pytest_llmeval.cli.estimate import estimate
-from pytest_llmeval.cli.export import export
-from pytest_llmeval.cli.gate import gate
-from pytest_llmeval.cli.init import init
-from pytest_llmeval.cli.labels import labels
-from pytest_llmeval.cli.merge import merge
-from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output, open_streams
-from pytest_llmeval.cli.plan import plan_suites
-from pytest_llmeval.cli.rescore import rescore
-from pytest_llmeval.cli.runs import runs, show
-from pytest_llmeval.cli.selftest import selftest
-from pytest_llmeval.cli.trainings import trainings
-from pytest_llmeval.cli.view import view
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.version import __version__
 
@@ -36,34 +20,55 @@ _USAGE = 4
 _INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_COMMANDS = {
+    "runs": "runs",
+    "show": "runs",
+    "trainings": "trainings",
+    "gate": "gate",
+    "merge": "merge",
+    "rescore": "rescore",
+    "compare": "compare",
+    "baseline": "baselines",
+    "export": "export",
+    "plan": "plan",
+    "selftest": "selftest",
+    "estimate": "estimate",
+    "init": "init",
+    "models": "models",
+    "adapter": "adapter",
+    "doctor": "doctor",
+    "labels": "labels",
+    "calibrate": "calibrate",
+    "view": "view",
+}
+"""The modules that have them, by their names."""
+
+
+class _Group(click.Group):
+    """One that imports a command when it is asked for, as each needs another part of the package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"pytest_llmeval.cli.{_COMMANDS[cmd_name]}")
+        return next(each for each in vars(module).values() if isinstance(each, click.Command) and each.name == cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = closest(args[0], _COMMANDS)
+        if args[0] not in _COMMANDS and near is not None:
+            ctx.fail(f"No such command {args[0]!r}; did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llmeval")
 def llmeval() -> None:
     """Look at recorded runs of evals, judge them again. RUN is an id, the beginning of one, a name or 'last'."""
-
-
-for command in (
-    runs,
-    show,
-    trainings,
-    gate,
-    merge,
-    rescore,
-    compare_runs,
-    baseline,
-    export,
-    plan_suites,
-    selftest,
-    estimate,
-    init,
-    models,
-    adapter,
-    doctor,
-    labels,
-    calibrate_judge,
-    view,
-):
-    llmeval.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import and_more, storable
 from pytest_llmeval.store.records import NamedBaseline, Run
 
@@ -35,7 +36,6 @@ def pick_run(
             it says what shows that.
     """
     training = next((each for each in trainings if ref and each.startswith(ref)), None)
-    hint = "`llmeval runs` lists them" if training is None else f"`llmeval trainings {training}` shows a training"
     if not runs and training is None:
         raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
     if ref == "last" and runs:
@@ -49,6 +49,9 @@ def pick_run(
     found = [run for run in runs if ref and run.id.startswith(ref)]
     if len(found) > 1:
         raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {and_more([run.id for run in found], _MOST)}")
+    if not found and training is not None:
+        raise StoreError(f"{where}: no run {ref!r}; `llmeval trainings {training}` shows a training")
     if not found:
-        raise StoreError(f"{where}: no run {ref!r}; {hint}")
+        known = {"last", *(run.name for run in runs if run.name), *(each.name for each in baselines)}
+        raise StoreError(f"{where}: no run {ref!r}; {did_you_mean(ref, known, '`llmeval runs` lists them')}")
     return found[0]

@@ -19,6 +19,7 @@ from tests.support.wrong_files import foreign, random_bytes, text_file
     ("arguments", "message"),
     [
         (["nope"], "No such command 'nope'."),
+        (["shwo", "last"], "No such command 'shwo'; did you mean 'show'?"),
         (["runs", "--nope"], "No such option '--nope'."),
         (["runs", "--limit", "0"], "Invalid value for '--limit': 0 is not in the range x>=1."),
         (["runs", "--limit", "x"], "Invalid value for '--limit': 'x' is not a valid int"),

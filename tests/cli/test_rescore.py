@@ -312,7 +312,7 @@ def test_an_option_of_the_project_is_none_that_the_run_decides(recorded: Project
 
 
 def test_a_run_that_nobody_knows_is_a_mistake(recorded: Project, llmeval: Command) -> None:
-    assert "no run 'mian'; `llmeval runs` lists them" in llmeval("rescore", "mian").err
+    assert "no run 'mian'; did you mean 'main'?" in llmeval("rescore", "mian").err
     result = recorded.run("evals", "--llmeval-rescore=mian", model="")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--llmeval-rescore: .llmeval/llmeval.db: no run 'mian'*"])

@@ -190,12 +190,11 @@ def _import_all() -> None:
 
 class _Imports:
     def pytest_collection_finish(self) -> None:
-        import pytest_llmeval.cli  # noqa: F401
         from tests.support.asking import ask_model
         from tests.support.fault_server import FaultServer
         from tests.support.imports import load_all
 
-        load_all()
+        load_all("cli")
         with FaultServer() as server:
             ask_model(server.spec("warm-up"))
 
