@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.proof import Measurement, _run, failures, measure
 from tests.support.fault_server import FaultServer
+from tests.support.nursery import Nursery
 from tests.support.tiny_base import write_project
 
 INI = """[pytest]
@@ -25,6 +27,12 @@ llmeval_slice = other
 llmeval_cache = only
 llmeval_epochs = 3
 """
+
+
+@pytest.fixture(autouse=True)
+def sessions_are_forks(nursery: Nursery) -> Iterator[None]:
+    with nursery.used():
+        yield
 
 
 def measurement(root: Path, base: str, adapter: str, **proof: Any) -> Measurement:
