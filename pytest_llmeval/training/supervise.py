@@ -102,9 +102,11 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
     if job.is_resumed:
         require_same(plan)
+    before = _stored(job).get(plan.id)
+    measured = _measured(job, plan, before)
     if is_trained:
-        job.report(f"{job.name}: measures the adapter in {plan.adapter}, trained before")
-    before = _stored(job, plan)
+        does = "measures" if measured is None else "records what was measured of"
+        job.report(f"{job.name}: {does} the adapter in {plan.adapter}, trained before")
     recorded = _begun(job, plan, before)
     _record(job, recorded)
     try:
@@ -117,10 +119,9 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
                 _train(job, plan, train)
         before = None
         recorded = _with_record(recorded, plan)
+        _record(job, recorded)  # with what the proof asks now
         with _room_for(job, plan):
-            gains = measure(_measurement(job, plan))
-            _require_measured(job, gains)
-            write_json(plan.folder / "proof.json", [gain.recorded() for gain in gains])
+            gains = _proved(job, plan) if measured is None else measured
     except LlmevalError as error:
         failed = replace(recorded, status="failed", finished_at=utc_now(), reason=str(error))
         cannot_go_on = isinstance(error, UserError)  # as things are now
@@ -153,6 +154,22 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
         raise TrainingFailedError(f"{job.name}: {told}; mend that, then go on with: {job.again}") from None
 
 
+def _measured(job: Job, plan: Plan, before: Training | None) -> list[Gain] | None:
+    """Return the gains that a session measured by the same proof and did not come to record; None without any."""
+    path = plan.folder / "proof.json"
+    if before is None or not path.exists() or before.config.get("proof") != job.config.proof.model_dump(mode="json"):
+        return None
+    return [Gain(**each) for each in json.loads(path.read_text("utf-8"))]
+
+
+def _proved(job: Job, plan: Plan) -> list[Gain]:
+    """Measure the gains and write them down."""
+    gains = measure(_measurement(job, plan))
+    _require_measured(job, gains)
+    write_json(plan.folder / "proof.json", [gain.recorded() for gain in gains])
+    return gains
+
+
 def _require_measured(job: Job, gains: list[Gain]) -> None:
     """Raise TrainingFailedError where a gain could not be measured: that says nothing of the adapter."""
     if any(gain.verdict == "unmeasurable" for gain in gains):
@@ -171,8 +188,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     try:
         _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
     except StoreError as error:
-        (plan.folder / "proof.json").unlink()  # with it, it could not go on
-        raise StoreError(f"{error}; mend that, then measure once more with {job.again}") from None
+        raise StoreError(f"{error}; mend that, then record what was measured with {job.again}") from None
     record = plan.run_json()
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))
@@ -189,7 +205,7 @@ def _plan(job: Job) -> Plan:
     home = job.place / job.name
     require_speakable(home, "name a database elsewhere with --llmeval-db: trainings lie beside it")
     if job.is_resumed:
-        folder = _unfinished(home)
+        folder = _unfinished(home, _stored(job))
         if folder is None:
             raise SettingsError(f"{job.name}: no training in {home} can go on; leave out --llmeval-train-resume")
     else:
@@ -231,10 +247,18 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _unfinished(home: Path) -> Path | None:
-    """Return the newest training that was begun and not proved, of those that have something to go on from if any."""
-    begun = sorted(path.parent for path in home.glob("*/identity.json") if not (path.parent / "proof.json").exists())
-    return max(begun, key=lambda path: (_has_steps(path), path), default=None)
+def _unfinished(home: Path, stored: Mapping[str, Training]) -> Path | None:
+    """Return the newest training that was begun and not proved, of those that have something to go on from if any.
+
+    One whose proof is written down and not among ``stored`` belongs to another database.
+    """
+    begun = sorted(path.parent for path in home.glob("*/identity.json"))
+    left = [path for path in begun if not (path / "proof.json").exists() or _is_unrecorded(stored.get(path.name))]
+    return max(left, key=lambda path: (_has_steps(path), path), default=None)
+
+
+def _is_unrecorded(training: Training | None) -> bool:
+    return training is not None and training.status != "finished"
 
 
 def _has_steps(folder: Path) -> bool:
@@ -288,10 +312,10 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
         search(plan, train, environ=job.environ, report=job.report)
 
 
-def _stored(job: Job, plan: Plan) -> Training | None:
-    """Return what is recorded of a training so far; None of one that begins."""
+def _stored(job: Job) -> dict[str, Training]:
+    """Return what is recorded of trainings so far, by their ids."""
     with closing(SqliteStore(job.db)) as store:
-        return next((each for each in store.trainings() if each.id == plan.id), None)
+        return {each.id: each for each in store.trainings()}
 
 
 def _begun(job: Job, plan: Plan, before: Training | None) -> Training:

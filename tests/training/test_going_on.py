@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.errors import LlmevalError, SettingsError, StoreError
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
 from pytest_llmeval.training.config_file import load_config
@@ -297,86 +297,3 @@ def test_a_training_that_cannot_go_on_as_things_are_now_stays_what_it_was(job: J
         run_training(replace(job, is_resumed=True), train=refused)
     assert stored(job) == before
     assert before.status == "interrupted"
-
-
-def test_a_proof_is_kept_where_no_card_can_be_written(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was paid for."""
-
-    def full(path: Path, text: str) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(supervise, "write_whole", full)
-    proved(GAIN)
-    told: list[str] = []
-    run_training(replace(job, report=told.append), train=Trainer("trained"))
-    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
-    assert [path.parent.name for path in job.place.glob("tiny/*/proof.json")] == [stored(job).id]
-    assert "tiny: the model card could not be written (No space left on device); the proof is recorded" in told
-
-
-def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_again(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path, data: object) -> None:
-        raise OSError(28, "No space left on device", str(path))
-
-    proved(GAIN)
-    told = r"tiny: .*/proof\.json: cannot be written: No space left on device; .* MB are free; mend that, then go on "
-    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
-        patched.setattr(supervise, "write_json", full)
-        run_training(job, train=Trainer("trained"))
-    assert (stored(job).status, stored(job).verdict) == ("failed", "none")
-    run_training(replace(job, is_resumed=True), train=Trainer())
-    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
-
-
-def test_a_disk_that_is_full_at_the_proof_is_told_with_the_command_that_measures_again(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(measurement: Measurement) -> list[Gain]:
-        raise OSError(28, "No space left on device", str(measurement.folder / "no_rules.yaml"))
-
-    told = (
-        r"tiny: .*/no_rules\.yaml: cannot be written: No space left on device; .* MB are free; mend that, then go on "
-    )
-    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
-        patched.setattr(supervise, "measure", full)
-        run_training(job, train=Trainer("trained"))
-    proved(GAIN)
-    run_training(replace(job, is_resumed=True), train=Trainer())
-    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
-
-
-def test_a_gain_that_could_not_be_measured_is_no_verdict(job: Job, proved: Proved) -> None:
-    """As where the body of the eval raises: once that is mended the adapter is measured, and not trained again."""
-    proved(replace(GAIN, verdict="unmeasurable", n=0, low=None, reason="no row was scored"))
-    told = (
-        r"tiny: there is no verdict, as the gain could not be measured:\nval: exact .* over 0 rows .*: unmeasurable\n"
-    )
-    with pytest.raises(TrainingFailedError, match=told) as caught:
-        run_training(job, train=Trainer("trained"))
-    assert f"The adapter stays: mend the eval, then measure it with {job.again}" in str(caught.value)
-    assert (stored(job).status, stored(job).verdict) == ("failed", "none")
-    proved(GAIN)
-    run_training(replace(job, is_resumed=True), train=Trainer())
-    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
-
-
-def test_a_proof_that_cannot_be_recorded_is_measured_again(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    record = supervise._record
-
-    def locked(job: Job, training: Training) -> None:
-        if training.status == "finished":
-            raise StoreError("the database is locked")
-        record(job, training)
-
-    proved(GAIN)
-    with monkeypatch.context() as patched, pytest.raises(StoreError, match=f"is locked; mend .* with {job.again}"):
-        patched.setattr(supervise, "_record", locked)
-        run_training(job, train=Trainer("trained"))
-    run_training(replace(job, is_resumed=True), train=Trainer())
-    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
