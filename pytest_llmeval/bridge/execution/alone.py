@@ -18,9 +18,11 @@ import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
 from pytest_llmeval.bridge.casework.items import param_of
-from pytest_llmeval.bridge.collection.code_digests import globals_in, names_in
+from pytest_llmeval.bridge.collection.code_digests import names_in
+from pytest_llmeval.bridge.execution.dormant import needed_fixtures, woken_fixture
+from pytest_llmeval.bridge.execution.own_code import globals_of, is_among, seen
 
-__all__ = ["globals_of", "is_watching", "seen", "why_alone"]
+__all__ = ["is_watching", "why_alone"]
 
 _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys", "recwarn"})
 """The fixtures that catch what the process prints, and of what it warns."""
@@ -43,7 +45,7 @@ _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
 
 def is_watching(item: pytest.Item) -> bool:
     """Whether a test could see what is done beside it: it is no case, or catches what the process prints or warns."""
-    if param_of(item) is None or not _CATCHING.isdisjoint(getattr(item, "fixturenames", ())):
+    if param_of(item) is None or not _CATCHING.isdisjoint(needed_fixtures(item)):
         return True
     return any(seen(_caught, function) for function in _own_functions(item))
 
@@ -53,7 +55,9 @@ def why_alone(item: pytest.Item) -> str:
     if param_of(item) is None:
         return "is no eval"
     of_all = "is of the whole process"
-    for name in getattr(item, "fixturenames", ()):
+    if woken := woken_fixture(item):
+        return f"fixture {woken!r} {of_all}"
+    for name in needed_fixtures(item):
         if name in _ALONE or any(seen(_reach, function) for function in _own_fixture(item, name)):
             return f"fixture {name!r} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
@@ -65,7 +69,7 @@ def why_alone(item: pytest.Item) -> str:
 def _own_functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
     """Yield the functions that run for a case alone: the test, and its fixtures that no later module sees."""
     yield getattr(item, "function")  # noqa: B009  # a case has one
-    for name in getattr(item, "fixturenames", ()):
+    for name in needed_fixtures(item):
         yield from _own_fixture(item, name)
 
 
@@ -73,28 +77,6 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
     definition = chosen_fixture(item, name)
     if definition is not None and definition.scope in ("function", "class"):
         yield definition.func
-
-
-def seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]) -> str:
-    """Return what a look at the code of a test or a fixture, and at its helpers, tells.
-
-    Nothing, where an object of the user's forbids it.
-    """
-    try:
-        return next(filter(None, map(look, _with_helpers(function))), "")
-    except Exception:  # noqa: BLE001  # a callable without a hash, a class that is made when it is asked for its name
-        return ""
-
-
-@functools.lru_cache(maxsize=256)
-def _with_helpers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
-    """Return a function and those of its module that it names, be it through others of them."""
-    found, known = [function], globals_of(function)
-    for each in found:
-        named = [known[name] for name in sorted(globals_in(each)) if name in known]
-        helpers = [value for value in named if type(value) is FunctionType and globals_of(value) is known]
-        found += [value for value in helpers if not _is_among(value, found)]
-    return tuple(found)
 
 
 @functools.lru_cache(maxsize=256)
@@ -110,8 +92,8 @@ def _caught(function: Callable[..., Any]) -> str:
     """Return by what it catches what the process prints or of what it warns, by whatever name its module imports it."""
     names, known = names_in(function), globals_of(function)
     named = [known[name] for name in names if name in known]
-    has_module = any(module.__name__ in names or _is_among(module, named) for module in _THEIR_MODULES)
-    found = (each for each in _CATCHES if _is_among(each, named) or (has_module and each.__name__ in names))
+    has_module = any(module.__name__ in names or is_among(module, named) for module in _THEIR_MODULES)
+    found = (each for each in _CATCHES if is_among(each, named) or (has_module and each.__name__ in names))
     return next((str(each.__name__) for each in found), "")
 
 
@@ -124,16 +106,6 @@ def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
     if "MonkeyPatch" in names or any(map(_is_patch, named)):
         return True
     return "patch" in names and (not _MOCKS.isdisjoint(names) or any(map(_is_mock_module, named)))
-
-
-def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the variables of the module that a function stands in, below what decorates it."""
-    found: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
-    return found
-
-
-def _is_among(value: object, others: list[Any]) -> bool:
-    return any(each is value for each in others)
 
 
 def _is_patch(value: object) -> bool:

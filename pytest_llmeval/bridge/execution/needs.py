@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours
-from pytest_llmeval.bridge.execution.alone import seen
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_made_async, parameters_of, plain_function
+from pytest_llmeval.bridge.execution.dormant import needed_fixtures
+from pytest_llmeval.bridge.execution.own_code import seen
 from pytest_llmeval.bridge.execution.plugin_state import told_plugin
 
 __all__ = ["PURE", "SHARED", "group_of", "need_of", "own_parameters"]
@@ -32,7 +33,7 @@ def need_of(item: pytest.Item) -> str:
     if told := seen(functools.partial(told_plugin, item.config), function):
         return told
     is_shared = False
-    for name in getattr(item, "fixturenames", ()):
+    for name in needed_fixtures(item):
         chosen = chosen_fixture(item, name)
         if name == "request" or _is_parameter(item, name) or is_ours(item, name):
             continue

@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.collection.code_digests import names_in
-from pytest_llmeval.bridge.execution.alone import globals_of
+from pytest_llmeval.bridge.execution.own_code import globals_of
 
 __all__ = ["told_plugin"]
 
 _FOR_EACH_TEST = "pytest_runtest_"
 _HARMLESS = frozenset({"_pytest", "pytest", "pytest_llmeval"})
-_BESIDE = {"allure_pytest": ("allure", "allure_commons"), "pytest_randomly": ("random",)}
+_BESIDE = {
+    "allure_pytest": ("allure", "allure_commons"),
+    "pytest_playwright": ("playwright",),
+    "pytest_randomly": ("random",),
+}
 """Modules outside of a plugin's package of which it keeps something for each test."""
 _FUNCTIONS = (BuiltinFunctionType, FunctionType, MethodType, type)
 
