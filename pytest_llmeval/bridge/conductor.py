@@ -32,6 +32,7 @@ from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
 from pytest_llmeval.bridge.config.options import OPTIONS, said_of
+from pytest_llmeval.bridge.config.refused_modes import refused_modes
 from pytest_llmeval.bridge.execution.worker_queue import is_worker, outlive, scheduler
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.parent import parent_pid
@@ -383,10 +384,7 @@ class Conductor:
 
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
-        if facts.is_run and self.config.pluginmanager.hasplugin("dsession") and self.config.option.dist == "each":
-            facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
-        if facts.is_run and not facts.count_only and self.config.getoption("forked", False):  # of pytest-forked
-            facts.problems.append("--forked runs each test in a child process, which can ask no model: leave it out")
+        facts.problems += refused_modes(self.config, only_shows=facts.count_only) if facts.is_run else []
         facts.problems += [self._apart] if facts.is_run and self._apart else []
         makes_run = facts.is_run and not facts.count_only
         prepared = self._prepared() if makes_run else None

@@ -1,0 +1,22 @@
+"""Options of other plugins by which a test runs elsewhere than its process asks models, or more than once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+__all__ = ["refused_modes"]
+
+
+def refused_modes(config: pytest.Config, *, only_shows: bool) -> Iterator[str]:
+    """Yield what is wrong with the options of a session with evals, which it ``only_shows`` or is to run."""
+    if config.pluginmanager.hasplugin("dsession") and config.option.dist == "each":
+        yield "--dist=each would make every call once in each worker; use load or another mode"
+    if only_shows:
+        return
+    if config.getoption("forked", False):  # of pytest-forked
+        yield "--forked runs each test in a child process, which can ask no model: leave it out"
+    if config.pluginmanager.hasplugin("_run-parallel"):  # of pytest-run-parallel, which awaits no coroutine
+        for name in ("parallel_threads", "iterations"):
+            if str(config.getoption(name, 1)) != "1":
+                option = f"--{name.replace('_', '-')}"
+                yield f"{option} calls each test several times over, and awaits no async one: use {option}=1"
