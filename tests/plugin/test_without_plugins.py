@@ -42,3 +42,43 @@ def test_listing_them_asks_nobody_without_them(project: Project, plugins: tuple[
     assert project.run("evals", "--co", *without(*plugins), fresh=True).ret == 0
     assert project.server.ledger == []
     assert not (project.root / ".llmeval").exists()
+
+
+REPORTER = """
+import sys
+
+import pytest
+from _pytest.config import create_terminal_writer
+
+class Reporter:
+    def __init__(self, config):
+        self.config, self.stats = config, {}
+        self._tw = create_terminal_writer(config, sys.stdout)
+
+    def write_sep(self, sep, title=None, **markup):
+        self._tw.sep(sep, title, **markup)
+
+    def write_line(self, line, **markup):
+        self._tw.line(line, **markup)
+
+    def pytest_sessionfinish(self, session):
+        session.config.hook.pytest_terminal_summary(
+            terminalreporter=self, exitstatus=session.exitstatus, config=session.config
+        )
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    config.pluginmanager.unregister(name="terminalreporter")
+    config.pluginmanager.register(Reporter(config), "terminalreporter")
+"""
+"""As in pytest-tldr: it has what most plugins ask of a reporter."""
+
+
+def test_a_reporter_that_does_not_know_of_terminals_is_enough(project: Project) -> None:
+    project.eval(BODIES, [{"id": "a", "input": "x", "target": "x"}])
+    project.write(short_py=REPORTER)
+    project.pytester.syspathinsert()
+    result = project.run("evals", "-p", "short", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["*= llmeval =*", "echo on echo: 1 passed"])
+    assert project.last_run()["status"] == "finished"

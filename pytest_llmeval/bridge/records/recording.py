@@ -139,9 +139,8 @@ class Recorder:
             )
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
-        self._progress = Progress(
-            self._facts.selected, self._write_line, is_terminal=bool(terminal and terminal.isatty)
-        )
+        is_terminal = getattr(terminal, "isatty", False)  # a reporter of another plugin may not know
+        self._progress = Progress(self._facts.selected, self._write_line, is_terminal=is_terminal)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
