@@ -327,3 +327,65 @@ def test_a_case_that_patches_in_a_function_of_its_module_is_alone(project: Proje
     )
     result = project.run("evals", "-p", "no:xdist")
     assert turns(result).startswith("0 ran ahead, 4 in their turn (its patch is of the whole process: 4)")
+
+
+SHUFFLED = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.callspec.id)
+
+@pytest.fixture(scope="session", autouse=True)
+def opened():
+    yield "open"
+
+@pytest.fixture(scope="session")
+def whole(opened):
+    return opened
+"""
+TWO = """
+import pytest
+
+@pytest.mark.llmeval("data/echo.jsonl")
+async def test_echo(sample, model):
+    assert (await model.generate()).text == sample.input
+
+@pytest.mark.llmeval("data/echo.jsonl"){marks}
+async def test_other(sample, model, whole):
+    assert whole == "{whole}"
+    assert (await model.generate()).text == sample.input
+"""
+
+
+@pytest.fixture
+def shuffled(project: Project) -> Project:
+    """A project where the cases of two functions take turns, as pytest-randomly may have them."""
+    project.eval(ECHO, ROWS)
+    project.write(conftest_py=SHUFFLED, evals__test_echo_py=TWO.format(marks="", whole="open"))
+    return project
+
+
+def test_what_stays_for_the_session_is_there_for_bodies_of_any_function(shuffled: Project, spread: list[str]) -> None:
+    """Each waits for what is not made yet, and for nothing that another function's case had made."""
+    result = shuffled.run("evals", *spread)
+    assert result.ret == 0, result.stdout.str()
+    assert len(shuffled.server.ledger) == 8
+    if "-n2" not in spread:
+        assert turns(result).startswith("6 ran ahead, 2 in their turn (first of its function: 2)")
+
+
+def test_the_first_case_of_a_function_runs_ahead_where_all_is_made(shuffled: Project) -> None:
+    shuffled.write(evals__test_echo_py=TWO.format(marks="", whole="open").replace("whole", "opened"))
+    result = shuffled.run("evals", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("7 ran ahead, 1 in their turn (first of its function: 1)")
+
+
+def test_what_a_test_parametrizes_is_made_again_and_not_taken_from_another_function(shuffled: Project) -> None:
+    marks = "\n@pytest.mark.parametrize('opened', ['shut'], indirect=True)"
+    shuffled.write(evals__test_echo_py=TWO.format(marks=marks, whole="shut"))
+    text = SHUFFLED.replace("def opened():", "def opened(request):")
+    shuffled.write(conftest_py=text.replace('yield "open"', 'yield getattr(request, "param", "open")'))
+    result = shuffled.run("evals", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    assert "8 in their turn" in turns(result)

@@ -27,7 +27,15 @@ from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async, is_made_async
-from pytest_llmeval.bridge.execution.needs import PURE, SHARED, group_of, need_of, own_parameters
+from pytest_llmeval.bridge.execution.needs import (
+    PURE,
+    SHARED,
+    group_of,
+    lasting_fixtures,
+    need_of,
+    own_parameters,
+    remade_fixtures,
+)
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
 from pytest_llmeval.core.clock import now
@@ -88,10 +96,14 @@ class BodiesAhead:
         """The items whose turn has come: where a loop of another plugin goes otherwise, they may lie behind one."""
         self._needs: dict[tuple[Any, ...], str] = {}
         self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
+        self._made: dict[pytest.FixtureDef[Any], Any] = {}
+        """The values of fixtures that stay until the session ends, made so far."""
+        self._lasting: dict[tuple[Any, ...], Mapping[str, pytest.FixtureDef[Any]] | None] = {}
         self._unused: Counter[tuple[Any, ...]] = Counter()
         """How many more bodies of a function were given up than looked at, of those that were started."""
         self._index = -1
         self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
+        self._remade = remade_fixtures(session.items if self._has_any else ())
         alone = ((item, why_alone(item)) for item in (session.items if self._has_any else ()))
         self._alone = {item: why for item, why in alone if why}
         self._obstacle = _obstacle(session.config) if self._has_any else ""
@@ -138,9 +150,33 @@ class BodiesAhead:
             is_shared_open = is_shared_open and group_of(other) == group
             if other in self._started or other in self._met or not is_async(other) or param_of(other) is None:
                 continue
-            need = self._need(other)
-            if need == PURE or (need == SHARED and is_shared_open):
-                self._start(other, self._values[1] if need == SHARED else {})
+            shared = self._shared_by(other, is_open=is_shared_open)
+            if shared is not None:
+                self._start(other, shared)
+
+    def _shared_by(self, item: pytest.Item, *, is_open: bool) -> Mapping[str, Any] | None:
+        """Return what a case shares with others and has been made; None where its body is to wait for its turn.
+
+        Args:
+            item: the case.
+            is_open: whether what the case shares whose turn it is stays until the turn of this one.
+        """
+        need = self._need(item)
+        if need != SHARED:
+            return {} if need == PURE else None
+        if is_open:
+            return self._values[1]
+        lasting = self._lasting_of(item)
+        if lasting is None or not self._made.keys() >= set(lasting.values()):
+            return None
+        return {name: self._made[definition] for name, definition in lasting.items()}
+
+    def _lasting_of(self, item: pytest.Item) -> "Mapping[str, pytest.FixtureDef[Any]] | None":
+        key = group_of(item)
+        if key not in self._lasting:
+            found = lasting_fixtures(item)
+            self._lasting[key] = found if found is not None and self._remade.isdisjoint(found) else None
+        return self._lasting[key]
 
     def run(self, item: pytest.Function, run: CaseRun) -> None:
         """Run the body of the case whose turn it is to its end, and raise what it raises."""
@@ -148,6 +184,8 @@ class BodiesAhead:
             group_of(item),
             {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)},
         )
+        for name, definition in (self._lasting_of(item) or {}).items():
+            self._made[definition] = item.funcargs[name]
         body = self._started.get(item)
         if body is None:
             run.turn = self.why_in_turn(item)

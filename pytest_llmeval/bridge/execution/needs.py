@@ -5,18 +5,27 @@ Nothing is needed where it uses this plugin's fixtures alone, and tells no other
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours
+from pytest_llmeval.bridge.casework.items import PARAM
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_made_async, parameters_of, plain_function
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures
 from pytest_llmeval.bridge.execution.own_code import seen
 from pytest_llmeval.bridge.execution.plugin_state import told_plugin
 
-__all__ = ["PURE", "SHARED", "group_of", "need_of", "own_parameters"]
+__all__ = [
+    "PURE",
+    "SHARED",
+    "group_of",
+    "lasting_fixtures",
+    "need_of",
+    "own_parameters",
+    "remade_fixtures",
+]
 
 PURE = "pure"
 SHARED = "shared"
@@ -33,19 +42,41 @@ def need_of(item: pytest.Item) -> str:
     if told := seen(functools.partial(told_plugin, item.config), function):
         return told
     is_shared = False
-    for name in needed_fixtures(item):
-        chosen = chosen_fixture(item, name)
-        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
-            continue
+    for name, chosen in _foreign(item):
         if chosen is None:
             return f"fixture {name!r} is made by hand"
-        if _is_asyncios(chosen) and name not in taken:
-            continue
         why = _why_not_shared(name, chosen)
         if why:
             return why
         is_shared = True
     return SHARED if is_shared else PURE
+
+
+def _foreign(item: pytest.Item) -> Iterator[tuple[str, "pytest.FixtureDef[Any] | None"]]:
+    """Yield the fixtures of a test that are not this plugin's, of which a body may see something."""
+    taken = parameters_of(plain_function(body_of(item)))
+    for name in needed_fixtures(item):
+        chosen = chosen_fixture(item, name)
+        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
+            continue
+        if chosen is None or name in taken or not _is_asyncios(chosen):
+            yield name, chosen
+
+
+def lasting_fixtures(item: pytest.Item) -> "Mapping[str, pytest.FixtureDef[Any]] | None":
+    """Return what a test gets that is not this plugin's, if all of it stays from when it is made to the session's end.
+
+    None where something of it does not, or has parameters: a value for another one takes its place.
+    """
+    found = {name: chosen for name, chosen in _foreign(item) if chosen is not None}
+    lasts = all(chosen.scope == "session" and chosen.params is None for chosen in found.values())
+    return found if lasts else None
+
+
+def remade_fixtures(items: Iterable[pytest.Item]) -> set[str]:
+    """Return the names of fixtures that tests among ``items`` parametrize: they are made again in between."""
+    params = ((item, getattr(item, "callspec").params) for item in items if hasattr(item, "callspec"))  # noqa: B009
+    return {name for item, each in params for name in each if name != PARAM and not _is_parameter(item, name)}
 
 
 def _is_parameter(item: pytest.Item, name: str) -> bool:
