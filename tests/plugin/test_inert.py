@@ -136,3 +136,24 @@ def test_settings_of_a_project_without_evals_are_not_looked_at(
     (plain.path / "thresholds.yaml").write_text("{")
     (plain.path / "models.yaml").write_text("{")
     plain.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_what_is_no_test_may_be_told_as_deselected(plain: pytest.Pytester) -> None:
+    """As by pytest-testmon, which has stand-ins of tests counted from its second session on."""
+    plain.makeconftest(
+        """
+        import pytest
+
+        class StandIn:
+            def __init__(self, config):
+                self.config = config
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(config, items):
+            items.clear()
+            config.hook.pytest_deselected(items=[StandIn(config)])
+        """
+    )
+    result = plain.runpytest_subprocess("-p", "no:hypothesispytest")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.assert_outcomes(deselected=1)
