@@ -29,6 +29,8 @@ _SETTINGS: dict[str, Any] = {
     "timeout": None,
 }
 """Of both clients; deadlines and retries are those of the model's calls."""
+_RETRIES = "x-stainless-retry-count"
+"""The header in which the SDK says how often it has tried a request before."""
 
 
 def openai_client(model: Model) -> openai.OpenAI:
@@ -75,40 +77,52 @@ class _OfCase(Protocol):
         """Make the case an error, whatever becomes of the exception."""
 
 
-@contextmanager
-def _told_to(model: Model) -> Iterator[None]:
-    """Tell the case of ``model`` what is raised within: an application that catches it would be scored without it."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(model, _OfCase):
-            model.refuse(error)
-        raise
-
-
-class _Way(httpx2.BaseTransport):
-    """To the model, in place of a server."""
+class _Asking:
+    """The model that is asked in place of a server, and the case behind it."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._failed: dict[bytes, Exception] = {}
+        """What came of the requests that failed, by their bodies."""
+
+    @contextmanager
+    def _request(self, request: httpx2.Request) -> Iterator["_Asked"]:
+        """Give what a request asks for, and tell the case of all that is raised: who catches it would be scored else.
+
+        SDKs before 3.14 retry whatever is raised, where the application says how often: they meet the same once more.
+        """
+        asked = None
+        try:
+            asked = _asked(request)
+            if request.headers.get(_RETRIES, "0") != "0" and asked.body in self._failed:
+                raise self._failed[asked.body]
+            yield asked
+        except Exception as error:
+            if asked is not None:
+                self._failed[asked.body] = error
+            if isinstance(self._model, _OfCase):
+                self._model.refuse(error)
+            raise
+
+
+class _Way(_Asking, httpx2.BaseTransport):
+    """To the model."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Return the answer; what the model raises the SDK lets through, as it is no error of its HTTP client."""
-        with _told_to(self._model):
-            asked = _asked(request)
+        """Return the answer; what the model raises the SDK lets through, as it is no error of its HTTP client.
+
+        Before 3.14 it raises an APIConnectionError from it.
+        """
+        with self._request(request) as asked:
             return _answer(asked, self._model.generate_sync(asked.messages, **asked.params), self._model.name)
 
 
-class _AsyncWay(httpx2.AsyncBaseTransport):
+class _AsyncWay(_Asking, httpx2.AsyncBaseTransport):
     """The same, awaited."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; raise as ``_Way`` does."""
-        with _told_to(self._model):
-            asked = _asked(request)
+        with self._request(request) as asked:
             return _answer(asked, await self._model.generate(asked.messages, **asked.params), self._model.name)
 
 
@@ -116,6 +130,8 @@ class _AsyncWay(httpx2.AsyncBaseTransport):
 class _Asked:
     """What an application asked for."""
 
+    body: bytes
+    """As the SDK wrote it."""
     messages: list[Message]
     params: dict[str, Any]
     """Those that are sent."""
@@ -140,6 +156,7 @@ def _asked(request: httpx2.Request) -> _Asked:
     body.pop("model", None)
     options = body.pop("stream_options", None) or {}
     return _Asked(
+        body=request.content,
         messages=messages,
         is_streamed=bool(body.pop("stream", False)),
         wants_usage=bool(options.get("include_usage")),

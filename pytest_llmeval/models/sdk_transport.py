@@ -116,11 +116,12 @@ class SdkTransport:
         await self._client.aclose()
 
     async def _sent(self, client: Any, body: bytes) -> httpx2.Response:
-        # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold.
-        sent = client.post(
+        # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold: OpenAI's
+        # before 3.0, which does not know that class, as part of its stream.
+        sent = await client.post(
             self._sdk.path, cast_to=httpx2.Response, content=body, stream=True, stream_cls=self._sdk.stream
         )
-        return cast(httpx2.Response, await sent)
+        return cast(httpx2.Response, getattr(sent, "response", sent))
 
     def _answer_of(self, error: BaseException, *, has_begun: bool) -> Answer:
         """Return the answer that ``error`` holds, or raise the fault that it stands for."""

@@ -211,6 +211,38 @@ def test_a_failed_call_is_an_error_of_its_kind(project: Project) -> None:
     assert [row["error_kind"] for row in kinds] == ["bad_request", "not_cached"]
 
 
+RETRYING = """
+async def test_echo(sample, model):
+    import asyncio
+    from pytest_llmeval import async_openai_client, openai_client
+
+    def asked(client, count):
+        headers = {"x-stainless-retry-count": count}
+        chat = [{"role": "user", "content": "hello"}]
+        return client.chat.completions.create(model="x", messages=chat, extra_headers=headers)
+
+    raised, clients = [], (openai_client(model), async_openai_client(model))
+    for count in ("0", "1", "2", "0"):
+        try:
+            if sample.id == "sync":
+                await asyncio.to_thread(asked, clients[0], count)
+            else:
+                await asked(clients[1], count)
+        except Exception as error:
+            raised.append(error)
+    assert raised[0] is raised[1] is raised[2] is not raised[3]
+    raise raised[0]
+"""
+
+
+def test_a_retry_of_the_sdk_meets_the_same_error(project: Project) -> None:
+    """OpenAI's SDK before 3.14 retries whatever is raised; here its header says so. What asks anew is sent."""
+    project.eval(RETRYING, [{"id": each, "input": each} for each in ("sync", "async")])
+    project.run("evals", model=project.server.spec("fault-status-400")).assert_outcomes(errors=2)
+    assert len(project.server.ledger) == 4
+    assert project.rows("SELECT DISTINCT error_kind FROM cases") == [{"error_kind": "bad_request"}]
+
+
 def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> None:
     """So is a client that blocks the loop of async bodies; the case is an error also where the app catches that."""
     inputs = {"endpoint": "%s embed", "choices": "%s twice", "blocking": "blocking-%s chat"}
