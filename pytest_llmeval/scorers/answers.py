@@ -44,6 +44,9 @@ def _as_str(response: Any) -> str:
         return "pass its model_dump_json()"
     if isinstance(response, Mapping | list | tuple):
         return "pass json.dumps(...) of it"
+    is_repr = inspect.getattr_static(type(response), "__str__") is object.__str__
+    if is_repr and not isinstance(response, int | float):
+        return "pass the text that it holds"  # its str() tells how it is made: a dataclass, the result of an agent
     return "pass str(...) of it"
 
 
@@ -87,7 +90,7 @@ def _listed(target: Any) -> list[Any]:
 
 def _article(value: object) -> str:
     name = type(value).__name__
-    return "None" if value is None else f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return "None" if value is None else f"an {name}" if name[0] in "aeiouAEIO" else f"a {name}"
 
 
 def normal_text(text: str, *, strip: bool = True, casefold: bool = False, collapse: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from dataclasses import dataclass
 
 import pytest
 
@@ -159,7 +160,12 @@ def test_an_unknown_kind_and_a_response_without_text_are_errors(book: ScoreBook)
     class Completion(Ticket):
         choices = ()
 
+    @dataclass
+    class AgentResult:
+        output: str
+
     advice: list[tuple[object, str]] = [
+        (AgentResult("{}"), "an AgentResult;.* the text that it holds"),
         (Ticket(), "a Ticket;.*model_dump_json"),
         (Completion(), "a Completion;.* the text that it holds"),
     ]
