@@ -77,6 +77,17 @@ def test_rows_of_async_tests_run_concurrently(project: Project) -> None:
     assert "sync bodies:" not in result.stdout.str().replace("async bodies:", "")
 
 
+def test_bodies_with_a_loop_of_their_own_are_told_to_be_async(project: Project) -> None:
+    """As frameworks have one whose agents can be run without ``await``."""
+    looped = "__import__('asyncio').run(app(sample.input, async_openai_client(model)))"
+    test, app = ASYNC.split("\nasync def app")
+    test = test.replace("await app(sample.input, async_openai_client(model))", looped).replace("async def", "def")
+    project.eval(f"{test}\nasync def app{app}", ROWS)
+    result = project.run("evals")
+    result.assert_outcomes(passed=2)
+    assert "\nsync bodies: 2 asked the model one after another; from async ones, with" in result.stdout.str()
+
+
 def test_bodies_that_would_ask_alone_in_any_way_are_not_told_to_be_async(project: Project) -> None:
     """Those that patch, and those that are async and run by anyio."""
     project.eval(SYNC.replace("(sample", "(monkeypatch, sample", 1), ROWS, name="alone", marker="suite='alone'")

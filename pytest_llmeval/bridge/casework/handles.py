@@ -78,7 +78,7 @@ class CaseModel:
             PromptError: ``messages`` are none.
         """
         self._check_asking()
-        return await self.answer(self._request(messages, params))
+        return self._noted(await self.answer(self._request(messages, params)))
 
     async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
         """Return the model's answer to ``request``; raise CallError where there is none.
@@ -94,7 +94,10 @@ class CaseModel:
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
         self._check_asking()
-        response = self._waited(self._request(messages, params), position=None)
+        return self._noted(self._waited(self._request(messages, params), position=None))
+
+    def _noted(self, response: Response) -> Response:
+        """Return it; that another body than an async one asked for it is noted, on whatever loop of its own."""
         if self._role == "model" and not response.cached and not response.earlier:
             self._run.turn = self._run.turn or SYNC
         return response
