@@ -29,6 +29,8 @@ _SETTINGS: dict[str, Any] = {
     "timeout": None,
 }
 """Of both clients; deadlines and retries are those of the model's calls."""
+_INSTEAD = "ask for those, as a framework does by another class"
+"""Of the Responses API, which the application's framework may have chosen."""
 _RETRIES = "x-stainless-retry-count"
 """The header in which the SDK says how often it has tried a request before."""
 
@@ -144,9 +146,9 @@ def _asked(request: httpx2.Request) -> _Asked:
     """Return what a request of the SDK asks for; raise CaseError where that is no single chat completion."""
     path = request.url.path
     if request.method != "POST" or not path.endswith(CHAT_PATH):
-        told = f"{request.method} {path}: only chat completions go through the case's model"
-        told += "; let the application use a client of its own for anything else"
-        raise CaseError(told, kind=ErrorKind.CODE)
+        told = f"{request.method} {path}: only chat completions go through the case's model; let the application "
+        todo = _INSTEAD if path.endswith("/responses") else "use a client of its own for anything else"
+        raise CaseError(told + todo, kind=ErrorKind.CODE)
     body = json.loads(request.content)
     choices = body.pop("n", None)  # 1 is what goes without saying, and not each server takes it
     if choices not in (None, 1):
