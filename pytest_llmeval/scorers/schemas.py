@@ -68,7 +68,8 @@ def _line(error: ValidationError | SchemaError) -> str:
 
 def _schema_text(schema: Any) -> str:
     if not isinstance(schema, (Mapping, bool)):
-        raise ScorerError(f"the schema is a {type(schema).__name__}; it is an object or a bool")
+        todo = ": pass its model_json_schema()" if hasattr(schema, "model_json_schema") else ""
+        raise ScorerError(f"the schema is a {type(schema).__name__}; it is an object or a bool{todo}")
     try:
         return json.dumps(schema, default=dict)
     except (TypeError, ValueError, RecursionError) as error:

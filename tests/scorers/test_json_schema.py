@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from pytest_llmeval.core.errors import ScorerError
-from pytest_llmeval.scorers import ScoreBook, json_schema
+from pytest_llmeval.scorers import ScoreBook, json_match, json_schema
 from tests.support.growth import assert_grows_with_size
 
 PERSON = {
@@ -237,3 +238,15 @@ def test_a_deep_answer_is_validated() -> None:
 def test_no_answer_makes_it_raise(text: str) -> None:
     """Arbitrary text."""
     assert json_schema(text, PERSON).value in (0, 1)
+
+
+def test_a_pydantic_model_is_no_schema_and_no_target() -> None:
+    """An application that extracts has one at hand; what to pass in its place is told."""
+
+    class Person(BaseModel):
+        name: str
+
+    with pytest.raises(ScorerError, match=r"an object or a bool: pass its model_json_schema\(\)"):
+        json_schema("{}", Person)  # type: ignore[arg-type]  # what a user might pass
+    with pytest.raises(ScorerError, match=r"JSON cannot say.*; pass its model_dump\(mode='json'\)"):
+        json_match("{}", [Person(name="Ada")])
