@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import httpx2
 import openai
@@ -51,7 +51,7 @@ def openai_client(model: Model) -> openai.OpenAI:
     Args:
         model: the fixture of the test that uses the client.
     """
-    return openai.OpenAI(http_client=httpx2.Client(transport=_Way(_fixture(model)), trust_env=False), **_SETTINGS)
+    return _Client(http_client=httpx2.Client(transport=_Way(_fixture(model)), trust_env=False), **_SETTINGS)
 
 
 def async_openai_client(model: Model) -> openai.AsyncOpenAI:
@@ -61,7 +61,7 @@ def async_openai_client(model: Model) -> openai.AsyncOpenAI:
         model: the fixture.
     """
     client = httpx2.AsyncClient(transport=_AsyncWay(_fixture(model)), trust_env=False)
-    return openai.AsyncOpenAI(http_client=client, **_SETTINGS)
+    return _AsyncClient(http_client=client, **_SETTINGS)
 
 
 def _fixture(model: Model) -> Model:
@@ -77,6 +77,21 @@ class _OfCase(Protocol):
 
     def refuse(self, error: Exception) -> None:
         """Make the case an error, whatever becomes of the exception."""
+
+
+class _Copied:
+    """Itself in each deep copy: frameworks copy what they are given, and no client of the SDK survives that."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class _Client(_Copied, openai.OpenAI):
+    """The client that is handed out."""
+
+
+class _AsyncClient(_Copied, openai.AsyncOpenAI):
+    """The same, awaited."""
 
 
 class _Asking:

@@ -175,6 +175,16 @@ def test_streams_tools_and_structures(project: Project) -> None:
     assert [messages[1]["content"] for messages in last] == [None, None]
 
 
+def test_a_deep_copy_of_a_client_is_the_client(project: Project) -> None:
+    """DSPy copies what it is given for a model, the client among it, and asks through the copy."""
+    copied = "__import__('copy').deepcopy({'client': %s(model)})['client']"
+    for body, client in ((SYNC, "openai_client"), (ASYNC, "async_openai_client")):
+        name = client.partition("_")[0]
+        project.eval(body.replace(f"{client}(model)", copied % client), ROWS, name=name, marker=f"suite={name!r}")
+    project.run("evals").assert_outcomes(passed=4)
+    assert len(project.server.ledger) == 4
+
+
 CATCHING = """
 async def test_echo(sample, model, score):
     import asyncio
