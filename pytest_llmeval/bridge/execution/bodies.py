@@ -32,6 +32,8 @@ from pytest_llmeval.bridge.execution.needs import (
     SHARED,
     group_of,
     lasting_fixtures,
+    late_parameter,
+    makers_of_values,
     need_of,
     own_parameters,
     remade_fixtures,
@@ -103,6 +105,7 @@ class BodiesAhead:
         """How many more bodies of a function were given up than looked at, of those that were started."""
         self._index = -1
         self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
+        self._makers = makers_of_values(session.config)
         self._remade = remade_fixtures(session.items if self._has_any else ())
         alone = ((item, why_alone(item)) for item in (session.items if self._has_any else ()))
         self._alone = {item: why for item, why in alone if why}
@@ -277,6 +280,8 @@ class BodiesAhead:
             return "a mark may skip it"
         if item in self._alone:
             return self._alone[item]
+        if late := late_parameter(item, self._makers):
+            return f"parameter {late!r} is made for each test"
         key = group_of(item)
         if self._unused[key] >= MOST_UNUSED:
             return "others of its function were skipped"

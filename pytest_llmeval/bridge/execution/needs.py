@@ -6,6 +6,7 @@ Nothing is needed where it uses this plugin's fixtures alone, and tells no other
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ __all__ = [
     "SHARED",
     "group_of",
     "lasting_fixtures",
+    "late_parameter",
+    "makers_of_values",
     "need_of",
     "own_parameters",
     "remade_fixtures",
@@ -112,6 +115,30 @@ def own_parameters(item: pytest.Item) -> dict[str, Any]:
     """Return what ``parametrize`` gives to this case alone, by name."""
     params = getattr(item, "callspec").params  # noqa: B009 - a case has one
     return {name: value for name, value in params.items() if _is_parameter(item, name)}
+
+
+def makers_of_values(config: pytest.Config) -> frozenset[str]:
+    """Return the packages of plugins that take part when a fixture's value is made, by ``pytest_fixture_setup``."""
+    plugins = (each.plugin for each in config.pluginmanager.hook.pytest_fixture_setup.get_hookimpls())
+    modules = (plugin if isinstance(plugin, ModuleType) else type(plugin) for plugin in plugins)
+    names = (getattr(each, "__module__" if isinstance(each, type) else "__name__") for each in modules)
+    return frozenset(str(name).partition(".")[0] for name in names) - {"_pytest"}
+
+
+def late_parameter(item: pytest.Item, makers: frozenset[str]) -> str:
+    """Return the name of a parameter of a case of which a plugin makes something else once the case is set up.
+
+    As pytest-lazy-fixtures does: ``parametrize`` is given objects that stand for fixtures. Empty where there is none.
+    """
+    return next((name for name, value in own_parameters(item).items() if makers and _is_of(value, makers)), "")
+
+
+def _is_of(value: Any, packages: frozenset[str]) -> bool:
+    if type(value) is dict:
+        return any(_is_of(each, packages) for pair in value.items() for each in pair)
+    if type(value) in (list, set, tuple):
+        return any(_is_of(each, packages) for each in value)
+    return str(type(value).__module__).partition(".")[0] in packages
 
 
 def group_of(item: pytest.Item) -> tuple[Any, ...]:
