@@ -134,3 +134,37 @@ def test_a_mailbox_that_is_emptied_for_each_test_counts_where_it_is_read(
     result = project.run("evals", "-p", "pytest_django.plugin", "-p", "no:xdist")
     assert result.ret == 0, result.stdout.str()
     assert turns(result).startswith(told)
+
+
+def test_what_playwright_keeps_of_soft_assertions_is_kept_of_the_right_test(project: Project) -> None:
+    """pytest-playwright opens a scope for them around each test, of which the body hears by another package's name."""
+    project.write(
+        pytest_playwright__pytest_playwright_py="""
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def _pw_trace_api_requests(request):
+            pass
+
+        def pytest_runtest_call():
+            pass
+        """,
+        evals__test_pages_py=f"""
+        import pytest
+        from playwright.async_api import expect
+
+        @pytest.mark.llmeval({ROWS})
+        async def test_page(model):
+            await model.generate()
+            assert expect
+
+        @pytest.mark.llmeval({ROWS})
+        async def test_other(model):
+            await model.generate()
+        """,
+    )
+    project.pytester.syspathinsert()
+    result = project.run("evals", "-p", "pytest_playwright.pytest_playwright", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    plugin = "plugin 'pytest_playwright.pytest_playwright' may keep 'expect' for each test: 4"
+    assert turns(result).startswith(f"4 ran ahead, 4 in their turn ({plugin})")
