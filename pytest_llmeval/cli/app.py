@@ -48,7 +48,7 @@ class _Group(click.Group):
     """One that imports a command when it is asked for, as each needs another part of the package."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
