@@ -20,47 +20,47 @@ _USAGE = 4
 _INTERRUPTED = 130
 
 
-_COMMANDS = {
-    "runs": "runs",
-    "show": "runs",
-    "trainings": "trainings",
-    "gate": "gate",
-    "merge": "merge",
-    "rescore": "rescore",
-    "compare": "compare",
-    "baseline": "baselines",
-    "export": "export",
-    "plan": "plan",
-    "selftest": "selftest",
-    "estimate": "estimate",
-    "init": "init",
-    "models": "models",
-    "adapter": "adapter",
-    "doctor": "doctor",
-    "labels": "labels",
-    "calibrate": "calibrate",
-    "view": "view",
-}
-"""The modules that have them, by their names."""
+_COMMANDS = (
+    "adapter",
+    "baseline",
+    "calibrate",
+    "compare",
+    "doctor",
+    "estimate",
+    "export",
+    "gate",
+    "init",
+    "labels",
+    "merge",
+    "models",
+    "plan",
+    "rescore",
+    "runs",
+    "selftest",
+    "show",
+    "trainings",
+    "view",
+)
+_ELSEWHERE = {"baseline": "baselines", "show": "runs"}
+"""The modules of commands that are not called as they are."""
 
 
 class _Group(click.Group):
     """One that imports a command when it is asked for, as each needs another part of the package."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"pytest_llmeval.cli.{_COMMANDS[cmd_name]}")
+        module = import_module(f"pytest_llmeval.cli.{_ELSEWHERE.get(cmd_name, cmd_name)}")
         return next(each for each in vars(module).values() if isinstance(each, click.Command) and each.name == cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        near = closest(args[0], _COMMANDS)
-        if args[0] not in _COMMANDS and near is not None:
+        if args[0] not in _COMMANDS and (near := closest(args[0], _COMMANDS)) is not None:
             ctx.fail(f"No such command {args[0]!r}; did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 

@@ -205,7 +205,7 @@ def _plan(job: Job) -> Plan:
     home = job.place / job.name
     require_speakable(home, "name a database elsewhere with --llmeval-db: trainings lie beside it")
     if job.is_resumed:
-        folder = _unfinished(home, _stored(job))
+        folder = _unfinished(job, home)
         if folder is None:
             raise SettingsError(f"{job.name}: no training in {home} can go on; leave out --llmeval-train-resume")
     else:
@@ -247,18 +247,16 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _unfinished(home: Path, stored: Mapping[str, Training]) -> Path | None:
+def _unfinished(job: Job, home: Path) -> Path | None:
     """Return the newest training that was begun and not proved, of those that have something to go on from if any.
 
-    One whose proof is written down and not among ``stored`` belongs to another database.
+    One whose proof is written down and of which the database knows nothing belongs to another database.
     """
-    begun = sorted(path.parent for path in home.glob("*/identity.json"))
-    left = [path for path in begun if not (path / "proof.json").exists() or _is_unrecorded(stored.get(path.name))]
-    return max(left, key=lambda path: (_has_steps(path), path), default=None)
-
-
-def _is_unrecorded(training: Training | None) -> bool:
-    return training is not None and training.status != "finished"
+    begun = {path.parent for path in home.glob("*/identity.json")}
+    measured = {path for path in begun if (path / "proof.json").exists()}
+    stored = _stored(job) if measured else {}
+    recorded = {path for path in measured if path.name not in stored or stored[path.name].status == "finished"}
+    return max(begun - recorded, key=lambda path: (_has_steps(path), path), default=None)
 
 
 def _has_steps(folder: Path) -> bool:

@@ -23,3 +23,11 @@ def test_all_commands_together_do_without_any_extra() -> None:
 def test_a_command_imports_none_of_the_others(name: str) -> None:
     found = imported(f"llmeval.get_command(None, {name!r})\n")
     assert not found & {"pytest_llmeval.cli.doctor", "pytest_llmeval.cli.estimate", "pytest_llmeval.cli.trainings"}
+
+
+def test_what_is_typed_rightly_is_compared_with_no_other_word() -> None:
+    help_of_show = (
+        "import contextlib, io\n"
+        "with contextlib.redirect_stdout(io.StringIO()): llmeval(['show', '--help'], standalone_mode=False)\n"
+    )
+    assert "difflib" not in imported(help_of_show)

@@ -121,3 +121,9 @@ def test_a_proof_that_was_not_recorded_is_measured_again_where_another_one_is_as
     other = job.config.model_copy(update={"proof": job.config.proof.model_copy(update={"margin": 0.2})})
     run_training(replace(job, config=other, is_resumed=True), train=Trainer())
     assert [each.config.proof.margin for each in asked] == [job.config.proof.margin, 0.2]
+
+
+def test_where_nothing_can_go_on_no_database_is_made(job: Job) -> None:
+    with pytest.raises(SettingsError, match="no training in .* can go on"):
+        run_training(replace(job, is_resumed=True), train=Trainer())
+    assert not job.db.exists()

@@ -130,7 +130,8 @@ def late_parameter(item: pytest.Item, makers: frozenset[str]) -> str:
 
     As pytest-lazy-fixtures does: ``parametrize`` is given objects that stand for fixtures. Empty where there is none.
     """
-    return next((name for name, value in own_parameters(item).items() if makers and _is_of(value, makers)), "")
+    given = own_parameters(item) if makers else {}
+    return next((name for name, value in given.items() if _is_of(value, makers)), "")
 
 
 def _is_of(value: Any, packages: frozenset[str]) -> bool:
