@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.types import Backend, Request, Response, Sample
+from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.core.types import Request, Response, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.models.hf.host import HfModels

@@ -8,7 +8,8 @@ from pytest_llmeval.version import __version__
 if TYPE_CHECKING:
     from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind, LlmevalError, ScorerError, UserError
     from pytest_llmeval.core.likelihood import Likelihood
-    from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, ToolCall, Usage
+    from pytest_llmeval.core.protocols import Model
+    from pytest_llmeval.core.types import Message, Request, Response, Sample, Score, ToolCall, Usage
     from pytest_llmeval.models.openai_client import async_openai_client, openai_client
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
@@ -36,7 +37,7 @@ __all__ = [
     "scorer",
 ]
 
-_HOMES = ("core.types", "core.errors", "core.likelihood", "scorers", "models.openai_client")
+_HOMES = ("core.types", "core.protocols", "core.errors", "core.likelihood", "scorers", "models.openai_client")
 
 
 def __getattr__(name: str) -> Any:

@@ -52,6 +52,7 @@ def answered(ask: Ask, response: Response, name: str) -> Call:
         "system_fingerprint": response.system_fingerprint,
         "refusal": response.refusal,
         "tool_calls": plain(response.tool_calls) or None,
+        "extra": plain(response.extra) or None,
     }
     if storable(response.text) != response.text:  # the table holds it escaped; whoever is told it again wants it whole
         said["text"] = response.text
@@ -106,5 +107,6 @@ def response_of(call: Call) -> Response:
         cost_usd=call.cost_usd,
         cached=call.cached,
         refusal=call.detail.get("refusal"),
+        extra=call.detail.get("extra", {}),
         cache_key=call.cache_key,
     )

@@ -8,7 +8,8 @@ from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, estimate_tokens
 from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.param_levels import bound_of
-from pytest_llmeval.core.types import Ask, Backend, Response, Usage
+from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.core.types import Ask, Response, Usage
 
 __all__ = ["FIRST_TOKENS", "Lengths", "bound", "failed_usd", "lost_usd", "supposed"]
 

@@ -14,8 +14,9 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserErr
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.forms import came_at_once
 from pytest_llmeval.core.loop import retrieved
+from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.core.strict_json import canonical, copied
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response
+from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Kept, Response
 from pytest_llmeval.engine.account_limit import Priority
 from pytest_llmeval.engine.bounds import Lengths, bound, failed_usd, lost_usd
 from pytest_llmeval.engine.budget import Budget

@@ -19,7 +19,7 @@ _SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
 class AnthropicBackend(HttpBackend):
-    """One model of one server; implements ``core.types.Backend``."""
+    """One model of one server; implements ``core.protocols.Backend``."""
 
     path = MESSAGES_PATH
 

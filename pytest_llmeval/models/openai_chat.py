@@ -23,7 +23,7 @@ __all__ = ["OpenAIBackend"]
 
 
 class OpenAIBackend(HttpBackend):
-    """One model of one server; implements ``core.types.Backend``."""
+    """One model of one server; implements ``core.protocols.Backend``."""
 
     path = CHAT_PATH
 

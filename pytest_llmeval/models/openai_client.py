@@ -15,9 +15,10 @@ import openai
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import shown_value
-from pytest_llmeval.core.types import Message, Model, Response, ToolCall
+from pytest_llmeval.core.types import Message, Response, ToolCall
 from pytest_llmeval.models.wire import CHAT_PATH
 
 __all__ = ["async_openai_client", "openai_client"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.core.costs import FREE
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.param_levels import laid_over
-from pytest_llmeval.core.types import Backend
+from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.models.anthropic_messages import AnthropicBackend
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model

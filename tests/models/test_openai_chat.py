@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Backend, Request, Response, Usage
+from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.models.named import NamedModel, Prices, resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
 from pytest_llmeval.models.retry import RetryPolicy

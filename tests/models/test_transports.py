@@ -14,7 +14,8 @@ import pytest
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Backend, Request, Response
+from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
 from pytest_llmeval.models.retry import RetryPolicy

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import CallError
-from pytest_llmeval.core.types import Backend, Message, Request, Response
+from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.core.types import Message, Request, Response
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError
-from pytest_llmeval.core.types import Backend, Response
+from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
 from tests.support.anthropic_server import AnthropicServer

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.loop import LoopThread
-from pytest_llmeval.core.types import Ask, Asker, Response
+from pytest_llmeval.core.protocols import Asker
+from pytest_llmeval.core.types import Ask, Response
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseRun

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
     from pytest_llmeval.bridge.casework.handles import CaseModel
     from pytest_llmeval.bridge.casework.items import CaseNow
-    from pytest_llmeval.core.types import Model, Response, Sample
+    from pytest_llmeval.core.protocols import Model
+    from pytest_llmeval.core.types import Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
 __all__ = [

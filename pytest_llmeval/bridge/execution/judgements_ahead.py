@@ -17,7 +17,8 @@ from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError, ErrorKind, LlmevalError
-from pytest_llmeval.core.types import Ask, Asker, Response
+from pytest_llmeval.core.protocols import Asker
+from pytest_llmeval.core.types import Ask, Response
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

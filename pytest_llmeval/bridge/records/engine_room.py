@@ -14,7 +14,7 @@ from pytest_llmeval.bridge.records.sockets import note_crash, remove, sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.parent import PARENT
-from pytest_llmeval.core.types import Backend
+from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import Engine
 from pytest_llmeval.engine.keeping import CallCounts

@@ -25,7 +25,7 @@ __all__ = ["HfBackend"]
 
 
 class HfBackend:
-    """A model in this process; implements ``core.types.Backend``. Nothing is tried twice: it would fail again."""
+    """A model in this process; implements ``core.protocols.Backend``. Nothing is tried twice: it would fail again."""
 
     def __init__(self, model: NamedModel, models: HfModels, *, timeout_s: float, slot: Slot = nullcontext) -> None:
         """Prepare.
