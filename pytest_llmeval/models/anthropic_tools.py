@@ -3,7 +3,7 @@
 So one test, and one judge, asks every vendor for a tool call. What is in the API's own words goes out as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from json import loads
 from typing import Any
 
@@ -73,15 +73,21 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
 def _message(message: Message) -> dict[str, Any]:
     """Return a message; of an assistant's that calls tools, the calls as blocks behind what it said.
 
-    What OpenAI's objects know beside that and did not say, the API would refuse. A refusal is what was said.
+    What it thought stands before both, as the API demands where it went on to call tools. What OpenAI's objects know
+    beside that and did not say, the API would refuse. A refusal is what was said.
     """
     told: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
     said: Any = message.get("refusal") if message["content"] is None else message["content"]
-    if isinstance(told.get("tool_calls"), list | tuple):
-        calls = told.pop("tool_calls")
+    thoughts, calls = _list_of(told, "thinking_blocks"), _list_of(told, "tool_calls")
+    if thoughts is not None or calls is not None:
         blocks = [{"type": "text", "text": said}] if said and isinstance(said, str) else list(said or ())
-        said = [*blocks, *map(_tool_use, calls)]
+        said = [*(thoughts or ()), *blocks, *map(_tool_use, calls or ())]
     return {**told, "content": said}
+
+
+def _list_of(message: dict[str, Any], key: str) -> Sequence[Any] | None:
+    """Take a list out of a message; None where it has none."""
+    return message.pop(key) if isinstance(message.get(key), list | tuple) else None
 
 
 def _tool_use(call: Any) -> Any:

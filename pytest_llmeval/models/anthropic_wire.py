@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.wire import (
     Redact,
@@ -29,6 +30,7 @@ _FINISH_REASONS = {
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
 }
+_THOUGHTS = frozenset({"thinking", "redacted_thinking"})
 _CACHED = ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 
@@ -61,7 +63,7 @@ def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:
 def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
     """Return the response in ``data``."""
     stop_reason = spoken(data.get("stop_reason"))
-    text = _text(content)
+    text, thoughts = _text(content), [block for block in content if block["type"] in _THOUGHTS]
     return Response(
         text=text,
         tool_calls=tuple(_tool_call(block) for block in content if block["type"] == "tool_use"),
@@ -69,11 +71,12 @@ def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
         usage=_usage(data.get("usage")),
         model=spoken(data.get("model")),
         refusal=_refusal(data, text) if stop_reason == "refusal" else None,
+        extra={"thinking_blocks": plain(thoughts)} if thoughts else {},
     )
 
 
 def _text(content: list[dict[str, Any]]) -> str:
-    """Return the text blocks joined; blocks of other types (thinking, citations' sources) are passed over."""
+    """Return the text blocks joined; blocks of other types (thinking, citations' sources) are no text."""
     texts = [block.get("text") for block in content if block["type"] == "text"]
     if not all(isinstance(text, str) for text in texts):
         raise UnexpectedError("a text block whose text is no string")

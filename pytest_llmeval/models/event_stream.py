@@ -5,12 +5,19 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 __all__ = ["has_ended", "is_event_stream", "merged", "read_events"]
 
 _DONE = b"[DONE]"
+_TEXTS = ("text", "summary", "data")
+"""Keys whose texts come in pieces, of the parts that a model's thoughts come in."""
 _END = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\][\r\n]*\Z")
+_IN_PIECES = frozenset({"content", "refusal"})
+_OTHERWISE = frozenset({"role", "tool_calls", "function_call", "audio"})
+"""Keys of a message that have rules of their own."""
+_IN_CALL = frozenset({"id", "index", "type", "function", "custom"})
 _OF_ALL = ("model", "system_fingerprint", "usage")
 
 
@@ -46,7 +53,8 @@ def read_events(body: bytes) -> Iterator[tuple[str, bytes]]:
 def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the completion whose pieces ``chunks`` are: its first choice, the last usage, model and fingerprint named.
 
-    A text stays None where no chunk has any; a piece that is no string takes the place of the text.
+    A text stays None where no chunk has any; a piece that is no string takes the place of the text. Of what else a
+    message holds, such as ``reasoning_content``, texts are joined and so are lists.
     """
     whole: dict[str, Any] = {}
     message: dict[str, Any] = {}
@@ -72,8 +80,8 @@ def _first_choice(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
     """Add what ``delta`` says to the pieces in ``message``."""
-    for key in ("content", "refusal"):
-        if delta.get(key) is not None:
+    for key in delta.keys() - _OTHERWISE:
+        if delta[key] is not None:
             message.setdefault(key, []).append(delta[key])
     pieces = delta.get("tool_calls")
     for piece in pieces if isinstance(pieces, list) else []:
@@ -103,17 +111,18 @@ def _add_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
     else:
         whole, index, is_other = (calls[-1] if calls else None), len(calls), bool(name)
     if whole is None or is_other:
-        whole = {"index": index, "id": call_id, "custom": is_custom, "name": None, "bits": []}
+        whole = {"index": index, "id": call_id, "custom": is_custom, "name": None, "bits": [], "extra": {}}
         calls.append(whole)
     whole["name"] = whole["name"] or name
+    whole["extra"].update({key: value for key, value in piece.items() if key not in _IN_CALL})
     if bit is not None:
         whole["bits"].append(bit)
 
 
 def _joined(message: dict[str, Any]) -> dict[str, Any]:
     """Return ``message`` with the pieces of each text in one."""
-    for key in message.keys() & {"content", "refusal"}:
-        message[key] = _text(message[key])
+    for key in message.keys() - _OTHERWISE:
+        message[key] = _text(message[key]) if key in _IN_PIECES else _whole(message[key])
     if "audio" in message:
         message["audio"] = {"transcript": _text(message["audio"])}
     if "tool_calls" in message:
@@ -127,8 +136,40 @@ def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call as it would stand in an unstreamed message."""
     text = _text(call["bits"])
     if call["custom"]:
-        return {"type": "custom", "custom": {"name": call["name"], "input": text}}
-    return {"function": {"name": call["name"], "arguments": text}}
+        return {**call["extra"], "type": "custom", "custom": {"name": call["name"], "input": text}}
+    return {**call["extra"], "function": {"name": call["name"], "arguments": text}}
+
+
+def _whole(pieces: list[Any]) -> Any:
+    """Return ``pieces`` in one: texts joined, lists one behind the other, of anything else the last."""
+    if all(isinstance(piece, list) for piece in pieces):
+        return _united(list(chain.from_iterable(pieces)))
+    return _text(pieces) if all(isinstance(piece, str) for piece in pieces) else pieces[-1]
+
+
+def _united(parts: list[Any]) -> list[Any]:
+    """Return ``parts`` with those that are pieces of one, by index and type, as that one: its texts joined.
+
+    https://openrouter.ai/docs/use-cases/reasoning-tokens
+    """
+    whole: list[Any] = []
+    for part in parts:
+        last = whole[-1] if whole else None
+        if not isinstance(part, dict) or not isinstance(last, dict) or not _is_same(last, part):
+            whole.append(dict(part) if isinstance(part, dict) else part)
+            continue
+        said = {key: value for key, value in part.items() if value is not None}
+        texts = {key: last[key] + said[key] for key in _TEXTS if _are_texts(last.get(key), said.get(key))}
+        last.update({**said, **texts})
+    return whole
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.get("index") is not None and all(one.get(key) == other.get(key) for key in ("index", "type"))
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _text(pieces: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.strict_json import rebuilt
 from pytest_llmeval.core.types import Request, Response, ToolCall, Usage
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
@@ -96,6 +97,7 @@ class HttpBackend(ABC):
                 ToolCall(name=safe(each.name), arguments=safe(each.arguments)) for each in response.tool_calls
             ),
             refusal=response.refusal and safe(response.refusal),
+            extra=rebuilt(response.extra, lambda value: safe(value) if isinstance(value, str) else value),
             finish_reason=response.finish_reason and safe(response.finish_reason),
             model=response.model and safe(response.model),
             system_fingerprint=response.system_fingerprint and safe(response.system_fingerprint),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Protocol, Self, runtime_checkable
 
 import httpx2
@@ -42,7 +43,8 @@ def openai_client(model: Model) -> openai.OpenAI:
     It is OpenAI's own class, with streams, structured answers and tools. Nothing of it leaves the process but through
     ``model``: the case's model answers, whatever ``model`` the application names, and the completion says which one
     did. Parameters go over those of the marker; headers, query and timeout of the application go nowhere. A stream
-    comes once its answer is whole; ``logprobs`` never come back, and calls of ``functions`` come as tool calls.
+    comes once its answer is whole. What else its message held (``Response.extra``) comes with it, ``logprobs`` and
+    sound do not; calls of ``functions`` come as tool calls.
 
     A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
     fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError, and so
@@ -221,14 +223,17 @@ def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool
 
 def _message(asked: _Asked, response: Response) -> dict[str, Any]:
     """Return what the model said; what it did not say is left out, as servers differ in what they take back."""
-    message: dict[str, Any] = {"role": "assistant", "content": response.text}
+    message: dict[str, Any] = {"role": "assistant", "content": response.text, **response.extra}
+    besides = message.pop("tool_calls", [])
     if response.refusal is not None:
         message["refusal"] = response.refusal
     if response.tool_calls:
         custom = {tool["custom"]["name"] for tool in asked.params.get("tools") or () if tool.get("type") == "custom"}
-        calls = enumerate(response.tool_calls)
-        message["tool_calls"] = [_tool_call(call, _call_id(asked, index), custom) for index, call in calls]
-    if not response.text and len(message) > 2:  # beside role and content
+        calls = zip(response.tool_calls, chain(besides, repeat({})), strict=False)
+        message["tool_calls"] = [
+            {**_tool_call(call, _call_id(asked, index), custom), **beside} for index, (call, beside) in enumerate(calls)
+        ]
+    if not message["content"] and message.keys() & {"refusal", "tool_calls"}:
         message["content"] = None
     return message
 

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.event_stream import is_event_stream, merged, read_events
 
@@ -41,6 +42,9 @@ _CUT = frozenset({"model_length", "model_context_window_exceeded"})
 """Those of answers that ended where the context did, of Mistral and GLM: others say ``length``."""
 _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _REDACTION_MARGIN = 16_384
+_NAMED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "audio"})
+"""Keys of a message that a response has fields for; of audio it keeps what is said, as the sound may be megabytes."""
+_NAMED_IN_CALL = frozenset({"id", "index", "type", "function", "custom"})
 Redact = Callable[[str], str]
 
 
@@ -133,7 +137,8 @@ def _response(data: dict[str, Any]) -> Response:
         told = f"the server broke off its answer (finish_reason {finish_reason!r})"
         raise AttemptError(ErrorKind.SERVER_ERROR, told, retryable=True, usage=_usage(data.get("usage")))
     finish_reason = "length" if finish_reason in _CUT else finish_reason
-    refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(_calls_in(message))
+    refusal, calls = spoken(message.get("refusal")), _calls_in(message)
+    tool_calls = _tool_calls(calls)
     return Response(
         text=_text(message, may_be_empty=bool(refusal or tool_calls) or finish_reason == "length"),
         tool_calls=tool_calls,
@@ -142,6 +147,7 @@ def _response(data: dict[str, Any]) -> Response:
         model=spoken(data.get("model")),
         system_fingerprint=spoken(data.get("system_fingerprint")),
         refusal=refusal,
+        extra=_extra(message, calls),
     )
 
 
@@ -158,7 +164,22 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
         return content
     if content is None and may_be_empty:
         return ""
+    said = _said(content) if isinstance(content, list) else None
+    if said or (said == "" and may_be_empty):
+        return said
     raise UnexpectedError(f"content is {'null' if content is None else type(content).__name__}, not a string")
+
+
+def _said(parts: list[Any]) -> str | None:
+    """Return what the parts of a content say beside what they think; None where no thought is among them.
+
+    Mistral's thinking models answer so: https://docs.mistral.ai/capabilities/reasoning/native
+    """
+    blocks = [part for part in parts if isinstance(part, dict)]
+    texts = [block.get("text") for block in blocks if block.get("type") == "text"]
+    if all(block.get("type") != "thinking" for block in blocks):
+        return None
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _calls_in(message: dict[str, Any]) -> object:
@@ -173,6 +194,19 @@ def _calls_in(message: dict[str, Any]) -> object:
     said = called if isinstance(called, dict) else {"arguments": called}
     is_broken = said.get("arguments") and not any(message.get(key) for key in ("content", "refusal", "audio"))
     return [{"function": called}] if spoken(said.get("name")) or is_broken else []
+
+
+def _extra(message: dict[str, Any], calls: object) -> dict[str, Any]:
+    """Return what ``message`` and its tool calls hold beside that which a response has fields for."""
+    extra = {key: value for key, value in message.items() if key not in _NAMED and value not in (None, [], {})}
+    if isinstance(message.get("content"), list):
+        extra["content"] = message["content"]
+    dicts = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    besides = [{key: value for key, value in call.items() if key not in _NAMED_IN_CALL} for call in dicts]
+    if any(besides):
+        extra["tool_calls"] = besides
+    told: dict[str, Any] = plain(extra)
+    return told
 
 
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
