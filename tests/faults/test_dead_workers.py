@@ -104,9 +104,13 @@ def test_a_worker_that_dies_as_xdist_turns_to_it_does_not_end_the_session(projec
     project.eval(
         """
         def test_echo(sample, response, score):
+            import pathlib, time
+            hangs = pathlib.Path("hangs")
             if sample.id == "r01":
-                open("hangs", "w").close()
-                __import__("time").sleep(60)
+                hangs.touch()
+                time.sleep(60)
+            while sample.id >= "r05" and not hangs.exists():  # the half of the other worker, which must not be done yet
+                time.sleep(0.01)
             score.exact(response, sample.target)
         """,
         ROWS,
@@ -118,7 +122,7 @@ def test_a_worker_that_dies_as_xdist_turns_to_it_does_not_end_the_session(projec
             from xdist.workermanage import WorkerController
 
             def sendcommand(self, name, **kwargs):
-                if name == "steal" and Path("hangs").exists():  # not while the other one has yet to begin
+                if name == "steal" and Path("hangs").exists():
                     self.gateway._io.popen.kill()
                     raise OSError("cannot send (already closed?)")
                 send(self, name, **kwargs)
