@@ -77,6 +77,7 @@ def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
     price = f"${prices.input_usd_per_million:g} in, ${prices.output_usd_per_million:g} out" if prices else "unknown"
     variable = model.api_key_env
     notes = [f"key in {variable if is_usual_name(variable) else '***'}"] if variable else []
+    notes += ["asked by the Responses API"] if model.api == "responses" else []
     if prices is not None and model.prices is None and model.spec.kind in VENDORS:
         notes.append(f"list price of {shipped_prices().as_of}")
     if model.spec.weights is not None:

@@ -99,7 +99,9 @@ def default_models() -> tuple[str, ...]:
 
 def _is_same(one: NamedModel, other: NamedModel) -> bool:
     """Return whether two judges say the same of all: one would be given what the other was answered."""
-    return one.spec == other.spec and other_than_asked(one.params) == other_than_asked(other.params)
+    if (one.spec, one.api) != (other.spec, other.api):
+        return False
+    return other_than_asked(one.params) == other_than_asked(other.params)
 
 
 def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may_judge_itself: bool) -> None:

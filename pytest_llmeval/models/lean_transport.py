@@ -58,9 +58,10 @@ CA_FILES = (
 class LeanTransport:
     """Asks one account directly; implements ``transport.Transport``."""
 
-    def __init__(self, account: Account, redact: Redact) -> None:
+    def __init__(self, account: Account, redact: Redact, path: str = CHAT_PATH) -> None:
+        """Stand for what an account has at ``path``, behind its URL."""
         self._redact = redact
-        self._url = URL(f"{account.base_url.url}{CHAT_PATH}").with_query(account.base_url.query)
+        self._url = URL(f"{account.base_url.url}{path}").with_query(account.base_url.query)
         self._session = LoopClient(partial(_session, account), aiohttp.ClientSession.close)
 
     async def post(self, body: bytes) -> Answer:

@@ -6,6 +6,7 @@
         params: {temperature: 0, max_tokens: 300}
         prices: {input: 0.15, output: 0.60}      # USD per million tokens
         api_key_env: MY_KEY                      # the variable that holds the key
+        api: responses                           # of an openai: model; chat (completions) without it
 
 The file is read elsewhere; this module takes the parsed data and a function that knows the line of each key.
 """
@@ -18,11 +19,12 @@ from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.names import did_you_mean
-from pytest_llmeval.models.named import NamedModel, Prices
+from pytest_llmeval.models.named import Api, NamedModel, Prices
 from pytest_llmeval.models.params import wrong_params
 from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.price_list import MAX_USD_PER_MILLION
 from pytest_llmeval.models.prices import FREE_KINDS
+from pytest_llmeval.models.responses_params import unsent_params
 from pytest_llmeval.models.specs import parse_spec
 
 __all__ = ["named_models"]
@@ -45,6 +47,7 @@ class _ModelRow(_Strict):
     params: dict[str, Any] = Field(default_factory=dict)
     prices: _PricesRow | None = None
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    api: Api | None = None
 
 
 class _File(_Strict):
@@ -90,7 +93,8 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
             ("models", name),
             f"a model's name is printable text without outer spaces, not {name!r}",
         )
-    for key, told in wrong_params(row.params):
+    unsent = unsent_params(row.params) if row.api == "responses" else ()
+    for key, told in (*wrong_params(row.params), *unsent):
         raise mistake_at(where, line_of, ("models", name, "params", key), told)
     try:
         json.dumps(row.params, allow_nan=False)
@@ -106,7 +110,17 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
         raise mistake_at(
             where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'"
         )
-    return NamedModel(name=name, spec=spec, params=row.params, prices=_prices(row.prices), api_key_env=row.api_key_env)
+    if spec.kind != "openai" and row.api:
+        told = f"models.{name}.api: only openai: models are asked by an API of choice, found {spec.text}; remove 'api'"
+        raise mistake_at(where, line_of, ("models", name, "api"), told)
+    return NamedModel(
+        name=name,
+        spec=spec,
+        params=row.params,
+        prices=_prices(row.prices),
+        api_key_env=row.api_key_env,
+        api=row.api or "chat",
+    )
 
 
 def _prices(row: _PricesRow | None) -> Prices | None:

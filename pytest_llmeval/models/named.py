@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, ModelError
@@ -12,7 +12,10 @@ from pytest_llmeval.core.param_levels import BOUND_NAMES
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS, wrong_params
 from pytest_llmeval.models.specs import ModelSpec, check_typed, parse_spec
 
-__all__ = ["NamedModel", "Prices", "resolve_model", "unsendable", "why_unsendable"]
+__all__ = ["Api", "NamedModel", "Prices", "resolve_model", "unsendable", "why_unsendable"]
+
+Api = Literal["chat", "responses"]
+"""The ways to ask a model of OpenAI's protocol: chat completions, and the Responses API, which some alone know."""
 
 
 def unsendable(name: str, problem: str, param: str | None = None) -> CallError:
@@ -46,6 +49,13 @@ class NamedModel:
     """None where they are not known; the cost of a call is then None too."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
+    api: Api = "chat"
+    """How it is asked; of a model that is no ``openai:`` one it says nothing."""
+
+    @property
+    def other_api(self) -> tuple[str, ...]:
+        """What of its API tells it from others: nothing where it is asked as all once were."""
+        return () if self.api == "chat" else (self.api,)
 
     @property
     def bounds(self) -> dict[str, int]:

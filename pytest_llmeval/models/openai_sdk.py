@@ -6,8 +6,10 @@ Importing this module imports the SDK.
 import openai
 
 from pytest_llmeval.models.sdk_transport import Sdk
-from pytest_llmeval.models.wire import CHAT_PATH
 
-__all__ = ["OPENAI_SDK"]
+__all__ = ["openai_sdk"]
 
-OPENAI_SDK = Sdk(openai, openai.AsyncOpenAI, CHAT_PATH)
+
+def openai_sdk(path: str) -> Sdk:
+    """Return the SDK, for requests to ``path`` behind an account's URL."""
+    return Sdk(openai, openai.AsyncOpenAI, path)

@@ -35,8 +35,12 @@ _LLAMA_CPP_AND_VLLM = (
     "cache_prompt chat_template_kwargs grammar guided_json ignore_eos json_schema min_p min_tokens n_predict"
     " parse_tool_calls reasoning_format repeat_penalty repetition_penalty stop_token_ids structured_outputs typical_p"
 )
+_RESPONSES = (
+    "background conversation include instructions max_output_tokens max_tool_calls previous_response_id reasoning text"
+    " truncation"
+)
 _OTHERS = "chat_template_args num_predict repetition_penalty_range"  # of servers that speak the same protocol
-_KNOWN = frozenset(f"{_OPENAI} {_ANTHROPIC} {_LLAMA_CPP_AND_VLLM} {_OTHERS}".split())
+_KNOWN = frozenset(f"{_OPENAI} {_ANTHROPIC} {_LLAMA_CPP_AND_VLLM} {_RESPONSES} {_OTHERS}".split())
 _NEAR = 0.85
 """Likeness from which on a name may be a misspelt one: above that of ``top_k`` and ``top_p``."""
 _SLIPS = 2

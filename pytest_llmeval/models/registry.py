@@ -22,13 +22,15 @@ from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.responses_api import ResponsesBackend
+from pytest_llmeval.models.responses_wire import RESPONSES_PATH
 from pytest_llmeval.models.retry import RetryPolicy, Slot
-from pytest_llmeval.models.specs import Kind
 from pytest_llmeval.models.transport import Transport, TransportName
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.vllm.server import VllmServer
 from pytest_llmeval.models.watched import WatchedTransport, WhyGone
 from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.models.wire import CHAT_PATH
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
@@ -112,33 +114,36 @@ def open_model(
         account = find_account(model, environ, is_asked=is_asked)
     redactor.add(*account.secrets)
     slot = slots(account.id)
-    opened = _open_transport(model.spec.kind, transport, account, environ, redactor)
+    opened = _open_transport(model, transport, account, environ, redactor)
     opened = WatchedTransport(opened, why_gone) if why_gone is not None else opened
     if model.spec.kind == "anthropic":
         return AnthropicBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
+    if model.api == "responses":
+        return ResponsesBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
     made = LocalBackend if model.spec.kind == "local" else OpenAIBackend
     return made(model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields)
 
 
 def _open_transport(
-    kind: Kind, name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor
+    model: NamedModel, name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor
 ) -> Transport:
-    """Return the transport for ``account``, which serves a model of this kind."""
+    """Return the transport for ``account``, which serves ``model``."""
     # Imported where they are needed: aiohttp takes 0.2 s and an SDK 1 s, which a session without models saves.
-    if kind == "anthropic":
+    if model.spec.kind == "anthropic":
         from pytest_llmeval.models.anthropic_sdk import ANTHROPIC_SDK
         from pytest_llmeval.models.sdk_transport import SdkTransport
 
         return SdkTransport(ANTHROPIC_SDK, account, redact, _proxy(account, environ, redact))
+    path = RESPONSES_PATH if model.api == "responses" else CHAT_PATH
     proxy = None if name == "lean" else _proxy(account, environ, redact)
     if name == "sdk" or proxy is not None:
-        from pytest_llmeval.models.openai_sdk import OPENAI_SDK
+        from pytest_llmeval.models.openai_sdk import openai_sdk
         from pytest_llmeval.models.sdk_transport import SdkTransport
 
-        return SdkTransport(OPENAI_SDK, account, redact, proxy)
+        return SdkTransport(openai_sdk(path), account, redact, proxy)
     from pytest_llmeval.models.lean_transport import LeanTransport
 
-    return LeanTransport(account, redact)
+    return LeanTransport(account, redact, path)
 
 
 def _proxy(account: Account, environ: Mapping[str, str], redactor: Redactor) -> str | None:

@@ -100,10 +100,10 @@ def _chunk(name: str, event: bytes) -> dict[str, Any]:
     return data
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that ``body`` holds, and that is no error."""
+def json_object(body: bytes, *, may_have_failed: bool = False) -> dict[str, Any]:
+    """Return the JSON object that ``body`` holds, and that is no error, but for one that may have status ``failed``."""
     data = _object(body)
-    if data.get("error"):
+    if data.get("error") and not (may_have_failed and data.get("status") == "failed"):
         raise UnexpectedError(_ERROR, body)
     return data
 

@@ -14,7 +14,9 @@ from pytest_llmeval.core.types import Request, Usage
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
+from tests.support.anthropic_server import AnthropicServer
 from tests.support.fault_server import FaultServer
+from tests.support.responses_server import ResponsesServer
 from tests.support.sessions import has_arrived, together
 from tests.support.vendors import VENDORS, Vendor
 
@@ -56,10 +58,23 @@ OF_ANTHROPIC: list[Fault] = [
     *malformed("bareblock", "completion", "contentstr", "nocontent", "notext", "notype", "textint"),
     *malformed("toolnan", "toolnoname"),
 ]
+OF_RESPONSES: list[Fault] = [
+    ("quota", ErrorKind.QUOTA, 1),
+    ("failed-server_error", SERVER, 6),
+    ("failed-rate_limit_exceeded", ErrorKind.RATE_LIMITED, 6),
+    ("failed-bio_policy", ErrorKind.FILTERED, 1),
+    ("failed-invalid_prompt", BAD, 1),
+    ("failed-invalid_base64_image", BAD, 1),
+    ("failed-insufficient_quota", ErrorKind.QUOTA, 1),
+    ("body-filter", ErrorKind.FILTERED, 1),
+    *malformed("bareitem", "cancelled", "completion", "contentstr", "customobj", "nooutput", "notext", "notype"),
+    *malformed("nulloutput", "queued", "textint", "toolnan", "toolnoname"),
+]
+OF_VENDORS = {FaultServer: OF_OPENAI, AnthropicServer: OF_ANTHROPIC, ResponsesServer: OF_RESPONSES}
 ALL_FAULTS = [
     pytest.param(name, *fault, id=f"{name}-{fault[0]}")
     for name, vendor in VENDORS.items()
-    for fault in (*FAULTS, *(OF_ANTHROPIC if vendor.kind == "anthropic" else OF_OPENAI))
+    for fault in (*FAULTS, *OF_VENDORS[vendor.speaker])
 ]
 
 
@@ -120,15 +135,15 @@ def test_params_and_messages_go_out_as_they_are(speaking: FaultServer, vendor: V
     spec = parse_spec(speaking.spec("echo"))
     model = NamedModel(name="m", spec=spec, params={"temperature": 0, "top_k": 5, "max_tokens": 9})
     vendor.ask(model, "a\ud800b", params={"temperature": 1, "lora": [{"id": 0}], **vendor.params})
-    assert speaking.ledger[0].body == {
-        "model": "echo",
-        "messages": [{"role": "user", "content": "a\ud800b"}],
-        "temperature": 1,
-        "top_k": 5,
-        "max_tokens": 9,
-        "lora": [{"id": 0}],
+    assert speaking.ledger[0].body == vendor.body(
+        model="echo",
+        messages=[{"role": "user", "content": "a\ud800b"}],
+        temperature=1,
+        top_k=5,
+        max_tokens=9,
+        lora=[{"id": 0}],
         **vendor.params,
-    }
+    )
 
 
 def test_nobody_listens(vendor: Vendor) -> None:

@@ -30,10 +30,10 @@ def small(**keys: Any) -> dict[str, Any]:
 
 def test_a_full_entry() -> None:
     """Every key arrives, under the name."""
-    data = small(params={"temperature": 0}, prices={"input": 0.15, "output": 1}, api_key_env="MY_KEY")
+    data = small(params={"temperature": 0}, prices={"input": 0.15, "output": 1}, api_key_env="MY_KEY", api="responses")
     model = read(data)["small"]
     assert (model.name, model.spec.text) == ("small", "openai:gpt-4o-mini")
-    assert (model.params, model.api_key_env) == ({"temperature": 0}, "MY_KEY")
+    assert (model.params, model.api_key_env, model.api) == ({"temperature": 0}, "MY_KEY", "responses")
     assert model.prices == Prices(input_usd_per_million=0.15, output_usd_per_million=1.0)
 
 
@@ -67,7 +67,18 @@ def test_an_empty_file_names_nothing() -> None:
         ({"models": {"small": None}}, "models.yaml:2: models.small: "),
         ({"models": {5: {"spec": "x"}}}, "models.yaml:1: "),
         (small(param={}), "models.yaml:2: unknown key 'param'; did you mean 'params'?"),
-        (small(zzz=1), "unknown key 'zzz'; known: spec, params, prices, api_key_env"),
+        (small(zzz=1), "unknown key 'zzz'; known: spec, params, prices, api_key_env, api"),
+        (
+            small(api="respones"),
+            "models.yaml:2: models.small.api: Input should be 'chat' or 'responses', found 'res",
+        ),
+        (small(api=True), "models.small.api: Input should be 'chat' or 'responses', found True"),
+        (
+            small(spec="anthropic:claude", api="responses"),
+            "models.yaml:2: models.small.api: only openai: models are asked by an API of choice, found anthropic:",
+        ),
+        (small(spec="local:smollm2", api="chat"), "found local:smollm2; remove 'api'"),
+        (small(api="responses", params={"seed": 7}), "models.yaml:2: 'seed' is unknown to the Responses API; take it"),
         (small(spec=7), "models.yaml:3: models.small.spec: Input should be a valid string, found 7"),
         (small(spec="local:smolm"), "models.yaml:3: model 'local:smolm': unknown local model"),
         (small(prices={"input": -1, "output": 0}), "models.yaml:5: models.small.prices.input: "),

@@ -124,7 +124,7 @@ class FaultServer:
             self.ledger.append(entry)
             self._in_flight += 1
             self.max_in_flight = max(self.max_in_flight, self._in_flight)
-            key = json.dumps([entry.model, entry.body.get("messages")], sort_keys=True)
+            key = json.dumps([entry.model, entry.body.get("messages", entry.body.get("input"))], sort_keys=True)
             self._counts[key] += 1
             return self._counts[key]
 

@@ -95,7 +95,8 @@ class Judges:
         }
         asked = {key: way for key, way in ways.items() if key != "panel"}
         identity = canonical([self.identity, asked]) if asked else self.identity
-        judges = [[storable_spec(juror.model.spec.text), juror.params] for juror in self._ordered]
+        models = [(juror.model, juror.params) for juror in self._ordered]
+        judges = [[storable_spec(model.spec.text), params, *model.other_api] for model, params in models]
         return JudgeRecord(
             judge_id=judge_id(rubric, identity),
             rubric=rubric.name,

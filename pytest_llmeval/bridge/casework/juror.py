@@ -46,7 +46,7 @@ class Juror:
     @property
     def identity(self) -> list[Any]:
         """All that tells it from other judges, as JSON can hold it."""
-        return [self.model.spec.text, plain(identifying(self.model.params))]
+        return [self.model.spec.text, plain(identifying(self.model.params)), *self.model.other_api]
 
     def book(self, rubric: "Rubric", verdict: tuple[CaseKey, str], *, is_valid: bool) -> None:
         """Note whether a verdict that was asked for to the end came and was valid; ahead and in its turn it is one."""

@@ -18,7 +18,7 @@ __all__ = ["account_digests", "model_digest", "unpriced_models", "unpriced_rules
 
 
 def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
-    """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights.
+    """Return what identifies a model in a run: spec, parameters, API and, where it is asked here, its weights.
 
     Args:
         model: under test, or a judge.
@@ -27,7 +27,7 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
     Raises:
         ModelError: the weights are not there.
     """
-    facts: list[Any] = [model.spec.text, plain(model.params)]
+    facts: list[Any] = [model.spec.text, plain(model.params), *model.other_api]
     if model.spec.weights is None or environ is None:
         return digest(canonical(facts))
     if model.spec.kind == "local":

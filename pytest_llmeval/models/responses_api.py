@@ -1,0 +1,93 @@
+"""A model behind the Responses API of OpenAI, over any transport.
+
+Tests and judges speak the words of chat completions; what is sent and what comes back is translated. Nothing is kept at
+the vendor: the reasoning of an answer comes with it, encrypted, and goes back with the conversation.
+"""
+
+from collections.abc import Mapping
+from json import dumps
+from typing import Any
+
+from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.param_levels import laid_over
+from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.http_backend import HttpBackend
+from pytest_llmeval.models.named import unsendable, why_unsendable
+from pytest_llmeval.models.refused_params import advise
+from pytest_llmeval.models.responses_items import input_items
+from pytest_llmeval.models.responses_params import as_asked, sent_params, unsent_params
+from pytest_llmeval.models.responses_wire import RESPONSES_PATH, read_response
+from pytest_llmeval.models.transport import Answer
+
+__all__ = ["ResponsesBackend"]
+
+_NO_ENCRYPTION = "encrypted content is not supported"
+"""How OpenAI refuses to give the reasoning of a model that does not reason: such requests do without."""
+
+
+class ResponsesBackend(HttpBackend):
+    """One model of one server; implements ``core.protocols.Backend``."""
+
+    path = RESPONSES_PATH
+    _gives_reasoning = True
+    """False once its server refused to include that."""
+
+    def identity(self, request: Request) -> Mapping[str, Any]:
+        """Return all that decides the answer to ``request``; by chat completions the model may answer otherwise."""
+        return {**super().identity(request), "api": "responses"}
+
+    async def complete(self, request: Request) -> Response:
+        """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
+        params = self._params(request)
+        wants_reasoning = self._gives_reasoning and params.get("include") is None
+        body = self._body(request, params, with_reasoning=wants_reasoning)
+
+        async def attempt() -> Response:
+            nonlocal body, wants_reasoning
+            try:
+                return await self._attempt(body)
+            except AttemptError as error:
+                if wants_reasoning and _is_about_reasoning(error):
+                    self._gives_reasoning = wants_reasoning = False
+                    body = self._body(request, params, with_reasoning=False)
+                    error.retryable = True
+                else:
+                    error.param = as_asked(error.param, params)
+                    advise(error, params)
+                raise
+
+        return await self._complete_with(attempt)
+
+    def _params(self, request: Request) -> Mapping[str, Any]:
+        return laid_over(self._model.params, request.params)
+
+    def _body(self, request: Request, params: Mapping[str, Any], *, with_reasoning: bool) -> bytes:
+        """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
+
+        Raises:
+            CallError: of kind ``bad_request``, where it cannot be sent as it is.
+        """
+        problem = why_unsendable(params)
+        if problem is not None:
+            raise unsendable(self.name, problem)
+        for name, told in unsent_params(params):
+            raise unsendable(self.name, told, name)
+        try:
+            sent = sent_params(params, with_reasoning=with_reasoning)
+        except ValueError as error:
+            raise unsendable(self.name, str(error)) from None
+        try:
+            data = {"model": self._model.spec.name, "input": input_items(request.messages), **sent}
+            return dumps(data, allow_nan=False).encode("ascii")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
+
+    def _read(self, answer: Answer) -> Response:
+        return read_response(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))
+
+
+def _is_about_reasoning(error: AttemptError) -> bool:
+    """Return whether a server refuses to include what nobody but this module asked for."""
+    is_refused = (error.param or "").startswith("include") or _NO_ENCRYPTION in error.message.lower()
+    return error.kind == ErrorKind.BAD_REQUEST and is_refused

@@ -1,0 +1,111 @@
+"""Messages of a chat, told to the Responses API as the items of its input.
+
+There what the assistant called, and what its tools gave, are items beside its messages; its reasoning is one, too, and
+is given back before what it led to: https://platform.openai.com/docs/guides/reasoning. A message that has no role is
+such an item already, and goes out as it is, as do parts of a content that are in the API's own words.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from json import dumps
+from typing import Any
+
+from pytest_llmeval.core.types import Message
+
+__all__ = ["REASONING_ITEMS", "input_items"]
+
+REASONING_ITEMS = "reasoning_items"
+"""The key of an assistant's message under which it has its reasoning, as the server said it."""
+_UNTOLD = frozenset({"annotations", "content", "refusal", "role", "tool_call_id", "tool_calls", REASONING_ITEMS})
+"""Keys of a message that its item says in other words, or that this API does not take back."""
+
+
+def input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return the items that ``messages`` are to this API, in their order."""
+    items: list[dict[str, Any]] = []
+    for message in messages:
+        told: Mapping[str, Any] = message
+        role = told.get("role")
+        if role is None:
+            items.append(dict(told))
+        elif role == "tool":
+            items.append(_result(told, items))
+        elif role == "assistant":
+            items += _of_assistant(told)
+        else:
+            items.append({**_rest(told), "role": role, "content": _content(told.get("content"))})
+    return items
+
+
+def _rest(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else a message says; what an object of OpenAI knows and did not say, the API would refuse."""
+    return {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
+
+
+def _result(message: Mapping[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a tool gave, of which one of the items ``before`` is the call."""
+    id_, output = message.get("tool_call_id"), _content(message.get("content"))
+    calls = (item["type"] for item in before if isinstance(item, Mapping) and item.get("call_id") == id_)
+    kind = "custom_tool_call_output" if "custom_tool_call" in calls else "function_call_output"
+    return {"type": kind, "call_id": id_, "output": "" if output is None else output}
+
+
+def _of_assistant(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what the assistant thought, said and called."""
+    yield from _listed(message.get(REASONING_ITEMS))
+    calls = _listed(message.get("tool_calls"))
+    content, refusal = message.get("content"), message.get("refusal")
+    if refusal:
+        said = [{"type": "output_text", "text": content}] if content and isinstance(content, str) else _listed(content)
+        content = [*map(_said, said), {"type": "refusal", "refusal": refusal}]
+    elif isinstance(content, list | tuple):
+        content = [_said(part) for part in content]
+    if content or not calls:
+        yield {**_rest(message), "role": "assistant", "content": "" if content is None else content}
+    yield from map(_call, calls)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _said(part: Any) -> Any:
+    """Return a part of what the assistant said."""
+    is_text = isinstance(part, Mapping) and part.get("type") == "text"
+    return {**part, "type": "output_text"} if is_text else part
+
+
+def _call(call: Any) -> Any:
+    """Return a tool call; what is none in the words of chat completions goes out as it is."""
+    kind = call.get("type", "function") if isinstance(call, Mapping) else None
+    tool = call.get(kind) if kind in ("custom", "function") else None
+    if not isinstance(tool, Mapping):
+        return call
+    named = {"call_id": call.get("id"), "name": tool.get("name")}
+    if kind == "custom":
+        return {"type": "custom_tool_call", **named, "input": tool.get("input")}
+    arguments = tool.get("arguments") or "{}"  # empty where there is no parameter
+    text = arguments if isinstance(arguments, str) else dumps(arguments, allow_nan=False)
+    return {"type": "function_call", **named, "arguments": text}
+
+
+def _content(content: Any) -> Any:
+    """Return the content of who is not the assistant."""
+    return [_part(part) for part in content] if isinstance(content, list | tuple) else content
+
+
+def _part(part: Any) -> Any:
+    """Return a part of it: a text, an image, a file; a sound is the same in both."""
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind == "text":
+        return {**part, "type": "input_text"}
+    if kind == "file" and isinstance(part.get("file"), Mapping):
+        return {**_but(part, "file"), "type": "input_file", **part["file"]}
+    if kind == "image_url":
+        image = part.get("image_url")
+        named = {"image_url": image.get("url"), **_but(image, "url")} if isinstance(image, Mapping) else {}
+        return {"detail": "auto", **part, "type": "input_image", **named}
+    return part
+
+
+def _but(part: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != key}

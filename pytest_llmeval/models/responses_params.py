@@ -1,0 +1,151 @@
+"""Sampling parameters in the words of chat completions, told to the Responses API in its own.
+
+So one test, and one judge, asks by either API. What is in the API's own words (``reasoning``, ``text``, ``include``,
+tools of the vendor's such as ``web_search``) goes out as it is: https://platform.openai.com/docs/api-reference/responses
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_llmeval.core.param_levels import BOUND_NAMES, bound_of
+
+__all__ = ["ENCRYPTED_REASONING", "as_asked", "flat", "sent_params", "unsent_params"]
+
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
+"""What is to be included of an answer so that its reasoning can be given back, though the server keeps nothing."""
+_LOGPROBS = "message.output_text.logprobs"
+_BOUND = "max_output_tokens"
+_WITHIN = {
+    "reasoning_effort": ("reasoning", "effort"),
+    "response_format": ("text", "format"),
+    "verbosity": ("text", "verbosity"),
+}
+"""Names of chat completions, each with the parameter and the key in it that the API has for it."""
+_NESTED = frozenset({"allowed_tools", "custom", "function", "grammar", "json_schema"})
+"""Types of what chat completions keep in a key of that name, and this API does not."""
+_TAKE_OUT = "is unknown to the Responses API; take it out of the params of models.yaml, the marker or the call"
+_STREAM = "is for streams, and those of the Responses API are not read; remove it from params"
+_UNSENT = {
+    **dict.fromkeys(("audio", "frequency_penalty", "logit_bias", "modalities", "prediction"), _TAKE_OUT),
+    **dict.fromkeys(("presence_penalty", "seed", "stop"), _TAKE_OUT),
+    "background": "asks for an answer to be fetched later, which nobody does here; remove it from params",
+    "function_call": "is unknown to the Responses API; say it by tool_choice",
+    "functions": "is unknown to the Responses API; give them as tools",
+    "input": "is no sampling parameter; pass it as the first argument, or as prompt= of the marker",
+    _BOUND: "is to be written as max_tokens, the name by which limits and judges know the bound of an answer",
+    "n": "is unknown to the Responses API; ask once for each answer",
+    "stream": _STREAM,
+    "stream_options": _STREAM,
+    "web_search_options": "is unknown to the Responses API; give the tool {'type': 'web_search'}",
+}
+"""Parameters that are not sent, with what is to be done about each."""
+_IDLE: Mapping[str, tuple[Any, ...]] = {
+    "background": (False,),
+    "frequency_penalty": (0,),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "n": (1,),
+    "presence_penalty": (0,),
+    "stop": ([],),
+    "stream": (False,),
+}
+"""Values of them with which they ask for nothing but what the API does anyway, beside None."""
+_NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
+
+
+def unsent_params(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each parameter that asks for what cannot be had by this API, with what to do about it."""
+    for name in sorted(_UNSENT.keys() & params.keys()):
+        if params[name] is not None and params[name] not in _IDLE.get(name, ()):
+            yield name, f"{name!r} {_UNSENT[name]}"
+
+
+def sent_params(params: Mapping[str, Any], *, with_reasoning: bool) -> dict[str, Any]:
+    """Return ``params`` as the API has them, nothing of the answer to be kept by the vendor unless they say so.
+
+    Args:
+        params: without any of ``unsent_params``.
+        with_reasoning: whether the reasoning is asked for, where they do not say what is to be included.
+
+    Raises:
+        ValueError: one stands there in both words.
+    """
+    told = {"store": False, **{name: value for name, value in params.items() if name not in _REPLACED}}
+    bound = bound_of(params)
+    if bound is not None:
+        told[_BOUND] = bound
+    for name in _WITHIN:
+        if params.get(name) is not None:
+            _put_within(told, name, params[name])
+    include = _included(params, with_reasoning=with_reasoning)
+    if include is not None:
+        told["include"] = include
+    if isinstance(params.get("tools"), list | tuple):
+        told["tools"] = [_tool(tool) for tool in params["tools"]]
+    if "tool_choice" in params:
+        told["tool_choice"] = _choice(params["tool_choice"])
+    return told
+
+
+def as_asked(name: str | None, params: Mapping[str, Any]) -> str | None:
+    """Return the name among ``params`` of what the API calls ``name`` where it refuses it: judges go by that."""
+    known, _, _ = (name or "").partition("[")
+    if known == "input":
+        return "messages"
+    if known == _BOUND:
+        return next((each for each in BOUND_NAMES if each in params), name)
+    if known == "include" and params.get("logprobs"):
+        return "logprobs"
+    for asked, (holder, key) in _WITHIN.items():
+        if params.get(asked) is not None and (known == holder or f"{known}.".startswith(f"{holder}.{key}.")):
+            return asked
+    return name
+
+
+def flat(value: Any) -> Any:
+    """Return an object in the words of chat completions without its inner one; what is none goes out as it is."""
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    inner = value.get(kind) if isinstance(kind, str) and kind in _NESTED else None
+    if not isinstance(inner, Mapping):
+        return value
+    return {**inner, **{key: other for key, other in value.items() if key != kind}}
+
+
+def _put_within(told: dict[str, Any], name: str, value: Any) -> None:
+    """Put a parameter of chat completions where the API has it, beside what stands there in its own words."""
+    holder, key = _WITHIN[name]
+    held = told.get(holder) or {}
+    if not isinstance(held, Mapping) or held.get(key) is not None:
+        raise ValueError(f"{name!r} stands in params beside {holder!r}, which says the same; keep one of them")
+    told[holder] = {**held, key: flat(value)}
+
+
+def _included(params: Mapping[str, Any], *, with_reasoning: bool) -> Any:
+    """Return what is to be included of the answer; None where nothing is said of it."""
+    given = params.get("include")
+    if given is not None and not isinstance(given, list | tuple):
+        return given
+    named = [ENCRYPTED_REASONING] if given is None and with_reasoning else list(given or ())
+    if params.get("logprobs") and _LOGPROBS not in named:
+        named.append(_LOGPROBS)
+    return named if named or given is not None else None
+
+
+def _tool(tool: Any) -> Any:
+    """Return a tool; a function that says nothing of it is not followed strictly, as by chat completions."""
+    told = flat(tool)
+    if told is tool:
+        return tool
+    if told["type"] == "function":
+        return {**told, "parameters": told.get("parameters") or _NO_PARAMETERS, "strict": bool(told.get("strict"))}
+    return {**told, **({"format": flat(told["format"])} if "format" in told else {})}
+
+
+def _choice(choice: Any) -> Any:
+    told = flat(choice)
+    tools = told.get("tools") if isinstance(told, Mapping) else None
+    return {**told, "tools": [flat(tool) for tool in tools]} if isinstance(tools, list | tuple) else told
+
+
+_REPLACED = frozenset({*_UNSENT, *_WITHIN, *BOUND_NAMES, "include", "logprobs"})
+"""Parameters that go out in other words, or not at all."""

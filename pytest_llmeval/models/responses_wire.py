@@ -1,0 +1,204 @@
+"""The bytes of an answer of the Responses API, checked by hand.
+
+Finish reasons come in the words of chat completions, so that a test reads the same by either API. What the vendor's own
+tools did is no part of the response: their items, such as ``web_search_call``, are passed over, and the sources that
+the text cites are in its ``extra``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.models.event_stream import is_event_stream, read_events
+from pytest_llmeval.models.responses_items import REASONING_ITEMS
+from pytest_llmeval.models.wire import (
+    Redact,
+    UnexpectedError,
+    arguments_text,
+    excerpt,
+    json_object,
+    spoken,
+    token_count,
+)
+
+__all__ = ["RESPONSES_PATH", "read_response"]
+
+RESPONSES_PATH = "/responses"
+"""Where one is asked for, behind the URL of a server."""
+_LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
+_INCOMPLETE = {"max_output_tokens": "length"}
+"""Why an answer ended early, in the words of chat completions where they have one."""
+_FAILED = {
+    "insufficient_quota": ErrorKind.QUOTA,
+    "rate_limit_exceeded": ErrorKind.RATE_LIMITED,
+    "bio_policy": ErrorKind.FILTERED,
+    "content_filter": ErrorKind.FILTERED,
+    "image_content_policy_violation": ErrorKind.FILTERED,
+    "misalignment_policy_violation": ErrorKind.FILTERED,
+    "data_residency_mismatch": ErrorKind.BAD_REQUEST,
+    "invalid_prompt": ErrorKind.BAD_REQUEST,
+}
+"""Codes of answers that failed, and not by a fault of the server that may pass."""
+_OF_IMAGES = "image"
+"""In the code of one that failed as an image of the request is none."""
+_FLAGGED = "flagged"
+"""Said of a prompt under the code ``invalid_prompt`` where a filter refused it."""
+_RETRYABLE = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR})
+
+
+def read_response(body: bytes, redact: Redact, *, content_type: str = "") -> Response:
+    """Return the answer that ``body`` holds, which may have come as a stream of events.
+
+    Latency, attempts and cost are the caller's.
+
+    Raises:
+        AttemptError: of kind ``filtered`` where a content filter ended the answer, of the kind that its error has
+            where it failed, ``truncated_stream`` where a stream ended before the answer did, else
+            ``malformed_response``.
+    """
+    data: dict[str, Any] = {}
+    try:
+        data = _streamed(body) if is_event_stream(content_type) else json_object(body, may_have_failed=True)
+        return _response(data, redact)
+    except UnexpectedError as problem:
+        shown = excerpt(body if problem.found is None else problem.found, redact)
+        message = f"the answer is none of the Responses API: {problem}: {shown}"
+        usage = _usage(data.get("usage"))
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage) from None
+
+
+def _streamed(body: bytes) -> dict[str, Any]:
+    """Return the answer that the last of the events in ``body`` holds as a whole."""
+    for name, event in read_events(body):
+        data = json_object(event)
+        kind = spoken(data.get("type")) or name
+        if kind == "error":
+            raise UnexpectedError("an error among the events", event)
+        answer = data.get("response")
+        if kind in _LAST_EVENTS and isinstance(answer, dict):
+            return answer
+    message = "the stream ended without the event of an answer that is complete"
+    raise AttemptError(ErrorKind.TRUNCATED_STREAM, message, retryable=True, usage=Usage())
+
+
+def _response(data: dict[str, Any], redact: Redact) -> Response:
+    """Return the response in ``data``."""
+    finish_reason = _finish_reason(data, redact)
+    items = _items(data.get("output"), "output")
+    messages = [item for item in items if item["type"] == "message"]
+    parts = [part for item in messages for part in _items(item.get("content"), "content")]
+    calls = tuple(_tool_call(item) for item in items if item["type"] in ("function_call", "custom_tool_call"))
+    return Response(
+        text=_joined(parts, "output_text", "text"),
+        tool_calls=calls,
+        finish_reason="tool_calls" if calls and finish_reason in (None, "stop") else finish_reason,
+        usage=_usage(data.get("usage")),
+        model=spoken(data.get("model")),
+        refusal=_joined(parts, "refusal", "refusal") or None,
+        extra=_extra(items, messages, parts),
+    )
+
+
+def _finish_reason(data: dict[str, Any], redact: Redact) -> str | None:
+    """Return why the answer ended; None where the server does not say. Raise where it is none to use."""
+    status = data.get("status")
+    if status == "failed":
+        raise _failure(data, redact)
+    if status == "incomplete":
+        details = data.get("incomplete_details")
+        reason = spoken(details.get("reason")) if isinstance(details, dict) else None
+        if reason == "content_filter":
+            told = "the provider's content filter ended the answer"
+            raise AttemptError(ErrorKind.FILTERED, told, usage=_usage(data.get("usage")))
+        return _INCOMPLETE.get(reason or "", reason or "incomplete")
+    if status not in ("completed", None):
+        raise UnexpectedError("an answer that is not complete")
+    return "stop" if status else None
+
+
+def _failure(data: dict[str, Any], redact: Redact) -> AttemptError:
+    """Return the fault that an answer with the status ``failed`` stands for."""
+    error = data.get("error")
+    told = error if isinstance(error, dict) else {}
+    code, message = spoken(told.get("code")) or "no code", spoken(told.get("message")) or ""
+    kind = _FAILED.get(code, ErrorKind.BAD_REQUEST if _OF_IMAGES in code else ErrorKind.SERVER_ERROR)
+    if code == "invalid_prompt" and _FLAGGED in message.lower():
+        kind = ErrorKind.FILTERED
+    shown = excerpt(f"{code}: {message}".encode("utf-8", "surrogatepass"), redact)
+    is_told = isinstance(data.get("usage"), dict)
+    return AttemptError(
+        kind,
+        f"the server made no answer: {shown}",
+        retryable=kind in _RETRYABLE,
+        param="messages" if kind is ErrorKind.BAD_REQUEST else None,
+        # Of a fault of the server it is not known what was made until then.
+        usage=_usage(data.get("usage")) if is_told or kind is ErrorKind.SERVER_ERROR else None,
+    )
+
+
+def _items(value: object, what: str) -> list[dict[str, Any]]:
+    """Return a list of items, or of the parts of one: each has a type; there may be none."""
+    if not isinstance(value, list):
+        raise UnexpectedError(f"{what} is no list")
+    if not all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in value):
+        raise UnexpectedError(f"a part of {what} without a type")
+    return value
+
+
+def _joined(parts: Iterable[Mapping[str, Any]], kind: str, key: str) -> str:
+    """Return the texts of the parts of one type, joined."""
+    texts = [part.get(key) for part in parts if part["type"] == kind]
+    if not all(isinstance(text, str) for text in texts):
+        raise UnexpectedError(f"a part of type {kind} whose {key} is no string")
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _tool_call(item: dict[str, Any]) -> ToolCall:
+    is_custom = item["type"] == "custom_tool_call"
+    name, arguments = spoken(item.get("name")), item.get("input" if is_custom else "arguments")
+    if name is None:
+        raise UnexpectedError("a tool call that names no function")
+    if is_custom and not isinstance(arguments, str):
+        raise UnexpectedError("a call of a custom tool whose input is no text")
+    if arguments is None:
+        arguments = {}
+    return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments))
+
+
+def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the answer holds beside that which a response has fields for.
+
+    Its reasoning; whether it is the final answer or a comment on the way there (``phase``), where all of its messages
+    say the same of that; and what its text cites, as chat completions say it.
+    """
+    reasoning = [item for item in items if item["type"] == "reasoning"]
+    phases = [item.get("phase") for item in messages]
+    lists = [part["annotations"] for part in parts if isinstance(part.get("annotations"), list)]
+    annotations = [_annotation(each) for listed in lists for each in listed]
+    extra = {
+        REASONING_ITEMS: reasoning,
+        "phase": phases[0] if phases and all(phase == phases[0] for phase in phases) else None,
+        "annotations": annotations,
+    }
+    told: dict[str, Any] = plain({key: value for key, value in extra.items() if value})
+    return told
+
+
+def _annotation(annotation: Any) -> Any:
+    """Return what a text cites; of an address, its facts stand in an object of their own."""
+    if not isinstance(annotation, dict) or annotation.get("type") != "url_citation":
+        return annotation
+    cited = {key: value for key, value in annotation.items() if key != "type"}
+    return {"type": "url_citation", "url_citation": cited}
+
+
+def _usage(value: object) -> Usage:
+    """Return the token counts, reasoning included; None in place of whatever is no count."""
+    if not isinstance(value, dict):
+        return Usage()
+    return Usage(
+        input_tokens=token_count(value.get("input_tokens")), output_tokens=token_count(value.get("output_tokens"))
+    )
