@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.models.wire import Redact, excerpt
+from pytest_llmeval.models.wire import CHAT_PATH, Redact, excerpt
 
 __all__ = ["read_failure", "retry_after_s"]
 
@@ -40,6 +40,9 @@ _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usag
 _VERSION = re.compile(r"/v\d")
 # Of a 404 that is none of the address; Azure calls a model that.
 _MODEL = re.compile("model|deployment", re.IGNORECASE)
+# OpenAI says so under status 404 of a model, and under 400 of a parameter, that only its Responses API knows.
+_OTHER_API = re.compile("not a chat model|v1/responses", re.IGNORECASE)
+_ASK_BY_IT = "; if the Responses API is to be asked, name the model in models.yaml, with 'api: responses'"
 
 
 def read_failure(
@@ -73,6 +76,8 @@ def read_failure(
     if status == 404 and url and not (is_about_model or _MODEL.search(told)):
         advice = "" if _VERSION.search(url) else "; does the address end in /v1?"
         message = f"HTTP {status} of {url}: {told}{advice}"
+    if status in (400, 404) and url.endswith(CHAT_PATH) and _OTHER_API.search(said):
+        message += _ASK_BY_IT
     return AttemptError(
         kind,
         message,

@@ -9,8 +9,11 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.anthropic_wire import read_message
 from pytest_llmeval.models.http_errors import read_failure
+from pytest_llmeval.models.named import resolve_model
 from tests.models.test_wire import NOW, plain, read
+from tests.support.asking import failure
 from tests.support.chat_bodies import completion
+from tests.support.responses_server import ONLY_HERE, ResponsesServer
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,33 @@ def test_anthropic_s_context_ends_an_answer_as_its_max_tokens_do() -> None:
     message = {"content": [{"type": "text", "text": "half an"}], "stop_reason": "model_context_window_exceeded"}
     found = read_message(json.dumps(message).encode(), plain)
     assert (found.finish_reason, found.text) == ("length", "half an")
+
+
+def test_a_model_that_only_the_responses_api_serves_says_what_to_do() -> None:
+    with ResponsesServer() as server:
+        error = failure(resolve_model(server.spec("gpt-5-pro"), {}))
+    assert (error.kind, error.attempts, error.param) == (ErrorKind.BAD_REQUEST, 1, "model")
+    assert str(error).endswith(
+        f"HTTP 404: {ONLY_HERE}; if the Responses API is to be asked, name the model in models.yaml, with"
+        " 'api: responses'"
+    )
+
+
+NO_CHAT = "This is not a chat model and thus not supported in the v1/chat/completions endpoint."
+OF_PARAM = "Function tools with reasoning_effort are not supported. Please use /v1/responses instead."
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "path", "is_told"),
+    [
+        (404, NO_CHAT, "/chat/completions", True),
+        (400, OF_PARAM, "/chat/completions", True),
+        (404, NO_CHAT, "/responses", False),
+        (404, "The model does not exist", "/chat/completions", False),
+        (429, OF_PARAM, "/chat/completions", False),
+    ],
+)
+def test_the_other_api_is_named_where_the_server_names_it(status: int, message: str, path: str, is_told: bool) -> None:
+    body = json.dumps({"error": {"message": message}}).encode()
+    error = read_failure(status, {}, body, plain, NOW, url=f"https://h/v1{path}")
+    assert ("api: responses" in str(error)) == is_told
