@@ -24,8 +24,10 @@ in eight minutes, at OpenAI's ten a second."""
 
 _MEDIA = ("audio_url", "image", "image_url", "input_audio", "input_image")
 """Types of parts of a content, in the words of OpenAI, Anthropic and vLLM."""
-_PROMPTING = ("functions", "response_format", "system", "tools")
+_PROMPTING = ("functions", "instructions", "response_format", "system", "tools")
 """Parameters that a model reads as it reads the messages."""
+_BESIDE = ("reasoning_items", "tool_calls")
+"""What it reads of a message beside the content; encrypted reasoning has more characters than the plain one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +109,11 @@ def _one(suite: SuiteCalls, prices: Prices | None) -> Estimate:
 
 
 def _tokens(message: Mapping[str, Any]) -> int:
-    """Return the tokens of one message; those of the tools that it calls too."""
-    content, calls = message.get("content", ""), message.get("tool_calls")
+    """Return the tokens of one message; those of the tools that it calls, and of reasoning that goes back, too."""
+    content = message.get("content", "")
+    beside = sum(len(_text(message[key])) for key in _BESIDE if message.get(key))
     media = list(_media(content))
-    chars = len(_text(content)) - sum(len(_text(medium)) for medium in media) + (len(_text(calls)) if calls else 0)
+    chars = len(_text(content)) - sum(len(_text(medium)) for medium in media) + beside
     return math.ceil(chars / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE + len(media) * TOKENS_PER_MEDIUM
 
 

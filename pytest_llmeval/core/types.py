@@ -207,7 +207,8 @@ class JudgeRecord:
     rubric: str
     """Its name."""
     detail: str
-    """JSON: ``rubric`` (all that it says), ``judges`` (spec and parameters of each) and ``how`` they were asked."""
+    """JSON: ``rubric`` (all that it says), ``judges`` (of each its spec, its parameters and, but for chat completions,
+    its API) and ``how`` they were asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

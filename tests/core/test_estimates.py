@@ -89,16 +89,19 @@ def test_a_file_and_what_is_unknown_count_by_their_data(kind: dict[str, Any]) ->
 
 
 def test_what_a_model_reads_beside_the_messages_counts_too() -> None:
-    """Tools, those that it called, the form of its answer and a system prompt; not what only steers it."""
+    """Tools, those that it called, its reasoning, the form of its answer, a system prompt; not what only steers it."""
     chat = [{"role": "user", "content": "q"}]
     long = "x" * 400
     assert estimate_tokens(chat, {"temperature": 0, "stop": [long], "tools": [], "system": None}) == estimate_tokens(
         chat
     )
-    for name, value in {"tools": [{"name": long}], "response_format": {"name": long}, "system": long}.items():
+    told = {"tools": [{"name": long}], "response_format": {"name": long}, "system": long, "instructions": long}
+    for name, value in told.items():
         assert 100 < estimate_tokens(chat, {name: value}) - estimate_tokens(chat) < 110
     called = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": long}}]}
     assert 100 < estimate_tokens([called]) < 120
+    thought = {"role": "assistant", "content": "", "reasoning_items": [{"encrypted_content": long}]}
+    assert 100 < estimate_tokens([thought]) < 120
 
 
 @given(chats, chats)
