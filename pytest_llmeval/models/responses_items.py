@@ -32,19 +32,23 @@ def input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
         elif role == "assistant":
             items += _of_assistant(told)
         else:
-            items.append({**_rest(told), "role": role, "content": _content(told.get("content"))})
+            items.append(_message(told, _content(told.get("content"))))
     return items
 
 
-def _rest(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else a message says; what an object of OpenAI knows and did not say, the API would refuse."""
-    return {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
+def _message(message: Mapping[str, Any], content: Any) -> dict[str, Any]:
+    """Return a message with its content told; what an object of OpenAI knows and did not say, the API would refuse.
+
+    Its type goes without saying, but not to llama.cpp, where it is the assistant's.
+    """
+    rest = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
+    return {"type": "message", **rest, "role": message["role"], "content": content}
 
 
 def _result(message: Mapping[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what a tool gave, of which one of the items ``before`` is the call."""
     id_, output = message.get("tool_call_id"), _content(message.get("content"))
-    calls = (item["type"] for item in before if isinstance(item, Mapping) and item.get("call_id") == id_)
+    calls = [item.get("type") for item in before if isinstance(item, Mapping) and item.get("call_id") == id_]
     kind = "custom_tool_call_output" if "custom_tool_call" in calls else "function_call_output"
     return {"type": kind, "call_id": id_, "output": "" if output is None else output}
 
@@ -60,7 +64,7 @@ def _of_assistant(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     elif isinstance(content, list | tuple):
         content = [_said(part) for part in content]
     if content or not calls:
-        yield {**_rest(message), "role": "assistant", "content": "" if content is None else content}
+        yield _message(message, "" if content is None else content)
     yield from map(_call, calls)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,10 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message, Request, Response, ToolCall, Usage
+from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.registry import TransportName, open_model
+from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import FAST, ask_model, failure
 from tests.support.responses_server import ResponsesServer, answer, function_call, reasoning
 
@@ -30,9 +32,11 @@ def server() -> Iterator[ResponsesServer]:
         yield running
 
 
-def ask(model: NamedModel, *chats: list[Message], **params: object) -> list[Response]:
+def ask(
+    model: NamedModel, *chats: list[Message], environ: Mapping[str, str] | None = None, **params: object
+) -> list[Response]:
     """Return the answers to chats, all asked at once by one backend."""
-    backend = open_model(model, environ={}, policy=FAST)
+    backend = open_model(model, environ=environ or {}, policy=FAST)
 
     async def calls() -> list[Response]:
         try:
@@ -54,7 +58,7 @@ def test_answer_carries_text_usage_and_what_it_took(server: ResponsesServer, tra
     assert response.latency_s is not None and 0 < response.latency_s < 5
     assert (response.cost_usd, response.refusal, response.extra) == (None, None, {})
     (entry,) = server.ledger
-    asked = [{"role": "user", "content": "two words"}]
+    asked = [{"type": "message", "role": "user", "content": "two words"}]
     assert entry.path == "/v1/responses"
     assert entry.body == {"model": "echo", "input": asked, "store": False, "include": ENCRYPTED}
     assert not any(name.startswith("x-stainless") for name in entry.headers)
@@ -90,7 +94,7 @@ def test_reasoning_goes_with_the_conversation(server: ResponsesServer) -> None:
     (last,) = ask(server.model("echo"), [asked, said, {"role": "tool", "tool_call_id": "a", "content": "20"}])
     assert last.text == "20 degrees"
     assert server.ledger[1].body["input"] == [
-        asked,
+        {"type": "message", **asked},
         thought,
         {"type": "function_call", "call_id": "a", **function},
         {"type": "function_call_output", "call_id": "a", "output": "20"},
@@ -238,3 +242,36 @@ def test_opening_a_model_does_not_import_the_sdk() -> None:
 def test_an_error_names_the_model_and_its_place(server: ResponsesServer) -> None:
     with pytest.raises(CallError, match=rf"^fault-status-400 at 127.0.0.1:{server.port}: HTTP 400: fault 400"):
         ask_model(server.model("fault-status-400"))
+
+
+@pytest.mark.parametrize(
+    "chat",
+    [
+        [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "My name is Zoe."}]},
+            {"role": "assistant", "content": "Hello, Zoe!"},
+            {"role": "user", "content": "What is my name?"},
+        ],
+        [
+            {"role": "user", "content": "How warm is it in Rome?"},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "a", "content": "20 degrees"},
+        ],
+    ],
+    ids=["chat", "tools"],
+)
+def test_a_server_that_speaks_both_is_told_the_same_by_either(local_server: LocalServer, chat: list[Message]) -> None:
+    """llama.cpp, whose authors read the API by themselves: the greedy answers to one prompt are equal."""
+    spec = parse_spec(f"openai:smollm2@{local_server.base_url}")
+    params = {"temperature": 0, "max_tokens": 8}
+    model = NamedModel(name="m", spec=spec, params=params, api="responses")
+    environ = {"LLMEVAL_API_KEY": local_server.api_key}
+    (by_responses,) = ask(model, chat, environ=environ)
+    (by_chat,) = ask(replace(model, api="chat"), chat, environ=environ)
+    assert by_responses.text == by_chat.text
+    assert (by_responses.usage, by_responses.model) == (by_chat.usage, by_chat.model)

@@ -64,6 +64,10 @@ def test_each_goes_out_by_the_name_that_the_api_has_for_it(params: dict[str, Any
     assert sent(**params) == {**ALWAYS, **told}
 
 
+def test_what_is_no_list_of_what_to_include_is_for_the_server_to_refuse() -> None:
+    assert sent_params({"include": "all", "logprobs": True}, with_reasoning=True)["include"] == "all"
+
+
 def test_a_server_that_refused_to_include_reasoning_is_not_asked_for_it() -> None:
     assert sent_params({}, with_reasoning=False) == {"store": False}
     assert sent_params({"logprobs": True}, with_reasoning=False) == {"store": False, "include": [LOGPROBS]}

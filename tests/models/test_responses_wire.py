@@ -123,7 +123,13 @@ def test_a_phase_is_told_where_all_that_was_said_is_of_it(phases: list[object], 
 
 @pytest.mark.parametrize(
     ("arguments", "read_as"),
-    [('{"a": 1.50}', '{"a": 1.50}'), ("{cut of", "{cut of"), ("", ""), ({"b": 1, "a": "ü"}, '{"a":"\\u00fc","b":1}')],
+    [
+        ('{"a": 1.50}', '{"a": 1.50}'),
+        ("{cut of", "{cut of"),
+        ("", ""),
+        ({"b": 1, "a": "ü"}, '{"a":"\\u00fc","b":1}'),
+        (None, "{}"),
+    ],
 )
 def test_arguments_are_read_as_the_model_wrote_them(arguments: object, read_as: str) -> None:
     """Some servers send them as an object, which has one form only."""

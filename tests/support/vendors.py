@@ -39,9 +39,12 @@ class Vendor:
     """What every request holds besides."""
     words: dict[str, str] = field(default_factory=dict)
     """Those of its requests that are not the words of chat completions, by these."""
+    said: dict[str, str] = field(default_factory=dict)
+    """What every message of them holds besides."""
 
     def body(self, **said: Any) -> dict[str, Any]:
         """Return what is sent where ``said`` is asked for."""
+        said["messages"] = [{**self.said, **message} for message in said["messages"]]
         return {**self.sent, **{self.words.get(name, name): value for name, value in said.items()}}
 
     def spec(self, name: str, authority: str) -> str:
@@ -91,6 +94,7 @@ VENDORS = {
         params={"reasoning": {"effort": "low"}},
         sent={"store": False, "include": ["reasoning.encrypted_content"]},
         words={"messages": "input", "max_tokens": "max_output_tokens"},
+        said={"type": "message"},
     ),
 }
 """OpenAI's protocol over both transports, its Responses API, and the Messages API, for which there is one."""
