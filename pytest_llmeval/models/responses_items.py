@@ -14,7 +14,8 @@ from pytest_llmeval.core.types import Message
 __all__ = ["REASONING_ITEMS", "input_items"]
 
 REASONING_ITEMS = "reasoning_items"
-"""The key of an assistant's message under which it has its reasoning, as the server said it."""
+"""The key of an assistant's message under which it has its reasoning, and what the vendor's tools did in its course, as
+the server said it: the API refuses the one without the other."""
 _UNTOLD = frozenset({"annotations", "content", "refusal", "role", "tool_call_id", "tool_calls", REASONING_ITEMS})
 """Keys of a message that its item says in other words, or that this API does not take back."""
 

@@ -1,8 +1,8 @@
 """The bytes of an answer of the Responses API, checked by hand.
 
 Finish reasons come in the words of chat completions, so that a test reads the same by either API. What the vendor's own
-tools did is no part of the response: their items, such as ``web_search_call``, are passed over, and the sources that
-the text cites are in its ``extra``.
+tools did (``web_search_call`` and the like) is in the response's ``extra``, beside the reasoning in whose course it was
+done, and so is what the text cites.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,6 +28,9 @@ __all__ = ["RESPONSES_PATH", "read_response"]
 
 RESPONSES_PATH = "/responses"
 """Where one is asked for, behind the URL of a server."""
+_CALLS = frozenset({"custom_tool_call", "function_call"})
+_NOT_GIVEN_BACK = frozenset({"image_generation_call", "message", *_CALLS})
+"""Types of items that a response has fields for, and of images, which may be megabytes."""
 _LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
 _INCOMPLETE = {"max_output_tokens": "length"}
 """Why an answer ended early, in the words of chat completions where they have one."""
@@ -90,7 +93,7 @@ def _response(data: dict[str, Any], redact: Redact) -> Response:
     items = _items(data.get("output"), "output")
     messages = [item for item in items if item["type"] == "message"]
     parts = [part for item in messages for part in _items(item.get("content"), "content")]
-    calls = tuple(_tool_call(item) for item in items if item["type"] in ("function_call", "custom_tool_call"))
+    calls = tuple(_tool_call(item) for item in items if item["type"] in _CALLS)
     return Response(
         text=_joined(parts, "output_text", "text"),
         tool_calls=calls,
@@ -171,10 +174,10 @@ def _tool_call(item: dict[str, Any]) -> ToolCall:
 def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what the answer holds beside that which a response has fields for.
 
-    Its reasoning; whether it is the final answer or a comment on the way there (``phase``), where all of its messages
-    say the same of that; and what its text cites, as chat completions say it.
+    Its reasoning, with what the vendor's tools did; whether it is the final answer or a comment on the way there
+    (``phase``), where all of its messages say the same of that; and what its text cites, as chat completions say it.
     """
-    reasoning = [item for item in items if item["type"] == "reasoning"]
+    reasoning = [item for item in items if item["type"] not in _NOT_GIVEN_BACK]
     phases = [item.get("phase") for item in messages]
     lists = [part["annotations"] for part in parts if isinstance(part.get("annotations"), list)]
     annotations = [_annotation(each) for listed in lists for each in listed]

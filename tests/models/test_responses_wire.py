@@ -92,7 +92,7 @@ def test_an_answer_of_a_reasoning_model() -> None:
 
 
 def test_what_the_vendors_tools_found_is_cited_as_by_chat_completions() -> None:
-    """The items of those tools are passed over."""
+    """What they did stands with the reasoning, in its order, as the API wants it back; but for images."""
     place = {"start_index": 0, "end_index": 5, "title": "Rome", "url": "https://rome.example.test"}
     file = {"type": "file_citation", "file_id": "file-1", "filename": "a.txt", "index": 3}
     text = {
@@ -102,9 +102,14 @@ def test_what_the_vendors_tools_found_is_cited_as_by_chat_completions() -> None:
         "logprobs": [],
     }
     search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": ""}}
-    found = read_answer(answer(search, said(text)))
+    image = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "iVBO"}
+    thoughts = [reasoning("rs_1"), search, reasoning("rs_2")]
+    found = read_answer(answer(*thoughts, image, said(text)))
     assert (found.text, found.finish_reason, found.tool_calls) == ("Found.", "stop", ())
-    assert found.extra == {"annotations": [{"type": "url_citation", "url_citation": place}, file]}
+    assert found.extra == {
+        "reasoning_items": thoughts,
+        "annotations": [{"type": "url_citation", "url_citation": place}, file],
+    }
 
 
 @pytest.mark.parametrize(
