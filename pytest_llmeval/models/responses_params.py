@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_llmeval.core.param_levels import BOUND_NAMES, bound_of
 
-__all__ = ["ENCRYPTED_REASONING", "as_asked", "flat", "sent_params", "unsent_params"]
+__all__ = ["as_asked", "sent_params", "unsent_params"]
 
-ENCRYPTED_REASONING = "reasoning.encrypted_content"
+_ENCRYPTED = "reasoning.encrypted_content"
 """What is to be included of an answer so that its reasoning can be given back, though the server keeps nothing."""
 _LOGPROBS = "message.output_text.logprobs"
 _BOUND = "max_output_tokens"
@@ -102,7 +102,7 @@ def as_asked(name: str | None, params: Mapping[str, Any]) -> str | None:
     return name
 
 
-def flat(value: Any) -> Any:
+def _flat(value: Any) -> Any:
     """Return an object in the words of chat completions without its inner one; what is none goes out as it is."""
     kind = value.get("type") if isinstance(value, Mapping) else None
     inner = value.get(kind) if isinstance(kind, str) and kind in _NESTED else None
@@ -117,7 +117,7 @@ def _put_within(told: dict[str, Any], name: str, value: Any) -> None:
     held = told.get(holder) or {}
     if not isinstance(held, Mapping) or held.get(key) is not None:
         raise ValueError(f"{name!r} stands in params beside {holder!r}, which says the same; keep one of them")
-    told[holder] = {**held, key: flat(value)}
+    told[holder] = {**held, key: _flat(value)}
 
 
 def _included(params: Mapping[str, Any], *, with_reasoning: bool) -> Any:
@@ -125,7 +125,7 @@ def _included(params: Mapping[str, Any], *, with_reasoning: bool) -> Any:
     given = params.get("include")
     if given is not None and not isinstance(given, list | tuple):
         return given
-    named = [ENCRYPTED_REASONING] if given is None and with_reasoning else list(given or ())
+    named = [_ENCRYPTED] if given is None and with_reasoning else list(given or ())
     if params.get("logprobs") and _LOGPROBS not in named:
         named.append(_LOGPROBS)
     return named if named or given is not None else None
@@ -133,18 +133,18 @@ def _included(params: Mapping[str, Any], *, with_reasoning: bool) -> Any:
 
 def _tool(tool: Any) -> Any:
     """Return a tool; a function that says nothing of it is not followed strictly, as by chat completions."""
-    told = flat(tool)
+    told = _flat(tool)
     if told is tool:
         return tool
     if told["type"] == "function":
         return {**told, "parameters": told.get("parameters") or _NO_PARAMETERS, "strict": bool(told.get("strict"))}
-    return {**told, **({"format": flat(told["format"])} if "format" in told else {})}
+    return {**told, **({"format": _flat(told["format"])} if "format" in told else {})}
 
 
 def _choice(choice: Any) -> Any:
-    told = flat(choice)
+    told = _flat(choice)
     tools = told.get("tools") if isinstance(told, Mapping) else None
-    return {**told, "tools": [flat(tool) for tool in tools]} if isinstance(tools, list | tuple) else told
+    return {**told, "tools": [_flat(tool) for tool in tools]} if isinstance(tools, list | tuple) else told
 
 
 _REPLACED = frozenset({*_UNSENT, *_WITHIN, *BOUND_NAMES, "include", "logprobs"})
