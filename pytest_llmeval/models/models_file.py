@@ -24,7 +24,7 @@ from pytest_llmeval.models.params import wrong_params
 from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.price_list import MAX_USD_PER_MILLION
 from pytest_llmeval.models.prices import FREE_KINDS
-from pytest_llmeval.models.responses_params import unsent_params
+from pytest_llmeval.models.responses.params import unsent_params
 from pytest_llmeval.models.specs import parse_spec
 
 __all__ = ["named_models"]

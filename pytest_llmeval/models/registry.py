@@ -22,8 +22,8 @@ from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.models.responses_api import ResponsesBackend
-from pytest_llmeval.models.responses_wire import RESPONSES_PATH
+from pytest_llmeval.models.responses.backend import ResponsesBackend
+from pytest_llmeval.models.responses.wire import RESPONSES_PATH
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Transport, TransportName
 from pytest_llmeval.models.vllm.host import VllmModels

@@ -11,7 +11,7 @@ from openai.types.responses import ResponseInputItemParam
 from pydantic import TypeAdapter
 
 from pytest_llmeval.core.types import Message
-from pytest_llmeval.models.responses_items import input_items
+from pytest_llmeval.models.responses.items import input_items
 from tests.models.test_wire import JSON
 from tests.support.responses_server import reasoning
 

@@ -6,7 +6,7 @@ import pytest
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
-from pytest_llmeval.models.responses_params import as_asked, sent_params, unsent_params
+from pytest_llmeval.models.responses.params import as_asked, sent_params, unsent_params
 
 SDK: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
 ALWAYS = {"store": False, "include": ["reasoning.encrypted_content"]}

@@ -15,9 +15,9 @@ from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.named import unsendable, why_unsendable
 from pytest_llmeval.models.refused_params import advise
-from pytest_llmeval.models.responses_items import input_items
-from pytest_llmeval.models.responses_params import as_asked, sent_params, unsent_params
-from pytest_llmeval.models.responses_wire import RESPONSES_PATH, read_response
+from pytest_llmeval.models.responses.items import input_items
+from pytest_llmeval.models.responses.params import as_asked, sent_params, unsent_params
+from pytest_llmeval.models.responses.wire import RESPONSES_PATH, read_response
 from pytest_llmeval.models.transport import Answer
 
 __all__ = ["ResponsesBackend"]

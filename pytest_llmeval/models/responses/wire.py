@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.event_stream import is_event_stream, read_events
-from pytest_llmeval.models.responses_items import REASONING_ITEMS
+from pytest_llmeval.models.responses.items import REASONING_ITEMS
 from pytest_llmeval.models.wire import (
     Redact,
     UnexpectedError,
