@@ -1,4 +1,4 @@
-"""OpenAI's own clients, whose chat completions are calls of a case.
+"""OpenAI's own clients, whose chat completions and responses are calls of a case.
 
 Importing this module imports the SDK and its HTTP client.
 """
@@ -8,18 +8,20 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import Any, Protocol, Self, runtime_checkable
 
 import httpx2
 import openai
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
-from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.protocols import Model
-from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message, Response, ToolCall
+from pytest_llmeval.models.assistant_message import assistant_message, call_id
+from pytest_llmeval.models.responses_answer import response_object
+from pytest_llmeval.models.responses_events import events
+from pytest_llmeval.models.responses_request import RESPONSES_PATH, Answered, ResponseRequest, read_request
+from pytest_llmeval.models.responses_tools import custom_names
 from pytest_llmeval.models.wire import CHAT_PATH
 
 __all__ = ["async_openai_client", "openai_client"]
@@ -31,20 +33,21 @@ _SETTINGS: dict[str, Any] = {
     "timeout": None,
 }
 """Of both clients; deadlines and retries are those of the model's calls."""
-_INSTEAD = "ask for those, as a framework does by another class"
-"""Of the Responses API, which the application's framework may have chosen."""
 _RETRIES = "x-stainless-retry-count"
 """The header in which the SDK says how often it has tried a request before."""
 
 
 def openai_client(model: Model) -> openai.OpenAI:
-    """Return a client for an application under test: its chat completions are calls of ``model``.
+    """Return a client for an application under test: its chat completions and responses are calls of ``model``.
 
     It is OpenAI's own class, with streams, structured answers and tools. Nothing of it leaves the process but through
     ``model``: the case's model answers, whatever ``model`` the application names, and the completion says which one
     did. Parameters go over those of the marker; headers, query and timeout of the application go nowhere. A stream
     comes once its answer is whole. What else its message held (``Response.extra``) comes with it, ``logprobs`` and
     sound do not; calls of ``functions`` come as tool calls.
+
+    A response is asked for as a chat completion, its items as messages: tools that OpenAI runs, and all else that no
+    chat completion has, raise CaseError. The client knows its own answers by their ids (``previous_response_id``).
 
     A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
     fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError, and so
@@ -102,18 +105,20 @@ class _Asking:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._answered = Answered()
+        """By responses."""
         self._failed: dict[bytes, Exception] = {}
         """What came of the requests that failed, by their bodies."""
 
     @contextmanager
-    def _request(self, request: httpx2.Request) -> Iterator["_Asked"]:
+    def _request(self, request: httpx2.Request) -> Iterator["_Asked | _AskedResponse"]:
         """Give what a request asks for, and tell the case of all that is raised: who catches it would be scored else.
 
         SDKs before 3.14 retry whatever is raised, where the application says how often: they meet the same once more.
         """
         asked = None
         try:
-            asked = _asked(request)
+            asked = _asked(request, self._answered)
             if request.headers.get(_RETRIES, "0") != "0" and asked.body in self._failed:
                 raise self._failed[asked.body]
             yield asked
@@ -134,7 +139,7 @@ class _Way(_Asking, httpx2.BaseTransport):
         Before 3.14 it raises an APIConnectionError from it.
         """
         with self._request(request) as asked:
-            return _answer(asked, self._model.generate_sync(asked.messages, **asked.params), self._model.name)
+            return asked.answer(self._model.generate_sync(asked.messages, **asked.params), self._model.name)
 
 
 class _AsyncWay(_Asking, httpx2.AsyncBaseTransport):
@@ -143,12 +148,12 @@ class _AsyncWay(_Asking, httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; raise as ``_Way`` does."""
         with self._request(request) as asked:
-            return _answer(asked, await self._model.generate(asked.messages, **asked.params), self._model.name)
+            return asked.answer(await self._model.generate(asked.messages, **asked.params), self._model.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What an application asked for."""
+    """The chat completion that an application asked for."""
 
     body: bytes
     """As the SDK wrote it."""
@@ -159,14 +164,57 @@ class _Asked:
     wants_usage: bool
     """At the end of its stream."""
 
+    def answer(self, response: Response, name: str) -> httpx2.Response:
+        """Return a response as OpenAI would send it, from a model of that name."""
+        return _answer(self, response, name)
 
-def _asked(request: httpx2.Request) -> _Asked:
-    """Return what a request of the SDK asks for; raise CaseError where that is no single chat completion."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AskedResponse:
+    """The response that an application asked for."""
+
+    body: bytes
+    """As the SDK wrote it."""
+    told: ResponseRequest
+    answered: Answered
+    """By this client, so far."""
+
+    @property
+    def messages(self) -> list[Message]:
+        """Of the chat completion in its place."""
+        return self.told.messages
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Those that are sent."""
+        return self.told.params
+
+    def answer(self, response: Response, name: str) -> httpx2.Response:
+        """Return a response as OpenAI would send it, from a model of that name; it is known by its id from now on."""
+        whole = response_object(self.told, response, name)
+        if self.told.body.get("store") is not False:
+            self.answered.keep(whole["id"], self.told.items, whole["output"])
+        if not self.told.body.get("stream"):
+            return _sent(json.dumps(whole), "application/json")
+        told = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events(whole)]
+        return _sent("".join(told), "text/event-stream")
+
+
+def _asked(request: httpx2.Request, answered: Answered) -> _Asked | _AskedResponse:
+    """Return what a request of the SDK asks for; raise CaseError where that is no single answer of a model."""
     path = request.url.path
+    if request.method == "POST" and path.endswith(RESPONSES_PATH):
+        told = read_request(json.loads(request.content), answered)
+        return _AskedResponse(body=request.content, told=told, answered=answered)
     if request.method != "POST" or not path.endswith(CHAT_PATH):
-        told = f"{request.method} {path}: only chat completions go through the case's model; let the application "
-        todo = _INSTEAD if path.endswith("/responses") else "use a client of its own for anything else"
-        raise CaseError(told + todo, kind=ErrorKind.CODE)
+        problem = f"{request.method} {path}: only chat completions and responses go through the case's model;"
+        todo = "let the application use a client of its own for anything else"
+        raise CaseError(f"{problem} {todo}", kind=ErrorKind.CODE)
+    return _asked_completion(request)
+
+
+def _asked_completion(request: httpx2.Request) -> _Asked:
+    """Return what a request for a chat completion asks for; raise CaseError where it is for several choices."""
     body = json.loads(request.content)
     choices = body.pop("n", None)  # 1 is what goes without saying, and not each server takes it
     if choices not in (None, 1):
@@ -222,29 +270,10 @@ def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool
 
 
 def _message(asked: _Asked, response: Response) -> dict[str, Any]:
-    """Return what the model said; what it did not say is left out, as servers differ in what they take back."""
-    message: dict[str, Any] = {"role": "assistant", "content": response.text, **response.extra}
-    besides = message.pop("tool_calls", [])
-    if response.refusal is not None:
-        message["refusal"] = response.refusal
-    if response.tool_calls:
-        custom = {tool["custom"]["name"] for tool in asked.params.get("tools") or () if tool.get("type") == "custom"}
-        calls = zip(response.tool_calls, chain(besides, repeat({})), strict=False)
-        message["tool_calls"] = [
-            {**_tool_call(call, _call_id(asked, index), custom), **beside} for index, (call, beside) in enumerate(calls)
-        ]
-    if not message["content"] and message.keys() & {"refusal", "tool_calls"}:
-        message["content"] = None
-    return message
-
-
-def _call_id(asked: _Asked, index: int) -> str:
-    """Return the id of a tool call: one of these messages alone, and the same whenever they are answered again.
-
-    The application sends it back, so that a cached or resumed answer is found by it. Nine letters and digits, as
-    Mistral's models demand: https://docs.vllm.ai/en/latest/features/tool_calling.html
-    """
-    return digest(canonical([asked.messages, index]))[:9]
+    """Return what the model said."""
+    custom = custom_names(asked.params)
+    calls = [_tool_call(call, call_id(asked.messages, at), custom) for at, call in enumerate(response.tool_calls)]
+    return assistant_message(response.text, refusal=response.refusal, calls=calls, extra=response.extra)
 
 
 def _tool_call(call: ToolCall, id_: str, custom: Collection[str]) -> dict[str, Any]:

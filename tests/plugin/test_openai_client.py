@@ -200,8 +200,8 @@ async def test_echo(sample, model, score):
     def ask(client):
         if what == "embed":
             return client.embeddings.create(model="x", input="x")
-        if what == "respond":
-            return client.responses.create(model="x", input="x")
+        if what == "retrieve":
+            return client.responses.retrieve("resp_1")
         n = 2 if what == "twice" else 1
         return client.chat.completions.create(model="x", messages=[{"role": "user", "content": "hello"}], n=n)
 
@@ -266,9 +266,9 @@ def test_a_retry_of_the_sdk_meets_the_same_error(project: Project) -> None:
     assert project.rows("SELECT DISTINCT error_kind FROM cases") == [{"error_kind": "bad_request"}]
 
 
-def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> None:
+def test_anything_but_a_single_answer_is_refused(project: Project) -> None:
     """So is a client that blocks the loop of async bodies; the case is an error also where the app catches that."""
-    inputs = {"endpoint": "%s embed", "responses": "%s respond", "choices": "%s twice", "blocking": "blocking-%s chat"}
+    inputs = {"endpoint": "%s embed", "kept": "%s retrieve", "choices": "%s twice", "blocking": "blocking-%s chat"}
     rows = [{"id": f"{how}-{id_}", "input": text % how} for id_, text in inputs.items() for how in ("api", "all")]
     project.eval(CATCHING, rows)
     project.run("evals").assert_outcomes(errors=8)
@@ -276,10 +276,9 @@ def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> N
     assert {case["error_kind"] for case in found.values()} == {"code"}
     for how in ("api", "all"):
         assert "n=2: the case's model gives one answer to a request" in found[f"{how}-choices"]["error"]
-        told = "POST /v1/embeddings: only chat completions go through the case's model"
-        assert f"{told}; let the application use a client of its own" in found[f"{how}-endpoint"]["error"]
-        told = told.replace("embeddings", "responses")
-        assert f"{told}; let the application ask for those, as a framework" in found[f"{how}-responses"]["error"]
+        told = "only chat completions and responses go through the case's model; let the application use a client of"
+        assert f"POST /v1/embeddings: {told}" in found[f"{how}-endpoint"]["error"]
+        assert f"GET /v1/responses/resp_1: {told}" in found[f"{how}-kept"]["error"]
         assert "RuntimeError: a sync call was made from async code" in found[f"{how}-blocking"]["error"]
         assert "`async_openai_client(model)` there, or `await asyncio.to_thread(" in found[f"{how}-blocking"]["error"]
     assert project.server.ledger == []

@@ -1,0 +1,108 @@
+"""An answer of a model as the Response object that OpenAI would send.
+
+https://platform.openai.com/docs/api-reference/responses/object
+"""
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.types import Response, ToolCall
+from pytest_llmeval.models.assistant_message import call_id
+from pytest_llmeval.models.responses_reasoning import reasoning_items
+from pytest_llmeval.models.responses_request import ResponseRequest
+from pytest_llmeval.models.responses_tools import custom_names
+
+__all__ = ["response_object"]
+
+_ID_LENGTH = 32
+_ECHOED: dict[str, Any] = {
+    "background": False,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": None,
+    "store": True,
+    "temperature": None,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": None,
+    "top_p": None,
+    "truncation": "disabled",
+    "user": None,
+}
+"""What a response repeats of its request, and what it says where that did not."""
+
+
+def response_object(asked: ResponseRequest, response: Response, name: str) -> dict[str, Any]:
+    """Return the object for what a model of that name said.
+
+    Its ids, and those of its items, are the same whenever the same is asked and said, as the application may send them
+    back.
+    """
+    said = [response.text, response.refusal, [[call.name, call.arguments] for call in response.tool_calls]]
+    seal = digest(canonical([asked.messages, asked.params, *said, response.extra]))[:_ID_LENGTH]
+    is_cut = response.finish_reason == "length"
+    now = int(time.time())
+    return {
+        "id": f"resp_{seal}",
+        "object": "response",
+        "created_at": now,
+        "completed_at": None if is_cut else now,
+        "status": "incomplete" if is_cut else "completed",
+        "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
+        "model": response.model or name,
+        "output": _output(asked, response, seal, is_cut=is_cut),
+        "usage": _usage(response),
+        **{key: usual if asked.body.get(key) is None else asked.body[key] for key, usual in _ECHOED.items()},
+    }
+
+
+def _output(asked: ResponseRequest, response: Response, seal: str, *, is_cut: bool) -> list[dict[str, Any]]:
+    """Return the items of an answer: what the model thought, said and called; the last one may have been cut off."""
+    items = reasoning_items(response.extra, f"rs_{seal}")
+    content: list[dict[str, Any]] = []
+    if response.text or not (response.refusal is not None or response.tool_calls or is_cut):
+        content.append({"type": "output_text", "text": response.text, "annotations": []})
+    if response.refusal is not None:
+        content.append({"type": "refusal", "refusal": response.refusal})
+    if content:
+        common = {"type": "message", "role": "assistant", "status": "completed"}
+        items.append({"id": f"msg_{seal}", **common, "content": content})
+    custom = custom_names(asked.params)
+    for index, call in enumerate(response.tool_calls):
+        items.append(_call(call, f"{seal}{index:02}", call_id(asked.messages, index), custom))
+    if is_cut and items and items[-1]["type"] != "reasoning":
+        items[-1]["status"] = "incomplete"
+    return items
+
+
+def _call(call: ToolCall, own_id: str, id_: str, custom: Collection[str]) -> dict[str, Any]:
+    common = {"call_id": id_, "name": call.name, "status": "completed"}
+    if call.name in custom:
+        return {"id": f"ctc_{own_id}", "type": "custom_tool_call", **common, "input": call.arguments}
+    return {"id": f"fc_{own_id}", "type": "function_call", **common, "arguments": call.arguments}
+
+
+def _usage(response: Response) -> dict[str, Any] | None:
+    """Return the tokens; None where one of the counts is not known."""
+    asked, said = response.usage.input_tokens, response.usage.output_tokens
+    if asked is None or said is None:
+        return None
+    return {
+        "input_tokens": asked,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": said,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": asked + said,
+    }

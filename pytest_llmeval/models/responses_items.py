@@ -1,0 +1,182 @@
+"""Items of the Responses API, told as chat messages.
+
+There each thing that is said stands for itself: https://platform.openai.com/docs/api-reference/responses/create. What a
+model thought, said and called in one turn is one message of a chat.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_llmeval.core.text import shown_value
+from pytest_llmeval.core.types import Message
+from pytest_llmeval.models.assistant_message import assistant_message
+from pytest_llmeval.models.responses_reasoning import VERBATIM, unpacked
+from pytest_llmeval.models.responses_refusals import untold
+
+__all__ = ["chat_messages", "kind_of"]
+
+_CALLS = {"function_call": ("function", "arguments"), "custom_tool_call": ("custom", "input")}
+"""Types of calls: what they call, and the key of what they call it with."""
+_RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
+_TEXTS = frozenset({"input_text", "output_text", "text"})
+_ALIKE = frozenset({"input_audio", "image_url", "file"})
+"""Types of parts that a chat has in the same words."""
+_ROLES = frozenset({"system", "developer", "user"})
+
+
+def chat_messages(items: Iterable[Any]) -> list[Message]:
+    """Return ``items`` as chat messages.
+
+    Raises:
+        CaseError: one of them is nothing that a chat can have.
+    """
+    told: list[Any] = []
+    turn = _Turn()
+    for item in items:
+        kind = kind_of(item)
+        if not _is_of_assistant(kind, item):
+            told += [*turn.messages(), _result(item) if kind in _RESULTS else _message(kind, item)]
+            turn = _Turn()
+            continue
+        if turn.is_over(kind):
+            told += turn.messages()
+            turn = _Turn()
+        turn.add(kind, item)
+    return [*told, *turn.messages()]
+
+
+def kind_of(item: Any) -> str:
+    """Return the type of an item; one that states none is a message, or refers to another item."""
+    if not isinstance(item, Mapping):
+        raise untold(f"{shown_value(item)} in input", "pass a text or a list of items")
+    return str(item.get("type") or ("message" if "role" in item else "item_reference"))
+
+
+def _is_of_assistant(kind: str, item: Mapping[str, Any]) -> bool:
+    return kind == "reasoning" or kind in _CALLS or (kind == "message" and item.get("role") == "assistant")
+
+
+def _message(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the message of anybody but the assistant."""
+    if kind != "message":
+        raise untold(f"an item of type {kind!r} in input", "leave it out, or let the application say it in a message")
+    role = item.get("role")
+    if role not in _ROLES:
+        raise untold(f"a message of role {role!r} in input", "say it as user, assistant, system or developer")
+    return {"role": role, "content": _content(_parts(item.get("content")))}
+
+
+def _result(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a tool gave."""
+    return {"role": "tool", "tool_call_id": item.get("call_id"), "content": _content(_parts(item.get("output")))}
+
+
+def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Return parts as the content of a message: a text where they are one, as each server knows that."""
+    if not parts:
+        return ""
+    return str(parts[0]["text"]) if len(parts) == 1 and _is_plain(parts[0]) else parts
+
+
+def _is_plain(part: Mapping[str, Any]) -> bool:
+    """Return whether a part is a text and nothing else."""
+    return part.keys() == {"type", "text"}
+
+
+def _parts(content: Any) -> list[dict[str, Any]]:
+    """Return a content as parts of a chat message."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list | tuple | None):
+        raise untold(f"the content {shown_value(content)} in input", "pass a text or a list of parts")
+    return [_part(part) for part in content or ()]
+
+
+def _part(part: Any) -> dict[str, Any]:
+    kind = part.get("type") if isinstance(part, Mapping) else part
+    if kind in _ALIKE:
+        return dict(part)
+    if kind in _TEXTS:
+        told = {"type": "text", "text": part.get("text")}
+    elif kind == "input_image":
+        told = {"type": "image_url", "image_url": _image(part)}
+    elif kind == "input_file":
+        told = {"type": "file", "file": _file(part)}
+    else:
+        raise untold(f"a part of type {kind!r} in a message", "say it as input_text, input_image or input_file")
+    marked = part.get("prompt_cache_breakpoint")
+    return told if marked is None else {**told, "prompt_cache_breakpoint": marked}
+
+
+def _is_refusal(part: Any) -> bool:
+    return isinstance(part, Mapping) and "refusal" in part
+
+
+def _image(part: Mapping[str, Any]) -> dict[str, Any]:
+    if part.get("image_url") is None:
+        raise untold("an input_image without image_url", "pass the image as a data: URL in place of its file_id")
+    return {"url": part["image_url"], **_stated(part, "detail")}
+
+
+def _file(part: Mapping[str, Any]) -> dict[str, Any]:
+    if part.get("file_url") is not None:
+        raise untold("an input_file with file_url", "pass the file in file_data")
+    if part.get("detail") not in (None, "auto"):
+        raise untold(f"an input_file with detail={part['detail']!r}", "leave detail out")
+    return _stated(part, "file_data", "file_id", "filename")
+
+
+def _stated(part: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: part[key] for key in keys if part.get(key) is not None}
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What an assistant says in one turn, as its items come."""
+
+    parts: list[dict[str, Any]] | None = None
+    """Of its texts; None where it has said none."""
+    refusal: str | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Further keys of the message."""
+
+    def is_over(self, kind: str) -> bool:
+        """Return whether an item of this type begins another turn.
+
+        None does behind calls: nothing may stand between them and what they gave.
+        """
+        has_spoken = self.parts is not None or self.refusal is not None
+        return has_spoken and not self.calls and kind not in _CALLS
+
+    def add(self, kind: str, item: Mapping[str, Any]) -> None:
+        """Take an item in."""
+        if kind == "reasoning":
+            further = unpacked(item)
+            verbatim = [*self.extra.get(VERBATIM, ()), *further.get(VERBATIM, ())]
+            self.extra |= {**further, **({VERBATIM: verbatim} if verbatim else {})}
+        elif kind == "message":
+            self._speak(item.get("content"))
+        else:
+            called, key = _CALLS[kind]
+            tool = {"name": item.get("name"), key: item.get(key)}
+            self.calls.append({"id": item.get("call_id"), "type": called, called: tool})
+
+    def _speak(self, content: Any) -> None:
+        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else list(content or ())
+        refusals = [part["refusal"] for part in parts if _is_refusal(part)]
+        said = [_part(part) for part in parts if not _is_refusal(part)]
+        if said and all(map(_is_plain, said)):
+            said = [{"type": "text", "text": "".join(str(part["text"]) for part in said)}]
+        if said or not refusals:
+            self.parts = [*(self.parts or ()), *said]
+        if refusals:
+            self.refusal = "".join(map(str, refusals))
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the message; none where nothing was said."""
+        if self.parts is None and self.refusal is None and not self.calls and not self.extra:
+            return []
+        content = _content(self.parts or [])
+        return [assistant_message(content, refusal=self.refusal, calls=self.calls, extra=self.extra)]
