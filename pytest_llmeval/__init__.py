@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.likelihood import Likelihood
     from pytest_llmeval.core.protocols import Model
     from pytest_llmeval.core.types import Message, Request, Response, Sample, Score, ToolCall, Usage
-    from pytest_llmeval.models.openai_client import async_openai_client, openai_client
+    from pytest_llmeval.models.application.openai_client import async_openai_client, openai_client
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
 __all__ = [
@@ -37,7 +37,14 @@ __all__ = [
     "scorer",
 ]
 
-_HOMES = ("core.types", "core.protocols", "core.errors", "core.likelihood", "scorers", "models.openai_client")
+_HOMES = (
+    "core.types",
+    "core.protocols",
+    "core.errors",
+    "core.likelihood",
+    "scorers",
+    "models.application.openai_client",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.types import Response, ToolCall
-from pytest_llmeval.models.assistant_message import assistant_message, call_id
-from pytest_llmeval.models.responses_answer import response_object
-from pytest_llmeval.models.responses_events import events
-from pytest_llmeval.models.responses_request import Answered, read_request
+from pytest_llmeval.models.application.assistant_message import assistant_message, call_id
+from pytest_llmeval.models.application.responses_answer import response_object
+from pytest_llmeval.models.application.responses_events import events
+from pytest_llmeval.models.application.responses_request import Answered, read_request
 
 FUNCTION = {"type": "function", "name": "find", "description": None, "parameters": {"type": "object"}, "strict": False}
 TOOLS = {"tools": [{**FUNCTION, "allowed_callers": ["direct"], "output_schema": {"type": "string"}}]}

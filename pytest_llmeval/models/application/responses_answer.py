@@ -10,10 +10,10 @@ from typing import Any
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Response, ToolCall
-from pytest_llmeval.models.assistant_message import call_id
-from pytest_llmeval.models.responses_reasoning import reasoning_items
-from pytest_llmeval.models.responses_request import ResponseRequest
-from pytest_llmeval.models.responses_tools import custom_names
+from pytest_llmeval.models.application.assistant_message import call_id
+from pytest_llmeval.models.application.responses_reasoning import reasoning_items
+from pytest_llmeval.models.application.responses_request import ResponseRequest
+from pytest_llmeval.models.application.responses_tools import custom_names
 
 __all__ = ["response_object"]
 

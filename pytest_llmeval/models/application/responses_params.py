@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_llmeval.core.text import shown_value
-from pytest_llmeval.models.responses_refusals import untold
-from pytest_llmeval.models.responses_tools import chat_choice, chat_tools
+from pytest_llmeval.models.application.responses_refusals import untold
+from pytest_llmeval.models.application.responses_tools import chat_choice, chat_tools
 
 __all__ = ["chat_params"]
 

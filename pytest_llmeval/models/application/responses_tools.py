@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError
 from pytest_llmeval.core.text import shown_value
-from pytest_llmeval.models.responses_refusals import untold
+from pytest_llmeval.models.application.responses_refusals import untold
 
 __all__ = ["chat_choice", "chat_tools", "custom_names"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message
-from pytest_llmeval.models.responses_items import chat_messages, kind_of
-from pytest_llmeval.models.responses_params import chat_params
+from pytest_llmeval.models.application.responses_items import chat_messages, kind_of
+from pytest_llmeval.models.application.responses_params import chat_params
 
 __all__ = ["RESPONSES_PATH", "Answered", "ResponseRequest", "read_request"]
 

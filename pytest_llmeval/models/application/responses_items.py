@@ -10,9 +10,9 @@ from typing import Any
 
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message
-from pytest_llmeval.models.assistant_message import assistant_message
-from pytest_llmeval.models.responses_reasoning import VERBATIM, unpacked
-from pytest_llmeval.models.responses_refusals import untold
+from pytest_llmeval.models.application.assistant_message import assistant_message
+from pytest_llmeval.models.application.responses_reasoning import VERBATIM, unpacked
+from pytest_llmeval.models.application.responses_refusals import untold
 
 __all__ = ["chat_messages", "kind_of"]
 

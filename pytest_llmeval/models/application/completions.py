@@ -1,0 +1,101 @@
+"""Chat completions, as an application asks for them and as OpenAI would send them.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+import json
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.types import Message, Response, ToolCall
+from pytest_llmeval.models.application.asking import Sent, as_event
+from pytest_llmeval.models.application.assistant_message import assistant_message, call_id
+from pytest_llmeval.models.application.responses_tools import custom_names
+
+__all__ = ["AskedCompletion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedCompletion:
+    """The chat completion that an application asks for; implements ``asking.Asked``."""
+
+    messages: list[Message]
+    params: dict[str, Any]
+    is_streamed: bool
+    wants_usage: bool
+    """At the end of its stream."""
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> "AskedCompletion":
+        """Return what the body of a request asks for; raise CaseError where it is for several choices."""
+        params = {key: value for key, value in body.items() if key not in _ELSEWHERE}
+        choices = body.get("n")  # 1 is what goes without saying, and not each server takes it
+        if choices not in (None, 1):
+            told = f"n={choices!r}: the case's model gives one answer to a request; let the application ask once for"
+            raise CaseError(f"{told} each", kind=ErrorKind.CODE)
+        return cls(
+            messages=[_with_content(message) for message in body.get("messages") or ()],
+            params=params,
+            is_streamed=bool(body.get("stream")),
+            wants_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        )
+
+    def answer(self, response: Response, name: str) -> Sent:
+        """Return a response as OpenAI would send it, from a model of that name."""
+        message = _message(self, response)
+        whole = {
+            "id": "chatcmpl-llmeval",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": response.model or name,
+            "system_fingerprint": response.system_fingerprint,
+            "choices": [{"index": 0, "message": message, "finish_reason": response.finish_reason}],
+            "usage": _usage(response),
+        }
+        if not self.is_streamed:
+            return Sent(text=json.dumps(whole))
+        chunks = [json.dumps(chunk) for chunk in _chunks(whole, message, wants_usage=self.wants_usage)]
+        return Sent.events(map(as_event, [*chunks, "[DONE]"]))
+
+
+_ELSEWHERE = frozenset({"messages", "model", "n", "stream", "stream_options"})
+"""Keys of a body that are no parameters of the case's call."""
+
+
+def _with_content(message: Any) -> Any:
+    """Return a message as ``Message`` has it: to OpenAI one that calls tools may lack its content."""
+    return {"content": None, **message} if isinstance(message, dict) and "tool_calls" in message else message
+
+
+def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool) -> list[dict[str, Any]]:
+    """Return the events of a stream: one with all of the answer, and one with the tokens where they are asked for."""
+    delta = dict(message)
+    if "tool_calls" in delta:
+        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
+    choice = {"index": 0, "delta": delta, "finish_reason": whole["choices"][0]["finish_reason"]}
+    chunk = {**whole, "object": "chat.completion.chunk", "choices": [choice], "usage": None}
+    return [chunk, {**chunk, "choices": [], "usage": whole["usage"]}] if wants_usage else [chunk]
+
+
+def _message(asked: AskedCompletion, response: Response) -> dict[str, Any]:
+    """Return what the model said."""
+    custom = custom_names(asked.params)
+    calls = [_tool_call(call, call_id(asked.messages, at), custom) for at, call in enumerate(response.tool_calls)]
+    return assistant_message(response.text, refusal=response.refusal, calls=calls, extra=response.extra)
+
+
+def _tool_call(call: ToolCall, id_: str, custom: Collection[str]) -> dict[str, Any]:
+    if call.name in custom:
+        return {"id": id_, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    return {"id": id_, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _usage(response: Response) -> dict[str, int] | None:
+    """Return the tokens; None where one of the counts is not known."""
+    asked, said = response.usage.input_tokens, response.usage.output_tokens
+    if asked is None or said is None:
+        return None
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}

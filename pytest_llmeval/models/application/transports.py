@@ -1,0 +1,70 @@
+"""What stands in an SDK's HTTP client where its connections would be: the way to the model of a case."""
+
+from typing import Any, Self
+
+import httpx2
+
+from pytest_llmeval.models.application.asking import Asking, Posted, Sent
+
+__all__ = ["AsyncWay", "Copied", "Way", "async_http_client", "client_settings", "http_client"]
+
+_RETRIES = "x-stainless-retry-count"
+"""The header in which an SDK says how often it has tried a request before."""
+
+
+class Copied:
+    """Itself in each deep copy: frameworks copy what they are given, and no client of an SDK survives that."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class Way(httpx2.BaseTransport):
+    """To the model."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer; what the model raises is no error of the HTTP client."""
+        return _received(self._asking.answer_sync(_posted(request)))
+
+
+class AsyncWay(httpx2.AsyncBaseTransport):
+    """The same, awaited."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer; raise as ``Way`` does."""
+        return _received(await self._asking.answer(_posted(request)))
+
+
+def http_client(way: Way) -> httpx2.Client:
+    """Return the HTTP client for an SDK; no setting of the machine's reaches it."""
+    return httpx2.Client(transport=way, trust_env=False)
+
+
+def async_http_client(way: AsyncWay) -> httpx2.AsyncClient:
+    """Return the same for an SDK that is awaited."""
+    return httpx2.AsyncClient(transport=way, trust_env=False)
+
+
+def client_settings(base_path: str = "") -> dict[str, Any]:
+    """Return what each client of an SDK is made with; deadlines and retries are those of the model's calls."""
+    return {
+        "api_key": "not-needed",
+        "base_url": f"http://llmeval.invalid{base_path}",  # never resolves: https://www.rfc-editor.org/rfc/rfc6761
+        "max_retries": 0,
+        "timeout": None,
+    }
+
+
+def _posted(request: httpx2.Request) -> Posted:
+    is_retry = request.headers.get(_RETRIES, "0") != "0"
+    return Posted(method=request.method, path=request.url.path, body=request.content, is_retry=is_retry)
+
+
+def _received(sent: Sent) -> httpx2.Response:
+    return httpx2.Response(200, content=sent.text.encode("ascii"), headers={"Content-Type": sent.content_type})
