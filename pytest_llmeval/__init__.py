@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.likelihood import Likelihood
     from pytest_llmeval.core.protocols import Model
     from pytest_llmeval.core.types import Message, Request, Response, Sample, Score, ToolCall, Usage
+    from pytest_llmeval.models.application.endpoint import Endpoint, model_endpoint
     from pytest_llmeval.models.application.openai_client import async_openai_client, openai_client
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
 __all__ = [
     "CallError",
     "CaseError",
+    "Endpoint",
     "ErrorKind",
     "Likelihood",
     "LlmevalError",
@@ -33,24 +35,25 @@ __all__ = [
     "UserError",
     "__version__",
     "async_openai_client",
+    "model_endpoint",
     "openai_client",
     "scorer",
 ]
 
-_HOMES = (
-    "core.types",
-    "core.protocols",
-    "core.errors",
-    "core.likelihood",
-    "scorers",
-    "models.application.openai_client",
-)
+_CLIENTS = {
+    "Endpoint": "endpoint",
+    "async_openai_client": "openai_client",
+    "model_endpoint": "endpoint",
+    "openai_client": "openai_client",
+}
+"""Modules of ``models.application``, by the names in them; each imports what others do without."""
+_HOMES = ("core.types", "core.protocols", "core.errors", "core.likelihood", "scorers")
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name where it is used: pytest imports this package in every session, evals or not."""
     if name in __all__:
-        for home in _HOMES:
+        for home in (f"models.application.{_CLIENTS[name]}",) if name in _CLIENTS else _HOMES:
             module = importlib.import_module(f"{__name__}.{home}")
             if name in module.__all__:
                 return getattr(module, name)

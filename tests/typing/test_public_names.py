@@ -15,6 +15,7 @@ def test_the_public_names_of_the_package() -> None:
     assert pytest_llmeval.__all__ == [
         "CallError",
         "CaseError",
+        "Endpoint",
         "ErrorKind",
         "Likelihood",
         "LlmevalError",
@@ -32,6 +33,7 @@ def test_the_public_names_of_the_package() -> None:
         "UserError",
         "__version__",
         "async_openai_client",
+        "model_endpoint",
         "openai_client",
         "scorer",
     ]

@@ -1,0 +1,124 @@
+"""An address at which a case's model answers, for applications that take no client of ours."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
+from pytest_llmeval.core.loop import LoopThread
+from pytest_llmeval.core.protocols import Model
+from pytest_llmeval.models.application.asking import Asking, Posted, Sent
+from pytest_llmeval.models.application.openai_api import OpenAIApi
+
+__all__ = ["Endpoint", "model_endpoint"]
+
+_HOST = "127.0.0.1"
+_PREFIX = "/v1"
+_KEY_BYTES = 16
+_RETRIES = "x-stainless-retry-count"
+"""The header in which clients of OpenAI say how often they have tried a request before."""
+_STOP_TIMEOUT_S = 0.1
+_HAND_OVER = "give the application its `api_key`"
+_FAILED = 400
+"""A status with which no client tries again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where an application finds the model of a case."""
+
+    base_url: str
+    """Up to ``/v1``, as clients of OpenAI take it: of this machine, on a port of its own."""
+    api_key: str
+    """Without which nothing is answered there; it is worth nothing anywhere else."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Both under the names by which OpenAI's clients look them up: for the environment of a process."""
+        return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": self.api_key}
+
+
+@contextmanager
+def model_endpoint(model: Model) -> Iterator[Endpoint]:
+    """Serve OpenAI's API at an address of this machine while the block runs: what is asked there are ``model``'s calls.
+
+    For an application that is given an address and a key and takes no client: another process, in whatever language, or
+    a framework with a client of its own. Chat completions and responses are answered as through ``openai_client``. A
+    call that fails comes as status 400, which no client tries again, and makes the case an error whatever the
+    application makes of it, and so do any other request and one without the key.
+
+    Args:
+        model: the fixture of the test.
+    """
+    loop, served = LoopThread("llmeval-endpoint"), _Served(Asking(model, OpenAIApi()))
+    try:
+        yield loop.submit(served.start()).result()  # which an async body may wait for: it takes a moment
+    finally:
+        try:
+            loop.submit(served.stop()).result()
+        finally:
+            loop.close()
+
+
+class _Served:
+    """The server behind one endpoint."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._key = secrets.token_hex(_KEY_BYTES)
+        self._runner: web.ServerRunner | None = None
+        self._begun: dict[tuple[str, bytes], asyncio.Task[Sent]] = {}
+        """What becomes of each request, by path and body."""
+
+    async def start(self) -> Endpoint:
+        """Listen, on a port that is free."""
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=_STOP_TIMEOUT_S)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, _HOST, 0).start()
+        port = self._runner.addresses[0][1]
+        return Endpoint(base_url=f"http://{_HOST}:{port}{_PREFIX}", api_key=self._key)
+
+    async def stop(self) -> None:
+        """Close the port; who still waits for an answer gets none."""
+        for task in self._begun.values():
+            task.cancel()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        """Return what the model says, or the error."""
+        try:
+            if not self._has_key(request):
+                raise self._refused(f"{request.method} {request.path} without the endpoint's key; {_HAND_OVER}")
+            if (request.method, request.path) == ("GET", f"{_PREFIX}/models"):
+                model = {"id": self._asking.name, "object": "model", "created": 0, "owned_by": "llmeval"}
+                return web.json_response({"object": "list", "data": [model]})
+            sent = await asyncio.shield(self._task(request, await request.content.read()))
+        except Exception as error:  # noqa: BLE001 - the case knows of it; the application is told
+            kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE
+            told = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
+            return web.json_response({"error": told}, status=_FAILED)
+        return web.Response(body=sent.text.encode("ascii"), headers={"Content-Type": sent.content_type})
+
+    def _has_key(self, request: web.BaseRequest) -> bool:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and secrets.compare_digest(key.encode(), self._key.encode())
+
+    def _refused(self, told: str) -> CaseError:
+        """Return an error of which the case was told."""
+        error = CaseError(told, kind=ErrorKind.CODE)
+        self._asking.refuse(error)
+        return error
+
+    def _task(self, request: web.BaseRequest, body: bytes) -> "asyncio.Task[Sent]":
+        """Return what asks; one request that a client gave up and makes again is one call, and is paid for once."""
+        is_retry = request.headers.get(_RETRIES, "0") != "0"
+        posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_retry)
+        key = posted.path, posted.body
+        if not is_retry or key not in self._begun:
+            self._begun[key] = asyncio.create_task(self._asking.answer(posted))
+        return self._begun[key]
