@@ -6,7 +6,8 @@ from typing import Any
 
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request, Response
-from pytest_llmeval.models.anthropic_tools import translated, translated_messages
+from pytest_llmeval.models.anthropic_params import translated
+from pytest_llmeval.models.anthropic_tools import translated_messages
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH, read_message
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
@@ -55,9 +56,10 @@ def _body(model: NamedModel, request: Request) -> bytes:
         raise unsendable(model.name, problem)
     if "stream" in params:
         raise unsendable(model.name, "streams of this API are not read; remove 'stream' from params")
-    if "response_format" in params:
-        problem = "'response_format' is unknown to the Messages API; ask for a form with tools and tool_choice"
-        raise unsendable(model.name, problem, "response_format")
+    try:
+        params = translated(params)
+    except ValueError as error:
+        raise unsendable(model.name, str(error), "response_format") from None
     system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
     if system and "system" in params:
         raise unsendable(model.name, "'system' stands in params and in the messages; keep one of them")
@@ -67,7 +69,7 @@ def _body(model: NamedModel, request: Request) -> bytes:
     said = (message for message in request.messages if message["role"] not in _SYSTEM_ROLES)
     try:
         data["messages"] = _told(model, said)
-        return dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
+        return dumps({**data, **params}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise unsendable(model.name, f"messages or params cannot be sent as JSON: {error}") from None
 

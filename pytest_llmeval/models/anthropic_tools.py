@@ -1,6 +1,6 @@
-"""Tools in the words of the OpenAI protocol, told to the Messages API in its own.
+"""Messages in the words of the OpenAI protocol, told to the Messages API in its own.
 
-So one test, and one judge, asks every vendor for a tool call. What is in the API's own words goes out as it is.
+What is in the API's own words goes out as it is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,41 +8,20 @@ from json import loads
 from typing import Any
 
 from pytest_llmeval.core.types import Message
+from pytest_llmeval.models.anthropic_parts import blocks_of
 
-__all__ = ["translated", "translated_messages"]
+__all__ = ["OF_CALLS", "OF_MESSAGES", "OF_RESULTS", "WHOLE", "translated_messages"]
 
-_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
-_UNTOLD = frozenset({"refusal", "annotations"})
-"""Keys of an answer of OpenAI that this API knows nothing of."""
-
-
-def translated(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``params`` with ``tools``, ``tool_choice`` and ``parallel_tool_calls`` as the Messages API has them."""
-    whole = {key: value for key, value in params.items() if key != "parallel_tool_calls"}
-    if isinstance(params.get("tools"), list | tuple):
-        whole["tools"] = [_tool(tool) for tool in params["tools"]]
-    if "tool_choice" in params:
-        whole["tool_choice"] = _choice(params["tool_choice"])
-    if "parallel_tool_calls" in params:
-        choice = whole.get("tool_choice", {"type": "auto"})
-        whole["tool_choice"] = {**choice, "disable_parallel_tool_use": not params["parallel_tool_calls"]}
-    return whole
-
-
-def _tool(tool: Any) -> Any:
-    """Return a tool; of a function, its schema goes by another name."""
-    function = tool.get("function") if isinstance(tool, Mapping) else None
-    if not isinstance(function, Mapping):
-        return tool
-    kept = {key: value for key, value in function.items() if key != "parameters"}
-    return {**kept, "input_schema": function.get("parameters", {"type": "object"})}
-
-
-def _choice(choice: Any) -> Any:
-    if isinstance(choice, str):
-        return {"type": _CHOICES.get(choice, choice)}
-    function = choice.get("function") if isinstance(choice, Mapping) else None
-    return {"type": "tool", **function} if isinstance(function, Mapping) else choice
+WHOLE = "content_blocks"
+"""Key of an answer of this API that says more than thoughts, then a text, then calls: all of its blocks."""
+OF_MESSAGES = ("container", "context_management", "stop_sequence")
+"""Keys of an answer of this API that it does not take back within a message."""
+OF_CALLS = ("cache_control", "caller", "toolset_name")
+"""What a call may hold in this API beside what OpenAI's holds, and stands beside it there."""
+OF_RESULTS = ("cache_control", "is_error", "toolset_name")
+"""The same of what a tool gave."""
+_UNTOLD = frozenset({"refusal", "annotations", WHOLE, *OF_MESSAGES})
+"""Keys of an answer, of OpenAI as of this API, that are none of a message sent to it."""
 
 
 def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -64,9 +43,9 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
         if results is None:
             results = []
             told.append({"role": "user", "content": results})
-        results.append(
-            {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": message["content"]}
-        )
+        beside = {key: value for key, value in message.items() if key in OF_RESULTS}
+        given = {"tool_use_id": message.get("tool_call_id"), "content": blocks_of(message["content"])}
+        results.append({"type": "tool_result", **given, **beside})
     return told
 
 
@@ -77,12 +56,27 @@ def _message(message: Message) -> dict[str, Any]:
     beside that and did not say, the API would refuse. A refusal is what was said.
     """
     told: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
-    said: Any = message.get("refusal") if message["content"] is None else message["content"]
+    said: Any = message.get("refusal") if message["content"] is None else blocks_of(message["content"])
     thoughts, calls = _list_of(told, "thinking_blocks"), _list_of(told, "tool_calls")
-    if thoughts is not None or calls is not None:
+    uses = [_tool_use(call) for call in calls or ()]
+    whole = _whole(message, uses)
+    if whole is not None:
+        said = whole
+    elif thoughts is not None or calls is not None:
         blocks = [{"type": "text", "text": said}] if said and isinstance(said, str) else list(said or ())
-        said = [*(thoughts or ()), *blocks, *map(_tool_use, calls or ())]
+        said = [*(thoughts or ()), *blocks, *uses]
     return {**told, "content": said}
+
+
+def _whole(message: Mapping[str, Any], uses: list[Any]) -> list[Any] | None:
+    """Return all blocks of an answer in their places, the calls as ``uses`` has them; None where that is not known."""
+    blocks = message.get(WHOLE)
+    if not isinstance(blocks, list | tuple) or not all(isinstance(block, Mapping) for block in blocks):
+        return None
+    if sum(block.get("type") == "tool_use" for block in blocks) != len(uses):
+        return None
+    left = iter(uses)
+    return [next(left) if block.get("type") == "tool_use" else block for block in blocks]
 
 
 def _list_of(message: dict[str, Any], key: str) -> Sequence[Any] | None:
@@ -102,4 +96,5 @@ def _tool_use(call: Any) -> Any:
         given = None
     if not isinstance(given, Mapping):
         raise ValueError(f"the arguments of the call of {name!r} are no JSON object: {arguments!r}")
-    return {"type": "tool_use", "id": call.get("id"), "name": name, "input": given}
+    beside = {key: value for key, value in call.items() if key in OF_CALLS}
+    return {"type": "tool_use", "id": call.get("id"), "name": name, "input": given, **beside}

@@ -9,6 +9,7 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.models.anthropic_tools import OF_CALLS, OF_MESSAGES, WHOLE
 from pytest_llmeval.models.wire import (
     Redact,
     UnexpectedError,
@@ -63,7 +64,7 @@ def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:
 def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
     """Return the response in ``data``."""
     stop_reason = spoken(data.get("stop_reason"))
-    text, thoughts = _text(content), [block for block in content if block["type"] in _THOUGHTS]
+    text = _text(content)
     return Response(
         text=text,
         tool_calls=tuple(_tool_call(block) for block in content if block["type"] == "tool_use"),
@@ -71,8 +72,25 @@ def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
         usage=_usage(data.get("usage")),
         model=spoken(data.get("model")),
         refusal=_refusal(data, text) if stop_reason == "refusal" else None,
-        extra={"thinking_blocks": plain(thoughts)} if thoughts else {},
+        extra=_extra(data, content),
     )
+
+
+def _extra(data: dict[str, Any], content: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a message holds that a response has no fields for."""
+    extra: dict[str, Any] = {key: data[key] for key in OF_MESSAGES if data.get(key) is not None}
+    thoughts = [block for block in content if block["type"] in _THOUGHTS]
+    if thoughts:
+        extra["thinking_blocks"] = thoughts
+    calls = [block for block in content if block["type"] == "tool_use"]
+    besides = [{key: call[key] for key in OF_CALLS if call.get(key) is not None} for call in calls]
+    if any(besides):
+        extra["tool_calls"] = besides
+    texts = content[len(thoughts) : len(content) - len(calls)]
+    if not all(block["type"] == "text" and not block.get("citations") for block in texts):
+        extra[WHOLE] = content
+    told: dict[str, Any] = plain(extra)
+    return told
 
 
 def _text(content: list[dict[str, Any]]) -> str:

@@ -13,10 +13,12 @@ from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
+from pytest_llmeval.models.openai_words import without_foreign_keys
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Answer, Transport
+from pytest_llmeval.models.vendors import OPENAI
 from pytest_llmeval.models.wire import CHAT_PATH, read_completion
 
 __all__ = ["OpenAIBackend"]
@@ -56,6 +58,7 @@ class OpenAIBackend(HttpBackend):
         self._revision = revision
         self._fields = fields or {}
         self._refused = RefusedParams()
+        self._is_openai = OPENAI.owns(account.base_url)
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
@@ -90,7 +93,8 @@ class OpenAIBackend(HttpBackend):
         try:
             if self._revision is not None:
                 params = with_own_seed(params, canonical(request.messages))
-            data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
+            told = without_foreign_keys(request.messages, params, is_openai=self._is_openai)
+            data = {"model": self._model.spec.name, "messages": told.pop("messages"), **told, **self._fields}
             return dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None

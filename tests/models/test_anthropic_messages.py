@@ -85,6 +85,39 @@ def test_one_tool_call_at_a_time_is_told_in_the_words_of_the_api(server: Anthrop
     assert "parallel_tool_calls" not in body
 
 
+FORM = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA, "strict": True}}
+FORMED = {"format": {"type": "json_schema", "schema": SCHEMA}}
+
+
+@pytest.mark.parametrize(
+    ("params", "sent"),
+    [
+        ({"stop": ["END"]}, {"stop_sequences": ["END"]}),
+        ({"stop": "END"}, {"stop_sequences": ["END"]}),
+        ({"user": "me"}, {"metadata": {"user_id": "me"}}),
+        ({"reasoning_effort": "low"}, {"output_config": {"effort": "low"}}),
+        ({"response_format": FORM}, {"output_config": FORMED}),
+        ({"response_format": FORM, "reasoning_effort": "low"}, {"output_config": {**FORMED, "effort": "low"}}),
+        ({"response_format": {"type": "text"}}, {}),
+        ({"tools": "none"}, {"tools": "none"}),
+        ({"top_k": 3}, {"top_k": 3}),
+    ],
+)
+def test_params_are_told_in_the_words_of_the_api(
+    server: AnthropicServer, params: dict[str, object], sent: dict[str, object]
+) -> None:
+    ask(server, {"role": "user", "content": "x"}, **params)
+    body = server.ledger[0].body
+    assert {key: body[key] for key in body.keys() - {"model", "messages", "max_tokens"}} == sent
+
+
+@pytest.mark.parametrize("form", [{"type": "json_object"}, {"type": "json_schema", "json_schema": {}}, "json", None])
+def test_a_form_that_the_api_does_not_know_costs_no_request(server: AnthropicServer, form: object) -> None:
+    """A judge is told that it is the form, and tries another."""
+    error = failure(server.spec("echo"), params={"response_format": form})
+    assert (error.kind, error.param, server.ledger) == (ErrorKind.BAD_REQUEST, "response_format", [])
+
+
 def test_tool_calls_carry_their_arguments_as_canonical_json(server: AnthropicServer) -> None:
     """Beside a text and without one; in the order in which they came."""
     blocks = [{"type": "tool_use", "id": str(n), "name": f"t{n}", "input": {"b": n, "a": "ü"}} for n in (1, 2)]

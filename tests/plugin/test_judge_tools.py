@@ -170,7 +170,10 @@ def test_a_verdict_that_was_called_for_is_not_paid_for_twice(project: Project, j
     assert correctness(project) == {"good": 1.0, "half": 0.5, "bad": 0.0}
 
 
-def test_a_judge_behind_the_messages_api_is_asked_by_a_tool(
+NO_SCHEMA = "fault-nameless-output_config"
+
+
+def test_a_judge_behind_the_messages_api_is_asked_by_a_schema(
     project: Project, anthropic_judge: Callable[[Reply], AnthropicServer], spread: list[str]
 ) -> None:
     """And by nothing that this API does not know."""
@@ -181,6 +184,23 @@ def test_a_judge_behind_the_messages_api_is_asked_by_a_tool(
     assert correctness(project) == {"good": 1.0, "half": 0.5, "bad": 0.0}
     assert len(judge.ledger) == 3
     for entry in judge.ledger:
+        form = entry.body["output_config"]["format"]
+        assert form.keys() == {"type", "schema"} and form["schema"]["required"][-1] == "nonce"
+        assert not {"response_format", "tools", "tool_choice"} & entry.body.keys()
+
+
+def test_a_judge_behind_the_messages_api_that_takes_no_schema_is_asked_by_a_tool(
+    project: Project, anthropic_judge: Callable[[Reply], AnthropicServer], spread: list[str]
+) -> None:
+    """As models before structured outputs are."""
+    judge = anthropic_judge(verdict)
+    project.eval(EVAL, ROWS)
+    result = project.run("evals", named(project, judge, NO_SCHEMA), *spread)
+    assert result.ret == 1, result.stdout.str()
+    assert correctness(project) == {"good": 1.0, "half": 0.5, "bad": 0.0}
+    asked = [entry for entry in judge.ledger if "output_config" not in entry.body]
+    assert len(asked) == 3
+    for entry in asked:
         (tool,) = entry.body["tools"]
         assert tool["input_schema"]["required"][-1] == "nonce" and tool["strict"] is True
         assert entry.body["tool_choice"] == {"type": "tool", "name": "verdict"}
@@ -193,10 +213,10 @@ def test_what_is_no_verdict_of_the_messages_api_is_an_error(
 ) -> None:
     judge = anthropic_judge(lambda messages: message(verdict(messages, "right")))
     project.eval(EVAL, ROWS[:1])
-    assert project.run("evals", named(project, judge)).ret == 1
+    assert project.run("evals", named(project, judge, NO_SCHEMA)).ret == 1
     assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["judge"]
     assert not project.rows("SELECT * FROM scores")
-    assert len(judge.ledger) == 3
+    assert len([entry for entry in judge.ledger if "tools" in entry.body]) == 3
     assert [message["role"] for message in judge.ledger[-1].body["messages"]] == ["user", "assistant", "user"]
 
 

@@ -7,7 +7,7 @@ Further faults:
 
     fault-credit                        400 with the message that the credit balance is too low
     fault-limits                        400 with the message that the spending limit is reached
-    fault-nostrict                      400 where a tool is to be followed strictly
+    fault-nostrict                      400 where a form is to be followed strictly, of a tool or of the answer
     fault-body-NAME[-N]                 status 200 and one of MESSAGE_BODIES
 """
 
@@ -128,7 +128,7 @@ class _MessagesHandler(FaultHandler):
         self._error(400, text, "invalid_request_error")
 
     def _nostrict(self, entry: Entry, count: int) -> None:
-        if any("strict" in tool for tool in entry.body.get("tools", ())):
+        if "output_config" in entry.body or any("strict" in tool for tool in entry.body.get("tools", ())):
             self._error(400, "tools.0.custom.strict: Extra inputs are not permitted", "invalid_request_error")
         else:
             self._normal(entry)

@@ -1,0 +1,44 @@
+"""What a chat completion is asked with, without the keys of the Messages API that its protocol has no word for."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["without_foreign_keys"]
+
+_OF_RESULTS = frozenset({"is_error"})
+"""What a tool gave says in its text that it is an error; no server of OpenAI's protocol asks for more."""
+_OF_GATEWAYS = frozenset({"cache_control"})
+"""Marks that gateways hand on to Anthropic, and that OpenAI, which caches by itself, refuses."""
+
+
+def without_foreign_keys(
+    messages: Iterable[Mapping[str, Any]], params: Mapping[str, Any], *, is_openai: bool
+) -> dict[str, Any]:
+    """Return messages and parameters as they are sent, in one object.
+
+    Args:
+        messages: in the words of the OpenAI protocol.
+        params: the same.
+        is_openai: whether OpenAI itself is asked, and no other server of its protocol.
+    """
+    keys = _OF_RESULTS | _OF_GATEWAYS if is_openai else _OF_RESULTS
+    told = {**params, "messages": [_without(message, keys) for message in messages]}
+    if not is_openai:
+        return told
+    kept = _without(told, _OF_GATEWAYS)
+    return {**kept, "tools": _all_without(kept["tools"], _OF_GATEWAYS)} if "tools" in kept else kept
+
+
+def _without(value: Any, keys: frozenset[str]) -> Any:
+    """Return an object without ``keys``, of its own and of the parts and calls in it."""
+    if not isinstance(value, Mapping):
+        return value
+    told = {key: each for key, each in value.items() if key not in keys}
+    for name in ("content", "tool_calls"):
+        if name in told:
+            told[name] = _all_without(told[name], keys)
+    return told
+
+
+def _all_without(values: Any, keys: frozenset[str]) -> Any:
+    return [_without(value, keys) for value in values] if isinstance(values, list | tuple) else values

@@ -1,0 +1,50 @@
+"""Keys of the Messages API that servers of OpenAI's protocol know nothing of."""
+
+import asyncio
+from typing import Any
+
+from pytest_llmeval.core.types import Request
+from pytest_llmeval.models.named import resolve_model
+from pytest_llmeval.models.openai_words import without_foreign_keys
+from pytest_llmeval.models.registry import open_model
+from tests.support.asking import FAST
+from tests.support.fault_server import FaultServer
+
+MARK = {"cache_control": {"type": "ephemeral"}}
+
+
+def request(mark: dict[str, Any], **is_error: bool) -> dict[str, Any]:
+    """Return what is asked with ``mark`` wherever it may stand."""
+    function = {"name": "f", "arguments": '{"cache_control": 1}'}
+    return {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "x", **mark}, "y"]},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "function": function, **mark}]},
+            {"role": "tool", "tool_call_id": "a", "content": "no", **mark, **is_error},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"cache_control": {}}}, **mark}],
+        **mark,
+    }
+
+
+def test_that_a_result_is_an_error_is_not_told() -> None:
+    """Its text says so; what gateways hand on to Anthropic is sent."""
+    asked = request(MARK, is_error=True)
+    with FaultServer() as server:
+        backend = open_model(resolve_model(server.spec("echo"), {}), environ={}, policy=FAST)
+
+        async def call() -> None:
+            try:
+                await backend.complete(Request(messages=tuple(asked.pop("messages")), params=asked))
+            finally:
+                await backend.aclose()
+
+        asyncio.run(call())
+        assert server.ledger[0].body == {"model": "echo", **request(MARK)}
+
+
+def test_openai_is_told_of_no_cache() -> None:
+    """It refuses a request that marks something for it, and caches without."""
+    asked = request(MARK, is_error=True)
+    assert without_foreign_keys(asked.pop("messages"), asked, is_openai=True) == request({})
+    assert without_foreign_keys([], {"tools": "x"}, is_openai=True) == {"messages": [], "tools": "x"}
