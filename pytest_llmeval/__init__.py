@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.likelihood import Likelihood
     from pytest_llmeval.core.protocols import Model
     from pytest_llmeval.core.types import Message, Request, Response, Sample, Score, ToolCall, Usage
+    from pytest_llmeval.models.application.anthropic_client import anthropic_client, async_anthropic_client
     from pytest_llmeval.models.application.endpoint import Endpoint, model_endpoint
     from pytest_llmeval.models.application.openai_client import async_openai_client, openai_client
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
@@ -34,6 +35,8 @@ __all__ = [
     "Usage",
     "UserError",
     "__version__",
+    "anthropic_client",
+    "async_anthropic_client",
     "async_openai_client",
     "model_endpoint",
     "openai_client",
@@ -42,6 +45,8 @@ __all__ = [
 
 _CLIENTS = {
     "Endpoint": "endpoint",
+    "anthropic_client": "anthropic_client",
+    "async_anthropic_client": "anthropic_client",
     "async_openai_client": "openai_client",
     "model_endpoint": "endpoint",
     "openai_client": "openai_client",

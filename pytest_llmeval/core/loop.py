@@ -156,8 +156,9 @@ class LoopThread:
         if isinstance(threading.current_thread(), _Serving) and not self._is_forked:
             coroutine.close()
             raise RuntimeError(
-                "a sync call was made from async code; use `await model.generate()`, `await score.judge()` or"
-                " `async_openai_client(model)` there, or `await asyncio.to_thread(...)` for code that is not async"
+                "a sync call was made from async code; use `await model.generate()`, `await score.judge()`,"
+                " `async_anthropic_client(model)` or `async_openai_client(model)` there, or"
+                " `await asyncio.to_thread(...)` for code that is not async"
             )
         future = self.submit(coroutine)
         try:

@@ -32,6 +32,8 @@ def test_the_public_names_of_the_package() -> None:
         "Usage",
         "UserError",
         "__version__",
+        "anthropic_client",
+        "async_anthropic_client",
         "async_openai_client",
         "model_endpoint",
         "openai_client",

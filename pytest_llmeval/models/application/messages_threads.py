@@ -1,0 +1,67 @@
+"""Conversations that a client of Anthropic goes on with by the id of the last answer.
+
+There the API keeps what was said (``thread``), as the SDK's tool runner has it do by itself; here the client does.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.text import shown_value
+
+__all__ = ["Threads"]
+
+_OF_THREADS = ("system", "tools")
+"""Keys that only the first request of a thread has."""
+
+
+class Threads:
+    """What one client was told, by the ids of its answers.
+
+    Threads and tasks may use it at the same time: each of its steps reads a dict, or writes one, at once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[str, Any]] = {}
+
+    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the body of a request with all that was said before it.
+
+        Raises:
+            CaseError: it goes on from an answer that is not known here.
+        """
+        whole = {key: value for key, value in body.items() if key != "thread"}
+        thread = body.get("thread")
+        if not isinstance(thread, Mapping) or thread.get("type") != "continue":
+            return whole
+        id_ = thread.get("previous_message_id")
+        kept = self._kept.get(id_) if isinstance(id_, str) else None
+        if kept is None:
+            told = f"a thread is to go on from {shown_value(id_)}, which is no answer of a thread of this client"
+            told += "; let the application begin a thread with the client that goes on"
+            raise CaseError(told, kind=ErrorKind.CODE)
+        return {**kept, **whole, "messages": [*kept["messages"], *(body.get("messages") or ())]}
+
+    def keep(self, body: Mapping[str, Any], whole: Mapping[str, Any], message: Mapping[str, Any]) -> None:
+        """Keep an answer, where its request is one of a thread.
+
+        Args:
+            body: of the request.
+            whole: the same with what was said before.
+            message: the answer.
+        """
+        if body.get("thread"):
+            said = {"role": "assistant", "content": message["content"]}
+            told = [_without_marks(each) for each in (*whole["messages"], said)]
+            kept = {key: whole[key] for key in _OF_THREADS if key in whole}
+            self._kept[message["id"]] = {**kept, "messages": told}
+
+
+def _without_marks(message: Any) -> Any:
+    """Return a message without its marks of what to cache: they were for an earlier request, and one may have few."""
+    if not isinstance(message, Mapping):
+        return message
+    kept = {key: value for key, value in message.items() if key != "cache_control"}
+    if isinstance(message.get("content"), list):
+        kept["content"] = [_without_marks(block) for block in message["content"]]
+    return kept
