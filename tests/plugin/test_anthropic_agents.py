@@ -178,6 +178,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "linked": {"messages": [parts({"type": "image", "source": {"type": "url", "url": "https://x/a.png"}})]},
     "filed": {"messages": [parts({"type": "image", "source": {"type": "file", "file_id": "file_1"}})]},
     "documents": {"messages": [parts(PDF, {**PDF, "title": "A", "citations": {"enabled": True}, **CACHED})]},
+    "named documents": {"messages": [parts({**PDF, "title": "document.pdf"})]},
+    "other choice": {"tools": [TOOL], "tool_choice": {"type": "auto", "odd": 1}, "messages": [ASKED]},
     "plain documents": {"messages": [parts({"type": "document", "source": {"type": "text", "data": "x"}})]},
     "tools": {
         "tools": [TOOL, {**TOOL, "name": "g", "strict": True, **CACHED}, SEARCH],

@@ -22,6 +22,8 @@ from pytest_llmeval import (
     Scored,
     ToolCall,
     Usage,
+    anthropic_client,
+    async_anthropic_client,
     async_openai_client,
     openai_client,
     scorer,
@@ -121,6 +123,15 @@ async def complete(model: Model) -> str | None:
     chat = openai_client(model).chat.completions.create(model="any", messages=[{"role": "user", "content": "Hello"}])
     listed = await async_openai_client(model).models.list()
     return chat.choices[0].message.content or listed.object
+
+
+async def converse(model: Model) -> str:
+    """Hand Anthropic's clients to an application; it never runs."""
+    said = anthropic_client(model).messages.create(
+        model="any", max_tokens=9, messages=[{"role": "user", "content": "Hello"}]
+    )
+    known = await async_anthropic_client(model).models.retrieve("any")
+    return "".join(block.text for block in said.content if block.type == "text") or known.display_name
 
 
 async def likely(model: Model) -> float:
