@@ -125,6 +125,32 @@ def test_app(sample, model, score):
 """
 
 
+CLAUDE = """
+async def test_app(sample, model, score):
+    import anthropic, os
+    from pytest_llmeval import model_endpoint
+    with model_endpoint(model) as endpoint:
+        async with anthropic.AsyncAnthropic(base_url=endpoint.root_url, api_key=endpoint.api_key) as client:
+            asked = {"model": "x", "max_tokens": 50, "messages": [{"role": "user", "content": sample.input}]}
+            said = await client.messages.create(**asked)
+            async with client.messages.stream(**asked) as events:
+                streamed = await events.get_final_text()
+            try:
+                await client.messages.count_tokens(model="x", messages=asked["messages"])
+            except anthropic.BadRequestError as error:
+                assert "only messages go through the case's model" in str(error)
+    score.exact(said.content[0].text, sample.input)
+    score.exact(streamed, sample.input, name="streamed")
+"""
+
+
+def test_clients_of_anthropic_are_answered_too(project: Project) -> None:
+    project.eval(CLAUDE, ROWS[:1])
+    project.run("evals").assert_outcomes(errors=1)  # it has asked for a count
+    assert [entry.body["messages"][0]["content"] for entry in project.server.ledger] == ["say a", "say a"]
+    assert [row["value"] for row in project.rows("SELECT value FROM scores")] == [1.0, 1.0]
+
+
 def test_a_request_that_a_client_gave_up_and_makes_again_is_one_call(project: Project) -> None:
     """Answers that take their time are paid for once."""
     project.eval(RETRYING, ROWS[:1])

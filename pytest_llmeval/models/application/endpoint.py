@@ -11,7 +11,9 @@ from aiohttp import web
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.loop import LoopThread
 from pytest_llmeval.core.protocols import Model
-from pytest_llmeval.models.application.asking import Asking, Posted, Sent
+from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
+from pytest_llmeval.models.application.anthropic_api import AnthropicApi
+from pytest_llmeval.models.application.asking import Asked, Asking, Posted, Sent
 from pytest_llmeval.models.application.openai_api import OpenAIApi
 
 __all__ = ["Endpoint", "model_endpoint"]
@@ -31,30 +33,41 @@ _FAILED = 400
 class Endpoint:
     """Where an application finds the model of a case."""
 
-    base_url: str
-    """Up to ``/v1``, as clients of OpenAI take it: of this machine, on a port of its own."""
+    root_url: str
+    """As clients of Anthropic take it: of this machine, on a port of its own."""
     api_key: str
     """Without which nothing is answered there; it is worth nothing anywhere else."""
 
     @property
+    def base_url(self) -> str:
+        """Up to ``/v1``, as clients of OpenAI take it."""
+        return f"{self.root_url}{_PREFIX}"
+
+    @property
     def environ(self) -> Mapping[str, str]:
-        """Both under the names by which OpenAI's clients look them up: for the environment of a process."""
-        return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": self.api_key}
+        """All of it under the names by which both vendors' clients look it up: for the environment of a process."""
+        return {
+            "OPENAI_BASE_URL": self.base_url,
+            "OPENAI_API_KEY": self.api_key,
+            "ANTHROPIC_BASE_URL": self.root_url,
+            "ANTHROPIC_API_KEY": self.api_key,
+        }
 
 
 @contextmanager
 def model_endpoint(model: Model) -> Iterator[Endpoint]:
-    """Serve OpenAI's API at an address of this machine while the block runs: what is asked there are ``model``'s calls.
+    """Serve the APIs of OpenAI and Anthropic at an address of this machine: what is asked there are ``model``'s calls.
 
     For an application that is given an address and a key and takes no client: another process, in whatever language, or
-    a framework with a client of its own. Chat completions and responses are answered as through ``openai_client``. A
-    call that fails comes as status 400, which no client tries again, and makes the case an error whatever the
-    application makes of it, and so do any other request and one without the key.
+    a framework with a client of its own. While the block runs, chat completions and responses are answered as through
+    ``openai_client``, messages as through ``anthropic_client``. A call that fails comes as status 400, which no client
+    tries again, and makes the case an error whatever the application makes of it, and so do any other request and one
+    without the key.
 
     Args:
         model: the fixture of the test.
     """
-    loop, served = LoopThread("llmeval-endpoint"), _Served(Asking(model, OpenAIApi()))
+    loop, served = LoopThread("llmeval-endpoint"), _Served(Asking(model, _Apis()))
     try:
         yield loop.submit(served.start()).result()  # which an async body may wait for: it takes a moment
     finally:
@@ -62,6 +75,17 @@ def model_endpoint(model: Model) -> Iterator[Endpoint]:
             loop.submit(served.stop()).result()
         finally:
             loop.close()
+
+
+class _Apis:
+    """Both vendors' APIs, told apart by their paths; implements ``asking.Api``."""
+
+    def __init__(self) -> None:
+        self._openai, self._anthropic = OpenAIApi(), AnthropicApi()
+
+    def read(self, posted: Posted) -> Asked:
+        """Return what a request asks for; raise CaseError where that is no one answer of a model."""
+        return (self._anthropic if posted.path.startswith(MESSAGES_PATH) else self._openai).read(posted)
 
 
 class _Served:
@@ -80,7 +104,7 @@ class _Served:
         await self._runner.setup()
         await web.TCPSite(self._runner, _HOST, 0).start()
         port = self._runner.addresses[0][1]
-        return Endpoint(base_url=f"http://{_HOST}:{port}{_PREFIX}", api_key=self._key)
+        return Endpoint(root_url=f"http://{_HOST}:{port}", api_key=self._key)
 
     async def stop(self) -> None:
         """Close the port; who still waits for an answer gets none."""
@@ -101,12 +125,13 @@ class _Served:
         except Exception as error:  # noqa: BLE001 - the case knows of it; the application is told
             kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE
             told = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
-            return web.json_response({"error": told}, status=_FAILED)
+            return web.json_response({"type": "error", "error": told}, status=_FAILED)
         return web.Response(body=sent.text.encode("ascii"), headers={"Content-Type": sent.content_type})
 
     def _has_key(self, request: web.BaseRequest) -> bool:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and secrets.compare_digest(key.encode(), self._key.encode())
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        key = request.headers.get("X-Api-Key") or (token if scheme.lower() == "bearer" else "")
+        return secrets.compare_digest(key.encode(), self._key.encode())
 
     def _refused(self, told: str) -> CaseError:
         """Return an error of which the case was told."""
