@@ -7,7 +7,7 @@ from typing import Any
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request, Response
 from pytest_llmeval.models.anthropic_params import translated
-from pytest_llmeval.models.anthropic_tools import translated_messages
+from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE, translated_messages
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH, read_message
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
@@ -60,18 +60,23 @@ def _body(model: NamedModel, request: Request) -> bytes:
         params = translated(params)
     except ValueError as error:
         raise unsendable(model.name, str(error), "response_format") from None
-    system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
+    system = [message for message in request.messages if _is_system(message)]
     if system and "system" in params:
         raise unsendable(model.name, "'system' stands in params and in the messages; keep one of them")
     data: dict[str, Any] = {"model": model.spec.name}
     if system:
         data["system"] = _system(model, system)
-    said = (message for message in request.messages if message["role"] not in _SYSTEM_ROLES)
+    said = (message for message in request.messages if not _is_system(message))
     try:
         data["messages"] = _told(model, said)
         return dumps({**data, **params}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise unsendable(model.name, f"messages or params cannot be sent as JSON: {error}") from None
+
+
+def _is_system(message: Message) -> bool:
+    """Return whether a message is part of the system prompt."""
+    return message["role"] in _SYSTEM_ROLES and not message.get(IN_PLACE)
 
 
 def _told(model: NamedModel, messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -84,7 +89,7 @@ def _told(model: NamedModel, messages: Iterable[Message]) -> list[dict[str, Any]
 
 def _system(model: NamedModel, messages: Iterable[Message]) -> str | list[dict[str, Any]]:
     """Return the contents of the system messages: one text, or a list of blocks where one of them is a list."""
-    contents = [message["content"] for message in messages]
+    contents: list[Any] = [message.get(WHOLE) or message["content"] for message in messages]
     if not all(isinstance(content, str | list | tuple) for content in contents):
         raise unsendable(model.name, "the content of a system message is neither a text nor a list of blocks")
     texts = [content for content in contents if isinstance(content, str)]

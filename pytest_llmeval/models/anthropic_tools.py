@@ -10,17 +10,19 @@ from typing import Any
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.anthropic_parts import blocks_of
 
-__all__ = ["OF_CALLS", "OF_MESSAGES", "OF_RESULTS", "WHOLE", "translated_messages"]
+__all__ = ["IN_PLACE", "OF_CALLS", "OF_MESSAGES", "OF_RESULTS", "WHOLE", "translated_messages"]
 
 WHOLE = "content_blocks"
-"""Key of an answer of this API that says more than thoughts, then a text, then calls: all of its blocks."""
+"""Key of a message of this API that is more than thoughts, then a text, then calls: all of its blocks."""
+IN_PLACE = "in_place"
+"""Key of a system message that stands among the others in this API, too, and is not part of its system prompt."""
 OF_MESSAGES = ("container", "context_management", "stop_sequence")
 """Keys of an answer of this API that it does not take back within a message."""
 OF_CALLS = ("cache_control", "caller", "toolset_name")
 """What a call may hold in this API beside what OpenAI's holds, and stands beside it there."""
 OF_RESULTS = ("cache_control", "is_error", "toolset_name")
 """The same of what a tool gave."""
-_UNTOLD = frozenset({"refusal", "annotations", WHOLE, *OF_MESSAGES})
+_UNTOLD = frozenset({"refusal", "annotations", WHOLE, IN_PLACE, *OF_MESSAGES})
 """Keys of an answer, of OpenAI as of this API, that are none of a message sent to it."""
 
 
@@ -44,7 +46,9 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
             results = []
             told.append({"role": "user", "content": results})
         beside = {key: value for key, value in message.items() if key in OF_RESULTS}
-        given = {"tool_use_id": message.get("tool_call_id"), "content": blocks_of(message["content"])}
+        whole = _whole(message, [])
+        content = blocks_of(message["content"]) if whole is None else whole
+        given = {"tool_use_id": message.get("tool_call_id"), "content": content}
         results.append({"type": "tool_result", **given, **beside})
     return told
 
@@ -69,7 +73,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _whole(message: Mapping[str, Any], uses: list[Any]) -> list[Any] | None:
-    """Return all blocks of an answer in their places, the calls as ``uses`` has them; None where that is not known."""
+    """Return all blocks of a message in their places, the calls as ``uses`` has them; None where that is not known."""
     blocks = message.get(WHOLE)
     if not isinstance(blocks, list | tuple) or not all(isinstance(block, Mapping) for block in blocks):
         return None

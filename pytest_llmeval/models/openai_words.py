@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE
+
 __all__ = ["without_foreign_keys"]
 
-_OF_RESULTS = frozenset({"is_error"})
-"""What a tool gave says in its text that it is an error; no server of OpenAI's protocol asks for more."""
+_OF_ANTHROPIC = frozenset({"is_error", IN_PLACE, WHOLE})
+"""What Anthropic's API alone is told of a message: a tool says in its text that something went wrong."""
 _OF_GATEWAYS = frozenset({"cache_control"})
 """Marks that gateways hand on to Anthropic, and that OpenAI, which caches by itself, refuses."""
 
@@ -21,7 +23,7 @@ def without_foreign_keys(
         params: the same.
         is_openai: whether OpenAI itself is asked, and no other server of its protocol.
     """
-    keys = _OF_RESULTS | _OF_GATEWAYS if is_openai else _OF_RESULTS
+    keys = _OF_ANTHROPIC | _OF_GATEWAYS if is_openai else _OF_ANTHROPIC
     told = {**params, "messages": [_without(message, keys) for message in messages]}
     if not is_openai:
         return told

@@ -51,6 +51,7 @@ CALLS = block("tool_use", CACHED, CALLERS, id=TEXT, name=TEXT, input=OBJECT)
 SERVERS = block("server_tool_use", id=TEXT, name=st.just("web_search"), input=OBJECT)
 ASKED = st.fixed_dictionaries({"role": st.just("user"), "content": TEXT | SHOWN})
 GIVEN = st.fixed_dictionaries({"role": st.just("user"), "content": st.lists(RESULTS | TEXTS, min_size=1, max_size=4)})
+NOTED = st.fixed_dictionaries({"role": st.just("system"), "content": TEXT | st.lists(TEXTS, min_size=1, max_size=2)})
 ANSWER = st.lists(THOUGHTS | TEXTS | CALLS | SERVERS, min_size=1, max_size=4) | TEXT
 ANSWERED = st.fixed_dictionaries({"role": st.just("assistant"), "content": ANSWER})
 TOOLS = st.lists(
@@ -79,7 +80,7 @@ OUTPUT = st.fixed_dictionaries(
     },
 ).filter(bool)
 REQUEST = st.fixed_dictionaries(
-    {"messages": st.lists(ASKED | GIVEN | ANSWERED, min_size=1, max_size=4), "max_tokens": st.integers(1, 9)},
+    {"messages": st.lists(ASKED | GIVEN | ANSWERED | NOTED, min_size=1, max_size=4), "max_tokens": st.integers(1, 9)},
     optional={
         "system": TEXT | st.lists(TEXTS, min_size=1, max_size=2),
         "tools": TOOLS,
@@ -113,44 +114,30 @@ def through(server: AnthropicServer, body: dict[str, Any]) -> dict[str, Any]:
 def usual(body: dict[str, Any]) -> dict[str, Any]:
     """Return a body in the one of its forms that the API takes for the same.
 
-    https://docs.anthropic.com/en/api/messages: a text is short for one block of it, and messages of one role that
-    follow each other are one. What is None, or ``is_error: false``, is not there; texts that stand together and hold
-    nothing else are one, of two paragraphs if it was not the model that said them.
+    https://docs.anthropic.com/en/api/messages: a text is short for one block of it, and what a user says in messages
+    that follow each other is one. What is None, or ``is_error: false``, is not there.
     """
     messages: list[dict[str, Any]] = []
     for each in body["messages"]:
-        blocks = one_text(each["content"], "" if each["role"] == "assistant" else "\n\n")
-        if messages and messages[-1]["role"] == each["role"] != "assistant":
-            messages[-1]["content"] += blocks
+        if messages and messages[-1]["role"] == each["role"] == "user":
+            messages[-1]["content"] += usual_blocks(each["content"])
         else:
-            messages.append({"role": each["role"], "content": blocks})
-    system = {"system": one_text(body["system"], "\n\n")} if "system" in body else {}
+            messages.append({"role": each["role"], "content": usual_blocks(each["content"])})
+    system = {"system": usual_blocks(body["system"])} if "system" in body else {}
     return {**body, "messages": messages, **system}
 
 
-def one_text(content: Any, between: str) -> list[Any]:
+def usual_blocks(content: Any) -> list[Any]:
     """Return the blocks of a content."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     blocks = [{key: value for key, value in block.items() if value is not None} for block in content]
-    told: list[Any] = []
-    run: list[Any] = []
-    for each in [*blocks, None]:
-        if each is not None and each["type"] not in ("tool_use", "tool_result", "thinking", "redacted_thinking"):
-            run.append(each)
-            continue
-        if run and all(each.keys() == {"type", "text"} for each in run):
-            run = [{"type": "text", "text": between.join(each["text"] for each in run)}]
-        told += run
-        run = []
-        if each is not None:
-            told.append(usual_result(each) if each["type"] == "tool_result" else each)
-    return told
+    return [usual_result(block) if block["type"] == "tool_result" else block for block in blocks]
 
 
 def usual_result(block: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in block.items() if (key, value) != ("is_error", False)}
-    return {**kept, "content": one_text(block["content"], "\n\n")}
+    return {**kept, "content": usual_blocks(block["content"])}
 
 
 def test_a_request_comes_through_as_it_was() -> None:

@@ -10,26 +10,27 @@ from pytest_llmeval.models.registry import open_model
 from tests.support.asking import FAST
 from tests.support.fault_server import FaultServer
 
+BESIDE = {"is_error": True, "in_place": True, "content_blocks": [{"type": "text", "text": "no"}]}
 MARK = {"cache_control": {"type": "ephemeral"}}
 
 
-def request(mark: dict[str, Any], **is_error: bool) -> dict[str, Any]:
+def request(mark: dict[str, Any], **beside: Any) -> dict[str, Any]:
     """Return what is asked with ``mark`` wherever it may stand."""
     function = {"name": "f", "arguments": '{"cache_control": 1}'}
     return {
         "messages": [
             {"role": "user", "content": [{"type": "text", "text": "x", **mark}, "y"]},
             {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "function": function, **mark}]},
-            {"role": "tool", "tool_call_id": "a", "content": "no", **mark, **is_error},
+            {"role": "tool", "tool_call_id": "a", "content": "no", **mark, **beside},
         ],
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {"cache_control": {}}}, **mark}],
         **mark,
     }
 
 
-def test_that_a_result_is_an_error_is_not_told() -> None:
-    """Its text says so; what gateways hand on to Anthropic is sent."""
-    asked = request(MARK, is_error=True)
+def test_what_only_anthropics_api_is_told_is_not_sent() -> None:
+    """The text of a result says that it is an error. What gateways hand on to Anthropic is sent."""
+    asked = request(MARK, **BESIDE)
     with FaultServer() as server:
         backend = open_model(resolve_model(server.spec("echo"), {}), environ={}, policy=FAST)
 
@@ -45,6 +46,6 @@ def test_that_a_result_is_an_error_is_not_told() -> None:
 
 def test_openai_is_told_of_no_cache() -> None:
     """It refuses a request that marks something for it, and caches without."""
-    asked = request(MARK, is_error=True)
+    asked = request(MARK, **BESIDE)
     assert without_foreign_keys(asked.pop("messages"), asked, is_openai=True) == request({})
     assert without_foreign_keys([], {"tools": "x"}, is_openai=True) == {"messages": [], "tools": "x"}

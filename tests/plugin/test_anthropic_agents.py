@@ -194,6 +194,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "results": {"messages": [ASKED, said(USE), parts({**RESULT, "content": [text("a", **CACHED), PICTURE]})]},
     "searched": {"messages": [ASKED, said(*SEARCHED, USE), parts({**RESULT, "content": "1"})]},
     "mixed": {"messages": [ASKED, said(USE, text("and"), THOUGHT, USE), parts({**RESULT, "content": "1"})]},
+    "several": {
+        "system": [text("a"), text("b")],
+        "messages": [parts(text("c"), text("d")), said(text("e"), text("f"))],
+    },
+    "noted": {"system": "a", "messages": [ASKED, {"role": "system", "content": "b"}, parts(text("c"), text("d"))]},
     "prefill": {"messages": [ASKED, {"role": "assistant", "content": "20"}]},
     "thinking": {"thinking": {"type": "adaptive"}, "messages": [ASKED], "output_config": {"effort": "max"}},
     "form": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}, "messages": [ASKED]},

@@ -1,7 +1,7 @@
 """Messages of the Messages API, told in the words of the OpenAI protocol.
 
-What ``anthropic_tools`` makes of them again is what they were. Blocks that other vendors have no word for stay as they
-are, among the parts of a content.
+What ``anthropic_tools`` makes of them again is what they were; where the words of OpenAI do not say all of it, the
+blocks stand beside them, for that alone. Those that other vendors have no word for are parts of a content as they are.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.anthropic_parts import PDF, UNNAMED
+from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE
 from pytest_llmeval.models.application.messages_extra import is_packed, unpacked
 
 __all__ = ["chat_messages"]
@@ -32,16 +33,23 @@ def chat_messages(messages: Iterable[Mapping[str, Any]], system: Any = None) -> 
     Raises:
         CaseError: a block that ``messages_extra`` made is whole no more.
     """
-    told: list[Any] = [] if not system else [{"role": "system", "content": _content(system)}]
+    told: list[Any] = [] if not system else [_message("system", system)]
     for message in messages:
         role, content = message.get("role"), message.get("content")
-        if not isinstance(content, list):
-            told.append({"role": role, "content": content})
-        elif role == "assistant":
+        if role == "assistant" and isinstance(content, list):
             told.append(_answer([_without_nulls(block) for block in content]))
+        elif role == "system":
+            told.append({**_message(role, content), IN_PLACE: True})
         else:
-            told += _said(role, [_without_nulls(block) for block in content])
+            told += _said(role, content) if isinstance(content, list) else [_message(role, content)]
     return told
+
+
+def _message(role: Any, content: Any, **keys: Any) -> dict[str, Any]:
+    """Return a message: of several texts one, and the blocks beside it."""
+    text = _content(content)
+    whole = {WHOLE: content} if isinstance(text, str) and isinstance(content, list) and len(content) > 1 else {}
+    return {"role": role, **keys, "content": text, **whole}
 
 
 def _without_nulls(block: Any) -> Any:
@@ -54,35 +62,35 @@ def _said(role: Any, blocks: Sequence[Any]) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
     for are_results, group in groupby(blocks, lambda block: _is(block, "tool_result")):
         run = list(group)
-        told += map(_result, run) if are_results else [{"role": role, "content": _content(run)}]
-    return told or [{"role": role, "content": ""}]
+        told += map(_result, run) if are_results else [_message(role, run)]
+    return told or [_message(role, "")]
 
 
 def _result(block: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a tool gave; that it was no error goes without saying."""
     beside = {key: value for key, value in block.items() if key not in _RESULT and (key, value) != ("is_error", False)}
-    content = _content(block.get("content") or "")
-    return {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": content, **beside}
+    return _message("tool", block.get("content") or "", tool_call_id=block.get("tool_use_id"), **beside)
 
 
 def _answer(blocks: list[Any]) -> dict[str, Any]:
-    """Return what the model said: what it thought, a text, and calls, in this order, each under a key of its own.
+    """Return what the model said: what it thought, a text, and calls, each under a key of its own.
 
-    Where they stand in another order, all blocks are its content, as they are.
+    Where they stand in another order, or the text is several ones, all blocks stand beside them.
     """
     extra = unpacked(block for block in blocks if _is_thought(block) and is_packed(block))
     kept = [block for block in blocks if not (_is_thought(block) and is_packed(block))]
-    first = next((n for n, block in enumerate(kept) if not _is_thought(block)), len(kept))
-    last = next((n for n in range(len(kept), first, -1) if not _is(kept[n - 1], "tool_use")), first)
-    thoughts, said, uses = kept[:first], kept[first:last], kept[last:]
-    if any(_is_thought(block) or _is(block, "tool_use") for block in said):
-        return {"role": "assistant", "content": kept, **extra}
-    message = {"role": "assistant", "content": _content(said, "") or (None if uses else ""), **extra}
+    thoughts = [block for block in kept if _is_thought(block)]
+    uses = [block for block in kept if _is(block, "tool_use")]
+    said = [block for block in kept if not _is_thought(block) and not _is(block, "tool_use")]
+    text = _content(said, "")
+    message = {"role": "assistant", "content": text or (None if uses else ""), **extra}
     if thoughts:
         message["thinking_blocks"] = thoughts
     if uses:
         besides = chain(message.pop("tool_calls", ()), repeat({}))
         message["tool_calls"] = [{**_call(use), **beside} for use, beside in zip(uses, besides, strict=False)]
+    if kept != [*thoughts, *said, *uses] or (isinstance(text, str) and len(said) > 1):
+        message[WHOLE] = kept
     return message
 
 
