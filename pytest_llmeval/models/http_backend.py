@@ -19,6 +19,7 @@ from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
 from pytest_llmeval.models.transport import MAX_BODY_BYTES, Answer, Transport, is_success
+from pytest_llmeval.models.vendors import OPENAI
 
 __all__ = ["HttpBackend"]
 
@@ -58,6 +59,7 @@ class HttpBackend(ABC):
         self._key = account.told
         self._url = f"{account.base_url.url}{self.path}"
         self._place = f"{self.name} at {account.base_url.host}"
+        self._is_openai = OPENAI.owns(account.base_url)
         self._transport = transport
         self._policy = policy
         self._slot = slot

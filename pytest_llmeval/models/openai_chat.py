@@ -18,7 +18,6 @@ from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Answer, Transport
-from pytest_llmeval.models.vendors import OPENAI
 from pytest_llmeval.models.wire import CHAT_PATH, read_completion
 
 __all__ = ["OpenAIBackend"]
@@ -58,7 +57,6 @@ class OpenAIBackend(HttpBackend):
         self._revision = revision
         self._fields = fields or {}
         self._refused = RefusedParams()
-        self._is_openai = OPENAI.owns(account.base_url)
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""

@@ -1,20 +1,25 @@
-"""What a chat completion is asked with, without the keys of the Messages API that its protocol has no word for."""
+"""What OpenAI's APIs are asked with, without the keys of others, which they have no word for."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE
+from pytest_llmeval.models.responses.items import REASONING_ITEMS
 
 __all__ = ["without_foreign_keys"]
 
-_OF_ANTHROPIC = frozenset({"is_error", IN_PLACE, WHOLE})
-"""What Anthropic's API alone is told of a message: a tool says in its text that something went wrong."""
+_OF_OTHERS = frozenset({"is_error", IN_PLACE, WHOLE, REASONING_ITEMS})
+"""What the APIs of messages and of responses alone are told: a tool says in its text that something went wrong."""
 _OF_GATEWAYS = frozenset({"cache_control"})
 """Marks that gateways hand on to Anthropic, and that OpenAI, which caches by itself, refuses."""
 
 
 def without_foreign_keys(
-    messages: Iterable[Mapping[str, Any]], params: Mapping[str, Any], *, is_openai: bool
+    messages: Iterable[Mapping[str, Any]],
+    params: Mapping[str, Any],
+    *,
+    is_openai: bool,
+    own: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return messages and parameters as they are sent, in one object.
 
@@ -22,8 +27,9 @@ def without_foreign_keys(
         messages: in the words of the OpenAI protocol.
         params: the same.
         is_openai: whether OpenAI itself is asked, and no other server of its protocol.
+        own: keys of an API beside chat completions that is asked.
     """
-    keys = _OF_ANTHROPIC | _OF_GATEWAYS if is_openai else _OF_ANTHROPIC
+    keys = (_OF_OTHERS | _OF_GATEWAYS if is_openai else _OF_OTHERS) - own
     told = {**params, "messages": [_without(message, keys) for message in messages]}
     if not is_openai:
         return told

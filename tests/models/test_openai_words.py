@@ -10,7 +10,7 @@ from pytest_llmeval.models.registry import open_model
 from tests.support.asking import FAST
 from tests.support.fault_server import FaultServer
 
-BESIDE = {"is_error": True, "in_place": True, "content_blocks": [{"type": "text", "text": "no"}]}
+BESIDE = {"is_error": True, "in_place": True, "content_blocks": [{"type": "text", "text": "no"}], "reasoning_items": []}
 MARK = {"cache_control": {"type": "ephemeral"}}
 
 

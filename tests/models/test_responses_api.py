@@ -101,6 +101,14 @@ def test_reasoning_goes_with_the_conversation(server: ResponsesServer) -> None:
     ]
 
 
+def test_what_other_apis_alone_are_told_of_a_message_is_not_sent(server: ResponsesServer) -> None:
+    """As it stands in what an application of Anthropic's SDK has said so far."""
+    beside: Any = {"is_error": True, "in_place": True, "content_blocks": [{"type": "text", "text": "x"}]}
+    said: list[Any] = [{"role": "user", "content": "x", **beside}, {"role": "assistant", "content": "y", **beside}]
+    ask(server.model("echo"), said)
+    assert [item.keys() for item in server.ledger[0].body["input"]] == [{"type", "role", "content"}] * 2
+
+
 def test_a_model_that_does_not_reason_is_asked_without(server: ResponsesServer) -> None:
     """Nobody but this package asked for its reasoning; once is enough to know, also for calls under way."""
     model = server.model("fault-noencryption")

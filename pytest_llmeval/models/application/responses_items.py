@@ -11,8 +11,9 @@ from typing import Any
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.application.assistant_message import assistant_message
-from pytest_llmeval.models.application.responses_reasoning import VERBATIM, unpacked
+from pytest_llmeval.models.application.responses_reasoning import unpacked
 from pytest_llmeval.models.application.responses_refusals import untold
+from pytest_llmeval.models.responses.items import REASONING_ITEMS
 
 __all__ = ["chat_messages", "kind_of"]
 
@@ -154,8 +155,8 @@ class _Turn:
         """Take an item in."""
         if kind == "reasoning":
             further = unpacked(item)
-            verbatim = [*self.extra.get(VERBATIM, ()), *further.get(VERBATIM, ())]
-            self.extra |= {**further, **({VERBATIM: verbatim} if verbatim else {})}
+            verbatim = [*self.extra.get(REASONING_ITEMS, ()), *further.get(REASONING_ITEMS, ())]
+            self.extra |= {**further, **({REASONING_ITEMS: verbatim} if verbatim else {})}
         elif kind == "message":
             self._speak(item.get("content"))
         else:

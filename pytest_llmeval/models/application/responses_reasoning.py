@@ -8,11 +8,10 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.strict_json import NotJsonError, canonical, parse
+from pytest_llmeval.models.responses.items import REASONING_ITEMS
 
-__all__ = ["VERBATIM", "reasoning_items", "unpacked"]
+__all__ = ["reasoning_items", "unpacked"]
 
-VERBATIM = "reasoning_items"
-"""Key of a message whose server speaks of such items itself: they are handed on as they are."""
 _MARK = "llmeval-extra:"
 """What begins the opaque part of an item that is made here; the rest is JSON."""
 _TEXTS = ("reasoning_content", "reasoning")
@@ -21,8 +20,8 @@ _TEXTS = ("reasoning_content", "reasoning")
 
 def reasoning_items(extra: Mapping[str, Any], id_: str) -> list[dict[str, Any]]:
     """Return the items for what ``core.types.Response.extra`` holds, one of them under the id ``id_``."""
-    items = [dict(item) for item in extra.get(VERBATIM) or () if isinstance(item, Mapping)]
-    rest = {key: value for key, value in extra.items() if key != VERBATIM}
+    items = [dict(item) for item in extra.get(REASONING_ITEMS) or () if isinstance(item, Mapping)]
+    rest = {key: value for key, value in extra.items() if key != REASONING_ITEMS}
     if not rest:
         return items
     item: dict[str, Any] = {"id": id_, "type": "reasoning", "summary": []}
@@ -51,7 +50,7 @@ def unpacked(item: Mapping[str, Any]) -> dict[str, Any]:
     """
     text = item.get("encrypted_content")
     if not isinstance(text, str) or not text.startswith(_MARK):
-        return {VERBATIM: [dict(item)]}
+        return {REASONING_ITEMS: [dict(item)]}
     try:
         extra = parse(text.removeprefix(_MARK))
     except NotJsonError as error:

@@ -14,14 +14,16 @@ from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.named import unsendable, why_unsendable
+from pytest_llmeval.models.openai_words import without_foreign_keys
 from pytest_llmeval.models.refused_params import advise
-from pytest_llmeval.models.responses.items import input_items
+from pytest_llmeval.models.responses.items import REASONING_ITEMS, input_items
 from pytest_llmeval.models.responses.params import as_asked, sent_params, unsent_params
 from pytest_llmeval.models.responses.wire import RESPONSES_PATH, read_response
 from pytest_llmeval.models.transport import Answer
 
 __all__ = ["ResponsesBackend"]
 
+_OWN = frozenset({REASONING_ITEMS})
 _NO_ENCRYPTION = "encrypted content is not supported"
 """How OpenAI refuses to give the reasoning of a model that does not reason: such requests do without."""
 
@@ -73,12 +75,14 @@ class ResponsesBackend(HttpBackend):
             raise unsendable(self.name, problem)
         for name, told in unsent_params(params):
             raise unsendable(self.name, told, name)
+        asked = without_foreign_keys(request.messages, params, is_openai=self._is_openai, own=_OWN)
+        messages = asked.pop("messages")
         try:
-            sent = sent_params(params, with_reasoning=with_reasoning)
+            sent = sent_params(asked, with_reasoning=with_reasoning)
         except ValueError as error:
             raise unsendable(self.name, str(error)) from None
         try:
-            data = {"model": self._model.spec.name, "input": input_items(request.messages), **sent}
+            data = {"model": self._model.spec.name, "input": input_items(messages), **sent}
             return dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
