@@ -70,7 +70,7 @@ def test_a_client_of_a_case_that_has_ended_asks_for_no_other_model(
     assert len(found) == 8 - len(passed)
     for error in found.values():
         assert error.startswith(("model one of another case: ", "model other of another case: "))
-        assert f"case: {ADVICE}, of its own model, and" in error and "models.md); it is that of evals/" in error
+        assert f"case: {ADVICE}, of its own model, and" in error and "applications.md); it is that of evals/" in error
         assert "], which has ended, and was used in evals/test_echo.py::test_echo[" in error
 
 

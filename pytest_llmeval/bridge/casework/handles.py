@@ -20,7 +20,7 @@ from pytest_llmeval.loaders.prompts import as_messages
 
 __all__ = ["CaseModel"]
 
-_OWN_MODEL = "make the client in each test, of its own model, and hand it to the application (docs/howto/models.md)"
+_OWN_MODEL = "make the client in each test, of its own model, and hand it to the application (docs/howto/applications.md)"
 
 
 class CaseModel:
