@@ -20,7 +20,8 @@ from pytest_llmeval.loaders.prompts import as_messages
 
 __all__ = ["CaseModel"]
 
-_OWN_MODEL = "make the client in each test, of its own model, and hand it to the application (docs/howto/applications.md)"
+_TOLD_IN = "docs/howto/applications.md"
+_OWN_MODEL = f"make the client in each test, of its own model, and hand it to the application ({_TOLD_IN})"
 
 
 class CaseModel:
