@@ -59,6 +59,14 @@ def test_calls_of_a_process_are_those_of_the_case(project: Project, body: str, a
     assert len(project.server.ledger) == 4
 
 
+def test_a_proxy_of_the_environment_is_not_asked_for_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.eval(SYNC, ROWS[:1])
+    project.write(app_py=APP)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "example.com")
+    project.run("evals").assert_outcomes(passed=1)
+
+
 def test_processes_of_async_bodies_run_at_once(project: Project) -> None:
     project.eval(ASYNC, ROWS)
     project.write(app_py=APP)

@@ -1,10 +1,12 @@
 """An address at which a case's model answers, for applications that take no client of ours."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.request import getproxies_environment
 
 from aiohttp import web
 
@@ -45,12 +47,18 @@ class Endpoint:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """All of it under the names by which both vendors' clients look it up: for the environment of a process."""
+        """All of it under the names by which both vendors' clients look it up: for the environment of a process.
+
+        A proxy that is named there is not to be asked for it.
+        """
+        kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        direct = ",".join(filter(None, (kept, _HOST)))
         return {
             "OPENAI_BASE_URL": self.base_url,
             "OPENAI_API_KEY": self.api_key,
             "ANTHROPIC_BASE_URL": self.root_url,
             "ANTHROPIC_API_KEY": self.api_key,
+            **({"no_proxy": direct, "NO_PROXY": direct} if getproxies_environment().keys() - {"no"} else {}),
         }
 
 
