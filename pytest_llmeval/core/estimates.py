@@ -26,7 +26,7 @@ _MEDIA = ("audio_url", "image", "image_url", "input_audio", "input_image")
 """Types of parts of a content, in the words of OpenAI, Anthropic and vLLM."""
 _PROMPTING = ("functions", "instructions", "response_format", "system", "tools")
 """Parameters that a model reads as it reads the messages."""
-_BESIDE = ("reasoning_items", "tool_calls")
+_BESIDE = ("reasoning", "reasoning_content", "reasoning_details", "reasoning_items", "thinking_blocks", "tool_calls")
 """What it reads of a message beside the content; encrypted reasoning has more characters than the plain one."""
 
 

@@ -100,8 +100,13 @@ def test_what_a_model_reads_beside_the_messages_counts_too() -> None:
         assert 100 < estimate_tokens(chat, {name: value}) - estimate_tokens(chat) < 110
     called = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": long}}]}
     assert 100 < estimate_tokens([called]) < 120
-    thought = {"role": "assistant", "content": "", "reasoning_items": [{"encrypted_content": long}]}
-    assert 100 < estimate_tokens([thought]) < 120
+    thoughts = {
+        "reasoning_items": [{"encrypted_content": long}],
+        "reasoning_content": long,
+        "thinking_blocks": [{"thinking": long}],
+    }
+    for name, value in thoughts.items():
+        assert 100 < estimate_tokens([{"role": "assistant", "content": "", name: value}]) < 120
 
 
 @given(chats, chats)
