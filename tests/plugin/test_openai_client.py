@@ -192,7 +192,7 @@ async def test_echo(sample, model, score):
     from pytest_llmeval import async_openai_client, openai_client
 
     how, what = sample.input.split()
-    kinds = {"api": openai.APIError, "all": Exception, "none": ()}
+    kinds = {"api": openai.APIError, "all": Exception, "broken": Exception, "none": ()}
 
     def sync():
         ask(openai_client(model).with_options(max_retries=2))
@@ -214,20 +214,25 @@ async def test_echo(sample, model, score):
             await ask(async_openai_client(model))
         answer = "hello"
     except kinds[how.rpartition("-")[2]]:
-        answer = "sorry"
-    score.exact(answer, "hello")
+        answer = None if how == "broken" else "sorry"
+    score.exact(answer.strip(), "hello")
 """
 
 
 def test_a_failed_call_is_an_error_of_its_kind(project: Project) -> None:
-    """No handler makes an answer of it: neither one of OpenAI's errors nor one of all exceptions."""
-    inputs = ["none", "api", "all", "sync-none", "sync-api", "sync-all"]
+    """No handler makes an answer of it: neither one of OpenAI's errors nor one of all exceptions.
+
+    Nor does the application hide it that breaks over what it made of it.
+    """
+    inputs = ["none", "api", "all", "broken", "sync-none", "sync-api", "sync-all"]
     project.eval(CATCHING, [{"id": each, "input": f"{each} chat"} for each in inputs])
     project.run("evals", model=project.server.spec("fault-status-400"))
     assert project.cases() == dict.fromkeys(inputs, "error")
     kinds = project.rows("SELECT DISTINCT error_kind FROM cases WHERE outcome = 'error'")
     assert [row["error_kind"] for row in kinds] == ["bad_request"]
-    assert len(project.server.ledger) == 6
+    (broken,) = project.rows("SELECT error FROM cases WHERE sample_id = 'broken'")
+    assert "AttributeError: 'NoneType' object has no attribute 'strip' (fault-status-400 at" in broken["error"]
+    assert len(project.server.ledger) == 7
     assert project.rows("SELECT DISTINCT status FROM calls") == [{"status": "bad_request"}]
     project.run("evals", "--cache=only", "-k", "api").assert_outcomes(errors=2)
     kinds = project.rows("SELECT DISTINCT error_kind FROM cases ORDER BY error_kind")
@@ -276,7 +281,7 @@ def test_anything_but_a_single_answer_is_refused(project: Project) -> None:
     assert {case["error_kind"] for case in found.values()} == {"code"}
     for how in ("api", "all"):
         assert "n=2: the case's model gives one answer to a request" in found[f"{how}-choices"]["error"]
-        told = "only chat completions and responses go through the case's model; let the application use a client of"
+        told = "only making chat completions and responses goes through the case's model; let the application use a"
         assert f"POST /v1/embeddings: {told}" in found[f"{how}-endpoint"]["error"]
         assert f"GET /v1/responses/resp_1: {told}" in found[f"{how}-kept"]["error"]
         assert "RuntimeError: a sync call was made from async code" in found[f"{how}-blocking"]["error"]

@@ -167,7 +167,7 @@ if "pytest_llmeval.training.launcher" in sys.orig_argv:
 
     torch.get_num_threads = lambda: 9
 if "pytest_llmeval.training.trainer" in sys.orig_argv:
-    print("threads", os.environ["OMP_NUM_THREADS"], flush=True)
+    os.write(1, f"threads {os.environ['OMP_NUM_THREADS']}\\n".encode())  # at once: both processes write here
     os._exit(3)
 """
 

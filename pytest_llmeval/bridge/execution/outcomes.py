@@ -195,8 +195,8 @@ def _decide(
         run.error = None if run.book.misses else shorten(printable(redact(told)), _LONGEST_ERROR)
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
-        run.error_kind = _kind(error)
-        run.error = one_line(redact(_message(error)), _LONGEST_ERROR)
+        run.error_kind = _kind(error, run.met_failure)
+        run.error = one_line(redact(_message(error, run.met_failure)), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
 
@@ -235,18 +235,19 @@ def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     return hasattr(report, "wasxfail")
 
 
-def _kind(error: BaseException) -> str:
+def _kind(error: BaseException, failure: CaseError | None) -> str:
+    """Return the kind of an error: of what a body raises that caught a ``failure``, in whatever line, of that one."""
     if is_timeout(error):
         return str(ErrorKind.TIMEOUT)
-    found = _behind(error)
+    found = _behind(error) or failure
     return str(ErrorKind.CODE if found is None else found.kind)
 
 
-def _message(error: BaseException) -> str:
+def _message(error: BaseException, failure: CaseError | None = None) -> str:
     name, text = said(error)
     if isinstance(error, _IN_ONE_LINE):
         return text
-    found = None if is_timeout(error) else _behind(error)
+    found = None if is_timeout(error) else _behind(error) or failure
     if found is not None:
         text = _ADDRESS.sub("", text)  # that of the future in tenacity's RetryError
         text = text if str(found) in text else f"{text} ({found})" if text else str(found)

@@ -28,9 +28,9 @@ class OpenAIApi:
             return _AskedResponse(told=read_request(json_body(posted), self._answered), answered=self._answered)
         if posted.method == "POST" and posted.path.endswith(CHAT_PATH):
             return AskedCompletion.read(json_body(posted))
-        problem = f"{posted.method} {posted.path}: only chat completions and responses go through the case's model;"
-        todo = "let the application use a client of its own for anything else"
-        raise CaseError(f"{problem} {todo}", kind=ErrorKind.CODE)
+        what = f"{posted.method} {posted.path}"
+        told = f"{what}: only making chat completions and responses goes through the case's model"
+        raise CaseError(f"{told}; let the application use a client of its own for anything else", kind=ErrorKind.CODE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

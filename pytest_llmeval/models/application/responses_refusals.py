@@ -7,5 +7,5 @@ __all__ = ["untold"]
 
 def untold(what: str, todo: str) -> CaseError:
     """Return the error of a request that holds ``what``; ``todo`` is what the application can do instead."""
-    told = f"{what}: the case's model answers a response by a chat completion, which has no such thing; {todo}"
+    told = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
     return CaseError(told, kind=ErrorKind.CODE)
