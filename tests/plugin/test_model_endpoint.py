@@ -1,5 +1,8 @@
 """An application that takes no client of ours, but an address and a key: what it asks there are calls of the case."""
 
+import threading
+from typing import Any
+
 import pytest
 
 from tests.support.project import Project
@@ -193,12 +196,11 @@ def test_nothing_is_answered_behind_the_block(project: Project) -> None:
     project.eval(body, ROWS[:1])
     project.write(app_py=APP)
     project.pytester.syspathinsert()
-    project.server.reply = lambda messages: "ok" if messages[0]["content"] == "beside" else _late()
+    is_over = threading.Event()
+
+    def reply(messages: list[dict[str, Any]]) -> str:
+        return "ok" if messages[0]["content"] == "beside" or is_over.wait(60) else "never"
+
+    project.server.reply = reply
     project.run("evals").assert_outcomes(passed=1)
-
-
-def _late() -> str:
-    import time
-
-    time.sleep(2)
-    return "late"
+    is_over.set()

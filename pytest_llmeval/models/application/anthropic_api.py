@@ -1,11 +1,12 @@
 """What Anthropic's clients ask a server for."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
-from pytest_llmeval.core.types import Message, Response
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
 from pytest_llmeval.models.application.asking import Asked, Posted, Sent, as_event, json_body
 from pytest_llmeval.models.application.messages_answer import message_events, message_of
@@ -28,35 +29,23 @@ class AnthropicApi:
             raise CaseError(f"{told} a client of its own for anything else", kind=ErrorKind.CODE)
         body = json_body(posted)
         whole = self._threads.whole(body)
-        return _AskedMessage(body=body, whole=whole, told=read_request(whole), threads=self._threads)
+        asked = read_request(whole)
+        return Asked(messages=asked.messages, params=asked.params, answer=partial(self._message, body, whole, asked))
 
+    def _message(
+        self, body: Mapping[str, Any], whole: Mapping[str, Any], asked: MessageRequest, response: Response, name: str
+    ) -> Sent:
+        """Return a response as Anthropic would send it.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _AskedMessage:
-    """The message that an application asks for; implements ``asking.Asked``."""
-
-    body: dict[str, Any]
-    """As it came."""
-    whole: dict[str, Any]
-    """The same with what was said before."""
-    told: MessageRequest
-    """That in the words of the OpenAI protocol."""
-    threads: Threads
-
-    @property
-    def messages(self) -> list[Message]:
-        """Of a chat."""
-        return self.told.messages
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Those that are sent."""
-        return self.told.params
-
-    def answer(self, response: Response, name: str) -> Sent:
-        """Return a response as Anthropic would send it, from a model of that name."""
-        message = message_of(self.told, response, name)
-        self.threads.keep(self.body, self.whole, message)
-        if not self.told.is_streamed:
+        Args:
+            body: of the request.
+            whole: the same with what was said before.
+            asked: that in the words of the OpenAI protocol.
+            response: of the model.
+            name: the model's.
+        """
+        message = message_of(asked, response, name)
+        self._threads.keep(body, whole, message)
+        if not asked.is_streamed:
             return Sent(text=json.dumps(message))
         return Sent.events(as_event(json.dumps(event), event["type"]) for event in message_events(message))

@@ -1,6 +1,6 @@
 """The model of a case, asked in place of a vendor's server, whatever the way in which a request comes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -40,19 +40,16 @@ class Sent:
         return cls(text="".join(events), content_type="text/event-stream")
 
 
-class Asked(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
     """What a request asks for, told as a chat."""
 
-    @property
-    def messages(self) -> list[Message]:
-        """From the first to the last."""
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Those that are sent."""
-
-    def answer(self, response: Response, name: str) -> Sent:
-        """Return a response as the API would send it, from a model of that name."""
+    messages: list[Message]
+    """From the first to the last."""
+    params: dict[str, Any]
+    """Those that are sent."""
+    answer: Callable[[Response, str], Sent]
+    """Returns a response as the API would send it, from a model of that name."""
 
 
 class Api(Protocol):

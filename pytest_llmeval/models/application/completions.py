@@ -15,12 +15,12 @@ from pytest_llmeval.models.application.asking import Sent, as_event
 from pytest_llmeval.models.application.assistant_message import assistant_message, call_id
 from pytest_llmeval.models.application.responses_tools import custom_names
 
-__all__ = ["AskedCompletion"]
+__all__ = ["CompletionRequest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedCompletion:
-    """The chat completion that an application asks for; implements ``asking.Asked``."""
+class CompletionRequest:
+    """What an application asks for."""
 
     messages: list[Message]
     params: dict[str, Any]
@@ -29,7 +29,7 @@ class AskedCompletion:
     """At the end of its stream."""
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> "AskedCompletion":
+    def read(cls, body: dict[str, Any]) -> "CompletionRequest":
         """Return what the body of a request asks for; raise CaseError where it is for several choices."""
         params = {key: value for key, value in body.items() if key not in _ELSEWHERE}
         choices = body.get("n")  # 1 is what goes without saying, and not each server takes it
@@ -80,7 +80,7 @@ def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool
     return [chunk, {**chunk, "choices": [], "usage": whole["usage"]}] if wants_usage else [chunk]
 
 
-def _message(asked: AskedCompletion, response: Response) -> dict[str, Any]:
+def _message(asked: CompletionRequest, response: Response) -> dict[str, Any]:
     """Return what the model said."""
     custom = custom_names(asked.params)
     calls = [_tool_call(call, call_id(asked.messages, at), custom) for at, call in enumerate(response.tool_calls)]
