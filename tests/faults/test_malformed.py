@@ -100,7 +100,7 @@ def test_a_redirect_takes_no_key_anywhere(project: Project, monkeypatch: pytest.
 
 
 def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> None:
-    """It stands behind the error of the application; a bug beside a call that was caught is none of it."""
+    """It stands behind the error of the application; a bug beside a call that was caught is none, but tells of it."""
     project.write(
         evals__test_app_py="""
             import pytest
@@ -167,6 +167,7 @@ def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> No
     assert said["plain"] == f"test_app.AppError: no luck ({refusal})"
     assert said["gathered"] == f"test_app.AppError: none of 1 ({refusal})"
     assert said["handling"] == f"KeyError: 'gone' ({refusal})"
+    assert said["bug"] == f"KeyError: 'gone'; before it a call had failed: {refusal}"
     assert said["retried"].startswith("tenacity.RetryError: RetryError[") and said["retried"].endswith(f" ({refusal})")
     assert "0x" not in said["retried"]
     result.stdout.fnmatch_lines(["E * test_app.AppError: no luck"])  # with its traceback

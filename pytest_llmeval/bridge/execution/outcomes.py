@@ -195,7 +195,7 @@ def _decide(
         run.error = None if run.book.misses else shorten(printable(redact(told)), _LONGEST_ERROR)
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
-        run.error_kind = _kind(error, run.met_failure)
+        run.error_kind = _kind(error)
         run.error = one_line(redact(_message(error, run.met_failure)), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
@@ -235,23 +235,24 @@ def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     return hasattr(report, "wasxfail")
 
 
-def _kind(error: BaseException, failure: CaseError | None) -> str:
-    """Return the kind of an error: of what a body raises that caught a ``failure``, in whatever line, of that one."""
+def _kind(error: BaseException) -> str:
     if is_timeout(error):
         return str(ErrorKind.TIMEOUT)
-    found = _behind(error) or failure
+    found = _behind(error)
     return str(ErrorKind.CODE if found is None else found.kind)
 
 
 def _message(error: BaseException, failure: CaseError | None = None) -> str:
+    """Return what an error says; of what a body raises that caught a ``failure`` before, with that one told."""
     name, text = said(error)
     if isinstance(error, _IN_ONE_LINE):
         return text
-    found = None if is_timeout(error) else _behind(error) or failure
+    found = None if is_timeout(error) else _behind(error)
     if found is not None:
         text = _ADDRESS.sub("", text)  # that of the future in tenacity's RetryError
         text = text if str(found) in text else f"{text} ({found})" if text else str(found)
-    return f"{name}: {text}" if text else name
+    told = f"{name}: {text}" if text else name
+    return told if found is not None or failure is None else f"{told}; before it a call had failed: {failure}"
 
 
 def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, safe: Callable[[str], str]) -> None:
