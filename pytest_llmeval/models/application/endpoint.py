@@ -11,7 +11,7 @@ from urllib.request import getproxies_environment
 from aiohttp import web
 
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
-from pytest_llmeval.core.loop import LoopThread
+from pytest_llmeval.core.loop import LoopThread, pause
 from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
 from pytest_llmeval.models.application.anthropic_api import AnthropicApi
@@ -26,6 +26,8 @@ _KEY_BYTES = 16
 _RETRIES = "x-stainless-retry-count"
 """The header in which clients of OpenAI say how often they have tried a request before."""
 _STOP_TIMEOUT_S = 0.1
+_TURNS = 5
+"""Of the loop, in which the last connection is accepted and made: asyncio forgets one whose server closes meanwhile."""
 _HAND_OVER = "give the application its `api_key`"
 _FAILED = 400
 """A status with which no client tries again."""
@@ -116,10 +118,13 @@ class _Served:
 
     async def stop(self) -> None:
         """Close the port; who still waits for an answer gets none."""
+        if self._runner is None:
+            return
+        for _ in range(_TURNS):
+            await pause(0)
         for task in self._begun.values():
             task.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         """Return what the model says, or the error."""
