@@ -1,5 +1,6 @@
 """The server: one process, on an address of this machine unless more is asked for."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
@@ -21,18 +22,33 @@ def serve(app: Guard, host: str, port: int | None, *, ready: Callable[[str], Non
         app: what answers.
         host: a name or an address of this machine.
         port: to listen on; None takes the usual one where it is free, else any.
-        ready: is told the address of the first page.
+        ready: is told the address of the first page, once that is answered there.
 
     Raises:
         SettingsError: the address cannot be listened on.
     """
     listening = _listening(host, port)
     with listening:
-        number = listening.getsockname()[1]
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{number}/")
+        address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, lifespan="on")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended what went on, and raises it again
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, ready=lambda: ready(address)).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, and minds Ctrl-C: which Python raises before, and may lose in what is called back meanwhile.
+
+    A KeyboardInterrupt raised in the callback of a weak reference is printed, and goes no further.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then say so, in a thread: a browser of a terminal is waited for, and asks meanwhile."""
+        await super().startup(sockets=sockets)
+        await asyncio.to_thread(self._ready)
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

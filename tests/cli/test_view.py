@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,3 +109,29 @@ def test_what_is_not_installed_is_said(
 
 def test_a_folder_without_a_database_is_said(here: Path, llmeval: Command) -> None:
     assert llmeval("view").status == 4
+
+
+def test_ctrl_c_is_minded_as_soon_as_the_address_is_told(here: Path) -> None:
+    """An interrupt that Python raises wherever it is may be lost in what is called back as an object dies."""
+    script = """
+    import os, signal, threading
+    from pytest_llmeval.view.serving import serve
+
+    def ready(address):
+        handler = signal.getsignal(signal.SIGINT)
+        print(handler is signal.default_int_handler, threading.current_thread() is threading.main_thread())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    async def app(scope, receive, send):
+        assert scope["type"] == "lifespan"
+        for each in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{each}.complete"})
+
+    serve(app, "127.0.0.1", 0, ready=ready)
+    print("ended")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False False\nended\n", "")
