@@ -63,7 +63,7 @@ class TrainingItems:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look at what is left, before anything is loaded."""
         chosen = [item for item in items if _path_of(item) is not None]
-        left = {function_of(item.nodeid) for item in items}
+        left = {function_of(item.nodeid) for item in items} if self._empty else ()
         empty = [folder for nodeid, folder in self._empty.items() if nodeid in left]
         if not chosen and not empty:
             return

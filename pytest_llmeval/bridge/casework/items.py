@@ -52,7 +52,8 @@ def param_of(item: pytest.Item) -> "CaseParam | None":
 
 def set_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the id of a case's ``parametrize`` set; an empty text where it has none."""
-    set_id: str = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
+    callspec = item.callspec  # type: ignore[attr-defined]  # a case has one
+    set_id: str = callspec.id[len(param.own_id) + 1 :] if len(callspec.params) > 1 else ""
     return set_id
 
 
@@ -84,10 +85,12 @@ def odd_place(item: pytest.Item) -> str:
 
     Nobody generates tests of what unittest runs, of one parameter set, or of an item that a plugin made.
     """
+    if param_of(item) is not None:
+        return ""
     if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
         return "a method of a unittest.TestCase" if item.get_closest_marker("llmeval") is not None else ""
     is_marked = any(mark.name == "llmeval" for mark in item.own_markers)
-    return "a single item or parameter set" if is_marked and param_of(item) is None else ""
+    return "a single item or parameter set" if is_marked else ""
 
 
 def run_of(item: pytest.Item) -> "CaseRun | None":

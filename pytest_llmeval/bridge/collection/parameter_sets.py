@@ -66,7 +66,7 @@ def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tupl
     problems: dict[str, str] = {}
     for item, param in cases:
         first = found.setdefault(item.nodeid, (item, param))
-        if key_of(*first) != key_of(item, param):
+        if first[0] is not item and key_of(*first) != key_of(item, param):
             problems.setdefault(param.eval.where, _one_name(first, (item, param)))
         callspec = getattr(item, "callspec", None)
         if any(mark.name == "llmeval" for mark in getattr(callspec, "marks", ())):

@@ -1,6 +1,6 @@
 """The count of a collection: the cases of each suite, and what became of them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ class Tally:
         """The suites that ``-m`` asks for, of functions looked into, by name; each with that of its function."""
         self.problems: list[str] = []
         """What is wrong with the suites: two functions have one, as one is named like a parameter set of the other."""
-        self._met: dict[str, Counter[str]] = {}
+        self._met: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
         self._selected: dict[str, set[str]] = {}
@@ -43,7 +43,7 @@ class Tally:
         """Count cases by their suites, and by the names that their functions gave those, before anybody selects."""
         for item, param in cases:
             suite = suite_of(item, param)
-            self._met.setdefault(param.eval.suite, Counter())[suite] += 1
+            self._met[param.eval.suite][suite] += 1
             first = self._evals.setdefault(suite, param.eval)
             if first.suite != param.eval.suite:
                 told = f"suite {suite!r} exists in {first.where} and in {param.eval.where}"
