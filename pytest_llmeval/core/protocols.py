@@ -46,6 +46,11 @@ class Model(Protocol):
         """The model's name, as it stands in node ids."""
         ...
 
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        """What the case was answered so far, in the order in which it asked, by whatever took it to the model."""
+        ...
+
     async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer; None sends the case's own prompt, anything else is sent as it is."""
         ...

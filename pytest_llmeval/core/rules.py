@@ -61,6 +61,8 @@ SHIPPED_SCORES = (
     "numeric",
     "regex",
     "token_f1",
+    "tool_calls",
+    "tool_names",
 )
 """What shipped scorers record under their own names: in [0, 1]. Kept here, as rules are read without the scorers."""
 

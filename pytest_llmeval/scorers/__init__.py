@@ -12,6 +12,7 @@ from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, scorer
 from pytest_llmeval.scorers.schema_scorer import json_schema
 from pytest_llmeval.scorers.scored import Scored
 from pytest_llmeval.scorers.texts import contains, exact, token_f1
+from pytest_llmeval.scorers.tool_scorer import tool_calls
 
 __all__ = [
     "REGISTRY",
@@ -32,4 +33,5 @@ __all__ = [
     "scorer",
     "scorer_digest",
     "token_f1",
+    "tool_calls",
 ]

@@ -105,7 +105,7 @@ def json_match(
     Raises:
         ScorerError: where the response, the target or a setting is of another kind.
     """
-    rules = _rules(unordered, ignore, tolerance, dates, date_formats, date_tolerance_days, casefold)
+    rules = declared_rules(unordered, ignore, tolerance, dates, date_formats, date_tolerance_days, casefold)
     wanted = plain_json(target)
     text = text_of(response)
     try:
@@ -119,7 +119,7 @@ def json_match(
     return Scored(found.right / found.total, f"{found.right} of {found.total} fields right\n{lines}", {"exact": 0.0})
 
 
-def _rules(
+def declared_rules(
     unordered: Iterable[str],
     ignore: Iterable[str],
     tolerance: float | Mapping[str, float],

@@ -61,6 +61,7 @@ def test_the_public_names_of_the_scorers() -> None:
         "scorer",
         "scorer_digest",
         "token_f1",
+        "tool_calls",
     ]
 
 

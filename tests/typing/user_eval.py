@@ -86,6 +86,8 @@ async def test_async(sample: Sample, model: Model, score: ScoreBook) -> None:
     second = await model.generate(chat, temperature=0)
     third = await model.generate("And again")
     name: str = model.name
+    given: tuple[Response, ...] = model.responses
+    assert given == (first, second, third)
     slices: tuple[str, ...] = sample.slices
     score.record("answers", len({first.text, second.text, third.text}))
     assert name and isinstance(slices, tuple)

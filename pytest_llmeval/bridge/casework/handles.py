@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -21,6 +22,8 @@ from pytest_llmeval.loaders.prompts import as_messages
 __all__ = ["CaseModel"]
 
 _TOLD_IN = "docs/howto/applications.md"
+_OWN_TURN = -1
+"""Of the answer to the case's own prompt, before those of all that its body asks."""
 _OWN_MODEL = f"make the client in each test, of its own model, and hand it to the application ({_TOLD_IN})"
 
 
@@ -57,6 +60,9 @@ class CaseModel:
         self._loop = calls.loop
         self._draws: dict[str, int] = {}
         """The draw of the last call with each request, by the digest in its name."""
+        self._turns = itertools.count()
+        self._given: dict[int, Response] = {}
+        """What the test was answered, by the turn in which it asked; the case's own ``response`` stands before all."""
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
@@ -65,6 +71,12 @@ class CaseModel:
     def name(self) -> str:
         """The model's name, as it stands in node ids."""
         return self._name
+
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        """What the case was answered so far, in the order in which it asked; a call that failed is not among it."""
+        given = dict(self._given)
+        return tuple(given[turn] for turn in sorted(given))
 
     async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer; None sends the case's own prompt, anything else is sent as it is.
@@ -79,7 +91,8 @@ class CaseModel:
             PromptError: ``messages`` are none.
         """
         self._check_asking()
-        return self._noted(await self.answer(self._request(messages, params)))
+        turn = next(self._turns)
+        return self._noted(await self.answer(self._request(messages, params)), turn)
 
     async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
         """Return the model's answer to ``request``; raise CallError where there is none.
@@ -95,10 +108,12 @@ class CaseModel:
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
         self._check_asking()
-        return self._noted(self._waited(self._request(messages, params), position=None))
+        turn = next(self._turns)
+        return self._noted(self._waited(self._request(messages, params), position=None), turn)
 
-    def _noted(self, response: Response) -> Response:
-        """Return it; that another body than an async one asked for it is noted, on whatever loop of its own."""
+    def _noted(self, response: Response, turn: int) -> Response:
+        """Return it, kept; that another body than an async one asked for it is noted, on whatever loop of its own."""
+        self._given[turn] = response
         if self._role == "model" and not response.cached and not response.earlier:
             self._run.turn = self._run.turn or SYNC
         return response
@@ -131,6 +146,10 @@ class CaseModel:
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
+        self._given[_OWN_TURN] = response = self._responded()
+        return response
+
+    def _responded(self) -> Response:
         self._run.wants_response = self._run.is_met = True
         reply = self._run.reply
         if reply is None:
@@ -160,6 +179,7 @@ class CaseModel:
             self._run.reply.set_exception(error)
             raise
         self._run.reply.set_result(response)
+        self._given[_OWN_TURN] = response
         return response
 
     def _check_asking(self) -> None:
