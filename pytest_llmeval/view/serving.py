@@ -36,7 +36,7 @@ def serve(app: Guard, host: str, port: int | None, *, ready: Callable[[str], Non
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, and minds Ctrl-C: which Python raises before, and may lose in what is called back meanwhile.
+    """Says when it answers, and minds Ctrl-C, which Python raises before, and may lose in what is called back then.
 
     A KeyboardInterrupt raised in the callback of a weak reference is printed, and goes no further.
     """
