@@ -1,5 +1,6 @@
 """One HTTP exchange: what a transport gives to the backend above it, and the faults that all transports share."""
 
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def connection_fault(
     """
     refusals = [each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
     if not refusals:
-        message = _line(f"{type(error).__name__}: {text}", redact)
+        message = _unmade(error) or _line(f"{type(error).__name__}: {text}", redact)
         usage = Usage() if has_begun else None
         return AttemptError(ErrorKind.CONNECTION, message, retryable=True, usage=usage, is_unsent=is_unsent)
     first = refusals[-1]  # the others are aiohttp's, without what OpenSSL said
@@ -144,6 +145,16 @@ def connection_fault(
     if first.verify_code in _UNKNOWN_ISSUER:
         message += "; put that of its issuer into a file and name the file in SSL_CERT_FILE"
     return AttemptError(ErrorKind.CONNECTION, message)
+
+
+def _unmade(error: BaseException) -> str | None:
+    """Return why no connection was made, in a person's words; None where a client's own have to do."""
+    for cause in _causes(error):
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused (is the server running?)"
+        if isinstance(cause, socket.gaierror):
+            return f"the name of the host leads nowhere: {cause.strerror}"
+    return None
 
 
 def unreadable_fault(text: str, redact: Redact) -> AttemptError:

@@ -361,3 +361,20 @@ def test_no_cookie_is_kept(server: FaultServer, transport: TransportName) -> Non
 
     with_backend(server.spec("fault-cookie"), twice, transport)
     assert len(server.ledger) == 2 and not any("cookie" in entry.headers for entry in server.ledger)
+
+
+@pytest.mark.parametrize("transport", ["lean", "sdk"])
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1:9", "connection refused (is the server running?)"),
+        ("localhost:9", "connection refused (is the server running?)"),
+        ("nowhere.invalid", "the name of the host leads nowhere: "),
+    ],
+)
+def test_what_makes_no_connection_is_told(transport: TransportName, address: str, told: str) -> None:
+    """In a few words, which a line of 80 columns has room for."""
+    once = RetryPolicy(max_attempts=1)
+    error = failure(f"openai:m@http://{address}/v1", transport=transport, environ={}, policy=once)
+    assert error.kind is ErrorKind.CONNECTION
+    assert told in str(error)
