@@ -51,7 +51,7 @@ def answered(ask: Ask, response: Response, name: str) -> Call:
         "model": response.model,
         "system_fingerprint": response.system_fingerprint,
         "refusal": response.refusal,
-        "tool_calls": plain(response.tool_calls) or None,
+        "tool_calls": [_tool_call(each) for each in response.tool_calls] or None,
         "extra": plain(response.extra) or None,
     }
     if storable(response.text) != response.text:  # the table holds it escaped; whoever is told it again wants it whole
@@ -72,6 +72,11 @@ def answered(ask: Ask, response: Response, name: str) -> Call:
         cache_key=response.cache_key,
         detail={key: value for key, value in said.items() if value is not None},
     )
+
+
+def _tool_call(call: ToolCall) -> dict[str, str]:
+    named = {} if call.id is None else {"id": call.id}
+    return {**named, "name": call.name, "arguments": call.arguments}
 
 
 def failed(ask: Ask, error: CallError, name: str) -> Call:

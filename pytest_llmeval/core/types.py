@@ -105,6 +105,8 @@ class ToolCall:
     """Of the tool, as the model wrote it."""
     arguments: str
     """JSON as the model wrote it, unchecked; canonical where it came as an object. Of a custom tool its text."""
+    id: str | None = field(default=None, compare=False)
+    """By which the server knows the call and is told its result; None where it gave none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

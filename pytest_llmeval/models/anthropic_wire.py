@@ -105,7 +105,7 @@ def _tool_call(block: dict[str, Any]) -> ToolCall:
     name = spoken(block.get("name"))
     if name is None:
         raise UnexpectedError("a tool call without a name")
-    return ToolCall(name=name, arguments=arguments_text(block.get("input")))
+    return ToolCall(name=name, arguments=arguments_text(block.get("input")), id=spoken(block.get("id")))
 
 
 def _refusal(data: dict[str, Any], text: str) -> str:

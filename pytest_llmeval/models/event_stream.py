@@ -135,9 +135,10 @@ def _joined(message: dict[str, Any]) -> dict[str, Any]:
 def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call as it would stand in an unstreamed message."""
     text = _text(call["bits"])
+    whole = {**call["extra"], "id": call["id"]}
     if call["custom"]:
-        return {**call["extra"], "type": "custom", "custom": {"name": call["name"], "input": text}}
-    return {**call["extra"], "function": {"name": call["name"], "arguments": text}}
+        return {**whole, "type": "custom", "custom": {"name": call["name"], "input": text}}
+    return {**whole, "function": {"name": call["name"], "arguments": text}}
 
 
 def _whole(pieces: list[Any]) -> Any:

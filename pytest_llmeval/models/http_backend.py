@@ -96,7 +96,8 @@ class HttpBackend(ABC):
             response,
             text=safe(response.text),
             tool_calls=tuple(
-                ToolCall(name=safe(each.name), arguments=safe(each.arguments)) for each in response.tool_calls
+                ToolCall(name=safe(each.name), arguments=safe(each.arguments), id=each.id and safe(each.id))
+                for each in response.tool_calls
             ),
             refusal=response.refusal and safe(response.refusal),
             extra=rebuilt(response.extra, lambda value: safe(value) if isinstance(value, str) else value),

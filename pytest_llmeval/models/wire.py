@@ -228,7 +228,8 @@ def _tool_call(call: object) -> ToolCall:
         raise UnexpectedError("a call of a custom tool whose input is no text")
     if arguments is None:
         arguments = {}
-    return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments))
+    text = arguments if isinstance(arguments, str) else arguments_text(arguments)
+    return ToolCall(name=name, arguments=text, id=spoken(said.get("id")))
 
 
 def arguments_text(arguments: object) -> str:

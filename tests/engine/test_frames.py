@@ -89,6 +89,7 @@ def test_a_response_arrives_as_it_was_sent(one: Response) -> None:
     joint = {name: joined(getattr(one, name)) for name in names}
     calls = tuple(ToolCall(name=joined(each.name), arguments=joined(each.arguments)) for each in one.tool_calls)
     assert arrived == replace(one, **joint, tool_calls=calls)
+    assert [each.id for each in arrived.tool_calls] == [joined(each.id) for each in one.tool_calls]
     assert arrived.lost == one.lost
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.types import Response, ToolCall
-from pytest_llmeval.models.application.assistant_message import assistant_message, call_id
+from pytest_llmeval.models.application.assistant_message import assistant_message, call_ids
 from pytest_llmeval.models.application.responses_answer import response_object
 from pytest_llmeval.models.application.responses_events import events
 from pytest_llmeval.models.application.responses_request import Answered, read_request
@@ -168,7 +168,10 @@ EXTRA = {
 @st.composite
 def answers(draw: st.DrawFn) -> Response:
     """Return what a model may say."""
-    calls = draw(st.lists(st.builds(ToolCall, name=st.sampled_from(["find", "note"]), arguments=TEXT), max_size=3))
+    call = st.builds(
+        ToolCall, name=st.sampled_from(["find", "note"]), arguments=TEXT, id=st.sampled_from([None, *"abc"])
+    )
+    calls = draw(st.lists(call, max_size=3))
     extra = draw(st.fixed_dictionaries({}, optional=EXTRA))
     besides = draw(st.lists(SIGNED, min_size=len(calls), max_size=len(calls)))
     if any(besides):
@@ -199,7 +202,8 @@ def test_a_conversation_of_items_is_the_same_chat(turns: list[tuple[str, Respons
         previous = whole["id"]
         answered.keep(previous, asked.items, whole["output"])
         items += [*new, *whole["output"]]
-        ids = [call_id(chat, at) for at in range(len(response.tool_calls))]
+        ids = call_ids(chat, response.tool_calls)
+        assert len({*ids}) == len(ids)
         new = [{"type": "function_call_output", "call_id": id_, "output": text} for id_ in ids]
         calls = [_call(id_, call) for id_, call in zip(ids, response.tool_calls, strict=True)]
         chat.append(assistant_message(response.text, refusal=response.refusal, calls=calls, extra=response.extra))

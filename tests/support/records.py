@@ -22,7 +22,7 @@ _tokens = st.none() | st.integers(0, 2**62)
 responses = st.builds(
     Response,
     text=texts,
-    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
+    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts, id=st.none() | texts), max_size=2).map(tuple),
     finish_reason=st.none() | texts,
     usage=st.builds(Usage, input_tokens=_tokens, output_tokens=_tokens),
     latency_s=st.none() | finite,

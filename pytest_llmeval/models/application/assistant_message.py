@@ -1,14 +1,15 @@
 """What a model said, as a message of a chat: given to an application, and sent back by it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.types import Message
+from pytest_llmeval.core.types import Message, ToolCall
 
-__all__ = ["assistant_message", "call_id"]
+__all__ = ["assistant_message", "call_ids"]
 
 
 def assistant_message(
@@ -34,10 +35,22 @@ def assistant_message(
     return message
 
 
-def call_id(messages: Sequence[Message], index: int) -> str:
-    """Return the id of a tool call: one of these messages alone, and the same whenever they are answered again.
+def call_ids(messages: Sequence[Message], calls: Sequence[ToolCall]) -> list[str]:
+    """Return the ids of the tool calls of an answer to ``messages``, which the application sends back.
 
-    The application sends it back, so that a cached or resumed answer is found by it. Nine letters and digits, as
-    Mistral's models demand: https://docs.vllm.ai/en/latest/features/tool_calling.html
+    They are the server's, as some templates know a call by them. One that the server gave none, or gave to two, also in
+    an earlier answer, gets one of these messages alone, and the same whenever they are answered again: nine letters and
+    digits, as Mistral's models demand (https://docs.vllm.ai/en/latest/features/tool_calling.html).
     """
-    return digest(canonical([messages, index]))[:9]
+    taken = Counter([*_told_ids(messages), *(call.id for call in calls)])
+    return [
+        call.id if call.id and taken[call.id] == 1 else digest(canonical([messages, index]))[:9]
+        for index, call in enumerate(calls)
+    ]
+
+
+def _told_ids(messages: Sequence[Message]) -> Iterator[object]:
+    for message in messages:
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list | tuple) else ():
+            yield call.get("id") if isinstance(call, Mapping) else None

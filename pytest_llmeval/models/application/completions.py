@@ -12,7 +12,7 @@ from typing import Any
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.types import Message, Response, ToolCall
 from pytest_llmeval.models.application.asking import Sent, as_event
-from pytest_llmeval.models.application.assistant_message import assistant_message, call_id
+from pytest_llmeval.models.application.assistant_message import assistant_message, call_ids
 from pytest_llmeval.models.application.responses_tools import custom_names
 
 __all__ = ["CompletionRequest"]
@@ -83,7 +83,8 @@ def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool
 def _message(asked: CompletionRequest, response: Response) -> dict[str, Any]:
     """Return what the model said."""
     custom = custom_names(asked.params)
-    calls = [_tool_call(call, call_id(asked.messages, at), custom) for at, call in enumerate(response.tool_calls)]
+    ids = call_ids(asked.messages, response.tool_calls)
+    calls = [_tool_call(call, id_, custom) for call, id_ in zip(response.tool_calls, ids, strict=True)]
     return assistant_message(response.text, refusal=response.refusal, calls=calls, extra=response.extra)
 
 

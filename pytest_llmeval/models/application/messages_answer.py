@@ -10,7 +10,7 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.anthropic_tools import OF_CALLS, OF_MESSAGES, WHOLE
-from pytest_llmeval.models.application.assistant_message import call_id
+from pytest_llmeval.models.application.assistant_message import call_ids
 from pytest_llmeval.models.application.messages_extra import packed
 from pytest_llmeval.models.application.messages_request import MessageRequest
 
@@ -59,7 +59,7 @@ def _content(asked: MessageRequest, response: Response) -> list[dict[str, Any]]:
     """Return the blocks: what the model thought, what it said, what it called."""
     extra = {key: value for key, value in response.extra.items() if key not in OF_MESSAGES}
     whole, thoughts, besides = (extra.pop(key, None) or () for key in (WHOLE, "thinking_blocks", "tool_calls"))
-    uses = [_tool_use(asked, call, index) for index, call in enumerate(response.tool_calls)]
+    uses = list(map(_tool_use, response.tool_calls, call_ids(asked.messages, response.tool_calls)))
     for use, beside in zip(uses, besides, strict=False):
         use.update({key: beside[key] for key in OF_CALLS if key in beside})
     foreign = [{key: value for key, value in beside.items() if key not in OF_CALLS} for beside in besides]
@@ -74,7 +74,7 @@ def _content(asked: MessageRequest, response: Response) -> list[dict[str, Any]]:
     return [*([packed(extra)] if is_told else ()), *thoughts, *said, *uses]
 
 
-def _tool_use(asked: MessageRequest, call: ToolCall, index: int) -> dict[str, Any]:
+def _tool_use(call: ToolCall, id_: str) -> dict[str, Any]:
     try:
         given = json.loads(call.arguments or "{}")  # empty where there is no parameter
     except (ValueError, RecursionError):
@@ -83,7 +83,7 @@ def _tool_use(asked: MessageRequest, call: ToolCall, index: int) -> dict[str, An
         shown = one_line(repr(call.arguments), 200)
         told = f"the model called {call.name!r} with arguments that are no JSON object: {shown}; a client of Anthropic"
         raise CaseError(f"{told} cannot be told of that", kind=ErrorKind.MALFORMED_RESPONSE)
-    return {"type": "tool_use", "id": call_id(asked.messages, index), "name": call.name, "input": given}
+    return {"type": "tool_use", "id": id_, "name": call.name, "input": given}
 
 
 def message_events(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Response, ToolCall
-from pytest_llmeval.models.application.assistant_message import call_id
+from pytest_llmeval.models.application.assistant_message import call_ids
 from pytest_llmeval.models.application.responses_reasoning import reasoning_items
 from pytest_llmeval.models.application.responses_request import ResponseRequest
 from pytest_llmeval.models.application.responses_tools import custom_names
@@ -80,8 +80,9 @@ def _output(asked: ResponseRequest, response: Response, seal: str, *, is_cut: bo
         common = {"type": "message", "role": "assistant", "status": "completed"}
         items.append({"id": f"msg_{seal}", **common, "content": content})
     custom = custom_names(asked.params)
-    for index, call in enumerate(response.tool_calls):
-        items.append(_call(call, f"{seal}{index:02}", call_id(asked.messages, index), custom))
+    ids = call_ids(asked.messages, response.tool_calls)
+    for index, (call, id_) in enumerate(zip(response.tool_calls, ids, strict=True)):
+        items.append(_call(call, f"{seal}{index:02}", id_, custom))
     if is_cut and items and items[-1]["type"] != "reasoning":
         items[-1]["status"] = "incomplete"
     return items

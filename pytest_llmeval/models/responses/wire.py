@@ -168,7 +168,8 @@ def _tool_call(item: dict[str, Any]) -> ToolCall:
         raise UnexpectedError("a call of a custom tool whose input is no text")
     if arguments is None:
         arguments = {}
-    return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments))
+    text = arguments if isinstance(arguments, str) else arguments_text(arguments)
+    return ToolCall(name=name, arguments=text, id=spoken(item.get("call_id")))
 
 
 def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: list[dict[str, Any]]) -> dict[str, Any]:
