@@ -107,3 +107,21 @@ def test_a_call_that_failed_left_no_answer(project: Project) -> None:
     result = project.run("evals", model=project.server.spec("fault-status-400"))
     result.assert_outcomes(errors=1)
     assert [tuple(row.values()) for row in project.rows(SCORES)] == [("one", "answers", 0.0)]
+
+
+def test_a_hook_finds_what_a_body_was_answered_that_ran_ahead(project: Project) -> None:
+    """The fixture of a case is one, whoever asks for it."""
+    body = """
+    async def test_ahead(sample, model, response):
+        await model.generate("more")
+    """
+    project.eval(body, [{"id": "one", "input": "own"}])
+    project.write(
+        conftest_py="""
+        def pytest_runtest_teardown(item):
+            print("hook", *item.funcargs["model"].responses)
+        """
+    )
+    result = project.run("evals", "-rA")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["hook own more", "async bodies: 1 ran ahead, 0 in their turn"])

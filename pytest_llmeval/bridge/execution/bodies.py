@@ -260,7 +260,7 @@ class BodiesAhead:
         self._announce(run)
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()
-        model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
+        run.model = model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
         ours = _fixture_values(run, model, judge_of(run, param, self._calls))
         values = {**ours, **shared, **own_parameters(item)}
         context = contextvars.copy_context()
