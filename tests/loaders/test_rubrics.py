@@ -68,14 +68,14 @@ def test_the_shipped_rubrics_are_good(name: str, tmp_path: Path) -> None:
 
 
 def test_the_shipped_are_those_that_are_promised() -> None:
-    assert shipped_rubrics() == ("json_semantic", "qa", "summary")
+    assert shipped_rubrics() == ("grounded", "json_semantic", "qa", "summary")
 
 
 @pytest.mark.parametrize(
     ("rubric", "problem"),
     [
         ("qaa", "no rubric 'qaa'; did you mean 'qa'?; one of your own is a path ending in .yaml"),
-        ("zebra", "no rubric 'zebra'; there are 'json_semantic', 'qa', 'summary'; one"),
+        ("zebra", "no rubric 'zebra'; there are 'grounded', 'json_semantic', 'qa', 'summary'; one"),
         ("gone.yaml", "gone.yaml: no such rubric; a path is relative to the rootdir or to the test file"),
         ("../out.yaml", "leads out of the rootdir"),
         ("", "rubric must be a name or a path, found ''"),
