@@ -12,6 +12,7 @@ import click
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.git import git
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.whole_file import write_new
@@ -27,6 +28,9 @@ _FILES = {
 """Where each template goes, below the root of the project."""
 _WORKFLOW = ".github/workflows/evals.yaml"
 _FOLDER = "working-directory: ."
+_PUSHED = "branches: [main]"
+_MAIN_BRANCHES = ("main", "master", "trunk")
+"""Names of branches that say what they are."""
 _INSTALL = "in the step Install of {workflow}, put the address of a copy of this package (until it is published)"
 _PUSH = "commit and push: pull requests are judged"
 _WIDTH = 80
@@ -72,10 +76,25 @@ def _files(root: Path) -> dict[Path, str]:
     files = {root / name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
     repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
     workflow = (_TEMPLATES / "evals.yaml").read_text("utf-8")
+    branch = _main_branch(repository)
+    if branch != "main":
+        workflow = workflow.replace(_PUSHED, f"branches: [{json.dumps(branch)}]")
     if repository != root:
         below = json.dumps(root.relative_to(repository).as_posix(), ensure_ascii=False)
         workflow = workflow.replace(_FOLDER, f"{_FOLDER[:-1]}{below}")
     return {**files, repository / _WORKFLOW: workflow}
+
+
+def _main_branch(repository: Path) -> str:
+    """Return the branch that others are merged into, by which pushes are told from pull requests.
+
+    It is the one that the clone began with; without a clone the current one, if its name says that it may be.
+    """
+    if not (repository / ".git").exists():
+        return "main"
+    cloned = git(repository, "symbolic-ref", "--short", "--quiet", "refs/remotes/origin/HEAD")
+    here = git(repository, "symbolic-ref", "--short", "--quiet", "HEAD")
+    return cloned.partition("/")[2] if cloned else here if here in _MAIN_BRANCHES else "main"
 
 
 def _content(path: Path) -> bytes | None:

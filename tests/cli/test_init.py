@@ -260,3 +260,23 @@ def test_a_project_without_a_configuration_begins_where_pytest_has_it(
         ]
         told = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "test_capitals.py::test_capitals[" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("commands", "branch"),
+    [
+        (["init -b master"], "master"),
+        (["init -b a-change"], "main"),
+        (["init -b a-change", "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/release/2"], "release/2"),
+        ([], "main"),
+    ],
+)
+def test_the_workflow_runs_on_the_branch_that_others_are_merged_into(
+    llmeval: Command, here: Path, commands: list[str], branch: str
+) -> None:
+    """Else no baseline would ever be kept, and nothing would say so."""
+    for command in commands:
+        subprocess.run(["git", "-C", str(here), *command.split()], check=True, capture_output=True)
+    llmeval("init")
+    workflow = yaml.safe_load((here / WORKFLOW).read_text("utf-8"))
+    assert workflow[True]["push"] == {"branches": [branch]}

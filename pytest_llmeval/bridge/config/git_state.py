@@ -1,14 +1,13 @@
 """The state of the project's git repository, for the record of a run."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_llmeval.core.git import git
 from pytest_llmeval.core.ids import digest
 
 __all__ = ["GitState", "git_state"]
 
-_TIMEOUT_S = 10.0
 _DIFF = ("diff", "HEAD", "--unified=0", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--")
 
 
@@ -27,20 +26,11 @@ class GitState:
 
 def git_state(folder: Path) -> GitState:
     """Return the state of the repository that holds ``folder``."""
-    commit = _git(folder, "rev-parse", "HEAD")
+    commit = git(folder, "rev-parse", "HEAD")
     if commit is None:
         return GitState()
-    branch = _git(folder, "symbolic-ref", "--short", "--quiet", "HEAD")
-    changes = _git(folder, *_DIFF)
+    branch = git(folder, "symbolic-ref", "--short", "--quiet", "HEAD")
+    changes = git(folder, *_DIFF)
     if changes is None:
         return GitState(commit=commit, branch=branch)
     return GitState(commit=commit, branch=branch, dirty=bool(changes), diff=changes and digest(changes)[:12])
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
