@@ -1,6 +1,6 @@
 """What the gate needs to know of a finished case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_llmeval.core.errors import ErrorKind
@@ -15,6 +15,7 @@ __all__ = [
     "XPASSED",
     "JudgedCase",
     "broke_behind_answer",
+    "in_order",
     "records_calls",
 ]
 
@@ -88,6 +89,11 @@ class JudgedCase:
     """The digest of the scorer behind each score, by score name."""
     judge_ids: Mapping[str, str | None] = field(default_factory=dict)
     """What identifies the judge behind each score, by score name; None, or no entry, for a scorer without one."""
+
+
+def in_order(cases: Iterable[JudgedCase]) -> list[JudgedCase]:
+    """Return cases by sample and epoch: they come as they ended, and no number may hang on that."""
+    return sorted(cases, key=lambda case: (case.sample_id, case.epoch, case.suite, case.model))
 
 
 def broke_behind_answer(error_kind: str | None, latency_s: float | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase, broke_behind_answer
-from pytest_llmeval.core.gate.fills import counts
+from pytest_llmeval.core.gate.fills import at_worst
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import named_clusters
 from pytest_llmeval.core.stats.means import mean
@@ -127,11 +127,11 @@ class Column:
         return grouped
 
     def mixtures(self, fill: float, states: Collection[State]) -> "Iterator[Column]":
-        """Yield it with ``fill`` for some of the cases in ``states``, more each time; the others stay without."""
+        """Yield it with ``fill`` for some of the cases in ``states``; the others stay without."""
         missing = [place for place, reading in enumerate(self.readings) if reading.state in states]
-        for count in counts(len(missing)):
+        for lost in at_worst(missing):
             readings = list(self.readings)
-            for place in missing[:count]:
+            for place in lost:
                 readings[place] = readings[place]._replace(state="scored", value=fill)
             yield replace(self, readings=tuple(readings))
 

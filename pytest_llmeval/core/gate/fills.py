@@ -8,13 +8,16 @@ their mean, where (S + mg)² / (Q + mg²) is greatest. It is least where some ar
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from pytest_llmeval.core.stats.means import total
 
-__all__ = ["between", "counts"]
+__all__ = ["at_worst", "between"]
 
 _LEVELS = 5
 _MIXTURES = 8
+_FEW = 6
+"""Missing values of which each way to be at their worst or their best is tried: which of them it is may matter, too."""
 
 
 def between(best: Sequence[float], worst: Sequence[float], beyond: float | None) -> Iterator[list[float]]:
@@ -31,15 +34,23 @@ def between(best: Sequence[float], worst: Sequence[float], beyond: float | None)
     for level in () if beyond is None else _levels(best, worst, missing, beyond):
         yield [min(max(level, low), high) for low, high in zip(worst, best, strict=True)]
     missing.sort(key=lambda place: (best[place] ** 2 - worst[place] ** 2, place))
-    for count in counts(len(missing)):
-        lost = set(missing[:count])
+    for lost in at_worst(missing):
         yield [worst[place] if place in lost else gain for place, gain in enumerate(best)]
 
 
-def counts(missing: int) -> list[int]:
-    """Return how many of the missing to try at their worst: 1, 2, 4 and so on, eight at most, in even steps of logs."""
-    factor = max(2.0, missing ** (1 / _MIXTURES))
-    return [round(factor**step) for step in range(_MIXTURES) if round(factor**step) < missing]
+def at_worst(missing: Sequence[int]) -> Iterator[frozenset[int]]:
+    """Yield which of the missing to try at their worst, some of them and never all.
+
+    Each way where there are few. Of more the first 1, 2, 4 and so on, eight times at most, in even steps of logs.
+    """
+    if len(missing) <= _FEW:
+        for count in range(1, len(missing)):
+            yield from map(frozenset, combinations(missing, count))
+        return
+    factor = max(2.0, len(missing) ** (1 / _MIXTURES))
+    for step in range(_MIXTURES):
+        if round(factor**step) < len(missing):
+            yield frozenset(missing[: round(factor**step)])
 
 
 def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int], beyond: float) -> Iterator[float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
+from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase, in_order
 from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.gate.family import Adjusted, Family, Share, looks_alpha, looks_of, shares_of
@@ -91,7 +91,7 @@ def apply_gate(
         first_look: Epochs of the first look, where there were two: ``max_total`` is about those.
         asks_again: Whether a second look follows where one is due.
     """
-    cases = list(cases)
+    cases = in_order(cases)
     by_suite, expected = grouped(cases, lambda case: case.suite), collected or {}
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
     there = {*by_suite, *(name for (name, _), count in expected.items() if count)}

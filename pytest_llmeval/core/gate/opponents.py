@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase, in_order
 from pytest_llmeval.core.gate.pairs import PairedColumn
 from pytest_llmeval.core.rules import MEASURED_METRICS, GateSettings
 from pytest_llmeval.core.text import and_more, counted, one_line
@@ -48,7 +48,7 @@ class Opponents:
         self._baseline = baseline
         self._why_none = why_none
         self._cases: dict[str, dict[str, list[JudgedCase]]] = {suite: {} for suite in suites}
-        for case in baseline.cases if baseline is not None else ():
+        for case in in_order(baseline.cases if baseline is not None else ()):
             if case.suite in self._cases and baseline is not None and baseline.model in (None, case.model):
                 self._cases[case.suite].setdefault(case.model, []).append(case)
 

@@ -120,7 +120,7 @@ class Sight:
 
     def _rows(self, loss: float, epochs: float) -> float | None:
         """Return the rows by normal approximations."""
-        if not self.allowed < loss <= self.room:
+        if not self.allowed < loss <= self.room or not loss * loss:  # so small that squares are all 0
             return None
         square = self._square(loss, epochs)
         if square is None:
@@ -226,8 +226,7 @@ def _least_count(low: int, high: int, is_enough: Callable[[int], bool]) -> int:
 
 def _least_number(low: float, high: float, is_enough: Callable[[float], bool]) -> float:
     """Return the least number that is enough, as ``_least_count`` does, as close as ``_FINE`` says."""
-    while high - low > _FINE * high:
-        middle = (low + high) / 2
+    while high - low > _FINE * high and low < (middle := (low + high) / 2) < high:
         low, high = (low, middle) if is_enough(middle) else (middle, high)
     return high
 

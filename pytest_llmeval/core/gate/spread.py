@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase, in_order
 from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
 from pytest_llmeval.core.rules import MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import clustered_mean, equal_clusters, named_clusters
@@ -85,7 +85,7 @@ def read_rows(
 
 def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]) -> dict[str, RowValues]:
     rows: dict[str, RowValues] = {}
-    for case in cases:
+    for case in in_order(cases):
         reading = read_compared(metric, case, by_model)
         if reading.value is None:
             continue

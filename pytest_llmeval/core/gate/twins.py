@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase, in_order
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import Thresholds
 
@@ -49,7 +49,7 @@ def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterabl
     Rows are the same by suite, model, id and digest, as for the gate; where both runs have one model of a suite the two
     models take each other's place. All models of a row are swapped together, as rows of one cluster are.
     """
-    old, new = _by_row(before, thresholds), _by_row(current, thresholds)
+    old, new = (_by_row(in_order(cases), thresholds) for cases in (before, current))
     names = _names(old, new)
     units: dict[tuple[str, str], _Sides] = {}
     rows: set[tuple[str, str]] = set()

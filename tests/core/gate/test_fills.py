@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.gate.fills import between, counts
+from pytest_llmeval.core.gate.fills import at_worst, between
 
 ranges = st.tuples(st.floats(-1, 0), st.floats(0.01, 1)).map(lambda pair: (pair[0], sum(pair)))
 
@@ -22,7 +22,13 @@ def test_the_first_level_has_the_mean_that_is_just_not_let_pass(
         assert all(low <= gain <= high for low, gain, high in zip(worst, gains, best, strict=True))
 
 
-def test_however_many_are_missing_eight_numbers_of_them_are_tried_at_their_worst() -> None:
-    assert (counts(1), counts(6), counts(100)) == ([], [1, 2, 4], [1, 2, 4, 8, 16, 32, 64])
-    many = counts(100_000)
+def test_of_few_missing_each_way_is_tried_and_of_many_eight_numbers() -> None:
+    """Some are at their worst, never none and never all."""
+    assert list(at_worst([7])) == []
+    assert set(at_worst([3, 5, 9])) == {frozenset(each) for each in ({3}, {5}, {9}, {3, 5}, {3, 9}, {5, 9})}
+    assert len(list(at_worst(range(6)))) == 2**6 - 2
+    assert [len(each) for each in at_worst(range(7))] == [1, 2, 4]
+    assert list(at_worst(range(7)))[1] == {0, 1}
+    assert [len(each) for each in at_worst(range(100))] == [1, 2, 4, 8, 16, 32, 64]
+    many = [len(each) for each in at_worst(range(100_000))]
     assert (len(many), many[:3]) == (8, [1, 4, 18])

@@ -1,12 +1,15 @@
 """Laws of the gate, over any run."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
@@ -102,3 +105,72 @@ def test_a_verdict_holds_no_number_that_is_not_finite(rule: Rule, run: list[Judg
             assert number is None or abs(number) < 1e12
         if verdict.value is not None and verdict.low is not None and verdict.high is not None:
             assert verdict.low <= verdict.value <= verdict.high
+
+
+grouped_rows = st.lists(
+    st.tuples(st.booleans(), st.sampled_from("uvwxyz"), st.sampled_from([False, False, False, True])),
+    min_size=8,
+    max_size=16,
+).filter(lambda rows: sum(lost for *_, lost in rows) <= 4)
+grouped_rules = st.builds(
+    Rule,
+    suite=st.just("qa"),
+    metric=st.just("pass_rate"),
+    kind=st.sampled_from(["min_lower", "min", "max_drop"]),
+    bound=st.sampled_from([0.05, 0.25, 0.4, 0.6]),
+    confident=st.just(False),
+)
+
+
+def judged_rows(rule: Rule, rows: Sequence[tuple[bool, str, bool]], fill: Sequence[bool] | None = None) -> Verdict:
+    """Return the verdict of one rule on rows of clusters, the lost ones with the outcomes of ``fill``.
+
+    Each row passed in the baseline, where the rule compares with one.
+    """
+    left = iter(fill or ())
+    run, before = [], []
+    for number, (passes, cluster, is_lost) in enumerate(rows):
+        fields: dict[str, Any] = {"model": "m", "sample_id": f"{number:02}", "cluster": cluster, "input_digest": "d"}
+        before.append(case(outcome="passed", **fields))
+        if is_lost and fill is None:
+            run.append(case(outcome="error", error_kind="code", **fields))
+        else:
+            run.append(case(outcome="passed" if (next(left) if is_lost else passes) else "missed", **fields))
+    settings = GateSettings(max_error_rate=1.0)
+    suite = SuiteRules(name="qa", rules=(replace(rule, confident=rule.kind == "min"),), settings=settings)
+    baseline = Baseline(name="main", cases=before) if rule.kind == "max_drop" else None
+    return apply_gate(Thresholds(suites={"qa": suite}), run, baseline=baseline).verdicts[0]
+
+
+@given(grouped_rules, grouped_rows)
+def test_a_rule_fails_with_few_missing_only_where_it_does_whatever_they_are(
+    rule: Rule, rows: list[tuple[bool, str, bool]]
+) -> None:
+    """Of dependent rows it matters which of them are missing, and not how many alone."""
+    verdict = judged_rows(rule, rows)
+    if verdict.verdict == "fail":
+        for fill in product((False, True), repeat=sum(lost for *_, lost in rows)):
+            assert judged_rows(rule, rows, fill).verdict == "fail"
+
+
+@given(grouped_rules, grouped_rows, st.randoms())
+def test_the_order_of_rows_of_clusters_never_changes_a_verdict(
+    rule: Rule, rows: list[tuple[bool, str, bool]], shuffler: random.Random
+) -> None:
+    """However many answers are missing."""
+    fields: list[dict[str, Any]] = [
+        {
+            "model": "m",
+            "sample_id": f"{number:02}",
+            "cluster": cluster,
+            "outcome": "error" if is_lost else "passed" if passes else "missed",
+            "error_kind": "code" if is_lost else None,
+        }
+        for number, (passes, cluster, is_lost) in enumerate(rows * 3)
+    ]
+    run = [case(**each) for each in fields]
+    shuffled = list(run)
+    shuffler.shuffle(shuffled)
+    suite = SuiteRules(name="qa", rules=(replace(rule, kind="min_lower"),), settings=GateSettings(max_error_rate=1.0))
+    rules_ = Thresholds(suites={"qa": suite})
+    assert apply_gate(rules_, shuffled).verdicts == apply_gate(rules_, run).verdicts
