@@ -38,12 +38,16 @@ class Project:
     @property
     def database(self) -> Path:
         """The database of the project; it may not exist."""
-        return self.located(self.value("db") or _DATABASE)
+        return self._path("db", _DATABASE)
 
     @property
     def thresholds(self) -> Path:
         """The rules of the project; the file may not exist."""
-        return self.located(self.value("thresholds") or "thresholds.yaml")
+        return self._path("thresholds", "thresholds.yaml")
+
+    def _path(self, name: str, default: str) -> Path:
+        found = self.value(name) or default
+        return self.located(found) if self.environ.get(f"LLMEVAL_{name.upper()}") else self.root / found
 
     def value(self, name: str) -> str | None:
         """Return what the environment or the ini file says of an option; raise SettingsError where that is no text."""

@@ -149,7 +149,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
     values = {option.key: value_of(option, config, environ) for option in OPTIONS}
     _check_folders(config)
     rootdir = config.rootpath
-    db = _located(config, values["llmeval_db"] or _DATABASE)
+    db = _path(config, "llmeval_db", values["llmeval_db"] or _DATABASE, environ)
     thresholds = values["llmeval_thresholds"]
     return Settings(
         rootdir=rootdir,
@@ -177,31 +177,33 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
         train_resume=bool(values["llmeval_train_resume"]),
         train_strict=bool(values["llmeval_train_strict"]),
         transport=values["llmeval_transport"] or "auto",
-        prices=_located(config, values["llmeval_prices"]) if values["llmeval_prices"] else None,
-        thresholds=_located(config, thresholds or "thresholds.yaml"),
+        prices=_path(config, "llmeval_prices", prices, environ) if (prices := values["llmeval_prices"]) else None,
+        thresholds=_path(config, "llmeval_thresholds", thresholds or "thresholds.yaml", environ),
         thresholds_given=thresholds is not None,
         baseline=values["llmeval_baseline"],
         run_name=values["llmeval_run_name"],
         db=db,
         environ=environ,
-        is_db_found=db == _located(config, _found_db(config, environ)),
+        is_db_found=db == _found_db(config, environ),
         to_root=_to_root(config),
         given=_given(config) if (values["llmeval_resume"] or values["llmeval_rescore"]) is not None else {},
     )
 
 
-def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
+def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> Path:
     """Return the database that the command finds: that of the environment or the ini file, else the default.
 
     What ``-o`` says it does not know, nor the file that ``-c`` names.
     """
     option = next(each for each in OPTIONS if each.name == "db")
+    if variable := environ.get(option.variable):
+        return _typed(config, variable)
     if not is_of_session(option.key, config):
-        return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
+        return config.rootpath / next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
     from pytest_llmeval.loaders.pytest_ini import find_section
 
     _, section = find_section(config.rootpath) or ("", {})
-    return environ.get(option.variable) or str(section.get(option.key) or _DATABASE)
+    return config.rootpath / str(section.get(option.key) or _DATABASE)
 
 
 def _to_root(config: pytest.Config) -> str:
@@ -256,8 +258,17 @@ def _check_folders(config: pytest.Config) -> None:
         raise SettingsError(f"{source}: expected folders in the rootdir, found {name!r}, which is none; {advice}")
 
 
-def _located(config: pytest.Config, name: str) -> Path:
-    """Return the path: as a shell would read one given on the command line, else below the rootdir."""
+def _path(config: pytest.Config, key: str, name: str, environ: Mapping[str, str]) -> Path:
+    """Return the path that an option has: what a person typed may lie where they stand, all else is of the rootdir.
+
+    Of two projects, one in a folder of the other, the outer one's rules would else judge the inner one's run.
+    """
+    is_typed = config.getoption(key) is not None or bool(environ.get(key.upper()))
+    return _typed(config, name) if is_typed else config.rootpath / name
+
+
+def _typed(config: pytest.Config, name: str) -> Path:
+    """Return the path as a shell would read it, if there is one, else below the rootdir."""
     here = config.invocation_params.dir / name
     try:
         is_here = here.exists()
