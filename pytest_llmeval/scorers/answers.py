@@ -7,8 +7,11 @@ from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
+from pytest_llmeval.scorers.display import visible_line
 
-__all__ = ["accepted_answers", "normal_text", "text_of"]
+__all__ = ["accepted_answers", "circumstance", "normal_text", "text_of"]
+
+_TOLD = 200
 
 
 def text_of(response: Any) -> str:
@@ -28,6 +31,17 @@ def text_of(response: Any) -> str:
             " async"
         )
     raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str: {_as_str(response)}")
+
+
+def circumstance(response: Any) -> str | None:
+    """Return what else a person needs to know of an answer that is not good enough; None where nothing is."""
+    if not isinstance(response, Response):
+        return None
+    if response.finish_reason == "length":
+        return "the answer was cut off at its greatest length (finish_reason length); see max_tokens"
+    if not response.text and response.refusal:
+        return f"the model said nothing else than a refusal: {visible_line(response.refusal, _TOLD)}"
+    return None
 
 
 def _as_str(response: Any) -> str:
