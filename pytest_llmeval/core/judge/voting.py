@@ -16,6 +16,10 @@ from pytest_llmeval.core.types import Vote
 __all__ = ["Juror", "Votes", "Voting", "kappa_of", "kappa_of_raters", "voting"]
 
 
+_MOST_PAIRS = 200_000
+"""Of labels, counted several times each so that an answer counts once: as many as take a second."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Votes:
     """All judgements of one answer in one score."""
@@ -142,7 +146,7 @@ def kappa_of_raters(
     π (Public Opinion Quarterly 19 (1955) 321–325), and of more than two raters J. L. Fleiss's kappa (Psychological
     Bulletin 76 (1971) 378–382). Each answer counts once, however many labels it has: J. L. Fleiss, B. Levin and M. C.
     Paik, "Statistical Methods for Rates and Proportions" (2003), chapter 18. So it does for the interval, by the design
-    effect of its pairs.
+    effect of its pairs. Where raters are many and their numbers uneven it counts once but for rounding.
 
     Args:
         units: the labels of each answer; of fewer than two nothing is learned.
@@ -151,12 +155,13 @@ def kappa_of_raters(
         weights: of kappa.
     """
     rated = [(labels, cluster) for labels, cluster in zip(units, clusters, strict=True) if len(labels) > 1]
-    most = math.lcm(*(math.perm(len(labels), 2) for labels, _ in rated))
+    counts = [math.perm(len(labels), 2) for labels, _ in rated]
+    most = min(math.lcm(*counts), max([_MOST_PAIRS // max(1, len(rated)), *counts]))
     pairs = [
         (pair, cluster)
-        for labels, cluster in rated
+        for (labels, cluster), count in zip(rated, counts, strict=True)
         for pair in permutations(labels, 2)
-        for _ in range(most // math.perm(len(labels), 2))
+        for _ in range(round(most / count))
     ]
     found = kappa_of([pair for pair, _ in pairs], [cluster for _, cluster in pairs], levels, weights)
     return None if found is None else replace(found, n=len(rated))
