@@ -102,7 +102,7 @@ def test_a_case_that_asks_for_it_by_a_mark_is_alone(recorded: Project) -> None:
         (", vcr", [], "fixture 'vcr' is of the whole process: 4"),
         ("", ["--block-network"], "fixture 'block_network' is of the whole process: 4"),
         (", monkeypatch", [], "fixture 'monkeypatch' is of the whole process: 4"),
-        (", vcr_markers", [], "fixture 'monkeypatch' is of the whole process: 4"),
+        (", vcr_markers", [], "fixture 'monkeypatch' of 'vcr_markers' is of the whole process: 4"),
     ],
     ids=["by its name", "by an option", "what it asks for", "what it asks for in between"],
 )
@@ -168,3 +168,23 @@ def test_what_playwright_keeps_of_soft_assertions_is_kept_of_the_right_test(proj
     assert result.ret == 0, result.stdout.str()
     plugin = "plugin 'pytest_playwright.pytest_playwright' may keep 'expect' for each test: 4"
     assert turns(result).startswith(f"4 ran ahead, 4 in their turn ({plugin})")
+
+
+def test_the_fixture_through_which_a_test_has_what_keeps_its_turn_is_named(project: Project) -> None:
+    """Whoever looks for the cause finds it in a conftest, and not in the test: be it behind another one."""
+    project.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture
+        def patched(monkeypatch):
+            return monkeypatch
+
+        @pytest.fixture(autouse=True)
+        def environment(patched):
+            patched.setenv("MODE", "test")
+        """
+    )
+    project.eval(ECHO.format(more=""), ROWS)
+    told = "0 ran ahead, 4 in their turn (fixture 'monkeypatch' of 'environment' is of the whole process: 4)"
+    assert turns(project.run("evals")).startswith(told)

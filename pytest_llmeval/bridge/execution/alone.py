@@ -19,6 +19,7 @@ import pytest
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.collection.code_digests import names_in
+from pytest_llmeval.bridge.execution.body_functions import parameters_of, plain_function
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures, woken_fixture
 from pytest_llmeval.bridge.execution.own_code import globals_of, is_among, seen
 
@@ -59,11 +60,26 @@ def why_alone(item: pytest.Item) -> str:
         return f"fixture {woken!r} {of_all}"
     for name in needed_fixtures(item):
         if name in _ALONE or any(seen(_reach, function) for function in _own_fixture(item, name)):
-            return f"fixture {name!r} {of_all}"
+            return f"fixture {name!r}{_through(item, name)} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
         return f"mark filterwarnings {of_all}"
     reach = seen(_reach, getattr(item, "function"))  # noqa: B009  # a case has one
     return f"{reach} {of_all}" if reach else ""
+
+
+def _through(item: pytest.Item, name: str) -> str:
+    """Return through which other fixture a test has one that it does not take itself; a person looks for that one."""
+    if name in parameters_of(plain_function(getattr(item, "function"))):  # noqa: B009  # a case has one
+        return ""
+    through = next((other for other in needed_fixtures(item) if other != name and _asks_for(item, other, name)), None)
+    return "" if through is None else f" of {through!r}"
+
+
+def _asks_for(item: pytest.Item, asking: str, name: str) -> bool:
+    """Whether a fixture takes another, or takes one that does."""
+    definition = chosen_fixture(item, asking)
+    taken = definition.argnames if definition is not None else ()
+    return name in taken or any(each != asking and _asks_for(item, each, name) for each in taken)
 
 
 def _own_functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
