@@ -137,7 +137,8 @@ class Conductor:
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
-        self._notes += [*self._broken.settle(items), *self.selection.misnamed(items)]
+        cut = self._preparation.maker.cut_by() if self._preparation is not None else ""
+        self._notes += [*self._broken.settle(items), *self.selection.misnamed(items, cut)]
         if self._preparation is not None or self._wrong or self._waiting or self._misplaced or self._notes:
             drop_trio(items)
             self._drop_unmatched_last_failed(items)

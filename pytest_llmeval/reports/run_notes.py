@@ -40,11 +40,16 @@ def run_notes(
     verdicts = reader.verdicts(run.id)
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in verdicts) else []
     with_rules = {verdict.suite for verdict in verdicts} if ruled is None else ruled
-    is_needed = bool(with_rules) or ruled is not None or bool(run.settings.get("resumes"))
+    is_needed = bool(with_rules) or ruled is not None or (bool(run.settings.get("resumes")) and _was_judged(run))
     unruled = _unruled(cases, with_rules) if is_needed else []
     failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases)), *unruled]
     counts = [*failed, *_cut_off(run), *voting_sentences(voting), *_rerun_sentences(run.id, earlier, cases)]
     return [*legend, *_unmade(run), *_gone(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
+
+
+def _was_judged(run: Run) -> bool:
+    """Whether a run came to an end at which its rules are judged, if it has any; those of a shard are not."""
+    return run.shown_status == "finished" and not run.settings.get("has_rules")
 
 
 def _unmade(run: Run) -> list[str]:

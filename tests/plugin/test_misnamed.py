@@ -35,3 +35,25 @@ def test_nothing_is_said_of_other_tests_or_where_evals_are_left(project: Project
     others = (["tests", "-k", "clasify"], ["tests", "evals", "-k", "more"])
     for arguments in (*others, ["evals", "-k", "policy or clasify"]):
         assert "llmeval: -" not in project.run(*arguments).stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        (("--limit=2",), " (of the rows that --limit left)"),
+        (("--slice=even", "--limit=1"), " (of the rows that --slice and --limit left)"),
+        ((), ""),
+    ],
+)
+def test_rows_that_other_options_left_out_may_have_the_word(
+    project: Project, arguments: tuple[str, ...], left: str
+) -> None:
+    """So it is said of the others alone."""
+    rows = [{"id": f"r{n}", "input": "q", "slice": "odd" if n % 2 else "even"} for n in range(4)]
+    project.eval("def test_echo(sample):\n    pass\n", [*rows[:3], {**rows[3], "marks": ["regression"]}])
+    word = "regression" if arguments else "regresion"
+    result = project.run("evals", "-m", word, *arguments)
+    assert result.ret == 5
+    text = " ".join(result.stdout.str().split())
+    assert f"-m: no eval or row here has the mark '{word}'{left}" in text
+    assert ("(of the rows" in text) is bool(left)

@@ -194,6 +194,11 @@ class CaseMaker:
             cluster=arguments["cluster"],
         )
 
+    def cut_by(self) -> str:
+        """Return the options that left out rows of what was read; an empty text where none did."""
+        limited, sliced = (any(getattr(each, name) for each in self.readings) for name in ("limited", "sliced"))
+        return " and ".join([*(["--slice"] if sliced else []), *(["--limit"] if limited else [])])
+
     def _parameter_sets(self, reading: Reading) -> Iterator[Any]:
         taken = list(self._taken(reading))
         cluster = reading.eval.cluster

@@ -17,24 +17,28 @@ _MOST_LOOKED_AT = 2000
 """Items whose names may be meant: comparing a word with very many takes long."""
 
 
-def misnamed(config: pytest.Config, found: Sequence[pytest.Item], *, marked: Sequence[pytest.Item]) -> Iterator[str]:
+def misnamed(
+    config: pytest.Config, found: Sequence[pytest.Item], *, marked: Sequence[pytest.Item], cut: str = ""
+) -> Iterator[str]:
     """Yield a note for each word of ``-m`` and ``-k`` that fits nothing here.
 
     Args:
         config: of the session.
         found: the cases and trainings that these deselected.
         marked: those of them that ``-k`` is about.
+        cut: the options that left rows out before, in which the word may be.
     """
+    left = f" (of the rows that {cut} left)" if cut else ""
     marks = {mark.name for item in found for mark in item.iter_markers()}
     keywords = {name.lower() for item in found for name in (*item.listnames(), *item.listextrakeywords())}
     keywords |= {name.lower() for name in marks}
     for word in _words(config.getoption("markexpr", "")):
         if word.isidentifier() and word not in marks:
-            yield f"-m: no {_kinds(found)} here has the mark {shown_value(word)}{_meant(word, marks)}"
+            yield f"-m: no {_kinds(found)} here has the mark {shown_value(word)}{left}{_meant(word, marks)}"
     for word in _words(config.getoption("keyword", "")):
         if not any(word.lower() in name for name in keywords):
             meant = _meant(word, _names(marked[:_MOST_LOOKED_AT])) or _there_are(marked)
-            yield f"-k: no {_kinds(marked)} here has the name {shown_value(word)}{meant}"
+            yield f"-k: no {_kinds(marked)} here has the name {shown_value(word)}{left}{meant}"
 
 
 def _words(expression: str) -> list[str]:

@@ -235,16 +235,16 @@ class Selection:
         counts = [(str(found[path]), written_evals(path, classes)) for path in left_out]
         return [(folder, count) for folder, count in counts if count is not None]
 
-    def misnamed(self, items: Sequence[pytest.Item]) -> list[str]:
+    def misnamed(self, items: Sequence[pytest.Item], cut: str) -> list[str]:
         """Return a note for each word of ``-m`` and ``-k`` that fits nothing here, where these left no item.
 
-        ``-k`` is about those for which ``-m`` holds, if any.
+        ``-k`` is about those for which ``-m`` holds, if any; ``cut`` names the options that left rows out before.
         """
         if not self.dropped or items:
             return []
         expression = self._config.getoption("markexpr", "")
         marked = [item for item in self.dropped if holds_for(expression, item)]
-        return list(misnamed(self._config, self.dropped, marked=marked or self.dropped))
+        return list(misnamed(self._config, self.dropped, marked=marked or self.dropped, cut=cut))
 
     def misses_last_failed(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
         """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -144,13 +144,51 @@ def _continued(
         "suites": {**run.suites, **suites},
         "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.suites.keys()),
         "partial": bool(run.settings.get("partial")),
-        "options": {**options, "epochs": now.epochs, "baseline": now.baseline},
+        **_asked_by_both(run, facts),
+        "options": {**options, **_named_by_both(run, facts, now), "epochs": now.epochs, "baseline": now.baseline},
         "escalated": bool(run.settings.get("escalated")) or is_second_look,
         FIRST_LOOK: options.get("epochs", 1) if is_second_look else run.first_look,
         "resumes": [*run.settings.get("resumes", []), session],
     }
-    own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
-    return replace(run, name=now.run_name, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+    return replace(
+        run,
+        name=now.run_name,
+        models=_united(run.models, facts.models),
+        judge_models=_united(run.judge_models, facts.judges),
+        settings=settings,
+        end=None,
+        pid=os.getpid(),
+        host=own_host(),
+        process_started=process_started(os.getpid()),
+    )
+
+
+def _united(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*first, *second]))
+
+
+def _asked_by_both(run: Run, facts: CollectionFacts) -> dict[str, dict[str, str]]:
+    """Return what a run stores of its models and judges, those that this session added among them."""
+    now = {
+        "models": facts.models,
+        "judges": facts.judges,
+        "model_digests": facts.model_digests,
+        "judge_digests": facts.judge_digests,
+        "account_digests": facts.account_digests,
+    }
+    return {key: {**found, **run.settings.get(key, {})} for key, found in now.items()}
+
+
+def _named_by_both(run: Run, facts: CollectionFacts, now: Settings) -> dict[str, list[str]]:
+    """Return how models and judges were named where this session added some: the next one asks all of them."""
+    began, session = run.settings.get("options", {}), now.recorded()
+    found: dict[str, list[str]] = {}
+    for key, known, asked in (("model", run.models, facts.models), ("judge_model", run.judge_models, facts.judges)):
+        if asked.keys() - {*known}:
+            was = began.get(key) or [*run.settings.get(f"{key.removesuffix('_model')}s", {}).values()]
+            found[key] = [*_united(was, session[key])]
+            found["cut"] = [*_united(found.get("cut", began.get("cut", ())), session["cut"])]
+    return found
 
 
 def _code_of_session(run: Run, git: GitState) -> dict[str, Any]:
