@@ -128,13 +128,22 @@ class Asking:
             self._model.refuse(error)
 
     @contextmanager
-    def _told(self, posted: Posted) -> Iterator[None]:
-        """Tell the case of all that is raised. A request that has failed meets the same where it is made once more."""
+    def telling(self) -> Iterator[None]:
+        """Tell the case of all that is raised."""
         try:
-            if posted.is_retry and (posted.path, posted.body) in self._failed:
-                raise self._failed[posted.path, posted.body]
             yield
         except Exception as error:
-            self._failed[posted.path, posted.body] = error
             self.refuse(error)
             raise
+
+    @contextmanager
+    def _told(self, posted: Posted) -> Iterator[None]:
+        """Tell the case of all that is raised. A request that has failed meets the same where it is made once more."""
+        with self.telling():
+            try:
+                if posted.is_retry and (posted.path, posted.body) in self._failed:
+                    raise self._failed[posted.path, posted.body]
+                yield
+            except Exception as error:
+                self._failed[posted.path, posted.body] = error
+                raise

@@ -27,7 +27,9 @@ class Way(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; what the model raises is no error of the HTTP client."""
-        return _received(self._asking.answer_sync(_posted(request)))
+        with self._asking.telling():
+            posted = _posted(request, request.read())  # a file that is uploaded is a stream until then
+        return _received(self._asking.answer_sync(posted))
 
 
 class AsyncWay(httpx2.AsyncBaseTransport):
@@ -38,7 +40,9 @@ class AsyncWay(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; raise as ``Way`` does."""
-        return _received(await self._asking.answer(_posted(request)))
+        with self._asking.telling():
+            posted = _posted(request, await request.aread())
+        return _received(await self._asking.answer(posted))
 
 
 def http_client(way: Way) -> httpx2.Client:
@@ -61,9 +65,9 @@ def client_settings(base_path: str = "") -> dict[str, Any]:
     }
 
 
-def _posted(request: httpx2.Request) -> Posted:
+def _posted(request: httpx2.Request, body: bytes) -> Posted:
     is_retry = request.headers.get(_RETRIES, "0") != "0"
-    return Posted(method=request.method, path=request.url.path, body=request.content, is_retry=is_retry)
+    return Posted(method=request.method, path=request.url.path, body=body, is_retry=is_retry)
 
 
 def _received(sent: Sent) -> httpx2.Response:
