@@ -16,6 +16,7 @@ from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
 from pytest_llmeval.models.application.anthropic_api import AnthropicApi
 from pytest_llmeval.models.application.asking import Asked, Asking, Posted, Sent
+from pytest_llmeval.models.application.endpoint_server import Server
 from pytest_llmeval.models.application.openai_api import OpenAIApi
 
 __all__ = ["Endpoint", "model_endpoint"]
@@ -98,6 +99,16 @@ class _Apis:
         return (self._anthropic if posted.path.startswith(MESSAGES_PATH) else self._openai).read(posted)
 
 
+async def _body(request: web.BaseRequest) -> bytes:
+    """Return the body; raise CaseError where its client broke off, or it is not coded as it says."""
+    try:
+        return await request.content.read()
+    except (web.RequestPayloadError, OSError) as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        told = f"{request.method} {request.path}: the body could not be read: {why}"
+        raise CaseError(told, kind=ErrorKind.CODE) from None
+
+
 class _Served:
     """The server behind one endpoint."""
 
@@ -110,7 +121,7 @@ class _Served:
 
     async def start(self) -> Endpoint:
         """Listen, on a port that is free."""
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=_STOP_TIMEOUT_S)
+        self._runner = web.ServerRunner(Server(self._handle, self._unread), shutdown_timeout=_STOP_TIMEOUT_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, _HOST, 0).start()
         port = self._runner.addresses[0][1]
@@ -129,28 +140,31 @@ class _Served:
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         """Return what the model says, or the error."""
         try:
-            if not self._has_key(request):
-                raise self._refused(f"{request.method} {request.path} without the endpoint's key; {_HAND_OVER}")
+            with self._asking.telling():
+                self._check_key(request)
+                body = await _body(request)
             if (request.method, request.path) == ("GET", f"{_PREFIX}/models"):
                 model = {"id": self._asking.name, "object": "model", "created": 0, "owned_by": "llmeval"}
                 return web.json_response({"object": "list", "data": [model]})
-            sent = await asyncio.shield(self._task(request, await request.content.read()))
+            sent = await asyncio.shield(self._task(request, body))
         except Exception as error:  # noqa: BLE001 - the case knows of it; the application is told
             kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE
             told = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
             return web.json_response({"type": "error", "error": told}, status=_FAILED)
         return web.Response(body=sent.text.encode("ascii"), headers={"Content-Type": sent.content_type})
 
-    def _has_key(self, request: web.BaseRequest) -> bool:
+    def _check_key(self, request: web.BaseRequest) -> None:
+        """Raise CaseError for a request of somebody who was not given the endpoint's key."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         key = request.headers.get("X-Api-Key") or (token if scheme.lower() == "bearer" else "")
-        return secrets.compare_digest(key.encode(), self._key.encode())
+        if not secrets.compare_digest(key.encode(errors="surrogateescape"), self._key.encode()):
+            told = f"{request.method} {request.path} without the endpoint's key; {_HAND_OVER}"
+            raise CaseError(told, kind=ErrorKind.CODE)
 
-    def _refused(self, told: str) -> CaseError:
-        """Return an error of which the case was told."""
-        error = CaseError(told, kind=ErrorKind.CODE)
-        self._asking.refuse(error)
-        return error
+    def _unread(self, why: str) -> None:
+        """Tell the case of a request that could not be read."""
+        told = f"a request to the case's endpoint could not be read: {why}"
+        self._asking.refuse(CaseError(told, kind=ErrorKind.CODE))
 
     def _task(self, request: web.BaseRequest, body: bytes) -> "asyncio.Task[Sent]":
         """Return what asks; one request that a client gave up and makes again is one call, and is paid for once."""
