@@ -1,6 +1,5 @@
 """An address at which a case's model answers, for applications that take no client of ours."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,8 @@ from pytest_llmeval.core.loop import LoopThread, pause
 from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
 from pytest_llmeval.models.application.anthropic_api import AnthropicApi
-from pytest_llmeval.models.application.asking import Asked, Asking, Posted, Sent
+from pytest_llmeval.models.application.asking import Asked, Asking, Posted
+from pytest_llmeval.models.application.begun_requests import BegunRequests
 from pytest_llmeval.models.application.endpoint_server import Server
 from pytest_llmeval.models.application.openai_api import OpenAIApi
 
@@ -116,8 +116,7 @@ class _Served:
         self._asking = asking
         self._key = secrets.token_hex(_KEY_BYTES)
         self._runner: web.ServerRunner | None = None
-        self._begun: dict[tuple[str, bytes], asyncio.Task[Sent]] = {}
-        """What becomes of each request, by path and body."""
+        self._begun = BegunRequests(asking.answer)
 
     async def start(self) -> Endpoint:
         """Listen, on a port that is free."""
@@ -133,8 +132,7 @@ class _Served:
             return
         for _ in range(_TURNS):
             await pause(0)
-        for task in self._begun.values():
-            task.cancel()
+        self._begun.cancel()
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
@@ -146,7 +144,9 @@ class _Served:
             if (request.method, request.path) == ("GET", f"{_PREFIX}/models"):
                 model = {"id": self._asking.name, "object": "model", "created": 0, "owned_by": "llmeval"}
                 return web.json_response({"object": "list", "data": [model]})
-            sent = await asyncio.shield(self._task(request, body))
+            is_retry = request.headers.get(_RETRIES, "0") != "0"
+            posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_retry)
+            sent = await self._begun.answered(posted, request)
         except Exception as error:  # noqa: BLE001 - the case knows of it; the application is told
             kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE
             told = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
@@ -165,12 +165,3 @@ class _Served:
         """Tell the case of a request that could not be read."""
         told = f"a request to the case's endpoint could not be read: {why}"
         self._asking.refuse(CaseError(told, kind=ErrorKind.CODE))
-
-    def _task(self, request: web.BaseRequest, body: bytes) -> "asyncio.Task[Sent]":
-        """Return what asks; one request that a client gave up and makes again is one call, and is paid for once."""
-        is_retry = request.headers.get(_RETRIES, "0") != "0"
-        posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_retry)
-        key = posted.path, posted.body
-        if not is_retry or key not in self._begun:
-            self._begun[key] = asyncio.create_task(self._asking.answer(posted))
-        return self._begun[key]
