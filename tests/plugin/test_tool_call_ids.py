@@ -68,3 +68,33 @@ def test_the_server_is_told_its_own_ids(project: Project, body: str, arguments: 
     project.run("evals", *arguments).assert_outcomes(passed=2)
     project.run("evals", "--cache=only", *arguments).assert_outcomes(passed=2)
     assert len(project.server.ledger) == 4
+
+
+TWICE = """
+def test_agent(sample, model, score):
+    from pytest_llmeval import openai_client
+    make = openai_client(model).responses.create
+    first, other = make(model="x", input=sample.input), make(model="x", input=sample.input)
+    assert first.id != other.id and {call.id for call in first.output}.isdisjoint(call.id for call in other.output)
+    results = [{"type": "function_call_output", "call_id": call.call_id, "output": "20"} for call in first.output]
+    last = make(model="x", input=results, previous_response_id=first.id)
+    score.exact(last.output_text, "right")
+"""
+
+
+def test_of_equal_calls_under_other_ids_each_is_gone_on_from(project: Project) -> None:
+    """The ids of their responses are others, too, and the same again where they are those of an earlier run."""
+    project.eval(TWICE, ROWS[:1])
+    asked: list[int] = []
+
+    def reply(messages: list[dict[str, Any]]) -> dict[str, Any]:
+        asked.append(len(messages))
+        if len(messages) == 1:
+            call = {"id": f"call_{len(asked)}", "type": "function", "function": {"name": "warmth", "arguments": "{}"}}
+            return completion(None, finish="tool_calls", tool_calls=[call])
+        return completion("right" if messages[1]["tool_calls"][0]["id"] == messages[2]["tool_call_id"] else "wrong")
+
+    project.server.reply = reply
+    project.run("evals").assert_outcomes(passed=1)
+    project.run("evals", "--cache=only").assert_outcomes(passed=1)
+    assert asked == [1, 1, 3]

@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/responses/object
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pytest_llmeval.core.ids import digest
@@ -49,7 +49,9 @@ def response_object(asked: ResponseRequest, response: Response, name: str) -> di
     Its ids, and those of its items, are the same whenever the same is asked and said, as the application may send them
     back.
     """
-    said = [response.text, response.refusal, [[call.name, call.arguments] for call in response.tool_calls]]
+    ids = call_ids(asked.messages, response.tool_calls)
+    calls = [[call.name, call.arguments, id_] for call, id_ in zip(response.tool_calls, ids, strict=True)]
+    said = [response.text, response.refusal, calls]
     seal = digest(canonical([asked.messages, asked.params, *said, response.extra]))[:_ID_LENGTH]
     is_cut = response.finish_reason == "length"
     now = int(time.time())
@@ -62,14 +64,15 @@ def response_object(asked: ResponseRequest, response: Response, name: str) -> di
         "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
         "model": response.model or name,
-        "output": _output(asked, response, seal, is_cut=is_cut),
+        "output": _output(asked, response, seal, ids),
         "usage": _usage(response),
         **{key: usual if asked.body.get(key) is None else asked.body[key] for key, usual in _ECHOED.items()},
     }
 
 
-def _output(asked: ResponseRequest, response: Response, seal: str, *, is_cut: bool) -> list[dict[str, Any]]:
+def _output(asked: ResponseRequest, response: Response, seal: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the items of an answer: what the model thought, said and called; the last one may have been cut off."""
+    is_cut = response.finish_reason == "length"
     items = reasoning_items(response.extra, f"rs_{seal}")
     content: list[dict[str, Any]] = []
     if response.text or not (response.refusal is not None or response.tool_calls or is_cut):
@@ -80,7 +83,6 @@ def _output(asked: ResponseRequest, response: Response, seal: str, *, is_cut: bo
         common = {"type": "message", "role": "assistant", "status": "completed"}
         items.append({"id": f"msg_{seal}", **common, "content": content})
     custom = custom_names(asked.params)
-    ids = call_ids(asked.messages, response.tool_calls)
     for index, (call, id_) in enumerate(zip(response.tool_calls, ids, strict=True)):
         items.append(_call(call, f"{seal}{index:02}", id_, custom))
     if is_cut and items and items[-1]["type"] != "reasoning":
