@@ -260,7 +260,8 @@ def test_a_call_whose_arguments_are_no_object_is_an_error(project: Project) -> N
         ids = [block.id for block in message.content]
         assert len({*ids}) == 2 and all(len(id_) == 9 and id_.isalnum() for id_ in ids)
     """
-    project.eval(body, [{"id": id_, "input": text} for id_, text in (("list", "[1]"), ("cut", '{"a'), ("none", ""))])
+    unsaid = {"list": "[1]", "cut": '{"a', "nan": '{"a": NaN}', "infinite": '{"a": 1e999}'}
+    project.eval(body, [{"id": id_, "input": text} for id_, text in (*unsaid.items(), ("none", ""))])
 
     def reply(messages: list[dict[str, Any]]) -> dict[str, Any]:
         function = {"name": "f", "arguments": messages[0]["content"]}
@@ -268,7 +269,9 @@ def test_a_call_whose_arguments_are_no_object_is_an_error(project: Project) -> N
 
     project.server.reply = reply
     project.run("evals")
-    assert project.cases() == {"list": "error", "cut": "error", "none": "passed"}
+    assert project.cases() == {**dict.fromkeys(unsaid, "error"), "none": "passed"}
+    kinds = project.rows("SELECT DISTINCT error_kind FROM cases WHERE outcome = 'error'")
+    assert [row["error_kind"] for row in kinds] == ["malformed_response"]
     found = project.rows("SELECT error_kind, error FROM cases WHERE sample_id = 'list'")[0]
     assert found["error_kind"] == "malformed_response"
     assert "the model called 'f' with arguments that are no JSON object: '[1]'" in found["error"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.strict_json import NotJsonError, canonical, parse
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.anthropic_tools import OF_CALLS, OF_MESSAGES, WHOLE
@@ -76,8 +76,8 @@ def _content(asked: MessageRequest, response: Response) -> list[dict[str, Any]]:
 
 def _tool_use(call: ToolCall, id_: str) -> dict[str, Any]:
     try:
-        given = json.loads(call.arguments or "{}")  # empty where there is no parameter
-    except (ValueError, RecursionError):
+        given = parse(call.arguments or "{}")  # empty where there is no parameter
+    except NotJsonError:
         given = None
     if not isinstance(given, dict):
         shown = one_line(repr(call.arguments), 200)
