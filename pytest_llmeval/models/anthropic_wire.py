@@ -86,8 +86,8 @@ def _extra(data: dict[str, Any], content: list[dict[str, Any]]) -> dict[str, Any
     besides = [{key: call[key] for key in OF_CALLS if call.get(key) is not None} for call in calls]
     if any(besides):
         extra["tool_calls"] = besides
-    texts = content[len(thoughts) : len(content) - len(calls)]
-    if not all(block["type"] == "text" and not block.get("citations") for block in texts):
+    texts = [block for block in content if block["type"] == "text" and not block.get("citations")]
+    if content != [*thoughts, *texts, *calls]:
         extra[WHOLE] = content
     told: dict[str, Any] = plain(extra)
     return told

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.attempt_error import AttemptError
-from pytest_llmeval.core.types import Request, Response, ToolCall
+from pytest_llmeval.core.types import Message, Request, Response, ToolCall
+from pytest_llmeval.models.anthropic_tools import translated_messages
 from pytest_llmeval.models.anthropic_wire import read_message
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
@@ -125,6 +126,29 @@ def test_thoughts_of_anthropic_are_kept_and_told_back_before_what_was_said() -> 
     text = {"type": "text", "text": "Let me look."}
     contents = [[THOUGHT, HIDDEN, text, tool], [THOUGHT, HIDDEN, tool], [THOUGHT, HIDDEN, text]]
     assert told == [{"role": "assistant", "content": content} for content in contents]
+
+
+SAID = {"type": "text", "text": "Warm."}
+CALLED = [{"type": "tool_use", "id": f"t{number}", "name": "warmth", "input": {}} for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [THOUGHT, CALLED[0], HIDDEN, CALLED[1]],
+        [CALLED[0], THOUGHT],
+        [THOUGHT, SAID, HIDDEN, CALLED[0]],
+        [CALLED[0], SAID],
+        [THOUGHT, SAID, *CALLED],
+    ],
+)
+def test_thoughts_of_anthropic_are_told_back_at_their_places(content: list[dict[str, Any]]) -> None:
+    """Its models think between their calls, too, and what they thought is signed where it stands."""
+    response = read_message(json.dumps(message(*content, stop="tool_use")).encode(), str)
+    function = {"name": "warmth", "arguments": "{}"}
+    calls = [{"id": call.id, "type": "function", "function": function} for call in response.tool_calls]
+    said = {"role": "assistant", "content": response.text or None, "tool_calls": calls, **response.extra}
+    assert translated_messages([cast("Message", said)]) == [{"role": "assistant", "content": content}]
 
 
 def test_a_key_that_a_thought_repeats_is_kept_secret() -> None:
