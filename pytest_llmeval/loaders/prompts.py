@@ -21,6 +21,8 @@ _SUFFIXES = (".txt", ".md", ".yaml")
 _YAML = (".yaml", ".yml")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _ROLES = get_args(Role)
+_SENT_ROLES = (*_ROLES, "function")
+"""With that of results before there were tools: nobody writes it any more, but applications still send it."""
 Renderer = Callable[[Sample], tuple[Message, ...]]
 
 
@@ -154,7 +156,7 @@ def as_messages(value: Any, what: str) -> tuple[Message, ...]:
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("role") in _ROLES and "content" in value
+    return isinstance(value, dict) and value.get("role") in _SENT_ROLES and "content" in value
 
 
 def _user(content: str) -> Message:

@@ -63,11 +63,14 @@ class CompletionRequest:
 
 _ELSEWHERE = frozenset({"messages", "model", "n", "stream", "stream_options"})
 """Keys of a body that are no parameters of the case's call."""
+_IN_PLACE_OF_CONTENT = frozenset({"audio", "function_call", "refusal", "tool_calls"})
+"""Keys of a message that OpenAI takes without a content."""
 
 
 def _with_content(message: Any) -> Any:
-    """Return a message as ``Message`` has it: to OpenAI one that calls tools may lack its content."""
-    return {"content": None, **message} if isinstance(message, dict) and "tool_calls" in message else message
+    """Return a message as ``Message`` has it, with a content where it holds something in place of one."""
+    is_without = isinstance(message, dict) and message.keys() & _IN_PLACE_OF_CONTENT
+    return {"content": None, **message} if is_without else message
 
 
 def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool) -> list[dict[str, Any]]:
