@@ -37,6 +37,7 @@ class OpenAIApi:
     def _respond(self, asked: ResponseRequest, response: Response, name: str) -> Sent:
         """Return a response as OpenAI would send it; it is known by its id from now on."""
         whole = response_object(asked, response, name)
+        self._answered.note(whole["output"])
         if asked.body.get("store") is not False:
             self._answered.keep(whole["id"], asked.items, whole["output"])
         if not asked.body.get("stream"):

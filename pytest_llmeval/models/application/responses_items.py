@@ -4,7 +4,7 @@ There each thing that is said stands for itself: https://platform.openai.com/doc
 model thought, said and called in one turn is one message of a chat.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,19 @@ __all__ = ["chat_messages", "kind_of"]
 _CALLS = {"function_call": ("function", "arguments"), "custom_tool_call": ("custom", "input")}
 """Types of calls: what they call, and the key of what they call it with."""
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
+_KNOWN = frozenset({"message", *_CALLS, *_RESULTS})
 _TEXTS = frozenset({"input_text", "output_text", "text"})
 _ALIKE = frozenset({"input_audio", "image_url", "file"})
 """Types of parts that a chat has in the same words."""
 _ROLES = frozenset({"system", "developer", "user"})
 
 
-def chat_messages(items: Iterable[Any]) -> list[Message]:
+def chat_messages(items: Iterable[Any], was_given: Callable[[Any], bool]) -> list[Message]:
     """Return ``items`` as chat messages.
+
+    Args:
+        items: in their order.
+        was_given: whether one is of an answer to the application.
 
     Raises:
         CaseError: one of them is nothing that a chat can have.
@@ -36,6 +41,8 @@ def chat_messages(items: Iterable[Any]) -> list[Message]:
     turn = _Turn()
     for item in items:
         kind = kind_of(item)
+        if kind not in _KNOWN and was_given(item):
+            kind = "reasoning"  # what a vendor's tool did in its course: the one goes back with the other
         if not _is_of_assistant(kind, item):
             told += [*turn.messages(), _result(item) if kind in _RESULTS else _message(kind, item)]
             turn = _Turn()

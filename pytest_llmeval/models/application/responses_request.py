@@ -41,6 +41,8 @@ class Answered:
         """Items of answers, by their own ids."""
         self._conversations: dict[str, tuple[Any, ...]] = {}
         """All items up to the end of an answer, by the id of its response."""
+        self._given: set[tuple[str, str]] = set()
+        """Types and ids of all items of answers, also of those that are not to be kept."""
 
     def before(self, response_id: str | None) -> tuple[Any, ...]:
         """Return the items up to the end of a response; none for None.
@@ -65,11 +67,23 @@ class Answered:
         is_bare = kind == "reasoning" and not item.get("encrypted_content")
         return self._items.get(str(item.get("id")), item) if is_bare else item
 
+    def gave(self, item: Any) -> bool:
+        """Return whether an item is one of an answer."""
+        return _name_of(item) in self._given
+
+    def note(self, output: Iterable[Mapping[str, Any]]) -> None:
+        """Note which items an answer has: an application may send them back, whether they are kept or not."""
+        self._given.update(map(_name_of, output))
+
     def keep(self, response_id: str, items: Iterable[Any], output: Iterable[Mapping[str, Any]]) -> None:
         """Keep an answer: the items that were asked with, and those that it has."""
         kept = tuple(output)
         self._items.update({item["id"]: item for item in kept if "id" in item})
         self._conversations[response_id] = (*items, *kept)
+
+
+def _name_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    return kind_of(item), str(item.get("id"))
 
 
 def _found(known: Mapping[str, Any], id_: object, what: str) -> Any:
@@ -88,7 +102,7 @@ def read_request(body: Mapping[str, Any], answered: Answered) -> ResponseRequest
     asked = body.get("input") or ()
     own = [{"role": "user", "content": asked}] if isinstance(asked, str) else map(answered.resolved, asked)
     items = (*answered.before(body.get("previous_response_id")), *own)
-    messages, instructions = chat_messages(items), body.get("instructions")
+    messages, instructions = chat_messages(items, answered.gave), body.get("instructions")
     if instructions:
         messages = [{"role": "system", "content": instructions}, *messages]
     return ResponseRequest(body=body, items=items, messages=messages, params=chat_params(body))
