@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.anthropic_parts import blocks_of
+from pytest_llmeval.models.responses.items import PHASE
 
 __all__ = ["IN_PLACE", "OF_CALLS", "OF_MESSAGES", "OF_RESULTS", "WHOLE", "translated_messages"]
 
@@ -22,8 +23,8 @@ OF_CALLS = ("cache_control", "caller", "toolset_name")
 """What a call may hold in this API beside what OpenAI's holds, and stands beside it there."""
 OF_RESULTS = ("cache_control", "is_error", "toolset_name")
 """The same of what a tool gave."""
-_UNTOLD = frozenset({"refusal", "annotations", WHOLE, IN_PLACE, *OF_MESSAGES})
-"""Keys of an answer, of OpenAI as of this API, that are none of a message sent to it."""
+_UNTOLD = frozenset({"refusal", "annotations", PHASE, WHOLE, IN_PLACE, *OF_MESSAGES})
+"""Keys of an answer, of OpenAI's APIs as of this one, that are none of a message sent to it."""
 
 
 def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE
-from pytest_llmeval.models.responses.items import REASONING_ITEMS
+from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
 
 __all__ = ["without_foreign_keys"]
 
@@ -12,6 +12,8 @@ _OF_OTHERS = frozenset({"is_error", IN_PLACE, WHOLE, REASONING_ITEMS})
 """What the APIs of messages and of responses alone are told: a tool says in its text that something went wrong."""
 _OF_GATEWAYS = frozenset({"cache_control"})
 """Marks that gateways hand on to Anthropic, and that OpenAI, which caches by itself, refuses."""
+_OF_RESPONSES = frozenset({PHASE})
+"""What gateways hand on to OpenAI's own models, whose chat completions refuse it."""
 
 
 def without_foreign_keys(
@@ -29,7 +31,7 @@ def without_foreign_keys(
         is_openai: whether OpenAI itself is asked, and no other server of its protocol.
         own: keys of an API beside chat completions that is asked.
     """
-    keys = (_OF_OTHERS | _OF_GATEWAYS if is_openai else _OF_OTHERS) - own
+    keys = (_OF_OTHERS | _OF_GATEWAYS | _OF_RESPONSES if is_openai else _OF_OTHERS) - own
     told = {**params, "messages": [_without(message, keys) for message in messages]}
     if not is_openai:
         return told

@@ -44,6 +44,15 @@ def test_what_only_anthropics_api_is_told_is_not_sent() -> None:
         assert server.ledger[0].body == {"model": "echo", **request(MARK)}
 
 
+def test_openais_chat_completions_are_told_of_no_phase() -> None:
+    """They refuse it; a gateway hands it on to OpenAI's own models, and so the Responses API is told."""
+    said = {"role": "assistant", "content": "x"}
+    message = {**said, "phase": "commentary"}
+    assert without_foreign_keys([message], {}, is_openai=True) == {"messages": [said]}
+    assert without_foreign_keys([message], {}, is_openai=False) == {"messages": [message]}
+    assert without_foreign_keys([message], {}, is_openai=True, own=frozenset({"phase"})) == {"messages": [message]}
+
+
 def test_openai_is_told_of_no_cache() -> None:
     """It refuses a request that marks something for it, and caches without."""
     asked = request(MARK, **BESIDE)

@@ -22,6 +22,11 @@ async def test_refused(sample, model, score):
 IMAGE = {"type": "input_image", "file_id": "file_1", "detail": "auto"}
 FILE = {"type": "input_file", "file_url": "https://example.org/a.pdf"}
 PATCHED = {"type": "function", "name": "f", "parameters": None, "strict": None, "defer_loading": True}
+ASIDE = [
+    {"role": "assistant", "content": "Let me look.", "phase": "commentary"},
+    {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+    {"role": "assistant", "content": "Done.", "phase": "final_answer"},
+]
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "search": ({"tools": [{"type": "web_search"}]}, "the tool 'web_search'"),
     "server": ({"tools": [{"type": "mcp", "server_label": "a", "server_url": "https://a"}]}, "the tool 'mcp'"),
@@ -51,6 +56,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"input": [{"role": "user", "content": [{"type": "input_file", "file_data": "", "detail": "high"}]}]},
         "an input_file with detail='high'",
     ),
+    "phases": ({"input": ASIDE}, "a message of phase='final_answer' in a turn that has one of another"),
     "broken": (
         {"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "llmeval-extra:{"}]},
         "a reasoning item has an encrypted_content that was changed",

@@ -14,6 +14,7 @@ from pytest_llmeval.models.application.assistant_message import call_ids
 from pytest_llmeval.models.application.responses_reasoning import reasoning_items
 from pytest_llmeval.models.application.responses_request import ResponseRequest
 from pytest_llmeval.models.application.responses_tools import custom_names
+from pytest_llmeval.models.responses.items import PHASE
 
 __all__ = ["response_object"]
 
@@ -73,15 +74,17 @@ def response_object(asked: ResponseRequest, response: Response, name: str) -> di
 def _output(asked: ResponseRequest, response: Response, seal: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the items of an answer: what the model thought, said and called; the last one may have been cut off."""
     is_cut = response.finish_reason == "length"
-    items = reasoning_items(response.extra, f"rs_{seal}")
     content: list[dict[str, Any]] = []
     if response.text or not (response.refusal is not None or response.tool_calls or is_cut):
         content.append({"type": "output_text", "text": response.text, "annotations": []})
     if response.refusal is not None:
         content.append({"type": "refusal", "refusal": response.refusal})
+    extra = dict(response.extra)
+    phase = {PHASE: extra.pop(PHASE)} if content and isinstance(extra.get(PHASE), str) else {}
+    items = reasoning_items(extra, f"rs_{seal}")
     if content:
         common = {"type": "message", "role": "assistant", "status": "completed"}
-        items.append({"id": f"msg_{seal}", **common, "content": content})
+        items.append({"id": f"msg_{seal}", **common, **phase, "content": content})
     custom = custom_names(asked.params)
     for index, (call, id_) in enumerate(zip(response.tool_calls, ids, strict=True)):
         items.append(_call(call, f"{seal}{index:02}", id_, custom))

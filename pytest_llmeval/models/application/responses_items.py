@@ -13,7 +13,7 @@ from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.application.assistant_message import assistant_message
 from pytest_llmeval.models.application.responses_reasoning import unpacked
 from pytest_llmeval.models.application.responses_refusals import untold
-from pytest_llmeval.models.responses.items import REASONING_ITEMS
+from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
 
 __all__ = ["chat_messages", "kind_of"]
 
@@ -155,8 +155,10 @@ class _Turn:
 
         None does behind calls: nothing may stand between them and what they gave.
         """
-        has_spoken = self.parts is not None or self.refusal is not None
-        return has_spoken and not self.calls and kind not in _CALLS
+        return self._has_spoken() and not self.calls and kind not in _CALLS
+
+    def _has_spoken(self) -> bool:
+        return self.parts is not None or self.refusal is not None
 
     def add(self, kind: str, item: Mapping[str, Any]) -> None:
         """Take an item in."""
@@ -165,11 +167,20 @@ class _Turn:
             verbatim = [*self.extra.get(REASONING_ITEMS, ()), *further.get(REASONING_ITEMS, ())]
             self.extra |= {**further, **({REASONING_ITEMS: verbatim} if verbatim else {})}
         elif kind == "message":
+            self._enter(item.get(PHASE))
             self._speak(item.get("content"))
         else:
             called, key = _CALLS[kind]
             tool = {"name": item.get("name"), key: item.get(key)}
             self.calls.append({"id": item.get("call_id"), "type": called, called: tool})
+
+    def _enter(self, phase: Any) -> None:
+        """Take in of which phase a message is; raise CaseError where the turn has one of another."""
+        if self._has_spoken() and phase != self.extra.get(PHASE):
+            told = f"a message of phase={shown_value(phase)} in a turn that has one of another"
+            raise untold(told, "let the application say them in one phase, or before the calls")
+        if phase is not None:
+            self.extra[PHASE] = phase
 
     def _speak(self, content: Any) -> None:
         parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else list(content or ())

@@ -16,14 +16,14 @@ from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.named import unsendable, why_unsendable
 from pytest_llmeval.models.openai_words import without_foreign_keys
 from pytest_llmeval.models.refused_params import advise
-from pytest_llmeval.models.responses.items import REASONING_ITEMS, input_items
+from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS, input_items
 from pytest_llmeval.models.responses.params import as_asked, sent_params, unsent_params
 from pytest_llmeval.models.responses.wire import RESPONSES_PATH, read_response
 from pytest_llmeval.models.transport import Answer
 
 __all__ = ["ResponsesBackend"]
 
-_OWN = frozenset({REASONING_ITEMS})
+_OWN = frozenset({PHASE, REASONING_ITEMS})
 _NO_ENCRYPTION = "encrypted content is not supported"
 """How OpenAI refuses to give the reasoning of a model that does not reason: such requests do without."""
 

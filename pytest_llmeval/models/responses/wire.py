@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.event_stream import is_event_stream, read_events
-from pytest_llmeval.models.responses.items import REASONING_ITEMS
+from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
 from pytest_llmeval.models.wire import (
     Redact,
     UnexpectedError,
@@ -179,12 +179,12 @@ def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: l
     (``phase``), where all of its messages say the same of that; and what its text cites, as chat completions say it.
     """
     reasoning = [item for item in items if item["type"] not in _NOT_GIVEN_BACK]
-    phases = [item.get("phase") for item in messages]
+    phases = [item.get(PHASE) for item in messages]
     lists = [part["annotations"] for part in parts if isinstance(part.get("annotations"), list)]
     annotations = [_annotation(each) for listed in lists for each in listed]
     extra = {
         REASONING_ITEMS: reasoning,
-        "phase": phases[0] if phases and all(phase == phases[0] for phase in phases) else None,
+        PHASE: phases[0] if phases and all(phase == phases[0] for phase in phases) else None,
         "annotations": annotations,
     }
     told: dict[str, Any] = plain({key: value for key, value in extra.items() if value})
