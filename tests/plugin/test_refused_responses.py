@@ -22,9 +22,12 @@ async def test_refused(sample, model, score):
 IMAGE = {"type": "input_image", "file_id": "file_1", "detail": "auto"}
 FILE = {"type": "input_file", "file_url": "https://example.org/a.pdf"}
 PATCHED = {"type": "function", "name": "f", "parameters": None, "strict": None, "defer_loading": True}
+CALL = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+GIVEN = {"type": "function_call_output", "call_id": "c1", "output": "20"}
+PROGRAM = {"caller": {"type": "program", "caller_id": "p1"}}
 ASIDE = [
     {"role": "assistant", "content": "Let me look.", "phase": "commentary"},
-    {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+    CALL,
     {"role": "assistant", "content": "Done.", "phase": "final_answer"},
 ]
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -57,6 +60,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "an input_file with detail='high'",
     ),
     "phases": ({"input": ASIDE}, "a message of phase='final_answer' in a turn that has one of another"),
+    "namespace": ({"input": [{**CALL, "namespace": "a"}]}, "namespace='a' of an item of type 'function_call'"),
+    "called": ({"input": [{**CALL, **PROGRAM}]}, "caller={'type': 'program', 'caller_id': 'p1'} of an item of type"),
+    "async": ({"input": [{**CALL, "async": True}]}, "async=True of an item of type 'function_call'"),
+    "given": ({"input": [CALL, {**GIVEN, **PROGRAM}]}, "of an item of type 'function_call_output'"),
     "broken": (
         {"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "llmeval-extra:{"}]},
         "a reasoning item has an encrypted_content that was changed",

@@ -20,6 +20,8 @@ __all__ = ["chat_messages", "kind_of"]
 _CALLS = {"function_call": ("function", "arguments"), "custom_tool_call": ("custom", "input")}
 """Types of calls: what they call, and the key of what they call it with."""
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
+_OF_CALLS: Mapping[str, tuple[Any, ...]] = {"async": (False,), "caller": ({"type": "direct"},), "namespace": ()}
+"""What else a call, and what it gave, may have there, with the values that say nothing."""
 _KNOWN = frozenset({"message", *_CALLS, *_RESULTS})
 _TEXTS = frozenset({"input_text", "output_text", "text"})
 _ALIKE = frozenset({"input_audio", "image_url", "file"})
@@ -77,7 +79,16 @@ def _message(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _result(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a tool gave."""
+    _check(item)
     return {"role": "tool", "tool_call_id": item.get("call_id"), "content": _content(_parts(item.get("output")))}
+
+
+def _check(item: Mapping[str, Any]) -> None:
+    """Raise CaseError where a call, or what it gave, says more than that the model called a tool of this name."""
+    for key, values in _OF_CALLS.items():
+        if item.get(key) not in (None, *values):
+            told = f"{key}={shown_value(item[key])} of an item of type {kind_of(item)!r}"
+            raise untold(told, "let the application give the model tools without it")
 
 
 def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
@@ -170,6 +181,7 @@ class _Turn:
             self._enter(item.get(PHASE))
             self._speak(item.get("content"))
         else:
+            _check(item)
             called, key = _CALLS[kind]
             tool = {"name": item.get("name"), key: item.get(key)}
             self.calls.append({"id": item.get("call_id"), "type": called, called: tool})

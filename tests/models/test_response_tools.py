@@ -1,0 +1,35 @@
+"""Tools and calls of the Responses API, told as a chat has them, and by the Responses API again."""
+
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.errors import CaseError
+from pytest_llmeval.models.application.responses_items import chat_messages
+from pytest_llmeval.models.application.responses_tools import chat_tools
+from pytest_llmeval.models.responses.params import sent_params
+
+FUNCTION = {"type": "function", "name": "warmth", "parameters": {"type": "object"}, "strict": True}
+CALLS: list[dict[str, Any]] = [
+    {"type": "function_call", "call_id": "a", "name": "warmth", "arguments": "{}"},
+    {"type": "custom_tool_call", "call_id": "b", "name": "note", "input": "x"},
+    {"type": "function_call_output", "call_id": "a", "output": "20"},
+    {"type": "custom_tool_call_output", "call_id": "b", "output": "20"},
+]
+
+
+def test_what_a_function_gives_is_told_to_who_knows_of_that() -> None:
+    """A model with ``api: responses``."""
+    tool = {**FUNCTION, "output_schema": {"type": "number"}}
+    assert sent_params(chat_tools([tool]), with_reasoning=False)["tools"] == [tool]
+    assert sent_params(chat_tools([{**FUNCTION, "output_schema": None}]), with_reasoning=False)["tools"] == [FUNCTION]
+
+
+@pytest.mark.parametrize("item", CALLS, ids=lambda item: item["type"])
+def test_what_says_nothing_is_left_out_and_what_else_a_call_says_is_refused(item: dict[str, Any]) -> None:
+    told = chat_messages([item], lambda _: False)
+    idle = {"async": False, "caller": {"type": "direct"}, "namespace": None, "id": "x", "status": "completed"}
+    assert chat_messages([{**item, **idle}], lambda _: False) == told
+    for key, value in (("async", True), ("caller", {"type": "program", "caller_id": "p"}), ("namespace", "n")):
+        with pytest.raises(CaseError, match=f"{key}=.* of an item of type '{item['type']}'"):
+            chat_messages([{**item, key: value}], lambda _: False)
