@@ -72,8 +72,8 @@ def model_endpoint(model: Model) -> Iterator[Endpoint]:
     For an application that is given an address and a key and takes no client: another process, in whatever language, or
     a framework with a client of its own. While the block runs, chat completions and responses are answered as through
     ``openai_client``, messages as through ``anthropic_client``. A call that fails comes as status 400, which no client
-    tries again, and makes the case an error whatever the application makes of it, and so do any other request and one
-    without the key.
+    tries again, and makes the case an error whatever the application makes of it, and so do any other request, one
+    without the key, and one that cannot be read.
 
     Args:
         model: the fixture of the test.
