@@ -1,8 +1,37 @@
-"""The best way to pair the rows of a cost matrix with its columns."""
+"""The best way to pair rows with columns: the cheapest, or the most that there can be."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 
-__all__ = ["cheapest_pairs"]
+__all__ = ["cheapest_pairs", "most_pairs"]
+
+
+def most_pairs(fits: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
+    """Return as many (row, column) pairs as there can be, each row and each column in one at most, by row.
+
+    Along shortest augmenting paths: C. Berge, "Two Theorems in Graph Theory", PNAS 43 (1957) 842-844.
+
+    Args:
+        fits: the columns that each row may have.
+    """
+    owner: dict[int, int] = {}
+    held: dict[int, int] = {}
+    for row in fits:
+        before: dict[int, int] = {}  # of each column that was reached, the row that reached it
+        waiting, free = deque([row]), None
+        while waiting and free is None:
+            here = waiting.popleft()
+            for column in fits[here]:
+                if column not in before:
+                    before[column] = here
+                    if column not in owner:
+                        free = column
+                        break
+                    waiting.append(owner[column])
+        while free is not None:  # hand each column on the path to the row before it
+            here = before[free]
+            owner[free], held[here], free = here, free, held.get(here)
+    return sorted(held.items())
 
 
 def cheapest_pairs(costs: Sequence[Sequence[int]]) -> list[tuple[int, int]]:

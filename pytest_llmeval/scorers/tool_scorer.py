@@ -12,7 +12,7 @@ from pytest_llmeval.scorers.json_compare import compare_json
 from pytest_llmeval.scorers.json_rules import Rules
 from pytest_llmeval.scorers.json_scorers import declared_rules, plain_json
 from pytest_llmeval.scorers.json_text import parse_json
-from pytest_llmeval.scorers.pairing import cheapest_pairs
+from pytest_llmeval.scorers.pairing import most_pairs
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored
 
@@ -158,12 +158,7 @@ def _in_any_order(
     for name in dict.fromkeys(each.name for each in wanted):
         rows = [at for at, each in enumerate(wanted) if each.name == name]
         columns = [at for at, each in enumerate(made) if each.name == name]
-        costs = [[-1 if agree(wanted[row], made[column]) else 0 for column in columns] for row in rows]
-        if len(rows) <= len(columns):
-            pairs = cheapest_pairs(costs)
-        else:
-            pairs = [(i, j) for j, i in cheapest_pairs(list(zip(*costs, strict=True)))]
-        found += [(rows[i], columns[j]) for i, j in pairs if costs[i][j]]
+        found += most_pairs({row: [each for each in columns if agree(wanted[row], made[each])] for row in rows})
     return found
 
 
