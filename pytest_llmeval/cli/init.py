@@ -1,7 +1,6 @@
 """A first eval with its rows, its rules and a workflow, in a project that has none."""
 
 import importlib.util
-import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,8 +10,8 @@ import click
 
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.cli.workflow import project_workflow
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.git import git
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.whole_file import write_new
@@ -26,13 +25,6 @@ _FILES = {
     "thresholds.yaml": "thresholds.yaml",
 }
 """Where each template goes, below the root of the project."""
-_WORKFLOW = ".github/workflows/evals.yaml"
-_FOLDER = "working-directory: ."
-_PUSHED = "branches: [main]"
-_MAIN_BRANCHES = ("main", "master", "trunk")
-"""Names of branches that say what they are."""
-_INSTALL = "in the step Install of {workflow}, put the address of a copy of this package (until it is published)"
-_PUSH = "commit and push: pull requests are judged"
 _WIDTH = 80
 
 
@@ -42,7 +34,8 @@ _WIDTH = 80
 def init(missing_only: bool, as_json: bool) -> None:
     """Write an eval that works at once, its ten rows, rules and a GitHub workflow. No file is ever overwritten."""
     root = find_project().root
-    files = _files(root)
+    workflow = project_workflow(root, (_TEMPLATES / "evals.yaml").read_text("utf-8"))
+    files = {**_files(root), workflow.path: workflow.text}
     new = {path: text for path, text in files.items() if not os.path.lexists(path)}
     changed = [path for path, text in files.items() if path not in new and _content(path) != text.encode("utf-8")]
     in_the_way = [*(() if missing_only else changed), *_in_the_way(new)]
@@ -66,35 +59,14 @@ def init(missing_only: bool, as_json: bool) -> None:
             }
         )
         return
-    workflow = _shown(next(path for path in files if path.name == Path(_WORKFLOW).name), root)
-    last = [line for text in (_INSTALL.format(workflow=workflow), _PUSH) for line in wrapped(text, _WIDTH, indent="  ")]
+    left = workflow.left_to_do(_content(workflow.path))
+    last = [line for text in left for line in wrapped(text, _WIDTH, indent="  ")]
     echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps), *last])
 
 
 def _files(root: Path) -> dict[Path, str]:
-    """Return the text of each file; the workflow's place is the root of the repository, where GitHub looks for it."""
-    files = {root / name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
-    repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
-    workflow = (_TEMPLATES / "evals.yaml").read_text("utf-8")
-    branch = _main_branch(repository)
-    if branch != "main":
-        workflow = workflow.replace(_PUSHED, f"branches: [{json.dumps(branch)}]")
-    if repository != root:
-        below = json.dumps(root.relative_to(repository).as_posix(), ensure_ascii=False)
-        workflow = workflow.replace(_FOLDER, f"{_FOLDER[:-1]}{below}")
-    return {**files, repository / _WORKFLOW: workflow}
-
-
-def _main_branch(repository: Path) -> str:
-    """Return the branch that others are merged into, by which pushes are told from pull requests.
-
-    It is the one that the clone began with; without a clone the current one, if its name says that it may be.
-    """
-    if not (repository / ".git").exists():
-        return "main"
-    cloned = git(repository, "symbolic-ref", "--short", "--quiet", "refs/remotes/origin/HEAD")
-    here = git(repository, "symbolic-ref", "--short", "--quiet", "HEAD")
-    return cloned.partition("/")[2] if cloned else here if here in _MAIN_BRANCHES else "main"
+    """Return the text of each file."""
+    return {root / name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
 
 
 def _content(path: Path) -> bytes | None:

@@ -129,14 +129,19 @@ def test_in_a_larger_repository_the_workflow_goes_to_its_root(
     monkeypatch.chdir(project)
     done = llmeval("init", "--json").json()
     assert done["root"] == str(project)
-    assert done["written"] == [EVAL, ROWS, RULES, f"../../{WORKFLOW}"]
-    workflow = yaml.safe_load((here / WORKFLOW).read_text("utf-8"))
+    assert done["written"] == [EVAL, ROWS, RULES, f"../../{own_workflow('services-chat__beta-09dd80')}"]
+    workflow = yaml.safe_load((here / own_workflow("services-chat__beta-09dd80")).read_text("utf-8"))
     assert workflow["defaults"] == {"run": {"working-directory": "services/chat: beta"}}
 
 
-@pytest.mark.parametrize("below", [".", "a/project"])
+def own_workflow(slug: str) -> str:
+    """Return the path of the workflow of a project below the root of its repository."""
+    return f".github/workflows/evals-{slug}.yaml"
+
+
+@pytest.mark.parametrize(("below", "name"), [(".", WORKFLOW), ("a/project", own_workflow("a-project"))])
 def test_its_last_lines_say_what_is_left_to_do(
-    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch, below: str
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch, below: str, name: str
 ) -> None:
     """In words that need nothing but the file that they name."""
     (here / ".git").mkdir()
@@ -145,7 +150,7 @@ def test_its_last_lines_say_what_is_left_to_do(
     monkeypatch.chdir(here / below)
     lines = llmeval("init").out.partition("next:\n")[2].splitlines()
     last = " ".join(line.strip() for line in lines if not line.startswith("  pytest ") and "  # " not in line)
-    workflow = os.path.relpath(here / WORKFLOW)
+    workflow = os.path.relpath(here / name)
     assert last == (
         f"in the step Install of {workflow}, put the address of a copy of this package (until it is published)"
         " commit and push: pull requests are judged"
