@@ -2,8 +2,7 @@
 
 import contextlib
 import math
-import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ from pytest_llmeval.cli.output import (
     table_room,
 )
 from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.replaced import check_replaces
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
-from pytest_llmeval.core.text import counted, one_line, printable, shown_value
+from pytest_llmeval.core.gate.case import XPASSED
+from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import told_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
@@ -70,12 +70,14 @@ def baseline() -> None:
 def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
     """Give RUN the baseline name NAME, in place of the run that had it.
 
-    RUN must be complete and green, and have all suites of the run that had the name, unless they are gone for good.
+    RUN must be complete and green, and have all suites of the run that had the name, unless they are gone for good, and
+    values of all metrics that rules compare.
     """
-    with contextlib.closing(open_store(find_project(), database)) as store:
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
         _check(found, even_red=even_red or _only_misses(store, found), db_option=store.db_option)
-        _check_suites(store, name, found, store.judged(found.id))
+        check_replaces(store, name, found, store.judged(found.id), project)
         before = _name(store, name, found.id)
     if as_json:
         emit_json({"name": name, "run": found.id, "replaced": before})
@@ -186,7 +188,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     project = find_project()
     path = project.database_at(database)
     with contextlib.closing(SqliteStore(path, db_option=project.db_option(path))) as store:
-        _check_suites(store, name, found.run, found.judged())
+        check_replaces(store, name, found.run, found.judged(), project)
         is_new = store.import_run(found.run, found.cases(), found.judges)
         before = _name(store, name, found.run.id)
     if as_json:
@@ -235,25 +237,6 @@ def _check(run: Run, *, even_red: bool, db_option: str = "") -> None:
     for told in resumed_on(run):
         click.echo(
             f"warning: run {run.id} was {told}: its answers may be of several states of the application", err=True
-        )
-
-
-def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[JudgedCase]) -> None:
-    """Refuse a run without suites that the baseline has and that may be there: nobody would see their regressions."""
-    before = _named(store).get(name)
-    if before is None or before == run.id:
-        return
-    gone = sorted({case.suite for case in store.judged(before)} - {case.suite for case in cases})
-    others = run.settings.get("other_suites")
-    if others is not None:
-        gone = [suite for suite in gone if suite in others]
-    if gone:
-        told = ", ".join(map(shown_value, gone))
-        shown = one_line(name, _LONGEST_NAME)
-        raise StoreError(
-            f"run {run.id} has no case of {'suite' if len(gone) == 1 else 'suites'} {told}, which baseline {shown}"
-            f" (run {before}) has: rules on a change would no longer be judged there. Run all evals (pytest evals), use"
-            f" another name, or give them up with: llmeval baseline rm {shlex.quote(shown)}{store.db_option}"
         )
 
 

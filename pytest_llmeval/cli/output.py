@@ -87,7 +87,7 @@ def _found(project: Project, database: Path | None) -> Path:
     if not is_there:
         check_database(path)
         raise StoreError(
-            f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
+            f"{project.shown(path)}: no such database; `{project.run_evals}` makes one, --llmeval-db names another"
         )
     return path
 

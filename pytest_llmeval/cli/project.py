@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pytest_llmeval.core.errors import ModelError, SettingsError
 from pytest_llmeval.core.ini_values import many_texts, one_text
+from pytest_llmeval.core.text import shell_words
 from pytest_llmeval.loaders.pytest_ini import find_section
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.keys import known_secrets
@@ -48,6 +49,15 @@ class Project:
     def _path(self, name: str, default: str) -> Path:
         found = self.value(name) or default
         return self.located(found) if self.environ.get(f"LLMEVAL_{name.upper()}") else self.root / found
+
+    @property
+    def run_evals(self) -> str:
+        """The command that runs all evals, as a shell reads it."""
+        try:
+            folders = many_texts(self.ini.get("llmeval_paths", "evals"))
+        except ValueError:  # pytest says what is wrong there
+            folders = ["evals"]
+        return shell_words(["pytest", *folders]) or "pytest, with each folder of llmeval_paths"
 
     def value(self, name: str) -> str | None:
         """Return what the environment or the ini file says of an option; raise SettingsError where that is no text."""

@@ -112,7 +112,7 @@ def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) 
             " take it all the same: llmeval selftest RUN"
         )
     if newest is None:
-        raise StoreError("no run came to its end with all its rows; `pytest evals` records one")
+        raise StoreError(f"no run came to its end with all its rows; `{project.run_evals}` records one")
     return find_baseline(newest.id, reader=store, root=project.root)
 
 
