@@ -51,7 +51,7 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
         named = {baseline.name: baseline.run_id for baseline in store.baselines()}
         old = store.find_run(named.get(run, run))
         functions = _functions(store.cases(old.id))
-        lacks_calls = not old.host and any(case.attempts for case in store.cases(old.id))
+        lacks_calls = old.is_imported and any(case.attempts for case in store.cases(old.id))
     if lacks_calls:
         raise UserError(
             f"run {old.id} was imported without its calls; it can be scored again only in the database that recorded it"

@@ -76,9 +76,10 @@ class FoundBaseline:
         Args:
             deselected: rows of each suite that ``-m`` left out of the current run.
         """
+        has_calls = self.kind != "file" and not self.run.is_imported
         return Baseline(
             name=self.name,
-            again=None if self.kind == "file" else self.name.partition("@")[0],
+            again=self.name.partition("@")[0] if has_calls else None,
             cases=self.judged(),
             model=self.model,
             deselected=deselected or {},

@@ -111,6 +111,11 @@ class Run:
         return self.host in (own_host(), socket.gethostname())
 
     @property
+    def is_imported(self) -> bool:
+        """Whether it came from a file, which holds no calls, so that its answers cannot be scored again."""
+        return not self.host
+
+    @property
     def suites(self) -> Mapping[str, Mapping[str, Any]]:
         """What is known of its suites, by name."""
         found: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})

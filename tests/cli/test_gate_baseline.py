@@ -271,3 +271,18 @@ def test_what_an_export_without_answers_says_of_a_strict_xfail_quotes_nobody(
     assert llmeval("baseline", "export", "last", "b.jsonl", "--even-red", "--no-answers").status == 0
     told = [json.loads(line) for line in (project.root / "b.jsonl").read_text().splitlines()]
     assert (told[1]["error"], "a secret" in str(told)) == ("[XPASS(strict)]", False)
+
+
+def test_a_baseline_that_was_imported_is_not_scored_again(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    """Its calls are where it was recorded: what cannot be done is not advised."""
+    llmeval("baseline", "export", two_runs[0], "main.jsonl")
+    assert llmeval("baseline", "import", "main.jsonl", "--name", "main", "--llmeval-db", "ci.db").status == 0
+    project.write(thresholds_yaml=RULES.format(baseline="baseline: main\n").replace("exact", "contains"))
+    project.eval(EXACT.replace("exact", "contains"), ROWS, marker=WORSE)
+    session = project.run("evals", "--llmeval-db", "ci.db")
+    told = " ".join(line.strip() for line in session.outlines)
+    assert session.ret == 10
+    assert "has no value of 'contains'; set a new baseline" in told
+    assert "score its answers again" not in told

@@ -17,7 +17,7 @@ class Baseline:
     cases: Iterable[JudgedCase]
     """All its cases, each once; read once."""
     again: str | None = None
-    """What ``llmeval rescore`` scores again of it: a name or a run; None for a file, which has no calls."""
+    """What ``llmeval rescore`` scores again of it: a name or a run; None where it has no calls, in or from a file."""
     model: str | None = None
     """The only model of it to compare with; None pairs models by name, or the only one it has of a suite."""
     deselected: Mapping[str, int] = field(default_factory=dict)
