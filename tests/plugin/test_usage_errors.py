@@ -268,3 +268,28 @@ def test_a_node_id_of_a_row_that_an_option_left_out_names_that_option(
     monkeypatch.delenv("LLMEVAL_LIMIT")
     result = project.run("evals/test_echo.py::test_echo[pe]", *spread)
     result.stderr.fnmatch_lines(["*the node id of a case has *lists them"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "meant"),
+    [
+        ("fr", [], "france"),
+        ("echo-france", [], "france"),
+        ("france-e2", [], "france"),
+        ("germny", [], "germany"),
+        ("france", ["--epochs=2"], "france-e1"),
+        ("zzzz", [], None),
+    ],
+)
+def test_the_case_that_was_probably_meant_is_named(
+    project: Project, spread: list[str], asked: str, options: list[str], meant: str | None
+) -> None:
+    """From whatever folder it was named; one that is there is not spoken of."""
+    names = ("germany", "france", "greenland")
+    project.eval("def test_echo(response):\n    pass\n", [{"input": name, "id": name} for name in names])
+    there = "greenland-e1" if options else "greenland"
+    named = [f"{project.root}/evals/test_echo.py::test_echo[{there}]", f"evals/test_echo.py::test_echo[{asked}]"]
+    result = project.run(*named, *options, *spread)
+    assert result.ret == 4
+    told = [line.removeprefix("ERROR: ") for line in result.errlines if "did you mean" in line]
+    assert told == ([] if meant is None else [f"no case [{asked}]; did you mean test_echo[{meant}]?"])
