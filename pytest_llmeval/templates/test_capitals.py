@@ -1,7 +1,6 @@
 """A first eval. Change its rows, its prompt and its scorer to yours."""
 
 import pytest
-
 from pytest_llmeval import Response, Sample, ScoreBook
 
 
