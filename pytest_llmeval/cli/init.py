@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from pytest_llmeval.cli.collected import uncollected
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.workflow import project_workflow
@@ -19,8 +20,9 @@ from pytest_llmeval.store.whole_file import write_new
 __all__ = ["init"]
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
+_EVAL = "evals/test_capitals.py"
 _FILES = {
-    "evals/test_capitals.py": "test_capitals.py",
+    _EVAL: "test_capitals.py",
     "data/capitals.jsonl": "capitals.jsonl",
     "thresholds.yaml": "thresholds.yaml",
 }
@@ -33,7 +35,8 @@ _WIDTH = 80
 @json_option
 def init(missing_only: bool, as_json: bool) -> None:
     """Write an eval that works at once, its ten rows, rules and a GitHub workflow. No file is ever overwritten."""
-    root = find_project().root
+    project = find_project()
+    root = project.root
     workflow = project_workflow(root, (_TEMPLATES / "evals.yaml").read_text("utf-8"))
     files = {**_files(root), workflow.path: workflow.text}
     new = {path: text for path, text in files.items() if not os.path.lexists(path)}
@@ -48,6 +51,7 @@ def init(missing_only: bool, as_json: bool) -> None:
     for path, text in new.items():
         _write(path, text)
     steps = _next_steps(root)
+    notes = list(uncollected(project, root / _EVAL, "test_capitals"))
     kept = [path for path in files if path not in new]
     if as_json:
         emit_json(
@@ -55,13 +59,15 @@ def init(missing_only: bool, as_json: bool) -> None:
                 "root": str(root),
                 "written": [_shown(path, root) for path in new],
                 "kept": [_shown(path, root) for path in kept],
+                "notes": notes,
                 "next": [command for command, _ in steps],
             }
         )
         return
+    told = [*_told(root, list(new), kept, changed), *(["", *_noted(notes)] if notes else [])]
     left = workflow.left_to_do(_content(workflow.path))
     last = [line for text in left for line in wrapped(text, _WIDTH, indent="  ")]
-    echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps), *last])
+    echo_lines([*told, "", "next:", *_aligned(steps), *last])
 
 
 def _files(root: Path) -> dict[Path, str]:
@@ -103,6 +109,10 @@ def _told(root: Path, new: list[Path], kept: list[Path], changed: list[Path]) ->
         rules = (_TEMPLATES / "thresholds.yaml").read_text("utf-8").partition("suites:\n")[2]
         yield from ("", "without rules a miss fails its test; to add them, put below suites: of thresholds.yaml")
         yield from rules.splitlines()
+
+
+def _noted(notes: list[str]) -> Iterator[str]:
+    return (line for note in notes for line in wrapped(f"note: {note}", _WIDTH, indent="  "))
 
 
 def _next_steps(root: Path) -> list[tuple[str, str]]:
