@@ -40,20 +40,20 @@ GOLDEN = """\
 run 20250101-000000-aaaaaa and run 20250102-000000-bbbbbb
 60 rows in both runs, each swapped with chance 1/2; 1,000 pairs judged, seed 0
 
-false alarms: 2.9% of sessions (2.0..4.1%): no more than alpha, 5.0%
-inconclusive or unmeasurable, without a failure: 6.2% of sessions
+false alarms: 2.8% of sessions (1.9..4.0%): no more than alpha, 5.0%
+inconclusive or unmeasurable, without a failure: 7.0% of sessions
 rows are swapped one by one: if some hang together, a `cluster` has to say so,
   or it is not seen here
 
 rules on a change, by how often each alone fails
   metric        rule            n  differ  fails  95% interval  unsure
-  exact         max_drop=0.02  60      14   2.9%     2.0..4.1%    6.2%
+  exact         max_drop=0.02  60      14   2.8%     1.9..4.0%    7.0%
   exact [easy]  max_drop=0.02   6       0   0.0%     0.0..0.4%    0.0%
 
 other rules, of whose false alarms swapping says nothing: how often a mix of
   the two runs fails them
   metric  rule      n  differ  fails  95% interval  unsure
-  exact   min=0.8  60      14   9.1%    7.5..11.0%    0.0%
+  exact   min=0.8  60      14   9.8%    8.1..11.8%    0.0%
 """
 
 
@@ -257,7 +257,7 @@ def test_the_rate_is_held_against_alpha_in_words(
     rule = f"defaults: {{alpha: {alpha}}}\nsuites: {{qa: {{exact: {{max_drop: 0}}}}}}\n"
     (here / "thresholds.yaml").write_text(f"version: 1\n{rule}")
     flipped(store, 12)
-    done = llmeval("selftest", f"--pairs={pairs}")
+    done = llmeval("selftest", f"--pairs={pairs}", "--seed=1")
     assert done.status == 0
     out = " ".join(done.out.split())
     assert told in out
