@@ -202,11 +202,9 @@ class BodiesAhead:
         self.advance(item)  # behind this one: its own calls go first
         start = now()
         try:
-            ended = result.result()
-            if ended is not None:
-                raise ended
-        except concurrent.futures.CancelledError:
-            raise given_up() from None
+            raised = _waited_for(result)
+            if raised is not None:
+                raise raised
         except BaseException as error:
             if isinstance(error, pytest.fail.Exception) and not result.done():  # a time limit ended the wait
                 self._tell_of_holder(item, error)
@@ -298,12 +296,23 @@ def _place_of(item: pytest.Item, items: Sequence[pytest.Item], start: int) -> in
         return items.index(item)
 
 
+def _waited_for(result: "concurrent.futures.Future[BaseException | None]") -> BaseException | None:
+    """Return what a body raised, once it has ended; raise CaseError where it was given up."""
+    try:
+        return result.result()
+    except concurrent.futures.CancelledError:
+        raise given_up() from None
+
+
 async def _within(context: contextvars.Context, body: Body, run: CaseRun, name: str) -> BaseException | None:
     return await asyncio.get_running_loop().create_task(_carried(body, run), name=name, context=context)
 
 
 async def _carried(body: Body, run: CaseRun) -> BaseException | None:
-    """Run a body, and return what would end the loop of all bodies; what else it raises is raised.
+    """Run a body, and return what it raises: raised here, SystemExit would end the loop of all bodies.
+
+    And asyncio hands a TimeoutError or CancelledError of a task on as another one, which has no traceback. What is
+    raised is that somebody cancelled the body itself.
 
     Its coroutine is made here: of one that is given up before it begins, Python would warn that nobody awaited it.
     What it leaves in tasks is known before these go on, however fast a judge may be.
@@ -312,9 +321,11 @@ async def _carried(body: Body, run: CaseRun) -> BaseException | None:
     try:
         await body()
         status, run.forgotten = 0, begun_of(run.book).in_tasks()
-    except (SystemExit, KeyboardInterrupt) as ended:
-        status = 0 if isinstance(ended, SystemExit) and not ended.code else 1
-        return ended
+    except BaseException as raised:
+        if isinstance(raised, asyncio.CancelledError) and run.task is not None and run.task.cancelling():
+            raise
+        status = 0 if isinstance(raised, SystemExit) and not raised.code else 1
+        return raised
     finally:
         if os.getpid() != process:  # a child that the body forked: it would go on with all that this loop has to do
             os._exit(status)
