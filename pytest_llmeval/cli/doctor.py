@@ -51,6 +51,8 @@ _TRAINING = ("accelerate", "bitsandbytes", "datasets", "filelock", "torch", "tra
 """What the extra train brings."""
 _GPUS = 4
 """How many are named."""
+_LAST_LINES = 4
+"""So many are shown of what pytest said where it does not start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,19 +258,31 @@ def _options(project: Project) -> Iterator[Finding]:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        line = next(line for line in done.stdout.splitlines() if line.startswith("{"))
-        found = json.loads(line)
-    except (OSError, subprocess.TimeoutExpired, StopIteration, json.JSONDecodeError):
-        yield Finding(state="problem", what="pytest", found="does not start in this project; run pytest --version")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield _not_started(str(error))
+        return
+    try:
+        found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    except (StopIteration, json.JSONDecodeError):
+        yield _not_started(done.stderr.strip() or done.stdout)
         return
     for name, owner in found["taken"].items():
         yield _note(f"--{name}", f"belongs to {owner} here; use --llmeval-{name}")
     if not found["taken"]:
         yield _ok("short options", "all free")
+    for name, told, is_refused in found["keys"]:
+        yield Finding(state="problem" if is_refused else "note", what=name, found=told)
     for name, told in found["unknown"].items():
         yield _note(name, told)
     if found["wrong"] is not None:
         yield Finding(state="problem", what=_SETTINGS, found=found["wrong"])
+
+
+def _not_started(said: str) -> Finding:
+    """Return that pytest does not start, with the end of what it said."""
+    lines = [line for line in said.splitlines() if line.strip()][-_LAST_LINES:]
+    told = "does not start in this project; run pytest --version"
+    return Finding(state="problem", what="pytest", found="\n".join([f"{told}; it said" if lines else told, *lines]))
 
 
 def _under_test(project: Project) -> dict[str, NamedModel]:

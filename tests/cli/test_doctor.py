@@ -86,7 +86,9 @@ def test_a_project_in_which_pytest_does_not_start_is_a_problem(here: Path, cache
     (here / "pytest.ini").touch()
     assert findings(llmeval, 1)["pytest"] == (
         "problem",
-        "does not start in this project; run pytest --version",
+        "does not start in this project; run pytest --version; it said\n"
+        f"ImportError while loading conftest '{here}/conftest.py'.\n"
+        "conftest.py:3: in <module>\n    raise RuntimeError\nE   RuntimeError",
     )
 
 

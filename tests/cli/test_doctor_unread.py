@@ -1,6 +1,8 @@
 """What the doctor tells of files and variables that nobody reads, and of what a session would look for in vain."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,29 @@ def test_a_server_behind_a_proxy_is_reached_through_it(
         assert f"problem  server gateway.invalid:80 through proxy 127.0.0.1:{port}: not reachable: " in gone.out
     assert told in done.out
     assert "pw" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("more", "state", "told"),
+    [
+        ("", "note", "it counts for nothing"),
+        ("strict_config = true\n", "problem", "each run of pytest ends with an error"),
+        ("filterwarnings = error\n", "problem", "each run of pytest ends with an error"),
+    ],
+    ids=["lenient", "strict", "warnings"],
+)
+def test_keys_that_no_option_has_are_told(here: Path, llmeval: Command, more: str, state: str, told: str) -> None:
+    (here / "pytest.ini").write_text(f"[pytest]\nllmeval_epoch = 2\nllmeval_limit = 3\n{more}")
+    done = llmeval("doctor")
+    assert done.status == (state == "problem")
+    line = f"{state:<8} llmeval_epoch: no setting has this key, so {told}; did you mean llmeval_epochs?"
+    assert [each for each in done.out.splitlines() if "llmeval_" in each and "key" in each] == [line]
+
+
+def test_warnings_that_are_errors_keep_no_pytest_from_starting(here: Path) -> None:
+    """In a process that has imported nothing: pytest warns of what it can rewrite no more."""
+    (here / "pytest.ini").write_text("[pytest]\naddopts = -p no:asyncio\nfilterwarnings = error\n")
+    code = "from pytest_llmeval.cli import main; main(['doctor'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert "\nok       short options: all free\n" in done.stdout
+    assert done.returncode == 0

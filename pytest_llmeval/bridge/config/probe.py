@@ -1,6 +1,6 @@
 """Run by ``llmeval doctor``: pytest starts, says in one JSON line what it made of our options, and ends.
 
-That is who took their short names, what is wrong with their values, and which variables only look like theirs.
+That is who took their short names, what is wrong with their values, and which keys and variables only look like theirs.
 
 It is there before all plugins and conftests, whose options it watches.
 """
@@ -19,6 +19,8 @@ from pytest_llmeval.core.errors import ModelError, SettingsError
 
 __all__: list[str] = []
 
+_IMPORTED = "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning"
+"""This module is imported before pytest could rewrite its package; no other session has that to be warned of."""
 _DECLARED: dict[str, str] = {}
 """Who declared an option, by its name."""
 
@@ -45,6 +47,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int:
     """Print the names that others declared, with who did, and what is wrong or unknown, in place of running tests."""
     from pytest_llmeval.bridge.config.model_choice import listed_models
     from pytest_llmeval.bridge.config.settings import resolve
+    from pytest_llmeval.bridge.config.unknown_keys import unknown_keys
     from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 
     owners = {name: _DECLARED.get(f"--{name}", "another plugin") for name in taken_short_names(config._parser)}
@@ -56,7 +59,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int:
         wrong = str(error)
     except ModelError:  # it is told elsewhere, and hides whose keys stand in which variables
         pass
-    sys.stdout.write(json.dumps({"taken": owners, "wrong": wrong, "unknown": unknown}) + "\n")
+    keys = list(unknown_keys(config))
+    sys.stdout.write(json.dumps({"taken": owners, "wrong": wrong, "keys": keys, "unknown": unknown}) + "\n")
     return 0
 
 
@@ -64,4 +68,4 @@ if __name__ == "__main__":
     watching = pytest.MonkeyPatch()
     for declares in (pytest.Parser, pytest.OptionGroup):
         watching.setattr(declares, "addoption", _noting(declares.addoption))
-    sys.exit(pytest.main(plugins=[sys.modules[__name__]]))
+    sys.exit(pytest.main([*sys.argv[1:], "-W", _IMPORTED], plugins=[sys.modules[__name__]]))
