@@ -11,6 +11,7 @@ from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import ModelError, SettingsError
+from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.adapter_files import check_adapter_base, read_adapter_config
 from pytest_llmeval.models.hf.sources import Source, find_adapter, find_source, require_hf_extra
@@ -100,7 +101,7 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
     named = base or config.get("base_model_name_or_path")
     if not named:
         raise ModelError(f"adapter {adapter}: it does not say what its base is; name it with --base")
-    revision = None if base or Path(named).expanduser().exists() else config.get("revision")
+    revision = None if base or at_home(named).exists() else config.get("revision")
     weights = WeightsSpec(base=str(named), adapter=adapter, revision=revision)
     try:
         source = find_source(weights, find_project().environ)

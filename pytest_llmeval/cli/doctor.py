@@ -106,10 +106,20 @@ def _embedded(project: Project) -> Iterator[Finding]:
         yield _note("local:smollm2", "not installed: pip install 'pytest-llmeval[local]'")
     elif (unloadable := why_unloadable()) is not None:
         yield Finding(state="problem", what="local:smollm2", found=unloadable)
-    elif smollm2_path(default_cache_dir()) is None:
-        yield _note("local:smollm2", "installed; weights (93 MB) are fetched on first use or by llmeval models fetch")
     else:
-        yield _ok("local:smollm2", f"ready, weights in {default_cache_dir()}")
+        yield _weights(is_default=not project.values("model"))
+
+
+def _weights(*, is_default: bool) -> Finding:
+    """Look for the weights of the embedded model; without a folder for them all other models work."""
+    try:
+        cache = default_cache_dir()
+    except ModelError as error:
+        told = str(error).removeprefix("local:smollm2: ")
+        return Finding(state="problem" if is_default else "note", what="local:smollm2", found=told)
+    if smollm2_path(cache) is None:
+        return _note("local:smollm2", "installed; weights (93 MB) are fetched on first use or by llmeval models fetch")
+    return _ok("local:smollm2", f"ready, weights in {cache}")
 
 
 def _in_process(project: Project) -> Iterator[Finding]:

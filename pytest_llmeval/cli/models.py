@@ -41,8 +41,7 @@ def list_models(as_json: bool) -> None:
     """List what --model understands by name here."""
     project = find_project()
     rows = [_row(model, project.environ) for model in project_models(project).values()]
-    fetched = smollm2_path(default_cache_dir()) is not None
-    rows.append(["local:smollm2", "local:smollm2", "$0", "fetched" if fetched else "not fetched yet (93 MB)"])
+    rows.append(["local:smollm2", "local:smollm2", "$0", _fetched()])
     if as_json:
         emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
         return
@@ -83,6 +82,14 @@ def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
     if model.spec.weights is not None:
         notes.append(_where(model.spec.weights, environ))
     return [model.name, model.spec.text, price, ", ".join(notes)]
+
+
+def _fetched() -> str:
+    """Return whether the weights of the embedded model are on this machine."""
+    try:
+        return "fetched" if smollm2_path(default_cache_dir()) is not None else "not fetched yet (93 MB)"
+    except ModelError:
+        return "no cache folder; llmeval doctor says why"
 
 
 def _where(weights: WeightsSpec, environ: Mapping[str, str]) -> str:

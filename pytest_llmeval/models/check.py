@@ -31,12 +31,13 @@ def check_model(
 
     Raises:
         ModelError: its key is missing or not meant for its server, its extra is not installed, its files are not
-            there, or the proxy before its server cannot be used.
+            there, no folder can keep them, or the proxy before its server cannot be used.
     """
     if model.spec.kind == "local":
         require_local_extra()
-        if is_asked and model.spec.weights is not None:
-            require_converter(model.spec.weights, default_cache_dir())
+        cache_dir = default_cache_dir() if is_asked else None
+        if cache_dir is not None and model.spec.weights is not None:
+            require_converter(model.spec.weights, cache_dir)
     elif model.spec.kind == "anthropic":
         _require_anthropic_extra()
         usable_proxy(find_account(model, environ, is_asked=is_asked).base_url, environ)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
 from pytest_llmeval.models.hf.adapter_files import (
@@ -38,7 +39,7 @@ FORMAT = "2"
 def find_local_adapter(weights: WeightsSpec) -> Path:
     """Return a PEFT adapter's folder, or a ``.gguf`` file; raise ModelError where it is neither."""
     assert weights.adapter is not None
-    path = Path(weights.adapter).expanduser()
+    path = at_home(weights.adapter)
     if path.suffix != ".gguf":
         return find_adapter(weights.adapter)
     if not path.is_file():

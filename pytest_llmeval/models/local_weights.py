@@ -63,8 +63,19 @@ SMOLLM2 = Weights(
 
 
 def default_cache_dir() -> Path:
-    """Return this user's cache folder for llmeval; it may not exist yet."""
-    return Path(platformdirs.user_cache_dir("llmeval"))
+    """Return this user's cache folder for llmeval; it may not exist yet.
+
+    Raises:
+        ModelError: nobody can tell where it is: there is no HOME, and the system does not know the user.
+    """
+    try:
+        folder = Path(platformdirs.user_cache_dir("llmeval"))
+    except RuntimeError:
+        folder = Path("~")
+    if not folder.is_absolute():  # what former versions of platformdirs return
+        told = "the user's cache folder cannot be found, as there is no home folder: set XDG_CACHE_HOME to a folder"
+        raise ModelError(f"local:smollm2: {told}, which keeps its weights (93 MB), or pass another model with --model")
+    return folder
 
 
 def smollm2_path(cache_dir: Path, weights: Weights = SMOLLM2) -> Path | None:

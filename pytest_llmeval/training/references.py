@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.names import closest, did_you_mean
 from pytest_llmeval.core.text import one_line, shown_yaml
 from pytest_llmeval.loaders.hub_names import PREFIX
@@ -31,7 +32,7 @@ def wrong_references(config: TrainingConfig, rootdir: Path) -> Iterator[tuple[Ke
         told = _wrong_dataset(name, rootdir)
         if told is not None:
             yield ("data", split), f"found {shown_yaml(name)}: {told}"
-    if _is_path(config.base) and not any(path.exists() for path in (rootdir / config.base, _home(config.base))):
+    if _is_path(config.base) and not any(path.exists() for path in (rootdir / config.base, at_home(config.base))):
         yield ("base",), f"found {shown_yaml(config.base)}: no such folder; relative paths begin at the rootdir"
 
 
@@ -82,10 +83,3 @@ def _wrong_dataset(name: str, rootdir: Path) -> str | None:
 def _is_path(base: str) -> bool:
     """Whether a base can be no id of the hub."""
     return base.startswith(("/", ".", "~")) or base.count("/") > 1 or "\\" in base or base.endswith(".gguf")
-
-
-def _home(base: str) -> Path:
-    try:
-        return Path(base).expanduser()
-    except RuntimeError:  # nobody of that name
-        return Path(base)

@@ -17,6 +17,7 @@ import pytest
 from pytest_llmeval.bridge.display.html_safety import close_page, harmless_id, harmless_report
 from pytest_llmeval.bridge.execution.outcomes import LATE_ATTRIBUTE
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.html.report_page import PAGE_STYLE, SCRIPT
@@ -56,7 +57,7 @@ class HtmlReport:
         self._data = data
         self._read = parts
         given = os.path.expandvars(config.getoption("htmlpath"))
-        self._path = Path.cwd() / Path(given).expanduser()
+        self._path = Path.cwd() / at_home(given)
         self._held: dict[str, list[pytest.TestReport]] = {}
         self._parts: RunParts | None = None
         self._cases: dict[str, ReportCase] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.ids import digest, file_digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.gguf_header import read_gguf_header
@@ -144,7 +145,7 @@ def _refuse_adapter(base: Path, shown: str) -> None:
 
 def _base(weights: WeightsSpec, shown: str, environ: Mapping[str, str]) -> tuple[Path, str | None]:
     text = weights.base
-    path = Path(text).expanduser()
+    path = at_home(text)
     if text.endswith(".gguf"):
         if weights.kind == "vllm":
             raise ModelError(f"{shown}: a GGUF file is what hf: runs; vLLM is given a folder of safetensors")
@@ -189,12 +190,12 @@ def _snapshot(hub_id: str, revision: str, shown: str, environ: Mapping[str, str]
 def _hub_cache(environ: Mapping[str, str]) -> Path:
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     named = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")  # the latter is its former name
-    return Path(named or Path(home) / "hub").expanduser()
+    return at_home(named or Path(home) / "hub")
 
 
 def find_adapter(text: str) -> Path:
     """Return the folder of a PEFT adapter; raise ModelError where it is none, or its training did not end."""
-    path = Path(text).expanduser()
+    path = at_home(text)
     if path.is_file():
         raise ModelError(
             f"adapter {text}: a file, and a PEFT adapter is a folder; a GGUF file is what local:smollm2+FILE.gguf takes"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.home import at_home
 
 __all__ = ["find_vllm", "vllm_version"]
 
@@ -27,7 +28,7 @@ def find_vllm(environ: Mapping[str, str]) -> Path:
     path = environ.get("PATH", "")
     named = environ.get("LLMEVAL_VLLM")
     if named:
-        found = shutil.which(Path(named).expanduser(), path=path)
+        found = shutil.which(at_home(named), path=path)
         problem = f"LLMEVAL_VLLM={named}: no such executable"
     else:
         found = shutil.which("vllm", path=str(Path(sys.executable).parent)) or shutil.which("vllm", path=path)
