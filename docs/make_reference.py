@@ -90,7 +90,8 @@ def fields(owner: type[Any]) -> Iterator[str]:
 def methods(owner: type[Any]) -> Iterator[str]:
     """Yield the public methods and properties that a class itself defines."""
     rows = []
-    for name, there in vars(owner).items():
+    for name in vars(owner):
+        there = getattr(owner, name)  # of a method that is watched, the function
         if name.startswith("_") or not (inspect.isfunction(there) or isinstance(there, property)):
             continue
         call = "" if isinstance(there, property) else signature(there)

@@ -1,12 +1,43 @@
-"""The calls of a score book that take their time, so that one that nobody waits for is told."""
+"""The calls of a score book or a model that take their time, so that one that nobody waits for is told."""
 
 import asyncio
+import functools
 import inspect
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import MethodType
+from typing import Any, TypeVar, cast
 
-__all__ = ["BegunCalls"]
+__all__ = ["BegunCalls", "watched"]
+
+M = TypeVar("M", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+def watched(method: M) -> M:
+    """Have the calls of an async method be known, so that a forgotten ``await`` is told.
+
+    An object of its class has them in ``_begun``, which is a ``BegunCalls``.
+    """
+    return cast(M, _Watched(method))
+
+
+class _Watched:
+    def __init__(self, method: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+        self._method = method
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Callable[..., Coroutine[Any, Any, Any]]:
+        if owner is None:
+            return self._method
+        return functools.update_wrapper(_Bound(self._method, owner), MethodType(self._method, owner))
+
+
+class _Bound(functools.partial[Coroutine[Any, Any, Any]]):
+    """A method of an object; ``inspect`` finds a coroutine function, as in no plain function around one."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        coroutine = super().__call__(*args, **kwargs)
+        self.args[0]._begun.add(self.func.__name__, coroutine)
+        return coroutine
 
 
 class BegunCalls:

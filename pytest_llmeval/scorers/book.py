@@ -4,15 +4,15 @@ import functools
 import inspect
 import os
 import traceback
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, NoReturn, ParamSpec
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.answers import circumstance
-from pytest_llmeval.scorers.begun_calls import BegunCalls
+from pytest_llmeval.scorers.begun_calls import BegunCalls, watched
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, tidy, visible_line
 from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric, score_name, truth
@@ -20,21 +20,6 @@ from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings
 from pytest_llmeval.scorers.scored import Scored, finite, is_number, unit_interval
 
 __all__ = ["ScoreBook", "begun_of", "check_free", "keep_split", "recorded_twice"]
-
-P = ParamSpec("P")
-
-
-def _watched(method: Callable[P, Coroutine[Any, Any, Score]]) -> Callable[P, Coroutine[Any, Any, Score]]:
-    """Have a book know the calls of an async method of it, so that a forgotten ``await`` is told."""
-
-    @functools.wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Score]:
-        coroutine = method(*args, **kwargs)
-        book: Any = args[0]
-        book._begun.add(method.__name__, coroutine)
-        return coroutine
-
-    return call
 
 
 class ScoreBook:
@@ -124,7 +109,7 @@ class ScoreBook:
         self._check_free(name)
         return self._keep(score)
 
-    @_watched
+    @watched
     async def judge(
         self,
         response: Response | str,
@@ -206,7 +191,7 @@ class ScoreBook:
         with self._begun.running("judge_sync"):
             return self._keep(*self._judging.judge_sync(response, target, how))
 
-    @_watched
+    @watched
     async def prefer(
         self,
         a: Response | str,

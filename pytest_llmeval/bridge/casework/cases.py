@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.loaders.prompts import Prompt
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
+    from pytest_llmeval.scorers.begun_calls import BegunCalls
 
 __all__ = ["SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_request"]
 
@@ -139,6 +140,8 @@ class CaseRun:
     """Whether its body began in its turn: what is set up anew then is another attempt."""
     is_over: bool = False
     """Whether its record is made, or another attempt took its place: nothing more counts for it."""
+    asks: "dict[str, BegunCalls]" = field(default_factory=dict)
+    """The async calls that the test made of its model and its judge, by these words."""
     forgotten: tuple[str, ...] = ()
     """The calls of ``score`` that its body left in tasks which it did not await, where it came to its end."""
     left: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Ask, Message, Request, Response
 from pytest_llmeval.loaders.prompts import as_messages
+from pytest_llmeval.scorers.begun_calls import BegunCalls, watched
 
 __all__ = ["CaseModel"]
 
@@ -61,6 +62,7 @@ class CaseModel:
         self._draws: dict[str, int] = {}
         """The draw of the last call with each request, by the digest in its name."""
         self._turns = itertools.count()
+        self._begun = run.asks.setdefault(role, BegunCalls())
         self._given: dict[int, Response] = {}
         """What the test was answered, by the turn in which it asked; the case's own ``response`` stands before all."""
 
@@ -78,6 +80,7 @@ class CaseModel:
         given = dict(self._given)
         return tuple(given[turn] for turn in sorted(given))
 
+    @watched
     async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer; None sends the case's own prompt, anything else is sent as it is.
 
@@ -118,6 +121,7 @@ class CaseModel:
             self._run.turn = self._run.turn or SYNC
         return response
 
+    @watched
     async def logprob(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
         """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell.
 

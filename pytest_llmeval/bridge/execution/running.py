@@ -185,6 +185,9 @@ class CaseRunner:
         except pytest.skip.Exception:
             _settle_late(run_of(item))
             raise
+        finally:
+            if (run := run_of(item)) is not None and run.raised is not None:
+                _close_unbegun(run)
         _settle_late(run_of(item))
         return result
 
@@ -324,15 +327,24 @@ def _settle(run: CaseRun, *, is_late: bool = False) -> None:
 
 def _unawaited(run: CaseRun) -> CaseError | None:
     """Return the error of an async call that a body, or a fixture, made and did not await; None where there is none."""
-    unbegun = begun_of(run.book).close_unbegun()
+    unbegun = _close_unbegun(run)
     if run.forgotten:
-        name, todo = run.forgotten[0], "await it, or the task or asyncio.gather(...) that it is in"
+        name, todo = f"score.{run.forgotten[0]}", "await it, or the task or asyncio.gather(...) that it is in"
     elif unbegun:
         name = unbegun[0]
-        todo = f"write await score.{name}(...), or score.{name}_sync(...) where the test is not async"
+        todo = f"write await {name}(...), or {name}_sync(...) where the test is not async"
     else:
         return None
-    return CaseError(f"score.{name}(...) was not awaited: {todo}", kind=ErrorKind.CODE)
+    return CaseError(f"{name}(...) was not awaited: {todo}", kind=ErrorKind.CODE)
+
+
+def _close_unbegun(run: CaseRun) -> list[str]:
+    """Close the async calls that nobody began to await, of which Python would warn in another test; return the names.
+
+    Of a model such a call is none; one that stands in a task may have been given up, as another answer came first.
+    """
+    made = {"score": begun_of(run.book), **run.asks}
+    return [f"{word}.{name}" for word, calls in made.items() for name in calls.close_unbegun()]
 
 
 def _settle_late(run: CaseRun | None) -> None:
