@@ -158,7 +158,7 @@ class TrainingRun:
                 pytest.fail(told, pytrace=False)
             self._report(told)
             pytest.skip(told)
-        git = git_state(settings.rootdir)
+        git = git_state(settings.rootdir, settings.environ)
         wrong = None
         try:
             gains = run_training(

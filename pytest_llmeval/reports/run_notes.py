@@ -10,7 +10,7 @@ from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import and_more, counted, one_line, shown_value
 from pytest_llmeval.reports.rule_words import MDE_MEANS
-from pytest_llmeval.store.code_state import resumed_on
+from pytest_llmeval.store.code_state import GIT_REFUSED, resumed_on
 from pytest_llmeval.store.gone_rows import gone_rows
 from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, MOST_FAILED_TESTS, EarlierOutcome, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -44,7 +44,8 @@ def run_notes(
     unruled = _unruled(cases, with_rules) if is_needed else []
     failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases)), *unruled]
     counts = [*failed, *_cut_off(run), *voting_sentences(voting), *_rerun_sentences(run.id, earlier, cases)]
-    return [*legend, *_unmade(run), *_gone(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
+    code = [*_unknown_code(run), *_other_code(run)]
+    return [*legend, *_unmade(run), *_gone(run), *code, *_asked_elsewhere(run, cases), *counts]
 
 
 def _was_judged(run: Run) -> bool:
@@ -77,6 +78,17 @@ def _gone(run: Run) -> list[str]:
         f" dataset any more, as this run takes it; no rule counts {name_samples(ids)}"
         for name, ids in sorted(gone_rows(run).items())
     ]
+
+
+def _unknown_code(run: Run) -> list[str]:
+    """Return a note where git did not tell of what code a run is."""
+    refused = run.settings.get(GIT_REFUSED)
+    if not refused:
+        return []
+    commit = "the commit"
+    if run.git_commit is not None:
+        commit = f"whether files are changed since {commit}, as GitHub names it,"
+    return [f"note: {commit} is not recorded, as git refuses to look: {one_line(str(refused), 400)}"]
 
 
 def _other_code(run: Run) -> list[str]:

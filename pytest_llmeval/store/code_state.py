@@ -6,10 +6,21 @@ from typing import Any, NamedTuple
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import Run
 
-__all__ = ["CODE_DIFF", "OTHER_CODE", "CodeState", "code_at_begin", "code_changes", "code_of", "resumed_on"]
+__all__ = [
+    "CODE_DIFF",
+    "GIT_REFUSED",
+    "OTHER_CODE",
+    "CodeState",
+    "code_at_begin",
+    "code_changes",
+    "code_of",
+    "resumed_on",
+]
 
 CODE_DIFF = "git_diff"
 """The setting of a run, and of a session that went on with it: the digest of what differed from its commit."""
+GIT_REFUSED = "git_refused"
+"""The setting of a run that holds what git said where it did not tell of the code, and what to do; absent elsewhere."""
 OTHER_CODE = "other_code"
 """What a session that went on with a run says where its code was other than that of the session before."""
 

@@ -1,9 +1,11 @@
 """The state of the project's git repository, for the record of a run."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmeval.core.git import git
+from pytest_llmeval.core.git import git, git_refusal
 from pytest_llmeval.core.ids import digest
 
 __all__ = ["GitState", "git_state"]
@@ -22,15 +24,35 @@ class GitState:
     """Whether a tracked file is changed."""
     diff: str | None = None
     """A short digest of what differs from the commit in tracked files; empty where nothing does."""
+    refused: str = ""
+    """Why git does not look at the repository, and what to do; empty where it does, and where there is none."""
 
 
-def git_state(folder: Path) -> GitState:
-    """Return the state of the repository that holds ``folder``."""
+def git_state(folder: Path, environ: Mapping[str, str]) -> GitState:
+    """Return the state of the repository that holds ``folder``; of a checkout of GitHub also where git refuses."""
     commit = git(folder, "rev-parse", "HEAD")
     if commit is None:
-        return GitState()
+        return _untold(folder, environ)
     branch = git(folder, "symbolic-ref", "--short", "--quiet", "HEAD")
     changes = git(folder, *_DIFF)
     if changes is None:
         return GitState(commit=commit, branch=branch)
     return GitState(commit=commit, branch=branch, dirty=bool(changes), diff=changes and digest(changes)[:12])
+
+
+def _untold(folder: Path, environ: Mapping[str, str]) -> GitState:
+    """Return what is known where git tells nothing: what GitHub says of its own checkout, and why git is silent."""
+    folder = folder.resolve()
+    root = next((each for each in (folder, *folder.parents) if _holds_repository(each)), None)
+    refused = git_refusal(folder) if root is not None else ""
+    workspace = Path(environ["GITHUB_WORKSPACE"]).resolve() if environ.get("GITHUB_WORKSPACE") else None
+    if workspace is None or not folder.is_relative_to(workspace) or root not in (None, workspace):
+        return GitState(refused=refused)
+    branch = environ.get("GITHUB_REF_NAME") if environ.get("GITHUB_REF_TYPE") != "tag" else None
+    return GitState(commit=environ.get("GITHUB_SHA") or None, branch=branch or None, refused=refused)
+
+
+def _holds_repository(folder: Path) -> bool:
+    """Whether a folder is the root of a repository, or of a worktree, whose ``.git`` is a file."""
+    found = folder / ".git"
+    return os.path.exists(found / "HEAD") or os.path.isfile(found)

@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.records.escalating import is_escalated
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
 from pytest_llmeval.core.left_out import tells_of_cases
-from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
+from pytest_llmeval.store.code_state import CODE_DIFF, GIT_REFUSED, OTHER_CODE, CodeState, code_changes, code_of
 from pytest_llmeval.store.gone_rows import GONE, gone_rows
 from pytest_llmeval.store.processes import own_host, process_started
 from pytest_llmeval.store.records import FAILED_TESTS, FIRST_LOOK, MODEL_GIVEN, Run, new_run_id, utc_now
@@ -63,7 +63,7 @@ def run_row(
         }
         for name, suite in {**facts.unrun, **facts.suites}.items()
     }
-    git = git_state(config.rootpath)
+    git = git_state(config.rootpath, settings.environ)
     if resumed is not None:
         return _continued(resumed, facts, suites, git, collected_paths(config))
     return Run(
@@ -93,6 +93,7 @@ def run_row(
             "unselected": facts.unselected,
             "unmade": dict.fromkeys(facts.unmade, 0),
             CODE_DIFF: git.diff,
+            **({GIT_REFUSED: git.refused} if git.refused else {}),
             MODEL_GIVEN: rescored is None and _is_model_given(config, settings),
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
