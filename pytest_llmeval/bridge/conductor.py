@@ -367,16 +367,17 @@ class Conductor:
         if self._preparation is None:
             return facts
         from pytest_llmeval.bridge.collection.parameter_sets import each_once
+        from pytest_llmeval.bridge.execution.other_loops import notes_of_marks
 
         chosen, doubled = each_once(cases_in(items))
         facts.problems += doubled
         facts.suites = self.tally.suites(chosen, self._preparation)
         facts.unrun = self.tally.unrun(facts.suites, self._preparation)
-        firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())
+        firsts = [*reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())]
         shadowed = (note for item in firsts for note in notes_of_shadowed(item))
         unselected = [*self.tally.unselected(facts.suites, self._preparation), *passed_over(self.config)]
         facts.unselected = unselected if facts.is_run else []
-        facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *facts.unselected]))
+        facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *notes_of_marks(firsts), *facts.unselected]))
         facts.tell_early(self._preparation.maker.notes(chosen, asks=self._preparation.rescored is None))
         facts.all_collected = self.selection.covers_all()
         facts.others = sorted(self.tally.read(self._preparation).keys() - facts.suites.keys())

@@ -5,7 +5,7 @@ from types import FunctionType
 
 import pytest
 
-__all__ = ["drop_backend", "drop_trio"]
+__all__ = ["drop_backend", "drop_trio", "is_asyncio_auto"]
 
 
 def drop_backend(config: pytest.Config, collector: pytest.Collector, collected: object) -> None:
@@ -25,6 +25,14 @@ def drop_trio(items: Iterable[pytest.Item]) -> None:
         if running and item.get_closest_marker("llmeval") is not None:
             own = getattr(getattr(item, "obj", None), "pytestmark", ())
             item.own_markers[:] = [mark for mark in item.own_markers if mark not in running or mark in own]
+
+
+def is_asyncio_auto(config: pytest.Config) -> bool:
+    """Whether pytest-asyncio is in the mode in which it makes all async fixtures, also those that anyio would make."""
+    try:
+        return str(config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")) == "auto"
+    except ValueError:  # pytest-asyncio is not there
+        return False
 
 
 def _is_auto(config: pytest.Config) -> bool:

@@ -10,7 +10,6 @@ import concurrent.futures
 import contextvars
 import functools
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseRun, given_up
-from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, judge_of, uses
+from pytest_llmeval.bridge.casework.fixtures import is_ours, judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
-from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async, is_made_async
+from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async
 from pytest_llmeval.bridge.execution.needs import (
     PURE,
     SHARED,
@@ -47,11 +46,6 @@ from pytest_llmeval.scorers.book import begun_of
 __all__ = ["BodiesAhead"]
 
 _CRASHED = "a worker died"
-_OF_LOOPS = re.compile(
-    r"(attached|bound) to a different (event )?loop|Event loop is closed|should be used inside a task"
-    r"|on an event loop other than"
-)
-"""What asyncio and aiohttp say of what is used on another event loop than it was made on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +203,6 @@ class BodiesAhead:
             if isinstance(error, pytest.fail.Exception) and not result.done():  # a time limit ended the wait
                 self._tell_of_holder(item, error)
             result.cancel()
-            _tell_of_loops(item, error)
             raise
         finally:
             if body is not None:
@@ -357,17 +350,3 @@ def _obstacle(config: pytest.Config) -> str:
     if config.pluginmanager.hasplugin("TestmonCollect"):  # both note what runs in the turn of a test as of that test
         return "--testmon"
     return "--cov-context" if config.getoption("cov_context", None) else ""
-
-
-def _tell_of_loops(item: pytest.Item, error: BaseException) -> None:
-    """Add to an error about event loops that an async fixture of the case may have been made on another."""
-    said = [each for each in error.args if isinstance(each, str)]
-    if type(error) is not RuntimeError or not any(map(_OF_LOOPS.search, said)):
-        return
-    found = [(name, chosen_fixture(item, name)) for name in getattr(item, "fixturenames", ())]
-    names = [name for name, each in found if each is not None and is_made_async(each.func)]
-    if names:
-        error.add_note(
-            f"fixture {names[0]!r} may have been made on another event loop than that of the body: make what it gives"
-            " in the body, or leave both to anyio (mark anyio)"
-        )

@@ -18,6 +18,7 @@ from pytest_llmeval.bridge.execution.bodies import BodiesAhead
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
 from pytest_llmeval.bridge.execution.cleaning import clean_live_logs, clean_warning
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
+from pytest_llmeval.bridge.execution.other_loops import tell_of_loops
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter
 from pytest_llmeval.bridge.execution.subtest_reports import tidy_subtest
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
@@ -206,6 +207,7 @@ class CaseRunner:
             run = run_of(item)
             if run is not None:
                 run.raised = error
+                tell_of_loops(item, error)
             raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
