@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.pages import BLOCKS
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 from tests.support.workflow import Workflow
 
 FOLDER = Path(__file__).parent.parent / ".github" / "workflows"
@@ -17,10 +18,6 @@ ROWS: list[dict[str, Any]] = [
     {"id": f"row{number}", "input": f"q{number}", "target": f"q{number}", "marks": ["regression"]}
     for number in range(12)
 ]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 WORSE = """
 def test_echo(sample, response, score):
     score.exact(response.text.replace("q1", "x").replace("q2", "x"), sample.target)

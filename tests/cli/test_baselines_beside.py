@@ -4,12 +4,9 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": f"r{number}", "input": "yes" if number else "no", "target": "yes"} for number in range(4)]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 
 
 @pytest.mark.parametrize("dist", [[], ["-n2"]])

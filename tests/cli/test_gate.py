@@ -17,12 +17,9 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.project import OPTIONS, Project
 from tests.support.records import call, record, score
+from tests.support.row_evals import EXACT
 from tests.support.stored_runs import END, run
 
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 BOOM = """
 def test_echo(sample, response, score):
     if sample.id == "bad":

@@ -7,12 +7,9 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.support.project import OPTIONS, Project
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": f"r{number:02}", "input": "yes", "target": "yes"} for number in range(10)]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 WORSE = 'prompt="no {input}"'
 PLAIN = """
 import os

@@ -11,7 +11,7 @@ import pytest_llmeval
 from tests.cli.conftest import Command
 from tests.faults.test_patched_time import FROZEN
 from tests.support.fault_server import FaultServer
-from tests.support.judges import answer_in, named, verdict
+from tests.support.judges import SYNC, answer_in, named, verdict
 from tests.support.project import Project
 
 ROWS = [
@@ -19,10 +19,6 @@ ROWS = [
     for said in ("yes", "no")
     for number in range(6)
 ]
-EVAL = """
-def test_echo(sample, response, score):
-    score.judge_sync(response, rubric="qa")
-"""
 RULES = """\
 version: 1
 suites:
@@ -47,7 +43,7 @@ def judge() -> Iterator[FaultServer]:
 @pytest.fixture
 def flag(project: Project, judge: FaultServer) -> str:
     """An eval with a judge that knows what is right, and rules on it; the option that names the judge."""
-    project.eval(EVAL, ROWS)
+    project.eval(SYNC, ROWS)
     project.write(thresholds_yaml=RULES)
     return named(project, judge)
 
@@ -170,7 +166,7 @@ def test_comparing_selftest_and_plan_hold_rules_on_a_change_to_the_same(
     project.write(thresholds_yaml=f"version: 1\nsuites: {{echo: {{correctness: {rule}}}}}\n")
     flag, ids = named(project, judge), []
     for prompt in ("{input}", "no {input}"):
-        project.eval(EVAL, [{**row, "input": "yes"} for row in ROWS], marker=f'prompt="{prompt}"')
+        project.eval(SYNC, [{**row, "input": "yes"} for row in ROWS], marker=f'prompt="{prompt}"')
         project.run("evals", flag, *PLAIN)
         ids.append(project.last_run()["id"])
 
@@ -222,7 +218,7 @@ def test_a_run_that_was_resumed_after_its_rubric_changed_is_unmeasurable(
     project: Project, llmeval: Command, judge: FaultServer, spread: list[str]
 ) -> None:
     """Some of its rows were judged by the old one; scoring the answers again mends it."""
-    project.eval(EVAL.replace('"qa"', '"own.yaml"'), ROWS)
+    project.eval(SYNC.replace('"qa"', '"own.yaml"'), ROWS)
     project.write(
         own_yaml=RUBRIC.read_text(), thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.1}}}\n"
     )

@@ -9,14 +9,10 @@ import pytest
 from tests.cli.conftest import Command
 from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
-from tests.support.judges import Messages, answer_in, named, verdict
+from tests.support.judges import SYNC, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
 ROWS = [{"id": f"r{number}", "input": "yes", "target": "yes"} for number in range(6)]
-EVAL = """
-def test_echo(sample, response, score):
-    score.judge_sync(response, rubric="qa")
-"""
 OLD, NEW = "judge-2025-01-01", "judge-2026-01-01"
 MOVED = f"judge j was answered by {NEW}, in {{}} by {OLD}: a change may be the judge's"
 
@@ -35,7 +31,7 @@ def judge() -> Iterator[FaultServer]:
 @pytest.fixture
 def moved(project: Project, judge: FaultServer) -> tuple[str, str]:
     """The ids of two runs, between which the judge's name came to mean another model; the flag is in the ini file."""
-    project.eval(EVAL, ROWS)
+    project.eval(SYNC, ROWS)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {max_drop: 0.02}}}\n")
     flag = named(project, judge)
     ids: list[str] = []
@@ -108,7 +104,7 @@ def test_two_models_that_answered_in_one_run_are_told(project: Project, judge: F
         return completion(verdict(messages, "right"), OLD if answer_in(messages)[0] == "yes" else NEW)
 
     judge.reply = reply
-    project.eval(EVAL, [*ROWS, {"id": "no", "input": "no", "target": "yes"}])
+    project.eval(SYNC, [*ROWS, {"id": "no", "input": "no", "target": "yes"}])
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.9}}}\n")
     result = project.run("evals", named(project, judge), *spread)
     assert result.ret == 0, result.stdout.str()

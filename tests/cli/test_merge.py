@@ -15,16 +15,13 @@ from tests.cli.conftest import Command
 from tests.support.fault_server import FaultHandler, FaultServer
 from tests.support.judges import named, verdict
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 from tests.support.stored_runs import look
 
 ROWS: list[dict[str, Any]] = [
     {"id": f"row{number}", "input": f"q{number}", "target": f"q{number}" if number % 4 else "no", "slice": "some"}
     for number in range(12)
 ]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 JUDGED = """
 def test_echo(response, score):
     score.judge_sync(response, rubric="qa")

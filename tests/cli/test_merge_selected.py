@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
-from tests.cli.test_merge import EXACT, record_shards
+from tests.cli.test_merge import record_shards
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 from tests.support.stored_runs import look
 
 ROWS: list[dict[str, Any]] = [

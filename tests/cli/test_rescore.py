@@ -6,12 +6,9 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": f"r{n}", "input": f"answer {n}", "target": f"answer {n % 3}"} for n in range(6)]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 CONTAINS = """
 def test_echo(sample, response, score):
     score.contains(response, "answer" if sample.id != "r0" else "question", name="exact")

@@ -6,12 +6,9 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": f"r{n}", "input": f"answer {n}", "target": f"answer {n}"} for n in range(6)]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 
 
 @pytest.mark.parametrize("spread", [["-n0"], ["-n2"]], ids=str)

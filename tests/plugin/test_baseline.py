@@ -11,15 +11,12 @@ import pytest
 from pytest_llmeval.store.baseline_file import write_baseline
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 
 ROWS = [
     {"id": f"r{number:02}", "input": "yes", "target": "yes", **({"slice": "odd"} if number % 2 else {})}
     for number in range(40)
 ]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 WORSE = 'prompt="no {input}"'
 RULES = "version: 1\n{baseline}suites: {{echo: {{exact: {{max_drop: 0.02}}}}}}\n"
 

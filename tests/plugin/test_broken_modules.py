@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.plugin.test_selection import EXACT, ROWS
+from tests.plugin.test_selection import ROWS
 from tests.support.project import OPTIONS, Project, jsonl
+from tests.support.row_evals import EXACT
 
 BROKEN = "import nothing_of_that_name  # as pytest.mark.llmeval needs it\n"
 OWN = "import pytest\n\n@pytest.mark.unit\n@pytest.mark.regression\ndef test_own():\n    pass\n"

@@ -1,15 +1,11 @@
 """``--llmeval-dataset``: an eval over other rows than its marker names."""
 
 from tests.support.project import Project, jsonl
-
-ECHO = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
+from tests.support.row_evals import EXACT
 
 
 def test_the_rows_of_the_file_take_the_place_of_the_markers(project: Project) -> None:
-    project.eval(ECHO, [{"id": "own", "input": "a", "target": "a"}])
+    project.eval(EXACT, [{"id": "own", "input": "a", "target": "a"}])
     project.write(data__val_jsonl=jsonl({"id": "v1", "input": "b", "target": "b"}, {"id": "v2", "input": "c"}))
     assert project.run("evals", "--llmeval-dataset=data/val.jsonl", "--limit=1").ret == 0
     assert project.cases() == {"v1": "passed"}
@@ -17,7 +13,7 @@ def test_the_rows_of_the_file_take_the_place_of_the_markers(project: Project) ->
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(project: Project) -> None:
-    project.eval(ECHO, [{"id": "own", "input": "a", "target": "a"}])
+    project.eval(EXACT, [{"id": "own", "input": "a", "target": "a"}])
     result = project.run("evals", "--llmeval-dataset=data/vall.jsonl")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*data/vall.jsonl: No such file or directory; a path is relative to the rootdir*"])
@@ -25,7 +21,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(project: Project) -> None:
 
 
 def test_a_run_of_other_rows_is_scored_again_and_gone_on_with_over_them(project: Project) -> None:
-    project.eval(ECHO, [{"id": "own", "input": "a", "target": "a"}])
+    project.eval(EXACT, [{"id": "own", "input": "a", "target": "a"}])
     project.write(data__val_jsonl=jsonl({"id": "v1", "input": "b", "target": "b"}, {"id": "v2", "input": "c"}))
     assert project.run("evals", "--llmeval-dataset=data/val.jsonl", "--limit=1").ret == 0
     assert project.run("evals", "--llmeval-rescore=last", model="").ret == 0

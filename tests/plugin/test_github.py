@@ -9,11 +9,8 @@ from pytest_llmeval.core.text import storable
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE, harmless
 from tests.support.project import Project
+from tests.support.row_evals import EXACT
 
-BODY = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 ROWS = [{"id": f"r{number}", "input": "x", "target": "x" if number else "y"} for number in range(4)]
 RULES = "version: 1\nsuites:\n  echo: {exact: {min: 0.1}}\n"
 COMMAND = re.compile(r"::(error|warning) file=([^,:]+),(?:line=(\d+),)?title=([^,:]+)::(.*)")
@@ -38,7 +35,7 @@ def commands(result: pytest.RunResult) -> list[tuple[str, ...]]:
 
 def test_the_summary_is_appended_once(project: Project, summary: Path, dist_args: list[str]) -> None:
     """By the process that the user started, behind what is there."""
-    project.eval(BODY, ROWS)
+    project.eval(EXACT, ROWS)
     assert project.run("evals", *dist_args).ret == 1
     text = summary.read_text("utf-8")
     assert text.startswith("before\n### ❌ llmeval: no rule was judged, exit status 1\n\nrun ")
@@ -51,7 +48,7 @@ def test_flips_against_the_baseline_are_in_both(
     project: Project, summary: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    project.eval(BODY, [{"id": f"r{number}", "input": "x", "target": "x"} for number in range(12)])
+    project.eval(EXACT, [{"id": f"r{number}", "input": "x", "target": "x"} for number in range(12)])
     project.write(thresholds_yaml="version: 1\nsuites:\n  echo: {exact: {max_drop: 0.02}}\n")
     assert project.run("evals", "--run-name=main").ret == 0
     server.reply = lambda messages: "z"
@@ -68,7 +65,7 @@ def test_the_worst_rows_are_annotated(
     project: Project, summary: Path, spread: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    project.eval(BODY, ROWS)
+    project.eval(EXACT, ROWS)
     result = project.run("evals", *spread)
     assert commands(result) == [
         (
@@ -84,7 +81,7 @@ def test_the_worst_rows_are_annotated(
 def test_a_session_that_passes_warns(project: Project, summary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Misses that the rules allow make no step red."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    project.eval(BODY, ROWS)
+    project.eval(EXACT, ROWS)
     project.write(thresholds_yaml=RULES)
     result = project.run("evals")
     assert result.ret == 0
@@ -93,7 +90,7 @@ def test_a_session_that_passes_warns(project: Project, summary: Path, monkeypatc
 
 def test_outside_of_a_job_no_line_begins_as_a_command(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    project.eval(BODY, ROWS)
+    project.eval(EXACT, ROWS)
     assert commands(project.run("evals")) == []
 
 
@@ -101,7 +98,7 @@ def test_files_are_named_from_the_checkout(project: Project, summary: Path, monk
     """The project may be a folder of it."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(project.root.parent))
-    project.eval(BODY, ROWS)
+    project.eval(EXACT, ROWS)
     assert commands(project.run("evals"))[0][1] == f"{project.root.name}/evals/test_echo.py"
 
 
@@ -110,7 +107,7 @@ def test_a_summary_that_cannot_be_written_is_a_note(
     project: Project, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", path)
-    project.eval(BODY, ROWS[1:])
+    project.eval(EXACT, ROWS[1:])
     result = project.run("evals")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["note: GITHUB_STEP_SUMMARY cannot be written: *"])
@@ -119,7 +116,7 @@ def test_a_summary_that_cannot_be_written_is_a_note(
 def test_an_escalated_run_is_told_once(project: Project, summary: Path) -> None:
     """By the session, not by the child that asks once more."""
     rows = [{"id": f"r{number}", "input": "x", "target": "x" if number % 2 else "y"} for number in range(8)]
-    project.eval(BODY, rows)
+    project.eval(EXACT, rows)
     rule = "exact: {min: 0.6, confident: true}, settings: {on_inconclusive: escalate}"
     project.write(thresholds_yaml=f"version: 1\nsuites:\n  echo: {{{rule}}}\n")
     result = project.run("evals", inside=False)

@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.chat_bodies import completion
-from tests.support.judges import EVAL, ROWS, Judged, Messages, answer_in, named, verdict
+from tests.support.judges import EVAL, ROWS, SYNC, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
-
-SYNC = """
-def test_echo(sample, response, score):
-    score.judge_sync(response, rubric="qa")
-"""
 
 
 def values(project: Project) -> dict[str, dict[str, float | None]]:

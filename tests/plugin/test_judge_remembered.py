@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import pytest_llmeval
-from tests.plugin.test_judge import SYNC, values
+from tests.plugin.test_judge import values
 from tests.support.chat_bodies import completion
-from tests.support.judges import EVAL, ROWS, Judged, Messages, answer_in, named, verdict
+from tests.support.judges import EVAL, ROWS, SYNC, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
 SHIPPED = Path(pytest_llmeval.__file__).parent / "rubrics"

@@ -1,14 +1,8 @@
 """What a judge is shown of a reply."""
 
 from tests.support.chat_bodies import completion
-from tests.support.judges import Judged, answer_in, named, verdict
+from tests.support.judges import EVAL, Judged, answer_in, named, verdict
 from tests.support.project import Project
-
-EVAL = """
-async def test_echo(sample, model, score):
-    answer = await model.generate()
-    await score.judge(answer, rubric="qa")
-"""
 
 
 def test_a_reply_is_judged_as_what_it_is_with_text_or_without(project: Project, judged_by: Judged) -> None:

@@ -6,12 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.project import Project, jsonl
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 EVAL = f"""
 import pytest
 

@@ -5,12 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.project import OPTIONS, Project
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 GATED = """
 version: 1
 suites:

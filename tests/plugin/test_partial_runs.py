@@ -3,9 +3,10 @@
 import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
-from tests.plugin.test_baseline import EXACT, RULES, base_run, only_verdict
 from tests.plugin.test_baseline import ROWS as RULED_ROWS
+from tests.plugin.test_baseline import RULES, base_run, only_verdict
 from tests.support.project import OPTIONS, Project, jsonl
+from tests.support.row_evals import EXACT
 
 ROWS = [{"id": name, "input": "yes", "target": "yes"} for name in "ab"]
 BOTH = """

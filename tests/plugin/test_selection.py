@@ -7,16 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support.project import OPTIONS, Project, jsonl
+from tests.support.row_evals import EXACT
 
 ROWS: list[dict[str, Any]] = [
     {"id": "quick", "input": "a", "target": "a", "marks": ["regression"]},
     {"id": "slow", "input": "b", "target": "b", "marks": ["regression", "slow"]},
     {"id": "plain", "input": "c", "target": "c"},
 ]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 TRAINING = """
 import pytest
 

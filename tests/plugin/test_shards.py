@@ -5,15 +5,12 @@ from typing import Any
 import pytest
 
 from tests.support.project import OPTIONS, Project
+from tests.support.row_evals import EXACT
 
 ROWS: list[dict[str, Any]] = [
     {"id": f"row{number}", "input": f"q{number}", "target": f"q{number}", "slice": "even" if number % 2 == 0 else "odd"}
     for number in range(8)
 ]
-EXACT = """
-def test_echo(sample, response, score):
-    score.exact(response, sample.target)
-"""
 TWO_OF_TWO = {f"row{number}" for number in range(5)}
 BREAKS = """
 def test_echo(sample, response, score):

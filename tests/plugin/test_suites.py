@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.plugin.test_outcomes import EXACT, GATED, ROWS
+from tests.plugin.test_outcomes import GATED, ROWS
 from tests.support.project import Project, jsonl
-from tests.support.row_evals import PASS, rows
+from tests.support.row_evals import EXACT, PASS, rows
 
 MARKER = '@pytest.mark.llmeval([{"input": "a"}])'
 PARAMETRIZED = """

@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
-__all__ = ["EVAL", "ROWS", "Judged", "Messages", "answer_in", "named", "scores", "verdict"]
+__all__ = ["EVAL", "ROWS", "SYNC", "Judged", "Messages", "answer_in", "named", "scores", "verdict"]
 
 ROWS = [
     {"id": "good", "input": "yes", "target": "yes"},
@@ -19,6 +19,10 @@ EVAL = """
 async def test_echo(sample, model, score):
     answer = await model.generate()
     await score.judge(answer, rubric="qa")
+"""
+SYNC = """
+def test_echo(sample, response, score):
+    score.judge_sync(response, rubric="qa")
 """
 LEVELS = {"yes": "right", "maybe": "partly", "no": "wrong"}
 Messages = list[dict[str, Any]]

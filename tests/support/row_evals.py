@@ -1,9 +1,13 @@
-"""An eval that always passes, and rows for it."""
+"""Evals of one score or none, and rows for them."""
 
 from typing import Any
 
-__all__ = ["PASS", "rows"]
+__all__ = ["EXACT", "PASS", "rows"]
 PASS = "def test_echo(response):\n    pass\n"
+EXACT = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
 
 
 def rows(*ids: str, **more: Any) -> list[dict[str, Any]]:

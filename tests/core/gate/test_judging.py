@@ -7,8 +7,9 @@ import pytest
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate, session_verdict
+from pytest_llmeval.core.gate.judging import Verdict, apply_gate, session_verdict
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
+from tests.support.gate_runs import only
 
 
 def case(number: int | str = 0, value: float | None = 1.0, **fields: Any) -> JudgedCase:
@@ -31,12 +32,6 @@ def rules(*given: Rule, suite: str = "qa", **settings: Any) -> Thresholds:
 def rule(kind: RuleKind = "min", bound: float | None = 0.8, metric: str = "f1", **fields: Any) -> Rule:
     """Return a rule of suite ``qa``."""
     return Rule(suite="qa", metric=metric, kind=kind, bound=bound, **fields)
-
-
-def only(result: GateResult) -> Verdict:
-    """Return the one verdict of a result."""
-    (verdict,) = result.verdicts
-    return verdict
 
 
 def test_a_mean_at_the_bar_passes_and_its_numbers_are_kept() -> None:
