@@ -1,4 +1,4 @@
-"""What else leaves a case beside its outcome: what it printed and noted, and warnings, none of which may do harm."""
+"""What else leaves a case beside its outcome, and may do no harm: what it printed and noted, subtests, warnings."""
 
 import copy
 import functools
@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.text import shorten, storable
+from pytest_llmeval.core.text import one_line, shorten, storable
 
-__all__ = ["clean_live_logs", "clean_report", "clean_warning"]
+__all__ = ["clean_live_logs", "clean_report", "clean_subtest", "clean_warning"]
 
 _LONGEST_SECTION = 100_000
 """Characters of what a case printed or logged that reports keep."""
+_LONGEST_NAME = 500
 _Cleans = Callable[[str], str]
 
 
@@ -55,6 +56,22 @@ def clean_live_logs(config: pytest.Config, safe: _Cleans) -> None:
         if isinstance(handler, logging.Handler) and inner is not None and not isinstance(inner, _CleanFormatter):
             handler.setFormatter(_CleanFormatter(inner, safe))
             config.add_cleanup(functools.partial(handler.setFormatter, inner))
+
+
+def clean_subtest(report: Any, safe: _Cleans) -> None:
+    """Make the texts of a subtest's report harmless with ``safe``; leave any other report as it is."""
+    context = getattr(report, "context", None)
+    if context is None or not hasattr(context, "msg"):
+        return
+
+    def named(text: object) -> str:
+        return one_line(safe(str(text)), _LONGEST_NAME)
+
+    tidied = copy.copy(context)  # made anew, it would quote the values once more
+    object.__setattr__(tidied, "msg", context.msg if context.msg is None else named(context.msg))
+    object.__setattr__(tidied, "kwargs", {named(key): named(value) for key, value in context.kwargs.items()})
+    report.context = tidied
+    report.sections = [(name, safe(text)) for name, text in report.sections]
 
 
 class _CleanFormatter(logging.Formatter):

@@ -16,11 +16,10 @@ from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async
-from pytest_llmeval.bridge.execution.cleaning import clean_live_logs, clean_warning
+from pytest_llmeval.bridge.execution.cleaning import clean_live_logs, clean_subtest, clean_warning
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.other_loops import tell_of_loops
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter
-from pytest_llmeval.bridge.execution.subtest_reports import tidy_subtest
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
@@ -270,7 +269,7 @@ class CaseRunner:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Make what names a subtest of an eval harmless before it is shown or leaves this process."""
         if report.nodeid == self._reported:
-            tidy_subtest(report, self._reporter.safe)
+            clean_subtest(report, self._reporter.safe)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_exception_interact(
