@@ -15,9 +15,8 @@ from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.checked_rows import CheckedRows
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, rubric_problems
 from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
-from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part

@@ -7,9 +7,14 @@ import textwrap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-__all__ = ["COMPARING", "JUDGING", "SCORE_NAMES", "judge_calls", "on_score", "tree_of", "variables_of"]
+import pytest
 
-SCORE_NAMES = frozenset({"score", "llmeval_score"})
+from pytest_llmeval.bridge.casework.fixtures import is_ours
+from pytest_llmeval.core.errors import RubricError
+
+__all__ = ["COMPARING", "JUDGING", "judge_calls", "on_score", "rubric_problems", "tree_of", "variables_of"]
+
+_SCORE_NAMES = frozenset({"score", "llmeval_score"})
 """What a test calls its scorers."""
 JUDGING = frozenset({"judge", "judge_sync"})
 """Scorers that ask a judge about one answer."""
@@ -34,7 +39,7 @@ def variables_of(function: Callable[..., Any]) -> Mapping[str, Any]:
     return {name: value for name, value in plain.__globals__.items() if name not in shadowed}
 
 
-def on_score(node: ast.AST, called: Collection[str] = SCORE_NAMES) -> str:
+def on_score(node: ast.AST, called: Collection[str] = _SCORE_NAMES) -> str:
     """Return the method that ``node`` calls of what is ``called`` so; an empty text where it is no such call."""
     function = node.func if isinstance(node, ast.Call) else None
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
@@ -43,7 +48,7 @@ def on_score(node: ast.AST, called: Collection[str] = SCORE_NAMES) -> str:
 
 
 def judge_calls(
-    function: Callable[..., Any], called: Collection[str] = SCORE_NAMES
+    function: Callable[..., Any], called: Collection[str] = _SCORE_NAMES
 ) -> Iterator[tuple[str, Mapping[str | None, ast.expr], Any]]:
     """Yield each call in ``function`` by which what is ``called`` so asks a judge.
 
@@ -56,6 +61,23 @@ def judge_calls(
         if isinstance(node, ast.Call) and method in JUDGING | COMPARING:
             given = {keyword.arg: keyword.value for keyword in node.keywords}
             yield method, given, _value_of(given.get("rubric"), names)
+
+
+def rubric_problems(test: pytest.Function) -> Iterator[str]:
+    """Yield what is wrong with each rubric that a test names by a literal or by a variable of its module."""
+    from pytest_llmeval.loaders.rubrics import load_rubric
+
+    called = [name for name in _SCORE_NAMES if is_ours(test, name)]
+    for method, given, rubric in judge_calls(test.function, called):
+        if rubric is None:
+            continue
+        try:
+            found = load_rubric(rubric, rootdir=test.config.rootpath, test_file=test.path)
+            if method in JUDGING and "name" not in given:
+                found.check_names(rubric)
+        except RubricError as error:
+            is_file = str(rubric).endswith((".yaml", ".yml"))
+            yield str(error) if is_file else f"{test.nodeid}: {error}"
 
 
 def _value_of(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
