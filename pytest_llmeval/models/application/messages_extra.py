@@ -8,20 +8,17 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.strict_json import NotJsonError, canonical, parse
+from pytest_llmeval.models.application.assistant_message import EXTRA_MARK, reasoning_text
 
 __all__ = ["is_packed", "packed", "unpacked"]
 
-_MARK = "llmeval-extra:"
-"""What begins the opaque part of a block that is made here; the rest is JSON."""
-_TEXTS = ("reasoning_content", "reasoning")
-"""Keys of a message under which servers tell what the model thought."""
 _OPAQUE = {"thinking": "signature", "redacted_thinking": "data"}
 """Keys of the opaque parts, by the types of the blocks."""
 
 
 def packed(extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return the block for what ``core.types.Response.extra`` holds: a thinking one where it tells a thought."""
-    opaque = _MARK + canonical(extra)
+    opaque = EXTRA_MARK + canonical(extra)
     thought = _thought(extra)
     if thought:
         return {"type": "thinking", "thinking": thought, "signature": opaque}
@@ -30,9 +27,8 @@ def packed(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 def _thought(extra: Mapping[str, Any]) -> str:
     """Return what the model thought, in words; empty where the server does not tell."""
-    for key in _TEXTS:
-        if isinstance(extra.get(key), str) and extra[key]:
-            return str(extra[key])
+    if text := reasoning_text(extra):
+        return text
     parts = extra.get("content")  # of Mistral's models
     thoughts = [part.get("thinking") for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
     inner = [text for thought in thoughts if isinstance(thought, list) for text in thought if isinstance(text, Mapping)]
@@ -42,7 +38,7 @@ def _thought(extra: Mapping[str, Any]) -> str:
 def is_packed(block: Mapping[str, Any]) -> bool:
     """Return whether a block was made here."""
     opaque = block.get(_OPAQUE.get(str(block.get("type")), ""))
-    return isinstance(opaque, str) and opaque.startswith(_MARK)
+    return isinstance(opaque, str) and opaque.startswith(EXTRA_MARK)
 
 
 def unpacked(blocks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -54,7 +50,7 @@ def unpacked(blocks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     for block in blocks:
         try:
-            extra |= dict(parse(str(block[_OPAQUE[block["type"]]]).removeprefix(_MARK)))
+            extra |= dict(parse(str(block[_OPAQUE[block["type"]]]).removeprefix(EXTRA_MARK)))
         except (NotJsonError, TypeError, ValueError) as error:
             told = f"the signature of a {block['type']} block was changed ({error}); let the application send the block"
             raise CaseError(f"{told} back as it got it", kind=ErrorKind.CODE) from None

@@ -8,14 +8,10 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.strict_json import NotJsonError, canonical, parse
+from pytest_llmeval.models.application.assistant_message import EXTRA_MARK, reasoning_text
 from pytest_llmeval.models.responses.items import REASONING_ITEMS
 
 __all__ = ["reasoning_items", "unpacked"]
-
-_MARK = "llmeval-extra:"
-"""What begins the opaque part of an item that is made here; the rest is JSON."""
-_TEXTS = ("reasoning_content", "reasoning")
-"""Keys of a message under which servers tell what the model thought."""
 
 
 def reasoning_items(extra: Mapping[str, Any], id_: str) -> list[dict[str, Any]]:
@@ -28,14 +24,13 @@ def reasoning_items(extra: Mapping[str, Any], id_: str) -> list[dict[str, Any]]:
     thought = _thought(rest)
     if thought:
         item["content"] = [{"type": "reasoning_text", "text": thought}]
-    return [*items, {**item, "encrypted_content": _MARK + canonical(rest)}]
+    return [*items, {**item, "encrypted_content": EXTRA_MARK + canonical(rest)}]
 
 
 def _thought(extra: Mapping[str, Any]) -> str:
     """Return what the model thought, in words; empty where the server does not tell."""
-    for key in _TEXTS:
-        if isinstance(extra.get(key), str) and extra[key]:
-            return str(extra[key])
+    if text := reasoning_text(extra):
+        return text
     blocks = extra.get("thinking_blocks")  # of Anthropic's API
     found = blocks if isinstance(blocks, list | tuple) else ()
     texts = [block.get("thinking") for block in found if isinstance(block, Mapping)]
@@ -49,10 +44,10 @@ def unpacked(item: Mapping[str, Any]) -> dict[str, Any]:
         CaseError: it was made here, and is whole no more.
     """
     text = item.get("encrypted_content")
-    if not isinstance(text, str) or not text.startswith(_MARK):
+    if not isinstance(text, str) or not text.startswith(EXTRA_MARK):
         return {REASONING_ITEMS: [dict(item)]}
     try:
-        extra = parse(text.removeprefix(_MARK))
+        extra = parse(text.removeprefix(EXTRA_MARK))
     except NotJsonError as error:
         told = f"a reasoning item has an encrypted_content that was changed ({error}); let the application send it back"
         raise CaseError(f"{told} as it got it", kind=ErrorKind.CODE) from None
