@@ -4,7 +4,7 @@ The SDK returns a page of HTML, ``null`` or an object without choices as a succe
 errors; here every body becomes a Response or a AttemptError that says what came.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from json import loads  # by name: a test that patches the module's means its own
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "arguments_text",
     "excerpt",
     "json_object",
+    "named_call",
     "read_completion",
     "spoken",
     "token_count",
@@ -221,6 +222,11 @@ def _tool_call(call: object) -> ToolCall:
     is_custom = said.get("type") == "custom"
     found = said.get("custom" if is_custom else "function")
     tool = found if isinstance(found, dict) else {}
+    return named_call(tool, said.get("id"), is_custom=is_custom)
+
+
+def named_call(tool: Mapping[str, Any], id_: object, *, is_custom: bool) -> ToolCall:
+    """Return a call by its id and what holds the name of the tool and what it is called with."""
     name, arguments = spoken(tool.get("name")), tool.get("input" if is_custom else "arguments")
     if name is None:
         raise UnexpectedError("a tool call that names no function")
@@ -229,7 +235,7 @@ def _tool_call(call: object) -> ToolCall:
     if arguments is None:
         arguments = {}
     text = arguments if isinstance(arguments, str) else arguments_text(arguments)
-    return ToolCall(name=name, arguments=text, id=spoken(said.get("id")))
+    return ToolCall(name=name, arguments=text, id=spoken(id_))
 
 
 def arguments_text(arguments: object) -> str:

@@ -11,15 +11,15 @@ from typing import Any
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.event_stream import is_event_stream, read_events
 from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
 from pytest_llmeval.models.wire import (
     Redact,
     UnexpectedError,
-    arguments_text,
     excerpt,
     json_object,
+    named_call,
     spoken,
     token_count,
 )
@@ -93,7 +93,10 @@ def _response(data: dict[str, Any], redact: Redact) -> Response:
     items = _items(data.get("output"), "output")
     messages = [item for item in items if item["type"] == "message"]
     parts = [part for item in messages for part in _items(item.get("content"), "content")]
-    calls = tuple(_tool_call(item) for item in items if item["type"] in _CALLS)
+    called = [item for item in items if item["type"] in _CALLS]
+    calls = tuple(
+        named_call(item, item.get("call_id"), is_custom=item["type"] == "custom_tool_call") for item in called
+    )
     return Response(
         text=_joined(parts, "output_text", "text"),
         tool_calls=calls,
@@ -157,19 +160,6 @@ def _joined(parts: Iterable[Mapping[str, Any]], kind: str, key: str) -> str:
     if not all(isinstance(text, str) for text in texts):
         raise UnexpectedError(f"a part of type {kind} whose {key} is no string")
     return "".join(text for text in texts if isinstance(text, str))
-
-
-def _tool_call(item: dict[str, Any]) -> ToolCall:
-    is_custom = item["type"] == "custom_tool_call"
-    name, arguments = spoken(item.get("name")), item.get("input" if is_custom else "arguments")
-    if name is None:
-        raise UnexpectedError("a tool call that names no function")
-    if is_custom and not isinstance(arguments, str):
-        raise UnexpectedError("a call of a custom tool whose input is no text")
-    if arguments is None:
-        arguments = {}
-    text = arguments if isinstance(arguments, str) else arguments_text(arguments)
-    return ToolCall(name=name, arguments=text, id=spoken(item.get("call_id")))
 
 
 def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: list[dict[str, Any]]) -> dict[str, Any]:
