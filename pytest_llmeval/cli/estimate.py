@@ -16,7 +16,7 @@ from pytest_llmeval.core.estimates import Estimate
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 
 __all__ = ["estimate"]
 

@@ -14,7 +14,7 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.workflow import project_workflow
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.whole_file import write_new
 
 __all__ = ["init"]

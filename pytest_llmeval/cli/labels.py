@@ -37,7 +37,7 @@ from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.exported import said_by
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.judged_parts import QUOTED, ReadParts, read_parts
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.records import utc_now
 from pytest_llmeval.store.whole_file import write_new
 

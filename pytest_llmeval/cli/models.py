@@ -18,7 +18,7 @@ from pytest_llmeval.models.prices import priced, shipped_prices
 from pytest_llmeval.models.vendors import VENDORS
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 
 __all__ = ["models", "weights_place"]
 

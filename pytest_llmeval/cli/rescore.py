@@ -25,7 +25,7 @@ from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, find_gone, flip_lines, gone_line
 from pytest_llmeval.reports.run_text import SHOW_ALL, not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.carried import carry_labels
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore

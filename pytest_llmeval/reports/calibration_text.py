@@ -11,7 +11,7 @@ from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.stats.kappa import Kappa
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 
 __all__ = ["Held", "calibration_lines"]
 

@@ -24,8 +24,7 @@ from pytest_llmeval.reports.comparison_words import (
 from pytest_llmeval.reports.row_flips import Flip
 from pytest_llmeval.reports.rule_words import metric_name, ruled_name
 from pytest_llmeval.reports.table import Column, table_lines, table_width
-from pytest_llmeval.reports.text_width import cut, squeezed
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import cut, squeezed, wrapped
 
 __all__ = ["comparison_lines"]
 

@@ -12,8 +12,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.numbers import number
 from pytest_llmeval.reports.rule_words import metric_name
 from pytest_llmeval.reports.table import Column, table_lines, table_width, without
-from pytest_llmeval.reports.text_width import cut
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import cut, wrapped
 
 __all__ = ["plan_lines"]
 

@@ -13,8 +13,7 @@ from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, ruled_name, told_reasons
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width, without
-from pytest_llmeval.reports.text_width import cut, squeezed
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import cut, squeezed, wrapped
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
 
 __all__ = [

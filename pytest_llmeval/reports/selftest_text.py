@@ -7,7 +7,7 @@ from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rule_words import metric_name
 from pytest_llmeval.reports.table import Column, table_lines, without
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 
 __all__ = ["selftest_lines"]
 

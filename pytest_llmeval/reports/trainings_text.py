@@ -6,7 +6,7 @@ from typing import Any
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.trainings import Training
 
 __all__ = ["training_lines", "trainings_table"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 from tests.support.columns import columns
 
 SIGNS = "ab,. \n\u6f22\u5b57\uff11e\u0301\u0e17\u0e35\u0e48"

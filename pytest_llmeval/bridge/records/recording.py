@@ -40,7 +40,7 @@ from pytest_llmeval.core.types import CaseRecord, Outcome
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import not_judged_lines, note_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
-from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.code_state import resumed_on
 from pytest_llmeval.store.records import RunEnd, RunStatus, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
