@@ -11,6 +11,7 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import rebuilt
 from pytest_llmeval.core.types import Request, Response, ToolCall, Usage
 from pytest_llmeval.models.http_errors import read_failure
@@ -127,9 +128,9 @@ class HttpBackend(ABC):
             raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
         return self._read(answer)
 
-    @abstractmethod
     def _params(self, request: Request) -> Mapping[str, Any]:
         """Return the parameters that are sent with a request."""
+        return laid_over(self._model.params, request.params)
 
     @abstractmethod
     def _read(self, answer: Answer) -> Response:

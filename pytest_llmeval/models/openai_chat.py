@@ -7,7 +7,6 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.draws import with_own_seed
-from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
@@ -79,9 +78,6 @@ class OpenAIBackend(HttpBackend):
                 raise
 
         return await self._complete_with(attempt)
-
-    def _params(self, request: Request) -> Mapping[str, Any]:
-        return laid_over(self._model.params, request.params)
 
     def _body(self, request: Request, params: Mapping[str, Any]) -> bytes:
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.named import unsendable, why_unsendable
@@ -60,9 +59,6 @@ class ResponsesBackend(HttpBackend):
                 raise
 
         return await self._complete_with(attempt)
-
-    def _params(self, request: Request) -> Mapping[str, Any]:
-        return laid_over(self._model.params, request.params)
 
     def _body(self, request: Request, params: Mapping[str, Any], *, with_reasoning: bool) -> bytes:
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
