@@ -11,7 +11,7 @@ from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.anthropic_parts import blocks_of
 from pytest_llmeval.models.responses.items import PHASE
 
-__all__ = ["IN_PLACE", "OF_CALLS", "OF_MESSAGES", "OF_RESULTS", "WHOLE", "translated_messages"]
+__all__ = ["IN_PLACE", "OF_CALLS", "OF_MESSAGES", "WHOLE", "translated_messages"]
 
 WHOLE = "content_blocks"
 """Key of a message of this API that is more than thoughts, then a text, then calls: all of its blocks."""
@@ -21,7 +21,7 @@ OF_MESSAGES = ("container", "context_management", "stop_sequence")
 """Keys of an answer of this API that it does not take back within a message."""
 OF_CALLS = ("cache_control", "caller", "toolset_name")
 """What a call may hold in this API beside what OpenAI's holds, and stands beside it there."""
-OF_RESULTS = ("cache_control", "is_error", "toolset_name")
+_OF_RESULTS = ("cache_control", "is_error", "toolset_name")
 """The same of what a tool gave."""
 _UNTOLD = frozenset({"refusal", "annotations", PHASE, WHOLE, IN_PLACE, *OF_MESSAGES})
 """Keys of an answer, of OpenAI's APIs as of this one, that are none of a message sent to it."""
@@ -46,7 +46,7 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
         if results is None:
             results = []
             told.append({"role": "user", "content": results})
-        beside = {key: value for key, value in message.items() if key in OF_RESULTS}
+        beside = {key: value for key, value in message.items() if key in _OF_RESULTS}
         whole = _whole(message, [])
         content = blocks_of(message["content"]) if whole is None else whole
         given = {"tool_use_id": message.get("tool_call_id"), "content": content}

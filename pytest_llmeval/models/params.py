@@ -10,7 +10,7 @@ from functools import cache
 from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.names import closest
 
-__all__ = ["DEFAULT_MAX_TOKENS", "RESERVED_PARAMS", "wrong_params"]
+__all__ = ["DEFAULT_MAX_TOKENS", "wrong_params"]
 
 DEFAULT_MAX_TOKENS: Mapping[str, int] = {"anthropic": 1024, "hf": 256, "local": 256, "vllm": 256}
 """The bound of an answer where neither models.yaml nor the call has one, by kind of spec; no other kind has one.
@@ -18,7 +18,7 @@ DEFAULT_MAX_TOKENS: Mapping[str, int] = {"anthropic": 1024, "hf": 256, "local": 
 The API of Anthropic demands it.
 """
 
-RESERVED_PARAMS = frozenset({"messages", "model", LOGPROB_OF})
+_RESERVED_PARAMS = frozenset({"messages", "model", LOGPROB_OF})
 """Keys of a request that are not sampling parameters and cannot be set as such."""
 
 _OPENAI = (
@@ -49,12 +49,12 @@ _SLIPS = 2
 
 def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     """Yield each name that cannot be sent, with what is wrong with it and what to do."""
-    for name in sorted(RESERVED_PARAMS & params.keys()):
+    for name in sorted(_RESERVED_PARAMS & params.keys()):
         yield name, f"{name!r} is no sampling parameter; remove it"
     if isinstance(params.get("prompt"), str | list):  # an object may name one that the server keeps
         yield "prompt", "'prompt' is no sampling parameter; pass it as the first argument, or as prompt= of the marker"
     for name in sorted(each for each in params if isinstance(each, str) and each not in _KNOWN):
-        meant = None if name in RESERVED_PARAMS else _meant(name)
+        meant = None if name in _RESERVED_PARAMS else _meant(name)
         if meant is not None:
             yield name, f"{name!r} is no sampling parameter; did you mean {meant!r}?"
 

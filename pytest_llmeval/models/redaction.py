@@ -8,7 +8,6 @@ from json import dumps
 from urllib.parse import quote, quote_plus
 
 __all__ = [
-    "MASK",
     "AnswerRedactor",
     "Redactor",
     "secret_values",
@@ -17,7 +16,7 @@ __all__ = [
     "values_within",
 ]
 
-MASK = "***"
+_MASK = "***"
 MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
 MIN_LINE_CHARS = 16
@@ -89,7 +88,7 @@ class Redactor:
         self.add(*secrets)
 
     def __repr__(self) -> str:
-        return f"Redactor({MASK})"
+        return f"Redactor({_MASK})"
 
     def add(self, *secrets: str) -> None:
         """Look for these values too."""
@@ -113,7 +112,7 @@ class Redactor:
             for ending, firsts in self._ended.items():
                 if ending in text:
                     text = _without_ending(text, ending, firsts)
-        return _USERINFO.sub(f"{MASK}@", _masked(text, self._short))  # last: a user name is part of some
+        return _USERINFO.sub(f"{_MASK}@", _masked(text, self._short))  # last: a user name is part of some
 
 
 class AnswerRedactor:
@@ -128,7 +127,7 @@ class AnswerRedactor:
         self._forms = sorted({form for secret in kept for form in _spellings(secret)}, key=len, reverse=True)
 
     def __repr__(self) -> str:
-        return f"AnswerRedactor({MASK})"
+        return f"AnswerRedactor({_MASK})"
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every secret replaced; without any it is returned as it is."""
@@ -206,14 +205,14 @@ def tells_who_asks(name: str) -> bool:
 def _masked(text: str, forms: Iterable[str]) -> str:
     for form in forms:  # a search for each costs less than one pattern of all
         if form in text:
-            text = text.replace(form, MASK)
+            text = text.replace(form, _MASK)
     return text
 
 
 def _without_beginning(text: str, beginning: str, rests: Iterable[str]) -> str:
     """Return ``text`` with each ``beginning`` replaced, and with it what goes on behind it as one of ``rests`` does."""
     first, *others = text.split(beginning)
-    return MASK.join([first, *(other[max(_followed(other, rest) for rest in rests) :] for other in others)])
+    return _MASK.join([first, *(other[max(_followed(other, rest) for rest in rests) :] for other in others)])
 
 
 def _followed(text: str, rest: str) -> int:
@@ -234,7 +233,7 @@ def _without_ending(text: str, ending: str, firsts: Iterable[str]) -> str:
     told = []
     for other in others:
         kept = other[: len(other) - max(_common(other[::-1], first[::-1]) for first in firsts)]
-        told += [kept, MASK] if kept.endswith(_CUT) else [other, ending]
+        told += [kept, _MASK] if kept.endswith(_CUT) else [other, ending]
     return "".join([*told, last])
 
 

@@ -35,7 +35,7 @@ from pytest_llmeval.models.wire import CHAT_PATH
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["LOCAL_ACCOUNT", "OWN_PARAMS", "LocalAddress", "Slots", "TransportName", "open_model"]
+__all__ = ["LOCAL_ACCOUNT", "LocalAddress", "Slots", "TransportName", "open_model"]
 
 LocalAddress = Callable[[], tuple[str, str]]
 """Returns base URL and key of the running LocalServer."""
@@ -46,7 +46,7 @@ Slots = Callable[[str], Slot]
 LOCAL_ACCOUNT = "local"
 """The account of all ``local:`` models."""
 
-OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0}
+_OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0}
 """What a model on this machine is sent where neither models.yaml nor the call says otherwise, beside a bound."""
 
 
@@ -175,5 +175,5 @@ def _own_model(model: NamedModel, params: Mapping[str, object] = MappingProxyTyp
         model: its description.
         params: what it is sent besides where neither models.yaml nor the call says otherwise.
     """
-    own = {**OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind], **params}
+    own = {**_OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind], **params}
     return replace(model, params=laid_over(own, model.params), prices=FREE)

@@ -9,11 +9,11 @@ from pytest_llmeval.core.names import closest
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec, parse_weights
 
-__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "check_typed", "parse_spec", "storable_spec", "without_secrets"]
+__all__ = ["Kind", "ModelSpec", "check_typed", "parse_spec", "storable_spec", "without_secrets"]
 
 Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
-LOCAL_NAMES = ("smollm2",)
+_LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)([/?#]|$)|@[\w-]+(\.[\w-]+)+/|@$|@[^@/:]+:[^@]*@")
@@ -67,7 +67,7 @@ def check_typed(name: str) -> None:
     at OpenAI only those of fine-tuned models (``ft:...``) have a colon.
     """
     base, plus, adapter = name.partition("+")
-    local = LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, LOCAL_NAMES, cutoff=0.9)
+    local = _LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, _LOCAL_NAMES, cutoff=0.9)
     if local or name.casefold() in _KINDS:
         meant = f"local:{local}{plus}{adapter}" if local else f"{name.casefold()}:NAME"
         raise ModelError(f"model {name!r}: did you mean {meant!r}? (A model of that name at OpenAI is 'openai:{name}')")
@@ -133,15 +133,15 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
     """Return the spec of an embedded model."""
     if url is not None:
         raise ModelError(f"model {shown!r}: local: takes no URL; a server of your own is openai:NAME@http://…")
-    if name in LOCAL_NAMES:
+    if name in _LOCAL_NAMES:
         return ModelSpec(kind="local", name=name, text=f"local:{name}")
     weights = parse_weights(name, shown, "local")
-    if weights.base in LOCAL_NAMES and weights.adapter is not None:
+    if weights.base in _LOCAL_NAMES and weights.adapter is not None:
         return ModelSpec(kind="local", name=str(weights), weights=weights, text=f"local:{weights}")
-    if weights.base in LOCAL_NAMES:
+    if weights.base in _LOCAL_NAMES:
         raise ModelError(f"model {shown!r}: its options are those of an adapter: local:{weights.base}+ADAPTER_PATH")
     raise ModelError(
-        f"model {shown!r}: unknown local model {without_secrets(name)!r}; did you mean 'local:{LOCAL_NAMES[0]}'?"
+        f"model {shown!r}: unknown local model {without_secrets(name)!r}; did you mean 'local:{_LOCAL_NAMES[0]}'?"
     )
 
 

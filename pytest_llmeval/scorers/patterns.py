@@ -9,9 +9,9 @@ from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored, is_number
 
-__all__ = ["MAX_TEXT", "compiled", "found_in_time", "regex"]
+__all__ = ["compiled", "found_in_time", "regex"]
 
-MAX_TEXT = 1_000_000
+_MAX_TEXT = 1_000_000
 MAX_TIMEOUT_S = 60.0
 
 
@@ -55,8 +55,8 @@ def found_in_time(
     Raises:
         ScorerError: where time runs out, the text is above 1,000,000 characters, or the pattern is none.
     """
-    if len(text) > MAX_TEXT:
-        raise ScorerError(f"the text has {len(text):,} characters; a pattern is matched against at most {MAX_TEXT:,}")
+    if len(text) > _MAX_TEXT:
+        raise ScorerError(f"the text has {len(text):,} characters; a pattern is matched against at most {_MAX_TEXT:,}")
     search = compiled(pattern, flags)
     match = search.fullmatch if full else search.search
     try:

@@ -23,7 +23,7 @@ from pytest_llmeval.core.parent import PARENT, parent_pid
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.plan import Outcome, Plan
 
-__all__ = ["launch_file", "main"]
+__all__ = ["main"]
 
 _TRAINER = "pytest_llmeval.training.trainer"
 _BETWEEN_LOOKS_S = 0.2
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _asked_to_end(plan))
     config = plan.folder / "launch.yaml"
-    config.write_text(yaml.safe_dump(launch_file(plan.config)), "utf-8")
+    config.write_text(yaml.safe_dump(_launch_file(plan.config)), "utf-8")
     session = parent_pid()
     os.environ[PARENT] = str(os.getpid())
     if plan.config.device == "cpu":
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     return 0 if Outcome.read(plan.folder) is not None else 1
 
 
-def launch_file(config: TrainingConfig) -> dict[str, Any]:
+def _launch_file(config: TrainingConfig) -> dict[str, Any]:
     """Return what ``accelerate launch`` reads for a configuration.
 
     On a CPU it says several GPUs too: asked for the CPU, accelerate starts one process.

@@ -9,9 +9,9 @@ from pytest_llmeval.core.gate.pairs import PairedColumn
 from pytest_llmeval.core.rules import MEASURED_METRICS, GateSettings
 from pytest_llmeval.core.text import and_more, counted, one_line
 
-__all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
+__all__ = ["Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
 
-LEAST_PAIRED = 0.9
+_LEAST_PAIRED = 0.9
 """Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
 
 _NAMED = 3
@@ -112,13 +112,13 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
     lost = column.lost_before if 1 < column.lost_before < len(column.pairs) else 0
     missing = missing if 1 < missing < scored else 0
     wanted, paired = len(column.pairs) + altered + gone + column.left, len(column.pairs) - lost - missing
-    advice = _WITHOUT_VALUE if paired + missing >= LEAST_PAIRED * wanted else "set a new baseline"
-    if paired < LEAST_PAIRED * wanted:
+    advice = _WITHOUT_VALUE if paired + missing >= _LEAST_PAIRED * wanted else "set a new baseline"
+    if paired < _LEAST_PAIRED * wanted:
         unanswered = (f", {lost} lost there" if lost else "") + (f", {missing} without a value here" if missing else "")
         left = f", {column.left} {_LEFT}" if column.left else ""
         told = f"{altered} changed, {gone} gone{left}{unanswered}"
         return f"only {paired} of {wanted} baseline rows pair ({told}); {advice}"
-    if scored - missing < LEAST_PAIRED * scored:
+    if scored - missing < _LEAST_PAIRED * scored:
         return f"only {scored - missing} of {scored} rows that the baseline scored have a value here; {_WITHOUT_VALUE}"
     return None
 

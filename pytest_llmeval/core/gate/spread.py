@@ -16,7 +16,7 @@ from pytest_llmeval.core.rules import MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import clustered_mean, equal_clusters, named_clusters
 from pytest_llmeval.core.stats.means import mean, total
 
-__all__ = ["ASSUMED_CORRELATION", "RowValues", "Source", "Spread", "part_spread", "read_rows", "spread_of"]
+__all__ = ["ASSUMED_CORRELATION", "RowValues", "Source", "Spread", "part_spread", "read_rows"]
 
 ASSUMED_CORRELATION = 0.33
 """Of the rows' values in two runs of one epoch, where nothing tells: the low end of the 0.3 to 0.7 that E. Miller,
@@ -101,7 +101,7 @@ def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]
     return rows
 
 
-def spread_of(
+def _spread_of(
     metric: str,
     rows: Mapping[str, RowValues],
     other: Mapping[str, RowValues],
@@ -165,11 +165,11 @@ def part_spread(
     A slice of fewer than 30 rows takes over from the whole suite how much answers vary. None where no row has a value.
     """
     if part is None:
-        return spread_of(metric, rows, other, correlation=correlation)
+        return _spread_of(metric, rows, other, correlation=correlation)
     own = {sample_id: row for sample_id, row in rows.items() if part in row.slices}
-    whole = spread_of(metric, rows, other, correlation=correlation) if len(own) < _FEW_ROWS else None
+    whole = _spread_of(metric, rows, other, correlation=correlation) if len(own) < _FEW_ROWS else None
     theirs = {sample_id: row for sample_id, row in other.items() if part in row.slices or sample_id in own}
-    return spread_of(metric, own, theirs, correlation=correlation, within=whole)
+    return _spread_of(metric, own, theirs, correlation=correlation, within=whole)
 
 
 class _Twice(NamedTuple):

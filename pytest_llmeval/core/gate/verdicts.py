@@ -19,7 +19,7 @@ from pytest_llmeval.core.stats.paired import least_flips, mcnemar
 from pytest_llmeval.core.stats.power import errors_of_signs, flips_bound
 from pytest_llmeval.core.text import counted
 
-__all__ = ["decide_by_p", "decide_noninferior", "detectable"]
+__all__ = ["decide_by_p", "decide_noninferior"]
 
 _POWER = 0.8
 _TRIED = "with all that was tried for the missing values, from the best to the worst"
@@ -101,7 +101,7 @@ def _told_apart(*values: float | None) -> list[str]:
     return [show_number(value, 12) for value in values] if is_hidden else few
 
 
-def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
+def _detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """Return the least true change that the rule would see in four runs of five; None where it sees none, or unknown.
 
     What is seen must lie t_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
@@ -275,7 +275,7 @@ def _shown(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) 
         baseline_value=evidence.before,
         delta=evidence.delta,
         p_value=p_value,
-        mde=detectable(rule, evidence, share.strictest),
+        mde=_detectable(rule, evidence, share.strictest),
     )
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "ScaleKey",
     "judge_scores",
     "judged_run",
-    "scale_of",
     "split_scores",
 ]
 
@@ -211,7 +210,7 @@ def judged_run(
         for score in (*judge_scores(case), *split_scores(case)):
             key = ScaleKey(case.key.suite, score.judge_id or "", score.name)
             if key not in scales:
-                scales[key] = scale_of(key, rubrics[key.judge_id], score.dimension or "")
+                scales[key] = _scale_of(key, rubrics[key.judge_id], score.dimension or "")
     return JudgedRun(
         cases=kept,
         scales=dict(sorted(scales.items())),
@@ -239,7 +238,7 @@ def _cluster(case: StoredCase) -> Hashable:
     return case.key.sample_id if case.cluster is None else (case.cluster,)
 
 
-def scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
+def _scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
     """Return what a score may say: the levels of the dimension ``name`` of its rubric."""
     dimension = next(each for each in rubric.dimensions if each.name == name)
     return Scale(

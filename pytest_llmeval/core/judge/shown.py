@@ -16,7 +16,6 @@ __all__ = [
     "shown_answer",
     "shown_in_chat",
     "shown_input",
-    "shown_message",
     "shown_reference",
     "shown_reply",
 ]
@@ -38,11 +37,11 @@ def shown_reply(text: str, detail: Mapping[str, Any]) -> str:
         text: of the reply.
         detail: its ``tool_calls``, ``refusal`` and ``finish_reason``, if there.
     """
-    said = shown_message(text, detail)
+    said = _shown_message(text, detail)
     return said if said.strip() else f"(no text; finish_reason {detail.get('finish_reason') or 'unknown'})"
 
 
-def shown_message(text: str | None, detail: Mapping[str, Any]) -> str:
+def _shown_message(text: str | None, detail: Mapping[str, Any]) -> str:
     """Return a message of a chat as text: what ``text`` says, and the calls of tools or the refusal of ``detail``."""
     refusal = detail.get("refusal")
     calls = "\n".join(f"{name}({arguments})" for name, arguments in called_tools(detail.get("tool_calls")))
@@ -101,7 +100,7 @@ def shown_in_chat(message: Mapping[str, Any]) -> str:
     """Return a message of a chat as text; of a picture or a file in it no more than that it is there."""
     content = message.get("content")
     said = "\n".join(map(_part, content)) if isinstance(content, list) else content
-    return shown_message(None if said is None else _text(said), message)
+    return _shown_message(None if said is None else _text(said), message)
 
 
 def _part(part: Any) -> str:

@@ -18,7 +18,6 @@ from pytest_llmeval.core.stats.intervals import Interval, score_interval, wilson
 from pytest_llmeval.core.stats.means import ROUNDING, mean
 
 __all__ = [
-    "LEAST_J",
     "LEAST_LABELS",
     "Corrected",
     "by_labels_of_run",
@@ -27,7 +26,7 @@ __all__ = [
     "stratified_parts",
 ]
 
-LEAST_J = 0.1
+_LEAST_J = 0.1
 """Sensitivity + specificity − 1 up to which a judge tells too little to be corrected."""
 LEAST_LABELS = 100
 """Labels below which the interval of ``by_prediction`` covers less than it says."""
@@ -96,10 +95,10 @@ def by_separate_labels(
     share = _by_score(passed, judged, z, effect)
     right, wrong = _plus_one(true_pass, passes, labels_effect), _plus_one(true_fail, fails, labels_effect)
     j, cautious_j = sensitivity + specificity - 1, right.value + wrong.value - 1
-    if j <= LEAST_J + ROUNDING:
+    if j <= _LEAST_J + ROUNDING:
         told = f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} add up to no more than 1.1"
         return Corrected(reason=f"the judge is too close to chance: {told}")
-    if cautious_j <= LEAST_J + ROUNDING:
+    if cautious_j <= _LEAST_J + ROUNDING:
         return Corrected(reason="there are too few labels to tell the judge from chance")
     theta = (share.value + wrong.value - 1) / cautious_j
     shift = 2 * z * z * (theta * right.variance - (1 - theta) * wrong.variance)

@@ -18,9 +18,9 @@ from pytest_llmeval.models.hf.memory import free_bytes
 from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["MAX_LOST", "Merged", "merge_adapter"]
+__all__ = ["Merged", "merge_adapter"]
 
-MAX_LOST = 0.05
+_MAX_LOST = 0.05
 """The greatest share of an adapter's change that may be lost; bfloat16 costs 0.3 % of that of a weak one, measured."""
 
 _TEXT = (
@@ -80,10 +80,10 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
         parameter.data = parameter.data.to(dtype).to(torch.float32)
     change = _divergence(with_it, base)
     lost = _divergence(with_it, _logprobs(model, chat)) / change
-    if not lost <= MAX_LOST:
+    if not lost <= _MAX_LOST:
         raise ModelError(
             f"adapter {weights.adapter}: the merged model does not say what its base says with it on top: {lost:.0%} of"
-            f" its change is lost, and at most {MAX_LOST:.0%} may be; leave it unmerged"
+            f" its change is lost, and at most {_MAX_LOST:.0%} may be; leave it unmerged"
         )
     report("writing the weights")
     _save(model.to(dtype), chat, source, target)
