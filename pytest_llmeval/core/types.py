@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 
 from pytest_llmeval.core.strict_json import copied
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.judge.verdict import Wanted
 
 __all__ = [
+    "OUTCOMES",
     "Ask",
     "CacheMode",
     "Call",
@@ -31,6 +32,7 @@ __all__ = [
 Role = Literal["system", "user", "assistant", "tool", "developer"]
 CacheMode = Literal["off", "use", "refresh", "only"]
 Outcome = Literal["passed", "missed", "error", "skipped"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 class Message(TypedDict):

@@ -9,16 +9,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import get_args
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
+from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.stats.intervals import quantile
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.core.types import Outcome
+from pytest_llmeval.core.types import OUTCOMES
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run, Spending
 
@@ -31,8 +33,6 @@ Sample = tuple[str, Labels, float]
 _LATENCY = "latency_seconds"
 """The only metric that is a summary, and no gauge."""
 _QUANTILES = (50, 90, 95, 99)
-_VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
-_OUTCOMES: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = frozenset(
     {"commit", "branch", "direction", "error_kind", "metric", "model", "name", "outcome", "partial", "quantile"}
@@ -86,7 +86,7 @@ def _families(
     verdict = run.end.verdict if run.end is not None else "none"
     is_whole = run.shown_status in ("finished", "unmeasurable")
     yield "run_info", "The run, 1.", [("", _about(run), 1)]
-    yield "run_verdict", "1 for the verdict of the run.", _one_of("verdict", verdict, _VERDICTS)
+    yield "run_verdict", "1 for the verdict of the run.", _verdicts(verdict)
     yield "run_finished", "1 where the run came to its end.", [("", {}, is_whole)]
     if run.end is not None:
         yield "run_exit_status", "The exit status of the session.", [("", {}, run.end.exit_code)]
@@ -120,8 +120,8 @@ def _about(run: Run) -> Labels:
     return {name: value for name, value in about.items() if value}
 
 
-def _one_of(label: str, found: str, known: Sequence[str]) -> Iterator[Sample]:
-    return (("", {label: name}, name == found) for name in known)
+def _verdicts(found: SessionVerdict) -> Iterator[Sample]:
+    return (("", {"verdict": name}, name == found) for name in get_args(SessionVerdict))
 
 
 def _time(iso: str) -> Iterator[Sample]:
@@ -134,7 +134,7 @@ def _time(iso: str) -> Iterator[Sample]:
 def _outcomes(cases: Iterable[JudgedCase]) -> Iterator[Sample]:
     counts = Counter((case.suite, case.model, case.outcome) for case in cases)
     for suite, model in sorted({key[:2] for key in counts}):
-        for outcome in _OUTCOMES:
+        for outcome in OUTCOMES:
             yield "", {"suite": suite, "model": model, "outcome": outcome}, counts[suite, model, outcome]
 
 

@@ -16,7 +16,7 @@ from pytest_llmeval.core.ids import case_id, identity_of
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
+from pytest_llmeval.core.types import OUTCOMES, CaseKey, JudgeRecord, Score
 from pytest_llmeval.store.baseline_fields import (
     COUNT,
     LIST,
@@ -51,7 +51,6 @@ _FORMAT = "llmeval baseline"
 _VERSION = 2
 _WITHOUT_JUDGES = 1
 """The version of a file in which no judge is told of: what wrote it may have known none."""
-_OUTCOMES = ("passed", "missed", "error", "skipped")
 _STATUSES = ("scored", "none", "error")
 _RUN_STATUSES = ("finished", "interrupted", "unmeasurable")
 _VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
@@ -92,7 +91,7 @@ _CASE = {
     "epoch": Field((int,), 1),
     "nodeid": TEXT,
     "slices": LIST,
-    "outcome": Field((str,), among=_OUTCOMES),
+    "outcome": Field((str,), among=OUTCOMES),
     "scores": LIST,
     "error_kind": MAYBE_TEXT,
     "error": MAYBE_TEXT,

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from pytest_llmeval.core.errors import StoreError, ThresholdsError, UserError
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, storable
-from pytest_llmeval.core.types import Outcome
+from pytest_llmeval.core.types import OUTCOMES
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
@@ -264,12 +264,11 @@ def _wanted(
     else:
         groups = reader.groups(run.id) if "suite" in asked or "model" in asked else ()
         slices = reader.slice_names(run.id) if "slice" in asked else ()
-    outcomes: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
     return Wanted(
         suite=_named(asked.get("suite"), (group.suite for group in groups)),
         model=_named(asked.get("model"), (group.model for group in groups)),
         slice=_named(asked.get("slice"), slices),
-        outcome=next((each for each in outcomes if each == asked.get("outcome")), None),
+        outcome=next((each for each in OUTCOMES if each == asked.get("outcome")), None),
         search=asked.get("search", ""),
         flipped=against if "flipped" in asked else None,
     )

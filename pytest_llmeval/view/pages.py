@@ -10,7 +10,7 @@ from typing import Any
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.scored import judged_run
 from pytest_llmeval.core.stored import StoredCase
-from pytest_llmeval.core.types import Call
+from pytest_llmeval.core.types import OUTCOMES, Call
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
@@ -40,7 +40,6 @@ __all__ = ["Frame", "against_of", "case_page", "compare_page", "run_page", "runs
 _LONGEST_NAME = 1_000
 _MOST_BASES = 1_000
 """Runs, those of a page apart, that one can compare with."""
-_OUTCOMES = ("passed", "missed", "error", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +124,7 @@ def run_page(
     groups = reader.groups(run.id) if overview is None else overview.groups
     view = view_run(run, RunCases(), reader.verdicts(run.id)) if overview is None else overview.view
     slices = reader.slice_names(run.id) if overview is None else overview.slices
-    counts = Counter({outcome: 0 for outcome in _OUTCOMES})
+    counts = Counter({outcome: 0 for outcome in OUTCOMES})
     for group in groups:
         counts[group.outcome] += group.cases
     fitting = [each for each in groups if wanted.suite in (None, each.suite) and wanted.model in (None, each.model)]
@@ -146,7 +145,7 @@ def run_page(
         models=_choices(group.model for group in groups),
         slices=_choices(slices),
         tabs=[("all", None, sum(each.cases for each in fitting))]
-        + [(outcome, outcome, sum(each.cases for each in fitting if each.outcome == outcome)) for outcome in _OUTCOMES],
+        + [(outcome, outcome, sum(each.cases for each in fitting if each.outcome == outcome)) for outcome in OUTCOMES],
         is_sliced=wanted.slice is not None or bool(wanted.search) or wanted.flipped is not None,
         wanted=wanted,
         page=page,
