@@ -53,9 +53,7 @@ async def _shielded(call: Call) -> None:
 
 
 @pytest.mark.parametrize("body", [_gathered, _in_tasks, _deep_within, _shielded])
-def test_calls_in_tasks_are_told_in_their_order(
-    body: Callable[[Call], Coroutine[Any, Any, None]],
-) -> None:
+def test_calls_in_tasks_are_told_in_their_order(body: Body) -> None:
     begun = BegunCalls()
 
     async def run() -> tuple[str, ...]:

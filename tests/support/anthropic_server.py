@@ -8,7 +8,7 @@ Further faults:
     fault-credit                        400 with the message that the credit balance is too low
     fault-limits                        400 with the message that the spending limit is reached
     fault-nostrict                      400 where a form is to be followed strictly, of a tool or of the answer
-    fault-body-NAME[-N]                 status 200 and one of MESSAGE_BODIES
+    fault-body-NAME[-N]                 status 200 and one of _MESSAGE_BODIES
 """
 
 import gzip
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.support.chat_bodies import forced_tool
 from tests.support.fault_server import Entry, FaultHandler, FaultServer
 
-__all__ = ["MESSAGE_BODIES", "AnthropicServer", "message"]
+__all__ = ["AnthropicServer", "message"]
 
 
 def message(*content: object, model: str = "test", stop: object = "end_turn", **changes: object) -> dict[str, Any]:
@@ -49,7 +49,7 @@ _CACHED = {
     "output_tokens": 1,
 }
 
-MESSAGE_BODIES: dict[str, bytes] = {
+_MESSAGE_BODIES: dict[str, bytes] = {
     name: body if isinstance(body, bytes) else json.dumps(body).encode()
     for name, body in {
         "badjson": b'{"content": [',
@@ -145,7 +145,7 @@ class _MessagesHandler(FaultHandler):
 
     def _body(self, entry: Entry, count: int, name: str, times: str = "") -> None:
         if not self._is_over(entry, count, times):
-            self._send(MESSAGE_BODIES[name], kind="text/html" if name == "html" else "application/json")
+            self._send(_MESSAGE_BODIES[name], kind="text/html" if name == "html" else "application/json")
 
 
 class AnthropicServer(FaultServer):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-__all__ = ["CHROMIUM", "chromium", "needs_chromium", "watched_page"]
+__all__ = ["chromium", "needs_chromium", "watched_page"]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium is installed here")
 _PATIENCE_MS = 120_000
 """A machine may have other things to do."""
 _LOCAL = ("http://127.0.0.1:", "http://localhost:", "file:///", "data:", "about:")
@@ -29,7 +29,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         try:
             yield browser
         finally:

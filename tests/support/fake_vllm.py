@@ -17,9 +17,8 @@ import pytest
 
 from tests.support.sessions import wait_until
 
-__all__ = ["VERSION", "FakeVllm", "write_adapter", "write_base"]
+__all__ = ["FakeVllm", "write_adapter", "write_base"]
 
-VERSION = "0.33.0"
 _SCRIPT = Path(__file__).with_name("fake_vllm_script.py")
 
 

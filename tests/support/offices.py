@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["TIMEOUT_S", "run"]
-TIMEOUT_S = 20
+__all__ = ["run"]
+_TIMEOUT_S = 20
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a test in a loop of its own, and fail where it takes too long or leaves a task behind."""
 
     async def alone() -> None:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             await work
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -10,7 +10,6 @@ from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 
 __all__ = [
-    "BLOCK",
     "BLOCKS",
     "CAPITALS",
     "FILE",
@@ -28,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 WALKED = "docs/tutorial.md"
 """Its blocks are run one after the other by test_tutorial.py."""
-BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TEST = re.compile(r"<!-- test: (.+) -->\s*\Z")
 FILE = re.compile(r"\bin `([\w./-]+\.(?:jsonl|json|csv|yaml|py))`", re.IGNORECASE)
 CAPITALS = '{"id": "fr", "input": "Capital of France?", "target": "Paris"}\n'
@@ -56,7 +55,7 @@ def blocks_of(path: Path) -> Iterator[Block]:
     text = path.read_text("utf-8")
     files = {"data/capitals.jsonl": CAPITALS}
     end = 0
-    for found in BLOCK.finditer(text):
+    for found in _BLOCK.finditer(text):
         before, end = text[end : found.start()], found.end()
         told = TEST.search(before)
         named = FILE.findall(TEST.sub("", before).rstrip().rpartition("\n\n")[2])

@@ -10,7 +10,7 @@ faults:
     fault-noencryption                  400, as of a model that does not reason, where its reasoning is to be included
     fault-noformat-TYPE[-TYPE...]       400 where the text is to be in a format of such a type
     fault-events                        a normal answer as a stream of events
-    fault-body-NAME[-N]                 status 200 and one of ANSWER_BODIES
+    fault-body-NAME[-N]                 status 200 and one of _ANSWER_BODIES
 """
 
 import gzip
@@ -24,7 +24,6 @@ from tests.support.chat_bodies import encoded, event
 from tests.support.fault_server import Entry, FaultHandler, FaultServer
 
 __all__ = [
-    "ANSWER_BODIES",
     "ONLY_HERE",
     "ResponsesServer",
     "answer",
@@ -119,7 +118,7 @@ def events(whole: dict[str, Any]) -> list[bytes]:
 _REFUSAL = {"type": "refusal", "refusal": "I cannot help with that."}
 _CUSTOM = {"type": "custom_tool_call", "call_id": "call_1", "name": "patch", "input": "+a"}
 
-ANSWER_BODIES: dict[str, bytes] = {
+_ANSWER_BODIES: dict[str, bytes] = {
     name: body if isinstance(body, bytes) else encoded(body)
     for name, body in {
         "badjson": b'{"output": [',
@@ -222,7 +221,7 @@ class _ResponsesHandler(FaultHandler):
 
     def _body(self, entry: Entry, count: int, name: str, times: str = "") -> None:
         if not self._is_over(entry, count, times):
-            self._send(ANSWER_BODIES[name], kind="text/html" if name == "html" else "application/json")
+            self._send(_ANSWER_BODIES[name], kind="text/html" if name == "html" else "application/json")
 
 
 def _forced_tool(body: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["VirtualLoop", "run_virtual", "settled"]
+__all__ = ["run_virtual", "settled"]
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class _Jump(selectors.SelectSelector):
         return super().select(0)
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class _VirtualLoop(asyncio.SelectorEventLoop):
     """A loop of asyncio's own; only its clock is another."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def run_virtual(work: Coroutine[Any, Any, T]) -> T:
     """Return what ``work`` returns; fail where it leaves a task behind."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
         return runner.run(_alone(work))
 
 
