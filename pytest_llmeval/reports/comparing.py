@@ -11,6 +11,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import difference_line, is_held_against
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
+from pytest_llmeval.reports.own_gate import OwnGate, own_gate
 from pytest_llmeval.reports.row_flips import FlippedRows, Side, flipped_rows, paired_suites
 from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.store.baseline_choice import why_not_whole
@@ -53,6 +54,7 @@ def compare_found(
         most_flips=most_flips,
         trust=trust_in(reader, rules),
         why_no_base=why_not_whole(base),
+        gate=_gate(current, reader),
     )
 
 
@@ -124,6 +126,12 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
         expected=found.run.expected,
         partial=found.run.left_out,
     )
+
+
+def _gate(found: FoundBaseline, reader: SqliteReader | None) -> OwnGate:
+    """Return what the session of a run said of it; the rules of one in a file stayed where it was judged."""
+    verdicts = () if reader is None or found.kind == "file" else reader.verdicts(found.run.id)
+    return own_gate(found.run, verdicts, model=found.model)
 
 
 def _as_asked(found: FoundBaseline) -> Run:

@@ -13,6 +13,7 @@ from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds, kind_of
 from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
 from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.reports.own_gate import OwnGate
 from pytest_llmeval.reports.row_flips import Flip, PairedSuite, Side, flipped_rows, paired_suites
 
 __all__ = ["Comparison", "compare"]
@@ -30,7 +31,10 @@ class Comparison:
     current: str
     current_id: str
     current_partial: tuple[str, ...]
+    gate: OwnGate | None
+    """What the session of the current run said of it by all its rules; None where that is not known."""
     verdict: SessionVerdict
+    """Of the changes alone."""
     why_no_base: str | None
     """Why too much of the base is missing for anything to pass beside it; None where it is whole."""
     exit_code: int
@@ -74,6 +78,7 @@ def compare(
     most_flips: int = 20,
     trust: Trust = UNKNOWN,
     why_no_base: str | None = None,
+    gate: OwnGate | None = None,
 ) -> Comparison:
     """Return what changed from ``base`` to ``current``.
 
@@ -87,6 +92,7 @@ def compare(
         trust: what judges are worth.
         why_no_base: why the base says nothing of many of its rows: what got worse among the others still fails, and
             nothing passes. None where it came to its end.
+        gate: what the session of the run under test said of it.
     """
     cases = [case for case in current.cases if current.model in (None, case.model)]
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
@@ -104,6 +110,7 @@ def compare(
         current=current.name,
         current_id=current.run_id,
         current_partial=tuple(current.partial),
+        gate=gate,
         verdict=result.verdict,
         why_no_base=why_no_base,
         exit_code=_exit_code(result, rules),

@@ -9,15 +9,16 @@ from pytest_llmeval.reports.comparison_words import (
     by_suite,
     flip_texts,
     has_legend,
-    headline,
     measure_cells,
     measure_name,
+    opening,
     reason_of,
     row_name,
     score_words,
     verdict_cells,
 )
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
+from pytest_llmeval.reports.own_gate import gate_lines
 from pytest_llmeval.reports.row_flips import Flip, FlippedRows
 from pytest_llmeval.reports.rule_words import ruled_name
 
@@ -29,7 +30,7 @@ def comparison_markdown(comparison: Comparison, *, longest: int = LONGEST) -> st
 
     Rows that flipped are left out from the last one on where they find no room, and the end says how many.
     """
-    head = [f"### {MARKS[comparison.verdict]} llmeval: {escaped(headline(comparison))}", *_about(comparison)]
+    head = [*_opening(comparison), *_about(comparison)]
     tables = [block for block in _tables(comparison) if block]
     tail = [f"- {escaped(note)}" for note in comparison.notes]
     legend = [f"*{LEGEND}*"] if has_legend(comparison) else []
@@ -58,6 +59,16 @@ def flips_folded(rows: Comparison | FlippedRows, longest: int) -> str:
     blocks = [_flip(flip) for flip in rows.flips]
     more = "{} more rows changed; `llmeval compare --json` has them."
     return folded(flips_title(rows), blocks, longest, hidden=hidden, more=more)
+
+
+def _opening(comparison: Comparison) -> Iterator[str]:
+    """Yield the headline, green where the run's own gate and the comparison both are, and what else they say."""
+    mark, (first, *others) = opening(comparison)
+    yield f"### {MARKS[mark]} llmeval: {escaped(first)}"
+    if others:
+        rules = gate_lines(comparison.gate)
+        yield from ["\n".join(f"- {escaped(line)}" for line in rules)] if rules else []
+        yield from (escaped(line) for line in others)
 
 
 def _about(comparison: Comparison) -> Iterator[str]:

@@ -12,15 +12,16 @@ from pytest_llmeval.reports.comparison_words import (
     by_suite,
     flip_texts,
     has_legend,
-    headline,
     measure_cells,
     measure_name,
+    opening,
     reason_of,
     reason_titles,
     row_name,
     score_words,
     verdict_cells,
 )
+from pytest_llmeval.reports.own_gate import gate_lines
 from pytest_llmeval.reports.row_flips import Flip
 from pytest_llmeval.reports.rule_words import metric_name, ruled_name
 from pytest_llmeval.reports.table import Column, table_lines, table_width
@@ -65,10 +66,10 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
         tables: the most columns of a table's line; ``width`` where that is None.
         verbosity: 0 shows answers on one line each, 1 in full.
     """
-    lines = list(wrapped(headline(comparison), width))
+    begin = list(_opening(comparison, width))
     base = _run(comparison.base, comparison.base_id, comparison.base_partial)
     now = _run(comparison.current, comparison.current_id, comparison.current_partial)
-    lines += [*wrapped(f"base: {base}", width), *wrapped(f"now: {now}", width)]
+    lines = [*begin, *wrapped(f"base: {base}", width), *wrapped(f"now: {now}", width)]
     if comparison.set_up:
         lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
     for (suite, model), (changes, measures) in by_suite(comparison).items():
@@ -83,7 +84,18 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
     for reason in dict.fromkeys(each.reason or "" for each in left_out):
         rules = ", ".join(f"{one_line(each.suite)} {metric_name(each)}" for each in left_out if each.reason == reason)
         lines += wrapped(f"not judged ({reason}): {rules}", width)
-    return lines if len(lines) < _LONG else [*lines, "", *wrapped(headline(comparison), width)]
+    return lines if len(lines) < _LONG else [*lines, "", *begin]
+
+
+def _opening(comparison: Comparison, width: int) -> Iterator[str]:
+    """Yield what the run's own gate and the comparison came to, with its rules that do not pass if they are several."""
+    _, (first, *others) = opening(comparison)
+    yield from wrapped(first, width)
+    if others:
+        for line in gate_lines(comparison.gate):
+            yield from wrapped(line, width, indent=_INDENT)
+    for line in others:
+        yield from wrapped(line, width)
 
 
 def _suite_lines(

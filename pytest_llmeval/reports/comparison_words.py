@@ -1,12 +1,13 @@
 """What a comparison says, in words and numbers that the terminal and Markdown share."""
 
 from pytest_llmeval.core.comparing import MeasureChange
-from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.exported import said_by
 from pytest_llmeval.reports.numbers import number, short, signed
+from pytest_llmeval.reports.own_gate import gate_headline, worse_mark
 from pytest_llmeval.reports.row_flips import Flip, RowText
 from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, reason_words
 
@@ -16,10 +17,10 @@ __all__ = [
     "expected_text",
     "flip_texts",
     "has_legend",
-    "headline",
     "is_worth_a_word",
     "measure_cells",
     "measure_name",
+    "opening",
     "reason_of",
     "reason_titles",
     "row_name",
@@ -37,7 +38,20 @@ def has_legend(comparison: Comparison) -> bool:
     return any(each.p_value is not None or each.mde is not None for each in comparison.changes)
 
 
-def headline(comparison: Comparison) -> str:
+def opening(comparison: Comparison) -> tuple[SessionVerdict, list[str]]:
+    """Return the worse of what the run's own gate and the comparison came to, and what they say, the worse known first.
+
+    What changed is a part of what a run is held to: a reader who sees its red check is not told that all is well. The
+    lines are one or two, of plain text; names in them are not made harmless yet.
+    """
+    own, found = comparison.gate, _headline(comparison)
+    first = gate_headline(own, comparison.verdict)
+    if own is None or first is None:
+        return comparison.verdict, [found]
+    return worse_mark(own.mark, comparison.verdict), [first, f"compared with {one_line(comparison.base, 60)}: {found}"]
+
+
+def _headline(comparison: Comparison) -> str:
     """Return the verdict and what it rests on, in one line of plain text; names in it are not made harmless yet."""
     word = comparison.verdict.upper() if comparison.verdict != "none" else "NOT JUDGED"
     judged = [each for each in comparison.changes if each.verdict != "not_judged"]

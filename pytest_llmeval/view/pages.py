@@ -15,10 +15,10 @@ from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
     expected_text,
-    headline,
     is_worth_a_word,
     measure_cells,
     measure_name,
+    opening,
     verdict_cells,
 )
 from pytest_llmeval.reports.exported import shown_in, shown_response
@@ -252,7 +252,7 @@ def compare_page(
         current=current,
         comparison=told,
         problem=comparison if isinstance(comparison, str) else None,
-        headline=None if told is None else headline(told),
+        opening=[] if told is None else opening(told)[1],
         changes=[each for each in changes if each not in quiet],
         quiet=quiet,
         legend=LEGEND,

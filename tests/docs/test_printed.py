@@ -5,6 +5,7 @@ import re
 import shlex
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 from pytest_llmeval.cli.app import main
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.judging import apply_gate
+from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.reports.comparison import compare
 from pytest_llmeval.reports.comparison_text import comparison_lines
+from pytest_llmeval.reports.own_gate import own_gate
 from pytest_llmeval.reports.rescored_scores import find_flips, flip_lines
 from pytest_llmeval.reports.row_flips import RowKey, RowText, Side
 from pytest_llmeval.reports.run_text import run_lines
@@ -28,7 +30,7 @@ from tests.reports.sides import judged
 from tests.support.pages import BLOCKS, CAPITALS, ROOT, WALKED, masked, rows, write
 from tests.support.project import Project
 from tests.support.records import record
-from tests.support.stored_runs import run
+from tests.support.stored_runs import END, run
 
 OF_REAL_RUNS = "docs/verdicts.md"
 """Its text blocks are looked at by test_verdicts_page.py."""
@@ -92,7 +94,7 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
     printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/test_gate_decide.py
     printed += map(without_numbers, closing(project))
     printed += flipped(4)
-    printed += [*compared(), *gated()]
+    printed += [*compared(), *gated(), *compared_red()]
     for block in (block for block in BLOCKS if block.kind == "text" and block.page not in (WALKED, OF_REAL_RUNS)):
         for line in block.text.splitlines():
             shown = {line.removeprefix("ERROR: "), without_numbers(line)}
@@ -122,6 +124,26 @@ def compared() -> list[str]:
     now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21, 22, 33, 35}, tokens=12)
     differences = ["prompt of capitals", "commit 4be1f07d2, now 98ac30b1e"]
     return comparison_lines(compare(before, now, Thresholds(), set_up=differences), width=80)
+
+
+def compared_red() -> list[str]:
+    """Return how a comparison begins of a run that missed a bar, though nothing got worse."""
+    missed = Verdict(
+        suite="tickets",
+        model="small",
+        metric="json_match",
+        slice=None,
+        rule="min=0.99",
+        verdict="fail",
+        value=0.95,
+        n=60,
+        reason="it is 0.95, below 0.99",
+    )
+    found = run(end=replace(END, verdict="fail", exit_code=1))
+    cases = [judged(number, 1.0, suite=suite) for suite in ("a", "b", "c", "d", "e", "f") for number in range(20)]
+    base = Side(name="main", run_id="main", model=None, cases=cases, texts=lambda keys: {})
+    gate = own_gate(found, [missed], model=None)
+    return comparison_lines(compare(base, base, Thresholds(), set_up=[], gate=gate), width=80)[:3]
 
 
 def gated() -> list[str]:

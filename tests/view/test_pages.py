@@ -255,6 +255,7 @@ def test_a_number_on_a_page_is_that_of_the_terminal(store: SqliteStore, client: 
 def test_two_runs_stand_side_by_side(client: TestClient, two_runs: SqliteStore) -> None:
     text = whole(client, f"/compare?base={OLD}&current={NEW}")
     assert "2 cases flipped" in text
+    assert text.index("gate FAIL: qa correctness min=0.75: 0.5 is below 0.75<") < text.index(f">compared with {OLD}: ")
     assert text.index("row-0") < text.index("row-1")
     assert ">correctness<" in text and "nightly" in text
     assert "0 cases flipped" in client.get(f"/compare?base={NEW}&current={NEW}").text
