@@ -122,7 +122,7 @@ def http_stack() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(FOREIGN) or name in ("CI", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
+        if name.startswith(FOREIGN) or name in ("BUILD_NUMBER", "CI", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
             monkeypatch.delenv(name)
 
 

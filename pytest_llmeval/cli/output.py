@@ -15,6 +15,7 @@ from pytest_llmeval.cli.project import Project, project_redactor
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.text import inert_json, one_line
 from pytest_llmeval.core.transport import plain
+from pytest_llmeval.reports.line_room import table_columns
 from pytest_llmeval.store.check import check_database, check_readable, exists, is_writable, readable_errors
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -37,8 +38,6 @@ __all__ = [
     "write_lines",
 ]
 
-_PIPED = 400
-"""Characters of a table's line that no terminal shows, where COLUMNS does not say."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -169,4 +168,4 @@ def terminal_width() -> int:
 
 def table_room() -> int:
     """Return how many characters a line of a table may have: into a pipe so many that no name is cut."""
-    return shutil.get_terminal_size((80 if sys.stdout.isatty() else _PIPED, 24)).columns
+    return table_columns(terminal_width(), is_terminal=sys.stdout.isatty(), environ=os.environ)

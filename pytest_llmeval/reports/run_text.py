@@ -72,7 +72,8 @@ def run_lines(
     Args:
         view: the run.
         width: the most columns of a line.
-        tables: the most columns of a table's line; ``width`` where that is None.
+        tables: the most columns of a table's line; ``width`` where that is None. Where it is more, nothing is to be
+            cut, and what is said of misses and errors is broken into lines.
         verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses;
             2 every miss.
         in_full: whether misses and errors are broken into lines instead of cut; where None from verbosity 1 on.
@@ -83,7 +84,8 @@ def run_lines(
     for suite in view.suites:
         lines += _head_lines(suite, width, tables or width, verbosity)
         called = view.called if in_full else None
-        lines += [*_unlucky_lines(suite, width, verbosity, called=called, more=more), ""]
+        is_cut = tables is None or tables <= width
+        lines += [*_unlucky_lines(suite, width, verbosity, called=called, more=more, is_cut=is_cut), ""]
     return lines
 
 
@@ -206,9 +208,18 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
 
 
 def _unlucky_lines(
-    suite: SuiteView, width: int, verbosity: int, *, called: Mapping[str, Sequence[str]] | None, more: str
+    suite: SuiteView,
+    width: int,
+    verbosity: int,
+    *,
+    called: Mapping[str, Sequence[str]] | None,
+    more: str,
+    is_cut: bool,
 ) -> Iterator[str]:
-    """Yield the first errors and misses of a suite: in full, with what was ``called``, where that is given."""
+    """Yield the first errors and misses of a suite: in full, with what was ``called``, where that is given.
+
+    Else a line or two of each, cut where no more finds room, or broken where ``is_cut`` says that none is.
+    """
     names = suite.names
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
@@ -219,12 +230,13 @@ def _unlucky_lines(
                 yield from _whole(_said_of(case), width)
                 yield from _called_lines(called.get(case.id, ()), width)
             else:
-                yield cut(_INDENT + told, width)
-                yield from (cut(f"    {line}", width) for line in _differences(case))
+                for line in (_INDENT + told, *(f"{_INDENT * 2}{line}" for line in _differences(case))):
+                    yield from [cut(line, width)] if is_cut else wrapped(line, width)
         rest = suite.outcomes[word] - len(shown)
         if rest:
             left = counted(rest, "more error") if word == "error" else f"{rest:,} more {word}"
-            yield cut(f"  ... and {left}; {more}", width)
+            line = f"{_INDENT}... and {left}; {more}"
+            yield from [cut(line, width)] if is_cut else wrapped(line, width)
 
 
 def outcome_words(suite: SuiteView) -> str:

@@ -81,7 +81,7 @@ def test_a_refusal_is_told_as_one_in_its_own_words(project: Project, judged_by: 
     project.run("evals", named(project, judge))
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert case["error_kind"] == "judge"
-    assert case["error"].endswith("; of the last one the judge refused: 'I cannot judge people.'")
+    assert case["error"].startswith("judge j: last reply: the judge refused: 'I cannot judge people.'; no valid")
     assert judge.ledger[1].body["messages"][2]["content"] == "I cannot judge people."
 
 
@@ -93,7 +93,9 @@ def test_what_never_becomes_a_verdict_is_an_error_and_no_score(project: Project,
     assert result.ret == 10
     (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
     assert (case["outcome"], case["error_kind"]) == ("error", "judge")
-    assert case["error"].startswith("judge j: no valid verdict by rubric qa in 3 replies; of the last one ")
+    assert case["error"] == (
+        'judge j: last reply: "nonce" is not the characters behind BEGIN; no valid verdict by rubric qa in 3 replies'
+    )
     assert not project.rows("SELECT * FROM scores")
     assert len(judge.ledger) == 3
 

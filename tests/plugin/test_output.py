@@ -89,6 +89,26 @@ def test_verbose_shows_the_word(project: Project) -> None:
     result.stdout.fnmatch_lines(["*::test_echo[[]good[]] PASSED*", "*::test_echo[[]bad[]] MISSED*"])
 
 
+@pytest.mark.parametrize("variables", [{}, {"CI": "true", "COLUMNS": "80"}, {"BUILD_NUMBER": "7", "COLUMNS": "80"}])
+def test_what_no_terminal_shows_is_not_cut(
+    project: Project, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    """In a pipe and in the log of a CI a metric has its name, and an error its end."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    name = "contains_every_word_of_the_long_answer"
+    body = (
+        f"def test_echo(response, score):\n    score.record('{name}', 0.5)\n    raise OSError('so ' * 40 + 'it fell')\n"
+    )
+    project.eval(body, [{**TWO[0], "slice": "a slice with a long name, too"}])
+    project.write(thresholds_yaml=f"version: 1\nsuites: {{echo: {{{name}: {{min: 0.5, min_lower: 0.1}}}}}}\n")
+    lines = section(project.run("evals"))
+    assert any(line.startswith(f"  {name} ") for line in lines)
+    assert f"OSError: {'so ' * 40}it fell" in " ".join(" ".join(lines).split())
+    assert not [line for line in lines if line.endswith("...")]
+
+
 def test_errors_are_lettered_and_counted_as_errors(project: Project) -> None:
     project.eval("def test_echo(response):\n    raise RuntimeError('boom')\n", TWO[:1])
     result = project.run("evals")

@@ -37,6 +37,7 @@ from pytest_llmeval.core.rules import MORE_EPOCHS, Thresholds
 from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.transport import load_case
 from pytest_llmeval.core.types import CaseRecord, Outcome
+from pytest_llmeval.reports.line_room import table_columns
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import not_judged_lines, note_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
@@ -226,17 +227,19 @@ class Recorder:
                 terminalreporter.write_line(line)
             return
         try:
-            lines = self._summary(self._store, terminalreporter._tw.fullwidth)
+            lines = self._summary(self._store, terminalreporter)
         except StoreError as error:  # it is stored and judged by now
             lines = [f"the run cannot be shown: {error}"]
         terminalreporter.write_sep("=", "llmeval")
         for line in (*lines, *self._told.annotations):
             terminalreporter.write_line(line)
 
-    def _summary(self, store: SqliteStore, width: int) -> list[str]:
+    def _summary(self, store: SqliteStore, terminal: Any) -> list[str]:
+        width, is_terminal = terminal._tw.fullwidth, getattr(terminal, "isatty", False)
+        tables = table_columns(width, is_terminal=is_terminal, environ=self._settings.environ)
         cases, verbosity = self._cases or self._read(store), self._config.option.verbose
         view = view_run(store.find_run(self._row.id), cases, store.verdicts(self._row.id))
-        lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
+        lines = run_lines(view, width=width, tables=tables, verbosity=verbosity) if verbosity >= -1 else []
         spending = store.spending(self._row.id)
         lines += [*not_judged_lines(view, width), *spending_lines(spending, width)]
         lines += note_lines(run_notes(view.run, cases.judged, store), lines, width)
