@@ -18,7 +18,7 @@ class Beside:
     before: Sequence[JudgedCase]
     """Its cases."""
     flips: Mapping[str, Direction]
-    """The rows that pass less or more often than there, by sample id."""
+    """The rows that flipped, by sample id."""
 
 
 def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tuple[str, str], Beside]:
@@ -30,11 +30,7 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
     return {
         (each.suite, each.model): Beside(
             before=each.before,
-            flips={
-                pair.sample_id: "worse" if change < 0 else "better"
-                for pair in each.outcomes.pairs
-                if (change := pair.change)
-            },
+            flips={pair.sample_id: "worse" if pair.flip < 0 else "better" for pair in each.outcomes.pairs if pair.flip},
         )
         for each in paired_suites(base.baseline(), cases)
     }

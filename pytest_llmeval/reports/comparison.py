@@ -49,7 +49,7 @@ class Comparison:
     flips: tuple[Flip, ...]
     """The worse ones first, each kind by how much it changed."""
     worse: int
-    """How many rows passed less often than before, of which ``flips`` shows some."""
+    """How many rows flipped for the worse, as ``flip_of`` says, of which ``flips`` shows some."""
     better: int
     set_up: tuple[str, ...]
     """What differs in the set-up, in words."""

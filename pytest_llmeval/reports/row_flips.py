@@ -92,16 +92,12 @@ class Flip:
     sample_id: str
     slices: tuple[str, ...]
     direction: Direction
+    by_outcome: bool
+    """Whether it flipped, as ``flip_of`` says; otherwise only a score that a rule is about changed."""
     scores: tuple[ScoreChange, ...]
     """The share of its cases that passed, and every score that changed."""
     before: RowText
     after: RowText
-
-    @property
-    def by_outcome(self) -> bool:
-        """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
-        shares = ((each.before, each.after) for each in self.scores if each.name == "pass_rate")
-        return any(None not in ends and ends[0] != ends[1] for ends in shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +107,7 @@ class FlippedRows:
     flips: tuple[Flip, ...]
     """The worse ones first, each kind by how much it changed."""
     worse: int
-    """How many rows passed less often than before, of which ``flips`` shows some."""
+    """How many rows flipped for the worse, as ``flip_of`` says, of which ``flips`` shows some."""
     better: int
 
 
@@ -125,7 +121,7 @@ class _Ranked(NamedTuple):
     change: float
     """Below 0 where it got worse; of an outcome from -1 to 1."""
     by_outcome: bool
-    """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
+    """As of ``Flip``."""
 
 
 class PairedSuite(NamedTuple):
@@ -155,7 +151,7 @@ def paired_suites(baseline: Baseline, cases: Iterable[JudgedCase]) -> Iterator[P
 def flipped_rows(
     paired: Sequence[PairedSuite], verdicts: Sequence[Verdict], base: Side, current: Side, *, most: int
 ) -> FlippedRows:
-    """Return the rows that changed: in their outcome, else in a score whose rule fails or is inconclusive.
+    """Return the rows that changed: those that flipped, else in a score whose rule fails or is inconclusive.
 
     Args:
         paired: what both runs have.
@@ -174,7 +170,7 @@ def flipped_rows(
 
 
 def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked]:
-    """Yield the rows that changed: in their outcome, else in a score whose rule fails or is inconclusive."""
+    """Yield the rows that changed: those that flipped, else in a score whose rule fails or is inconclusive."""
     suspect = [
         each
         for each in verdicts
@@ -182,14 +178,15 @@ def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked
     ]
     upwards = {each.metric for each in suspect if kind_of(each.rule) == "max_rise"}
     known = {name for case in group.own for name in case.scores}
+    is_suspect = any(each.metric == "pass_rate" and each.slice is None for each in suspect)
     columns = [
         (-1 if name in upwards else 1, _by_row(pair_up(name, group.own, group.before)))
         for name in sorted(known & {each.metric for each in suspect})
     ]
     for pair in group.outcomes.pairs:
-        by_outcome = pair.change
         others = [sign * (column[pair.sample_id].change or 0.0) for sign, column in columns]
-        change = by_outcome or min(others, default=None)
+        others += [pair.change] if is_suspect and pair.change else []
+        change = pair.change if pair.flip else min(others, default=None)
         if not change:
             continue
         yield _Ranked(
@@ -197,7 +194,7 @@ def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked
             before=RowKey(group.suite, group.before[0].model, pair.sample_id),
             slices=pair.slices,
             change=change,
-            by_outcome=bool(by_outcome),
+            by_outcome=bool(pair.flip),
         )
 
 
@@ -247,6 +244,7 @@ def _flips(chosen: Sequence[_Ranked], paired: Iterable[PairedSuite], base: Side,
             **each.row._asdict(),
             slices=each.slices,
             direction="worse" if each.change < 0 else "better",
+            by_outcome=each.by_outcome,
             scores=scores[each.row],
             before=before.get(each.before, RowText()),
             after=after.get(each.row, RowText()),

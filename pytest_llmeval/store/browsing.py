@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from pytest_llmeval.core.gate.flips import flip_of
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.store import rows
@@ -20,7 +21,27 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["Against", "BrowsingReader", "CasePage", "CasePair", "Group", "Wanted"]
 
-_FLIPPED = "cases.outcome IN ('passed', 'missed') AND base.outcome IN ('passed', 'missed')"
+_SAME_ROW = "{0}.suite = {1}.suite AND {0}.sample_id = {1}.sample_id"
+_OF = "{0}.run_id = {1}.run_id AND {0}.model = {1}.model AND " + _SAME_ROW
+_OTHER = "CASE cases.outcome WHEN 'passed' THEN 'missed' WHEN 'missed' THEN 'passed' END"
+_SHARES = ", ".join(
+    f"(SELECT {what} FROM cases AS epochs WHERE {_OF.format('epochs', of)} AND epochs.outcome IN ('passed', 'missed'))"  # noqa: S608  # no words but ours
+    for of in ("base", "cases")
+    for what in ("avg(epochs.outcome = 'passed')", "count(*)")
+)
+"""Which share of the epochs of a row passed in each of the runs, and how many it is of."""
+_FLIPPED = f"""flip_of({_SHARES}) = CASE cases.outcome WHEN 'passed' THEN 1 ELSE -1 END
+AND NOT EXISTS (
+    SELECT 1 FROM cases AS epochs WHERE {_OF.format("epochs", "cases")} AND epochs.outcome = cases.outcome AND (
+        NOT EXISTS (
+            SELECT 1 FROM cases AS was WHERE {_OF.format("was", "base")} AND was.epoch = epochs.epoch
+            AND was.outcome = base.outcome
+        ), epochs.epoch
+    ) < (base.epoch != cases.epoch, cases.epoch)
+)
+"""  # noqa: S608  # nothing of it is said by anybody
+"""A case of a row that flipped, and its partner: the first epoch that came to something else than the same epoch did in
+the other run, or than any did there, where their numbers differ."""
 _SHORT = 300
 """Characters of a long text that a list shows."""
 _SEARCHED = 20_000
@@ -85,7 +106,8 @@ class Wanted:
     """A part of the id, of what was asked, answered or expected, of a called tool's name or arguments, or of the error;
     without regard to ASCII case."""
     flipped: Against | None = None
-    """Only those that passed there and missed here, or the other way round, with the same input."""
+    """Only one case of each row that flipped since, as ``flip_of`` says, with the same input: an epoch that passed
+    there and missed here, or the other way round."""
 
 
 class CasePair(NamedTuple):
@@ -131,6 +153,7 @@ class BrowsingReader(SqliteReader):
     def __init__(self, path: Path, connection: sqlite3.Connection, *, db_option: str = "") -> None:
         """Read ``path`` over ``connection``, which is closed with this object."""
         super().__init__(path, connection, db_option=db_option)
+        connection.create_function("flip_of", 4, flip_of, deterministic=True)
         self._spans: dict[str, tuple[Any, ...]] = {}
         self._shown = "{}"
         """A text of the database as SQL that yields what people may see of it."""
@@ -312,7 +335,7 @@ class BrowsingReader(SqliteReader):
             where.append(condition)
             parameters += texts
         if wanted.flipped is not None:
-            where.append(f"{_FLIPPED} AND cases.outcome != base.outcome AND base.input_digest IS cases.input_digest")
+            where.append(_FLIPPED)
         return where, parameters
 
     def _search(self, text: str) -> tuple[str, list[object]]:
@@ -332,11 +355,17 @@ def _like(text: str) -> str:
 
 
 def _joined(against: Against) -> tuple[str, list[object]]:
-    """Return the join of a case with its partner, and the parameters; the table's own UNIQUE index finds it."""
+    """Return the join of a case with an epoch of its row that came to something else, and the parameters.
+
+    That is the same epoch, else the first such one; the table's own UNIQUE index finds it.
+    """
     model, named = ("cases.model", []) if against.model is None else ("?", [against.model])
     sql = (
-        "CROSS JOIN cases AS base ON base.run_id = ? AND base.suite = cases.suite"
-        f" AND base.model = {model} AND base.sample_id = cases.sample_id AND base.epoch = cases.epoch"
-        f" AND NOT {is_gone(run='?', cases='base')}"
+        "CROSS JOIN cases AS base ON base.rowid = (SELECT place FROM ("  # noqa: S608  # no words but ours
+        "SELECT was.rowid AS place, was.epoch != cases.epoch AS is_other, was.epoch AS epoch FROM cases AS was"
+        f" WHERE was.run_id = ? AND was.model = {model} AND {_SAME_ROW.format('was', 'cases')}"
+        f" AND was.outcome = {_OTHER} AND was.input_digest IS cases.input_digest"
+        f" AND NOT {is_gone(run='?', cases='was')}"
+        ") ORDER BY is_other, epoch LIMIT 1)"
     )
     return sql, [against.run_id, *named, against.run_id]

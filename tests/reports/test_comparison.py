@@ -157,6 +157,34 @@ def test_epochs_are_one_row() -> None:
     assert [(flip.sample_id, flip.scores[0].after) for flip in found.flips] == [("a", 0.5)]
 
 
+def of_epochs(*shares: tuple[int, int]) -> list[JudgedCase]:
+    """Return rows of which so many of so many epochs passed."""
+    return [
+        judged(row, float(epoch < passed), epoch=epoch + 1)
+        for row, (passed, epochs) in enumerate(shares)
+        for epoch in range(epochs)
+    ]
+
+
+def test_of_other_epochs_a_row_flips_by_the_majority_of_them() -> None:
+    """One miss of three beside a single pass is none, though the mean fell; nor is a half."""
+    base = of_epochs((1, 1), (1, 1), (0, 1), (0, 1), (1, 2))
+    current = of_epochs((2, 3), (1, 3), (1, 3), (2, 3), (0, 3))
+    found = compared(base, current)
+    assert (found.worse, found.better) == (1, 1)
+    assert [(flip.sample_id, flip.direction) for flip in found.flips if flip.by_outcome] == [
+        ("1", "worse"),
+        ("3", "better"),
+    ]
+
+
+def test_rows_that_fell_without_a_flip_are_shown_where_a_rule_on_outcomes_fails() -> None:
+    rule = Rule(suite="qa", metric="pass_rate", kind="max_drop", bound=0.0)
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(rule,))})
+    found = compared(of_epochs(*[(1, 1)] * 20), of_epochs(*[(2, 3)] * 20), rules)
+    assert (found.verdict, found.worse, len(found.flips)) == ("fail", 0, 20)
+
+
 def test_latency_tokens_cost_and_errors_are_shown_beside_the_scores() -> None:
     """On the rows that both runs have, with an interval where the values vary."""
     base = [judged(number, 1.0, latency_s=1.0 + number / 100, cost_usd=0.01) for number in range(50)]

@@ -87,6 +87,30 @@ def test_a_search_stops_after_so_many_cases_and_goes_on(tmp_path: Path, monkeypa
     store.close()
 
 
+def test_of_other_epochs_one_case_of_each_row_that_flipped_by_majority_is_found(tmp_path: Path) -> None:
+    """Beside the same epoch where that came to something else, else beside the first that did."""
+    store = SqliteStore(tmp_path / "x.db")
+    sides = {
+        "old": {"one of three": "p", "two of three": "p", "better": "mm", "half": "p", "late": "p"},
+        "new": {"one of three": "ppm", "two of three": "mpm", "better": "mpp", "half": "mp", "late": "pmm"},
+    }
+    for id, found in sides.items():
+        store.start_run(run(id))
+        for sample_id, outcomes in found.items():
+            for epoch, letter in enumerate(outcomes, 1):
+                outcome = "passed" if letter == "p" else "missed"
+                store.add_case(id, record(sample_id, outcome=outcome, epoch=epoch, input_digest="1"))
+    reader = BrowsingReader.open(tmp_path / "x.db")
+    wanted = Wanted(flipped=Against(run_id="old"))
+    pairs = reader.page("new", wanted, size=9).pairs
+    told = {each.case.key.sample_id: (each.case.key.epoch, each.partner and each.partner.key.epoch) for each in pairs}
+    assert told == {"two of three": (1, 1), "better": (2, 2), "late": (2, 1)}
+    assert reader.count("new", wanted) == 3
+    assert reader.count("old", Wanted(flipped=Against(run_id="new"))) == 3
+    reader.close()
+    store.close()
+
+
 def test_flips_pair_by_row_model_epoch_and_input(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "x.db")
     for id, outcome, other in (("old", "passed", "missed"), ("new", "missed", "missed")):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import OpenRows, State, by_slice, span_of
 from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
+from pytest_llmeval.core.gate.flips import flip_of
 from pytest_llmeval.core.stats.means import mean
 
 __all__ = ["Pair", "PairedColumn", "pair_up"]
@@ -35,6 +36,8 @@ class Pair(NamedTuple):
     """The mean over the baseline's scored epochs; None where it has none."""
     after: float | None
     """The mean over the current run's scored epochs; None where it has none."""
+    scored_before: int
+    """Epochs behind ``before``."""
     scored: int
     """Epochs behind ``after``."""
     open: int
@@ -62,6 +65,13 @@ class Pair(NamedTuple):
     def change(self) -> float | None:
         """By how much the value rose; None where a side has none."""
         return None if self.before is None or self.after is None else self.after - self.before
+
+    @property
+    def flip(self) -> int:
+        """As ``flip_of``, of outcomes: -1 where the row got worse, 1 where it got better; 0 where a side has none."""
+        if self.before is None or self.after is None:
+            return 0
+        return flip_of(self.before, self.scored_before, self.after, self.scored)
 
     @property
     def is_whole(self) -> bool:
@@ -351,6 +361,7 @@ def _pair(sample_id: str, was: _Row, row: _Row, by_model: bool) -> Pair:
         cluster=row.first.cluster,
         before=mean(was.values),
         after=mean(row.values),
+        scored_before=len(was.values),
         scored=len(row.values),
         open=count("open"),
         answered=row.answered,
