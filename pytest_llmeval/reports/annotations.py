@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.comparison_words import row_name, score_words
 from pytest_llmeval.reports.model_names import told_apart
+from pytest_llmeval.reports.row_flips import RowKey
 from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import case_words
 from pytest_llmeval.reports.worst_cases import WorstCase
@@ -32,7 +33,7 @@ class _Note(NamedTuple):
 def annotation_lines(report: RunReport, *, root: Path, workspace: Path) -> Iterator[str]:
     """Yield a line for each of the worst rows, at most ten: those that flipped, then misses, then errors.
 
-    They are errors where the session failed, else warnings.
+    They are errors where the session failed, else warnings; there, what the baseline missed, too, is not told again.
 
     Args:
         report: of the run.
@@ -40,9 +41,10 @@ def annotation_lines(report: RunReport, *, root: Path, workspace: Path) -> Itera
         workspace: the checkout, from which GitHub names files.
     """
     end = report.view.run.end
-    level = "warning" if end is not None and end.exit_code == 0 else "error"
+    is_green = end is not None and end.exit_code == 0
+    level = "warning" if is_green else "error"
     notes: dict[str, _Note] = {}
-    for note in (*_flips(report), *_cases(report)):
+    for note in (*_flips(report), *_cases(report, only_new=is_green)):
         notes.setdefault(note.nodeid, note)
     for note in list(notes.values())[:_MOST]:
         yield f"::{level} {_place(note.nodeid, root, workspace)}title={note.title.translate(_PROPERTY)}::{note.text}"
@@ -58,12 +60,20 @@ def _flips(report: RunReport) -> Iterator[_Note]:
             yield _Note(flip.after.nodeid, f"llmeval: worse than {base}", text.translate(_DATA))
 
 
-def _cases(report: RunReport) -> Iterator[_Note]:
+def _cases(report: RunReport, *, only_new: bool) -> Iterator[_Note]:
+    """Yield misses and errors; with ``only_new`` no miss of a row that the baseline has: one that is new flipped."""
+    known = report.against.known if only_new and report.against is not None else ()
     names = {model: one_line(model) for model in report.view.run.models}
     names |= told_apart(report.view.run.models)
-    for word, cases in (("missed", report.worst.misses), ("error", report.worst.errors)):
+    misses = [each for each in report.worst.misses if _row(each) not in known]
+    for word, cases in (("missed", misses), ("error", report.worst.errors)):
         for worst in cases:
             yield _Note(worst.case.key.nodeid, f"llmeval: {word}", _told(worst, names).translate(_DATA))
+
+
+def _row(worst: WorstCase) -> RowKey:
+    key = worst.case.key
+    return RowKey(key.suite, key.model, key.sample_id)
 
 
 def _told(worst: WorstCase, names: Mapping[str, str]) -> str:

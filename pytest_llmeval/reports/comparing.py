@@ -1,6 +1,6 @@
 """Two runs that were found, compared: their cases, texts and set-ups as ``compare`` takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pytest_llmeval.reports.against import difference_line, is_held_against
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.own_gate import OwnGate, own_gate
-from pytest_llmeval.reports.row_flips import FlippedRows, Side, flipped_rows, paired_suites
+from pytest_llmeval.reports.row_flips import FlippedRows, RowKey, Side, flipped_rows, paired_suites
 from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.store.baseline_choice import why_not_whole
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
@@ -66,6 +66,8 @@ class SinceBaseline:
     """Name and id of the baseline's run."""
     base_id: str
     flipped: FlippedRows
+    known: Collection[RowKey]
+    """The rows of the run that the baseline has, with the same input and target."""
     differs: str | None
     """What differs in the set-up, in words; None where nothing is known to."""
     is_held: bool
@@ -99,6 +101,9 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
         base=base.name,
         base_id=base.run.id,
         flipped=flipped,
+        known=frozenset(
+            RowKey(each.suite, each.model, pair.sample_id) for each in paired for pair in each.outcomes.pairs
+        ),
         differs=difference_line(base.run, run),
         is_held=is_held_against(verdicts, is_beside=bool(paired)),
     )

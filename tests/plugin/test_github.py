@@ -88,6 +88,30 @@ def test_a_session_that_passes_warns(project: Project, summary: Path, monkeypatc
     assert [found[0] for found in commands(result)] == ["warning"]
 
 
+def test_a_session_that_passes_beside_a_baseline_warns_of_what_is_new(
+    project: Project, summary: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a row that flipped and of one that is new, not of one that was missed before; a red session tells all."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    rows = [{"id": f"r{number}", "input": f"say {number}", "target": f"say {number}"} for number in range(8)]
+    rows[0]["target"] = "other"
+    project.eval(BODY, rows)
+    project.write(thresholds_yaml=RULES)
+    assert len(commands(project.run("evals", "--run-name=main"))) == 1
+    server.reply = lambda messages: str(messages[-1]["content"]).replace("say 1", "no")
+    project.eval(BODY, [*rows, {"id": "new", "input": "say 9", "target": "other"}])
+    green = project.run("evals", "--baseline=main")
+    assert green.ret == 0
+    assert [(level, text.split()[1]) for level, *_, text in commands(green)] == [("warning", "r1"), ("warning", "new")]
+    project.write(thresholds_yaml=RULES.replace("0.1", "0.99"))
+    red = project.run("evals", "--baseline=main")
+    assert {(level, text.split()[1]) for level, *_, text in commands(red)} == {
+        ("error", "r1"),
+        ("error", "r0"),
+        ("error", "new"),
+    }
+
+
 def test_outside_of_a_job_no_line_begins_as_a_command(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     project.eval(EXACT, ROWS)
