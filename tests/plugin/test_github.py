@@ -95,11 +95,11 @@ def test_a_session_that_passes_beside_a_baseline_warns_of_what_is_new(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     rows = [{"id": f"r{number}", "input": f"say {number}", "target": f"say {number}"} for number in range(8)]
     rows[0]["target"] = "other"
-    project.eval(BODY, rows)
+    project.eval(EXACT, rows)
     project.write(thresholds_yaml=RULES)
     assert len(commands(project.run("evals", "--run-name=main"))) == 1
     server.reply = lambda messages: str(messages[-1]["content"]).replace("say 1", "no")
-    project.eval(BODY, [*rows, {"id": "new", "input": "say 9", "target": "other"}])
+    project.eval(EXACT, [*rows, {"id": "new", "input": "say 9", "target": "other"}])
     green = project.run("evals", "--baseline=main")
     assert green.ret == 0
     assert [(level, text.split()[1]) for level, *_, text in commands(green)] == [("warning", "r1"), ("warning", "new")]
