@@ -383,6 +383,6 @@ def test_a_change_that_a_share_cannot_exceed_is_refused(tmp_path: Path, metric: 
 
 
 def test_the_scores_whose_range_is_known_are_those_of_the_shipped_scorers() -> None:
-    """Their own names, and that of the companion of json_match."""
+    """Their own names, and those of the companions of json_match and tool_calls."""
     names = [name for name in REGISTRY.names() if (found := REGISTRY.find(name)) and found.shipped]
-    assert sorted([*names, "json_exact"]) == sorted(SHIPPED_SCORES)
+    assert sorted([*names, "json_exact", "tool_names"]) == sorted(SHIPPED_SCORES)

@@ -1,4 +1,4 @@
-"""Tools and calls of the Responses API, told as a chat has them, and by the Responses API again."""
+"""Calls of the Responses API, told as a chat has them."""
 
 from typing import Any
 
@@ -6,23 +6,13 @@ import pytest
 
 from pytest_llmeval.core.errors import CaseError
 from pytest_llmeval.models.application.responses_items import chat_messages
-from pytest_llmeval.models.application.responses_tools import chat_tools
-from pytest_llmeval.models.responses.params import sent_params
 
-FUNCTION = {"type": "function", "name": "warmth", "parameters": {"type": "object"}, "strict": True}
 CALLS: list[dict[str, Any]] = [
     {"type": "function_call", "call_id": "a", "name": "warmth", "arguments": "{}"},
     {"type": "custom_tool_call", "call_id": "b", "name": "note", "input": "x"},
     {"type": "function_call_output", "call_id": "a", "output": "20"},
     {"type": "custom_tool_call_output", "call_id": "b", "output": "20"},
 ]
-
-
-def test_what_a_function_gives_is_told_to_who_knows_of_that() -> None:
-    """A model with ``api: responses``."""
-    tool = {**FUNCTION, "output_schema": {"type": "number"}}
-    assert sent_params(chat_tools([tool]), with_reasoning=False)["tools"] == [tool]
-    assert sent_params(chat_tools([{**FUNCTION, "output_schema": None}]), with_reasoning=False)["tools"] == [FUNCTION]
 
 
 @pytest.mark.parametrize("item", CALLS, ids=lambda item: item["type"])

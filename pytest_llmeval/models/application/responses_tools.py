@@ -9,12 +9,8 @@ from pytest_llmeval.models.application.responses_refusals import untold
 
 __all__ = ["chat_choice", "chat_tools", "custom_names"]
 
-_KINDS = {
-    "function": ("name", "description", "parameters", "strict", "output_schema"),
-    "custom": ("name", "description", "format"),
-}
-"""Types of tools that an application runs itself, and what is told of each: a server of chat completions, which has no
-``output_schema``, ignores that or refuses it."""
+_KINDS = {"function": ("name", "description", "parameters", "strict"), "custom": ("name", "description", "format")}
+"""Types of tools that an application runs itself, and what a chat completion knows of each."""
 _UNNEEDED = {"allowed_callers": (["direct"],), "async": (False,), "defer_loading": (False,)}
 """What else may stand in them, with the values that change nothing."""
 
