@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.display import visible_line
 
-__all__ = ["accepted_answers", "circumstance", "normal_text", "text_of"]
+__all__ = ["accepted_answers", "normal_text", "text_of", "with_circumstance"]
 
 _TOLD = 200
 
@@ -33,15 +33,20 @@ def text_of(response: Any) -> str:
     raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str: {_as_str(response)}")
 
 
-def circumstance(response: Any) -> str | None:
-    """Return what else a person needs to know of an answer that is not good enough; None where nothing is."""
+def with_circumstance(reason: str | None, response: Any) -> str | None:
+    """Return why an answer is not good enough, with what else a person needs to know of it.
+
+    A refusal comes first, as it explains what differs; that the answer was cut off, last.
+    """
     if not isinstance(response, Response):
-        return None
-    if response.finish_reason == "length":
-        return "the answer was cut off at its greatest length (finish_reason length); see max_tokens"
-    if not response.text and response.refusal:
-        return f"the model said nothing else than a refusal: {visible_line(response.refusal, _TOLD)}"
-    return None
+        return reason
+    refused = not response.text and response.refusal
+    parts = [
+        f"the model said nothing else than a refusal: {visible_line(refused, _TOLD)}" if refused else None,
+        reason,
+        "the answer was cut off at its greatest length; see max_tokens" if response.finish_reason == "length" else None,
+    ]
+    return "\n".join(filter(None, parts)) or None
 
 
 def _as_str(response: Any) -> str:

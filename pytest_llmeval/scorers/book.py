@@ -11,7 +11,7 @@ from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Response, Score
-from pytest_llmeval.scorers.answers import circumstance
+from pytest_llmeval.scorers.answers import with_circumstance
 from pytest_llmeval.scorers.begun_calls import BegunCalls, watched
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, tidy, visible_line
@@ -258,7 +258,7 @@ class ScoreBook:
             )
         stem = scorer.stem if name == scorer.name else name
         return self._keep(
-            _judged(name, result, mark, digest, circumstance(next(iter(bound.arguments.values()), None))),
+            _judged(name, result, mark, digest, next(iter(bound.arguments.values()), None)),
             *(
                 Score(name=f"{stem}_{key}", value=value, passed=None, scorer_digest=digest)
                 for key, value in result.companions.items()
@@ -349,11 +349,13 @@ def _checked(result: object) -> Scored:
     return Scored(unit_interval(result.value), result.reason, companions)
 
 
-def _judged(name: str, result: Scored, mark: float, digest: str, besides: str | None) -> Score:
+def _judged(name: str, result: Scored, mark: float, digest: str, response: object) -> Score:
     reason, passed = result.reason, result.value >= mark if mark > 0 else None
     if passed is False:
         value = number(result.value) if number(result.value) != number(mark) else repr(result.value)
-        reason = "\n".join(filter(None, (f"{value} is under the pass mark {mark:g}", besides, reason)))
+        reason = "\n".join(
+            filter(None, (f"{value} is under the pass mark {mark:g}", with_circumstance(reason, response)))
+        )
     return Score(
         name=name,
         value=result.value,

@@ -1,29 +1,27 @@
 """What a miss says of its answer beside what differs: that it was cut off, or that the model refused."""
 
-import pytest
-
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers import ScoreBook
 
-CUT = "the answer was cut off at its greatest length (finish_reason length); see max_tokens"
+CUT = "the answer was cut off at its greatest length; see max_tokens"
 
 
-@pytest.mark.parametrize(
-    ("response", "told"),
-    [
-        (Response(text='{"a": ', finish_reason="length"), CUT),
-        (
-            Response(text="", refusal="I'm sorry, no.\nReally."),
-            r"the model said nothing else than a refusal: I'm sorry, no.\nReally.",
-        ),
-    ],
-)
-def test_a_miss_says_why_there_was_no_better_answer(book: ScoreBook, response: Response, told: str) -> None:
-    """Behind what is missed and before what differs."""
-    score = book.json_valid(response)
-    lines = (score.reason or "").splitlines()
-    assert lines[:2] == ["0 is under the pass mark 1", told]
-    assert lines[2].startswith("not JSON: ")
+def test_a_miss_says_that_its_answer_was_cut_off(book: ScoreBook) -> None:
+    """Behind what differs, which tells more."""
+    lines = (book.json_valid(Response(text='{"a": ', finish_reason="length")).reason or "").splitlines()
+    assert lines[0] == "0 is under the pass mark 1"
+    assert lines[1].startswith("not JSON: ")
+    assert lines[2:] == [CUT]
+
+
+def test_a_miss_says_that_the_model_refused(book: ScoreBook) -> None:
+    """Before what differs, which says nothing then."""
+    lines = (book.contains(Response(text="", refusal="I'm sorry, no.\nReally."), "Rome").reason or "").splitlines()
+    assert lines[:2] == [
+        "0 is under the pass mark 1",
+        r"the model said nothing else than a refusal: I'm sorry, no.\nReally.",
+    ]
+    assert lines[2].startswith("not found: ")
 
 
 def test_an_answer_that_is_good_enough_or_a_text_says_nothing_of_it(book: ScoreBook) -> None:
