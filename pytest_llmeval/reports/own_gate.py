@@ -74,7 +74,7 @@ def own_gate(run: Run, verdicts: Iterable[Verdict], *, model: str | None) -> Own
         unfinished=run.shown_status if run.shown_status in UNFINISHED else None,
         shard=one_line(str(shard), 20) if shard else None,
         is_partial=bool(run.left_out),
-        is_imported=not run.host,
+        is_imported=run.is_imported,
         models=run.models if model is None else (model,),
         rules=tuple(each for word in WORST_FIRST[:3] for each in known if each.verdict == word),
         failed_tests=tuple(map(str, run.settings.get(FAILED_TESTS, ()))),

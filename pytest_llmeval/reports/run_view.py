@@ -132,7 +132,7 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict], *, is_anew:
     judged, unlucky = cases.judged, cases.unlucky
     failed = any(each.verdict == "fail" for each in verdicts)
     verdict = "none" if run.shown_status in UNFINISHED and not failed else session_verdict(verdicts, judged)
-    is_told = run.end is not None and not (run.host or verdicts or is_anew)
+    is_told = run.end is not None and run.is_imported and not (verdicts or is_anew)
     told = run.end.verdict if run.end is not None and is_told else "none"
     metrics = summarise(judged)
     by_suite = grouped(judged, lambda case: case.suite)

@@ -14,7 +14,7 @@ import pytest
 from pytest_llmeval.cli.app import main
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.judging import Verdict, apply_gate
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.loaders.thresholds import load_thresholds
@@ -26,7 +26,7 @@ from pytest_llmeval.reports.row_flips import RowKey, RowText, Side
 from pytest_llmeval.reports.run_text import run_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.records import stored_case
-from tests.reports.sides import judged
+from tests.reports.sides import MISSED, judged
 from tests.support.pages import BLOCKS, CAPITALS, ROOT, WALKED, masked, rows, write
 from tests.support.project import Project
 from tests.support.records import record
@@ -128,17 +128,7 @@ def compared() -> list[str]:
 
 def compared_red() -> list[str]:
     """Return how a comparison begins of a run that missed a bar, though nothing got worse."""
-    missed = Verdict(
-        suite="tickets",
-        model="small",
-        metric="json_match",
-        slice=None,
-        rule="min=0.99",
-        verdict="fail",
-        value=0.95,
-        n=60,
-        reason="it is 0.95, below 0.99",
-    )
+    missed = replace(MISSED, model="small", n=60)
     found = run(end=replace(END, verdict="fail", exit_code=1))
     cases = [judged(number, 1.0, suite=suite) for suite in ("a", "b", "c", "d", "e", "f") for number in range(20)]
     base = Side(name="main", run_id="main", model=None, cases=cases, texts=lambda keys: {})

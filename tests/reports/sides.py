@@ -4,9 +4,23 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.reports.row_flips import RowKey, RowText, Side
 
-__all__ = ["judged", "side"]
+__all__ = ["MISSED", "judged", "side"]
+
+MISSED = Verdict(
+    suite="tickets",
+    model="m",
+    metric="json_match",
+    slice=None,
+    rule="min=0.99",
+    verdict="fail",
+    value=0.95,
+    n=40,
+    reason="it is 0.95, below 0.99",
+)
+"""A rule that failed by a bar."""
 
 
 def judged(sample: object, value: float | None = None, **other: Any) -> JudgedCase:

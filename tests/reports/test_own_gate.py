@@ -14,20 +14,9 @@ from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.reports.own_gate import gate_headline, gate_lines, own_gate, worse_mark
 from pytest_llmeval.store.processes import process_started
 from pytest_llmeval.store.records import FAILED_TESTS, Run
-from tests.reports.sides import judged, side
+from tests.reports.sides import MISSED, judged, side
 from tests.support.stored_runs import END, run
 
-MISSED = Verdict(
-    suite="tickets",
-    model="m",
-    metric="json_match",
-    slice=None,
-    rule="min=0.99",
-    verdict="fail",
-    value=0.95,
-    n=40,
-    reason="it is 0.95, below 0.99",
-)
 FELL = replace(MISSED, rule="max_drop=0.02", baseline_value=0.97, value=0.8, p_value=0.0031, reason="0.97 to 0.8")
 UNSURE = replace(FELL, verdict="inconclusive", value=0.96, p_value=0.24)
 OPEN = replace(UNSURE, is_open=True, reason="2 cases without a value leave it open")
