@@ -19,7 +19,6 @@ from pytest_llmeval.bridge.config.model_facts import account_digests, model_dige
 from pytest_llmeval.bridge.config.options import flag_of
 from pytest_llmeval.bridge.config.settings import eval_folders, resolve
 from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
-from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.param_levels import identifying
@@ -252,6 +251,8 @@ class Preparation:
 
     def met_models(self) -> frozenset[str]:
         """Return the models of all earlier runs, as far as the database can be read."""
+        from pytest_llmeval.bridge.records.earlier_runs import current_reader
+
         try:
             with current_reader(self.settings.db) as reader:
                 return frozenset(model for run in (reader.runs() if reader is not None else ()) for model in run.models)
@@ -333,6 +334,7 @@ class Preparation:
         settings, thresholds = self.settings, self.thresholds
         if self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
             return []
+        from pytest_llmeval.bridge.records.earlier_runs import current_reader
         from pytest_llmeval.store.baseline_choice import choose_baseline
 
         try:

@@ -111,7 +111,7 @@ def storable(text: str) -> str:
 
 def is_storable(text: str) -> bool:
     """Return whether SQLite keeps ``text`` as it is."""
-    return storable(text) == text
+    return "\x00" not in text and (text.isascii() or storable(text) == text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -3,9 +3,8 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.types import Sample
@@ -13,9 +12,11 @@ from pytest_llmeval.core.types import Sample
 __all__ = ["Dataset", "RowRef", "checksum", "readable", "reread"]
 
 
-@dataclass(frozen=True, slots=True)
-class RowRef:
-    """Where a row stands: enough to read it again and to see that it did not change meanwhile."""
+class RowRef(NamedTuple):
+    """Where a row stands: enough to read it again and to see that it did not change meanwhile.
+
+    A tuple of numbers costs the garbage collector nothing; every case keeps one.
+    """
 
     position: int
     """Byte offset in a file or in the copy that is read again instead; index in a list."""

@@ -1,25 +1,25 @@
-"""Whether a model can be asked, as far as can be told without any network."""
+"""Whether a model can be asked, as far as can be told without any network.
+
+Every session with evals looks here: what only one kind of model needs is imported where it is met.
+"""
 
 import importlib.util
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.sources import find_source, require_hf_extra
 from pytest_llmeval.models.keys import find_account
-from pytest_llmeval.models.local_adapters import require_converter
-from pytest_llmeval.models.local_server import require_local_extra
-from pytest_llmeval.models.local_weights import default_cache_dir
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.proxies import usable_proxy
-from pytest_llmeval.models.transport import TransportName
-from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
-from pytest_llmeval.models.vllm.groups import grouped
+
+if TYPE_CHECKING:
+    from pytest_llmeval.models.transport import TransportName
 
 __all__ = ["check_model"]
 
 
 def check_model(
-    model: NamedModel, environ: Mapping[str, str], *, transport: TransportName = "auto", is_asked: bool = True
+    model: NamedModel, environ: Mapping[str, str], *, transport: "TransportName" = "auto", is_asked: bool = True
 ) -> None:
     """Return where ``model`` can be opened, as far as can be told without any network.
 
@@ -34,23 +34,36 @@ def check_model(
             there, no folder can keep them, or the proxy before its server cannot be used.
     """
     if model.spec.kind == "local":
-        require_local_extra()
-        cache_dir = default_cache_dir() if is_asked else None
-        if cache_dir is not None and model.spec.weights is not None:
-            require_converter(model.spec.weights, cache_dir)
+        _check_local(model, is_asked=is_asked)
     elif model.spec.kind == "anthropic":
         _require_anthropic_extra()
         usable_proxy(find_account(model, environ, is_asked=is_asked).base_url, environ)
     elif model.spec.weights is not None and model.spec.kind == "vllm":
+        from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
+        from pytest_llmeval.models.vllm.groups import grouped
+
         vllm_version(find_vllm(environ))
         grouped([model.spec.weights], environ)
     elif model.spec.weights is not None:
+        from pytest_llmeval.models.hf.sources import find_source, require_hf_extra
+
         require_hf_extra(model.spec.weights)
         find_source(model.spec.weights, environ)
     else:
         account = find_account(model, environ, is_asked=is_asked)
         if transport != "lean":
             usable_proxy(account.base_url, environ)
+
+
+def _check_local(model: NamedModel, *, is_asked: bool) -> None:
+    from pytest_llmeval.models.local_adapters import require_converter
+    from pytest_llmeval.models.local_server import require_local_extra
+    from pytest_llmeval.models.local_weights import default_cache_dir
+
+    require_local_extra()
+    cache_dir = default_cache_dir() if is_asked else None
+    if cache_dir is not None and model.spec.weights is not None:
+        require_converter(model.spec.weights, cache_dir)
 
 
 def _require_anthropic_extra() -> None:

@@ -206,7 +206,7 @@ class CaseMaker:
         elif cluster is not None and (lacking := len(taken) - reading.metadata_keys[cluster]):
             reading.unclustered = f"{lacking} of {counted(len(taken), 'row')}"
         shard, epochs, many = self._settings.shard, self._settings.epochs, len(self._models) > 1
-        own = [each for each in taken if shard is None or shard.holds(each[1])]
+        own = taken if shard is None else [each for each in taken if shard.holds(each[1])]
         named: dict[str, tuple[str, str]] = {}
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
@@ -247,18 +247,21 @@ class CaseMaker:
                 reading.limited = True
                 break
             left -= 1
-            try:
-                marks = self._decorators(sample.marks, f"{reading.eval.dataset.shown}:{ref.line}")
-            except DatasetError as error:
-                checked.wrong.append(str(error))
-                continue
+            marks: tuple[pytest.MarkDecorator, ...] = ()
+            if sample.marks:
+                try:
+                    marks = self._decorators(sample.marks, f"{reading.eval.dataset.shown}:{ref.line}")
+                except DatasetError as error:
+                    checked.wrong.append(str(error))
+                    continue
             if reading.eval.cluster is not None:
                 reading.metadata_keys.update([key for key, value in sample.metadata.items() if value is not None])
             if sized:
                 reading.parts[sample.id] = (sample.slices, cluster_of(sample, reading.eval.cluster))
             reading.fields.add(sample.input, sample.id)
-            self._digest.update(b"%x;" % ref.checksum)
-            reading.digest.update(b"%x;" % ref.checksum)
+            told = b"%x;" % ref.checksum
+            self._digest.update(told)
+            reading.digest.update(told)
             if reading.eval.dataset.unit == "row":
                 reading.inputs.update(canonical(sample.input).encode())
             yield ref, sample.id, marks

@@ -1,5 +1,6 @@
 """Names of an eval's parameter sets: each is a suite, told by what it holds, never by its place nor by a secret."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -68,8 +69,8 @@ def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tupl
         first = found.setdefault(item.nodeid, (item, param))
         if first[0] is not item and key_of(*first) != key_of(item, param):
             problems.setdefault(param.eval.where, _one_name(first, (item, param)))
-        callspec = getattr(item, "callspec", None)
-        if any(mark.name == "llmeval" for mark in getattr(callspec, "marks", ())):
+        own_marks = item.callspec.marks  # type: ignore[attr-defined]  # a case has one
+        if own_marks and any(mark.name == "llmeval" for mark in own_marks):
             told = (
                 "a parameter set has a marker llmeval beside that of its function, and only one dataset would be read"
             )
@@ -91,11 +92,10 @@ def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterato
 
     Of what may be an ordinary word, such as the key ``ollama`` of a server that asks for none, nothing is said.
     """
-    redact = AnswerRedactor(secrets)
+    redact = functools.cache(AnswerRedactor(secrets))
     for item, param in cases_in(items):
         set_id = set_of(item, param)
-        masked = redact(set_id)
-        if masked != set_id:
+        if set_id and (masked := redact(set_id)) != set_id:
             where = f"{param.eval.where}: the parameter set {masked!r}"
             told = "is named by a key or a password of the environment, and names are printed and stored"
             yield item, f"{where} {told}; give it another one with ids="

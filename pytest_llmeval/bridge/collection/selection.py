@@ -253,6 +253,8 @@ class Selection:
         choose, as in pytest.
         """
         failed = last_failed(self._config)
+        if not failed:
+            return False
         here = [(item.nodeid, param.sample_id) for item, param in cases]
         is_named = any("[" in argument.partition("::")[2] for argument in self._config.args)
         if is_named or not failed.isdisjoint(node for node, _ in here):
