@@ -1,23 +1,44 @@
 """Which of several options an answer names, by label or by text."""
 
 import re
+import string
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.answers import normal_text
-from pytest_llmeval.scorers.choice_marks import BREAKS, CLOSE, NOUN, OPEN, WRAP, plain, unmarked
-from pytest_llmeval.scorers.choice_prose import BECAUSE_CLAUSE, CALLED_WRONG, SURELY, Prose
+from pytest_llmeval.scorers.choice_marks import (
+    BEFORE_LABEL,
+    BREAKS,
+    CLOSE,
+    NOUN,
+    OPEN,
+    WORD_END,
+    WORD_START,
+    WRAP,
+    plain,
+    unmarked,
+)
+from pytest_llmeval.scorers.choice_prose import (
+    BECAUSE_CLAUSE,
+    CALLED_RIGHT,
+    CALLED_WRONG,
+    STATEMENT,
+    SURELY,
+    Prose,
+    prose,
+)
 from pytest_llmeval.scorers.denials import denied
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.lookalikes import ARTICLE, PART, PRONOUN
 
-__all__ = ["Options"]
+__all__ = ["Options", "options_of"]
 
 _BREAK = re.compile(f"[{BREAKS}]")
 _SAID = re.compile(f"[^{re.escape(WRAP)}{BREAKS}]")
@@ -303,3 +324,65 @@ def _surely(line: str) -> str:
     """Return a line without the "clearly" that it begins with."""
     said = SURELY.match(line)
     return line[said.end() :] if said else line
+
+
+@lru_cache(maxsize=1024)
+def options_of(choices: tuple[Any, ...]) -> Options:
+    """Return the options of these texts, or of these pairs of a label and a text.
+
+    Raises:
+        ScorerError: they are fewer than two, not distinct or without order.
+    """
+    by_label = _labelled(choices)
+    # a text that is itself a label names that one: so a target is read, and so is an answer
+    by_text = {plain(text): text if text in by_label else label for label, text in by_label.items() if text}
+    if len(by_label) < 2:
+        raise ScorerError("choice needs at least two choices")
+    if len(by_text) not in (0, len(by_label)):
+        raise ScorerError(f"two of the choices have the same text, or one has none: {shown(list(by_label.values()))}")
+    label = f"(?P<label>{_either(by_label)})"
+    # "option b" may be a text, and not the label B
+    before = "" if any(re.search(rf"\b{NOUN}\b", text) for text in by_text) else BEFORE_LABEL
+    marked = rf"{before}[({{*]*{_either(by_label)}[)}}*.]*"
+    called_right = rf"{before}(?<!\w){label}{CLOSE}{CALLED_RIGHT}"
+    return Options(
+        by_label=by_label,
+        by_text=by_text,
+        inline_tex=None
+        if any("\\" in text for text in by_text)
+        else re.compile(rf"\\[(\[]\s*({marked}(?:\s*(?:[,;/&]|\b(?:or|and)\b)\s*{marked})*)\s*\\[)\]]"),
+        tags=not any("<" in text for text in by_text),
+        statement=re.compile(STATEMENT, re.IGNORECASE),
+        ambiguous=frozenset(plain(text) for label, text in by_label.items() if text in by_label and text != label),
+        combined=frozenset(
+            name for name, text in by_label.items() if len(set(re.findall(rf"(?<!\w){label}(?!\w)", text))) > 1
+        ),
+        before_label=re.compile(rf"^{before}"),
+        at_start=re.compile(rf"{before}{label}(?!\w)"),
+        at_line=re.compile(
+            rf"^[ \t*_`\"'(\[>（【「«»‹›“”„‘-]*{before}{label}[*_`\"'“”’«»‹›]*[).:\]）】」。：．]", re.MULTILINE
+        ),
+        called_right=re.compile(called_right, re.MULTILINE),
+        in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
+        texts=re.compile(WORD_START + f"(?:{_either(by_text)})" + WORD_END) if by_text else None,
+        prose=prose(by_label, by_text, nouns=bool(before)),
+        longest_line=4 * max(len(label) + len(text) for label, text in by_label.items()) + 256,  # marks and blanks
+    )
+
+
+def _labelled(choices: tuple[Any, ...]) -> dict[str, str]:
+    if choices and all(isinstance(each, tuple) for each in choices):
+        pairs = [(str(label).strip(), text) for label, text in choices]
+    elif all(isinstance(each, str) and len(each) == 1 and each.isalpha() for each in choices):
+        pairs = [(each, "") for each in choices]
+    elif len(choices) <= len(string.ascii_uppercase):
+        pairs = list(zip(string.ascii_uppercase, choices, strict=False))
+    else:
+        raise ScorerError(f"there are {len(choices)} choices; letters reach 26, so give a mapping of labels to texts")
+    if len(dict(pairs)) < len(pairs) or not all(label and isinstance(text, str) for label, text in pairs):
+        raise ScorerError(f"choices are texts with distinct labels, not {shown(list(choices))}")
+    return dict(pairs)
+
+
+def _either(texts: Mapping[str, str]) -> str:
+    return "(?:" + "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)) + ")"

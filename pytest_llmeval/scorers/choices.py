@@ -1,17 +1,10 @@
 """The choice scorer: which one of several options an answer names."""
 
-import re
-import string
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.choice_marks import BEFORE_LABEL, CLOSE, NOUN, WORD_END, WORD_START, plain
-from pytest_llmeval.scorers.choice_prose import CALLED_RIGHT, STATEMENT, prose
-from pytest_llmeval.scorers.choice_reader import Options
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored
@@ -74,7 +67,9 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
     """
     if not isinstance(choices, Mapping | Sequence):
         raise ScorerError(f"choices are {type(choices).__name__}, not a list of texts or a mapping of labels to texts")
-    options = _options(tuple(choices.items()) if isinstance(choices, Mapping) else tuple(choices))
+    from pytest_llmeval.scorers.choice_reader import options_of  # its patterns take 15 ms to compile
+
+    options = options_of(tuple(choices.items()) if isinstance(choices, Mapping) else tuple(choices))
     right = options.named_by(target)
     text = text_of(response)
     found = options.read(text)
@@ -86,60 +81,3 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
     if len(found) > 1:
         return Scored(0.0, f"{expected}, {len(found)} choices are named ({', '.join(sorted(found))}) in {shown(text)}")
     return Scored(0.0, f"{expected}, got {options.shown(*found)}")
-
-
-@lru_cache(maxsize=1024)
-def _options(choices: tuple[Any, ...]) -> Options:
-    by_label = _labelled(choices)
-    # a text that is itself a label names that one: so a target is read, and so is an answer
-    by_text = {plain(text): text if text in by_label else label for label, text in by_label.items() if text}
-    if len(by_label) < 2:
-        raise ScorerError("choice needs at least two choices")
-    if len(by_text) not in (0, len(by_label)):
-        raise ScorerError(f"two of the choices have the same text, or one has none: {shown(list(by_label.values()))}")
-    label = f"(?P<label>{_either(by_label)})"
-    # "option b" may be a text, and not the label B
-    before = "" if any(re.search(rf"\b{NOUN}\b", text) for text in by_text) else BEFORE_LABEL
-    marked = rf"{before}[({{*]*{_either(by_label)}[)}}*.]*"
-    called_right = rf"{before}(?<!\w){label}{CLOSE}{CALLED_RIGHT}"
-    return Options(
-        by_label=by_label,
-        by_text=by_text,
-        inline_tex=None
-        if any("\\" in text for text in by_text)
-        else re.compile(rf"\\[(\[]\s*({marked}(?:\s*(?:[,;/&]|\b(?:or|and)\b)\s*{marked})*)\s*\\[)\]]"),
-        tags=not any("<" in text for text in by_text),
-        statement=re.compile(STATEMENT, re.IGNORECASE),
-        ambiguous=frozenset(plain(text) for label, text in by_label.items() if text in by_label and text != label),
-        combined=frozenset(
-            name for name, text in by_label.items() if len(set(re.findall(rf"(?<!\w){label}(?!\w)", text))) > 1
-        ),
-        before_label=re.compile(rf"^{before}"),
-        at_start=re.compile(rf"{before}{label}(?!\w)"),
-        at_line=re.compile(
-            rf"^[ \t*_`\"'(\[>（【「«»‹›“”„‘-]*{before}{label}[*_`\"'“”’«»‹›]*[).:\]）】」。：．]", re.MULTILINE
-        ),
-        called_right=re.compile(called_right, re.MULTILINE),
-        in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
-        texts=re.compile(WORD_START + f"(?:{_either(by_text)})" + WORD_END) if by_text else None,
-        prose=prose(by_label, by_text, nouns=bool(before)),
-        longest_line=4 * max(len(label) + len(text) for label, text in by_label.items()) + 256,  # marks and blanks
-    )
-
-
-def _labelled(choices: tuple[Any, ...]) -> dict[str, str]:
-    if choices and all(isinstance(each, tuple) for each in choices):
-        pairs = [(str(label).strip(), text) for label, text in choices]
-    elif all(isinstance(each, str) and len(each) == 1 and each.isalpha() for each in choices):
-        pairs = [(each, "") for each in choices]
-    elif len(choices) <= len(string.ascii_uppercase):
-        pairs = list(zip(string.ascii_uppercase, choices, strict=False))
-    else:
-        raise ScorerError(f"there are {len(choices)} choices; letters reach 26, so give a mapping of labels to texts")
-    if len(dict(pairs)) < len(pairs) or not all(label and isinstance(text, str) for label, text in pairs):
-        raise ScorerError(f"choices are texts with distinct labels, not {shown(list(choices))}")
-    return dict(pairs)
-
-
-def _either(texts: Mapping[str, str]) -> str:
-    return "(?:" + "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)) + ")"

@@ -1,6 +1,6 @@
 """Regular expressions with a time limit, and the regex scorer."""
 
-import regex as engine
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
@@ -8,6 +8,9 @@ from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored, is_number
+
+if TYPE_CHECKING:
+    import regex as engine
 
 __all__ = ["compiled", "found_in_time", "regex"]
 
@@ -37,15 +40,14 @@ def regex(
             of another kind.
     """
     text = text_of(response)
-    flags = engine.IGNORECASE if ignore_case else 0
     limit_s, advice = _checked_timeout(timeout_s), " or raise timeout_s"
-    if found_in_time(pattern, text, flags=flags, full=full, timeout_s=limit_s, advice=advice):
+    if found_in_time(pattern, text, ignore_case=ignore_case, full=full, timeout_s=limit_s, advice=advice):
         return Scored(1.0)
     return Scored(0.0, f"{shown(pattern)} does not match {'the whole of ' if full else ''}{shown(text)}")
 
 
 def found_in_time(
-    pattern: str, text: str, *, timeout_s: float, flags: int = 0, full: bool = False, advice: str = ""
+    pattern: str, text: str, *, timeout_s: float, ignore_case: bool = False, full: bool = False, advice: str = ""
 ) -> bool:
     """Return whether a pattern matches, within ``timeout_s`` seconds of processor time.
 
@@ -57,7 +59,7 @@ def found_in_time(
     """
     if len(text) > _MAX_TEXT:
         raise ScorerError(f"the text has {len(text):,} characters; a pattern is matched against at most {_MAX_TEXT:,}")
-    search = compiled(pattern, flags)
+    search = compiled(pattern, ignore_case=ignore_case)
     match = search.fullmatch if full else search.search
     try:
         return match(text, timeout=timeout_s, concurrent=True) is not None
@@ -68,7 +70,7 @@ def found_in_time(
         ) from None
 
 
-def compiled(pattern: str, flags: int = 0) -> engine.Pattern[str]:
+def compiled(pattern: str, *, ignore_case: bool = False) -> "engine.Pattern[str]":
     """Return a compiled pattern; the engine keeps the last few hundred.
 
     Raises:
@@ -76,8 +78,10 @@ def compiled(pattern: str, flags: int = 0) -> engine.Pattern[str]:
     """
     if not isinstance(pattern, str):
         raise ScorerError(f"the pattern is {shown(pattern)}; it is a text")
+    import regex as engine
+
     try:
-        return engine.compile(pattern, flags)
+        return engine.compile(pattern, engine.IGNORECASE if ignore_case else 0)
     except engine.error as error:
         raise ScorerError(f"{shown(pattern)} is not a regular expression: {error}") from None
 
