@@ -19,7 +19,9 @@ from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.plan import plan
+from pytest_llmeval.core.gate.proposals import propose
 from pytest_llmeval.reports.plan_text import plan_lines
+from pytest_llmeval.reports.proposal_text import proposal_lines
 from pytest_llmeval.reports.run_text import told_run
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.records import Run
@@ -45,11 +47,12 @@ __all__ = ["plan_suites"]
     show_default=True,
     help="In how many of all runs it is to be seen.",
 )
+@click.option("--rules", "proposes", is_flag=True, help="Print a thresholds.yaml for the suites without rules instead.")
 @thresholds_option("RUN")
 @json_option
 @database_option
 def plan_suites(
-    run: str, drop: float, power: float, thresholds: Path | None, as_json: bool, database: Path | None
+    run: str, drop: float, power: float, proposes: bool, thresholds: Path | None, as_json: bool, database: Path | None
 ) -> None:
     """Say what the suites of RUN can see, and how many rows or epochs it takes to see a drop.
 
@@ -64,12 +67,20 @@ def plan_suites(
         cases = found.own_cases()
         rules, silent = gating(rules, cases, trust_in(store, rules))
         made = plan(rules, cases, others, drop=drop, power=power)
+        proposals = propose(rules, cases, others, power=power) if proposes else ()
     if not made.rows:
         raise StoreError(f"run {found.run.id}: no case of it has a value, so that there is nothing to plan with")
     if as_json:
         facts = {"run": found.run.id, "other": twin.id if twin else None, "drop": drop, "power": power}
+        if proposes:
+            emit_json({**facts, "proposals": proposals})
+            return
         told = [{"rule": rule, "reason": why} for rule, why in silent.items()]
         emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
+        return
+    if proposes:
+        ruled = sorted({case.suite for case in cases if rules.has_rules(case.suite)})
+        echo_lines(proposal_lines(proposals, told_run(found.run), power=power, ruled=ruled))
         return
     room = {"width": terminal_width(), "tables": table_room()}
     lines = plan_lines(made, rules, twin=told_run(twin) if twin is not None else None, silent=silent, **room)

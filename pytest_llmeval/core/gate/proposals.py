@@ -1,0 +1,116 @@
+"""Rules to begin with, for suites that have none: bounds that the answers of a run meet with room for chance."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.plan import plan
+from pytest_llmeval.core.metrics import Metric, summarise
+from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
+
+__all__ = ["MAX_DROP", "Proposal", "propose"]
+
+MAX_DROP = 0.02
+"""The drop that a proposed rule allows, in the unit of the scores."""
+_STEPS = 100
+"""A proposed bound is a whole number of hundredths."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What is proposed for one metric of one suite, by the model that did worst in it."""
+
+    suite: str
+    metric: str
+    model: str
+    models: int
+    """How many models the run has in this suite."""
+    n: int
+    """Rows with a value."""
+    value: float
+    """Their mean, in [0, 1]."""
+    min: float | None
+    """The lower end of its 95 % interval, rounded down; None where that is 0 or cannot be estimated."""
+    sees: float | None
+    """The least drop that ``max_drop`` finds with all proposals in force, in as many runs as were asked for; None where
+    it finds none, so that it is not proposed."""
+
+
+def propose(
+    thresholds: Thresholds, cases: Sequence[JudgedCase], other: Iterable[JudgedCase] = (), *, power: float = 0.8
+) -> tuple[Proposal, ...]:
+    """Return what is proposed for the suites without rules, in alphabetical order.
+
+    It is about the scores in [0, 1] that decide whether a case passed; about ``pass_rate`` where a suite has none.
+
+    Args:
+        thresholds: the rules that there are.
+        cases: of the run to go by.
+        other: of another run of the same rows, which tells how much answers vary where the run has one epoch.
+        power: in how many of all runs a drop is to be found, in (0, 1).
+    """
+    bare = [case for case in cases if not thresholds.has_rules(case.suite)]
+    deciding = _deciding(bare)
+    worst: dict[tuple[str, str], list[Metric]] = {}
+    for metric in summarise(bare):
+        if metric.slice is None and metric.value is not None and metric.name in deciding.get(metric.suite, ()):
+            worst.setdefault((metric.suite, metric.name), []).append(metric)
+    proposals = [_proposal(metrics) for metrics in worst.values()]
+    seen = _seen(thresholds, proposals, cases, other, power)
+    return tuple(replace(each, sees=seen.get((each.suite, each.metric))) for each in proposals)
+
+
+def _deciding(cases: Iterable[JudgedCase]) -> dict[str, set[str]]:
+    """Return the metrics that proposals are about, by suite."""
+    found: dict[str, set[str]] = {}
+    beyond: dict[str, set[str]] = {}
+    for case in cases:
+        found.setdefault(case.suite, set()).update(name for name, passed in case.passed.items() if passed is not None)
+        odd = {name for name, value in case.scores.items() if value is not None and not 0 <= value <= 1}
+        beyond.setdefault(case.suite, set()).update(odd)
+    return {suite: (names - beyond[suite]) or {"pass_rate"} for suite, names in found.items()}
+
+
+def _proposal(metrics: Sequence[Metric]) -> Proposal:
+    least = min(metrics, key=lambda metric: (metric.value or 0.0, metric.model))
+    lows = [metric.low for metric in metrics if metric.low is not None]
+    bound = math.floor(min(lows) * _STEPS) / _STEPS if len(lows) == len(metrics) else 0.0
+    return Proposal(
+        suite=least.suite,
+        metric=least.name,
+        model=least.model,
+        models=len(metrics),
+        n=least.n,
+        value=least.value or 0.0,
+        min=bound if bound > 0 else None,
+        sees=None,
+    )
+
+
+def _seen(
+    thresholds: Thresholds,
+    proposals: Iterable[Proposal],
+    cases: Sequence[JudgedCase],
+    other: Iterable[JudgedCase],
+    power: float,
+) -> Mapping[tuple[str, str], float | None]:
+    """Return what a drop must come to so that each proposal finds it with every model, by suite and metric."""
+    suites = dict(thresholds.suites)
+    for each in proposals:
+        rules = suites.get(each.suite, SuiteRules(name=each.suite, settings=thresholds.defaults))
+        added = Rule(suite=each.suite, metric=each.metric, kind="max_drop", bound=MAX_DROP)
+        suites[each.suite] = replace(rules, rules=(*rules.rules, added))
+    found: dict[tuple[str, str], float | None] = {}
+    for suite, metric, sees in _sights(replace(thresholds, suites=suites), cases, other, power):
+        before = found.get((suite, metric), 0.0)
+        found[suite, metric] = None if sees is None or before is None else max(before, sees)
+    return found
+
+
+def _sights(
+    thresholds: Thresholds, cases: Sequence[JudgedCase], other: Iterable[JudgedCase], power: float
+) -> Iterator[tuple[str, str, float | None]]:
+    for row in plan(thresholds, cases, other, power=power).rows:
+        if row.slice is None and row.rule is not None and row.rule.startswith("max_drop="):
+            yield row.suite, row.metric, row.sees
