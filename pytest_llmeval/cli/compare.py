@@ -22,7 +22,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
-from pytest_llmeval.store.baselines import find_baseline
+from pytest_llmeval.store.sides import find_sides
 
 __all__ = ["compare_runs"]
 
@@ -55,12 +55,13 @@ def compare_runs(
 ) -> int:
     """Compare the run CURRENT with the run BASE.
 
-    Each is a baseline's name, a RUN or an exported file, and may end in @MODEL: two models of one run compare too.
+    Each is a baseline's name, a RUN or an exported file; ::SUITE behind it takes one suite of it, @MODEL at the end one
+    model. So two models of one run compare, too, and two suites, whatever their names: two prompts of an eval, say.
     """
     is_printed = output is not None and str(output) == "-"
     project = find_project()
     with opened_store(project, database) as store:
-        before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
+        before, now = find_sides(base, current, reader=store, root=project.root)
         rules = rules_for(project, now.run, thresholds)
         check_rules(rules, now.run, now.judged())
         most = sys.maxsize if as_json else _SHOWN

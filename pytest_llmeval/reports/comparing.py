@@ -8,6 +8,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.against import difference_line, is_held_against
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
@@ -41,16 +42,20 @@ def compare_found(
         most_flips: rows shown in full, worse and better ones together.
     """
     is_same = base.run.id == current.run.id and "file" not in (base.kind, current.kind)
+    is_same_suite = base.suite == current.suite
     cases = list(current.judged())
-    set_up = set_up_differences(_as_asked(base), _as_asked(current))
-    if is_same and base.model == current.model:
+    set_up = [*_suites(base, current), *set_up_differences(_as_asked(base), _as_asked(current))]
+    if is_same and is_same_suite and base.model == current.model:
         set_up = ["nothing: it is the same run twice"]
     return compare(
-        _side(base, cases if is_same else list(base.judged())),
+        _side(base, cases if is_same and is_same_suite else list(base.judged())),
         replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
         rules,
         set_up=set_up,
-        notes=[*judge_warnings(current.run, current.answering(), base), *_notes(base), *_notes(current)],
+        notes=[
+            *judge_warnings(current.run, current.answering(), base),
+            *dict.fromkeys([*_notes(base), *_notes(current)]),
+        ],
         most_flips=most_flips,
         trust=trust_in(reader, rules),
         why_no_base=why_not_whole(base),
@@ -136,12 +141,19 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
 def _gate(found: FoundBaseline, reader: SqliteReader | None) -> OwnGate:
     """Return what the session of a run said of it; the rules of one in a file stayed where it was judged."""
     verdicts = () if reader is None or found.kind == "file" else reader.verdicts(found.run.id)
-    return own_gate(found.run, verdicts, model=found.model)
+    return own_gate(found.run, verdicts, model=found.model, suite=found.suite)
 
 
 def _as_asked(found: FoundBaseline) -> Run:
     """Return the run, with the one model of it that takes part."""
     return found.run if found.model is None else replace(found.run, models=(found.model,))
+
+
+def _suites(base: FoundBaseline, current: FoundBaseline) -> list[str]:
+    """Return that two suites are compared as one; nothing where each is compared with that of its name."""
+    if base.suite is None or current.suite is None or base.suite == current.suite:
+        return []
+    return [f"suite {one_line(base.suite, 120)}, now {one_line(current.suite, 120)}"]
 
 
 def _notes(found: FoundBaseline) -> list[str]:

@@ -26,12 +26,12 @@ _TESTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnGate:
-    """What the session of a run said of it when it ended; of one of several models, what it said of that one."""
+    """What the session of a run said of it when it ended; of one of its models or suites, what it said of that one."""
 
     verdict: SessionVerdict
     """As stored; ``none`` where nothing was judged."""
     exit_code: int | None
-    """Of the session; None where it has not ended, or where it is about other models, too."""
+    """Of the session; None where it has not ended, or where it is about other models or suites, too."""
     unfinished: str | None
     """``running``, ``interrupted`` or ``crashed``; None where it came to its end."""
     shard: str | None
@@ -56,20 +56,22 @@ class OwnGate:
         return "unmeasurable" if self.exit_code == UNMEASURABLE else "fail"
 
 
-def own_gate(run: Run, verdicts: Iterable[Verdict], *, model: str | None) -> OwnGate:
+def own_gate(run: Run, verdicts: Iterable[Verdict], *, model: str | None, suite: str | None = None) -> OwnGate:
     """Return what the session of ``run`` said of it.
 
     Args:
         run: a recorded one.
         verdicts: those that are stored with it.
         model: the only one of its models that is looked at; None for all.
+        suite: the only one of its suites that is; None for all.
     """
     known = [each for each in verdicts if model is None or each.model in (None, model)]
-    end, is_part = run.end, model is not None and len(run.models) > 1
+    known = [each for each in known if suite in (None, each.suite)]
+    end, is_part = run.end, suite is not None or (model is not None and len(run.models) > 1)
     stored = "none" if end is None else end.verdict
     shard = run.settings.get("shard")
     return OwnGate(
-        verdict=session_verdict(known) if is_part and known else stored,
+        verdict=session_verdict(known) if is_part and (known or suite is not None) else stored,
         exit_code=None if end is None or is_part else end.exit_code,
         unfinished=run.shown_status if run.shown_status in UNFINISHED else None,
         shard=one_line(str(shard), 20) if shard else None,

@@ -24,8 +24,10 @@ __all__ = [
     "UnknownBaselineError",
     "deselected_rows",
     "find_baseline",
+    "no_such_model",
     "refusal",
     "set_up_differences",
+    "splits",
 ]
 
 
@@ -43,6 +45,8 @@ class FoundBaseline:
     run: Run
     model: str | None
     """The only model of it to compare with; None for all."""
+    suite: str | None = None
+    """The only suite of it that is left, by the name that it has there; None for all."""
     judged: Callable[[], Iterator[JudgedCase]] = field(repr=False)
     """Yields what the gate needs of each case, of all models; raises StoreError where it cannot be read."""
     cases: Callable[[], Iterator[StoredCase]] = field(repr=False)
@@ -105,19 +109,31 @@ def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> Found
     if found is not None:
         return found
     unknown: FoundBaseline | None = None
-    for name, model in _splits(ref):
+    for name, model in splits(ref, "@"):
         found = _named(name, reader, root)
         if found is not None and model in found.run.models:
             return _with_model(found, model)
         unknown = unknown or found
     if unknown is not None:
-        known = ", ".join(one_line(model, 60) for model in unknown.run.models)
-        raise StoreError(f"{one_line(repr(ref))}: {one_line(unknown.name)} has no such model; it has {known}")
+        raise no_such_model(ref, unknown)
     database = f"in {reader.path} " if reader is not None else "(there is no database) "
     raise UnknownBaselineError(
         f"{one_line(repr(ref))}: no baseline, no run {database}and no file, here or in {root}; `llmeval baseline list`"
         " and `llmeval runs` show what there is, `llmeval baseline set NAME` names a run"
     )
+
+
+def splits(ref: str, mark: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands before and behind each ``mark``, the last one first."""
+    parts = ref.split(mark)
+    for place in range(len(parts) - 1, 0, -1):
+        yield mark.join(parts[:place]), mark.join(parts[place:])
+
+
+def no_such_model(ref: str, found: FoundBaseline) -> StoreError:
+    """Return that the run which ``ref`` means has no model of the name that stands there."""
+    known = ", ".join(one_line(model, 60) for model in found.run.models)
+    return StoreError(f"{one_line(repr(ref))}: {one_line(found.name)} has no such model; it has {known}")
 
 
 def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | None:
@@ -235,13 +251,6 @@ def _exported(file: BaselineFile) -> FoundBaseline:
         calls=lambda case_id: [],
         answering=lambda: file.run.answering,
     )
-
-
-def _splits(ref: str) -> Iterator[tuple[str, str]]:
-    """Yield what stands before and behind each ``@``, the last one first."""
-    parts = ref.split("@")
-    for place in range(len(parts) - 1, 0, -1):
-        yield "@".join(parts[:place]), "@".join(parts[place:])
 
 
 def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
