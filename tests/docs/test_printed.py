@@ -94,7 +94,7 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
     printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/test_gate_decide.py
     printed += map(without_numbers, closing(project))
     printed += flipped(4)
-    printed += [*compared(), *gated(), *compared_red()]
+    printed += [*compared(), *gated(), *compared_red(), *two_prompts(project)]
     for block in (block for block in BLOCKS if block.kind == "text" and block.page not in (WALKED, OF_REAL_RUNS)):
         for line in block.text.splitlines():
             shown = {line.removeprefix("ERROR: "), without_numbers(line)}
@@ -134,6 +134,57 @@ def compared_red() -> list[str]:
     base = Side(name="main", run_id="main", model=None, cases=cases, texts=lambda keys: {})
     gate = own_gate(found, [missed], model=None)
     return comparison_lines(compare(base, base, Thresholds(), set_up=[], gate=gate), width=80)[:3]
+
+
+def two_prompts(project: Project) -> list[str]:
+    """Return what ``llmeval compare`` says of the two prompts of docs/howto/prompts.md over twenty-four rows."""
+    block = next(block for block in BLOCKS if block.path == "evals/test_capital.py")
+    lines = [{"id": country, "input": country.title(), "target": right} for country, right, *_ in COUNTRIES]
+    data = "".join(json.dumps(line) + "\n" for line in lines)
+    write(project.root, {"evals/test_capital.py": block.text, "data/capitals.jsonl": data})
+    project.server.reply = named_city
+    project.run("evals/test_capital.py", model=f"openai:small@{project.server.url}")
+    printed = project.llmeval("compare", "last::capital[careful]", "last::capital[short]").outlines
+    return [line.replace(project.last_run()["id"], "20261201-093012-5d0f3c") for line in printed]
+
+
+def named_city(messages: list[dict[str, Any]]) -> str:
+    """Answer with the capital; with the largest city where nothing says that it need not be that."""
+    asked = messages[-1]["content"]
+    _, right, *largest = next(row for row in COUNTRIES if row[0].title() in asked)
+    return largest[0] if largest and "largest" not in asked else right
+
+
+COUNTRIES = [
+    line.split()
+    for line in """\
+australia Canberra Sydney
+austria Vienna
+morocco Rabat Casablanca
+canada Ottawa Toronto
+chile Santiago
+cuba Havana
+denmark Copenhagen
+egypt Cairo
+france Paris
+greece Athens
+india Delhi Mumbai
+ireland Dublin
+italy Rome
+japan Tokyo
+nigeria Abuja Lagos
+malta Valletta Birkirkara
+nepal Kathmandu
+norway Oslo
+peru Lima
+portugal Lisbon
+spain Madrid
+sweden Stockholm
+turkey Ankara Istanbul
+vietnam Hanoi
+""".splitlines()
+]
+"""Countries with their capitals, and the largest city where it is another one."""
 
 
 def gated() -> list[str]:
