@@ -22,8 +22,10 @@ from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.reports.against import recorded_line
 from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, find_gone, flip_lines, gone_line
-from pytest_llmeval.reports.run_text import SHOW_ALL, not_judged_lines, run_lines, verdict_line
+from pytest_llmeval.reports.run_notes import run_notes
+from pytest_llmeval.reports.run_text import SHOW_ALL, not_judged_lines, note_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.carried import carry_labels
@@ -83,17 +85,20 @@ def _is_of(run: Run, pid: int, old: Run) -> bool:
 
 
 def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], labels: int, *, as_json: bool) -> None:
-    cases = RunCases.read(store, new.id)
-    view = view_run(new, cases, store.verdicts(new.id))
+    cases, verdicts = RunCases.read(store, new.id), list(store.verdicts(new.id))
+    view = view_run(new, cases, verdicts)
     gone = find_gone(old, new, store.judged(old.id), cases.judged)
     if as_json:
         ended = {"status": new.shown_status, "partial": bool(new.left_out), "exit_code": new.end and new.end.exit_code}
         facts = {"run": new.id, "rescored": old.id, "labels": labels, "gone": gone, **ended}
-        emit_json({**facts, "verdict": view.verdict, "flips": flips, "verdicts": store.verdicts(new.id)})
+        emit_json({**facts, "verdict": view.verdict, "flips": flips, "verdicts": verdicts})
         return
     width = terminal_width()
-    lines = [*flip_lines(flips, table_room()), "", *run_lines(view, width=width, tables=table_room(), more=SHOW_ALL)]
-    lines += not_judged_lines(view, width)
+    shown = run_lines(view, width=width, tables=table_room(), more=SHOW_ALL)
+    against = recorded_line(new, verdicts)
+    notes = run_notes(new, cases.judged, store, ruled={verdict.suite for verdict in verdicts})
+    lines = [*flip_lines(flips, table_room()), "", *shown, *not_judged_lines(view, width)]
+    lines += note_lines([*notes, *([against] if against else [])], shown, width)
     if gone:
         lines += wrapped(gone_line(old.id, len(gone), {case.sample_id for case in gone}), width)
     name = f" ({one_line(old.name, 40)})" if old.name else ""

@@ -90,6 +90,19 @@ def test_the_status_is_that_of_the_new_run(recorded: Project, llmeval: Command) 
     assert recorded.last_run()["exit_code"] == 1
 
 
+def test_what_made_the_status_and_what_it_was_compared_with_is_said(recorded: Project, llmeval: Command) -> None:
+    """Without a rule a miss fails the run; what the gate says explains no status then."""
+    assert llmeval("baseline", "set", "main", "last").status == 0
+    base, rules = recorded.last_run()["id"], "version: 1\nbaseline: main\nsuites: {echo: {exact: {max_drop: 0.5}}}\n"
+    recorded.write(thresholds_yaml=rules)
+    recorded.run("evals", "--run-name=newer")
+    assert f"compared with baseline main: run {base}" in llmeval("rescore", "newer").out.splitlines()
+    recorded.write(thresholds_yaml=rules.replace("echo", "others"))
+    done = llmeval("rescore", "main")
+    assert done.status == 1
+    assert "note: 3 cases missed in a suite without rules (echo): status 1" in done.out.splitlines()
+
+
 def test_what_flipped_comes_as_json(recorded: Project, llmeval: Command) -> None:
     recorded.eval(CONTAINS)
     told = llmeval("rescore", "main", "--json").json()
