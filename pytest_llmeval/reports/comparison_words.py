@@ -5,7 +5,7 @@ from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
-from pytest_llmeval.reports.exported import said_by
+from pytest_llmeval.reports.exported import said_by, shown_target
 from pytest_llmeval.reports.numbers import number, short, signed
 from pytest_llmeval.reports.own_gate import gate_headline, worse_mark
 from pytest_llmeval.reports.row_flips import Flip, RowText
@@ -186,7 +186,7 @@ def expected_text(target: str | None) -> str | None:
     if target is None:
         return None
     value = said_by(target)
-    return value if isinstance(value, str) else target
+    return value if isinstance(value, str) else shown_target(target)
 
 
 def _said(text: RowText) -> str | None:

@@ -16,7 +16,7 @@ from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.types import Score
-from pytest_llmeval.reports.exported import ExportedCase, shown_response
+from pytest_llmeval.reports.exported import ExportedCase, shown_response, shown_target
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.row_texts import asked_text
 
@@ -110,7 +110,7 @@ def _case_cells(run_id: str, exported: ExportedCase) -> list[Cell]:
         case.error,
         asked_text(case, exported.calls),
         shown_response(case, exported.calls),
-        case.target,
+        None if case.target is None else shown_target(case.target),
         case.latency_s,
         case.input_tokens,
         case.output_tokens,

@@ -8,11 +8,21 @@ from typing import Any
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.shown import called_tools, shown_reply
 from pytest_llmeval.core.stored import Label, StoredCase
+from pytest_llmeval.core.text import is_storable
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import EarlierOutcome
 
-__all__ = ["ExportedCase", "called_in", "exported_cases", "said_by", "said_in", "shown_in", "shown_response"]
+__all__ = [
+    "ExportedCase",
+    "called_in",
+    "exported_cases",
+    "said_by",
+    "said_in",
+    "shown_in",
+    "shown_response",
+    "shown_target",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +97,14 @@ def said_by(target: str) -> Any:
         return json.loads(target)
     except (ValueError, RecursionError):
         return target
+
+
+def shown_target(target: str) -> str:
+    r"""Return a target as JSON that people read: ``"für"``, where the database keeps ``"f\u00fcr"``."""
+    if "\\u" not in target:
+        return target
+    try:
+        told = json.dumps(json.loads(target), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return target
+    return told if is_storable(told) else target

@@ -32,7 +32,7 @@ NOW = [
 ]
 BEFORE = {
     "20": RowText(prompt=PROMPT, expected='"Paris"', answer="Paris", outcome="passed"),
-    "21": RowText(prompt=PROMPT, expected='{"city": "Rome"}', answer="Rome", outcome="passed"),
+    "21": RowText(prompt=PROMPT, expected='{"city": "R\\u00f4me"}', answer="Rome", outcome="passed"),
     "38": RowText(outcome="missed", said="exact: 0 is under the pass mark 1\nexpected: Lima\nfound: nothing\nand more"),
 }
 AFTER = {
@@ -105,7 +105,7 @@ rows that flipped: 16 for the worse, 2 for the better
     now (epoch 2) Lyon
   worse: qa 21 [asia]: f1 1 to 0
     asked     system: Answer in one word.\\n\\n ... at is named in the third line?
-    expected  {"city": "Rome"}
+    expected  {"city": "Rôme"}
     before    Rome
     now       Rome
     why       f1: the judge says no
@@ -156,7 +156,7 @@ rows that flipped: 16 for the worse, 2 for the better
     now (epoch 2) Lyon
   worse: qa 21 [asia]: f1 1 to 0
     asked     system: Answer in one word.\\n\\nuser: What is the capital of the country that is named in the third line?
-    expected  {"city": "Rome"}
+    expected  {"city": "Rôme"}
     before    Rome
     now       Rome
     why       f1: the judge says no

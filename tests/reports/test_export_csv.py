@@ -146,6 +146,24 @@ def test_no_text_begins_a_formula_whatever_sign_parts_cells(texts: list[str], de
     assert not [cell for cell in split(told_lines(*cases), delimiter) if re.match("\\s*[=+\\-@]", cell)]
 
 
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        (r'"4,90 \u20ac"', '"4,90 €"'),
+        (
+            r'{"a": "f\u00fcr", "n": 12345678901234567890, "x": 0.5}',
+            '{"a": "für", "n": 12345678901234567890, "x": 0.5}',
+        ),
+        (r'"half \ud83d of a pair"', r'"half \ud83d of a pair"'),
+        (r"no JSON, \u20ac", r"no JSON, \u20ac"),
+    ],
+)
+def test_what_was_expected_stands_in_its_own_letters(kept: str, shown: str) -> None:
+    """As the answer beside it does; only half of a surrogate pair, which no file can hold, stays an escape."""
+    (row,) = told(record("a", target=kept))
+    assert row["expected"] == shown
+
+
 def test_numbers_of_ours_are_numbers() -> None:
     """Scores that are recorded may be negative."""
     (row,) = told(record("a", scores=(score("gain", -2.5),)), names={"gain": False})
