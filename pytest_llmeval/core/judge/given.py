@@ -102,10 +102,13 @@ def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = ""
             else than an earlier one of the same rater.
     """
     by_sample = grouped(judged.cases, lambda case: case.key.sample_id)
+    without_zeros = {each.lstrip("0"): each for each in by_sample if each.isdecimal()}
     found: dict[tuple[str, str, str], Given] = {}
     problems: list[str] = []
     for row in rows:
-        if row.is_of_dataset and row.sample_id not in by_sample:
+        if row.sample_id not in by_sample:
+            if not row.is_of_dataset:
+                problems.append(_unknown(row, without_zeros))
             continue
         try:
             for each in _given(row, judged, by_sample, rater):
@@ -113,8 +116,17 @@ def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = ""
         except DatasetError as error:
             problems.append(str(error))
     if problems:
-        raise DatasetError(first_lines(problems))
+        raise DatasetError(first_lines([*dict.fromkeys(problems)]))  # of a row with labels for several scores: once
     return list(found.values())
+
+
+def _unknown(row: LabelRow, without_zeros: Mapping[str, str]) -> str:
+    """Return that no row has such an id; a spreadsheet takes ids that are digits for numbers."""
+    told = f"{row.where}: no such case in the run: {_sought(row)}"
+    meant = without_zeros.get(row.sample_id.lstrip("0"))
+    if meant is None:
+        return told
+    return f"{told}; {shown_value(meant)} lost its zeros, as in a spreadsheet that was not told that the column is text"
 
 
 def _check_agrees(given: Given, earlier: Given) -> None:
@@ -131,7 +143,7 @@ def _check_agrees(given: Given, earlier: Given) -> None:
 def _given(
     row: LabelRow, judged: JudgedRun, by_sample: Mapping[str, Sequence[StoredCase]], rater: str
 ) -> Iterator[Given]:
-    cases = [case for case in by_sample.get(row.sample_id, ()) if _is_of(row, case)]
+    cases = [case for case in by_sample[row.sample_id] if _is_of(row, case)]
     if not cases:
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
     suites = _suites(row.name, judged, cases)

@@ -61,3 +61,18 @@ def test_epochs_of_the_suite_are_labelled_as_ever() -> None:
         labelled([judged_record("a"), judged_record("a", epoch=2, answer="y")])
     with pytest.raises(DatasetError, match="no score of a judge 'correctness'; no judge scored this suite"):
         labelled([plain()])
+
+
+def test_a_row_with_two_labels_of_no_case_is_named_once_and_zeros_that_went_are_told() -> None:
+    """A spreadsheet makes 7 of an id 007 unless it was told that the column is text."""
+    judged = judged_run("r", [stored_case("r", judged_record("007"))], [judge_record(qa_rubric())])
+    rows = [
+        LabelRow(where="in.csv:2", sample_id=sample_id, name=name, given="right")
+        for sample_id in ("7", "8")
+        for name in ("correctness", "completeness")
+    ]
+    with pytest.raises(DatasetError) as raised:
+        given_labels(judged, rows, rater="kim")
+    first, second = str(raised.value).splitlines()
+    assert first.startswith("in.csv:2: no such case in the run: sample_id '7'; '007' lost its zeros")
+    assert second == "in.csv:2: no such case in the run: sample_id '8'"
