@@ -1,6 +1,7 @@
 """A judge held against people: how often it is right, and what that makes of its rate."""
 
 import contextlib
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +22,7 @@ from pytest_llmeval.cli.output import (
     terminal_width,
 )
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.core.errors import ErrorKind, SettingsError
+from pytest_llmeval.core.errors import ErrorKind, SettingsError, StoreError
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.given import LabelRow, given_labels, named_answers
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale, VotedAnswer
@@ -37,6 +38,7 @@ from pytest_llmeval.core.judge.scored import (
     split_scores,
 )
 from pytest_llmeval.core.names import did_you_mean
+from pytest_llmeval.core.text import shell_words
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run
@@ -75,7 +77,7 @@ def calibrate_judge(
     project = find_project()
     with contextlib.closing(open_reader(project, database, as_sent=True)) as store:
         found = store.find_run(run)
-        rows = None if file is None else read_labels(file, str(file))
+        rows = None if file is None else _rows(store, file)
         judged = _judged(store, found, rows or ())
         of_other = None if other is None else store.find_run(other)
         if of_other is not None and of_other.id == found.id:  # whose own labels tell more than labels of others would
@@ -94,6 +96,16 @@ def calibrate_judge(
         emit_json({**asdict(held), "scores": results})
         return
     echo_lines(calibration_lines(results, held, width=terminal_width(), tables=table_room()))
+
+
+def _rows(store: StoreReader, file: Path) -> list[LabelRow]:
+    """Return the labels of a file; where there is none, and a run is called so, that is what was meant."""
+    if not os.path.exists(file):  # also of a name that is too long for one
+        with contextlib.suppress(StoreError):
+            store.find_run(str(file))
+            named = shell_words([str(file)]) or "RUN"
+            raise SettingsError(f"{file}: no such file; a run is named so: llmeval calibrate --run {named}")
+    return read_labels(file, str(file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

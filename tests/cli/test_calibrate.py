@@ -54,6 +54,15 @@ def test_a_judge_is_held_against_people(store: SqliteStore, llmeval: Command) ->
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+def test_a_run_in_place_of_a_file_is_told_how_it_is_named(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    done = llmeval("calibrate", RUN)
+    assert done.status == 4
+    assert done.err == f"llmeval: {RUN}: no such file; a run is named so: llmeval calibrate --run {RUN}\n"
+    assert "File name too long" in llmeval("calibrate", "x" * 5000).err
+    assert llmeval("calibrate", "nowhere").err == "llmeval: nowhere: cannot be read: No such file or directory\n"
+
+
 def test_json_has_slices_and_reasons(store: SqliteStore, llmeval: Command) -> None:
     fill(store)
     found = llmeval("calibrate", "--json").json()
