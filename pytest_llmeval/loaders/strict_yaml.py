@@ -215,8 +215,14 @@ class _Loader(yaml.SafeLoader):
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         built: dict[str, Any] = {}
+        before: yaml.Node | None = None
         for key_node, value_node in node.value:
-            key = self._key(key_node)
+            number = _with_comma(before, key_node, value_node)
+            if number is not None:
+                thousands = f"{number.replace(',', '')} or " if len(number.partition(",")[2]) == 3 else ""
+                mend = f"write {thousands}{number.replace(',', '.')}"
+                self._refuse(key_node, f"{_where(path)}{number} is two entries", mend)
+            key, before = self._key(key_node), value_node
             here = (*path, key)
             if key in built:
                 again = f"the key {key!r} stands here again (first on line {self.lines[here]})"
@@ -298,6 +304,14 @@ def _line(place: yaml.Event | yaml.Node) -> int:
     """Return the line (from 1) on which an event or node starts."""
     line: int = place.start_mark.line  # type: ignore[union-attr]  # marks are there with a text loader
     return line + 1
+
+
+def _with_comma(before: yaml.Node | None, key: yaml.Node, value: yaml.Node) -> str | None:
+    """Return the number that was meant where a key without a value is digits behind a whole one: ``{min: 0,7}``."""
+    if not isinstance(before, yaml.ScalarNode) or not before.tag == key.tag == _TAG + "int":
+        return None
+    is_empty = value.tag == _TAG + "null" and not value.value
+    return f"{before.value},{key.value}" if is_empty and _line(before) == _line(key) else None
 
 
 def _where(path: KeyPath) -> str:
