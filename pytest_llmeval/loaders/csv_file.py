@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.text import counted
+from pytest_llmeval.core.text import and_more, counted, shown_value
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import ROW_KEYS, to_sample, unknown_key
 from pytest_llmeval.loaders.source import RowRef, checksum, readable, reread
@@ -73,7 +73,7 @@ class CsvFile:
         sign = next((sign for sign in _OTHER_SIGNS if len(header) == 1 and sign in header[0]), None)
         if sign is not None:
             raise DatasetError(f"{where}: the columns are separated by {sign!r}; save the file with commas")
-        doubled = {name for name in header if header.count(name) > 1}
+        doubled = {name for name in header if name and header.count(name) > 1}
         if doubled:
             raise DatasetError(f"{where}: column {sorted(doubled)[0]!r} stands twice")
         for key in _NESTED:
@@ -91,8 +91,18 @@ class CsvFile:
         if not row:
             raise DatasetError(f"{where}: a row without any value; delete it")
         if not row.keys() <= _KNOWN:
-            raise DatasetError(unknown_key(row, f"{self.shown}:{self._header_line}", nested=_NESTED))
+            raise DatasetError(self._unknown(row, cells))
         return to_sample(row, where)
+
+    def _unknown(self, row: dict[str, Any], cells: list[str]) -> str:
+        """Return what is wrong with columns that are no part of a row: with the first, and which others are none."""
+        where = f"{self.shown}:{self._header_line}"
+        if "" in row:
+            place = next(at for at, name in enumerate(self._header) if not name and cells[at])
+            return f"{where}: column {place + 1} has no name; name it, or delete it (pandas: to_csv(path, index=False))"
+        told = unknown_key(row, where, nested=_NESTED)
+        others = [shown_value(name) for name in row if name not in _KNOWN][1:]
+        return f"{told} (unknown, too: {and_more(others, 5)})" if others else told
 
 
 def uneven(cells: int, columns: int) -> str:

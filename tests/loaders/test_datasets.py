@@ -23,6 +23,7 @@ HOLDS = "a row holds what JSON can hold; "
 CR = "a CR that ends no line; end lines with LF or CRLF, and quote cells that hold a CR"
 EMPTY = "empty dataset; it needs at least one row with the key 'input'"
 OUT = "leads out of the rootdir; keep the file inside the project, or pass rows by a callable"
+NAMELESS = "has no name; name it, or delete it (pandas: to_csv(path, index=False))"
 KIND = "not a regular file; a dataset is a .jsonl, .csv, .yaml, .json or .parquet file"
 
 
@@ -136,6 +137,9 @@ def test_a_wrong_row_names_file_line_and_key(tmp_path: Path, row: str | bytes, m
         ("csv", "input.a,taget.b\nc,d\n", ":1: unknown key 'taget.b'; did you mean 'target.b'?"),
         ("csv", "id,input\na,b\n,\n", ":3: a row without any value; delete it"),
         ("csv", "id,inptu\na,b\n", ":1: unknown key 'inptu'; did you mean 'input'?"),
+        ("csv", "ID,Input\na,b\n", ":1: unknown key 'ID'; did you mean 'id'? (unknown, too: 'Input')"),
+        ("csv", ",input,\n0,b,\n", f":1: column 1 {NAMELESS}"),
+        ("csv", "input,,\nb,,c\n", f":1: column 3 {NAMELESS}"),
         ("csv", 'id,input\na,"b\n', ":2: no CSV: …"),
         ("csv", b"id,input\na,\xff\n", ":2: byte 3 is not UTF-8; save the file as UTF-8"),
         ("csv", "id,input\r\na,b\r\n".encode("utf-16"), ":1: byte 1 is not UTF-8; save the file as UTF-8"),

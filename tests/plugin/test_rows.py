@@ -145,10 +145,10 @@ def test_two_rows_without_ids_and_with_equal_content_are_one_too_many(project: P
 
 
 def test_a_column_of_a_spreadsheet_is_told_how_it_is_named(project: Project) -> None:
-    with_data(project, "question,answer\nWho?,me\n", "csv")
+    with_data(project, "question,answer,Art\nWho?,me,x\n", "csv")
     keys = "a row has the keys id, input, target, slice, marks, metadata"
-    mend = "rename it, or put input. or target. or metadata. before it"
-    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key 'question'; {keys}; {mend}"
+    mend, others = "rename it, or put input. or target. or metadata. before it", "unknown, too: 'answer', 'Art'"
+    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key 'question'; {keys}; {mend} ({others})"
 
 
 @pytest.mark.parametrize("column", ["metadata.", "metdata."])
