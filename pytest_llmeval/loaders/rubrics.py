@@ -21,7 +21,7 @@ __all__ = ["load_rubric", "shipped_rubrics"]
 
 _SHIPPED = Path(__file__).parent.parent / "rubrics"
 _SUFFIXES = (".yaml", ".yml")
-_NAME = "letters, digits and _, beginning with a letter"
+_NAME = "letters from a to z, digits and _, beginning with a letter"
 
 
 def _mapping(value: object) -> dict[str, Any]:

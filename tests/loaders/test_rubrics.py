@@ -97,6 +97,7 @@ def test_what_is_not_there_says_what_is(tmp_path: Path, rubric: str, problem: st
         ("weight:", "wieght:", "poem.yaml:7: dimensions.rhyme.wieght: unknown key 'wieght'; did you mean 'weight'?"),
         ("gates: false", "gates: 0", "poem.yaml:9: dimensions.rhyme.gates: found 0; write true or false"),
         ("  rhyme:", "  Reim ä:", "poem.yaml:4: dimensions: "),
+        ("  rhyme:", "  Güte:", "dimensions: Güte can be no name here; write letters from a to z, digits and _"),
         ("  rhyme:", "  nonce:", "poem.yaml:4: dimensions: nonce can be no name here"),
         ("value: 0.5", "value: 1.5", "poem.yaml:13: dimensions.rhyme.levels.at_times.value: found 1.5"),
         ("value: 0.5", "value: 1", "poem.yaml:10: dimensions.rhyme.levels: two levels have one value"),
