@@ -82,6 +82,16 @@ def test_suites_and_models_are_named_where_there_are_several() -> None:
     assert table(tally(slice="easy"))[1].split()[:2] == ["f1", "[easy]"]
 
 
+def test_suites_are_told_apart_before_all_columns_are_shown() -> None:
+    """Those of parametrize differ in the middle of a long name."""
+    suites = [f"support[{style}-{heat}]" for style in ("short", "long") for heat in ("0", "0.7")]
+    rules = [tally(suite=suite, slice="difficult", metric="contains") for suite in suites]
+    *_, head, one, two, three, four = selftest_lines(found(*rules), "runs", seed=3, width=80)
+    assert len({line.split()[0] for line in (one, two, three, four)}) == 4
+    assert "95% interval" not in head
+    assert max(map(len, (head, one, two, three, four))) <= 80
+
+
 def test_other_rules_have_a_table_of_their_own() -> None:
     out = table(tally(), tally(500, rule="min=0.9", is_change=False))
     assert out[3].startswith("other rules, of whose false alarms swapping says nothing")
