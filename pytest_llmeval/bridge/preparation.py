@@ -142,6 +142,7 @@ class Preparation:
         self._weigh_sizes(facts)
         if facts.is_run:
             self._tell_unread(facts)
+            self._tell_of_even_panel(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
@@ -155,6 +156,12 @@ class Preparation:
         facts.tell_early(f"{name} is {NOT_READ}" for name in unread)
         unknown = unknown_variables(settings.environ, self._listed.values())
         facts.tell_early(f"environment variable {name}: {told}" for name, told in unknown)
+
+    def _tell_of_even_panel(self, facts: CollectionFacts) -> None:
+        """Tell of judges that may be split evenly, before they are paid."""
+        count = len(facts.judges)
+        if self.asks_judges and count and count % 2 == 0 and self._judged(facts.suites):
+            facts.tell_early([f"{count} judges: where they are split evenly the case is an error; name an odd number"])
 
     @property
     def earlier(self) -> "Resumed | Rescored | None":

@@ -33,6 +33,7 @@ def test_the_median_of_all_judges_counts_and_every_vote_is_kept(
     project.eval(EVAL, ROWS)
     result = project.run("evals", *flags, *spread)
     assert result.ret == 0, result.stdout.str()
+    result.stdout.no_fnmatch_line("*split evenly*")
     assert scores(project) == {"good": (1.0, "panel"), "half": (0.5, "panel"), "bad": (0.5, "panel")}
     assert [len(server.ledger) for server in servers] == [3, 3, 3]
     votes = project.rows(
@@ -127,6 +128,8 @@ def test_a_panel_that_is_split_evenly_is_an_error_and_no_value(
     _, flags = panel(project, judged_by, verdict, messy)
     project.eval(EVAL, ROWS[:1])
     result = project.run("evals", *flags, *spread)
+    told = "2 judges: where they are split evenly the case is an error; name an odd number"
+    result.stdout.fnmatch_lines([f"llmeval: {told}", "*= llmeval =*", f"note: {told[:60]}*"])
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert case["error_kind"] == "judge"
     assert case["error"].startswith("the panel is split evenly on format: a says good, b says bad; an odd number")
