@@ -29,10 +29,19 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
     names = sorted(known)
     near = closest(word, names)
     if near is not None:
-        return f"did you mean {near!r}?"
+        return f"did you mean {near!r}?{_look_alike(word, near)}"
     if otherwise is not None or not names:
         return otherwise or ""
     return f"there are {and_more([*map(repr, names)], 10)}"
+
+
+def _look_alike(word: str, near: str) -> str:
+    """Return what tells two names apart that look the same: an ü may be one character, or a u and its dots."""
+    import unicodedata  # no session needs it where nothing is wrong
+
+    if unicodedata.normalize("NFC", word) != unicodedata.normalize("NFC", near):
+        return ""
+    return f" It looks the same, of other characters: {ascii(near)}, not {ascii(word)}"
 
 
 def quoted(name: str) -> str:

@@ -131,6 +131,10 @@ def test_without_a_near_name_those_that_exist_are_listed() -> None:
     assert did_you_mean("zzz", ["b", "a"]) == "there are 'a', 'b'"
     assert did_you_mean("zzz", "abcdefghijkl").endswith("'i', 'j' and 2 more")
     assert did_you_mean("zzz", []) == ""
+    one, two = "R\u00fcckgabe", "Ru\u0308ckgabe"
+    assert did_you_mean(one, [two]) == (
+        f"did you mean '{two}'? It looks the same, of other characters: 'Ru\\u0308ckgabe', not 'R\\xfcckgabe'"
+    )
 
 
 @pytest.mark.parametrize(
