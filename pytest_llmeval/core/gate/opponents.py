@@ -113,10 +113,13 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
     missing = missing if 1 < missing < scored else 0
     wanted, paired = len(column.pairs) + altered + gone + column.left, len(column.pairs) - lost - missing
     advice = _WITHOUT_VALUE if paired + missing >= _LEAST_PAIRED * wanted else "set a new baseline"
+    renamed = min(len(column.renamed), gone)
+    advice = f"give rows their ids back, or {advice}" if paired + renamed >= _LEAST_PAIRED * wanted else advice
     if paired < _LEAST_PAIRED * wanted:
         unanswered = (f", {lost} lost there" if lost else "") + (f", {missing} without a value here" if missing else "")
         left = f", {column.left} {_LEFT}" if column.left else ""
-        told = f"{altered} changed, {gone} gone{left}{unanswered}"
+        ids = f", {renamed} of them under other ids now" if renamed else ""
+        told = f"{altered} changed, {gone} gone{ids}{left}{unanswered}"
         return f"only {paired} of {wanted} baseline rows pair ({told}); {advice}"
     if scored - missing < _LEAST_PAIRED * scored:
         return f"only {scored - missing} of {scored} rows that the baseline scored have a value here; {_WITHOUT_VALUE}"

@@ -119,6 +119,8 @@ class PairedColumn:
     """The baseline's slices of each row whose input or target is another one there."""
     absent: _Slices = ()
     """The slices of each row that only the baseline has."""
+    renamed: _Slices = ()
+    """Those of them whose input and target a row has that is new in the current run, under another id."""
     absent_in_suite: int = 0
     """How many such rows there are in the whole suite."""
     remade: Mapping[str, _Slices] = field(default_factory=dict)
@@ -149,6 +151,7 @@ class PairedColumn:
             added=within(self.added),
             altered=within(self.altered),
             absent=within(self.absent),
+            renamed=within(self.renamed),
             remade={what: rows for what, found in self.remade.items() if (rows := within(found))},
             by_lone=within(self.by_lone),
             is_usual=name in self.usual_slices,
@@ -250,17 +253,20 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
         pairs.append(_pair(sample_id, was, row, sample_id in by_model))
         if was.first.slices != row.first.slices:
             left.update(set(was.first.slices).difference(row.first.slices))
-    absent = tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows)
+    gone = [row.first for sample_id, row in base.items() if sample_id not in rows]
+    new = [row.first for sample_id, row in rows.items() if sample_id not in base]
+    digests = {case.input_digest for case in new if case.input_digest is not None}
     usual = _usual_in(metric, before) if any(pair.is_unscored for pair in pairs) else frozenset()
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     return PairedColumn(
         metric=metric,
         pairs=tuple(pairs),
         span=span_of(metric, seen),
-        added=tuple(row.first.slices for sample_id, row in rows.items() if sample_id not in base),
+        added=tuple(case.slices for case in new),
         altered=tuple(altered),
-        absent=absent,
-        absent_in_suite=len(absent),
+        absent=tuple(case.slices for case in gone),
+        renamed=tuple(case.slices for case in gone if case.input_digest in digests),
+        absent_in_suite=len(gone),
         remade={what: tuple(rows) for what, rows in remade.items()},
         lone_scores=tuple(sorted(lone)),
         by_lone=tuple(by_lone),

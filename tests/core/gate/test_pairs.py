@@ -55,6 +55,18 @@ def test_changed_rows_count_as_not_paired() -> None:
     assert reason(run([1.0] * 10), after) == ("only 8 of 10 baseline rows pair (2 changed, 0 gone); set a new baseline")
 
 
+def test_rows_under_other_ids_are_told_from_rows_that_are_gone() -> None:
+    """A spreadsheet makes 7 of an id 007; then the same questions stand there, and none pairs."""
+    before = [replace(case(f"0{n}", 1.0, slices=("hard",)), input_digest=f"d{n}") for n in range(10)]
+    after = [replace(case(f"{n}", 1.0, slices=("hard",)), input_digest=f"d{n}") for n in range(10)]
+    told = "only 0 of 10 baseline rows pair (0 changed, 10 gone, 10 of them under other ids now)"
+    mend = "give rows their ids back, or set a new baseline"
+    assert reason(before, after) == reason(before, after, rule(slice="hard")) == f"{told}; {mend}"
+    some = [*after[:5], *(replace(each, input_digest="other") for each in after[5:])]
+    told = "only 0 of 10 baseline rows pair (0 changed, 10 gone, 5 of them under other ids now)"
+    assert reason(before, some) == f"{told}; set a new baseline"
+
+
 def test_rows_that_m_deselected_are_not_missing() -> None:
     """They are as many as the run says, and no more are forgiven."""
     before, after = run([1.0] * 20), run([1.0] * 10)
