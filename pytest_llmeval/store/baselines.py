@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.types import Call
@@ -117,9 +118,11 @@ def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> Found
     if unknown is not None:
         raise no_such_model(ref, unknown)
     database = f"in {reader.path} " if reader is not None else "(there is no database) "
+    near = None if reader is None else closest(ref.partition("::")[0].partition("@")[0], _names(reader))
+    meant = f"did you mean {one_line(repr(near), 60)}? " if near is not None else ""
     raise UnknownBaselineError(
-        f"{one_line(repr(ref))}: no baseline, no run {database}and no file, here or in {root}; `llmeval baseline list`"
-        " and `llmeval runs` show what there is, `llmeval baseline set NAME` names a run"
+        f"{one_line(repr(ref))}: no baseline, no run {database}and no file, here or in {root}; {meant}`llmeval baseline"
+        " list` and `llmeval runs` show what there is, `llmeval baseline set NAME` names a run"
     )
 
 
@@ -134,6 +137,11 @@ def no_such_model(ref: str, found: FoundBaseline) -> StoreError:
     """Return that the run which ``ref`` means has no model of the name that stands there."""
     known = ", ".join(one_line(model, 60) for model in found.run.models)
     return StoreError(f"{one_line(repr(ref))}: {one_line(found.name)} has no such model; it has {known}")
+
+
+def _names(reader: SqliteReader) -> set[str]:
+    """Return by what a run may be called, but for ids."""
+    return {"last", *(run.name for run in reader.runs() if run.name), *(each.name for each in reader.baselines())}
 
 
 def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | None:

@@ -131,6 +131,12 @@ def test_what_is_not_there_is_told(find: Find, ref: str) -> None:
     assert len(told) < 1000
 
 
+@pytest.mark.parametrize(("ref", "meant"), [("mian", "main"), ("nigthly@m", "nightly"), ("lats", "last")])
+def test_a_name_with_a_letter_wrong_is_told_which_was_meant(find: Find, ref: str, meant: str) -> None:
+    with pytest.raises(UnknownBaselineError, match=rf"; did you mean '{meant}'\? `llmeval baseline list`"):
+        find(ref)
+
+
 def test_a_name_whose_run_somebody_deleted_is_not_there(filled: SqliteStore, find: Find) -> None:
     """As the shell of SQLite does, which looks at no keys; the name may be given again."""
     with closing(sqlite3.connect(filled.path)) as connection, connection:
