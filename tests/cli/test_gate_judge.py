@@ -127,7 +127,7 @@ def test_a_judge_that_people_do_not_agree_with_gates_nothing(project: Project, l
     told = " ".join(done.out.split())
     assert done.status == 0
     assert "kappa 0.5 (95% interval " in told
-    assert "over 12 labelled answers in the last 30 days, min_kappa asks 0.9; have people label more" in told
+    assert "over 12 labelled answers in the last 30 days, min_kappa asks 0.9; mend its rubric where people" in told
     assert "min_labels" not in told.replace("min_labels asks", "")
     assert "specificity" not in told
 

@@ -30,6 +30,8 @@ _OLDER = (
     " answers again: llmeval rescore RUN"
 )
 _TO_DO = "have people label more: llmeval labels export, labels import, calibrate"
+_MEND = "mend its rubric where people and judge differ, or "
+"""What comes before that where people said enough to know that the judge is not as they are."""
 _LOOK_AGAIN = "where people look again at older labels, fill in the column at"
 
 
@@ -88,11 +90,13 @@ class Trust:
         if judge_id not in self._judged.rubrics:
             return _OLDER
         name = self._labelled(judge_id, metric)
-        told = list(_missed(demands, self._calibration(judge_id, name, demands.max_age_days)))
+        found = self._calibration(judge_id, name, demands.max_age_days)
+        told = list(_missed(demands, found))
         if not told:
             return None
-        to_do = [_TO_DO, *([_LOOK_AGAIN] if self._has_older(judge_id, name, demands.max_age_days) else [])]
-        return "; ".join([*told, *self._left_out(judge_id, name), *to_do])
+        mend = _MEND if found is not None and _falls_short(demands, found) else ""
+        look = [_LOOK_AGAIN] if self._has_older(judge_id, name, demands.max_age_days) else []
+        return "; ".join([*told, *self._left_out(judge_id, name), mend + _TO_DO, *look])
 
     def compares(self, judge_id: str) -> bool:
         """Return whether a judge said which of two answers is better, of which people say nothing."""
@@ -207,14 +211,25 @@ def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:
         yield f"{count}, min_labels asks {demands.min_labels}"
     failing = found.rates.specificity
     which = "" if failing is None else f"the {failing.n} that people fail, of "
-    demanded = (
-        ("kappa", demands.min_kappa, found.kappa, count),
-        ("specificity", demands.min_specificity, failing, f"{which}{count}"),
-    )
-    for measure, least, seen, over in demanded:
-        if least is not None and (seen is None or seen.value < least - ROUNDING):
+    for measure, least, seen in _demanded(demands, found):
+        if seen is None or seen.value < least - ROUNDING:
             told = f"unknown ({found.reasons.get(measure)})" if seen is None else _shown(seen, least)
+            over = f"{which}{count}" if measure == "specificity" else count
             yield f"{measure} {told} over {over}, min_{measure} asks {least:g}"
+
+
+def _demanded(demands: JudgeDemands, found: Calibration) -> Iterator[tuple[str, float, Kappa | Rate | None]]:
+    """Yield each measure of agreement of which a rule demands something: at least how much, and what was found."""
+    if demands.min_kappa is not None:
+        yield "kappa", demands.min_kappa, found.kappa
+    if demands.min_specificity is not None:
+        yield "specificity", demands.min_specificity, found.rates.specificity
+
+
+def _falls_short(demands: JudgeDemands, found: Calibration) -> bool:
+    """Return whether the judge is known to agree less than is demanded."""
+    known = ((least, seen) for _, least, seen in _demanded(demands, found) if seen is not None)
+    return any(seen.value < least - ROUNDING for least, seen in known)
 
 
 def _asked(demands: JudgeDemands) -> str:
