@@ -18,5 +18,5 @@ def no_labels(store: SqliteReader, run: Run) -> str:
     """Return the message that nobody labelled anything in ``run``."""
     labelled = store.labelled_runs()
     newest = next((each.id for each in store.runs() if each.id in labelled), None)
-    other = f"; the newest that has is {newest}" if newest else ""
+    other = f"; the newest that has is {newest} (llmeval calibrate --run {newest})" if newest else ""
     return f"run {run.id} has no labels{other}; `llmeval labels export` writes answers to label"

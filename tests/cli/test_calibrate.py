@@ -185,7 +185,8 @@ def test_the_run_that_has_labels_is_named_where_the_newest_has_none(store: Sqlit
     label = Label(case_id=case.id, name="correctness", rater="kim", value=1.0, passed=True, at="2025-01-03")
     store.add_labels([label])
     done = llmeval("calibrate")
-    assert (done.status, "has no labels; the newest that has is 20250101-000000-aaaaaa; " in done.err) == (4, True)
+    newest = "20250101-000000-aaaaaa (llmeval calibrate --run 20250101-000000-aaaaaa)"
+    assert (done.status, f"has no labels; the newest that has is {newest}; " in done.err) == (4, True)
     told: list[str] = []
     store._connection.set_trace_callback(told.append)
     assert "20250101-000000-aaaaaa" in no_labels(store, store.find_run("last"))
