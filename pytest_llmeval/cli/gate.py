@@ -100,7 +100,7 @@ class Gated:
             return
         view = view_run(self.run, self.cases, self.result.verdicts, is_anew=True)
         beside = [*self.notes, *notes, *self.against, *(f"warning: {each}" for each in self.warnings)]
-        print_run(view, self.spending, 0, notes=beside)
+        print_run(view, self.spending, 0, notes=beside, exit_code=self.exit_code)
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:

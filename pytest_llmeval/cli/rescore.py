@@ -105,4 +105,4 @@ def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], label
     lines += [f"the answers of run {printable(old.id)}{name} were scored again as run {printable(new.id)}"]
     if labels:
         lines.append(f"{counted(labels, 'label')} of it came along")
-    echo_lines([*lines, verdict_line(view)])
+    echo_lines([*lines, verdict_line(view, new.end.exit_code if new.end else None)])

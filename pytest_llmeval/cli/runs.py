@@ -93,18 +93,20 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
             notes = [*notes, *(f"note: {error}" for _, error in damaged_journals(store.path, found.id))]
         against = recorded_line(found, verdicts)
         notes = [*notes, *([against] if against else [])]
-    print_run(view, spending, verbose + 1, notes=notes)
+    print_run(view, spending, verbose + 1, notes=notes, exit_code=found.end.exit_code if found.end else None)
 
 
-def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str]) -> None:
-    """Print a run as people read it, ``notes`` before its verdict."""
+def print_run(
+    view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str], exit_code: int | None
+) -> None:
+    """Print a run as people read it, ``notes`` before its verdict, and the status that it came to."""
     width = terminal_width()
     shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1, more=SHOW_ALL)
     lines = [*heading(view, width=width), "", *shown]
     lines += not_judged_lines(view, width)
     lines += spending_lines(spending, width)
     lines += note_lines(notes, shown, width)
-    echo_lines([*lines, verdict_line(view)])
+    echo_lines([*lines, verdict_line(view, exit_code)])
 
 
 def _run_facts(run: Run) -> dict[str, Any]:

@@ -136,8 +136,11 @@ def note_lines(notes: Sequence[str], lines: Sequence[str], width: int) -> list[s
     return [line for note in told for line in wrapped(note, width)]
 
 
-def verdict_line(view: RunView) -> str:
-    """Return one line with the verdict of the gate and how many rules came to which verdict."""
+def verdict_line(view: RunView, exit_code: int | None = None) -> str:
+    """Return one line with the verdict of the gate and how many rules came to which verdict.
+
+    ``exit_code``, where it is known, stands behind a verdict that does not explain it: a test failed, say.
+    """
     status = view.run.shown_status
     if status in UNFINISHED:
         return f"gate: {'stopped' if status == 'interrupted' else status}, not judged"
@@ -151,9 +154,9 @@ def verdict_line(view: RunView) -> str:
     counts: dict[str, int] = {name: sum(row.verdict == name for row in rows) for name in WORST_FIRST}
     counts["not judged"] = len(view.not_judged)
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"gate: {view.verdict.upper() if view.verdict != 'none' else 'no rule was judged'}" + (
-        f" ({told})" if told else ""
-    )
+    verdict = view.verdict.upper() if view.verdict != "none" else "no rule was judged"
+    other = f", status {exit_code}" if exit_code and view.verdict in ("pass", "none") else ""
+    return f"gate: {verdict}" + (f" ({told})" if told else "") + other
 
 
 def money(cost_usd: float | None, *, below: str = "less than ") -> str:

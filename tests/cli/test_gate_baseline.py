@@ -93,7 +93,7 @@ def test_other""",
     result = project.run("evals")
     told = "note: 2 cases missed in a suite without rules (other): status 1"
     for text in ("\n".join(result.outlines), llmeval("gate").out, llmeval("show").out):
-        assert told in " ".join(text.split()) and "gate: PASS (1 pass)" in text
+        assert told in " ".join(text.split()) and "gate: PASS (1 pass), status 1" in text
     assert (result.ret, llmeval("gate").status) == (1, 1)
     assert "(llmeval show" in llmeval("baseline", "set", "main").err
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}, other: {exact: {min: 0}}}\n")

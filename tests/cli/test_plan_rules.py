@@ -62,7 +62,7 @@ def test_suites_without_rules_get_some(here: Path, stored: SqliteStore, llmeval:
     assert told.out == GOLDEN
     (here / "thresholds.yaml").write_text(told.out.replace("baseline: main", "#"))
     judged = llmeval("gate", "last")
-    assert judged.out.endswith("suite without rules (tiny): status 1\ngate: PASS (4 pass, 3 not judged)\n")
+    assert judged.out.endswith("suite without rules (tiny): status 1\ngate: PASS (4 pass, 3 not judged), status 1\n")
     again = llmeval("plan", "--rules").out
     assert "# Suites that have rules already: on, qa[a: b], two\n" in again
     assert again.endswith("suites: {}\n  # tiny exact: 0.000 of 2 rows: too few for a rule\n")
