@@ -232,7 +232,7 @@ def test_several_suites_have_a_table_each_in_order(project: Project) -> None:
 
 def test_without_rules_the_summary_says_that_none_was_judged(project: Project) -> None:
     project.eval(EXACT, TWO)
-    assert "gate: no rule was judged" in section(project.run("evals"))
+    assert "gate: no rule was judged, status 1" in section(project.run("evals"))
 
 
 def test_a_session_whose_evals_were_all_deselected_shows_no_section(project: Project) -> None:

@@ -357,7 +357,7 @@ def test_rules_for_other_models_alone_are_none_for_this_session(
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == 1
     told = "warning: no rule on a score of suite echo is about model other: what it missed (1) fails {}"
-    result.stdout.fnmatch_lines([told.format("the run"), "gate: no rule was judged (1 not judged)"])
+    result.stdout.fnmatch_lines([told.format("the run"), "gate: no rule was judged (1 not judged), status 1"])
     again = project.llmeval("gate")
     assert again.ret == 1
     again.stdout.fnmatch_lines([told.format("the run")])

@@ -148,7 +148,8 @@ class Closing:
                 if self._run.settings.get("resumes")
                 else f"note: {cases} of the run did not end"
             )
-        yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
+        status = view.run.end.exit_code if view.run.end is not None else None
+        yield "gate: stopped, not judged" if is_stopped else verdict_line(view, status)
         yield f"run {told_run(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: {printable(self._settings.llmeval('show', self._run.id))}"
         if self._rescored is None:
