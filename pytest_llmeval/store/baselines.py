@@ -275,8 +275,8 @@ def _unfinished(run: Run, db_option: str) -> str:
         "interrupted": f"was interrupted; {again}",
         "crashed": f"crashed; {again}",
         "unmeasurable": (
-            f"is unmeasurable, `llmeval show {run.id}{db_option}` says why; where it is the old baseline that nothing"
-            " can be compared with, run the evals with --baseline none, or score the answers again without any call:"
+            f"is unmeasurable, `llmeval show {run.id}{db_option}` says why; where that is a rule that you have mended,"
+            " or the old baseline that nothing can be compared with, score the answers again without any call:"
             f" llmeval rescore {run.id} --baseline none{db_option}"
         ),
     }
