@@ -41,7 +41,7 @@ def add_suite(
     for number in range(rows):
         value = float(number < right)
         made: dict[str, Any] = {"outcome": "passed" if value else "missed", "suite": suite, "model": model}
-        scored = score(name=name, value=value, passed=value == 1 if passes else None)
+        scored = score(name, value, value == 1 if passes else None, scorer_digest="d")
         store.add_case("20250101-000000-aaaaaa", record(f"s{number}", scores=(scored,), **made))
 
 
@@ -68,9 +68,13 @@ def test_suites_without_rules_get_some(here: Path, stored: SqliteStore, llmeval:
     assert again.endswith("suites: {}\n  # tiny exact: 0.000 of 2 rows: too few for a rule\n")
 
 
-def test_a_score_beyond_1_is_left_to_people(stored: SqliteStore, llmeval: Command) -> None:
+def test_a_score_beyond_1_and_a_recorded_number_are_left_to_people(stored: SqliteStore, llmeval: Command) -> None:
     for number in range(40):
-        scores = (score(name="words", value=float(number), passed=True), score(name="exact", value=1.0, passed=True))
+        scores = (
+            score("words", float(number), scorer_digest="d"),
+            score("exact", scorer_digest="d"),
+            score("toxicity", 0.1),  # recorded by the test itself: less is better, which nobody knows
+        )
         stored.add_case("20250101-000000-aaaaaa", record(f"s{number}", scores=scores, suite="qa", outcome="passed"))
     stored.finish_run("20250101-000000-aaaaaa", END)
     (proposal,) = llmeval("plan", "--rules", "--json").json()["proposals"]
@@ -90,6 +94,7 @@ def test_every_model_meets_what_is_proposed(answers: dict[str, list[float]]) -> 
             outcome="passed" if value == 1 else "missed",
             scores={"exact": value},
             passed={"exact": value == 1},
+            digests={"exact": "d"},
         )
         for model, values in answers.items()
         for number, value in enumerate(values)
@@ -114,7 +119,7 @@ def test_the_file_says_what_it_means(tmp_path: Path, stored: SqliteStore, llmeva
 
 def test_a_score_that_gets_no_bound_is_told_within_its_suite(stored: SqliteStore, llmeval: Command) -> None:
     for number in range(40):
-        scores = (score("exact", 0.0, False), score("f1", 0.5, True))
+        scores = (score("exact", 0.0, False, scorer_digest="d"), score("f1", 0.5, scorer_digest="d"))
         stored.add_case("20250101-000000-aaaaaa", record(f"s{number}", scores=scores, suite="qa", outcome="missed"))
     stored.finish_run("20250101-000000-aaaaaa", END)
     told = llmeval("plan", "--rules").out

@@ -42,7 +42,8 @@ def propose(
 ) -> tuple[Proposal, ...]:
     """Return what is proposed for the suites without rules, in alphabetical order.
 
-    It is about the scores in [0, 1] that decide whether a case passed; about ``pass_rate`` where a suite has none.
+    It is about the scores in [0, 1], of scorers and judges, that decide whether a case passed, and about ``pass_rate``
+    where a suite has none. Of a number that a test records itself nobody knows whether more of it is better.
 
     Args:
         thresholds: the rules that there are.
@@ -66,7 +67,9 @@ def _deciding(cases: Iterable[JudgedCase]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     beyond: dict[str, set[str]] = {}
     for case in cases:
-        found.setdefault(case.suite, set()).update(name for name, passed in case.passed.items() if passed is not None)
+        made = {name for name in case.scores if case.digests.get(name) or case.judge_ids.get(name)}
+        names = {name for name in made if case.passed.get(name) is not None}
+        found.setdefault(case.suite, set()).update(names)
         odd = {name for name, value in case.scores.items() if value is not None and not 0 <= value <= 1}
         beyond.setdefault(case.suite, set()).update(odd)
     return {suite: (names - beyond[suite]) or {"pass_rate"} for suite, names in found.items()}
