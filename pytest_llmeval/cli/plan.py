@@ -61,7 +61,7 @@ def plan_suites(
     project = find_project()
     with opened_store(project, database, [run]) as store:
         found = find_baseline(run, reader=store, root=project.root)
-        rules = rules_for(project, found.run, thresholds)
+        rules = rules_for(project, found.run, thresholds, may_be_empty=proposes)
         twin = twin_of(found.run, store.runs()) if store is not None else None
         others = store.judged(twin.id) if store is not None and twin is not None else ()
         cases = found.own_cases()

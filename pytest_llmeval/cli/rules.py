@@ -18,7 +18,9 @@ from pytest_llmeval.store.records import Run
 __all__ = ["check_rules", "rules_for"]
 
 
-def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool = False) -> Thresholds:
+def rules_for(
+    project: Project, run: Run, given: Path | None, *, to_judge: bool = False, may_be_empty: bool = False
+) -> Thresholds:
     """Return the rules of the file that is named here, in the environment or by the run, else of thresholds.yaml.
 
     Where the latter is missing there are none, as in the run's own session.
@@ -28,6 +30,7 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
         run: the run.
         given: the file that was named here.
         to_judge: whether the run is judged by them: one that was judged had a file, so that it is missed.
+        may_be_empty: whether an empty file has no rules: a shell makes one before the rules for it are printed.
 
     Raises:
         ThresholdsError: a file that was named is not there, or one cannot be used.
@@ -37,6 +40,8 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
     path = project.root / recorded if recorded else project.thresholds
     if named:
         path = project.located(str(named))
+    if may_be_empty and os.path.isfile(path) and not os.path.getsize(path):
+        return Thresholds()
     if os.path.lexists(path):
         return replace(load_thresholds(path, shown_as=project.shown(path)), models=frozenset(run.models))
     was_judged = run.end is not None and run.end.verdict != "none"

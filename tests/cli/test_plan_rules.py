@@ -124,3 +124,17 @@ def test_a_score_that_gets_no_bound_is_told_within_its_suite(stored: SqliteStore
     stored.finish_run("20250101-000000-aaaaaa", END)
     told = llmeval("plan", "--rules").out
     assert "\n  qa:\n    # exact: 0.000 of 40 rows: too few for a rule\n    f1: {max_drop: 0.02}" in told
+
+
+def test_what_is_printed_may_go_into_the_file_of_rules(
+    here: Path, stored: SqliteStore, llmeval: Command, installed: Command
+) -> None:
+    """The shell has emptied it by the time that the command looks for rules."""
+    add_suite(stored, "qa", 40, 30)
+    stored.finish_run("20250101-000000-aaaaaa", END)
+    told = llmeval("plan", "--rules").out
+    with open(here / "thresholds.yaml", "w", encoding="utf-8") as file:
+        assert installed("plan", "--rules", stdout=file).status == 0
+    assert (here / "thresholds.yaml").read_text(encoding="utf-8") == told
+    (here / "thresholds.yaml").write_text("")
+    assert "is empty" in llmeval("plan").err
