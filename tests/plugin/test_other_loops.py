@@ -13,9 +13,7 @@ import contextlib
 import pytest
 
 def made():
-    promise = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(0.01, promise.set_result, "done")
-    return promise
+    return asyncio.get_running_loop().create_future()
 
 @pytest.fixture
 def anyio_backend():
@@ -33,10 +31,18 @@ def opened():
 
     return opened
 """
-LEFT = "@pytest.mark.anyio\nasync def test_echo(sample, promise):\n    assert await promise == 'done'\n"
+LEFT = """
+@pytest.mark.anyio
+async def test_echo(sample, promise):
+    import asyncio
+    asyncio.get_running_loop().call_soon(promise.set_result, "done")
+    assert await promise == "done"
+"""
 IN_BODY = """
 async def test_echo(sample, opened):
+    import asyncio
     async with opened() as promise:
+        asyncio.get_running_loop().call_soon(promise.set_result, "done")
         assert await promise == "done"
 """
 ROWS = [{"id": each, "input": each} for each in "ab"]
