@@ -1,6 +1,8 @@
 """How many rows or epochs a given drop takes, and what the suites of today can see."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,13 +19,15 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.plan import plan
-from pytest_llmeval.core.gate.proposals import propose
+from pytest_llmeval.core.gate.proposals import Proposal, propose
+from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.plan_text import plan_lines
 from pytest_llmeval.reports.proposal_text import proposal_lines
 from pytest_llmeval.reports.run_text import told_run
-from pytest_llmeval.store.baselines import find_baseline
+from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.trust import trust_in
 from pytest_llmeval.store.twins import twin_of
@@ -66,25 +70,42 @@ def plan_suites(
         others = store.judged(twin.id) if store is not None and twin is not None else ()
         cases = found.own_cases()
         rules, silent = gating(rules, cases, trust_in(store, rules))
-        made = plan(rules, cases, others, drop=drop, power=power)
-        proposals = propose(rules, cases, others, power=power) if proposes else ()
-    if not made.rows:
-        raise StoreError(f"run {found.run.id}: no case of it has a value, so that there is nothing to plan with")
-    if as_json:
         facts = {"run": found.run.id, "other": twin.id if twin else None, "drop": drop, "power": power}
         if proposes:
-            emit_json({**facts, "proposals": proposals})
+            _show_rules(propose(rules, cases, others, power=power), rules, found, cases, facts, as_json=as_json)
             return
+        made = plan(rules, cases, others, drop=drop, power=power)
+    if not made.rows:
+        raise _no_value(found.run)
+    if as_json:
         told = [{"rule": rule, "reason": why} for rule, why in silent.items()]
         emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
-        return
-    if proposes:
-        ruled = sorted({case.suite for case in cases if rules.has_rules(case.suite)})
-        echo_lines(proposal_lines(proposals, told_run(found.run), power=power, ruled=ruled))
         return
     room = {"width": terminal_width(), "tables": table_room()}
     lines = plan_lines(made, rules, twin=told_run(twin) if twin is not None else None, silent=silent, **room)
     echo_lines([_heading(found.run), "", *lines])
+
+
+def _show_rules(
+    proposals: Sequence[Proposal],
+    rules: Thresholds,
+    found: FoundBaseline,
+    cases: Iterable[JudgedCase],
+    facts: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    ruled = sorted({case.suite for case in cases if rules.has_rules(case.suite)})
+    if not proposals and not ruled:
+        raise _no_value(found.run)
+    if as_json:
+        emit_json({**facts, "proposals": proposals})
+        return
+    echo_lines(proposal_lines(proposals, told_run(found.run), power=facts["power"], ruled=ruled))
+
+
+def _no_value(run: Run) -> StoreError:
+    return StoreError(f"run {run.id}: no case of it has a value, so that there is nothing to plan with")
 
 
 def _heading(run: Run) -> str:

@@ -1,11 +1,11 @@
 """Proposed rules as a thresholds.yaml that people can go on from."""
 
 import itertools
-import json
 import re
 from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.gate.proposals import MAX_DROP, Proposal
+from pytest_llmeval.core.names import quoted
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number
 
@@ -66,4 +66,4 @@ def _why(proposal: Proposal) -> str:
 
 def _key(name: str) -> str:
     is_plain = _PLAIN.match(name) and name.lower() not in _NO_TEXTS
-    return name if is_plain else json.dumps(name, ensure_ascii=False)
+    return name if is_plain else quoted(name)

@@ -24,9 +24,9 @@ GOLDEN = """\
 version: 1
 baseline: main  # name a run so: llmeval baseline set main
 suites:
-  "on":
+  'on':
     exact: {min: 0.20}  # 0.667 of 3 rows: too few for max_drop
-  "qa[a: b]":
+  'qa[a: b]':
     pass_rate: {min: 0.70, max_drop: 0.02}  # 0.817 of 60 rows; finds a drop of 0.242
   # tiny exact: 0.000 of 2 rows: too few for a rule
   two:
@@ -35,14 +35,22 @@ suites:
 
 
 def add_suite(
-    store: SqliteStore, suite: str, rows: int, right: int, *, model: str = "m", name: str = "exact", passes: bool = True
+    store: SqliteStore,
+    suite: str,
+    rows: int,
+    right: int,
+    *,
+    model: str = "m",
+    name: str = "exact",
+    passes: bool = True,
+    id: str = "20250101-000000-aaaaaa",
 ) -> None:
-    """Add rows to the run, of which the first ``right`` are right."""
+    """Add rows to a run, of which the first ``right`` are right."""
     for number in range(rows):
         value = float(number < right)
         made: dict[str, Any] = {"outcome": "passed" if value else "missed", "suite": suite, "model": model}
         scored = score(name, value, value == 1 if passes else None, scorer_digest="d")
-        store.add_case("20250101-000000-aaaaaa", record(f"s{number}", scores=(scored,), **made))
+        store.add_case(id, record(f"s{number}", scores=(scored,), **made))
 
 
 @pytest.fixture
@@ -138,3 +146,21 @@ def test_what_is_printed_may_go_into_the_file_of_rules(
     assert (here / "thresholds.yaml").read_text(encoding="utf-8") == told
     (here / "thresholds.yaml").write_text("")
     assert "is empty" in llmeval("plan").err
+
+
+def test_the_drop_that_is_found_is_the_one_that_a_plan_with_these_rules_tells(
+    here: Path, store: SqliteStore, llmeval: Command
+) -> None:
+    """Another run of the same rows tells both how much answers vary."""
+    suites = {"qa": {"expected": {"m": 60}, "rows_digest": "r"}, "other": {"expected": {"m": 60}, "rows_digest": "o"}}
+    for place, id in enumerate(("20250101-000000-aaaaaa", "20250102-000000-bbbbbb")):
+        begun = f"2025-01-0{place + 1}T00:00:00.000+00:00"
+        store.start_run(run(id, settings={"suites": suites}, started_at=begun))
+        add_suite(store, "qa", 60, 49, id=id)
+        add_suite(store, "other", 60, 40, id=id)
+        store.finish_run(id, END)
+    told = llmeval("plan", "--rules", "--json").json()
+    assert told["other"] == "20250101-000000-aaaaaa"
+    (here / "thresholds.yaml").write_text(llmeval("plan", "--rules").out.replace("baseline: main", "#"))
+    planned = {row["suite"]: row["sees"] for row in llmeval("plan", "--json").json()["metrics"] if row["rule"]}
+    assert {each["suite"]: each["sees"] for each in told["proposals"]} == pytest.approx(planned)
