@@ -11,6 +11,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.against import difference_line, is_held_against
 from pytest_llmeval.reports.comparison import Comparison, compare
+from pytest_llmeval.reports.judge_changes import judge_changes
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.own_gate import OwnGate, own_gate
 from pytest_llmeval.reports.row_flips import FlippedRows, RowKey, Side, flipped_rows, paired_suites
@@ -44,11 +45,16 @@ def compare_found(
     is_same = base.run.id == current.run.id and "file" not in (base.kind, current.kind)
     is_same_suite = base.suite == current.suite
     cases = list(current.judged())
-    set_up = [*_suites(base, current), *set_up_differences(_as_asked(base), _as_asked(current))]
+    before = cases if is_same and is_same_suite else list(base.judged())
+    set_up = [
+        *_suites(base, current),
+        *set_up_differences(_as_asked(base), _as_asked(current)),
+        *judge_changes(before, cases, base.judges(), current.judges()),
+    ]
     if is_same and is_same_suite and base.model == current.model:
         set_up = ["nothing: it is the same run twice"]
     return compare(
-        _side(base, cases if is_same and is_same_suite else list(base.judged())),
+        _side(base, before),
         replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
         rules,
         set_up=set_up,

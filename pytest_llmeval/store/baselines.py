@@ -12,7 +12,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.core.types import Call
+from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.code_state import code_at_begin, code_changes, resumed_on
 from pytest_llmeval.store.lookup import pick_run
@@ -56,6 +56,8 @@ class FoundBaseline:
     """Returns the calls of a case; an exported file holds none."""
     answering: Callable[[], dict[str, list[str]]] = field(repr=False)
     """Returns which models answered for each judge, by its name; empty where that is not known."""
+    judges: Callable[[], list[JudgeRecord]] = field(repr=False)
+    """Returns what stands behind the judge ids of the scores."""
     db_option: str = ""
     """What commands need to find the database that it is in, with a blank in front."""
     has_moved: bool = False
@@ -232,6 +234,7 @@ def _stored(name: str, kind: Literal["name", "run"], run: Run, reader: SqliteRea
         cases=functools.partial(reader.cases, run.id),
         calls=reader.calls,
         answering=functools.partial(reader.answering, run),
+        judges=functools.partial(reader.judges, run.id),
         db_option=reader.db_option,
     )
 
@@ -258,6 +261,7 @@ def _exported(file: BaselineFile) -> FoundBaseline:
         cases=file.cases,
         calls=lambda case_id: [],
         answering=lambda: file.run.answering,
+        judges=lambda: file.judges,
     )
 
 
