@@ -1,5 +1,6 @@
 """Two recorded runs compared: what changed, which rows flipped, and whether chance explains it."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -10,18 +11,21 @@ from pytest_llmeval.cli.output import (
     echo_lines,
     emit_json,
     json_option,
+    open_reader,
     opened_store,
     table_room,
     terminal_width,
     thresholds_option,
     write_lines,
 )
-from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
+from pytest_llmeval.store.baseline_choice import choose_again
 from pytest_llmeval.store.sides import find_sides
 
 __all__ = ["compare_runs"]
@@ -31,8 +35,8 @@ _SHOWN = 20
 
 
 @click.command("compare")
-@click.argument("base")
-@click.argument("current")
+@click.argument("base", required=False)
+@click.argument("current", default="last")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
@@ -44,7 +48,7 @@ _SHOWN = 20
 @json_option
 @database_option
 def compare_runs(
-    base: str,
+    base: str | None,
     current: str,
     output: Path | None,
     fail_on_regression: bool,
@@ -53,15 +57,16 @@ def compare_runs(
     as_json: bool,
     database: Path | None,
 ) -> int:
-    """Compare the run CURRENT with the run BASE.
+    """Compare the run CURRENT with the run BASE: the newest run, and its baseline, where they are left out.
 
     Each is a baseline's name, a RUN or an exported file; ::SUITE behind it takes one suite of it, @MODEL at the end one
     model. So two models of one run compare, too, and two suites, whatever their names: two prompts of an eval, say.
     """
     is_printed = output is not None and str(output) == "-"
     project = find_project()
+    ref = base if base is not None else _baseline_of(current, project, database, thresholds)
     with opened_store(project, database) as store:
-        before, now = find_sides(base, current, reader=store, root=project.root)
+        before, now = find_sides(ref, current, reader=store, root=project.root)
         rules = rules_for(project, now.run, thresholds)
         check_rules(rules, now.run, now.judged())
         most = sys.maxsize if as_json else _SHOWN
@@ -77,3 +82,14 @@ def compare_runs(
         shown = comparison_lines(found, width=terminal_width(), tables=table_room(), verbosity=int(verbose))
         echo_lines(shown)
     return found.exit_code if fail_on_regression else 0
+
+
+def _baseline_of(ref: str, project: Project, database: Path | None, thresholds: Path | None) -> str:
+    """Return what means the baseline that ``llmeval gate`` holds a run against."""
+    with contextlib.closing(open_reader(project, database)) as store:
+        run = store.find_run(ref)
+        rules = rules_for(project, run, thresholds)
+        choice = choose_again(run, None, rules, reader=store, root=project.root)
+    if choice.found is None:
+        raise StoreError(f"run {run.id} has no baseline ({choice.why_none}); say what to compare: llmeval compare BASE")
+    return choice.found.ref

@@ -372,7 +372,7 @@ def test_what_two_sessions_recorded_compares(project: Project, llmeval: Command)
         (["nope", "last"], "'nope': no baseline, no run in "),
         (["main", "nope"], "'nope': no baseline, no run in "),
         (["main@gpt", "last"], "'main@gpt': main has no such model; it has m"),
-        (["main"], "Missing argument 'CURRENT'."),
+        (["main", "last", "last"], "Got unexpected extra argument (last)"),
         (["main", "last", "--thresholds", "none.yaml"], "none.yaml: no such file\n"),
         (["main", "last", "--output", "none/report.md"], "--output none/report.md: cannot be written: No such file"),
         (["main", "last", "--output", "."], "File '.' is a directory."),
