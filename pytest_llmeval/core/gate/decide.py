@@ -193,16 +193,18 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
     """
     least, most = (column.grouped(fill, states) for fill in column.span)
     found = [_statistic(rule, column, grouped) for grouped in (least, most)]
-    if rule.kind != "min_lower" or None in found or all(_meets(rule, end) for end in found):
+    if rule.kind != "min_lower" or None in found:
         return found
-    known = sample_means(column.grouped())
-    if all(value in (0, 1) for value in known):
+    known, clusters = sample_means(column.grouped()), column.clusters(least)
+    is_met = all(_meets(rule, end) for end in found)
+    if is_met and clusters is None:
+        return found
+    tried: Iterable[float | None]
+    if is_met or all(value in (0, 1) for value in known):  # groups that differ most have the widest interval
         mixtures = column.mixtures(column.span[0], states)
-        tried: Iterable[float | None] = (
-            _statistic(rule, mixture, mixture.grouped(column.span[1], states)) for mixture in mixtures
-        )
+        tried = (_statistic(rule, mixture, mixture.grouped(column.span[1], states)) for mixture in mixtures)
     else:
-        tried = _lower_ends(sample_means(least), sample_means(most), column.clusters(least), known)
+        tried = _lower_ends(sample_means(least), sample_means(most), clusters, known)
     values = [value for value in (*found, *tried) if value is not None]
     return [min(values), max(values)]
 

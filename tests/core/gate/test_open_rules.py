@@ -49,3 +49,15 @@ def test_rows_beyond_those_named_are_counted_in_thousands() -> None:
     reason = only(compared(run([1.0] * 1200), [*lost, *run([1.0] * 1200)[1105:]], rule(), max_error_rate=1.0)).reason
     assert reason is not None
     assert " and 1,100 more; " in reason
+
+
+@pytest.mark.parametrize("missed", [(), (0,), (1,), (0, 1)])
+def test_a_lower_end_is_open_where_missing_rows_may_tell_groups_apart(missed: tuple[int, ...]) -> None:
+    """With both right, or both wrong, it is met; one wrong in the group that has missed before widens the interval."""
+    lost = (2, 7)
+    values = [0.0 if number == 4 or number in [lost[place] for place in missed] else 1.0 for number in range(30)]
+    rows = [case(number, value, cluster=f"{number // 5}") for number, value in enumerate(values)]
+    held = [broken(c.sample_id[1:], "timeout", cluster=c.cluster) if n in lost else c for n, c in enumerate(rows)]
+    told = [only(compared([], cases, rule("min_lower", 0.6), max_error_rate=0.1)) for cases in (rows, held)]
+    assert told[0].verdict == ("fail" if missed == (0,) else "pass")
+    assert (told[1].verdict, told[1].is_open) == ("inconclusive", True)
