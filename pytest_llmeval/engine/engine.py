@@ -281,7 +281,7 @@ class Engine:
         response = await self._sharing.answer(
             key,
             priority,
-            known=lambda: self._known(ask, key),
+            known=lambda: self._known(ask, key, backend),
             call=lambda: self._call(ask, name, key, backend, priority),
             join=partial(self._join, (ask.case, name)),
         )
@@ -295,10 +295,11 @@ class Engine:
         else:
             self._limiter.hurry(priority)
 
-    def _known(self, ask: Ask, key: str) -> Response | None:
+    def _known(self, ask: Ask, key: str, backend: Backend) -> Response | None:
         """Return what is kept under a key; None where it is asked for now."""
         request = {"messages": ask.request.messages, "params": ask.request.params}
-        found = self._looked_up(lambda: self._journal.cached(key, request))
+        sent = backend.identity(ask.request).get("params")
+        found = self._looked_up(lambda: self._journal.cached(key, request, sent))
         response = None if found is None else response_of(found)
         if response is not None and _is_cacheable(ask, response):
             return replace(response, cached=True, cost_usd=0.0)

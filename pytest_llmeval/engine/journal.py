@@ -35,8 +35,14 @@ class Journal(Protocol):
         """Return what earlier sessions of the run were answered to that call; None where they were not."""
         ...
 
-    def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
-        """Return the newest answer of any run under a key, to this very request; None without one."""
+    def cached(self, cache_key: str, request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> Call | None:
+        """Return the newest answer of any run under a key, to this very request; None without one.
+
+        Args:
+            cache_key: a digest of all that decides the answer.
+            request: the messages, and the parameters that the case asks with.
+            sent: all parameters that go out, the model's own among them; None for those of ``request`` alone.
+        """
         ...
 
 

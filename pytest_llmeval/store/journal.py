@@ -88,13 +88,13 @@ class SqliteJournal:
         found = first_row(self._history, self._database, sql, self._call_id(case, name))
         return self._sound(found, found is not None and rows.is_whole(found))
 
-    def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
+    def cached(self, cache_key: str, request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> Call | None:
         """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
         self.open_history()
         assert self._history is not None
         found = first_row(self._connection, self.path, _NEWEST.format(table="answers"), cache_key)
         found = found or first_row(self._history, self._database, _NEWEST.format(table="calls"), cache_key)
-        return self._sound(found, found is not None and rows.is_reply(found, request))
+        return self._sound(found, found is not None and rows.is_reply(found, request, sent))
 
     def _sound(self, found: Any, is_sound: bool) -> Call | None:
         """Return the call of a row, unless there is none or it is damaged."""

@@ -175,9 +175,23 @@ def is_whole(row: Mapping[str, Any]) -> bool:
     return bool(row["checksum"] == call_checksum(response, row["detail"]))
 
 
-def is_reply(row: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    """Whether a row of a call is whole and of this very request; older files hold large integers as they were."""
-    return is_whole(row) and bool(plain(loads(row["request"])) == plain(request))
+def is_reply(row: Mapping[str, Any], request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> bool:
+    """Whether a row of a call is whole and of this very request; older files hold large integers as they were.
+
+    Where ``sent`` is given, all the parameters that go out with it, those that the row has of its own need only be
+    among these: the others stood in models.yaml when it was asked.
+    """
+    if not is_whole(row):
+        return False
+    asked = plain(loads(row["request"]))
+    is_same = asked == plain(request)
+    return bool(is_same or (sent is not None and asked == plain({**request, "params": _held(asked, sent)})))
+
+
+def _held(asked: Any, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the parameters that are sent has the name of one that a kept request has of its own."""
+    own = asked.get("params") if isinstance(asked, dict) else None
+    return {name: value for name, value in sent.items() if isinstance(own, dict) and name in own}
 
 
 def to_verdict(row: Mapping[str, Any]) -> "Verdict":

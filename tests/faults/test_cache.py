@@ -151,6 +151,22 @@ def test_whatever_decides_an_answer_is_in_its_key(warm: Project, change: Any) ->
     assert len(warm.server.ledger) == 8
 
 
+@pytest.mark.parametrize("was_in_models", [True, False], ids=["to the marker", "to models.yaml"])
+def test_where_a_parameter_stands_is_nothing_to_its_answer(
+    project: Project, was_in_models: bool, spread: list[str]
+) -> None:
+    """Moved between models.yaml and the marker it is sent as before: nothing is asked, or called damaged."""
+    spec = f"spec: '{project.model}'"
+    project.write(models_yaml=f"models: {{cold: {{{spec}, params: {{temperature: 0, seed: 1}}}}, bare: {{{spec}}}}}\n")
+    for is_in_models in (was_in_models, not was_in_models):
+        marker = "params={'seed': 1}" if is_in_models else "params={'temperature': 0, 'seed': 1}"
+        project.eval(BODY, ROWS, marker=marker)
+        result = project.run("evals", "--cache=use", *spread, model="cold" if is_in_models else "bare")
+        assert result.ret == 0
+        assert len(project.server.ledger) == len(ROWS)
+    result.stdout.no_fnmatch_line("*damaged*")
+
+
 @pytest.mark.parametrize("way", ["query", "headers"])
 def test_what_leads_a_request_elsewhere_is_in_its_key_and_a_credential_is_not(
     project: Project, monkeypatch: pytest.MonkeyPatch, way: str

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -220,6 +221,25 @@ def test_an_answer_to_another_request_is_a_miss_whatever_its_key(journal: Sqlite
     assert journal.cached("k", REQUEST) is not None
     assert journal.cached("k", {**REQUEST, "params": {"temperature": 0}}) is None
     assert journal.cached("k", {"messages": ({"role": "user", "content": "q"},), "params": {}}) is not None
+
+
+@pytest.mark.parametrize(
+    ("kept_with", "asked_with", "sent", "is_found"),
+    [
+        ({}, {"temperature": 0}, {"temperature": 0}, True),
+        ({"temperature": 0}, {}, {"temperature": 0, "seed": 1}, True),
+        ({"temperature": 1}, {}, {"temperature": 0}, False),
+        ({"seed": 1}, {}, {"temperature": 0}, False),
+    ],
+)
+def test_parameters_of_a_request_may_have_moved_to_or_from_its_model(
+    journal: SqliteJournal, kept_with: dict[str, Any], asked_with: dict[str, Any], sent: dict[str, Any], is_found: bool
+) -> None:
+    """What is sent besides stood in models.yaml, or does now; the key holds all of it."""
+    journal.keep([kept(cache_key="k", request={**REQUEST, "params": kept_with})])
+    found = journal.cached("k", {**REQUEST, "params": asked_with}, sent)
+    assert (found is not None, not journal.damaged) == (is_found, is_found)
+    assert journal.cached("k", {"messages": [], "params": asked_with}, sent) is None
 
 
 @pytest.mark.parametrize("seed", [2**64 - 1, str(2**64 - 1)], ids=["as it was", "as a text"])

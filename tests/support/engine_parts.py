@@ -116,7 +116,7 @@ class MemoryJournal:
         self._read()
         return None
 
-    def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
+    def cached(self, cache_key: str, request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> Call | None:
         self._read()
         calls = [*self.earlier, *(each.call for each in self.kept)]
         return next((call for call in reversed(calls) if call.cache_key == cache_key), None)
