@@ -83,6 +83,21 @@ def test_a_slow_body_holds_the_calls_behind_it_to_the_window(
     assert len(project.server.ledger) == 60
 
 
+@pytest.mark.parametrize("is_within", [False, True], ids=["of the test", "of its fixture"])
+def test_a_fixture_that_does_not_exist_pays_for_no_answer(project: Project, spread: list[str], is_within: bool) -> None:
+    """Neither ahead nor in the turn of a case, whose setup fails as pytest's does."""
+    asked = "database" if is_within else "databse"
+    project.write(conftest_py="import pytest\n\n@pytest.fixture\ndef database(databse):\n    pass\n")
+    project.eval(f"def test_echo(sample, response, score, {asked}):\n    pass\n", ROWS)
+    project.eval("def test_good(response):\n    pass\n", ROWS[:1], name="good")
+    result = project.run("evals", *spread)
+    result.assert_outcomes(passed=1, errors=len(ROWS))
+    result.stdout.fnmatch_lines(["*fixture 'databse' not found*"])
+    assert len(project.server.ledger) == 1
+    kinds = Counter(row["error_kind"] for row in project.rows("SELECT error_kind FROM cases"))
+    assert kinds == {"code": len(ROWS), None: 1}
+
+
 def test_cases_that_a_mark_may_skip_are_not_asked_ahead(project: Project, dist_args: list[str]) -> None:
     project.eval(
         ECHO,

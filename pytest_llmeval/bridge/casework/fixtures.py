@@ -22,7 +22,9 @@ __all__ = [
     "is_made_here",
     "is_ours",
     "judge_of",
+    "lacking_fixtures",
     "notes_of_shadowed",
+    "put_lacking_first",
     "uses",
 ]
 
@@ -79,6 +81,25 @@ def chosen_fixture(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | Non
     """Return what a test gets under the fixture's name; None where it asks for none of that name."""
     found = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
     return found[-1] if found else None
+
+
+def lacking_fixtures(item: pytest.Item) -> frozenset[str]:
+    """Return the fixtures of a test that nobody defines (a misspelt name, say), and those that ask for such a one.
+
+    Its setup must fail. What a plugin adds to ``fixturenames`` is not looked at: it may define the fixture later.
+    """
+    info = getattr(item, "_fixtureinfo")  # noqa: B009 - nothing public tells what a test asks for itself
+    chosen = {name: set(found[-1].argnames) for name, found in info.name2fixturedefs.items()}
+    unknown = set(info.initialnames).union(*chosen.values()) - {"request", *chosen}
+    by_unknown = {name for name, asked in chosen.items() if unknown & asked}
+    return frozenset(by_unknown | unknown.intersection(info.initialnames))
+
+
+def put_lacking_first(item: pytest.Item) -> None:
+    """Have the setup of a test that must fail do so before it asks for a response, which nobody would use."""
+    if lacking := lacking_fixtures(item):
+        names: list[str] = getattr(item, "fixturenames")  # noqa: B009 - as above
+        names.sort(key=lambda name: name not in lacking)
 
 
 def _now(name: str) -> "CaseNow":

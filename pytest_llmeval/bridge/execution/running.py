@@ -9,6 +9,7 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
+from pytest_llmeval.bridge.casework.fixtures import put_lacking_first
 from pytest_llmeval.bridge.casework.items import RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.casework.raised import is_miss
 from pytest_llmeval.bridge.casework.turns import begin_turn, end_turn
@@ -164,6 +165,7 @@ class CaseRunner:
         """
         if self.bodies is None or run_of(item) is None:
             return
+        put_lacking_first(item)
         self.bodies.advance(item)
         self._early.advance()
         if self._fault is not None:
