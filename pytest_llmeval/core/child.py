@@ -15,13 +15,14 @@ from typing import IO
 
 from pytest_llmeval.core.parent import PARENT
 
-__all__ = ["run_child", "run_told"]
+__all__ = ["ECHO_S", "run_child", "run_told"]
 
 _PASSED_ON = ("SIGTERM", "SIGHUP")
 _LONGEST_TOLD = 4000
 """Characters of what a process printed."""
-_ECHO_S = 0.5
-"""A terminal that is lost tells of it twice: its shell does, and the kernel."""
+ECHO_S = 0.5
+"""Within these a signal that comes again is the same one: a terminal that is lost tells of it twice, its shell and the
+kernel, and ``timeout`` tells first its command and then the command's process group."""
 
 
 def run_child(
@@ -98,7 +99,7 @@ def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         nonlocal at
-        is_echo = number in came and time.monotonic() - at < _ECHO_S
+        is_echo = number in came and time.monotonic() - at < ECHO_S
         came.append(number)
         at = time.monotonic()
         if not is_echo:

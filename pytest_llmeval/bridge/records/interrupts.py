@@ -13,9 +13,12 @@ from typing import Any, cast
 import pytest
 
 from pytest_llmeval.bridge.display.progress import write_line
+from pytest_llmeval.core.child import ECHO_S
+from pytest_llmeval.core.clock import now
 
 __all__ = ["Interrupts", "late_reports", "raised_as_interrupt"]
 
+_Handler = Callable[[int, FrameType | None], None]
 _LATE_S = 2.0
 _STEP_S = 0.1
 _SOON_S = 0.01
@@ -78,26 +81,30 @@ def _give_lines(traceback: TracebackType) -> None:
 def raised_as_interrupt() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, where nobody else handles them; the second one ends at once.
 
-    A child that a test forks is no session: there the signals do what they do anywhere.
+    One that comes twice in half a second came once: `timeout 30m pytest evals` sends its signal so. A child that a test
+    forks is no session: there the signals do what they do anywhere.
     """
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     mine = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
     if threading.current_thread() is not threading.main_thread():
         mine = []
     forking = _Forking(mine)
+    ours: dict[int, _Handler] = {}
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if forking.takes(number):
             return
-        signal.signal(number, signal.SIG_DFL)
+        ours[number] = _at_once(now())
+        signal.signal(number, ours[number])
         raise KeyboardInterrupt(f"received {signal.Signals(number).name}")
 
     def let_go() -> None:
         for number in mine:
-            if signal.getsignal(number) is interrupt:  # a test may have set a handler of its own since
+            if signal.getsignal(number) is ours[number]:  # a test may have set a handler of its own since
                 signal.signal(number, signal.SIG_DFL)
 
     for number in mine:
+        ours[number] = interrupt
         signal.signal(number, interrupt)
     if mine and hasattr(os, "register_at_fork"):
         os.register_at_fork(
@@ -108,6 +115,21 @@ def raised_as_interrupt() -> Iterator[None]:
     finally:
         let_go()
         mine.clear()
+
+
+def _at_once(told_s: float) -> _Handler:
+    """Return what a signal does that came first at ``told_s``: it ends the process, but where it is the same once more.
+
+    Args:
+        told_s: as ``now`` tells it.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if now() - told_s >= ECHO_S:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    return end
 
 
 class _Forking:
