@@ -139,17 +139,24 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
 
     Args:
         settings: of the session.
-        ref: an id, the beginning of one, a name or ``last``.
+        ref: an id, the beginning of one, a name or ``last``, which is the newest that was not imported.
         place: where the process that the user started has found it, and may have taken it up already; None in that
             process itself.
 
     Raises:
         StoreError: there is none, or the database cannot be read.
-        SettingsError: it is still going on, asked no model or was left by a merge, or this session's selection
-            contradicts it.
+        SettingsError: it is still going on, was imported, asked no model or was left by a merge, or this session's
+            selection contradicts it.
     """
     with earlier_runs(settings, f"--resume {ref}") as (stored, connection):
-        run = pick_run(stored, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
+        own = [each for each in stored if not each.is_imported]
+        among = own if own and ref == "last" else stored
+        run = pick_run(among, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
+        if run.is_imported:
+            raise SettingsError(
+                f"--resume {ref}: run {one_line(run.id, 40)} was imported from a file: what it answered, other code"
+                " asked. Leave --resume out to begin a new run"
+            )
         if place is None:
             check_free(run)
         recorded = dict[Identity, str]()
