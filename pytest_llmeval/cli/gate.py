@@ -8,10 +8,19 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_reader, thresholds_option
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_reader,
+    thresholds_option,
+)
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.case import broke_behind_answer
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
@@ -64,6 +73,8 @@ class Gated:
     """What rules on a change were judged against, in lines."""
     warnings: list[str]
     """What notes do not say."""
+    db_option: str
+    """What commands need to find its database, with a blank in front."""
 
     @classmethod
     def of(cls, store: SqliteReader, run: Run, rules: Thresholds, choice: BaselineChoice) -> "Gated":
@@ -87,6 +98,7 @@ class Gated:
                 *inconclusive_words(result.verdicts, rules),
             ],
             warnings=[*judge_warnings(run, store.answering(run), choice.found)],
+            db_option=store.db_option,
         )
 
     def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
@@ -101,6 +113,20 @@ class Gated:
         view = view_run(self.run, self.cases, self.result.verdicts, is_anew=True)
         beside = [*self.notes, *notes, *self.against, *(f"warning: {each}" for each in self.warnings)]
         print_run(view, self.spending, 0, notes=beside, exit_code=self.exit_code)
+        if self._lacks_answers:
+            echo_lines([f"continue with: {self.run.resume_command(db_option=self.db_option)}"])
+
+    @property
+    def _lacks_answers(self) -> bool:
+        """Whether the run is unmeasurable and has cases that another try may give the answer that they lack."""
+        run = self.run
+        if run.end is None or run.end.status != "unmeasurable" or run.is_imported or run.settings.get("rescored"):
+            return False
+        broken = (case for case in self.cases.judged if case.outcome == "error")
+        return any(
+            case.error_kind != ErrorKind.NOT_CACHED and not broke_behind_answer(case.error_kind, case.latency_s)
+            for case in broken
+        )
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:

@@ -58,8 +58,12 @@ def joined_and_mended(project: Project, llmeval: Command, monkeypatch: pytest.Mo
     with monkeypatch.context() as refusing:
         refusing.setattr(FaultHandler, "_normal", lambda handler, entry: handler._error(401, "no"))
         assert project.run("evals", "--shard=2/2", "--llmeval-db=two.db").ret == 10
-    assert llmeval("merge", *files).status == 10
+    done = llmeval("merge", *files)
+    run = project.last_run()["id"]
+    assert (done.status, done.out.splitlines()[-1]) == (10, f"continue with: pytest --resume {run} evals")
+    assert llmeval("gate", run).out.splitlines()[-1] == f"continue with: pytest --resume {run} evals"
     assert project.run("evals", "--resume=last").ret == 0
+    assert "continue with" not in llmeval("gate", run).out
     return files
 
 
