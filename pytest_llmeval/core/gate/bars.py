@@ -58,12 +58,18 @@ def _ends(
         return (*ends, *(() if is_binomial else _mixed(rule, column, states, (best, worst)))), is_binomial
     share = (first.shortfall - 2 * SLACK) / (first.shortfall - last.shortfall)
     fills = [best + (worst - best) * step for step in (min(max(share, 0.0), 1.0), 0.2, 0.4, 0.6, 0.8)]
-    return (*ends, *(_end(rule, column, fill, states) for fill in (*fills, value))), False
+    levels = (_end(rule, column, fill, states) for fill in (*fills, value))
+    return (*ends, *levels, *_mixed(rule, column, states, (best, worst))), False
 
 
 def _mixed(rule: Rule, column: Column, states: tuple[State, ...], ends: tuple[float, float]) -> Iterator[Weight | None]:
-    """Yield what yes-or-no values say with some of the missing ones at their worst and the others at their best."""
+    """Yield what values say with some of the missing ones at their worst and the others at their best.
+
+    Graded ones that may be anything have no such ends.
+    """
     best, worst = ends
+    if not (math.isfinite(best) and math.isfinite(worst)):
+        return
     for mixture in column.mixtures(worst, states):
         yield _end(rule, mixture, best, states)
 

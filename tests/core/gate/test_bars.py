@@ -366,3 +366,16 @@ def test_groups_of_dependent_rows_that_are_all_alike_fail_a_bar_far_above_them(r
     assert verdict.p_value is not None and verdict.p_value < 1e-5
     near = [case(number, float(number % 5 < 4), cluster=f"c{number // 5}") for number in range(100)]
     assert only(sure("min", 0.81, near)).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("fill", [(0.0, 0.0), (0.4, 0.4), (1.0, 1.0), (1.0, 0.0), None])
+def test_graded_rows_that_are_missing_in_several_groups_may_tell_these_apart(fill: tuple[float, ...] | None) -> None:
+    """Both good, both bad and both alike make it a clear miss; one good and one bad leave it to chance."""
+    known = [0.25, 1, 0, 1, 0.25, 0.25, 1, 0.5, 1, 1, 1, 0.5, 0.5, 1, 0.5, 0.5, 0.5, 0]
+    groups = [number % 6 for number in range(20) if number not in (0, 7)]
+    rows = [case(n, each, cluster=f"{group}") for n, (each, group) in enumerate(zip(known, groups, strict=True))]
+    for number, each in zip((0, 1), fill or (None, None), strict=True):  # of the groups 0 and 1
+        fields = {} if each is not None else {"outcome": "error", "error_kind": "timeout"}
+        rows.append(case(f"lost {number}", each, cluster=f"{number}", **fields))
+    told = only(compared([], rows, rule("min", 0.8, confident=True), max_error_rate=0.1))
+    assert (told.verdict, told.is_open) == ("inconclusive" if fill in (None, (1.0, 0.0)) else "fail", fill is None)
