@@ -233,13 +233,13 @@ def _unlucky_lines(
                 yield from _whole(_said_of(case), width)
                 yield from _called_lines(called.get(case.id, ()), width)
             else:
-                for line in (_INDENT + told, *(f"{_INDENT * 2}{line}" for line in _differences(case))):
-                    yield from [cut(line, width)] if is_cut else wrapped(line, width)
+                for indent, line in ((_INDENT, told), *((_INDENT * 2, line) for line in _differences(case))):
+                    yield from [cut(indent + line, width)] if is_cut else wrapped(line, width, indent=indent)
         rest = suite.outcomes[word] - len(shown)
         if rest:
             left = counted(rest, "more error") if word == "error" else f"{rest:,} more {word}"
-            line = f"{_INDENT}... and {left}; {more}"
-            yield from [cut(line, width)] if is_cut else wrapped(line, width)
+            line = f"... and {left}; {more}"
+            yield from [cut(_INDENT + line, width)] if is_cut else wrapped(line, width, indent=_INDENT)
 
 
 def outcome_words(suite: SuiteView) -> str:

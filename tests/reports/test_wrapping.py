@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.reports.run_text import run_lines
 from pytest_llmeval.reports.text_width import wrapped
+from tests.reports.test_run_text import of_cases
 from tests.support.columns import columns
+from tests.support.records import record
 
 SIGNS = "ab,. \n\u6f22\u5b57\uff11e\u0301\u0e17\u0e35\u0e48"
 
@@ -54,3 +57,14 @@ def test_a_line_that_is_there_for_its_command_is_not_broken() -> None:
     assert list(wrapped(told, 80, whole_words=True)) == [told]
     note = "note: of these rows none was asked, so that llmeval gate and pytest evals say the same of all of them"
     assert len(list(wrapped(note, 80, whole_words=True))) == 2
+
+
+def test_why_a_case_has_no_answer_stays_under_it() -> None:
+    """In the log of a job nothing is cut; a second line does not stand out to the left of what it goes on with."""
+    why = "the server asks to wait 3,600 s (Retry-After), and 120 s are left of the call's 120 s"
+    found = of_cases(record("a", outcome="error", error_kind="rate_limited", error=why))
+    assert run_lines(found, width=60, tables=200)[-4:-1] == [
+        "  error: a: rate_limited",
+        "    the server asks to wait 3,600 s (Retry-After), and 120",
+        "      s are left of the call's 120 s",
+    ]
