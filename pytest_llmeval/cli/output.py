@@ -84,7 +84,7 @@ def _found(project: Project, database: Path | None) -> Path:
     with readable_errors(path):
         is_there = exists(path)
     if not is_there:
-        check_database(path)
+        check_database(path, to_write=False)
         raise StoreError(
             f"{project.shown(path)}: no such database; `{project.run_evals}` makes one, --llmeval-db names another"
         )

@@ -46,11 +46,11 @@ def check_database(path: Path, *, to_write: bool = True) -> None:
 
     Raises:
         StoreError: the file is no database, is not ours, is newer than this version, or is ``to_write`` and cannot be;
-            a file stands where its folder is to be.
+            a file stands where its folder is to be, or nothing can be put there.
     """
     with readable_errors(path, if_damaged=RESTORE):
         if not exists(path):
-            _check_folder(path)
+            _check_folder(path, to_write=to_write)
             return
         if not path.is_file():
             raise StoreError(f"{path}: not a regular file; name a database file with --llmeval-db")
@@ -58,6 +58,8 @@ def check_database(path: Path, *, to_write: bool = True) -> None:
             raise StoreError(f"{path}: not a database; nothing was changed. Name another file with --llmeval-db")
         if to_write and not os.access(path, os.W_OK):
             raise StoreError(f"{path}: cannot be written; change its mode or name another file with --llmeval-db")
+        if to_write and not is_writable(path):
+            raise _unwritable(path, path.resolve().parent)
         version, tables = _contents(path)
     if tables and not tables >= _OUR_TABLES:
         raise StoreError(f"{path}: a database of something else; nothing was changed. Name another with --llmeval-db")
@@ -122,14 +124,24 @@ def schema_of(connection: sqlite3.Connection) -> int:
     return int(version or 0)
 
 
-def _check_folder(path: Path) -> None:
-    """Raise StoreError where a file stands in the way to ``path``, which is not there."""
+def _check_folder(path: Path, *, to_write: bool) -> None:
+    """Raise StoreError where ``path``, which is not there, cannot be made: a file stands in its way, or rights do."""
     nearest = next((each for each in path.absolute().parents if exists(each)), None)
     if nearest is not None and not nearest.is_dir():
         raise StoreError(
             f"{nearest}: a file, where the folder of the database {path} is to be; move or remove it, or name another"
             " database with --llmeval-db"
         )
+    if to_write and nearest is not None and not os.access(nearest, os.W_OK):
+        raise _unwritable(path, nearest)
+
+
+def _unwritable(path: Path, folder: Path) -> StoreError:
+    """Return what is said where ``folder``, in which a database lies or is to be made, cannot be written."""
+    return StoreError(
+        f"{path}: the database cannot be used: {folder}: Permission denied; SQLite puts files beside a database, so"
+        " change who may write there, or name another place with --llmeval-db or LLMEVAL_DB"
+    )
 
 
 def _is_in_wal_mode(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The database file itself: where it is made, with which rights, and what is refused untouched."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -241,6 +242,18 @@ def test_a_read_only_folder_is_an_error_with_a_message(open_folder: Path) -> Non
     open_folder.chmod(0o555)
     with without_rights(), pytest.raises(StoreError, match="the database cannot be used: .*Permission denied"):
         SqliteStore(open_folder / "a.db")
+
+
+@pytest.mark.parametrize("name", ["a.db", "new.db", ".llmeval/llmeval.db"])
+def test_a_folder_that_cannot_be_written_is_named_before_any_call(open_folder: Path, name: str) -> None:
+    """A container's user is often another one than who owns the checkout; the file itself may be its own."""
+    SqliteStore(open_folder / "a.db").close()
+    (open_folder / "a.db").chmod(0o666)
+    open_folder.chmod(0o555)
+    told = f"{re.escape(str(open_folder))}: Permission denied; SQLite puts files .* --llmeval-db or LLMEVAL_DB$"
+    with without_rights(), pytest.raises(StoreError, match=told):
+        check_database(open_folder / name)
+    open_folder.chmod(0o777)
 
 
 def test_a_log_in_a_read_only_folder_is_an_error_that_says_what_to_do(open_folder: Path) -> None:
