@@ -84,6 +84,11 @@ def check_readable(path: Path) -> None:
         if not _begins_as_database(path):
             raise StoreError(f"{path}: not a database")
         version, tables = _contents(path)
+    if not tables:
+        raise StoreError(
+            f"{path}: it has no tables; if a killed session left it, its records are in {path.name}-wal and the journal"
+            " beside it: copy the whole folder"
+        )
     if not tables >= _OUR_TABLES:
         raise StoreError(f"{path}: a database of something else")
     if version != SCHEMA_VERSION:

@@ -208,3 +208,13 @@ def test_a_baseline_that_was_named_and_is_not_there(here: Path, llmeval: Command
     done = llmeval("merge", *files, "--baseline", "nobody")
     assert done.status == 4
     assert "--baseline nobody" in done.err
+
+
+def test_a_file_that_a_killed_session_left_without_its_log_says_what_is_missing(here: Path, llmeval: Command) -> None:
+    """An artifact of the file alone, of a job that was killed: all of it was in the log still."""
+    whole, alone = here / "llmeval.db", here / "alone.db"
+    with closing(SqliteStore(whole)):
+        alone.write_bytes(whole.read_bytes())
+        assert (here / "llmeval.db-wal").exists()
+    told = f"{alone}: it has no tables; if a killed session left it, its records are in alone.db-wal and the journal"
+    assert told in refused(llmeval, shard_file(here, "1/2"), alone)
