@@ -1,6 +1,6 @@
 """What trainings of one configuration reach, over seeds and over the ways in which the base is held.
 
-    python benchmarks/training.py finetune/configs/smollm2-135m-json-cpu.yaml --seeds 3 --load 4bit bf16
+    python benchmarks/training.py finetune/configs/smollm2-135m-json-cpu.yaml --seeds 3 --held 4bit bfloat16
 
 Each training runs in a process of its own, as in ``pytest -m train``; then base and adapter answer rows of ``test``,
 greedily, in this process. It prints Markdown, and the adapters stay where ``--keep`` says.
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.hf.host import HfModels
@@ -26,7 +26,7 @@ from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.scorers.json_scorers import json_match, json_valid
 from pytest_llmeval.training.base_spec import weights_of
-from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.config import Held, TrainingConfig
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.machine import look_at
 from pytest_llmeval.training.plan import Outcome, Plan
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--load", nargs="+", default=["4bit"], choices=["4bit", "bf16", "fp32"])
+    parser.add_argument("--held", nargs="+", default=["4bit"], choices=get_args(Held))
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of optim: max_steps=96")
     parser.add_argument("--rows", type=int, help="so many test rows, after the configuration's slice; all without")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.mkdtemp(prefix="llmeval-training-")))
@@ -62,21 +62,26 @@ def main() -> None:
     told["optim"].update({key: json.loads(value) for key, value in (each.split("=") for each in options.set)})
     rows = _rows(TrainingConfig.model_validate(told), options.rows)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {len(rows)} test rows\n")
-    print("| load | seed | steps | training, s | tokens/s | JSON valid | fields right | all fields right |")
+    print("| held in | seed | steps | training, s | tokens/s | JSON valid | fields right | all fields right |")
     print("|---|---|---|---|---|---|---|---|")
-    for load in options.load:
+    for held in options.held:
         found = []
         for seed in range(options.seeds):
-            config = TrainingConfig.model_validate({**told, "load": load, "seed": seed})
-            plan = _trained(config, options.keep / f"{load}-{seed}")
+            config = TrainingConfig.model_validate({**told, **_written(held), "seed": seed})
+            plan = _trained(config, options.keep / f"{held}-{seed}")
             record = _record(plan)
             if not seed:
-                print(f"| {load} | base | | | | {_reached(config, record['path'], None, rows)} |", flush=True)
+                print(f"| {held} | base | | | | {_reached(config, record['path'], None, rows)} |", flush=True)
             found.append(_reached(config, record["path"], plan.adapter, rows))
             speed = f"{record['steps']} | {record['step_seconds']:.0f} | {record['tokens_per_s']:.0f}"
-            print(f"| {load} | {seed} | {speed} | {found[-1]} |", flush=True)
+            print(f"| {held} | {seed} | {speed} | {found[-1]} |", flush=True)
         means = [statistics.fmean(getattr(each, name) for each in found) for name in ("valid", "match", "exact")]
-        print(f"| {load} | mean | | | | {' | '.join(f'{mean:.1%}' for mean in means)} |", flush=True)
+        print(f"| {held} | mean | | | | {' | '.join(f'{mean:.1%}' for mean in means)} |", flush=True)
+
+
+def _written(held: str) -> dict[str, str | None]:
+    """Return the keys of a configuration that say how its base is held."""
+    return {"load": held, "dtype": None} if held == "4bit" else {"load": None, "dtype": held}
 
 
 def _rows(config: TrainingConfig, limit: int | None) -> Sequence[TrainingRow]:

@@ -36,6 +36,8 @@ _OPTIONS: Mapping[WeightsKind, Mapping[str, tuple[str, str]]] = {
     },
 }
 """What each option of a kind may be: a pattern, and the words for it."""
+_NUMBERS = {"bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32"}
+"""What others call a ``dtype``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +110,16 @@ def _options(query: str, shown: str, kind: WeightsKind) -> dict[str, Any]:
             raise ModelError(f"model {shown!r}: the option {name!r} stands there twice")
         pattern, words = known[name]
         if re.fullmatch(pattern, value) is None:
-            raise ModelError(f"model {shown!r}: {name} is {words}, not {value!r}")
+            raise ModelError(f"model {shown!r}: {name} is {words}, not {value!r}{_meant(name, value)}")
         options[name] = value
     return options
+
+
+def _meant(name: str, value: str) -> str:
+    """Return what to write where a value of ``load`` or ``dtype`` tells the format of numbers in another word."""
+    numbers = _NUMBERS.get(value.casefold(), value.casefold())
+    is_one = name in ("load", "dtype") and re.fullmatch(_DTYPE[0], numbers) is not None
+    return f"; did you mean dtype={numbers}?" if is_one else ""
 
 
 def _unknown(name: str, kind: WeightsKind) -> str:

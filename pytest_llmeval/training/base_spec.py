@@ -8,8 +8,6 @@ from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["require_speakable", "weights_of"]
 
-_DTYPES = {"4bit": None, "bf16": "bfloat16", "fp32": "float32"}
-
 
 def weights_of(config: TrainingConfig, base: str, adapter: str | None = None) -> WeightsSpec:
     """Return what an ``hf:`` spec says of the base that a configuration trains on.
@@ -24,8 +22,8 @@ def weights_of(config: TrainingConfig, base: str, adapter: str | None = None) ->
         base=name,
         adapter=adapter,
         revision=revision or None,
-        load="4bit" if config.load == "4bit" else None,
-        dtype=_DTYPES[config.load],
+        load=config.load,
+        dtype=config.dtype,
         device=config.device,
     )
 

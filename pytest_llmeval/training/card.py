@@ -41,7 +41,7 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         "",
         "## How it was trained",
         "",
-        f"- Weights of the base: {config['load']}{_of_base(record['base'])}; adapter of rank"
+        f"- Weights of the base: {config['dtype'] or config['load']}{_of_base(record['base'])}; adapter of rank"
         f" {lora['r'] * optim.get('soup', 1)}, alpha {lora['alpha']}{_dropout(lora)}, on {', '.join(lora['targets'])}.",
         f"- {record['steps']} steps of {optim['batch']} rows, drawn from the {data['train']['rows']} of"
         f" `{data['train']['file']}`{_variants(data['train'])}, rate {optim['learning_rate']:g},"

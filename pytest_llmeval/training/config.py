@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, model_validator
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
@@ -24,6 +24,7 @@ __all__ = [
     "MATRICES",
     "CheckModel",
     "DataModel",
+    "Held",
     "LaunchModel",
     "LoraModel",
     "Metric",
@@ -33,6 +34,9 @@ __all__ = [
     "SpanModel",
     "TrainingConfig",
 ]
+
+Held = Literal["4bit", "bfloat16", "float32"]
+"""How frozen weights are held: NF4 with double quantisation, or numbers."""
 
 Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
 """Scores that a completion can be given while training, by the scorers of these names."""
@@ -53,6 +57,12 @@ def _from_0(value: object) -> int:
 def _of_no_spec(value: str) -> str:
     if re.match("[a-z]+:", value) and value != "local:smollm2":
         raise ValueError(f"found {shown_yaml(value)}; write local:smollm2, a folder or OWNER/NAME of the hub")
+    return value
+
+
+def _bits(value: object) -> object:
+    if value not in (None, "4bit"):
+        raise ValueError(f"found {shown_yaml(value)}; write '4bit', or leave it out for dtype: bfloat16 or float32")
     return value
 
 
@@ -211,8 +221,10 @@ class TrainingConfig(_Frozen):
     """Node id of the eval whose prompt is trained with, and that base and adapter are measured by."""
     base: Annotated[Text, AfterValidator(_of_no_spec)]
     """``local:smollm2``, a folder with safetensors, or an id of the hub (with ``@REVISION`` where one is meant)."""
-    load: Literal["4bit", "bf16", "fp32"] = "4bit"
-    """How the frozen weights are held; 4bit is NF4 with double quantisation."""
+    load: Annotated[Literal["4bit"] | None, BeforeValidator(_bits)] = None
+    """``4bit`` for frozen weights in NF4 with double quantisation, which they are where ``dtype`` is not written."""
+    dtype: Literal["bfloat16", "float32"] | None = None
+    """Of frozen weights that are not quantised, and of the sums; load and dtype are the options of ``hf:`` specs."""
     device: Literal["cpu", "cuda"]
     seed: Annotated[int, BeforeValidator(_from_0)] = 0
     kernels: Flag = True
@@ -225,6 +237,18 @@ class TrainingConfig(_Frozen):
     proof: ProofModel
     needs: NeedsModel = NeedsModel()
     search: SearchModel | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_4bit(cls, data: object) -> object:
+        if isinstance(data, Mapping) and data.get("load") is None and data.get("dtype") is None:
+            return {**data, "load": "4bit"}  # which a record says so, written or not
+        return data
+
+    @property
+    def held(self) -> Held:
+        """How the frozen weights are held."""
+        return self.dtype or "4bit"
 
     @property
     def digest(self) -> str:

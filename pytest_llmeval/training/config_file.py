@@ -70,6 +70,11 @@ def place_of(key: str, *, path: Path, shown_as: str) -> str:
 def _at_odds(config: TrainingConfig) -> _Wrong:
     """Yield each key that does not go with others, and what to write."""
     launch, batch, data = config.launch, config.optim.batch, config.data
+    if config.load is not None and config.dtype is not None:
+        yield (
+            ("dtype",),
+            f"found '{config.dtype}', and load is '{config.load}', which has numbers of its own; write one",
+        )
     if data.variants and data.completion == "text":
         told = "and data.completion is 'text'; write 0: what a target in JSON quotes of its input is exchanged"
         yield ("data", "variants"), f"found {data.variants}, {told}"
@@ -95,8 +100,8 @@ def _wrong_engine(config: TrainingConfig) -> Iterator[str]:
     if config.device == "cpu":
         yield "which needs GPUs; write 'ddp' for device: cpu"
         return
-    if config.launch.engine == "fsdp" and config.load == "4bit":
-        yield "which does not split 4-bit weights; write load: bf16, or 'ddp'"
+    if config.launch.engine == "fsdp" and config.held == "4bit":
+        yield "which does not split 4-bit weights; write 'ddp', or dtype: bfloat16 in place of load"
     if config.launch.processes == 1:
         yield "and one process, which has nobody to share with; write processes: N for N GPUs, or leave engine out"
 

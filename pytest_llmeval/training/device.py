@@ -29,7 +29,7 @@ def require_device(config: TrainingConfig) -> None:
             f"CUDA's driver tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for"
             " your CUDA version"
         )
-    if config.load == "4bit" or config.launch.engine == "ddp":  # whose optimizer is bitsandbytes'
+    if config.held == "4bit" or config.launch.engine == "ddp":  # whose optimizer is bitsandbytes'
         require_bitsandbytes("cuda")
     _require_compiler(os.environ)
 

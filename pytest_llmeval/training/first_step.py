@@ -25,7 +25,9 @@ def require_near(trained: float, asked: float) -> None:
         NotTheBaseError: they are further apart than they may be, or no numbers.
     """
     if not math.isfinite(asked):
-        raise NotTheBaseError(f"the loss of the base itself is {asked} on the first rows; load: fp32 has room for more")
+        raise NotTheBaseError(
+            f"the loss of the base itself is {asked} on the first rows; dtype: float32 has room for more"
+        )
     if not abs(trained - asked) <= _NEAR * asked:
         raise NotTheBaseError(
             f"the loss of the first rows as it is trained is {trained / asked if asked else math.inf:.2f} times that of"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.config import Held
 
 __all__ = [
     "DEVICE_BYTES",
@@ -25,7 +26,6 @@ __all__ = [
     "require_host",
 ]
 
-Load = Literal["4bit", "bf16", "fp32"]
 Engine = Literal["ddp", "fsdp", "deepspeed"]
 
 MEMORY_SHARE = 0.9
@@ -33,7 +33,7 @@ MEMORY_SHARE = 0.9
 
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256
 """Of a weight: 4 bits, an 8-bit scale for each 64, and a 32-bit one for each 256 of those (QLoRA, section 3)."""
-_DENSE_BYTES = {"4bit": 2, "bf16": 2, "fp32": 4}
+_DENSE_BYTES = {"4bit": 2, "bfloat16": 2, "float32": 4}
 """Of a weight that is not quantised, as embeddings and norms are not."""
 _ADAPTER_BYTES = {"ddp": 4 + 4 + 2, "fsdp": 4 + 4 + 8, "deepspeed": 4 + 4 + 8}
 """Of an adapter's weight: fp32 value and gradient, and two states of 8 bits, or of 32 where the optimizer has none."""
@@ -178,7 +178,7 @@ class Fit:
 def estimate(
     shape: Shape,
     *,
-    load: Load,
+    held: Held,
     r: int,
     targets: tuple[str, ...],
     rows: int,
@@ -195,7 +195,7 @@ def estimate(
 
     Args:
         shape: of the base.
-        load: how its weights are held.
+        held: how its weights are.
         r: rank of the adapter.
         targets: matrices that it sits on.
         rows: of the micro-batch.
@@ -208,7 +208,7 @@ def estimate(
         processes: that train together.
         engine: what has several processes train together.
     """
-    value = 4 if device == "cpu" or load == "fp32" else 2
+    value = 4 if device == "cpu" or held == "float32" else 2
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
     marks = sum(read for _, read in shape.named(targets)) if dropout else 0
     each = _ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)
@@ -216,7 +216,7 @@ def estimate(
         each += _BUCKET_BYTES
     kept = (per_layer * value + (0 if checkpointing else marks)) * shape.layers
     return Estimate(
-        weights=_weights(shape, load, device, processes if engine == "fsdp" else 1),
+        weights=_weights(shape, held, device, processes if engine == "fsdp" else 1),
         adapter=shape.adapter(r, targets) * each,
         activations=kept * rows * row_tokens,
         working=_working(shape, rows, row_tokens, value, marks, device, liger),
@@ -224,13 +224,13 @@ def estimate(
     )
 
 
-def _weights(shape: Shape, load: Load, device: Literal["cpu", "cuda"], parts: int) -> int:
+def _weights(shape: Shape, held: Held, device: Literal["cpu", "cuda"], parts: int) -> int:
     """Return what frozen weights take; split ones, two layers and what is outside of layers as a whole beside its part.
 
     The next layer is fetched while one is worked on, and accelerate has FSDP keep embedding, head and last norm.
     """
-    linear = shape.linear * (_NF4_BYTES if load == "4bit" else _DENSE_BYTES[load])
-    dense = shape.dense * (4 if device == "cpu" else _DENSE_BYTES[load])
+    linear = shape.linear * (_NF4_BYTES if held == "4bit" else _DENSE_BYTES[held])
+    dense = shape.dense * (4 if device == "cpu" else _DENSE_BYTES[held])
     gathered = 2 * linear / shape.layers + dense if parts > 1 else 0
     return int((linear + dense) / parts + gathered)
 
@@ -279,24 +279,24 @@ def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens:
     return max(fitted.micro_batch, min(rows, (free - stays) // ((kept + layer) * tokens)))
 
 
-def require_host(shape: Shape, *, load: Load, processes: int, free: int) -> None:
+def require_host(shape: Shape, *, held: Held, processes: int, free: int) -> None:
     """Refuse processes that cannot each read the whole base into the host's memory, as they do before it is split.
 
     Args:
         shape: of the base.
-        load: how its weights are held.
+        held: how its weights are.
         processes: that read it.
         free: bytes of the host that there are.
 
     Raises:
         SettingsError: there are too few, with how many it takes.
     """
-    each = (shape.linear + shape.dense) * _DENSE_BYTES[load]
+    each = (shape.linear + shape.dense) * _DENSE_BYTES[held]
     if processes * each > free:
         raise SettingsError(
             f"base: each of {processes} processes reads it into the host's memory before it is split,"
             f" {each / 2**30:.2f} GiB, and {free / 2**30:.2f} GiB are free;"
-            " take a smaller base, fewer launch.processes, or load: bf16"
+            " take a smaller base, fewer launch.processes, or dtype: bfloat16"
         )
 
 
@@ -310,7 +310,7 @@ def fit(
     free: int,
     batch: int,
     row_tokens: int,
-    load: Load,
+    held: Held,
     r: int,
     targets: tuple[str, ...],
     device: Literal["cpu", "cuda"],
@@ -329,7 +329,7 @@ def fit(
         free: bytes that there are.
         batch: rows of a step in one process.
         row_tokens: tokens of the longest row.
-        load: how the weights are held.
+        held: how the weights are.
         r: rank of the adapter.
         targets: matrices that it sits on.
         device: where it runs.
@@ -352,7 +352,7 @@ def fit(
     def of(rows: int, checkpointing: bool) -> Estimate:
         return estimate(
             shape,
-            load=load,
+            held=held,
             r=r,
             targets=targets,
             rows=rows,

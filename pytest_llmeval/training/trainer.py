@@ -309,7 +309,7 @@ def _begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped
     require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
     if launch.engine == "fsdp":
         free = free_host_bytes(sys.maxsize)
-        require_host(material.shape, load=plan.config.load, processes=launch.processes, free=free)
+        require_host(material.shape, held=plan.config.held, processes=launch.processes, free=free)
     plan.hold_to(material.identity)
     for each in skipped:
         print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt

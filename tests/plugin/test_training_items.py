@@ -173,11 +173,12 @@ def test_every_mistake_in_a_configuration_is_told_with_its_line(project: pytest.
         ({"launch": {"engine": "fsdp"}}, "engine: launch.engine: found 'fsdp', which needs GPUs; write 'ddp'"),
         (
             {"launch": {"engine": "fsdp"}, "device": "cuda"},
-            "engine: launch.engine: found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'",
+            "engine: launch.engine: found 'fsdp', which does not split 4-bit weights;"
+            " write 'ddp', or dtype: bfloat16 in place of load",
         ),
         *(
             (
-                {"launch": {"engine": engine}, "device": "cuda", "load": "bf16"},
+                {"launch": {"engine": engine}, "device": "cuda", "dtype": "bfloat16"},
                 f"engine: launch.engine: found '{engine}', and one process, which has nobody to share with;"
                 " write processes: N for N GPUs, or leave engine out",
             )

@@ -80,7 +80,7 @@ def config(base: Path | str, **changes: Any) -> dict[str, Any]:
         "version": 1,
         "eval": "evals/test_colour.py::test_colour",
         "base": str(base),
-        "load": "4bit",
+        **({} if "dtype" in changes else {"load": "4bit"}),
         "device": "cpu",
         "data": {
             "train": "data/train.jsonl",

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.config_file import load_config
 from tests.support.tiny_base import config
@@ -62,8 +63,26 @@ def test_a_default_that_is_written_out_changes_no_digest(tmp_path: Path) -> None
     assert newer.model_copy(update={"later": 4}).digest != plain.digest
 
 
+def test_a_base_is_held_in_4_bits_or_in_numbers(tmp_path: Path) -> None:
+    """By the words that an ``hf:`` spec has for it; in 4 bits where neither is written, and the record says so."""
+
+    def held(**keys: str) -> TrainingConfig:
+        data = {key: value for key, value in config("b").items() if key != "load"}
+        return load_config(written(tmp_path, yaml.safe_dump({**data, **keys})), shown_as="mine.yaml")
+
+    found = {each.held: str(weights_of(each, "/b")) for each in (held(), held(dtype="bfloat16"), held(dtype="float32"))}
+    assert found == {
+        "4bit": "/b?device=cpu&load=4bit",
+        "bfloat16": "/b?device=cpu&dtype=bfloat16",
+        "float32": "/b?device=cpu&dtype=float32",
+    }
+    assert held() == held(load="4bit") and held().digest == held(load="4bit").digest != held(dtype="bfloat16").digest
+    with pytest.raises(SettingsError, match="dtype: found 'float32', and load is '4bit', which has numbers of its own"):
+        held(load="4bit", dtype="float32")
+
+
 def test_a_mean_is_of_processes_that_hold_all_weights(tmp_path: Path) -> None:
-    data = config("b", device="cuda", load="bf16", launch={"processes": 2, "engine": "fsdp"}, optim__average=True)
+    data = config("b", device="cuda", dtype="bfloat16", launch={"processes": 2, "engine": "fsdp"}, optim__average=True)
     with pytest.raises(SettingsError, match=r"optim\.average: found true, and launch\.engine is 'fsdp'; write false"):
         load_config(written(tmp_path, yaml.safe_dump(data)), shown_as="mine.yaml")
 
@@ -83,6 +102,18 @@ def test_variants_are_of_targets_in_json(tmp_path: Path) -> None:
         ("version: 1", "version: 1.0", "version: found 1.0; write 1, the version that is read here"),
         ("base: b", "base: hf:o/x", "base: found 'hf:o/x'; write local:smollm2, a folder or OWNER/NAME of the hub"),
         ("base: b", "base: local:x", "base: found 'local:x'; write local:smollm2, a folder or OWNER/NAME of the hub"),
+        (
+            "load: 4bit",
+            "load: bf16",
+            "load: found 'bf16'; write '4bit', or leave it out for dtype: bfloat16 or float32",
+        ),
+        (
+            "load: 4bit",
+            "load: 8bit",
+            "load: found '8bit'; write '4bit', or leave it out for dtype: bfloat16 or float32",
+        ),
+        ("load: 4bit", "load: 4", "load: found 4; write '4bit', or leave it out for dtype: bfloat16 or float32"),
+        ("load: 4bit", "dtype: bf16", "dtype: found 'bf16'; write 'bfloat16' or 'float32'"),
         ("seed: 0", "seed: -1", "seed: found -1; write a whole number from 0 up"),
         ("seed: 0", "sede: 0", "sede: unknown key; did you mean 'seed'?"),
         ("  r: 8", "  r: 0", "lora.r: found 0; write a whole number from 1 up"),
@@ -110,7 +141,7 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
         load_config(written(tmp_path, text), shown_as="mine.yaml")
     lines = str(caught.value).splitlines()
     assert "mine.yaml:2: device: found 'tpu'; write 'cpu' or 'cuda'" in lines
-    assert "mine.yaml:3: load: found '3bit'; write '4bit', 'bf16' or 'fp32'" in lines
+    assert "mine.yaml:3: load: found '3bit'; write '4bit', or leave it out for dtype: bfloat16 or float32" in lines
     assert any(line.startswith("mine.yaml:4: data: found 7; write a mapping of train, val, test") for line in lines)
     assert "mine.yaml:1: proof: is missing; write it" in lines
 

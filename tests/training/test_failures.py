@@ -326,7 +326,7 @@ def test_a_base_that_each_process_reads_whole_must_have_room_in_the_host(
     from pytest_llmeval.training.config import LaunchModel
     from pytest_llmeval.training.ranks import Ranks
 
-    plan, _ = train(free=1 << 20, load="fp32")
+    plan, _ = train(free=1 << 20, dtype="float32")
     split = plan.config.model_copy(update={"launch": LaunchModel(processes=2, engine="fsdp")})
     monkeypatch.setattr(trainer, "free_host_bytes", lambda unknown: 100_000)
     with pytest.raises(SettingsError, match=r"^base: each of 2 processes reads .* 0\.00 GiB, .* launch\.processes"):

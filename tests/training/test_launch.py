@@ -289,8 +289,8 @@ Nobody gathers the base.
 def test_a_base_that_is_split_over_processes_is_trained_and_answers(
     train: Train, tiny_base: Path, tmp_path: Path
 ) -> None:
-    alone, _ = train(most_rows=2, edit=odd, load="fp32")
-    plan = plan_of(tmp_path, tiny_base, load="fp32")
+    alone, _ = train(most_rows=2, edit=odd, dtype="float32")
+    plan = plan_of(tmp_path, tiny_base, dtype="float32")
     launch = LaunchModel(processes=2, engine="fsdp")
     plan = replace(plan, config=plan.config.model_copy(update={"launch": launch}))
     assert in_a_process(plan, with_site(tmp_path, AS_ON_GPUS + UNLIKE)) == Outcome(state="trained")

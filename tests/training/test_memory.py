@@ -23,7 +23,7 @@ LLAMA_3B = Shape.of(
     },
     "llama",
 )
-RECIPE: dict[str, Any] = {"load": "4bit", "r": 16, "targets": LoraModel().targets, "device": "cuda"}
+RECIPE: dict[str, Any] = {"held": "4bit", "r": 16, "targets": LoraModel().targets, "device": "cuda"}
 TOKENS: dict[str, Any] = {"rows": 2, "row_tokens": 500}
 CONTEXT = 500_000_000
 """Of CUDA, which no measured peak holds."""
@@ -129,9 +129,9 @@ def test_after_too_little_memory_for_one_row_it_is_checkpointed() -> None:
 
 def test_with_weights_in_fp32_layers_keep_values_in_fp32() -> None:
     """Autocast leaves the sum that goes from layer to layer so."""
-    recipe: Any = {**RECIPE, "load": "bf16"}
+    recipe: Any = {**RECIPE, "held": "bfloat16"}
     half = estimate(LLAMA_3B, **TOKENS, checkpointing=True, **recipe)
-    whole = estimate(LLAMA_3B, **TOKENS, checkpointing=True, **{**recipe, "load": "fp32"})
+    whole = estimate(LLAMA_3B, **TOKENS, checkpointing=True, **{**recipe, "held": "float32"})
     assert whole.activations == 2 * half.activations
 
 
@@ -151,7 +151,7 @@ def test_several_processes_of_ddp_have_each_gradient_once_more() -> None:
 
 def test_of_split_weights_two_layers_and_what_is_outside_of_layers_are_whole() -> None:
     """Those of the next layer are fetched while one is worked on; embedding and head stay, as accelerate has it."""
-    recipe: Any = {**RECIPE, "load": "bf16", "engine": "fsdp"}
+    recipe: Any = {**RECIPE, "held": "bfloat16", "engine": "fsdp"}
     found = estimate(LLAMA_3B, **TOKENS, checkpointing=True, processes=4, **recipe)
     layer, dense = 2 * LLAMA_3B.linear / 28, 2 * LLAMA_3B.dense
     assert found.weights == pytest.approx((28 * layer + dense) / 4 + 2 * layer + dense)

@@ -231,7 +231,7 @@ def test_a_real_soup_is_an_adapter_that_peft_reads(tmp_path: Path, tiny_base: Pa
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    plan = plan_of(tmp_path, tiny_base, soup=2, load="fp32")
+    plan = plan_of(tmp_path, tiny_base, soup=2, dtype="float32")
     cooked(plan, train_here)
 
     def merged(adapter: Path) -> dict[str, Any]:

@@ -25,8 +25,6 @@ __all__ = [
 ]
 
 _NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
-_LOADS = {"4bit": "load=4bit", "bf16": "dtype=bfloat16", "fp32": "dtype=float32"}
-"""Options of a spec by the word for them in the configuration of a training."""
 _ON_A_RESIDUAL = ("pissa", "olora", "corda", "loftq", "lora_ga")
 """Beginnings of ``init_lora_weights`` that take the adapter's first values out of the base, which changes it."""
 
@@ -165,7 +163,8 @@ def held_otherwise(folder: Path, weights: WeightsSpec, dtype: str) -> str | None
     now = f"load={weights.load}" if weights.load is not None else f"dtype={dtype}"
     for record, told in records_of(folder).items():
         config = told.get("config")
-        then = _LOADS.get(str(config.get("load"))) if isinstance(config, dict) else None
+        held = config if isinstance(config, dict) else {}
+        then = next((f"{name}={held[name]}" for name in ("load", "dtype") if isinstance(held.get(name), str)), None)
         if then is not None and then != now:
             return f"adapter {weights.adapter}: trained on a base with {then} ({record.name}), and this one has {now}"
     return None

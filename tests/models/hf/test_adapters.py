@@ -176,13 +176,18 @@ def test_an_adapter_that_was_trained_with_another_template_is_refused(models: Hf
 
 
 @pytest.mark.parametrize(
-    ("load", "option", "said"),
-    [("fp32", "", ""), ("bf16", "", "dtype=bfloat16"), ("bf16", "?dtype=bfloat16", ""), ("4bit", "", "load=4bit")],
+    ("held", "option", "said"),
+    [
+        ({"load": None, "dtype": "float32"}, "", ""),
+        ({"load": None, "dtype": "bfloat16"}, "", "dtype=bfloat16"),
+        ({"load": None, "dtype": "bfloat16"}, "?dtype=bfloat16", ""),
+        ({"load": "4bit", "dtype": None}, "", "load=4bit"),
+    ],
 )
 def test_a_base_that_is_held_otherwise_than_in_training_is_told(
-    models: HfModels, base: Path, copy: Path, load: str, option: str, said: str
+    models: HfModels, base: Path, copy: Path, held: dict[str, str | None], option: str, said: str
 ) -> None:
-    (copy / "run.json").write_text(json.dumps({"complete": True, "training": "t1", "config": {"load": load}}))
+    (copy / "run.json").write_text(json.dumps({"complete": True, "training": "t1", "config": held}))
     told: list[str] = []
     models.load(parse_weights(f"{base}+{copy}{option}", "hf", "hf"), told.append)
     with_it = f"adapter {copy}: trained on a base with {said} (run.json), and this one has dtype=float32: it may answer"
