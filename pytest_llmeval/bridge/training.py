@@ -186,7 +186,7 @@ class TrainingRun:
         if wrong is not None:
             pytest.fail(printable(wrong), pytrace=False)
         for gain in gains:
-            self._report(gain.line())
+            self._report(f"{self.name}: {gain.line()}")
 
     def _report(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
@@ -195,6 +195,8 @@ class TrainingRun:
             return
         with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
             reporter.ensure_newline()
+            if self._config.get_terminal_writer().width_of_current_line:  # with -q, the letters of what ended before
+                reporter.write_line("")
             reporter.write_line(printable(f"llmeval: {line}"))
 
 

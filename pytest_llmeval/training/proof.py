@@ -88,8 +88,16 @@ class Gain:
         look = f"llmeval compare {self.base_run} {self.adapter_run} shows the rows"
         if self.verdict != "fail" or self.metric in (*MEASURED_METRICS, "error_rate"):
             return f"{self.reason}; {look}"
-        advice = "; with more rows it may be surer" if (self.delta or 0.0) > self.margin else ""
-        return f"a gain above the margin of {percent(self.margin)} is not sure{advice}; {look}\n  {self.reason}"
+        return f"{self._short()}; {look}\n  {self.reason}"
+
+    def _short(self) -> str:
+        """Return how the gain misses the margin."""
+        delta, margin = self.delta or 0.0, percent(self.margin)
+        if delta < 0:
+            return "the adapter is worse than its base on these rows"
+        if delta <= self.margin:
+            return f"the gain of {percent(delta)} is not above the margin of {margin}"
+        return f"a gain above the margin of {margin} is not sure; with more rows it may be surer"
 
     def recorded(self) -> dict[str, Any]:
         """Return it as JSON can say it."""

@@ -27,9 +27,13 @@ def wrong_references(config: TrainingConfig, rootdir: Path) -> Iterator[tuple[Ke
     told = _wrong_eval(config.eval, rootdir)
     if told is not None:
         yield ("eval",), f"found {shown_yaml(config.eval)}: {told}"
+    named: dict[object, str] = {}
     for split in ("train", "val", "test"):
         name = getattr(config.data, split)
         told = _wrong_dataset(name, rootdir)
+        other = named.setdefault(name if name.startswith(PREFIX) else (rootdir / name).resolve(), split)
+        if told is None and other != split:
+            told = f"data.{other} has the same rows; write a dataset of others"
         if told is not None:
             yield ("data", split), f"found {shown_yaml(name)}: {told}"
     if _is_path(config.base) and not any(path.exists() for path in (rootdir / config.base, at_home(config.base))):

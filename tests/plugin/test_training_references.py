@@ -40,6 +40,8 @@ NO_BASE = "no such folder; relative paths begin at the rootdir"
             "../val.jsonl: leads out of the rootdir; keep the file inside the project, or pass rows by a callable",
         ),
         ("data.test", "data/tets.jsonl", NO_FILE),
+        ("data.val", "data/train.jsonl", "data.train has the same rows; write a dataset of others"),
+        ("data.test", "data/../data/val.jsonl", "data.val has the same rows; write a dataset of others"),
         ("base", "/nope/base", NO_BASE),
         ("base", "./base", NO_BASE),
         ("base", "models/of/mine", NO_BASE),

@@ -88,6 +88,7 @@ def test_an_adapter_that_answers_worse_fails_by_every_rule(tmp_path: Path, serve
         base, adapter = f"openai:base@{server.url}", f"openai:adapter@{knows_nothing.url}"
         wrong = failures(measure(measurement(tmp_path, base, adapter)))
     assert wrong[0].startswith("val: exact 100.0 % -> 0.0 % over 12 rows")
+    assert "\n  the adapter is worse than its base on these rows; llmeval compare " in wrong[0]
     assert sum("pass_rate is worse" in line for line in wrong) == 2
 
 
@@ -212,6 +213,13 @@ def test_keys_under_any_name_are_there(tmp_path: Path, server: FaultServer) -> N
     keyed = replace(asked, environ={**asked.environ, "LLMEVAL_LAB_KEY": "sk-lab"})
     assert _run(keyed, "val", asked.config.data.val, "base", before=[])
     assert {entry.headers["authorization"] for entry in server.ledger} == {"Bearer sk-lab"}
+
+
+def test_a_gain_that_is_no_more_than_the_margin_is_not_called_unsure(tmp_path: Path, server: FaultServer) -> None:
+    """More rows would not help it."""
+    base, adapter = f"openai:base@{server.url}", f"openai:adapter@{server.url}"
+    wrong = failures(measure(measurement(tmp_path, base, adapter, proof__margin=0.05)))
+    assert "\n  the gain of 0.0 % is not above the margin of 5.0 %; llmeval compare " in wrong[0]
 
 
 def test_a_gain_of_all_rows_that_is_not_sure_says_what_may_help(tmp_path: Path, server: FaultServer) -> None:

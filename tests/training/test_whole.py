@@ -52,7 +52,7 @@ def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, 
     assert {each[side] for each in training.proof for side in ("base_run", "adapter_run")} == set(runs)
     assert all(run.end is not None and run.end.status == "finished" for run in runs.values())
     assert "llmeval: tiny: a step of 4 rows takes 4 at once, without checkpointing; 14 of 14 layers" in done.stdout
-    assert "llmeval: test: exact 0.0 % -> " in done.stdout
+    assert "llmeval: tiny: test: exact 0.0 % -> " in done.stdout
     shown = [line for line in done.stdout.splitlines() if line.startswith("llmeval: tiny: step ")]
     looked_at = [step for step in (20, 30, 40) if step > record["resumed_from"]]
     assert [int(line.split()[3]) for line in shown] == looked_at
