@@ -70,6 +70,8 @@ def measure_pages(path: Path, base: str, current: str, rounds: int) -> None:
             ("a case", f"/case?id={case}"),
             ("labelling", f"/label?run={current}"),
             ("two runs side by side", f"/compare?base={base}&current={current}"),
+            ("two models of a run", f"/compare?base={current}@small&current={current}@large"),
+            ("two suites of a run", f"/compare?base={current}::qa&current={current}::summaries"),
         ):
             client.get(address)  # what is counted once is counted
             found = [timed(client, address) for _ in range(rounds)]

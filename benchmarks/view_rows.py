@@ -16,6 +16,8 @@ __all__ = ["make_runs"]
 
 _TEXT = "the order was sent on monday and came back damaged so that the buyer asks for a refund of what was paid"
 _SLICES = ("short", "long", "numbers", "names", "dates", "hard", "easy", "mixed")
+_MODELS = ("small", "large")
+_SUITES = ("extraction", "qa", "summaries")
 _JUDGE = "j" * 64
 _RUBRIC = {
     "name": "qa",
@@ -44,13 +46,16 @@ def make_runs(path: Path, cases: int) -> tuple[str, str]:
     ids = ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb")
     judge = JudgeRecord(judge_id=_JUDGE, rubric="qa", detail=json.dumps({"rubric": _RUBRIC, "judges": [], "how": {}}))
     for number, run_id in enumerate(ids):
-        settings: dict[str, Any] = {"baseline": {"kind": "run", "run": ids[0], "name": ids[0], "model": None}}
+        suites = {name: {"expected": {model: cases // 6 for model in _MODELS}} for name in _SUITES}
+        settings: dict[str, Any] = {"suites": suites}
+        if number:
+            settings["baseline"] = {"kind": "run", "run": ids[0], "name": ids[0], "model": None}
         made = Run(
             id=run_id,
             started_at=f"2026-01-0{number + 1}T00:00:00.000+00:00",
             version="0",
-            models=("small", "large"),
-            settings=settings if number else {},
+            models=_MODELS,
+            settings=settings,
         )
         records = list(_records(random.Random(number), cases))
         store.import_run(made, (stored_case(run_id, each) for each in records), [judge])
@@ -63,13 +68,13 @@ def make_runs(path: Path, cases: int) -> tuple[str, str]:
 def _records(chance: random.Random, cases: int) -> Iterator[CaseRecord]:
     for number in range(cases):
         row, model = divmod(number, 2)
-        suite = ("extraction", "qa", "summaries")[row % 3]
+        suite = _SUITES[row % 3]
         outcome = chance.choices(("passed", "missed", "error"), (0.9, 0.097, 0.003))[0]
         value = 1.0 if outcome == "passed" else 0.0
         asked, said = (" ".join(chance.choices(_TEXT.split(), k=100)) for _ in range(2))
         call = Call(
             role="model",
-            model=("small", "large")[model],
+            model=_MODELS[model],
             request={"messages": [{"role": "user", "content": asked}], "params": {}},
             response=said,
             status="ok",

@@ -71,7 +71,13 @@ class FoundBaseline:
     @property
     def spec(self) -> str:
         """What means this run and no later one, for a run of a database."""
-        return f"{self.run.id}@{self.model}" if self.model is not None else self.run.id
+        return f"{self.run.id}{self.part}"
+
+    @property
+    def part(self) -> str:
+        """What is written behind a run to mean the one suite and the one model of it; empty for all."""
+        suite = "" if self.suite is None else f"::{self.suite}"
+        return suite if self.model is None else f"{suite}@{self.model}"
 
     def own_cases(self) -> list[JudgedCase]:
         """Return what ``judged`` yields, of ``model`` where it is not None."""
@@ -93,7 +99,7 @@ class FoundBaseline:
         )
 
 
-def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> FoundBaseline:
+def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path | None) -> FoundBaseline:
     """Return the run that ``ref`` means.
 
     A baseline's name, then a run (id, unique beginning of one, name, ``last``), then an exported file is tried; then
@@ -102,7 +108,8 @@ def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> Found
     Args:
         ref: what a person wrote.
         reader: of the database; None where there is none.
-        root: the project's root; a file is looked for from the current folder, then from there.
+        root: the project's root; a file is looked for from the current folder, then from there. None where no file may
+            be meant.
 
     Raises:
         UnknownBaselineError: there is none.
@@ -119,12 +126,13 @@ def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> Found
         unknown = unknown or found
     if unknown is not None:
         raise no_such_model(ref, unknown)
-    database = f"in {reader.path} " if reader is not None else "(there is no database) "
+    database = f"in {reader.path}" if reader is not None else "(there is no database)"
+    there = f"no run {database} and no file, here or in {root}" if root is not None else f"no run {database}"
     near = None if reader is None else closest(ref.partition("::")[0].partition("@")[0], _names(reader))
     meant = f"did you mean {one_line(repr(near), 60)}? " if near is not None else ""
     raise UnknownBaselineError(
-        f"{one_line(repr(ref))}: no baseline, no run {database}and no file, here or in {root}; {meant}`llmeval baseline"
-        " list` and `llmeval runs` show what there is, `llmeval baseline set NAME` names a run"
+        f"{one_line(repr(ref))}: no baseline, {there}; {meant}`llmeval baseline list` and `llmeval runs` show what"
+        " there is, `llmeval baseline set NAME` names a run"
     )
 
 
@@ -201,10 +209,10 @@ def deselected_rows(base: Run, current: Run) -> dict[str, int]:
     return {name: max(0, suite.get("deselected", 0) - missed.get(name, 0)) for name, suite in now.items()}
 
 
-def _named(ref: str, reader: SqliteReader | None, root: Path) -> FoundBaseline | None:
+def _named(ref: str, reader: SqliteReader | None, root: Path | None) -> FoundBaseline | None:
     """Return what ``ref`` as a whole means."""
     found = _in_database(ref, reader) if reader is not None else None
-    return found or _in_file(ref, root)
+    return found or (_in_file(ref, root) if root is not None else None)
 
 
 def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:

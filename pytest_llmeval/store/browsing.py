@@ -17,12 +17,12 @@ from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.gone_rows import is_gone
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["Against", "BrowsingReader", "CasePage", "CasePair", "Group", "Wanted"]
 
-_SAME_ROW = "{0}.suite = {1}.suite AND {0}.sample_id = {1}.sample_id"
-_OF = "{0}.run_id = {1}.run_id AND {0}.model = {1}.model AND " + _SAME_ROW
+_OF = " AND ".join(f"{{0}}.{name} = {{1}}.{name}" for name in ("run_id", "model", "suite", "sample_id"))
 _OTHER = "CASE cases.outcome WHEN 'passed' THEN 'missed' WHEN 'missed' THEN 'passed' END"
 _SHARES = ", ".join(
     f"(SELECT {what} FROM cases AS epochs WHERE {_OF.format('epochs', of)} AND epochs.outcome IN ('passed', 'missed'))"  # noqa: S608  # no words but ours
@@ -92,6 +92,8 @@ class Against:
     run_id: str
     model: str | None = None
     """The one model of it that all models are held against; None pairs equal models."""
+    suite: str | None = None
+    """The one suite of it that all suites are held against; None pairs equal suites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ class BrowsingReader(SqliteReader):
         super().__init__(path, connection, db_option=db_option)
         connection.create_function("flip_of", 4, flip_of, deterministic=True)
         self._spans: dict[str, tuple[Any, ...]] = {}
+        self._runs: list[Run] | None = None
         self._shown = "{}"
         """A text of the database as SQL that yields what people may see of it."""
 
@@ -164,6 +167,12 @@ class BrowsingReader(SqliteReader):
         own = super().shown(redact)
         own._shown = "shown({})"
         return own
+
+    def runs(self) -> list[Run]:
+        """Return all runs, the newest first; they are read once, however often a page asks which one is meant."""
+        if self._runs is None:
+            self._runs = super().runs()
+        return [*self._runs]
 
     def size(self, run_id: str) -> int:
         """Return how many cases of a run were recorded, at most, without reading them."""
@@ -252,8 +261,9 @@ class BrowsingReader(SqliteReader):
             " WHERE run_id = ?1 AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
             f" AND input_digest IS ? AND NOT {is_gone()}"
         )
-        model = against.model or key.model
-        found = self._plain(sql, against.run_id, key.suite, model, key.sample_id, key.epoch, case.input_digest)
+        suite = key.suite if against.suite is None else against.suite
+        model = key.model if against.model is None else against.model
+        found = self._plain(sql, against.run_id, suite, model, key.sample_id, key.epoch, case.input_digest)
         return next((self.case(case_id) for (case_id,) in found), None)
 
     def epochs(self, run_id: str, case: StoredCase) -> list[tuple[int, str, Outcome]]:
@@ -359,11 +369,12 @@ def _joined(against: Against) -> tuple[str, list[object]]:
 
     That is the same epoch, else the first such one; the table's own UNIQUE index finds it.
     """
-    model, named = ("cases.model", []) if against.model is None else ("?", [against.model])
+    named = [each for each in (against.model, against.suite) if each is not None]
+    model, suite = (f"cases.{name}" if getattr(against, name) is None else "?" for name in ("model", "suite"))
     sql = (
         "CROSS JOIN cases AS base ON base.rowid = (SELECT place FROM ("  # noqa: S608  # no words but ours
         "SELECT was.rowid AS place, was.epoch != cases.epoch AS is_other, was.epoch AS epoch FROM cases AS was"
-        f" WHERE was.run_id = ? AND was.model = {model} AND {_SAME_ROW.format('was', 'cases')}"
+        f" WHERE was.run_id = ? AND was.model = {model} AND was.suite = {suite} AND was.sample_id = cases.sample_id"
         f" AND was.outcome = {_OTHER} AND was.input_digest IS cases.input_digest"
         f" AND NOT {is_gone(run='?', cases='was')}"
         ") ORDER BY is_other, epoch LIMIT 1)"

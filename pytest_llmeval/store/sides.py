@@ -19,7 +19,7 @@ _MOST = 10
 
 
 def find_sides(
-    base: str, current: str, *, reader: SqliteReader | None, root: Path
+    base: str, current: str, *, reader: SqliteReader | None, root: Path | None
 ) -> tuple[FoundBaseline, FoundBaseline]:
     """Return what two references of a person mean, the base first.
 
@@ -31,7 +31,8 @@ def find_sides(
         base: what is compared with.
         current: what is compared.
         reader: of the database; None where there is none.
-        root: the project's root; a file is looked for from the current folder, then from there.
+        root: the project's root; a file is looked for from the current folder, then from there. None where no file may
+            be meant.
 
     Raises:
         UnknownBaselineError: there is no such run.
@@ -44,7 +45,7 @@ def find_sides(
     return _only(before, old, called=new), _only(now, new, called=new)
 
 
-def _find(ref: str, reader: SqliteReader | None, root: Path) -> tuple[FoundBaseline, str | None]:
+def _find(ref: str, reader: SqliteReader | None, root: Path | None) -> tuple[FoundBaseline, str | None]:
     """Return the run that ``ref`` means, and the suite of it that is named."""
     try:
         return find_baseline(ref, reader=reader, root=root), None

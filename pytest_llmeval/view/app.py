@@ -20,8 +20,10 @@ from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.types import OUTCOMES
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sides import find_sides
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view.guard import Guard
 from pytest_llmeval.view.labelling import Draft, chosen_in, label_page, labels_in
@@ -31,11 +33,11 @@ from pytest_llmeval.view.pages import (
     against_of,
     case_page,
     compare_page,
-    paired,
     run_page,
     runs_page,
 )
 from pytest_llmeval.view.rendering import asset
+from pytest_llmeval.view.side_by_side import flips_between
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, Summaries
 from pytest_llmeval.view.trends import trends
@@ -109,18 +111,18 @@ class _Pages:
             return HTMLResponse(case_page(self.frame, reader, run, case, against_of(reader, run)))
 
     def compare(self, request: Request) -> Response:
-        """Answer with two runs side by side."""
+        """Answer with two runs side by side, or two models or suites."""
         with self.source.reader() as reader:
-            base, current = _run(reader, request, "base"), _run(reader, request, "current")
+            base, current = _sides(reader, request)
             comparison = self._compared(base, current)
-            wanted = Wanted(flipped=paired(base, current))
+            wanted = flips_between(base, current)
             page = reader.page(
-                current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
+                current.run.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
             )
-            total = self.summaries.total(reader, current, wanted, page) or 0
+            total = self.summaries.total(reader, current.run, wanted, page) or 0
             return HTMLResponse(compare_page(self.frame, reader, base, current, comparison, page=page, total=total))
 
-    def _compared(self, base: Run, current: Run) -> Comparison | str | None:
+    def _compared(self, base: FoundBaseline, current: FoundBaseline) -> Comparison | str | None:
         """Return what changed; why that cannot be told, where the rules of the run are gone or wrong by now."""
         try:
             return self.summaries.comparison(base, current)
@@ -237,6 +239,15 @@ def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
 def _run(reader: BrowsingReader, request: Request, name: str) -> Run:
     try:
         return reader.find_run(request.query_params.get(name, ""))
+    except StoreError as error:
+        raise _NotFoundError(str(error)) from None
+
+
+def _sides(reader: BrowsingReader, request: Request) -> tuple[FoundBaseline, FoundBaseline]:
+    """Return what is compared with what; an address means no file of this machine."""
+    base, current = (request.query_params.get(name, "") for name in ("base", "current"))
+    try:
+        return find_sides(base, current, reader=reader, root=None)
     except StoreError as error:
         raise _NotFoundError(str(error)) from None
 

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.scored import judged_run
 from pytest_llmeval.core.stored import StoredCase
+from pytest_llmeval.core.text import shell_words
 from pytest_llmeval.core.types import OUTCOMES, Call
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
@@ -28,16 +29,17 @@ from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.row_texts import asked_messages, message_texts
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.links import Links
 from pytest_llmeval.view.rendering import render
+from pytest_llmeval.view.side_by_side import LONGEST_NAME, heading, offers, only_model, shown_as
 from pytest_llmeval.view.summaries import Overview
 from pytest_llmeval.view.trends import Trend, sparkline
 
-__all__ = ["Frame", "against_of", "case_page", "compare_page", "run_page", "runs_page"]
+__all__ = ["Frame", "against_of", "base_ref", "case_page", "compare_page", "run_page", "runs_page"]
 
-_LONGEST_NAME = 1_000
 _MOST_BASES = 1_000
 """Runs, those of a page apart, that one can compare with."""
 
@@ -152,6 +154,8 @@ def run_page(
         said=_excerpts(reader, (case for case, _ in page.pairs)),
         total=total,
         against=against,
+        base_ref=None if against is None else base_ref(run, against),
+        offers=offers(run, groups) if frame.links.is_live else (),
         can_label=frame.links.is_live and bool(reader.judges(run.id)),
         sample=sample,
         details=details or {},
@@ -222,14 +226,14 @@ def _is_judged(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
 def compare_page(
     frame: Frame,
     reader: BrowsingReader,
-    base: Run,
-    current: Run,
+    base: FoundBaseline,
+    current: FoundBaseline,
     comparison: Comparison | str | None,
     *,
     page: CasePage,
     total: int,
 ) -> str:
-    """Return two runs side by side.
+    """Return two runs, or two models or suites, side by side.
 
     Args:
         frame: around it.
@@ -247,9 +251,12 @@ def compare_page(
     quiet = [each for each in changes if each[0].slice is not None and each[0].verdict == "pass"]
     return frame.render(
         "compare.html",
-        f"{current.name or current.id} against {base.name or base.id}",
+        f"{shown_as(current)} against {shown_as(base)}",
+        heading=heading(base, current),
         base=base,
         current=current,
+        shown_as=shown_as,
+        command=f"llmeval compare {shell_words([base.spec, current.spec]) or 'BASE CURRENT'}",
         comparison=told,
         problem=comparison if isinstance(comparison, str) else None,
         opening=[] if told is None else opening(told)[1],
@@ -282,7 +289,13 @@ def against_of(reader: BrowsingReader, run: Run) -> Against | None:
             and each.is_full
         ]
         return Against(run_id=earlier[0].id) if earlier else None
-    return paired(base, run, chosen.get("model"))
+    return Against(run_id=base.id, model=chosen.get("model") or only_model(base.models, run.models))
+
+
+def base_ref(run: Run, against: Against) -> str:
+    """Return what means the run that flips of a run are told of: one model of it, where the baseline is that one."""
+    chosen = (run.settings.get("baseline") or {}).get("model") if _is_baseline(run, against) else None
+    return against.run_id if chosen is None else f"{against.run_id}@{chosen}"
 
 
 def _is_baseline(run: Run, against: Against | None) -> bool:
@@ -290,15 +303,9 @@ def _is_baseline(run: Run, against: Against | None) -> bool:
     return against is not None and (run.settings.get("baseline") or {}).get("run") == against.run_id
 
 
-def paired(base: Run, current: Run, model: str | None = None) -> Against:
-    """Return how the cases of two runs pair: by model, and where each run has one, whatever its name."""
-    is_single = len(base.models) == len(current.models) == 1
-    return Against(run_id=base.id, model=model or (base.models[0] if is_single else None))
-
-
 def _choices(names: Iterable[str]) -> list[str]:
     """Return the names that one can choose from, sorted; one that is longer than an address may be is none."""
-    return sorted({name for name in names if len(name) <= _LONGEST_NAME})
+    return sorted({name for name in names if len(name) <= LONGEST_NAME})
 
 
 def _excerpts(reader: BrowsingReader, cases: Iterable[StoredCase | None]) -> dict[str, str | None]:

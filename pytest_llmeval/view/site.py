@@ -14,9 +14,20 @@ from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html, csp_hash
 from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sides import find_sides
 from pytest_llmeval.view.links import FileLinks
-from pytest_llmeval.view.pages import Frame, against_of, case_body, case_page, compare_page, paired, run_page, runs_page
+from pytest_llmeval.view.pages import (
+    Frame,
+    against_of,
+    base_ref,
+    case_body,
+    case_page,
+    compare_page,
+    run_page,
+    runs_page,
+)
 from pytest_llmeval.view.rendering import asset
+from pytest_llmeval.view.side_by_side import flips_between
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, comparison_in, overview_in
 from pytest_llmeval.view.trends import trends
@@ -137,7 +148,8 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         known = {run.id: run for run in runs}
         against = {run.id: against_of(reader, run) for run in runs}
         found = {run.id: _sampled(reader, run, against[run.id], most=source.most_cases) for run in runs}
-        pairs = {(base.run_id, run_id): base for run_id, base in against.items() if base and base.run_id in known}
+        bases = [(run, against[run.id]) for run in runs]
+        pairs = [(base_ref(run, base), run.id) for run, base in bases if base and base.run_id in known]
         cases = {pair.case.id for each in found.values() for pair in each.pairs}
         frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
         views = {run.id: overview_in(stored, source.root, run) for run in runs}
@@ -153,9 +165,9 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
                 case = reader.case(pair.case.id)
                 if case is not None:
                     yield frame.links.case(case.id) or "", case_page(frame, reader, run, case, own)
-        for base_id, run_id in pairs:
-            name = frame.links.compare(base_id, run_id) or ""
-            yield name, _compare_page(frame, source, stored, known[base_id], known[run_id])
+        for base, run_id in pairs:
+            name = frame.links.compare(base, run_id) or ""
+            yield name, _compare_page(frame, source, stored, base, run_id)
 
 
 def _as_of(reader: BrowsingReader, runs: Sequence[Run]) -> list[Run]:
@@ -197,19 +209,20 @@ def _run_page(
     )
 
 
-def _compare_page(frame: Frame, source: Source, stored: BrowsingReader, base: Run, current: Run) -> str:
+def _compare_page(frame: Frame, source: Source, stored: BrowsingReader, ref: str, run_id: str) -> str:
     reader = stored.shown(source.redact)
-    wanted = Wanted(flipped=paired(base, current))
-    page = reader.page(current.id, wanted, size=_FLIPS)
-    is_small = max(reader.size(base.id), reader.size(current.id)) <= _MOST_COMPARED
+    base, current = find_sides(ref, run_id, reader=reader, root=None)
+    wanted = flips_between(base, current)
+    page = reader.page(run_id, wanted, size=_FLIPS)
+    is_small = max(reader.size(base.run.id), reader.size(run_id)) <= _MOST_COMPARED
     found: Comparison | str | None = None
     if is_small:
         try:
-            found = comparison_in(stored, source.root, base.id, current.id, source.rules_of(current))
+            found = comparison_in(stored, ref, run_id, source.rules_of(current.run))
         except ThresholdsError as error:
             found = str(error)
     only = CasePage(pairs=page.pairs, before=None, after=None)
-    return compare_page(frame, reader, base, current, found, page=only, total=reader.count(current.id, wanted))
+    return compare_page(frame, reader, base, current, found, page=only, total=reader.count(run_id, wanted))
 
 
 def _inlined() -> Html:

@@ -27,9 +27,10 @@ from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
-from pytest_llmeval.store.baselines import find_baseline
+from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.browsing import BrowsingReader, CasePage, Group, Wanted
 from pytest_llmeval.store.records import Run, Spending
+from pytest_llmeval.store.sides import find_sides
 from pytest_llmeval.view.figures import suite_charts, values_before
 from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.source import Source
@@ -94,16 +95,16 @@ class Summaries:
         deadline = time.monotonic() + PATIENCE_S
         return [self.overview(run, patience_s=max(0.0, deadline - time.monotonic())) for run in runs]
 
-    def comparison(self, base: Run, current: Run) -> Comparison | None:
-        """Return what changed from one run to another; None where it takes longer.
+    def comparison(self, base: FoundBaseline, current: FoundBaseline) -> Comparison | None:
+        """Return what changed from one side to another; None where it takes longer.
 
         Raises:
             UserError: the rules cannot be used.
         """
-        rules = self._source.rules_of(current)
-        arguments = (self._path, self._source.root, base.id, current.id, rules)
-        beside = (repr(rules), self._labelled(rules))  # what changed since is looked at again
-        return self._get((current, base), PATIENCE_S, comparison, arguments, beside)
+        rules = self._source.rules_of(current.run)
+        beside = (base.spec, current.spec, repr(rules), self._labelled(rules))  # what changed since is looked at again
+        arguments = (self._path, base.spec, current.spec, rules)
+        return self._get((current.run, base.run), PATIENCE_S, comparison, arguments, beside)
 
     def _labelled(self, rules: Thresholds) -> tuple[int, str | None] | None:
         """Return how many labels there are and when the last was given; None where no rule asks for any."""
@@ -238,23 +239,22 @@ def overview_in(reader: BrowsingReader, root: Path, run: Run) -> Overview:
     )
 
 
-def comparison(path: Path, root: Path, base: str, current: str, rules: Thresholds) -> Comparison:
-    """Return what changed between two runs of the database ``path``; no row that flipped is read.
+def comparison(path: Path, base: str, current: str, rules: Thresholds) -> Comparison:
+    """Return what changed between two sides of the database ``path``; no row that flipped is read.
 
     Args:
         path: of the database.
-        root: of the project.
-        base: id of the run that is compared with.
-        current: id of the run that is compared.
+        base: what means the side that is compared with.
+        current: what means the side that is compared.
         rules: by which it is judged.
     """
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
-        return comparison_in(reader, root, base, current, rules)
+        return comparison_in(reader, base, current, rules)
 
 
-def comparison_in(reader: BrowsingReader, root: Path, base: str, current: str, rules: Thresholds) -> Comparison:
+def comparison_in(reader: BrowsingReader, base: str, current: str, rules: Thresholds) -> Comparison:
     """Return as ``comparison`` what changed, at the moment of ``reader``, whose texts are as they are stored."""
-    before, now = (find_baseline(ref, reader=reader, root=root) for ref in (base, current))
+    before, now = find_sides(base, current, reader=reader, root=None)
     return compare_found(before, now, rules, reader=reader, most_flips=0)
 
 

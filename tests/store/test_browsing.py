@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.store import browsing
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
+from pytest_llmeval.store.sides import find_sides
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import record
 from tests.support.stored_runs import run
@@ -127,5 +128,66 @@ def test_flips_pair_by_row_model_epoch_and_input(tmp_path: Path) -> None:
     assert [each.partner.outcome for each in pairs if each.partner] == ["passed", "passed"]
     single = reader.page("new", Wanted(flipped=Against(run_id="old", model="old")), size=9).pairs
     assert [each.case.key.sample_id for each in single] == ["model"]
+    reader.close()
+    store.close()
+
+
+def test_flips_of_one_suite_against_another_pair_by_row_model_epoch_and_input(tmp_path: Path) -> None:
+    """Of one run or of two; cases of no other suite or model are there."""
+    store = SqliteStore(tmp_path / "x.db")
+    for id in ("old", "new"):
+        store.start_run(run(id))
+        for suite, outcome in (("short", "passed"), ("long", "missed"), ("other", "missed")):
+            for model in ("m", "n"):
+                store.add_case(id, record("flips", suite=suite, model=model, outcome=outcome, input_digest="1"))
+                store.add_case(id, record("stays", suite=suite, model=model, outcome="passed", input_digest="1"))
+                store.add_case(id, record("changed", suite=suite, model=model, outcome=outcome, input_digest=suite))
+    reader = BrowsingReader.open(tmp_path / "x.db")
+    for base in ("old", "new"):
+        for models in (["m", "n"], ["n"]):
+            only = models[0] if len(models) == 1 else None
+            against = Against(run_id=base, suite="short", model=only)
+            wanted = Wanted(suite="long", model=only, flipped=against)
+            pairs = reader.page("new", wanted, size=9).pairs
+            keys = [(pair.case.key, pair.partner and pair.partner.key) for pair in pairs]
+            assert [(now.sample_id, now.suite, was and was.suite) for now, was in keys] == [
+                ("flips", "long", "short") for _ in models
+            ]
+            assert [(now.model, was and was.model) for now, was in keys] == [(each, each) for each in models]
+            assert reader.count("new", wanted) == len(models)
+            assert [reader.partner(pair.case, against) for pair in pairs] == [
+                reader.case(pair.partner.id) for pair in pairs if pair.partner
+            ]
+    reader.close()
+    store.close()
+
+
+@pytest.mark.parametrize("against", [Against(run_id="r"), Against(run_id="r", suite="short", model="n")])
+def test_each_partner_is_looked_up_by_the_whole_key_of_a_case(tmp_path: Path, against: Against) -> None:
+    """A run has a hundred thousand cases, and a page of it takes no second."""
+    SqliteStore(tmp_path / "x.db").close()
+    reader = BrowsingReader.open(tmp_path / "x.db")
+    asked: list[str] = []
+    reader._connection.set_trace_callback(asked.append)
+    reader.count("r", Wanted(suite="long", model="m", flipped=against))
+    reader._connection.set_trace_callback(None)
+    steps = [step for (_, _, _, step) in reader._connection.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+    index = "USING INDEX sqlite_autoindex_cases_2 (run_id=? AND suite=? AND model=? AND sample_id=?"
+    looked_up = [step for step in steps if step.split()[1] in ("was", "epochs")]
+    assert len(looked_up) > 5 and all(index in step for step in looked_up), looked_up
+    assert not [step for step in steps if step.startswith("SCAN cases")]
+    reader.close()
+
+
+def test_runs_are_read_once_however_often_a_page_asks_for_them(tmp_path: Path) -> None:
+    """There may be thousands, and what is compared is looked for by every part of its name."""
+    store = SqliteStore(tmp_path / "x.db")
+    store.start_run(run("r", models=("m", "n")))
+    reader = BrowsingReader.open(tmp_path / "x.db")
+    asked: list[str] = []
+    reader._connection.set_trace_callback(asked.append)
+    sides = find_sides("r@m", "last@n", reader=reader, root=None)
+    assert [side.spec for side in sides] == ["r@m", "r@n"]
+    assert len([sql for sql in asked if "FROM runs" in sql]) == 1
     reader.close()
     store.close()

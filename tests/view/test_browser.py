@@ -131,6 +131,38 @@ def test_the_frame_of_a_marked_dimension_leaves_its_name_alone(served: str, page
     assert len({*heights}) == 1, "no name moves"
 
 
+@pytest.mark.parametrize("width", [1100, 375])
+def test_two_models_are_compared_by_keyboard_and_without_scripts(
+    store: SqliteStore, source: Source, browser: Any, width: int
+) -> None:
+    """Of more than two, each field has all of them."""
+    models = ("small", "large", "a model of a vendor with a long name, preview 2026-11-01")
+    store.start_run(run(models=models, name="six"))
+    for model in models:
+        outcome: Any = "missed" if model == "small" else "passed"
+        store.add_case(run().id, record("row", model=model, outcome=outcome, input_digest="1"))
+    store.finish_run(run().id, END)
+    options = {"java_script_enabled": False, "viewport": {"width": width, "height": 900}}
+    with serving(source) as address, watched_page(browser, **options) as page:
+        page.goto(f"{address}/run?id={run().id}")
+        form = page.get_by_role("form", name="Compare two models")
+        form.get_by_label("Compare models").focus()
+        page.keyboard.press("End")
+        page.keyboard.press("Tab")
+        page.keyboard.type("small")
+        page.keyboard.press("Tab")
+        assert form.get_by_role("button", name="Compare").evaluate("each => each === document.activeElement")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Two models of a run side by side").wait_for()
+        assert page.title() == f"six@{models[2]} against six@small · llmeval"
+        assert page.locator(".lv-flip").count() == 1
+        page.get_by_role("link", name="swap them").click()
+        page.wait_for_load_state()
+        assert page.title() == f"six@small against six@{models[2]} · llmeval"
+        assert page.locator(".lv-flip .lv-two > div").first.inner_text().startswith("passed base")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def never_there(*arguments: Any, **options: Any) -> None:
     """Return no metrics: they take longer."""
 
