@@ -19,7 +19,7 @@ def recorded(id: str, **settings: Any) -> Run:
 
 def why_none(current: Run, base: Run, *stored: Run, model: str | None = None) -> str:
     """Return why ``current`` is not held against ``base``, named ``main``, beside ``stored``; empty where it is."""
-    read: dict[str, Any] = dict.fromkeys(("judged", "cases", "calls", "answering"))
+    read: dict[str, Any] = dict.fromkeys(("judged", "cases", "calls", "answering", "judges"))
     found = FoundBaseline(name="main", kind="name", run=base, model=model, **read)
     return BaselineChoice(found=found).for_run(current, lambda: stored).why_none
 
