@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.fault_server import Entry, FaultHandler
 from tests.support.pages import BLOCKS
 from tests.support.project import Project
 from tests.support.row_evals import EXACT
+from tests.support.sessions import asked, requests
 from tests.support.workflow import Workflow
 
 FOLDER = Path(__file__).parent.parent / ".github" / "workflows"
@@ -180,6 +182,39 @@ def test_the_shards_of_the_page_are_compared_with_main(checkout: Project, tmp_pa
     judged("push", "2")
     told = judged("pull_request", "3")
     assert "compared with baseline main" in told and "warning" not in told
+
+
+def test_a_shard_of_the_page_that_is_run_again_pays_for_nothing_twice(
+    checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its second attempt has the artifact of the first, and goes on; what has ended is not asked once more."""
+    sample = next(each for each in BLOCKS if each.page.endswith("github-actions.md") and "name: sharded" in each.text)
+    path = tmp_path / "sharded.yaml"
+    path.write_text(sample.text, encoding="utf-8")
+    flow = Workflow(path, {"github.run_id": "7", "matrix.shard": "1", "strategy.job-total": "2"})
+    monkeypatch.setenv("LLMEVAL_MODEL", checkout.model)
+    monkeypatch.setenv("LLMEVAL_MAX_CONNECTIONS", "1")
+
+    def attempt() -> int:
+        return flow.run("shard", "Run this part of the evals", cwd=checkout.root).returncode
+
+    normal = FaultHandler._normal
+
+    def without_money(handler: FaultHandler, entry: Entry) -> None:
+        if len(checkout.server.ledger) > 2:
+            handler._error(402, "no money")
+        else:
+            normal(handler, entry)
+
+    with monkeypatch.context() as emptied:
+        emptied.setattr(FaultHandler, "_normal", without_money)
+        assert attempt() == 10
+    (*answered, refused) = asked(checkout.server)
+    assert len(answered) == 2 and attempt() == 0
+    assert [text for text, count in requests(checkout.server).items() if count > 1] == [refused]
+    before = len(checkout.server.ledger)
+    assert attempt() == 0 and len(checkout.server.ledger) == before
+    assert [each["name"] for each in checkout.rows("SELECT name FROM runs")] == ["sharded-7"]
 
 
 GH = """#!/usr/bin/env bash
