@@ -46,6 +46,7 @@ def test_a_doubled_shard_is_named_with_its_files(here: Path, llmeval: Command) -
     assert (
         f"shard 1/2 is there 2 times: run 20250102-030401-000002 in {one}, run 20250102-030401-000002 in {copy}" in told
     )
+    assert told.rstrip().endswith("; name one of them")
     assert "shard 2/2 is there 2 times" in refused(llmeval, one, two, two)
 
 
