@@ -1,7 +1,7 @@
 """Stored runs: list them, show one."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
         [
             printable(run.id),
             one_line(run.name or "", 40),
-            f"{run.shown_status}, partial" if run.left_out else run.shown_status,
+            ", ".join([run.shown_status, *_part(run)]),
             run.end.verdict if run.end else "",
             str(run.end.exit_code) if run.end else "",
             one_line(", ".join(run.models)),
@@ -107,6 +107,14 @@ def print_run(
     lines += spending_lines(spending, width)
     lines += note_lines(notes, shown, width)
     echo_lines([*lines, verdict_line(view, exit_code)])
+
+
+def _part(run: Run) -> Iterator[str]:
+    """Yield what a run lacks of a whole one, in words."""
+    if run.left_out:
+        yield "partial"
+    if shard := run.settings.get("shard"):
+        yield f"shard {one_line(str(shard), 40)}"
 
 
 def _run_facts(run: Run) -> dict[str, Any]:

@@ -163,7 +163,8 @@ def _suites(base: FoundBaseline, current: FoundBaseline) -> list[str]:
 
 
 def _notes(found: FoundBaseline) -> list[str]:
-    status = found.run.shown_status
-    if status not in UNFINISHED:
-        return []
-    return [f"run {found.run.id} is {status}: the rows that it had not come to are missing"]
+    run, shard = found.run, found.run.settings.get("shard")
+    status = run.shown_status
+    notes = [f"run {run.id} is {status}: the rows that it had not come to are missing"] if status in UNFINISHED else []
+    told = f"run {run.id} is shard {one_line(str(shard), 40)}: llmeval merge joins it with the others, and judges them"
+    return [*notes, told] if shard else notes
