@@ -16,9 +16,17 @@ from pytest_llmeval.store.twins import origins
 __all__ = ["ShardRun", "going_on", "has_gone_on", "left_by_merge", "matching_shards"]
 
 _MOST = 10
+_COMMIT = 9
+"""Digits of a commit that are shown."""
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
 """Options that may differ from shard to shard: they decide how fast and how far, not what is asked."""
-_SETTINGS = ("models", "judges", "model_digests", "markexpr", "keyword")
+_SETTINGS = {
+    "models": "the models",
+    "judges": "the judges",
+    "model_digests": "what the models are or how they are asked",
+    "markexpr": "-m",
+    "keyword": "-k",
+}
 _CODE = {
     "prompt_digest": "the prompt",
     "params_digest": "the params",
@@ -136,12 +144,22 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
 def _differences(one: ShardRun, other: ShardRun) -> list[str]:
     """Return in what two shards disagree that those of one run share; empty where in nothing."""
     mine, its = _agreed(one), _agreed(other)
-    found = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
+    found = [_differs(name, its, mine) for name in {**mine, **its} if mine.get(name) != its.get(name)]
     suites, others = (each.run.suites for each in (one, other))
     for key, what in _CODE.items():
         names = [name for name in suites if name in others and suites[name].get(key) != others[name].get(key)]
         found += [f"{what} of suite {one_line(name, 40)}" for name in names]
     return found
+
+
+def _differs(name: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+    """Return in what two shards disagree, with what each has where that is a word or a number; no digest of ours."""
+    values = [here.get(name), there.get(name)]
+    if name == "the rows" or not all(each is None or isinstance(each, str | int) for each in values):
+        return name
+    cut = [each[:_COMMIT] if name == "the commit" and isinstance(each, str) else each for each in values]
+    mine, its = ("none" if each is None else one_line(str(each), 40) for each in cut)
+    return f"{name} ({mine}, there {its})"
 
 
 def _agreed(shard: ShardRun) -> dict[str, Any]:
@@ -156,6 +174,6 @@ def _agreed(shard: ShardRun) -> dict[str, Any]:
         "the suites": {name.partition("[")[0] for name in run.suites},  # a shard without rows knows no parameter sets
         "the rows": run.dataset_digest,
         "being scored again": run.settings.get("rescored") is not None,
-        **{key: run.settings.get(key) for key in _SETTINGS},
+        **{what: run.settings.get(key) for key, what in _SETTINGS.items()},
         **{f"--{one_line(key.replace('_', '-'), 40)}": options[key] for key in options if key not in _OF_ONE_MACHINE},
     }

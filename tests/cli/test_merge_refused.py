@@ -56,14 +56,17 @@ def test_of_many_missing_shards_a_few_are_named(here: Path, llmeval: Command) ->
 
 
 DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
-    "name": ({"name": "other"}, "the name"),
-    "commit": ({"git_commit": "b" * 40}, "the commit"),
+    "name": ({"name": "other"}, "the name (other, there none)"),
+    "commit": ({"git_commit": "b" * 40}, "the commit (bbbbbbbbb, there none)"),
     "suites": ({"settings": {"suites": {"tone": {"expected": {"m": 2}}}}}, "the suites"),
     "rows": ({"dataset_digest": "f" * 64}, "the rows"),
-    "version": ({"version": "9.9.9"}, "the version of pytest-llmeval"),
-    "limit": ({"settings": {"options": {"limit": 5, "thresholds": "thresholds.yaml", "baseline": None}}}, "--limit"),
-    "models": ({"settings": {"models": {"m": "openai:n"}}}, "models"),
-    "selection": ({"settings": {"markexpr": "regression"}}, "markexpr"),
+    "version": ({"version": "9.9.9"}, "the version of pytest-llmeval (9.9.9, there 0.1.0)"),
+    "limit": (
+        {"settings": {"options": {"limit": 5, "thresholds": "thresholds.yaml", "baseline": None}}},
+        "--limit (5, there none)",
+    ),
+    "models": ({"settings": {"models": {"m": "openai:n"}}}, "the models"),
+    "selection": ({"settings": {"markexpr": "regression"}}, "-m (regression, there none)"),
     "code": (
         {"settings": {"suites": {"qa": {"prompt_digest": "p", "code_digest": "d"}}}},
         "the code of the test or of a scorer of suite qa",
@@ -78,7 +81,7 @@ def test_shards_that_differ_are_no_run(here: Path, llmeval: Command, what: str) 
     lines = refused(llmeval, one, two).splitlines()
     assert "- shard 2/2 is missing" in lines
     assert any(line.startswith(f"- run 20250102-030402-000002 in {two}, shard 2/2, differs from") for line in lines)
-    assert any(line.endswith(f" in {told}") for line in lines)
+    assert any(line.endswith(f" in {told}") for line in lines), lines
 
 
 def test_another_number_of_shards_is_another_run(here: Path, llmeval: Command) -> None:
