@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.proof import Gain, percent
+from pytest_llmeval.training.proof import Gain, shown_as
 
 __all__ = ["card", "shown_values"]
 
@@ -34,10 +34,12 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         "",
         "| rows | score | base | adapter | gain, 90 % interval | margin | verdict |",
         "|---|---|---|---|---|---|---|",
-        *(_row(gain) for gain in gains),
+        *(row for gain in gains for row in (_row(gain), *(_row_of_other(gain, other) for other in gain.others))),
         "",
         "Both answered the same held-out rows by the same prompt; the gain is paired by row and passes where its lower"
-        " 95 % bound lies above the margin.",
+        " 95 % bound, the lower end of the interval or less, lies above the margin:",
+        "",
+        *(f"- {gain.split}: {gain.reason.partition(';')[0]}" for gain in gains),
         "",
         "## How it was trained",
         "",
@@ -80,10 +82,20 @@ def _spec(config: Mapping[str, Any]) -> str:
 
 
 def _row(gain: Gain) -> str:
-    found = f"{percent(gain.low)} to {percent(gain.high)}" if gain.low is not None else gain.no_interval
-    change = f"{percent(gain.delta)} ({found})"
-    cells = [f"{gain.split}, {gain.n}", gain.metric, percent(gain.before), percent(gain.after), change]
-    return f"| {' | '.join([*cells, percent(gain.margin), gain.verdict])} |"
+    shown = shown_as(gain.metric, gain.before, gain.after)
+    found = f"{shown(gain.low)} to {shown(gain.high)}" if gain.low is not None else gain.no_interval
+    change = f"{shown(gain.delta)} ({found})"
+    cells = [f"{gain.split}, {gain.n}", gain.metric, shown(gain.before), shown(gain.after), change]
+    return f"| {' | '.join([*cells, shown(gain.margin), gain.verdict])} |"
+
+
+def _row_of_other(gain: Gain, other: Mapping[str, Any]) -> str:
+    """Return the row of a score that may only not be worse."""
+    shown = shown_as(other["metric"], other["baseline_value"], other["value"])
+    found = "no interval" if other["low"] is None else f"{shown(other['low'])} to {shown(other['high'])}"
+    ends = [shown(other[name]) for name in ("baseline_value", "value")]
+    cells = [f"{gain.split}, {other['n']}", other["metric"], *ends, f"{shown(other['delta'])} ({found})"]
+    return f"| {' | '.join([*cells, 'not worse', other['verdict']])} |"
 
 
 def _kept(record: Mapping[str, Any]) -> list[str]:

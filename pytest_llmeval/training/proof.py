@@ -18,12 +18,13 @@ from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, GateSettings, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.reports.comparing import compare_found
+from pytest_llmeval.reports.numbers import number
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config import ProofModel, TrainingConfig
 
-__all__ = ["Gain", "Measurement", "Side", "failures", "measure", "percent"]
+__all__ = ["Gain", "Measurement", "Side", "failures", "measure", "shown_as"]
 
 Side = Literal["base", "adapter"]
 _NO_RULES = "version: 1\n"
@@ -68,15 +69,14 @@ class Gain:
 
     def line(self) -> str:
         """Return it in one line."""
-        return (
-            f"{self.split}: {self.metric} {percent(self.before)} -> {percent(self.after)} over {self.n} rows"
-            f" ({self._interval()}; margin {percent(self.margin)}): {self.verdict}"
-        )
-
-    def _interval(self) -> str:
+        shown = shown_as(self.metric, self.before, self.after)
+        interval = self.no_interval
         if self.low is not None:
-            return f"90 % interval of the gain {percent(self.low)} to {percent(self.high)}"
-        return self.no_interval
+            interval = f"90 % interval of the gain {shown(self.low)} to {shown(self.high)}"
+        return (
+            f"{self.split}: {self.metric} {shown(self.before)} -> {shown(self.after)} over {self.n} rows"
+            f" ({interval}; margin {shown(self.margin)}): {self.verdict}"
+        )
 
     @property
     def no_interval(self) -> str:
@@ -92,11 +92,12 @@ class Gain:
 
     def _short(self) -> str:
         """Return how the gain misses the margin."""
-        delta, margin = self.delta or 0.0, percent(self.margin)
+        shown = shown_as(self.metric, self.before, self.after)
+        delta, margin = self.delta or 0.0, shown(self.margin)
         if delta < 0:
             return "the adapter is worse than its base on these rows"
         if delta <= self.margin:
-            return f"the gain of {percent(delta)} is not above the margin of {margin}"
+            return f"the gain of {shown(delta)} is not above the margin of {margin}"
         return f"a gain above the margin of {margin} is not sure; with more rows it may be surer"
 
     def recorded(self) -> dict[str, Any]:
@@ -265,7 +266,7 @@ def _is_about(verdict: Verdict, rule: Rule) -> bool:
 
 def _rules(suite: str, proof: ProofModel) -> Thresholds:
     """Return rules of the gate, that on the gain first: better by the margin is "not worse by minus the margin"."""
-    gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-proof.margin)
+    gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-float(proof.margin))  # -0.0 where it is 0
     others = (Rule(suite=suite, metric=name, kind="max_drop", bound=0.0) for name in proof.also or ())
     return Thresholds(suites={suite: SuiteRules(name=suite, rules=(gain, *others))})
 
@@ -294,6 +295,7 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(_OF_PYTEST)}
 
 
-def percent(value: float | None) -> str:
-    """Return a share as reports of trainings show it; ``?`` for None."""
-    return "?" if value is None else f"{100 * value:.1f} %"
+def shown_as(metric: str, *ends: float | None) -> Callable[[float | None], str]:
+    """Return what writes values of a metric, and changes of it: as shares where its ends are some, ``?`` for None."""
+    is_share = metric not in MEASURED_METRICS and all(end is None or 0 <= end <= 1 for end in ends)
+    return lambda value: "?" if value is None else f"{100 * value:.1f} %" if is_share else number(value)

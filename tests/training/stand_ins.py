@@ -31,6 +31,19 @@ GAIN = Gain(
     reason="the loss may be up to -0.7",
 )
 
+OTHER: Mapping[str, Any] = {
+    "metric": "pass_rate",
+    "n": 12,
+    "baseline_value": 0.5,
+    "value": 0.75,
+    "delta": 0.25,
+    "low": 0.1,
+    "high": 0.4,
+    "p_value": 1.0,
+    "verdict": "pass",
+    "reason": None,
+}
+"""What a gain tells of a further score."""
 
 RECORD = {
     "name": "tiny",

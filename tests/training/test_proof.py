@@ -74,6 +74,7 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
         ("test", 12, 0.0, 1.0, "pass"),
     ]
     assert failures(gains) == []
+    assert gains[0].reason.startswith("the gain may be as little as 0.7504, the margin is 0.1; ")
     told = "over 12 rows (no interval: all rows, or groups of them, changed alike; margin"
     assert gains[0].line().startswith(f"val: exact 0.0 % -> 100.0 % {told}")
     with closing(SqliteStore(asked.db)) as store:
@@ -220,6 +221,25 @@ def test_a_gain_that_is_no_more_than_the_margin_is_not_called_unsure(tmp_path: P
     base, adapter = f"openai:base@{server.url}", f"openai:adapter@{server.url}"
     wrong = failures(measure(measurement(tmp_path, base, adapter, proof__margin=0.05)))
     assert "\n  the gain of 0.0 % is not above the margin of 5.0 %; llmeval compare " in wrong[0]
+
+
+def test_a_score_that_is_no_share_is_not_told_in_percent(tmp_path: Path, server: FaultServer) -> None:
+    """Of 0 to 100, say; without a margin it is a gain that is asked for, too."""
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        asked = measurement(
+            tmp_path,
+            f"openai:base@{knows_nothing.url}",
+            f"openai:adapter@{server.url}",
+            proof__metric="points",
+            proof__margin=0,
+        )
+        path = tmp_path / "evals" / "test_colour.py"
+        scored = "    score.exact(await model.generate(), sample.target)\n"
+        points = "    score.record('points', 40.0 if 'idea' in str(await model.generate()) else 90.0)\n"
+        path.write_text(path.read_text("utf-8").replace(scored, points), "utf-8")
+        gain = measure(asked)[0]
+    assert gain.line().startswith("val: points 40 -> 90 over 12 rows (no interval: ")
+    assert "the gain may be as little as " in gain.reason
 
 
 def test_a_gain_of_all_rows_that_is_not_sure_says_what_may_help(tmp_path: Path, server: FaultServer) -> None:

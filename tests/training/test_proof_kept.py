@@ -12,7 +12,7 @@ from pytest_llmeval.training import supervise
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.proof import Gain, Measurement
 from pytest_llmeval.training.supervise import Job, run_training
-from tests.training.stand_ins import GAIN, Proved, Trainer, stored
+from tests.training.stand_ins import GAIN, OTHER, Proved, Trainer, stored
 
 
 def test_a_proof_is_kept_where_no_card_can_be_written(
@@ -91,7 +91,7 @@ def test_a_proof_that_was_not_recorded_is_recorded_later_and_not_measured_again(
             raise how
         record(job, training)
 
-    asked = proved(replace(GAIN, others=({"metric": "pass_rate", "verdict": "pass"},)))
+    asked = proved(replace(GAIN, others=(OTHER,)))
     with monkeypatch.context() as patched, pytest.raises(type(how)) as caught:
         patched.setattr(supervise, "_record", broken)
         run_training(job, train=Trainer("trained"))

@@ -18,7 +18,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.supervise import Job, run_training
 from tests.support.tiny_base import write_project
-from tests.training.stand_ins import GAIN, RECORD, Proved, Trainer, stored
+from tests.training.stand_ins import GAIN, OTHER, RECORD, Proved, Trainer, stored
 
 
 def test_a_training_is_recorded_with_its_curves_and_its_proof(job: Job, proved: Proved) -> None:
@@ -58,6 +58,19 @@ def test_the_card_says_why_there_is_no_interval(job: Job) -> None:
     assert f"| val, 12 | exact | 0.0 % | 100.0 % | {told} | 10.0 % | pass |" in card(record, [alike])
 
 
+def test_the_card_has_what_must_not_get_worse_and_the_bound_that_decided(job: Job) -> None:
+    """The bound may be below the interval's lower end; a number that is no share is not told in percent."""
+    record = {**RECORD, "config": job.config.model_dump(mode="json")}
+    speed = {"metric": "latency_s", "value": 0.25, "delta": -0.25, "low": None, "high": None}
+    others = ({**OTHER, "metric": "json_match"}, {**OTHER, **speed})
+    told = card(
+        record, [replace(GAIN, reason="the gain may be as little as 0.6, the margin is 0.1; 0 to 0.9", others=others)]
+    )
+    assert "| val, 12 | json_match | 50.0 % | 75.0 % | 25.0 % (10.0 % to 40.0 %) | not worse | pass |" in told
+    assert "| val, 12 | latency_s | 0.500 | 0.250 | -0.250 (no interval) | not worse | pass |" in told
+    assert "\n- val: the gain may be as little as 0.6, the margin is 0.1\n" in told
+
+
 def test_the_card_tells_what_decided_the_adapter(job: Job) -> None:
     """Two roundings of the embedded model's weights, the commit of another one's, and rows apart from variants."""
     config = job.config.model_dump(mode="json")
@@ -87,13 +100,13 @@ def test_an_adapter_that_does_not_gain_its_margin_fails(job: Job, proved: Proved
 
 
 def test_another_score_that_fell_fails_it_too(job: Job, proved: Proved) -> None:
-    proved(replace(GAIN, others=({"metric": "pass_rate", "verdict": "fail", "reason": "it fell by 0.2"},)))
+    proved(replace(GAIN, others=({**OTHER, "verdict": "fail", "reason": "it fell by 0.2"},)))
     with pytest.raises(TrainingFailedError, match="val: pass_rate is worse: it fell by 0.2"):
         run_training(job, train=Trainer("trained"))
 
 
 def test_another_score_that_nobody_gave_guards_nothing_and_fails(job: Job, proved: Proved) -> None:
-    other = {"metric": "pas_rate", "verdict": "unmeasurable", "reason": "no case has a score 'pas_rate'"}
+    other = {**OTHER, "metric": "pas_rate", "verdict": "unmeasurable", "reason": "no case has a score 'pas_rate'"}
     proved(replace(GAIN, others=(other,)))
     with pytest.raises(TrainingFailedError, match="val: pas_rate may be worse: no case has a score 'pas_rate'"):
         run_training(job, train=Trainer("trained"))
