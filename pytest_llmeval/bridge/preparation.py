@@ -21,6 +21,7 @@ from pytest_llmeval.bridge.config.settings import eval_folders, resolve
 from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.left_out import add_digests
 from pytest_llmeval.core.param_levels import identifying
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
@@ -88,6 +89,7 @@ class Preparation:
             prompt_digest=eval_.prompt.digest,
             params_digest=eval_.params_digest,
             rows_digest=reading.digest.hexdigest(),
+            row_set_digest=add_digests([f"{reading.digests_sum:x}"]),
             inputs_digest=reading.inputs.hexdigest(),
             code_digest=reading.code_digest,
             made=reading.cases,

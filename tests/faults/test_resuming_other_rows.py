@@ -1,4 +1,4 @@
-"""``--resume --llmeval-resume-changed`` of a run whose dataset has lost rows: it comes to what a new run comes to."""
+"""``--resume`` of a run whose dataset has another order, or has lost rows: it comes to what a new run comes to."""
 
 import json
 from typing import Any
@@ -204,3 +204,21 @@ def test_a_suite_that_lost_all_its_rows_counts_for_nothing(project: Project, pas
     assert done.ret == 0, done.stdout.str()
     assert "the dataset of suite 'two' changed" in unwrapped(done)
     assert {each["verdict"] for each in judged(project)} == {"pass", "not_judged"}
+
+
+@pytest.mark.parametrize("cut", [(), ("--limit=2",)], ids=["all", "the first"])
+def test_rows_in_another_order_are_the_same_rows_unless_others_are_the_first(
+    project: Project, cut: tuple[str, ...], spread: list[str]
+) -> None:
+    """As a folder, a set or a database may give them. The run goes on as if nothing was, and may be a baseline."""
+    rows = [row("a", "breaks"), row("b"), row("c")]
+    begin(project, MIN, *rows, arguments=cut)
+    write_rows(project, *reversed(rows))
+    result = resume(project, *spread)
+    if cut:
+        assert result.ret == 4
+        assert "the dataset of suite 'echo' changed" in result.stdout.str() + result.stderr.str()
+        return
+    assert (result.ret, len(project.server.ledger)) == (0, 0)
+    assert project.cases() == {"a": "passed", "b": "passed", "c": "passed"}
+    assert project.llmeval("baseline", "set", "main", "last").ret == 0

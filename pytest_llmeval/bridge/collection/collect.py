@@ -45,7 +45,9 @@ class Reading:
     fields: PromptFields
     """What its rows offer its prompt."""
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Over the rows taken, those of the other shards too."""
+    """Over the rows taken, those of the other shards too, in their order."""
+    digests_sum: int = 0
+    """Of the digests of these rows, so that their order is nothing to it."""
     inputs: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     """Over their inputs, where code may make others in each process."""
     cases: int = 0
@@ -262,6 +264,7 @@ class CaseMaker:
             told = b"%x;" % ref.checksum
             self._digest.update(told)
             reading.digest.update(told)
+            reading.digests_sum += int.from_bytes(hashlib.sha256(told).digest())
             if reading.eval.dataset.unit == "row":
                 reading.inputs.update(canonical(sample.input).encode())
             yield ref, sample.id, marks

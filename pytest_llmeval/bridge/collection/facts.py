@@ -29,6 +29,8 @@ class SuiteFacts:
     """sha256 in hex over the sampling parameters of its marker."""
     rows_digest: str = ""
     """sha256 in hex over the rows taken, in their order."""
+    row_set_digest: str = ""
+    """The same in any order; see ``add_digests``."""
     code_digest: str = ""
     """sha256 in hex over the source of the test function and of the project's own scorers that it names."""
     made: int = 0

@@ -51,6 +51,7 @@ def run_row(
             "prompt_digest": suite.prompt_digest,
             "params_digest": suite.params_digest,
             "rows_digest": suite.rows_digest,
+            "row_set_digest": suite.row_set_digest,
             "code_digest": suite.code_digest,
             "expected": _with_unfinished(name, suite, rescored)
             if rescored
