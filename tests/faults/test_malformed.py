@@ -32,6 +32,7 @@ SCORED = {
     "fault-body-nanusage": ("passed", None, None),
     "fault-body-hugeusage": ("passed", None, 1),
     "fault-body-nousage": ("passed", None, None),
+    "fault-body-bom": ("passed", 7, 1),
     "fault-body-nofinish": ("passed", 7, 1),
     "fault-body-length": ("missed", 7, 5),
     "fault-body-refusal": ("missed", 7, 0),

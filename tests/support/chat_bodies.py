@@ -87,6 +87,7 @@ BODIES: dict[str, bytes] = {
     "badusage": _dumps(usage={"prompt_tokens": "many", "completion_tokens": -5}),
     "badutf8": b'{"choices": [{"message": {"content": "\xff\xfe"}}]}',
     "bigint": b'{"usage": {"prompt_tokens": ' + b"9" * 6000 + b"}}",
+    "bom": b"\xef\xbb\xbf" + encoded(completion("ok")),
     "contentint": encoded(completion(3)),
     "contentlist": encoded(completion([{"type": "text", "text": "ok"}])),
     "deep": b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
