@@ -207,7 +207,9 @@ def _plan(job: Job) -> Plan:
     if job.is_resumed:
         folder = _unfinished(job, home)
         if folder is None:
-            raise SettingsError(f"{job.name}: no training in {home} can go on; leave out --llmeval-train-resume")
+            proved = max((path.parent.name for path in home.glob("*/proof.json")), default=None)
+            none = f"the proof of {proved} has ended, and no other training" if proved else "no training"
+            raise SettingsError(f"{job.name}: {none} in {home} can go on; leave out --llmeval-train-resume")
     else:
         folder = home / new_run_id()
     try:

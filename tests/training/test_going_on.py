@@ -142,11 +142,14 @@ def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved)
     broken = Trainer("failed")
     with pytest.raises(TrainingFailedError):
         run_training(job, train=broken)
-    run_training(job, train=Trainer("trained"))
+    other = Trainer("trained")
+    run_training(job, train=other)
     going_on = Trainer("trained")
     run_training(replace(job, is_resumed=True), train=going_on)
     assert going_on.plans[0].folder == broken.plans[0].folder
-    with pytest.raises(SettingsError, match="can go on; leave out --llmeval-train-resume"):
+    newest = max(broken.plans[0].id, other.plans[0].id)
+    told = rf"the proof of {newest} has ended, and no other training in .* can go on; leave out --llmeval-train-resume"
+    with pytest.raises(SettingsError, match=told):
         run_training(replace(job, is_resumed=True), train=going_on)
 
 
