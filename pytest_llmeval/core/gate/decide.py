@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.column import Column, Grouped, OpenRows, State, sample_means
+from pytest_llmeval.core.gate.fills import at_worst
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.distributions import binomial_at_least
 from pytest_llmeval.core.stats.intervals import miss_chance, pass_at_k, quantile, score_interval, standard_error
@@ -201,12 +202,30 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
         return found
     tried: Iterable[float | None]
     if is_met or all(value in (0, 1) for value in known):  # groups that differ most have the widest interval
-        mixtures = column.mixtures(column.span[0], states)
-        tried = (_statistic(rule, mixture, mixture.grouped(column.span[1], states)) for mixture in mixtures)
+        tried = _mixed_lower_ends(column, least, clusters, states)
     else:
         tried = _lower_ends(sample_means(least), sample_means(most), clusters, known)
     values = [value for value in (*found, *tried) if value is not None]
     return [min(values), max(values)]
+
+
+def _mixed_lower_ends(
+    column: Column, least: Grouped, clusters: Sequence[str] | None, states: Collection[State]
+) -> Iterator[float | None]:
+    """Yield lower ends of the interval with some of the cases in ``states`` at their least, the others at their most.
+
+    Nothing but the samples of these cases is read anew: there may be 100,000 others.
+    """
+    missing = [reading.unit for reading in column.readings if reading.state in states]
+    known, (low, high) = column.grouped(), column.span
+    means = dict(zip(least, sample_means(least), strict=True))
+    for lost in at_worst(range(len(missing))):
+        filled = {unit: [*known.get(unit, ())] for unit in missing}
+        for place, unit in enumerate(missing):
+            filled[unit].append(low if place in lost else high)
+        mixed = means | dict(zip(filled, sample_means(filled), strict=True))
+        interval = score_interval([*mixed.values()], clusters=clusters)
+        yield interval.low if interval else None
 
 
 def _lower_ends(
