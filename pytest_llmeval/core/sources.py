@@ -2,9 +2,11 @@
 
 import ast
 import inspect
+import io
 import json
 import linecache
 import re
+import tokenize
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -14,7 +16,7 @@ from typing import Any
 
 from pytest_llmeval.core.ids import digest, memory_address
 
-__all__ = ["code_text", "settings_text", "source_digest", "source_text", "stable_text"]
+__all__ = ["code_text", "settings_text", "source_digest", "source_text", "stable_text", "without_comments"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -29,9 +31,10 @@ def source_digest(function: Callable[..., Any]) -> str:
 def source_text(function: Callable[..., object]) -> str:
     """Return the source of a callable, its decorators included and what it calls not, the same in every process.
 
-    Of a lambda it is that expression alone, not the statement around it, which may be a whole function below a
-    decorator. Of a function whose source is out of reach it is the compiled code; of a partial the function and its
-    arguments, of an object the source of its class and what it holds.
+    Comments and blank lines are left out: they decide nothing. Of a lambda it is that expression alone, not the
+    statement around it, which may be a whole function below a decorator. Of a function whose source is out of reach it
+    is the compiled code; of a partial the function and its arguments, of an object the source of its class and what it
+    holds.
     """
     if isinstance(function, partial):
         return f"{source_text(function.func)}\n{_text([function.args, function.keywords])}"
@@ -39,10 +42,27 @@ def source_text(function: Callable[..., object]) -> str:
     if getattr(function, "__name__", None) == "<lambda>" and hasattr(function, "__code__"):
         return _source_of_lambda(function.__code__)
     try:
-        return inspect.getsource(function)
+        return without_comments(inspect.getsource(function))
     except (OSError, TypeError):  # typed at a prompt, built by exec, or an object with __call__
         code = getattr(function, "__code__", None)
         return code_text(code) if code else _source_of_object(function)
+
+
+def without_comments(text: str) -> str:
+    """Return Python source without its comments and blank lines, those in strings kept; as it is where it is none."""
+    lines: list[str | None] = [*text.split("\n")]
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            row, column = token.start
+            if token.type == tokenize.ERRORTOKEN:  # with Python 3.11; later ones raise
+                return text
+            if token.type == tokenize.COMMENT:
+                lines[row - 1] = token.line[:column].rstrip()
+            elif token.type == tokenize.NL and not (lines[row - 1] or "").strip():
+                lines[row - 1] = None
+    except (tokenize.TokenError, SyntaxError):
+        return text
+    return "\n".join(line for line in lines if line is not None)
 
 
 def _source_of_lambda(code: CodeType) -> str:
@@ -57,7 +77,7 @@ def _source_of_lambda(code: CodeType) -> str:
 
 def _source_of_object(function: object) -> str:
     try:
-        source = inspect.getsource(type(function))
+        source = without_comments(inspect.getsource(type(function)))
     except (OSError, TypeError):
         return _nameless(function)
     slots = [name for kind in type(function).__mro__ for name in _slots_of(kind)]

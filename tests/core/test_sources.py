@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.sources import source_digest
+from pytest_llmeval.core.sources import source_digest, without_comments
 
 
 def compiled(source: str) -> Any:
@@ -33,6 +33,57 @@ def test_a_source_digest_follows_the_source() -> None:
 
     assert source_digest(one) == source_digest(one)
     assert source_digest(one) != source_digest(other)
+
+
+CODE = """\
+@pytest.mark.llmeval("rows.jsonl")
+def test_it(score):
+    prompt = '''
+    # Title
+
+    Body # 1
+    '''
+    if prompt != "#":
+        score.exact(prompt, 'it # is')
+"""
+COMMENTED = """\
+
+# above
+@pytest.mark.llmeval("rows.jsonl")  # rows
+
+def test_it(score):  # noqa
+        # deeper than what follows
+    prompt = '''
+    # Title
+
+    Body # 1
+    '''
+
+    if prompt != "#":  # "yes"
+# at the margin
+        score.exact(prompt, 'it # is')
+    # below
+
+"""
+
+
+def test_comments_and_blank_lines_are_no_code() -> None:
+    assert without_comments(COMMENTED).rstrip("\n") == without_comments(CODE).rstrip("\n") == CODE.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("# Title", "# Other"), ("Title\n\n", "Title\n"), ("# 1", ""), ("'it # is'", "'it # was'"), ("    if", "if")],
+    ids=["a mark in a text", "a blank line of a text", "a mark behind a text", "a short text", "indentation"],
+)
+def test_what_looks_like_a_comment_in_a_string_is_code(old: str, new: str) -> None:
+    assert old in CODE
+    assert without_comments(CODE.replace(old, new)) != without_comments(CODE)
+
+
+@pytest.mark.parametrize("text", ["def f(:\n  # x\n  '''", "  # x\n\t'", "(", "", "\n"])
+def test_what_is_no_python_is_taken_as_it_is(text: str) -> None:
+    assert without_comments(text) in (text, text.strip("\n"))
 
 
 def test_a_lambda_is_its_expression_and_not_the_function_that_it_decorates(tmp_path: Path) -> None:
@@ -109,7 +160,7 @@ def test_what_a_partial_or_an_object_holds_counts(make: Callable[[float], Callab
 
 HELD = """
 import dataclasses, datetime, functools, re
-from pytest_llmeval.core.sources import source_digest
+from pytest_llmeval.core.sources import source_digest, without_comments
 
 @dataclasses.dataclass
 class Settings:

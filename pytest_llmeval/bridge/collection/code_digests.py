@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_llmeval.bridge.collection.eval_code import tree_of
 from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.sources import source_digest, source_text
+from pytest_llmeval.core.sources import source_digest, source_text, without_comments
 
 __all__ = ["code_digest", "globals_in", "names_in"]
 
@@ -35,16 +35,16 @@ def code_digest(function: Callable[..., Any]) -> str:
 
 def _source(function: Callable[..., Any]) -> str:
     """Return the source of a test, its marker ``llmeval`` without what has digests of its own."""
-    text, tree = source_text(function), tree_of(function)
+    tree = tree_of(function)
     if tree is None:
-        return text
-    lines = textwrap.dedent(text).splitlines()
+        return source_text(function)
+    lines = textwrap.dedent(inspect.getsource(function)).split("\n")
     for each in reversed(tree.decorator_list):
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == "llmeval":
             kept = [keyword for keyword in each.keywords if keyword.arg not in _TOLD]
             call = ast.unparse(ast.Call(func=each.func, args=each.args[1:], keywords=kept))
             lines[each.lineno - 1 : each.end_lineno] = [call]
-    return "\n".join(lines)
+    return without_comments("\n".join(lines))
 
 
 def names_in(function: Callable[..., Any]) -> set[str]:
