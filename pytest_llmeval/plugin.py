@@ -6,12 +6,8 @@ import pytest
 
 import pytest_llmeval.core.clock  # noqa: F401 - now: conftests and test modules may patch the clocks
 from pytest_llmeval.bridge.casework import fixtures
-from pytest_llmeval.bridge.collection.ignored_folders import IgnoredPaths
-from pytest_llmeval.bridge.collection.made_suites import MadeSuites
-from pytest_llmeval.bridge.collection.unnamed_classes import UnnamedClasses
 from pytest_llmeval.bridge.conductor import Conductor
 from pytest_llmeval.bridge.config.options import add_options, widen_short_names
-from pytest_llmeval.bridge.training import TrainingItems
 
 _MARKERS = (
     "llmeval(dataset, *, suite=None, prompt=None, params=None, cluster=None): one case for each row of the dataset"
@@ -41,12 +37,4 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(fixtures, "llmeval-fixtures")
-    conductor = Conductor(config)
-    config.pluginmanager.register(conductor, "llmeval-conductor")
-    config.pluginmanager.register(IgnoredPaths(conductor.selection.ignored), "llmeval-ignored-paths")
-    names_nodes = any("::" in argument for argument in config.args)
-    if names_nodes:
-        config.pluginmanager.register(UnnamedClasses(conductor), "llmeval-unnamed-classes")
-    if names_nodes or config.getoption("lf", False):
-        config.pluginmanager.register(MadeSuites(conductor), "llmeval-made-suites")
-    config.pluginmanager.register(TrainingItems(config, conductor.selection), "llmeval-training")
+    Conductor(config).register()

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,28 +10,22 @@ import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
 from pytest_llmeval.bridge.collection.collect import CaseMaker, Reading
-from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
+from pytest_llmeval.bridge.collection.facts import SuiteFacts
 from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.parameter_sets import secret_sets
-from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
-from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.options import flag_of
-from pytest_llmeval.bridge.config.settings import eval_folders, resolve
-from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
+from pytest_llmeval.bridge.config.settings import resolve
 from pytest_llmeval.bridge.records.interrupts import Interrupts
+from pytest_llmeval.bridge.workers import MeantRuns, Place
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.left_out import add_digests
-from pytest_llmeval.core.param_levels import identifying
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.unread_files import NOT_READ, unread_files
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.sizes import Sizes
-    from pytest_llmeval.bridge.collection.tally import Tally
-    from pytest_llmeval.bridge.records.earlier_runs import Place, Told
     from pytest_llmeval.bridge.records.rescoring import Rescored
     from pytest_llmeval.bridge.records.resuming import Resumed
     from pytest_llmeval.store.baselines import FoundBaseline
@@ -45,25 +39,25 @@ _TOLD = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no su
 class Preparation:
     """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
 
-    def __init__(self, config: pytest.Config, *, told: "Told | None" = None) -> None:
+    def __init__(self, config: pytest.Config, meant_runs: MeantRuns | None) -> None:
         """Prepare.
 
         Args:
             config: of the session.
-            told: in an xdist worker, ``told`` of the controller.
+            meant_runs: in an xdist worker, which earlier runs the controller means; None elsewhere.
 
         Raises:
             SettingsError: an option makes no sense, so that nothing else can be told.
         """
         Interrupts.watch(config)
         self.config = config
-        place, self._baseline = told or (None, None)
+        place, self._baseline = meant_runs or (None, None)
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
         self.models: dict[str, NamedModel] = {}
         self.judges: dict[str, NamedModel] = {}
-        self._listed: dict[str, NamedModel] = {}
+        self.listed: dict[str, NamedModel] = {}
         self.settings = resolve(config)
         self._check_database()
         if not self.problems:
@@ -74,7 +68,7 @@ class Preparation:
         if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
         if not self.problems:
-            self.problems += self._baseline_problems(lambda found: [])
+            self.problems += self.baseline_problems(lambda found: [])
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
@@ -113,115 +107,30 @@ class Preparation:
         """Return what was read of the dataset of a function."""
         return next(each for each in self.maker.readings if each.eval is eval_)
 
-    def complete(self, facts: CollectionFacts, tally: "Tally") -> None:
-        """Add what is not about single items: models, digest, and everything that is wrong."""
-        facts.problems += self.problems
-        facts.models = {name: model.spec.text for name, model in self.models.items()}
-        facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        if self.asks_judges:
-            asked = self.asked if self.rescored is None else self.judges
-            facts.account_digests = account_digests(asked, self.settings.environ)
-        if self.rescored is None:
-            facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
-        facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
-        if self.rescored is not None:
-            facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
-            facts.problems += [] if self.asks_judges else self.rescored.problems(facts)
-        facts.dataset_digest = self.maker.dataset_digest
-        facts.problems += [*self._unmade, *self.maker.doubled_suites(), *tally.problems]
-        facts.problems += self.maker.unknown_slices()
-        if facts.selected and self.thresholds.suites:
-            known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
-            hold_names(tally, self, facts, models=known)
-            if self.rescored is None:
-                facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
-                judged = self._judged(facts.suites)
-                facts.problems += unpriced_rules(self.thresholds, judged, self.judges, are_judges=True)
-        if self.asks_judges and self.settings.max_cost_usd is not None:
-            facts.problems += unpriced_models({name: self.asked[name] for name in self._asked_in(facts)})
-        if self.resumed is not None:
-            self.resumed.compare(facts, self.config)
-        self._weigh_sizes(facts)
-        if facts.is_run:
-            self._tell_unread(facts)
-            self._tell_of_even_panel(facts)
-        facts.problems = list(dict.fromkeys(facts.problems))
-        facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
-
-    def _tell_unread(self, facts: CollectionFacts) -> None:
-        """Tell which files and variables look like ones of ours and are not read."""
-        settings = self.settings
-        if not settings.thresholds.exists():
-            other = settings.thresholds.with_suffix(".yml")
-            facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
-        unread = unread_files(settings.rootdir, eval_folders(self.config))
-        facts.tell_early(f"{name} is {NOT_READ}" for name in unread)
-        unknown = unknown_variables(settings.environ, self._listed.values())
-        facts.tell_early(f"environment variable {name}: {told}" for name, told in unknown)
-
-    def _tell_of_even_panel(self, facts: CollectionFacts) -> None:
-        """Tell of judges that may be split evenly, before they are paid."""
-        count = len(facts.judges)
-        if self.asks_judges and count and count % 2 == 0 and self._judged(facts.suites):
-            facts.tell_early([f"{count} judges: where they are split evenly the case is an error; name an odd number"])
-
     @property
     def earlier(self) -> "Resumed | Rescored | None":
         """The run that goes on, or the one whose answers are scored again."""
         return self.resumed or self.rescored
 
     @property
-    def told(self) -> "Told":
-        """What workers are told of earlier runs: one that begins later would find this session's own among them."""
+    def meant_runs(self) -> MeantRuns:
+        """The earlier runs that this session means, for its workers."""
         return self.earlier.place if self.earlier is not None else None, self._baseline
 
     @property
-    def found_wrong(self) -> list[str]:
-        """What is known to be wrong before the cases are."""
-        return [*self.problems, *self._unmade]
+    def early_problems(self) -> list[str]:
+        """What is known to be wrong before the cases are selected."""
+        return [*self.problems, *self.unmade]
 
     @property
-    def _unmade(self) -> list[str]:
-        """Why there are no cases of a function or a row: what its code raised or it holds may be a secret."""
+    def unmade(self) -> list[str]:
+        """Why there are no cases of a function or a row, without secrets: code that raised may quote one."""
         if not self.maker.problems:
             return []
         from pytest_llmeval.models.redaction import Redactor
 
         redact = Redactor(self.secrets)
         return [_TOLD.sub(lambda told: redact(told.group()), problem) for problem in self.maker.problems]
-
-    def _judged(self, suites: Iterable[str]) -> list[str]:
-        """Return the suites whose test functions themselves ask a judge."""
-        asking = [reading.eval.suite for reading in self.maker.readings if reading.asks_judge]
-        return [name for name in suites if any(name == suite or name.startswith(f"{suite}[") for suite in asking)]
-
-    def _digest(self, model: NamedModel) -> str:
-        return model_digest(model, None if only_shows(self.config) else self.settings.environ)
-
-    def _judge_digest(self, judge: NamedModel) -> str:
-        asked = replace(judge, params=identifying(judge.params))
-        if self.asks_judges:
-            return self._digest(asked)
-        assert self.rescored is not None
-        try:
-            return self._digest(asked)
-        except UserError:  # its weights may be gone: nobody asks it
-            return self.rescored.known_digest(judge)
-
-    def _asked_in(self, facts: CollectionFacts) -> list[str]:
-        """Return the names of the models that this session asks."""
-        under_test = {model for suite in facts.suites.values() for model in suite.expected}
-        asked = {*facts.judges, *(under_test if self.rescored is None else ())}
-        return [name for name in self.asked if name in asked]
-
-    def _weigh_sizes(self, facts: CollectionFacts) -> None:
-        """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
-        is_part = self.is_sharded or facts.done or any(suite.left_out for suite in facts.suites.values())
-        if self.sizes is None or facts.problems or is_part or not facts.selected:
-            return
-        facts.notes += self.sizes.notes()
-        if self.sizes.need_a_baseline:
-            facts.problems += self._baseline_problems(self.sizes.problems)
 
     def refuse_secrets(self, items: list[pytest.Item]) -> bool:
         """Take away the cases that a secret names, before anybody sees them; return whether there are any."""
@@ -268,7 +177,7 @@ class Preparation:
         except UserError:  # it is told elsewhere
             return frozenset()
 
-    def _find_earlier(self, place: "Place | None") -> None:
+    def _find_earlier(self, place: Place | None) -> None:
         """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
         settings = self.settings
         try:
@@ -289,13 +198,13 @@ class Preparation:
     def _make_maker(self) -> CaseMaker:
         settings = self.settings
         try:
-            self._listed = listed_models(settings)
+            self.listed = listed_models(settings)
             if self.rescored is not None:
                 self.models = self.rescored.models()
             else:
-                self.models = chosen_models(settings, self._listed, to_be_asked=not only_shows(self.config))
+                self.models = chosen_models(settings, self.listed, to_be_asked=not only_shows(self.config))
             asked = not only_shows(self.config) and self.asks_judges
-            self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
+            self.judges = chosen_judges(settings, self.listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))
         return CaseMaker(settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
@@ -308,7 +217,7 @@ class Preparation:
     def _unasked(self) -> list[str]:
         """Return the names of models that cannot be asked: a node id that a person names has them in it."""
         try:
-            return list(chosen_models(self.settings, self._listed, to_be_asked=False))
+            return list(chosen_models(self.settings, self.listed, to_be_asked=False))
         except UserError:  # it is told already
             return ["none"]
 
@@ -334,7 +243,7 @@ class Preparation:
             self.problems.append(str(error))
             return Thresholds()
 
-    def _baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
+    def baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
         """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
 
         One in a database of an older version is looked at when the run begins, as that of a run that goes on is: it may

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.casework.items import function_of, param_of
-from pytest_llmeval.bridge.collection.telling import tell
-from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.bridge.workers import is_worker, send_facts
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 
@@ -112,7 +111,7 @@ class TrainingItems:
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
         items.clear()
-        tell(self.config, CollectionFacts(problems=[told]))
+        send_facts(self.config, CollectionFacts(problems=[told]).to_json())
 
 
 class TrainingRun:

@@ -10,8 +10,8 @@ from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.judge import Judges
 from pytest_llmeval.bridge.casework.juror import Juror
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
-from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.bridge.preparation import Preparation
+from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.judge.forms import Forms
 from pytest_llmeval.core.text import printable
 
@@ -39,7 +39,7 @@ class Wiring:
     def register_runner(self, session: pytest.Session) -> None:
         """Let the cases of ``session`` run in this process."""
         from pytest_llmeval.bridge.execution.running import CaseRunner
-        from pytest_llmeval.bridge.records.sockets import has_crashed
+        from pytest_llmeval.bridge.sockets import has_crashed
         from pytest_llmeval.engine.line import Line
 
         def stop(reason: str) -> None:

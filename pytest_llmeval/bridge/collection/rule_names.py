@@ -50,7 +50,7 @@ def hold_names(
 
 
 def _seen(tally: "Tally", prepared: "Preparation", models: frozenset[str] | None) -> Iterator[SuiteSeen]:
-    caseless = (*tally.caseless(prepared), *tally.waiting, *tally.unnamed)
+    caseless = (*tally.caseless(prepared), *tally.waiting_suites, *tally.unnamed)
     for name in prepared.thresholds.suites:
         # Which sets of parameters a function has is told by its cases alone.
         if any(name == stem or name.startswith(f"{stem}[") for stem in caseless):

@@ -26,8 +26,10 @@ class Tally:
         """The cases of each suite that ``-m`` left out, or that attack the judge and wait for it to ask for them."""
         self.held: Counter[str] = Counter()
         """The cases of each suite whose answers are scored again."""
-        self.waiting: set[str] = set()
-        """The suites that nobody asked for, as their functions name them."""
+        self.waiting: Counter[str] = Counter()
+        """How many functions nobody asked for; by the same keys as ``CollectionFacts.waiting``."""
+        self.waiting_suites: set[str] = set()
+        """The suites of these functions, as those name them."""
         self.unnamed: set[str] = set()
         """Those of classes that no node id names, beside others that one does; their datasets are not read."""
         self.made: dict[str, str] = {}

@@ -8,11 +8,11 @@ import pytest
 __all__ = ["drop_backend", "drop_trio", "is_asyncio_auto"]
 
 
-def drop_backend(config: pytest.Config, collector: pytest.Collector, collected: object) -> None:
+def drop_backend(collector: pytest.Collector, collected: object) -> None:
     """Take from an eval the mark by which anyio makes a backend a parameter of it."""
     own = collected.__dict__.get("pytestmark", ()) if isinstance(collected, FunctionType) else ()
     added = [mark for mark in own if mark.name == "usefixtures" and mark.args == ("anyio_backend",)]
-    if added and _is_auto(config):
+    if added and _is_auto(collector.config):
         marks = {mark.name for mark in (*own, *collector.iter_markers())}
         if "llmeval" in marks and "anyio" not in marks:
             collected.__dict__["pytestmark"] = [mark for mark in own if mark not in added]

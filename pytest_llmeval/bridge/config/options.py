@@ -23,6 +23,7 @@ __all__ = [
     "ini_source",
     "ini_value",
     "is_of_session",
+    "is_said",
     "said_of",
     "taken_short_names",
     "widen_short_names",
@@ -244,6 +245,12 @@ def said_of(
     ):
         if said != "":
             yield source, said
+
+
+def is_said(config: pytest.Config, *names: str) -> bool:
+    """Whether the command line, the environment or the ini file says anything of one of these options."""
+    options = (option for option in OPTIONS if option.name in names)
+    return any(config.getoption(each.key) is not None or any(said_of(each, config)) for each in options)
 
 
 def ini_value(key: str, config: pytest.Config) -> object:

@@ -14,7 +14,7 @@ from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, kn
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, eval_function_of
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import is_async
-from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError, ErrorKind, LlmevalError
 from pytest_llmeval.core.protocols import Asker

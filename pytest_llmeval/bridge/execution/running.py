@@ -22,7 +22,7 @@ from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.other_loops import tell_of_loops
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
-from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds

@@ -10,7 +10,8 @@ from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
-from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
+from pytest_llmeval.bridge.execution.worker_queue import upcoming
+from pytest_llmeval.bridge.workers import is_worker
 
 __all__ = ["AskedEarly"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.workers import Place
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.gate.case import STRICT_XPASS, broke_behind_answer
 from pytest_llmeval.core.ids import Identity
@@ -21,8 +22,6 @@ from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
-    "Place",
-    "Told",
     "current_reader",
     "earlier_runs",
     "finished_cases",
@@ -30,11 +29,6 @@ __all__ = [
     "is_kept",
     "rows_taken",
 ]
-
-Place = tuple[str, int]
-"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
-Told = tuple[Place | None, str | None]
-"""The place in the run that goes on, and the id of the run that is the baseline; see ``Preparation.told``."""
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, OwnModels, weights_of
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.sockets import note_crash, remove, sweep
+from pytest_llmeval.bridge.sockets import note_crash, remove, sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.parent import PARENT

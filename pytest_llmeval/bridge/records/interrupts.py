@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_llmeval.bridge.display.progress import write_line
+from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.child import ECHO_S
 from pytest_llmeval.core.clock import now
 
@@ -37,7 +38,7 @@ class Interrupts:
     @staticmethod
     def watch(config: pytest.Config) -> None:
         """Begin, where that has not been done: in the process that the user started, which ends its xdist workers."""
-        if not hasattr(config, "workerinput") and not config.pluginmanager.hasplugin("llmeval-interrupts"):
+        if not is_worker(config) and not config.pluginmanager.hasplugin("llmeval-interrupts"):
             config.pluginmanager.register(Interrupts(config), "llmeval-interrupts")
 
     @pytest.hookimpl(tryfirst=True)

@@ -8,7 +8,8 @@ from typing import Any
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases, rows_taken
+from pytest_llmeval.bridge.records.earlier_runs import earlier_runs, finished_cases, rows_taken
+from pytest_llmeval.bridge.workers import Place
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import Identity, identity_of

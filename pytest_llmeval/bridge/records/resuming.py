@@ -11,7 +11,8 @@ from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.taken_selection import check_taken
 from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import Place, earlier_runs, finished_cases, has_all_answers, rows_taken
+from pytest_llmeval.bridge.records.earlier_runs import earlier_runs, finished_cases, has_all_answers, rows_taken
+from pytest_llmeval.bridge.workers import Place
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import Identity, identity_of, input_digest
 from pytest_llmeval.core.text import counted, one_line, printable

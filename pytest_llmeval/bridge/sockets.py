@@ -9,11 +9,10 @@ import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from pytest_llmeval.core.disk import is_there
 
-__all__ = ["has_crashed", "new_socket", "note_crash", "remove", "sweep", "why_not_reached"]
+__all__ = ["has_crashed", "new_socket", "note_crash", "remove", "sweep"]
 
 _NAME = "engine"
 _CRASH = "crash"
@@ -30,18 +29,6 @@ def new_socket() -> Path:
     folder = f"{_PREFIX}{secrets.token_hex(8)}"
     usual = Path(tempfile.gettempdir()) / folder / _NAME
     return usual if len(os.fsencode(usual)) <= _LONGEST else Path("/tmp") / folder / _NAME  # noqa: S108  # 0700, random
-
-
-def why_not_reached(node: Any) -> str:
-    """Return why an xdist worker may reach no socket of this machine; an empty text where it can."""
-    spec = node.gateway.spec
-    if spec.popen and not spec.via:
-        return ""
-    return (
-        f"--tx: xdist worker {node.gateway.id} is not started by popen alone and may be on another machine, where it"
-        " cannot reach the process that makes the calls; run a part of the rows there with --shard i/N, and join the"
-        " parts with llmeval merge"
-    )
 
 
 def note_crash(path: Path) -> None:

@@ -2,26 +2,21 @@
 
 import warnings
 from collections.abc import Generator, Iterator
-from typing import Protocol
 
 import pytest
 
 from pytest_llmeval.bridge.casework.items import cases_in
 from pytest_llmeval.bridge.collection.selection import mentions_us
+from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 
 __all__ = ["UnnamedClasses"]
-
-
-class _Counting(Protocol):
-    names_only: bool
-    """Whether the suites of evals that are met are noted, and no cases made of them."""
 
 
 class UnnamedClasses:
     """Has such evals counted, as those of functions are; none becomes an item, and no dataset is read."""
 
-    def __init__(self, conductor: _Counting) -> None:
-        self._conductor = conductor
+    def __init__(self, functions: MarkedFunctions) -> None:
+        self._functions = functions
         self._met: dict[str, pytest.Class] = {}
         self._collected = set[str]()
 
@@ -39,7 +34,7 @@ class UnnamedClasses:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look into the others where cases are to run, and into classes in these."""
         paths = {item.path for item, _ in cases_in(items)}
-        self._conductor.names_only = True
+        self._functions.names_only = True
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about classes that nobody asked for
             while paths and (unnamed := list(self._unnamed())):
@@ -47,7 +42,7 @@ class UnnamedClasses:
                     if node.path in paths or mentions_us(node.path):
                         node.ihook.pytest_make_collect_report(collector=node)
                     self._collected.add(node.nodeid)
-        self._conductor.names_only = False
+        self._functions.names_only = False
 
     def _unnamed(self) -> Iterator[pytest.Class]:
         return (node for nodeid, node in self._met.items() if nodeid not in self._collected)

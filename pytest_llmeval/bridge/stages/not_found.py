@@ -2,13 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
 from pytest_llmeval.bridge.collection.selection import Selection
-from pytest_llmeval.bridge.collection.telling import tell
-from pytest_llmeval.bridge.config.options import OPTIONS, Option, flag_of, said_of
+from pytest_llmeval.bridge.config.options import flag_of, is_said
+from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
+from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+from pytest_llmeval.bridge.workers import is_worker, send_facts
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import one_line, printable
 
@@ -20,7 +22,8 @@ _HINT = (
 )
 _LIKE = 0.5
 """Least likeness of two ids: they are short, and a part of one is often typed for it."""
-_CUTTING = ("slice", "limit", "shard")
+_CUTTING = ("limit", "slice", "shard")
+"""The options that leave rows out."""
 
 
 class NotFound:
@@ -30,25 +33,12 @@ class NotFound:
     """
 
     def __init__(
-        self,
-        config: pytest.Config,
-        selection: Selection,
-        found_wrong: Callable[[], Sequence[str] | None],
-        *,
-        evals: Collection[str],
+        self, config: pytest.Config, selection: Selection, prepared: PreparedOnce, functions: MarkedFunctions
     ) -> None:
-        """Prepare.
-
-        Args:
-            config: of the session.
-            selection: what the command line asks for.
-            found_wrong: returns what is known to be wrong by then; None where no eval was asked for.
-            evals: the node ids of marked functions, as far as they were met.
-        """
         self._config = config
         self._selection = selection
-        self._found_wrong = found_wrong
-        self._evals = evals
+        self._prepared = prepared
+        self._functions = functions
         self._asked = [str(arg).replace(os.sep, "/") for arg in config.args if "[" in str(arg)]
         self._cases: list[str] = []
 
@@ -63,10 +53,13 @@ class NotFound:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say it before what was not found; pytest calls this in the end however the collection ended."""
-        error, wrong = sys.exc_info()[1], self._found_wrong()
-        if not isinstance(error, pytest.UsageError) or wrong is None or self._selection.only_trains(session.items):
+        error = sys.exc_info()[1]
+        if not isinstance(error, pytest.UsageError) or not self._prepared.was_asked:
             return
-        untold = [told for told in map(printable, dict.fromkeys(wrong)) if told not in str(error)]
+        if self._selection.only_trains(session.items):
+            return
+        wrong = dict.fromkeys(self._prepared.problems())
+        untold = [told for told in map(printable, wrong) if told not in str(error)]
         hint = [_HINT + self._cut()] if not untold and any(map(self._is_of_eval, map(str, error.args))) else []
         told = [
             *(["\n".join(untold)] if untold else []),
@@ -74,17 +67,17 @@ class NotFound:
             *(self._meant() if hint else ()),
             *hint,
         ]
-        if hasattr(self._config, "workerinput"):
+        if is_worker(self._config):
             from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-            tell(self._config, CollectionFacts(problems=told))
+            send_facts(self._config, CollectionFacts(problems=told).to_json())
         elif untold or hint:
             raise pytest.UsageError(*told) from None
 
     def _is_of_eval(self, told: str) -> bool:
         """Whether an eval that is there lacks the case which was not found; some versions of pytest keep its id."""
         name = told.partition("\n")[0].replace(os.sep, "/") + "["
-        return any(f"/{each}[" in name for each in self._evals)
+        return any(f"/{each}[" in name for each in self._functions.met)
 
     def _meant(self) -> Iterator[str]:
         """Yield which case was probably meant, of each that is not there."""
@@ -99,12 +92,8 @@ class NotFound:
 
     def _cut(self) -> str:
         """Return which options left rows out before, wherever they were given; nothing where none did."""
-        options = (option for option in OPTIONS if option.name in _CUTTING)
-        told = ", ".join(flag_of(each.name, self._config) for each in options if self._is_given(each))
+        told = ", ".join(flag_of(name, self._config) for name in _CUTTING if is_said(self._config, name))
         return f"; {told} left rows out before" if told else ""
-
-    def _is_given(self, option: Option) -> bool:
-        return self._config.getoption(option.key) is not None or any(said_of(option, self._config))
 
 
 def _is_one(nodeid: str, function: str) -> bool:

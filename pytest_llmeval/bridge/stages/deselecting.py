@@ -1,0 +1,91 @@
+"""What this plugin deselects: before others select, what nobody asked for; after them, what has ended already."""
+
+import pytest
+
+from pytest_llmeval.bridge.casework.items import cases_in, param_of
+from pytest_llmeval.bridge.collection.selection import Selection
+from pytest_llmeval.bridge.collection.tally import Tally
+from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
+from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+
+__all__ = ["Deselection"]
+
+
+class Deselection:
+    """Takes items out, tells every plugin of it, and gathers what a person is to be told."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        selection: Selection,
+        functions: MarkedFunctions,
+        prepared: PreparedOnce,
+        tally: Tally,
+    ) -> None:
+        self._config = config
+        self._selection = selection
+        self._functions = functions
+        self._prepared = prepared
+        self._tally = tally
+        self.has_refused = False
+        """Whether cases were taken out because a secret names them."""
+        self.notes: list[str] = []
+
+    def before_others(self, items: list[pytest.Item]) -> None:
+        """Count the cases there are, and leave out what nobody asked for."""
+        prepared = self._prepared.made
+        if prepared is not None:
+            self.has_refused = prepared.refuse_secrets(items)
+            self._drop_unrecorded(items)
+            self._tally.meet(cases_in(items))
+        if self._tally.waiting or prepared is not None or self._selection.has_more_to_drop:
+            uncalled = [item for item in items if self._is_uncalled(item)]
+            self._tally.waiting.update(self._selection.told_trainings(uncalled))
+            self.drop(items, uncalled)
+
+    def after_others(self, items: list[pytest.Item]) -> None:
+        """Leave out, of what is left, what ``--lf`` does not mean and what has ended in an earlier session."""
+        self._drop_unmatched_last_failed(items)
+        resumed = self._prepared.made.resumed if self._prepared.made is not None else None
+        ended = [case for case in cases_in(items) if resumed is not None and resumed.has_ended(*case)]
+        for item, param in ended:
+            self._tally.has_ended(item, param)
+        self.drop(items, [item for item, _ in ended])
+
+    def drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
+        """Deselect some of ``items``."""
+        if gone := set(dropped):
+            items[:] = [item for item in items if item not in gone]
+            self._config.hook.pytest_deselected(items=dropped)
+
+    def drop_cases(self, items: list[pytest.Item]) -> None:
+        """Deselect all cases."""
+        self.drop(items, [item for item, _ in cases_in(items)])
+
+    def _drop_unrecorded(self, items: list[pytest.Item]) -> None:
+        """Leave out the cases that the run whose answers are scored again has not finished."""
+        rescored = self._prepared.made.rescored if self._prepared.made is not None else None
+        if rescored is None:
+            return
+        from pytest_llmeval.bridge.casework.cases import key_of
+
+        keys = {item: key_of(item, param) for item, param in cases_in(items)}
+        self.drop(items, [item for item, key in keys.items() if not rescored.holds(key)])
+        self._tally.no_cut.clear()
+        held = [key for key in keys.values() if rescored.holds(key)]
+        self._tally.held.update(key.suite for key in held)
+        self.notes += rescored.notes(held)
+
+    def _is_uncalled(self, item: pytest.Item) -> bool:
+        """Whether nobody asked for an item: an eval, a training, or a test that only our own widening brought in."""
+        if param_of(item) is not None:
+            return self._selection.row_attack_waits(item)
+        if self._functions.is_marked(item):
+            return not self._functions.is_caseless(item)
+        return self._selection.training_waits(item) or self._selection.is_foreign(item)
+
+    def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
+        """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
+        if self._selection.misses_last_failed(cases_in(items)):
+            self.drop_cases(items)
+            self.notes.append("--lf: none of these evals failed last time (other --model or --epochs?); none was run")

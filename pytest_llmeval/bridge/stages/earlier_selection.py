@@ -1,0 +1,45 @@
+"""``-m`` and ``-k`` of the run that a session goes on with, or whose answers it scores again."""
+
+import pytest
+
+from pytest_llmeval.bridge.collection.mark_expressions import holds_for
+from pytest_llmeval.bridge.collection.selection import Selection
+from pytest_llmeval.bridge.config.options import is_said
+from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+
+__all__ = ["EarlierSelection"]
+
+
+class EarlierSelection:
+    """Has pytest select by what the run was selected by, once an eval is met that may be of it."""
+
+    def __init__(self, config: pytest.Config, selection: Selection, prepared: PreparedOnce) -> None:
+        self._config = config
+        self._selection = selection
+        self._prepared = prepared
+        self._expressions: dict[str, str] | None = None
+        """By the keys of pytest's options; empty where no run goes on, None where nobody looked yet."""
+
+    def look_up(self) -> None:
+        """Look, once, whether the session goes on with a run, and let the run's ``-m`` say which evals wait."""
+        if self._expressions is not None or not is_said(self._config, "resume", "rescore"):
+            return
+        self._expressions = {}
+        prepared = self._prepared.get()
+        if prepared is not None and prepared.resumed is not None:
+            from pytest_llmeval.bridge.collection.taken_selection import taken_selection
+
+            run = prepared.resumed.run
+            self._expressions = taken_selection(self._config, run)
+            self._selection.ask_by_mark(self._expressions["markexpr"], attacks=run.markexpr)
+
+    def put_in_place(self) -> None:
+        """Give pytest the expressions, where a run goes on; its own plugins select by them a moment later."""
+        for key, expression in (self._expressions or {}).items():
+            setattr(self._config.option, key, expression)
+
+    def is_meant(self, item: pytest.Item) -> bool:
+        """Whether ``-m``, that of the earlier run where there is one, asks for a case."""
+        earlier = self._prepared.made.earlier if self._prepared.made is not None else None
+        expression = self._config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
+        return holds_for(expression, item) and not self._selection.row_attack_waits(item)

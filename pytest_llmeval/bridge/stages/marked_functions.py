@@ -1,0 +1,103 @@
+"""The functions with the marker ``llmeval``: cases are made of those that were asked for, the others are counted."""
+
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
+
+import pytest
+
+from pytest_llmeval.bridge.casework.items import function_of, made_of, odd_place, param_of, suite_named
+from pytest_llmeval.bridge.collection.selection import Selection
+from pytest_llmeval.bridge.collection.tally import Tally
+from pytest_llmeval.bridge.config.async_modes import drop_backend
+from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
+from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+
+__all__ = ["MarkedFunctions"]
+
+
+class MarkedFunctions:
+    """The plugin object that parametrizes marked functions as pytest collects them."""
+
+    def __init__(self, selection: Selection, earlier: EarlierSelection, prepared: PreparedOnce, tally: Tally) -> None:
+        self._selection = selection
+        self._earlier = earlier
+        self._prepared = prepared
+        self._tally = tally
+        self.met = set[str]()
+        """The node ids of all that were met, whether they were asked for or not."""
+        self.caseless = set[str]()
+        """The node ids of those that were asked for and of which there is no case."""
+        self.misplaced: dict[str, str] = {}
+        """What is wrong with tests on which the marker can make no case, by node id."""
+        self.names_only = False
+        """Whether the suites of functions are noted and no cases made of them, for now."""
+        self._name: Callable[[object, str], str | None] | None = None
+
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, obj: object) -> None:
+        """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
+        drop_backend(collector, obj)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
+        """Make the cases of a marked function that was asked for, before anybody adds parameter sets."""
+        marker = metafunc.definition.get_closest_marker("llmeval")
+        if marker is not None:
+            self._generate(metafunc, marker)
+        try:
+            return (yield)
+        finally:
+            self._name = None
+
+    def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
+        where = metafunc.definition.nodeid
+        self.met.add(where)
+        waits = self._waits(metafunc.definition)
+        if waits or self.names_only:
+            (self._tally.waiting_suites if waits else self._tally.unnamed).add(suite_named(marker, metafunc))
+            return
+        from pytest_llmeval.bridge.collection.parameter_sets import value_name
+
+        prepared = self._prepared.get()
+        if prepared is None or not prepared.maker.parametrize(metafunc, marker):
+            self.caseless.add(where)
+        if prepared is not None:
+            self._name = partial(value_name, config=metafunc.config, where=where, problems=prepared.maker.problems)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
+        """Name a value of an eval's parameter set that pytest would name by its place; leave other tests to pytest."""
+        return self._name(val, argname) if self._name is not None else None
+
+    def find_misplaced(self, items: Iterable[pytest.Item]) -> None:
+        """Find marked tests among all items that can have no case, as pytest generates no tests of them."""
+        for item in items:
+            place = odd_place(item)
+            if not place or function_of(item.nodeid) in self.met:
+                continue
+            if self._waits(item):
+                self.met.add(function_of(item.nodeid))
+            else:
+                told = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
+                self.misplaced[item.nodeid] = told
+
+    def _waits(self, item: pytest.Item) -> bool:
+        """Whether nobody asked for a marked function; if so, count it.
+
+        With ``--resume`` what was asked for may be told by the ``-m`` of the run, which is looked up first. Where the
+        environment or the ini file say it, that is done only once an eval is met that may run: it costs imports.
+        """
+        if item.config.getoption("llmeval_resume") or not self._selection.waits(item):
+            self._earlier.look_up()
+        if not self._selection.waits(item):
+            return False
+        folder = None if self._selection.attack_waits(item) else self._selection.waits_in(item)
+        self._tally.waiting[str(folder or "")] += 1
+        return True
+
+    def is_marked(self, item: pytest.Item) -> bool:
+        """Whether an item, which is no case, is all that pytest made of a marked function that was met."""
+        return item.get_closest_marker("llmeval") is not None and made_of(item) in self.met
+
+    def is_caseless(self, item: pytest.Item) -> bool:
+        """Whether ``item`` stands for a function that was asked for and of which there is no case."""
+        return param_of(item) is None and (made_of(item) in self.caseless or item.nodeid in self.misplaced)

@@ -1,0 +1,46 @@
+"""The preparation of a session with evals: made when the first eval that was asked for is met, or not at all."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.bridge.workers import MeantRuns
+from pytest_llmeval.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.preparation import Preparation
+
+__all__ = ["PreparedOnce"]
+
+
+class PreparedOnce:
+    """Spares a session without evals the settings, the rules and the models, and whatever these import."""
+
+    def __init__(self, config: pytest.Config, meant_runs: MeantRuns | None) -> None:
+        """Remember; nothing is looked at. ``meant_runs`` is what the controller told this worker."""
+        self._config = config
+        self._meant_runs = meant_runs
+        self.made: Preparation | None = None
+        """What ``get`` made; None until an eval was asked for, and where the settings are wrong."""
+        self.wrong: list[str] = []
+        """What is wrong with the settings: where anything is, nothing can be prepared."""
+
+    def get(self) -> "Preparation | None":
+        """Return the preparation, made now if need be; None where the settings are wrong."""
+        if self.made is None and not self.wrong:
+            from pytest_llmeval.bridge.preparation import Preparation
+
+            try:
+                self.made = Preparation(self._config, self._meant_runs)
+            except SettingsError as error:
+                self.wrong = [str(error)]
+        return self.made
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether ``get`` was called: an eval was asked for, or a run to go on with."""
+        return self.made is not None or bool(self.wrong)
+
+    def problems(self) -> list[str]:
+        """Return what is known to be wrong before the cases are selected."""
+        return self.made.early_problems if self.made is not None else self.wrong

@@ -1,0 +1,106 @@
+"""xdist: whether this process is a worker, and what it and the controller tell each other before any test runs."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.ids import digest
+
+__all__ = ["MeantRuns", "Place", "Workers", "facts_on", "has_dealt", "is_worker", "send_facts"]
+
+_SOCKET = "llmeval_socket"
+_MEANT = "llmeval_meant_runs"
+_FACTS = "llmeval_facts"
+Place = tuple[str, int]
+"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
+MeantRuns = tuple[Place | None, str | None]
+"""The earlier runs that a session means, the same in all of its processes.
+
+They are the place in the run that goes on or is scored again, and the id of the run that is the baseline.
+"""
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is an xdist worker."""
+    return hasattr(config, "workerinput")
+
+
+class Workers:
+    """What the controller tells its workers as it starts them; in a worker, what it was told."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        told = getattr(config, "workerinput", {})
+        self.socket: Path | None = Path(told[_SOCKET]) if _SOCKET in told else None
+        """Where workers reach the process that makes the calls; no file is made yet. None without xdist."""
+        self.meant_runs: MeantRuns | None = told.get(_MEANT)
+        """Which earlier runs the controller means; None in the controller, and where it means none."""
+        self.unreachable = ""
+        """Why a worker may not reach the controller's socket, as a usage error; empty where all of them can."""
+
+    def tell(self, node: Any, meant_runs: MeantRuns | None) -> None:
+        """Tell a worker that is about to start where the socket will be, and which earlier runs are meant."""
+        from pytest_llmeval.bridge.sockets import new_socket
+
+        self.unreachable = self.unreachable or _why_unreachable(node)
+        self.socket = self.socket or new_socket()
+        node.workerinput[_SOCKET] = str(self.socket)
+        if meant_runs is not None:
+            node.workerinput[_MEANT] = meant_runs
+        _survive_its_death(node)
+
+
+def _why_unreachable(node: Any) -> str:
+    """Return why an xdist worker may reach no socket of this machine; an empty text where it can."""
+    spec = node.gateway.spec
+    if spec.popen and not spec.via:
+        return ""
+    return (
+        f"--tx: xdist worker {node.gateway.id} is not started by popen alone and may be on another machine, where it"
+        " cannot reach the process that makes the calls; run a part of the rows there with --shard i/N, and join the"
+        " parts with llmeval merge"
+    )
+
+
+def _survive_its_death(node: Any) -> None:
+    """Let a session that records a run go on where xdist sends work to a worker that has just died.
+
+    xdist would end with an INTERNALERROR; a moment later it learns of the death, and deals that work to others.
+    """
+    send = node.sendcommand
+
+    @functools.wraps(send)
+    def sendcommand(name: str, **kwargs: object) -> None:
+        try:
+            send(name, **kwargs)
+        except OSError:
+            if not node.config.pluginmanager.hasplugin("llmeval-recorder"):
+                raise
+
+    node.sendcommand = sendcommand
+
+
+def send_facts(config: pytest.Config, text: str) -> None:
+    """Send what this worker collected to the controller, on a report: nothing else travels before tests run.
+
+    Args:
+        config: of the worker.
+        text: the facts, as JSON.
+    """
+    reason = digest(text)  # of the reports with one reason xdist hands on the first
+    report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, reason), result=[])
+    setattr(report, _FACTS, text)
+    config.hook.pytest_collectreport(report=report)
+
+
+def facts_on(report: pytest.CollectReport) -> str | None:
+    """Return the facts that a report brings, as JSON; None for any other report."""
+    text: str | None = getattr(report, _FACTS, None)
+    return text
+
+
+def has_dealt(config: pytest.Config) -> bool:
+    """Whether xdist has dealt out the tests: a worker that collects now stands in for one that died."""
+    scheduler = getattr(config.pluginmanager.getplugin("dsession"), "sched", None)
+    return bool(getattr(scheduler, "collection_is_completed", False))
