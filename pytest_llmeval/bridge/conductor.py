@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import give_way
-from pytest_llmeval.bridge.casework.items import cases_in, suite_of
+from pytest_llmeval.bridge.casework.items import cases_in
 from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
 from pytest_llmeval.bridge.collection.ignored_folders import IgnoredPaths
 from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.tally import Tally
+from pytest_llmeval.bridge.collection.waiting import waiting_lines
 from pytest_llmeval.bridge.config.async_modes import drop_trio
 from pytest_llmeval.bridge.config.options import is_said
 from pytest_llmeval.bridge.stages.deselecting import Deselection
@@ -49,7 +50,9 @@ class Conductor:
         self._earlier = EarlierSelection(config, self._selection, self._prepared)
         self._functions = MarkedFunctions(self._selection, self._earlier, self._prepared, self._tally)
         self._broken = BrokenModules(config, self._selection)
-        self._deselection = Deselection(config, self._selection, self._functions, self._prepared, self._tally)
+        self._deselection = Deselection(
+            config, self._selection, self._earlier, self._functions, self._prepared, self._tally
+        )
         self._start = RunStart(config, self._prepared, self._workers)
 
     def register(self) -> None:
@@ -103,23 +106,20 @@ class Conductor:
         if any(cases_in(items)):
             self._earlier.put_in_place()
         result = yield
-        cut = self._prepared.made.maker.cut_by() if self._prepared.made is not None else ""
-        self._deselection.notes += [*self._broken.settle(items), *self._selection.misnamed(items, cut)]
+        self._deselection.notes += self._broken.settle(items)
+        self._deselection.note_misnamed(items)
         if self._has_met_any:
             drop_trio(items)
             self._deselection.after_others(items)
             facts = self._facts_of(items)
             self._settle(facts, session, items)
             self._start.act_on(facts, session, items)
-        self._selection.dropped.clear()
+        self._deselection.forget()
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
-        self._selection.note_deselected(items)
-        for item, param in cases_in(items):
-            if not self._earlier.is_meant(item):
-                self._tally.no_cut[suite_of(item, param)] += 1
+        self._deselection.note(items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -137,7 +137,8 @@ class Conductor:
         is_shown = facts is not None and facts.is_run and not facts.count_only  # by the recorder, with its notes
         for note in facts.notes if facts is not None and not is_shown else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
-        for told in self._selection.waiting_lines(facts.waiting if facts is not None else {}, attacks=not is_shown):
+        waiting = facts.waiting if facts is not None else {}
+        for told in waiting_lines(self._config, self._selection, waiting, attacks=not is_shown):
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def pytest_unconfigure(self) -> None:

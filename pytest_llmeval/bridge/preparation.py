@@ -2,24 +2,21 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
-from pytest_llmeval.bridge.collection.collect import CaseMaker, Reading
-from pytest_llmeval.bridge.collection.facts import SuiteFacts
+from pytest_llmeval.bridge.collection.collect import CaseMaker
 from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.parameter_sets import secret_sets
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
-from pytest_llmeval.bridge.config.options import flag_of
 from pytest_llmeval.bridge.config.settings import resolve
 from pytest_llmeval.bridge.records.interrupts import Interrupts
 from pytest_llmeval.bridge.workers import MeantRuns, Place
 from pytest_llmeval.core.errors import UserError
-from pytest_llmeval.core.left_out import add_digests
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
@@ -32,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Preparation"]
 
-_TOLD = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no such folder|no Parquet): ).*", re.DOTALL)
-"""What a problem with a dataset tells in words that are not ours; before it stand names, of files too."""
+_SAID = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no such folder|no Parquet): ).*", re.DOTALL)
+"""The part of a problem with a dataset that quotes words of others; before it stand names, of files too."""
 
 
 class Preparation:
@@ -51,61 +48,40 @@ class Preparation:
         """
         Interrupts.watch(config)
         self.config = config
-        place, self._baseline = meant_runs or (None, None)
+        place, self._baseline = meant_runs or (None, None)  # the id of the run to compare with, once it is known
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
         self.models: dict[str, NamedModel] = {}
+        """Those under test, by name."""
         self.judges: dict[str, NamedModel] = {}
         self.listed: dict[str, NamedModel] = {}
+        """Those of models.yaml, by name."""
         self.settings = resolve(config)
-        self._check_database()
-        if not self.problems:
+        with self._gathering_problems():
+            check_database(self.settings.db, to_write=not only_shows(config))
             self._find_earlier(place)
-        self.thresholds = self._load_thresholds()
+        self.thresholds = Thresholds()
+        """The rules; none where there is no file, or a wrong one."""
+        with self._gathering_problems():
+            self.thresholds = self._load_thresholds()
+        with self._gathering_problems():
+            self._choose_models()
         self.sizes = self._make_sizes()
-        self.maker = self._make_maker()
+        """What counts rows; None where no rule needs that."""
+        self.maker = CaseMaker(self.settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
         if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
         if not self.problems:
             self.problems += self.baseline_problems(lambda found: [])
 
-    def suite_facts(self, eval_: Eval) -> SuiteFacts:
-        """Return what collection knows of the suite of a function, its cases not yet counted."""
-        reading = self.reading(eval_)
-        cuts = (("limit", reading.limited), ("slice", reading.sliced))
-        left_out = [flag_of(name, self.config) for name, cut in cuts if cut]
-        return SuiteFacts(
-            function=eval_.where,
-            slices=sorted(reading.slices),
-            read_to_end=not reading.limited,
-            prompt=eval_.prompt.source,
-            prompt_digest=eval_.prompt.digest,
-            params_digest=eval_.params_digest,
-            rows_digest=reading.digest.hexdigest(),
-            row_set_digest=add_digests([f"{reading.digests_sum:x}"]),
-            inputs_digest=reading.inputs.hexdigest(),
-            code_digest=reading.code_digest,
-            made=reading.cases,
-            left_out=left_out,
-        )
-
-    def count(self, suite: str, param: CaseParam) -> None:
-        """Count a case that is to run, where the number of rows matters."""
-        if self.sizes is not None and self.sizes.matter(param.eval.suite):
-            parts = self.reading(param.eval).parts
-            self.sizes.add(suite, param.model, param.sample_id, param.epoch, parts)
-
-    def gone(self, suite: str, eval_: Eval) -> list[str] | None:
-        """Return the rows of a suite that the run which goes on asked about and does not take now; None if not sought.
-
-        What selects cases is no matter: the rows of a dataset are read before.
-        """
-        return None if self.resumed is None else self.resumed.gone(suite, self.reading(eval_).parts)
-
-    def reading(self, eval_: Eval) -> Reading:
-        """Return what was read of the dataset of a function."""
-        return next(each for each in self.maker.readings if each.eval is eval_)
+    @contextmanager
+    def _gathering_problems(self) -> Iterator[None]:
+        """Go on behind a mistake of the user's: all of them are told at once."""
+        try:
+            yield
+        except UserError as error:
+            self.problems.append(str(error))
 
     @property
     def earlier(self) -> "Resumed | Rescored | None":
@@ -130,7 +106,7 @@ class Preparation:
         from pytest_llmeval.models.redaction import Redactor
 
         redact = Redactor(self.secrets)
-        return [_TOLD.sub(lambda told: redact(told.group()), problem) for problem in self.maker.problems]
+        return [_SAID.sub(lambda told: redact(told.group()), problem) for problem in self.maker.problems]
 
     def refuse_secrets(self, items: list[pytest.Item]) -> bool:
         """Take away the cases that a secret names, before anybody sees them; return whether there are any."""
@@ -180,34 +156,27 @@ class Preparation:
     def _find_earlier(self, place: Place | None) -> None:
         """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
         settings = self.settings
-        try:
-            if settings.rescore is not None:
-                from pytest_llmeval.bridge.records.rescoring import find_rescored
+        if settings.rescore is not None:
+            from pytest_llmeval.bridge.records.rescoring import find_rescored
 
-                judges = self.config.getoption("llmeval_judge_model")
-                self.rescored = find_rescored(settings, settings.rescore, place, judges=judges or ())
-                self.settings = self.rescored.settings
-            elif settings.resume is not None:
-                from pytest_llmeval.bridge.records.resuming import find_resumed
+            judges = self.config.getoption("llmeval_judge_model")
+            self.rescored = find_rescored(settings, settings.rescore, place, judges=judges or ())
+            self.settings = self.rescored.settings
+        elif settings.resume is not None:
+            from pytest_llmeval.bridge.records.resuming import find_resumed
 
-                self.resumed = find_resumed(settings, settings.resume, place)
-                self.settings = self.resumed.settings
-        except UserError as error:
-            self.problems.append(str(error))
+            self.resumed = find_resumed(settings, settings.resume, place)
+            self.settings = self.resumed.settings
 
-    def _make_maker(self) -> CaseMaker:
-        settings = self.settings
-        try:
-            self.listed = listed_models(settings)
-            if self.rescored is not None:
-                self.models = self.rescored.models()
-            else:
-                self.models = chosen_models(settings, self.listed, to_be_asked=not only_shows(self.config))
-            asked = not only_shows(self.config) and self.asks_judges
-            self.judges = chosen_judges(settings, self.listed, self.models, to_be_asked=asked)
-        except UserError as error:
-            self.problems.append(str(error))
-        return CaseMaker(settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
+    def _choose_models(self) -> None:
+        """Find the models and the judges, as far as nothing is wrong with them."""
+        settings, is_run = self.settings, not only_shows(self.config)
+        self.listed = listed_models(settings)
+        if self.rescored is not None:
+            self.models = self.rescored.models()
+        else:
+            self.models = chosen_models(settings, self.listed, to_be_asked=is_run)
+        self.judges = chosen_judges(settings, self.listed, self.models, to_be_asked=is_run and self.asks_judges)
 
     def _is_sized(self, suite: str) -> bool:
         """Whether the slices and clusters of a suite's rows are kept."""
@@ -222,7 +191,6 @@ class Preparation:
             return ["none"]
 
     def _make_sizes(self) -> "Sizes | None":
-        """Return what counts rows; None where no rule needs that."""
         kinds = {rule.kind for suite in self.thresholds.suites.values() for rule in suite.rules}
         if kinds.isdisjoint(REGRESSION_KINDS):
             return None
@@ -231,17 +199,12 @@ class Preparation:
         return Sizes(self.thresholds)
 
     def _load_thresholds(self) -> Thresholds:
-        """Return the rules; without a file, or with a wrong one, there are none."""
         settings = self.settings
         if not os.path.lexists(settings.thresholds) and not settings.thresholds_given:
             return Thresholds()
         from pytest_llmeval.loaders.thresholds import load_thresholds
 
-        try:
-            return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
-        except UserError as error:
-            self.problems.append(str(error))
-            return Thresholds()
+        return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
 
     def baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
         """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
@@ -266,9 +229,3 @@ class Preparation:
                 return look(choice.found) if choice.found is not None else []
         except UserError as error:
             return [str(error)]
-
-    def _check_database(self) -> None:
-        try:
-            check_database(self.settings.db, to_write=not only_shows(self.config))
-        except UserError as error:
-            self.problems.append(str(error))

@@ -1,4 +1,4 @@
-"""Where the engine's socket lies, what is said beside it, and what killed sessions left of theirs."""
+"""Where the engine's socket lies, the crash of a worker noted beside it, and leftovers of killed sessions."""
 
 import contextlib
 import os

@@ -118,13 +118,7 @@ class TrainingRun:
     """One training, as its item sees it."""
 
     def __init__(self, config: pytest.Config, item: pytest.Item, path: Path) -> None:
-        """Read the configuration.
-
-        Args:
-            config: of the session.
-            item: that asks.
-            path: of the configuration.
-        """
+        """Read the configuration."""
         from pytest_llmeval.training.config_file import load_config
 
         self._config, self._item = config, item

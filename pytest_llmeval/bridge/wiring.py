@@ -1,4 +1,4 @@
-"""The objects that run and record the cases of a session: made, registered and ended."""
+"""The plugin objects that run and record the cases of a session, made and registered."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,109 +15,12 @@ from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.judge.forms import Forms
 from pytest_llmeval.core.text import printable
 
-__all__ = ["Wiring"]
+__all__ = ["make_calls", "register_recorder", "register_runner"]
 
 
-class Wiring:
-    """What a process needs to run cases, and the one that the user started to record them."""
-
-    def __init__(self, prepared: Preparation, *, socket: Path | None, parent: int) -> None:
-        """Prepare; nothing is registered yet.
-
-        Args:
-            prepared: what the session needs.
-            socket: through which xdist workers reach the engine; None without xdist.
-            parent: the process that started this one.
-        """
-        self._prepared = prepared
-        self._config = prepared.config
-        self._socket = socket
-        self._parent = parent
-        settings = prepared.settings
-        self._calls = Calls(settings.rootdir, _panel(prepared), max_connections=settings.max_connections)
-
-    def register_runner(self, session: pytest.Session) -> None:
-        """Let the cases of ``session`` run in this process."""
-        from pytest_llmeval.bridge.execution.running import CaseRunner
-        from pytest_llmeval.bridge.sockets import has_crashed
-        from pytest_llmeval.engine.line import Line
-
-        def stop(reason: str) -> None:
-            """Start no further case in this worker."""
-            session.shouldstop = f"llmeval: {reason}"
-
-        line = None
-        if is_worker(self._config):
-            assert self._socket is not None
-            self._calls.asker = line = Line(self._socket, stop)
-        runner = CaseRunner(
-            self._config,
-            self._calls,
-            thresholds=self._prepared.thresholds,
-            max_connections=self._prepared.settings.max_connections,
-            secrets=self._prepared.secrets,
-            line=line,
-            has_crashed=lambda: self._socket is not None and has_crashed(self._socket),
-        )
-        self._config.pluginmanager.register(runner, "llmeval-runner")
-
-    def register_recorder(self, facts: CollectionFacts, html: Any) -> None:
-        """Make the calls of the run and record it in this process, which the user started.
-
-        Args:
-            facts: of the collection.
-            html: what pytest-html gathers for its page; None where it writes none.
-        """
-        from pytest_llmeval.bridge.display.brevity import Brevity
-        from pytest_llmeval.bridge.display.case_letters import CaseLetters
-        from pytest_llmeval.bridge.display.progress import write_line
-        from pytest_llmeval.bridge.display.unwritten import UnwrittenReports
-        from pytest_llmeval.bridge.records.engine_room import EngineRoom
-        from pytest_llmeval.bridge.records.recording import Recorder
-
-        prepared, rescored = self._prepared, self._prepared.rescored
-        # Tests may change the environment while calls are made.
-        settings = replace(prepared.settings, environ=dict(prepared.settings.environ))
-        room = EngineRoom(
-            settings,
-            prepared.asked,
-            self._calls,
-            socket=self._socket,
-            parent=self._parent,
-            answers_of=rescored.run.id if rescored is not None else None,
-            asks_judges=prepared.asks_judges,
-            other_judges=rescored.other_judges(facts) if rescored is not None else (),
-        )
-        recorder = Recorder(
-            self._config,
-            settings,
-            facts,
-            room=room,
-            thresholds=prepared.thresholds,
-            resumed=prepared.resumed,
-            rescored=rescored,
-        )
-        self._config.pluginmanager.register(UnwrittenReports(), "llmeval-unwritten")
-        if html is not None:
-            from pytest_llmeval.bridge.display.html_report import take_over
-
-            take_over(self._config, html, recorder.parts)  # before it, to end after it
-        self._config.pluginmanager.register(recorder, "llmeval-recorder")
-        self._config.pluginmanager.register(CaseLetters(self._config, recorder.begun), "llmeval-letters")
-        self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")
-        if self._config.pluginmanager.hasplugin("dsession"):
-            recorder.begin()
-        for note in facts.early:
-            write_line(self._config, printable(f"llmeval: {note}"))
-
-    def close(self) -> None:
-        """End the loops, and with them whatever still runs there."""
-        self._calls.bodies.close()
-        self._calls.loop.close()
-        self._calls.prompts.close()
-
-
-def _panel(prepared: Preparation) -> Judges:
+def make_calls(prepared: Preparation) -> Calls:
+    """Return how the cases of this process get answers; nobody answers until a recorder or a runner is registered."""
+    settings = prepared.settings
     jurors = tuple(
         Juror(
             model=judge,
@@ -126,4 +29,87 @@ def _panel(prepared: Preparation) -> Judges:
         )
         for judge in prepared.judges.values()
     )
-    return Judges(jurors=jurors, panel=prepared.settings.judge_panel, probe=prepared.settings.judge_probe)
+    judges = Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
+    return Calls(settings.rootdir, judges, max_connections=settings.max_connections)
+
+
+def register_runner(prepared: Preparation, calls: Calls, session: pytest.Session, socket: Path | None) -> None:
+    """Let the cases of ``session`` run in this process; a worker reaches the engine through ``socket``."""
+    from pytest_llmeval.bridge.execution.running import CaseRunner
+    from pytest_llmeval.bridge.sockets import has_crashed
+    from pytest_llmeval.engine.line import Line
+
+    def stop(reason: str) -> None:
+        """Start no further case in this worker."""
+        session.shouldstop = f"llmeval: {reason}"
+
+    line = None
+    if is_worker(prepared.config):
+        assert socket is not None
+        calls.asker = line = Line(socket, stop)
+    runner = CaseRunner(
+        prepared.config,
+        calls,
+        thresholds=prepared.thresholds,
+        max_connections=prepared.settings.max_connections,
+        secrets=prepared.secrets,
+        line=line,
+        has_crashed=lambda: socket is not None and has_crashed(socket),
+    )
+    prepared.config.pluginmanager.register(runner, "llmeval-runner")
+
+
+def register_recorder(
+    prepared: Preparation, calls: Calls, facts: CollectionFacts, *, socket: Path | None, parent: int, html: Any
+) -> None:
+    """Make the calls of the run and record it in this process, which the user started.
+
+    Args:
+        prepared: what the session needs.
+        calls: how the cases of this process get answers.
+        facts: of the collection.
+        socket: through which xdist workers reach the engine; None without xdist.
+        parent: the process that started this one.
+        html: what pytest-html gathers for its page; None where it writes none.
+    """
+    from pytest_llmeval.bridge.display.brevity import Brevity
+    from pytest_llmeval.bridge.display.case_letters import CaseLetters
+    from pytest_llmeval.bridge.display.progress import write_line
+    from pytest_llmeval.bridge.display.unwritten import UnwrittenReports
+    from pytest_llmeval.bridge.records.engine_room import EngineRoom
+    from pytest_llmeval.bridge.records.recording import Recorder
+
+    config, rescored = prepared.config, prepared.rescored
+    # Tests may change the environment while calls are made.
+    settings = replace(prepared.settings, environ=dict(prepared.settings.environ))
+    room = EngineRoom(
+        settings,
+        prepared.asked,
+        calls,
+        socket=socket,
+        parent=parent,
+        answers_of=rescored.run.id if rescored is not None else None,
+        asks_judges=prepared.asks_judges,
+        other_judges=rescored.other_judges(facts) if rescored is not None else (),
+    )
+    recorder = Recorder(
+        config,
+        settings,
+        facts,
+        room=room,
+        thresholds=prepared.thresholds,
+        resumed=prepared.resumed,
+        rescored=rescored,
+    )
+    config.pluginmanager.register(UnwrittenReports(), "llmeval-unwritten")
+    if html is not None:
+        from pytest_llmeval.bridge.display.html_report import take_over
+
+        take_over(config, html, recorder.parts)  # before the recorder, so that its hook ends after the recorder's
+    config.pluginmanager.register(recorder, "llmeval-recorder")
+    config.pluginmanager.register(CaseLetters(config, recorder.begun), "llmeval-letters")
+    config.pluginmanager.register(Brevity(config), "llmeval-brevity")
+    if config.pluginmanager.hasplugin("dsession"):
+        recorder.begin()
+    for note in facts.early:
+        write_line(config, printable(f"llmeval: {note}"))

@@ -82,12 +82,7 @@ def _survive_its_death(node: Any) -> None:
 
 
 def send_facts(config: pytest.Config, text: str) -> None:
-    """Send what this worker collected to the controller, on a report: nothing else travels before tests run.
-
-    Args:
-        config: of the worker.
-        text: the facts, as JSON.
-    """
+    """Send what this worker collected, as JSON, on a report: nothing else reaches the controller before tests run."""
     reason = digest(text)  # of the reports with one reason xdist hands on the first
     report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, reason), result=[])
     setattr(report, _FACTS, text)

@@ -29,12 +29,17 @@ class Calls:
         self.prompts = LoopThread("llmeval-prompts")
         """Where prompt functions are called ahead of their turn, one at a time, for the same reason."""
         self.alone = threading.Lock()
-        """Held by a prompt function called ahead, and, if free in time, by a test that could see what others write."""
+        """Held while a prompt function is called ahead, or a test runs that could notice what it writes."""
         self.asker: Asker = Nobody()
         self.turn: CaseRun | None = None
-        """The case whose turn it is; None between two."""
+        """The case whose turn it is; None between two turns."""
         self.turns_in = 0
-        """The thread, by its ident, in which that is."""
+        """The ident of the thread that runs the turns."""
+
+    def close(self) -> None:
+        """End the loops, and with them whatever still runs there."""
+        for loop in (self.bodies, self.loop, self.prompts):
+            loop.close()
 
 
 class Nobody:

@@ -1,4 +1,4 @@
-"""The beginning of a case: what is gathered of it from now on, and its row, read again."""
+"""How a case begins: an empty record of it, and its row, read again."""
 
 import functools
 from typing import Any

@@ -33,7 +33,7 @@ __all__ = ["SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_re
 
 T = TypeVar("T")
 SYNC = "sync"
-"""The turn of a body that asked a model itself by a sync call that was sent: no other body asks meanwhile."""
+"""The ``turn`` of a body that waited for a model in a sync call: no other body asks meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +100,11 @@ class CaseRun:
     begun: dict[str, Ask] = field(default_factory=dict)
     """What was asked and has not ended, by the names of the calls."""
     judges: dict[str, JudgeRecord] = field(default_factory=dict)
-    """What stands behind the judge_ids of its scores, by them."""
+    """Who judged its scores, by the ``judge_id`` of these."""
     asked: Counter[str] = field(default_factory=Counter)
     """How often each request was made, by the digest in its name."""
     draws: Counter[str] = field(default_factory=Counter)
-    """How many answers to each request were wanted: a judgement that is made anew is none more."""
+    """How many different answers to each request were wanted; asking again for a malformed verdict adds none."""
     position: int | None = None
     """The place of the case among those whose responses are requested ahead; None for one that is not."""
     reply: "concurrent.futures.Future[Response] | None" = None
@@ -122,36 +122,36 @@ class CaseRun:
     start: str | None = None
     """What an xdist worker tells of the case when it begins; None in the process that records."""
     turn: str = ""
-    """``ahead`` where the body of an async eval ran ahead, else why it did not; ``SYNC`` where another one asked."""
+    """Of an async eval ``ahead``, or why its body did not run ahead; of a sync one that asked a model ``SYNC``."""
     waited_s: float = 0.0
     """Seconds for which the case waited for answers in its turn."""
     waits: int = 0
     """How many of its calls are waited for in its turn now; ``waits_from`` is when the first of these began."""
     waits_from: float = 0.0
     failure: CaseError | None = None
-    """Of a call or a judgement, which makes the case an error also where its body catches it; see ``met_failure``."""
+    """Of a call or a judgement: it makes the case an error even if the body catches it; see ``met_failure``."""
     doubt: CaseError | None = None
-    """Of what an earlier case was given and something used in its turn, of which nobody can tell whose it is."""
+    """What an earlier case was given was used during its turn, by nobody knows whom."""
     is_met: bool = False
     """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
     task: "asyncio.Task[object] | None" = None
-    """That in which this plugin runs its body, if it does."""
+    """The task in which this plugin runs its body, if it is async."""
     has_run: bool = False
-    """Whether its body began in its turn: what is set up anew then is another attempt."""
+    """Whether its body began in its turn: if the item is set up again, that is another attempt."""
     is_over: bool = False
     """Whether its record is made, or another attempt took its place: nothing more counts for it."""
     asks: "dict[str, BegunCalls]" = field(default_factory=dict)
-    """The async calls that the test made of its model and its judge, by these words."""
+    """The async calls that the test made, under ``model`` and ``judge``."""
     forgotten: tuple[str, ...] = ()
-    """The calls of ``score`` that its body left in tasks which it did not await, where it came to its end."""
+    """The calls of ``score`` in tasks that its body, which came to its end, did not await."""
     left: frozenset[str] = frozenset()
-    """The calls that its body left running as it came to its end, by their names."""
+    """The names of the calls that still ran when its body ended."""
     ended: int = 0
-    """How many of its calls had ended by then."""
+    """How many of its calls had ended when its body ended."""
     raised: BaseException | None = None
-    """What its body, or the settling of its scores, raised."""
+    """What its body raised, or the scores of the whole body amount to."""
     late: BaseException | None = None
-    """What the settling of the scores raised that fixtures made in its teardown."""
+    """What the scores amount to that fixtures made in its teardown."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None
@@ -173,7 +173,7 @@ class CaseRun:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count what passes within as waited for answers in its turn; waits beside each other count once."""
+        """Count the time spent within as waiting for answers; of waits that overlap the time counts once."""
         if not self.waits:
             self.waits_from = now()
         self.waits += 1
@@ -185,11 +185,11 @@ class CaseRun:
                 self.waited_s += now() - self.waits_from
 
     def body_waiting(self) -> AbstractContextManager[None]:
-        """Count what passes within for its body; one that runs ahead is waited for as a whole, in its turn."""
+        """Count waiting for its body; a body that runs ahead is waited for as a whole, in its turn."""
         return nullcontext() if self.turn == "ahead" else self.waiting()
 
     async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
-        """Return what comes of ``asked`` to its body."""
+        """Return the answer that its body awaits."""
         import asyncio  # no collection needs it
 
         with self.body_waiting():
@@ -201,7 +201,7 @@ class CaseRun:
         self.begun.pop(call.name, None)
 
     def fail(self, error: CaseError) -> None:
-        """Take a call or a judgement of which nothing came; of several the first, or the first that ends paying."""
+        """Take the error of a call or a judgement; of several the first counts, or the first that ends all paying."""
         if self.failure is None or (error.kind in MONEY_KINDS and self.failure.kind not in MONEY_KINDS):
             self.failure = error
 
@@ -211,7 +211,7 @@ class CaseRun:
 
     @property
     def is_only_left(self) -> bool:
-        """Whether a body left calls, and nothing was asked behind it: what fails then is no matter of its verdict."""
+        """Whether the body left calls running and no other was made since: that they fail is no error of the case."""
         if not self.left:
             return False
         since = (*dict(self.begun), *(call.name for call in self.calls[self.ended :]))
@@ -219,18 +219,18 @@ class CaseRun:
 
     @property
     def trouble(self) -> CaseError | None:
-        """``failure``; else ``doubt``, where the case asked for nothing itself: nobody would have answered it."""
+        """``failure``; else ``doubt``, if the case asked for nothing itself."""
         return self.failure or (None if self.calls or self.begun else self.doubt)
 
     @property
     def met_failure(self) -> CaseError | None:
-        """``trouble``, but not of what was asked ahead of a turn that came to nothing: a fixture skipped it, say."""
+        """``trouble``, but not of calls ahead of a turn in which the body never ran: a fixture skipped it, say."""
         return self.trouble if self.is_met else None
 
     def all_calls(self) -> tuple[Call, ...]:
-        """Return the calls of a case that has ended: also those that it gave up, which may be paid for all the same.
+        """Return the calls of a case that has ended, those that it gave up first: they may be paid for all the same.
 
-        These come first: the last one is what the case was told last.
+        The last one is the last that was answered.
         """
         begun = dict(self.begun)  # before the others: a call that ends at this moment may stand in both
         ended = tuple(self.calls)
@@ -271,7 +271,7 @@ def _target_text(target: Any) -> str:
 
 
 PROMPT_FAULTS = (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
-"""What a prompt function of the project may raise; ahead of its turn a case leaves it to be met there."""
+"""What a prompt function may raise; ahead of its turn a case ignores that, and meets it again in its turn."""
 
 
 def own_request(eval_: Eval, sample: Sample) -> Request:
@@ -280,6 +280,6 @@ def own_request(eval_: Eval, sample: Sample) -> Request:
 
 
 def given_up() -> CaseError:
-    """Return the error of a case whose body was cancelled, though its turn had come."""
+    """Return the error of a case whose body was cancelled in its turn."""
     told = "given up: a task ended the loop that all bodies run on, with sys.exit() say, or the body cancelled itself"
     return CaseError(told, kind=ErrorKind.CODE)

@@ -24,7 +24,7 @@ __all__ = ["CaseModel"]
 
 _TOLD_IN = "docs/howto/applications.md"
 _OWN_TURN = -1
-"""Of the answer to the case's own prompt, before those of all that its body asks."""
+"""Stands for the turn of the case's own ``response``, before everything that its body asks."""
 _OWN_MODEL = f"make the client in each test, of its own model, and hand it to the application ({_TOLD_IN})"
 
 
@@ -41,16 +41,7 @@ class CaseModel:
         role: Literal["model", "judge"] = "model",
         scores: Sequence[str] = (),
     ) -> None:
-        """Bind a model to a case.
-
-        Args:
-            name: as it stands in node ids.
-            calls: how it is asked.
-            eval_: that the case is of.
-            run: the case.
-            role: in it.
-            scores: of a judge, the names of the scores that come of its verdict.
-        """
+        """Bind a model to a case. Of a judge, ``scores`` are the names of the scores that come of its verdict."""
         self._name = name
         self._role: Literal["model", "judge"] = role
         self._calls = calls
@@ -60,11 +51,11 @@ class CaseModel:
         self._run = run
         self._loop = calls.loop
         self._draws: dict[str, int] = {}
-        """The draw of the last call with each request, by the digest in its name."""
+        """Which of the different answers to a request was wanted last, by the digest in the name of the call."""
         self._turns = itertools.count()
         self._begun = run.asks.setdefault(role, BegunCalls())
         self._given: dict[int, Response] = {}
-        """What the test was answered, by the turn in which it asked; the case's own ``response`` stands before all."""
+        """What the test was answered, by the order in which it asked; the case's own ``response`` comes first."""
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
@@ -98,12 +89,7 @@ class CaseModel:
         return self._noted(await self.answer(self._request(messages, params)), turn)
 
     async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
-        """Return the model's answer to ``request``; raise CallError where there is none.
-
-        Args:
-            request: what is sent.
-            wanted: the verdict that a judge is asked for by it.
-        """
+        """Return the answer to ``request``, by which a judge is asked for ``wanted``; raise CallError without one."""
         if self._loop.is_current():
             return await self._ask(request, wanted=wanted)
         return await self._run.awaited(self._loop.submit(self._ask(request, wanted=wanted)))
@@ -115,7 +101,7 @@ class CaseModel:
         return self._noted(self._waited(self._request(messages, params), position=None), turn)
 
     def _noted(self, response: Response, turn: int) -> Response:
-        """Return it, kept; that another body than an async one asked for it is noted, on whatever loop of its own."""
+        """Keep and return an answer; note it where the body is a sync one, or runs on an event loop of its own."""
         self._given[turn] = response
         if self._role == "model" and not response.cached and not response.earlier:
             self._run.turn = self._run.turn or SYNC
@@ -143,7 +129,7 @@ class CaseModel:
         return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
 
     def refuse(self, error: Exception) -> None:
-        """Make the case that asks an error by what one of OpenAI's clients could not ask, also where that is caught."""
+        """Make the case that asks an error, as a client of OpenAI's could not send its request, caught or not."""
         told = f"{type(error).__name__}: {error}"
         asking = None if isinstance(error, CallError) else asking_case(self._calls)  # its own case was told of a call
         (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))

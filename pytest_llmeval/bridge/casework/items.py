@@ -76,14 +76,14 @@ def function_of(nodeid: str) -> str:
 
 
 def made_of(item: pytest.Item) -> str:
-    """Return the node id of the function that runs; a doctest has none: a module's has the id of one of its name."""
+    """Return the node id of an item's function; empty for a doctest, whose id may look like that of a function."""
     return function_of(item.nodeid) if isinstance(item, pytest.Function) else ""
 
 
 def odd_place(item: pytest.Item) -> str:
-    """Return where the marker stands that makes no case of this test; an empty text where it may make some, or none is.
+    """Return on what the marker stands where it can make no case; an empty text where it can, or there is no marker.
 
-    Nobody generates tests of what unittest runs, of one parameter set, or of an item that a plugin made.
+    pytest generates no tests of what unittest runs, of a single parameter set, or of an item that a plugin made.
     """
     if param_of(item) is not None:
         return ""

@@ -43,7 +43,7 @@ T = TypeVar("T")
 Poll = Callable[[Juror, int], Coroutine[Any, Any, T]]
 """Asks a judge; a number from 1 asks it once more."""
 Begin = Callable[[], Coroutine[Any, Any, T]]
-"""Makes a coroutine once it is to begin: Python would warn of one that is given up before that."""
+"""Makes a coroutine when it is to begin: Python would warn of one that was made and never awaited."""
 Work = list[Score] | Coroutine[Any, Any, list[Score]]
 """Scores that nobody is to be asked for, or what asks for them."""
 
@@ -68,13 +68,13 @@ class Judges:
 
     @cached_property
     def identity(self) -> str:
-        """All that decides what they say, beside what they are asked."""
+        """Everything that decides what the judges say, apart from what they are asked."""
         found = [juror.identity for juror in self._ordered]
         return canonical(found[0] if len(found) == 1 else [self.panel, found])
 
     @cached_property
     def _ordered(self) -> list[Juror]:
-        """The judges, however they were ordered as they were named; only who is asked alone stays first."""
+        """The judges in an order that does not depend on how they were named; who is asked alone stays first."""
         alone = 0 if self.panel == "all" else 1
         others = sorted(self.jurors[alone:], key=lambda juror: canonical(juror.identity))
         return [*self.jurors[:alone], *others]
@@ -170,7 +170,7 @@ class CaseJudge:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Note a judgement of which nothing came, and the votes of a panel that it came of."""
+        """Note the error of a judgement, and the votes of a panel that was split."""
         try:
             yield
         except (CallError, JudgeError) as error:
@@ -231,7 +231,7 @@ class CaseJudge:
         return [preference_score(name, rubric, ballots, judge_id=self._judge_id(rubric, how))]
 
     async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
-        """Return the ballots of those who are asked: of all, or of the first and, where it is unsure, of the others."""
+        """Return the ballots of the panel: of all judges, or of the first and, where that is unsure, of the others."""
         judges = self._calls.judges
         is_twice = is_probed(judges.probe, *identity_of(self._run.key))
 
@@ -255,7 +255,7 @@ class CaseJudge:
         return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
 
     def _repeat(self, repeat: int) -> int | str:
-        """Return what tells a judgement of the same answer from others."""
+        """Return what tells several judgements of the same answer apart."""
         return f"{self._run.key.epoch} again" if repeat else self._run.key.epoch
 
     def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> _Shown:
@@ -290,7 +290,7 @@ class CaseJudge:
 
 
 def _checked(how: JudgedHow, scores: Sequence[Score]) -> list[Score]:
-    """Return scores with the digest of the checks that might have settled them: by others they would not compare."""
+    """Return scores with the digest of the checks before the judge: scores behind other checks do not compare."""
     return [replace(score, scorer_digest=how.checks_digest) for score in scores]
 
 
@@ -300,7 +300,7 @@ def _judged_text(answer: Response | str) -> str:
 
 
 async def _all(work: Sequence[Begin[T]]) -> list[T]:
-    """Return what comes of all; where one of them fails the others end first, as they are paid for."""
+    """Return all results; where one fails the others are awaited before that is raised, as they are paid for."""
     if len(work) == 1:
         return [await work[0]()]
     found = await asyncio.gather(*(begin() for begin in work), return_exceptions=True)
@@ -311,7 +311,7 @@ async def _all(work: Sequence[Begin[T]]) -> list[T]:
 
 
 async def _spared(work: Sequence[Begin[T]]) -> list[T]:
-    """Return what comes of all but those that failed, on which nothing depends."""
+    """Return the results of those that did not fail; nothing depends on the others."""
     found = await asyncio.gather(*(begin() for begin in work), return_exceptions=True)
     for each in found:
         if isinstance(each, BaseException) and not isinstance(each, CaseError):

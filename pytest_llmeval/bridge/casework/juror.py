@@ -24,7 +24,7 @@ __all__ = ["Juror", "JurorInCase"]
 _REPLIES = 3
 """How often a verdict is asked for: once, and twice again with what was wrong."""
 _VERDICTS = 8
-"""How many a judge may give by a rubric that are all invalid in the end, before it is asked no more by it."""
+"""After so many verdicts by a rubric, none of them valid, a judge is asked no more by that rubric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,11 @@ class Juror:
     only_recorded: bool = False
     """Whether all replies are those of another run, so that nothing can be asked anew."""
     _unjudged: "dict[Rubric, set[tuple[CaseKey, str]] | None]" = field(default_factory=dict, repr=False, compare=False)
-    """By rubric, the verdicts that were asked for to the end, while none was valid; None where any was."""
+    """By rubric, the verdicts that stayed invalid to the end, while none was valid; None once one was."""
 
     @property
     def params(self) -> Any:
-        """Its own parameters, as JSON can hold them, but for those with which it would be asked anyway."""
+        """Its own parameters, as JSON can hold them, without those that are the default."""
         return plain(other_than_asked(self.model.params))
 
     @property
@@ -49,7 +49,7 @@ class Juror:
         return [self.model.spec.text, plain(identifying(self.model.params)), *self.model.other_api]
 
     def book(self, rubric: "Rubric", verdict: tuple[CaseKey, str], *, is_valid: bool) -> None:
-        """Note whether a verdict that was asked for to the end came and was valid; ahead and in its turn it is one."""
+        """Note whether a verdict was valid in the end; the same one asked for ahead and in the turn counts once."""
         unjudged = self._unjudged.setdefault(rubric, set())
         if is_valid:
             self._unjudged[rubric] = None
@@ -62,7 +62,7 @@ class Juror:
         return unjudged is not None and len(unjudged) >= _VERDICTS and not self.only_recorded
 
     def not_asked(self, rubric: "Rubric") -> JudgeError:
-        """Return the error of a verdict for which the judge is not worth asking."""
+        """Return the error of a verdict that the judge is not asked for any more."""
         return JudgeError(
             f"judge {self.model.name}: not asked: by rubric {rubric.name} none of"
             f" {_VERDICTS} verdicts was valid, in {_VERDICTS * _REPLIES} replies; see what is wrong with those, and"
@@ -114,7 +114,7 @@ class JurorInCase:
         )
 
     def _is_unrecorded(self, error: CallError) -> bool:
-        """Whether a call failed since the run whose replies are all there is ended without it."""
+        """Whether a call failed because the run whose replies are used again never made it."""
         return self._juror.only_recorded and error.kind == ErrorKind.NOT_CACHED
 
     async def _reply(self, messages: tuple[Message, ...], wanted: Wanted, room: int) -> tuple[Response, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a body or a scorer raised: a miss, a limit of its time, or what broke."""
+"""What a body or a scorer raised: a miss, a time limit of pytest-timeout, or an error."""
 
 import re
 import traceback
@@ -13,7 +13,7 @@ _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions of a group, however deep they stand in it; of what is none, itself."""
+    """Yield the exceptions in a group, however deep; where it is no group, the exception itself."""
     if not isinstance(error, BaseExceptionGroup):
         yield error
         return
@@ -27,9 +27,9 @@ def is_miss(error: BaseException) -> bool:
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether what a scorer raised is an error of that scorer; else the session ends so, or the time of the test is up.
+    """Whether what a scorer raised counts as its error; else it ends the session, or the time of the test is up.
 
-    What a test says by ``pytest.fail`` or ``pytest.skip`` is not for a scorer to say.
+    ``pytest.fail`` and ``pytest.skip`` are for tests: from a scorer they are errors as well.
     """
     if isinstance(error, pytest.exit.Exception) or is_timeout(error):
         return False
@@ -37,7 +37,7 @@ def is_fault(error: BaseException) -> bool:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether a limit of pytest-timeout ended a test so."""
+    """Whether this is how pytest-timeout ends a test."""
     return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(said(error)[1]))
 
 

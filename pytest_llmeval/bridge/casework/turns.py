@@ -1,4 +1,4 @@
-"""Whose turn it is, and that what one case was given asks and scores for no other."""
+"""Whose turn it is, and who asks: what one case was given must not be used by another."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ __all__ = ["asking_case", "begin_turn", "check_asking", "end_turn"]
 
 
 def begin_turn(now: CaseNow) -> None:
-    """Have the turn of a case begin, in the thread that runs all of them; an attempt that it repeats is over."""
+    """Begin the turn of a case, in the thread that runs all turns; an earlier attempt at the case is over."""
     calls = now.calls
     if calls.turn is not None and calls.turn is not now.run:
         calls.turn.is_over = True
@@ -24,17 +24,17 @@ def begin_turn(now: CaseNow) -> None:
 
 
 def end_turn(run: "CaseRun", calls: "Calls") -> None:
-    """Have the turn of a case end, as its record is made."""
+    """End the turn of a case, whose record is made now."""
     run.is_over, calls.turn = True, None
     CURRENT.set(None)
 
 
 def asking_case(calls: "Calls") -> "CaseRun | None":
-    """Return the case whose own code runs here; None where nobody can tell.
+    """Return the case whose own code calls this; None where nobody can tell.
 
-    That is the one whose turn it is in the thread of the turns, and the one whose body a task runs, or has run in a
-    thread. Any other task or thread may be an application's that serves several cases, or that one left behind: its
-    context only tells who began it.
+    In the thread of the turns that is the case whose turn it is; in the task of a body, or in a thread to which the
+    body handed work, the case of the body. Any other task or thread may belong to an application that serves several
+    cases, or may be a leftover of an earlier case: its context tells only who started it.
     """
     task = task_here()
     if task is not None:
@@ -44,10 +44,11 @@ def asking_case(calls: "Calls") -> "CaseRun | None":
 
 
 def check_asking(run: "CaseRun", calls: "Calls", what: str, todo: str) -> None:
-    """Raise CaseError where another case uses ``what`` than ``run``, or ``run`` is over.
+    """Raise CaseError where ``what``, which ``run`` was given, is used by another case, or after the end of ``run``.
 
-    The case that uses it is an error also where that is caught. Where nobody can tell which one does, it is that whose
-    turn it is, unless that one asks for something itself; what a case left behind is no fault of others.
+    The case that uses it becomes an error even if its body catches this one. Where nobody can tell which case that is,
+    it is the one whose turn it is, unless that one asks for something itself. What ``run`` left behind, such as a task
+    that goes on, is no fault of others.
     """
     asking = asking_case(calls)
     if asking in (None, run) and not run.is_over:
@@ -67,7 +68,7 @@ def check_asking(run: "CaseRun", calls: "Calls", what: str, todo: str) -> None:
 
 
 def _was_begun_by(run: "CaseRun", calls: "Calls") -> bool:
-    """Whether a case began the task that runs here, on a loop of ours.
+    """Whether the task that calls this was started by the body of ``run``, on the loop of the bodies.
 
     Elsewhere the context is no sign: anyio runs all bodies in one task, whose context is that of the first.
     """

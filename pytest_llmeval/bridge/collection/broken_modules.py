@@ -1,4 +1,4 @@
-"""Modules that cannot be collected: those outside the testpaths end only a session that may ask for evals in them."""
+"""Modules that cannot be imported and that only ``-m`` brought in: they end the session only if they may be meant."""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _LONGEST = 200
 
 
 class BrokenModules:
-    """Holds back what failed below the folders that only ``-m`` brought in, until it is known what was selected."""
+    """Holds back the errors of such modules until it is known what was selected."""
 
     def __init__(self, config: pytest.Config, selection: Selection) -> None:
         self._config = config
@@ -33,7 +33,7 @@ class BrokenModules:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Let pytest find nothing in what is broken, for now."""
+        """Let pytest find an empty module in place of a broken one, for now."""
         report = yield
         if not report.failed or not self._selection.brought_in(collector.path):
             return report
@@ -61,11 +61,7 @@ class BrokenModules:
         return True
 
     def settle(self, items: list[pytest.Item]) -> list[str]:
-        """Report what failed where evals or training may have been asked for, or nothing is left; else return notes.
-
-        Args:
-            items: those that were selected.
-        """
+        """Report what failed where evals or training may have been asked for, or nothing is left; else return notes."""
         held, self._held = self._held, []
         if items and not any(map(self._selection.is_own, items)):
             return [f"not run: {told}" for _, told in held]

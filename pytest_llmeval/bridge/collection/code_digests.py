@@ -17,7 +17,7 @@ __all__ = ["code_digest", "globals_in", "names_in"]
 
 _TOLD = ("dataset", "prompt", "params")
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-"""By what Python reads a variable of the module: in functions, in classes within them, and in the types of generics."""
+"""How Python reads a variable of the module: in functions, in classes within them, and in types of generics."""
 
 
 def code_digest(function: Callable[..., Any]) -> str:
@@ -53,7 +53,7 @@ def names_in(function: Callable[..., Any]) -> set[str]:
 
 
 def globals_in(function: Callable[..., Any]) -> set[str]:
-    """Return every variable of its module that a function names, in the same code, and no attribute."""
+    """Return every variable of its module that a function names, in the same code; attributes are left out."""
     return {each.argval for code in _codes(function) for each in dis.get_instructions(code) if each.opname in _LOADS}
 
 

@@ -1,11 +1,8 @@
 """Collection: each row of a marked function's dataset becomes an item; what is wrong is gathered, not raised."""
 
 import hashlib
-import inspect
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,53 +13,21 @@ from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.checked_rows import CheckedRows
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
 from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, rubric_problems
+from pytest_llmeval.bridge.collection.marker_arguments import marker_arguments
 from pytest_llmeval.bridge.collection.parameter_sets import parametrized_names
+from pytest_llmeval.bridge.collection.readings import Reading
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.text import counted, is_storable, one_line, shown_value
+from pytest_llmeval.core.text import counted, one_line, shown_value
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.loaders.source import RowRef
-from pytest_llmeval.models.params import wrong_params
 
-__all__ = ["CaseMaker", "Reading"]
-
-
-@dataclass(slots=True)
-class Reading:
-    """What was read of one function's dataset."""
-
-    eval: Eval
-    definition: pytest.Function
-    """The test, whose function several classes may inherit, and several modules import."""
-    code_digest: str
-    asks_judge: bool
-    """Whether the test function itself names what asks one."""
-    fields: PromptFields
-    """What its rows offer its prompt."""
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Over the rows taken, those of the other shards too, in their order."""
-    digests_sum: int = 0
-    """Of the digests of these rows, so that their order is nothing to it."""
-    inputs: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Over their inputs, where code may make others in each process."""
-    cases: int = 0
-    """Items that were made of it, before any parametrize of the user's."""
-    slices: set[str] = field(default_factory=set)
-    limited: bool = False
-    """Whether ``--limit`` left rows out."""
-    sliced: bool = False
-    """Whether ``--slice`` left rows out."""
-    parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
-    """The slices and the cluster of each row taken, by its id; gathered only where rows matter beyond their cases."""
-    metadata_keys: Counter[str] = field(default_factory=Counter)
-    """In how many of the rows taken each is not null; gathered only where the marker names a cluster key."""
-    unclustered: str = ""
-    """How many of the rows taken lack the cluster key beside others that have it, in words; empty where none does."""
+__all__ = ["CaseMaker"]
 
 
 class CaseMaker:
@@ -148,9 +113,9 @@ class CaseMaker:
             suite, where = reading.eval.suite, reading.eval.where
             other = first.setdefault(suite, reading)
             if other.eval.where != where:
+                advice = _told_apart(other.definition, reading.definition)
                 problems.append(
-                    f"suite {suite!r} exists in {other.eval.where} and in {where};"
-                    f" {_told_apart(other, reading)} with suite='...'"
+                    f"suite {suite!r} exists in {other.eval.where} and in {where}; {advice} with suite='...'"
                 )
         return problems
 
@@ -169,17 +134,7 @@ class CaseMaker:
                 yield f"{suite}: cluster={key}: {reading.unclustered} have no such key and count as independent of all"
 
     def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
-        try:
-            given = inspect.signature(_marker).bind(*marker.args, **marker.kwargs)
-        except TypeError as error:
-            raise UserError(
-                f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)"
-            ) from None
-        _check_single(metafunc.definition, where)
-        _check_runs(metafunc.definition)
-        given.apply_defaults()
-        arguments = given.arguments
-        _check_marker(arguments, where)
+        arguments = marker_arguments(marker, metafunc.definition)
         place = {"rootdir": self._settings.rootdir, "test_file": metafunc.definition.path}
         try:
             dataset = open_dataset(self._settings.dataset or arguments["dataset"], where=where, **place)
@@ -194,6 +149,10 @@ class CaseMaker:
             params=dict(arguments["params"] or {}),
             cluster=arguments["cluster"],
         )
+
+    def reading(self, eval_: Eval) -> Reading:
+        """Return what was read of the dataset of a function."""
+        return next(each for each in self.readings if each.eval is eval_)
 
     def cut_by(self) -> str:
         """Return the options that left out rows of what was read; an empty text where none did."""
@@ -276,62 +235,6 @@ class CaseMaker:
         return tuple(self._marks[name] for name in names)
 
 
-def _marker(
-    dataset: object,
-    *,
-    suite: str | None = None,
-    prompt: object = None,
-    params: Mapping[str, Any] | None = None,
-    cluster: str | None = None,
-) -> None:
-    """The signature of the marker ``llmeval``."""
-
-
-def _check_single(definition: pytest.Item, where: str) -> None:
-    """Raise UserError where the closest marker has another one beside it: of a class's and a function's one counts."""
-    nodes = [node for node, _ in definition.iter_markers_with_node("llmeval")]
-    together = nodes.count(nodes[0])
-    if together > 1:
-        raise UserError(
-            f"{where}: {together} markers llmeval stand on {nodes[0].name}, inherited ones too, and one would be read;"
-            " write a function for each dataset, mark subclasses alone, or name a callable that joins the rows"
-        )
-
-
-def _check_runs(definition: pytest.Function) -> None:
-    """Raise UserError where a test is an async generator: pytest collects it, and neither it nor a plugin runs it."""
-    if inspect.isasyncgenfunction(definition.function):
-        path, line, name = definition.location
-        raise UserError(
-            f"{path}:{(line or 0) + 1}: {name} is an async generator, as it holds a yield, and nothing runs its body;"
-            " take the yield out: what is set up and torn down around a test belongs into a fixture"
-        )
-
-
-def _is_named_by_class(definition: pytest.Item) -> bool:
-    node, marker = next(definition.iter_markers_with_node("llmeval"))
-    return isinstance(node, pytest.Class) and marker.kwargs.get("suite") is not None
-
-
-def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
-    for key in ("suite", "cluster"):
-        value = arguments[key]
-        if value is not None and (not isinstance(value, str) or not value):
-            raise UserError(f"{where}: marker llmeval: {key} must be a text that is not empty, found {value!r}")
-    if not is_storable(arguments["suite"] or ""):
-        told = "must be without NUL and lone surrogates, which the database cannot keep"
-        raise UserError(f"{where}: marker llmeval: suite {told}, found {shown_value(arguments['suite'])}")
-    params = {} if arguments["params"] is None else arguments["params"]
-    if not isinstance(params, Mapping):
-        raise UserError(f"{where}: marker llmeval: params must be a mapping, found {one_line(repr(params))}")
-    for _, told in wrong_params(params):
-        raise UserError(f"{where}: marker llmeval: params: {told}")
-    try:
-        canonical(params)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: marker llmeval: params must be what JSON can hold; {one_line(str(error))}") from None
-
-
 def _mark(name: str, where: str) -> pytest.MarkDecorator:
     """Return the pytest mark of a row, by the project's own rule on unknown marks; a warning names the row."""
     place, _, line = where.rpartition(":")
@@ -363,11 +266,15 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
     return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
 
 
-def _told_apart(first: Reading, second: Reading) -> str:
+def _is_named_by_class(definition: pytest.Item) -> bool:
+    node, marker = next(definition.iter_markers_with_node("llmeval"))
+    return isinstance(node, pytest.Class) and marker.kwargs.get("suite") is not None
+
+
+def _told_apart(one: pytest.Function, other: pytest.Function) -> str:
     """Return what to do about two functions of one suite."""
-    one, other = first.definition, second.definition
     if one.function is not other.function:
-        is_one = first.eval.where.rpartition("::")[0] == second.eval.where.rpartition("::")[0]
+        is_one = one.nodeid.rpartition("::")[0] == other.nodeid.rpartition("::")[0]
         in_one = is_one and _is_named_by_class(one) and _is_named_by_class(other)
         return f"{'leave suite= out of the marker of the class, or ' if in_one else ''}rename one"
     if one.cls is not None and other.cls is not None:

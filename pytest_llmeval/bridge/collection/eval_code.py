@@ -40,7 +40,7 @@ def variables_of(function: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 def on_score(node: ast.AST, called: Collection[str] = _SCORE_NAMES) -> str:
-    """Return the method that ``node`` calls of what is ``called`` so; an empty text where it is no such call."""
+    """Return the name of the method that ``node`` calls on a variable in ``called``; empty where it is no such call."""
     function = node.func if isinstance(node, ast.Call) else None
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return ""
@@ -50,9 +50,10 @@ def on_score(node: ast.AST, called: Collection[str] = _SCORE_NAMES) -> str:
 def judge_calls(
     function: Callable[..., Any], called: Collection[str] = _SCORE_NAMES
 ) -> Iterator[tuple[str, Mapping[str | None, ast.expr], Any]]:
-    """Yield each call in ``function`` by which what is ``called`` so asks a judge.
+    """Yield each call in ``function`` that asks a judge, on a variable in ``called``.
 
-    That is the method, what it is given by name, and its rubric: None where it is no literal or variable of the module.
+    Yields:
+        The method, its keyword arguments, and its rubric: None where that is no literal or variable of the module.
     """
     tree = tree_of(function)
     names = variables_of(function) if tree is not None else {}

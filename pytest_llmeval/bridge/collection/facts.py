@@ -42,7 +42,7 @@ class SuiteFacts:
     done: dict[str, int] = field(default_factory=dict)
     """How many cases of each model had ended in an earlier session of a resumed run."""
     selected_digest: str = ""
-    """Over the ids of the rows of which a case is to run or had ended, in any order; see ``add_digests``."""
+    """Over the ids of the rows that have a case which is to run or had ended, whatever their order."""
     order_digest: str = ""
     """sha256 in hex over the node ids of the cases that are to run, in their order."""
     inputs_digest: str = ""
@@ -56,7 +56,7 @@ class SuiteFacts:
 
     @property
     def dealt(self) -> tuple[str, str]:
-        """What is the same in all processes among which xdist deals out the cases."""
+        """What must be the same in all workers: xdist deals out cases by their numbers."""
         return self.order_digest, self.inputs_digest
 
 
@@ -84,9 +84,9 @@ class CollectionFacts:
     unselected: list[str] = field(default_factory=list)
     """What left out suites whole, ``-m`` apart, each with their names; empty where each that was collected ran."""
     waiting: dict[str, int] = field(default_factory=dict)
-    """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge.
+    """How many marked functions nobody asked for, by the folder to be named.
 
-    By ``TRAININGS`` how many trainings.
+    By an empty text those that wait only as they attack the judge; by ``train`` how many trainings.
     """
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
@@ -96,7 +96,7 @@ class CollectionFacts:
     """Suites that have rules and that no eval makes, where everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
-    """Those of ``notes`` that are told before any call, too: they say that another thing may be meant than is asked."""
+    """Those of ``notes`` that are shown before any call, too: a person may have meant something else."""
     problems: list[str] = field(default_factory=list)
     """What makes this session a usage error, one line or more each."""
     count_only: bool = False
@@ -135,20 +135,20 @@ class CollectionFacts:
         return bool(self.is_run or self.waiting or self.problems or self.notes)
 
     def tell_early(self, notes: Iterable[str]) -> None:
-        """Add notes that are told before any call, too."""
+        """Add notes that are shown before any call, too."""
         told = list(notes)
         self.early += told
         self.notes += [note for note in told if note not in self.notes]
 
     def pass_over_problems(self, *, tells: bool) -> None:
-        """Let nothing that is wrong end the session, as no eval is left; ``tells`` whether notes say what it was."""
+        """Let the session go on though something is wrong, as no eval is left; ``tells``: say in notes what it is."""
         self.notes += [f"not run: {problem}" for problem in self.problems] if tells else []
         self.problems.clear()
 
     def require_order_of(self, found: "CollectionFacts") -> None:
-        """Refuse another worker's cases where they are others, or in another order: xdist deals them out by number.
+        """Require that another worker collected the same cases in the same order: xdist deals them out by number.
 
-        Where ids are the same and inputs are not, what one process asks ahead is not what another one's case asks.
+        Inputs count as well: one process asks ahead for the cases of another.
 
         Raises:
             UsageError: they are, with the suites; or that one found something wrong.

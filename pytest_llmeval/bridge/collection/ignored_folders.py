@@ -1,4 +1,4 @@
-"""Folders that pytest passes over where it comes to them by itself: of a path that it starts from it asks nobody."""
+"""Folders that pytest ignores where it comes across them; it does not ask that of a path that it starts from."""
 
 import fnmatch
 from collections.abc import Generator

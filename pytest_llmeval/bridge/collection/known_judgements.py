@@ -16,15 +16,15 @@ _OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES
 _HARMLESS = frozenset({"len", "str"})
 """Functions that change nothing and raise nothing."""
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Pass)
-"""Statements behind which the next one follows, unless they raise."""
+"""Statements after which the next one runs, unless they raise."""
 _LAST = (ast.Assert, ast.Return)
-"""Statements that are evaluated for certain, and behind which none may follow."""
+"""Statements that run for certain, while the next one may not."""
 _UNSURE = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
 """Expressions of which a part may not be evaluated, or not once."""
 
 
 class KnownJudgement(NamedTuple):
-    """A call of ``score.judge`` or ``score.judge_sync`` that nothing but an exception keeps from being made."""
+    """A call of ``score.judge`` or ``score.judge_sync`` that every case makes, unless an exception ends it before."""
 
     call: ast.Call
     function: Callable[..., Any]
@@ -48,9 +48,9 @@ class KnownJudgement(NamedTuple):
 def known_judgements(function: Callable[..., Any]) -> Sequence[KnownJudgement]:
     """Return the judgements that ``function`` asks for in every case, in their order; none where that is not certain.
 
-    They stand at the top of its body, behind nothing that branches, that calls anything but ``score`` and methods of
-    what a response holds, or that sets more than variables of the body. What they are given is written there: literals,
-    variables of the module, ``sample`` and ``response`` and what these hold.
+    They stand at the top of the body, after nothing that branches, sets more than local variables, or calls anything
+    but ``score`` and methods of what a response holds. Their arguments can be read off: literals, variables of the
+    module, ``sample`` and ``response`` and what these hold.
     """
     tree = tree_of(function)
     if tree is None or hasattr(function, "__wrapped__"):  # a decorator decides what is run
@@ -73,7 +73,7 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
 
 
 def _is_harmless(call: ast.Call) -> bool:
-    """Whether a call neither ends the test nor changes what it is about, as ``pytest.skip()`` and others may."""
+    """Whether a call neither ends the test nor changes its fixtures, as ``pytest.skip()`` and others may."""
     if isinstance(call.func, ast.Name):
         return call.func.id in _HARMLESS
     return bool(on_score(call)) or _root(call.func) in _RESPONSES

@@ -1,20 +1,50 @@
 """What ``pytest --last-failed`` runs again."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.bridge.casework.items import function_of
 from pytest_llmeval.core.text import counted
 
-__all__ = ["last_failed", "passed_over", "remember_misses"]
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseParam
+
+__all__ = ["last_failed", "misses_last_failed", "passed_over", "remember_misses"]
 
 _KEY = "cache/lastfailed"
+_EPOCH = re.compile(r"-e\d+$")
 
 
 def last_failed(config: pytest.Config) -> set[str]:
     """Return the node ids that ``--lf`` asks for; nothing without it."""
     plugin = config.pluginmanager.getplugin("lfplugin")
     return {str(node) for node in plugin.lastfailed} if plugin is not None and config.getoption("lf") else set()
+
+
+def misses_last_failed(config: pytest.Config, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
+    """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.
+
+    It is not so where the row has gone, nor where a case was asked for by its node id: then ``--lf`` has nothing to
+    choose, as in pytest.
+    """
+    failed = last_failed(config)
+    if not failed:
+        return False
+    here = [(item.nodeid, param.sample_id) for item, param in cases]
+    is_named = any("[" in argument.partition("::")[2] for argument in config.args)
+    if is_named or not failed.isdisjoint(node for node, _ in here):
+        return False
+    rows: dict[str, set[str]] = {}
+    for node in failed:
+        function = function_of(node)
+        name = node[len(function) + 1 :].removesuffix("]")
+        rows.setdefault(function, set()).add(_EPOCH.sub("", name))
+    return any(
+        name == row or name.endswith(f"-{row}") for node, row in here for name in rows.get(function_of(node), ())
+    )
 
 
 def passed_over(config: pytest.Config) -> list[str]:

@@ -23,7 +23,7 @@ _OWN = frozenset[str]().union(*OWN_MARKS)
 
 
 def holds_for(expression: str, item: pytest.Item) -> bool:
-    """Whether a ``-m`` expression holds for ``item``, as pytest sees it; so does none, and a wrong one."""
+    """Whether a ``-m`` expression holds for ``item``, as pytest sees it; an empty or a wrong one holds for all."""
     asked = _compiled(expression)
     if asked is None:
         return True
@@ -51,7 +51,10 @@ def asks_for_marks(expression: str) -> bool:
 
 
 def asks_for(expression: str, own: Iterable[frozenset[str]]) -> bool:
-    """Whether marks of ``own`` make a ``-m`` expression hold, beside no other marks or beside all."""
+    """Whether a ``-m`` expression asks for one of these sets of our marks: with it, it holds, and without, it does not.
+
+    Of marks that are not ours an item may have none or all; either will do.
+    """
     asked = _compiled(expression)
     return asked is not None and any(
         _holds(asked, marks, others=others) and not _holds(asked, frozenset(), others=others)

@@ -1,4 +1,4 @@
-"""What ``-m`` and ``-k`` name that no eval and no training has, where they left nothing."""
+"""Words of ``-m`` and ``-k`` that fit no eval and no training, where these options left nothing to run."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -22,14 +22,9 @@ _TOLD = (type(None), int, float, complex, re.Pattern, Enum)
 
 
 def value_name(value: object, argname: str, *, config: pytest.Config, where: str, problems: list[str]) -> str | None:
-    """Return a name by the content of ``value``; None where pytest has one for it, or where nothing tells it.
+    """Return a name by the content of a value of a parameter set; None where pytest has one for it.
 
-    Args:
-        value: of a parameter set.
-        argname: the argument that it is for.
-        config: of the session.
-        where: the node id of the function.
-        problems: takes what is wrong.
+    None, too, where nothing tells the value: then ``problems`` takes what is wrong with the function at ``where``.
     """
     if _is_told_by_pytest(value, config):
         return None

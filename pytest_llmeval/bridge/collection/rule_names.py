@@ -21,11 +21,7 @@ def hold_names(
 ) -> None:
     """Note in ``facts`` what is wrong with the names in the rules, and of which suites there is no eval.
 
-    Args:
-        tally: of the cases that were collected.
-        prepared: the rules, and whose datasets were read.
-        facts: of the collection, which say whether all under ``llmeval_paths`` is among it.
-        models: those that a rule may name; None for any.
+    ``models`` are those that a rule may name; None for any.
     """
     thresholds = prepared.thresholds
     seen = {suite.name: suite for suite in _seen(tally, prepared, models)}
@@ -56,5 +52,5 @@ def _seen(tally: "Tally", prepared: "Preparation", models: frozenset[str] | None
         if any(name == stem or name.startswith(f"{stem}[") for stem in caseless):
             yield SuiteSeen(name=name)
     for name, eval_ in tally.read(prepared).items():
-        read = prepared.suite_facts(eval_)
-        yield SuiteSeen(name=name, slices=frozenset(read.slices), read_to_end=read.read_to_end, models=models)
+        read = prepared.maker.reading(eval_)
+        yield SuiteSeen(name=name, slices=frozenset(read.slices), read_to_end=not read.limited, models=models)

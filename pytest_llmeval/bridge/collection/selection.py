@@ -1,18 +1,13 @@
 """Which evals run: the ones that were asked for. The others wait, their datasets unread."""
 
 import functools
-import importlib.util
-import os
-import re
-import shlex
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.bridge.casework.items import function_of, param_of
+from pytest_llmeval.bridge.casework.items import function_of
+from pytest_llmeval.bridge.collection.eval_modules import absolute, lies_in, mentions_us, module_path, modules, real
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.mark_expressions import (
@@ -21,24 +16,15 @@ from pytest_llmeval.bridge.collection.mark_expressions import (
     TRAINING_MARKS,
     asks_for,
     asks_for_marks,
-    holds_for,
 )
-from pytest_llmeval.bridge.collection.misnamed import misnamed
-from pytest_llmeval.bridge.collection.waiting_trainings import TRAININGS, count_trainings, trainings_line
-from pytest_llmeval.bridge.collection.written_evals import written_evals
-from pytest_llmeval.bridge.config.command_line import asking_command
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
-if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.cases import CaseParam
-
-__all__ = ["UNCOLLECTED_KEY", "Selection", "mentions_us"]
+__all__ = ["UNCOLLECTED_KEY", "Selection"]
 
 UNCOLLECTED_KEY = pytest.StashKey[dict[str, None]]()
 """The node ids of what failed as it was collected, in their order."""
 _TRAIN_FOLDER = "finetune"
-_EPOCH = re.compile(r"-e\d+$")
 
 
 class Selection:
@@ -59,8 +45,6 @@ class Selection:
         """Folders that are collected only because ``-m`` may ask for items in them."""
         self.ignored: list[Path] = []
         """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
-        self.dropped: list[pytest.Item] = []
-        """The cases and trainings that were deselected, by whatever; none once the session knows its items."""
 
     def note_uncollected(self, report: pytest.CollectReport) -> None:
         """Note what was skipped or failed as it was collected."""
@@ -68,14 +52,8 @@ class Selection:
         if report.failed:
             self._config.stash.setdefault(UNCOLLECTED_KEY, {})[str(report.nodeid)] = None
 
-    def note_deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Note the cases among what was deselected, and the trainings that were asked for."""
-        known = [item for item in items if isinstance(item, pytest.Item)]  # pytest-testmon gives stand-ins to count
-        trainings = {item for item in known if self.is_training(item) and not self.training_waits(item)}
-        self.dropped += [item for item in known if param_of(item) is not None or item in trainings]
-
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
-        """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
+        """Let other ``-m`` expressions than the session's ask for waiting evals, and for attacks on the judge."""
         self.by_mark = asks_for_marks(expression)
         self._attacks_by_mark = asks_for_marks(attacks)
 
@@ -87,14 +65,14 @@ class Selection:
         config = self._config
         if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return
-        covered = [_absolute(config.invocation_params.dir, arg) for arg in config.args]
+        covered = [absolute(config.invocation_params.dir, arg) for arg in config.args]
         wanted = [*self.folders, self._train_folder]
         self.added = tuple(
             folder
             for folder in wanted
             if folder.is_dir()
-            and not any(_lies_in(folder, other) or _lies_in(other, folder) for other in covered)
-            and any(mentions_us(path) for path in _modules(folder))
+            and not any(lies_in(folder, other) or lies_in(other, folder) for other in covered)
+            and any(mentions_us(path) for path in modules(folder))
             and not is_ignored(folder, config)
         )
         config.args.extend(str(folder) for folder in self.added)
@@ -107,8 +85,8 @@ class Selection:
         """Return the folder that must be asked for before a marked function runs; None where none need be."""
         if self.by_mark or self._named(item):
             return None
-        homes = [folder for folder in self.folders if _lies_in(item.path, folder)]
-        is_asked = any(_lies_in(path, home) for path in self._asked for home in homes)
+        homes = [folder for folder in self.folders if lies_in(item.path, folder)]
+        is_asked = any(lies_in(path, home) for path in self._asked for home in homes)
         return homes[0] if homes and not is_asked else None
 
     def attack_waits(self, item: pytest.Item) -> bool:
@@ -128,7 +106,7 @@ class Selection:
 
     def is_training(self, item: pytest.Item) -> bool:
         """Whether ``item`` is a training item; marks called train elsewhere are the project's own."""
-        return item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
+        return item.get_closest_marker("train") is not None and lies_in(item.path, self._train_folder)
 
     def only_trains(self, items: Iterable[pytest.Item]) -> bool:
         """Whether trainings are left and no eval; where nothing is left, whether ``-m`` holds for them and no eval."""
@@ -144,7 +122,7 @@ class Selection:
 
     def brought_in(self, path: Path) -> bool:
         """Whether only our widening of the testpaths had ``path`` collected."""
-        return any(_lies_in(path, folder) for folder in self.added)
+        return any(lies_in(path, folder) for folder in self.added)
 
     def is_foreign(self, item: pytest.Item) -> bool:
         """Whether ``item`` is an ordinary test that only our widening of the testpaths brought in."""
@@ -157,12 +135,12 @@ class Selection:
 
     @property
     def asks_for_own_marks(self) -> bool:
-        """Whether a mark of this plugin makes the ``-m`` expression hold, beside no other marks or beside all."""
+        """Whether the ``-m`` expression asks for a mark of this plugin."""
         return self._asks_for(OWN_MARKS)
 
     @property
     def asks_by_marks_alone(self) -> bool:
-        """Whether one that cases may have makes it hold, and no ``-k``, ``--deselect`` or node id leaves any out."""
+        """Whether it asks for a mark that cases may have, and no ``-k``, ``--deselect`` or node id leaves any out."""
         option, args = self._config.option, self._config.args
         has_names = bool(option.keyword or option.deselect) or any("::" in each for each in args)
         return not has_names and self._asks_for(CASE_MARKS)
@@ -171,119 +149,38 @@ class Selection:
         return asks_for(self._config.getoption("markexpr", ""), own)
 
     @property
+    def asks_for_trainings(self) -> bool:
+        """Whether the folder of trainings, or a path in it, was asked for: by the folder of pytest's start, too."""
+        return any(lies_in(path, self._train_folder) for path in self._asked)
+
+    @property
     def asks_for_evals(self) -> bool:
         """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
-        return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
+        return self.by_mark or any(lies_in(path, folder) for path in self._asked for folder in self.folders)
 
     @property
     def may_meet_evals(self) -> bool:
         """Whether evals that wait otherwise were asked for and there may be some, by the text of their modules."""
         folders = [folder for folder in self.folders if folder.is_dir()]
-        asked = [each for each in folders if self.by_mark or any(_lies_in(path, each) for path in self._asked)]
-        return any(mentions_us(module) for folder in asked for module in _modules(folder))
-
-    def told_trainings(self, waiting: Iterable[pytest.Item]) -> dict[str, int]:
-        """Return how many trainings of these wait, for ``waiting_lines``: none where only others were asked for."""
-        is_asked = any(_lies_in(path, self._train_folder) for path in self._asked)
-        count = count_trainings(filter(self.training_waits, waiting)) if is_asked else 0
-        return {TRAININGS: count} if count else {}
-
-    def waiting_lines(self, met: Mapping[str, int], *, attacks: bool) -> Iterator[str]:
-        """Yield how many evals wait, and how many trainings, each with how to run them, as far as any do.
-
-        Args:
-            met: how many functions that wait were collected, by the folder that must be asked for; by an empty text
-                those that wait only as they attack the judge; by ``TRAININGS`` how many trainings.
-            attacks: whether to tell of those that attack the judge.
-        """
-        waiting = Counter(met)
-        trainings = waiting.pop(TRAININGS, 0)
-        if line := self._evals_line(waiting, attacks=attacks):
-            yield line
-        if trainings:
-            yield trainings_line(trainings)
-
-    def _evals_line(self, waiting: Counter[str], *, attacks: bool) -> str:
-        uncollected = self._uncollected()
-        for folder, count in uncollected:
-            waiting[folder] += count
-        if not attacks or len(waiting) > 1:  # other evals go first
-            del waiting[""]
-        if not waiting:
-            return ""
-        start = self._config.invocation_params.dir
-        folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
-        total = waiting.total() if all(count for _, count in uncollected) else 0
-        functions = f"{total} eval functions wait; run them" if total else "evals wait; run them"
-        if total == 1:
-            functions = "1 eval function waits; run it"
-        command = asking_command(self._config, shlex.join(folders) or "-m judge_attack")
-        return f"{functions} with: {command}"
-
-    def _uncollected(self) -> list[tuple[str, int]]:
-        """Return each module of evals that the testpaths leave out.
-
-        Returns:
-            Its folder, and how many eval functions it has: 0 where that cannot be told.
-        """
-        if self.by_mark or self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
-            return []
-        covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
-        found = {path: folder for folder in reversed(self.folders) if folder.is_dir() for path in _modules(folder)}
-        left_out = [path for path in found if not any(_lies_in(path, other) for other in covered)]
-        classes = self._config.getini("python_classes")
-        counts = [(str(found[path]), written_evals(path, classes)) for path in left_out]
-        return [(folder, count) for folder, count in counts if count is not None]
-
-    def misnamed(self, items: Sequence[pytest.Item], cut: str) -> list[str]:
-        """Return a note for each word of ``-m`` and ``-k`` that fits nothing here, where these left no item.
-
-        ``-k`` is about those for which ``-m`` holds, if any; ``cut`` names the options that left rows out before.
-        """
-        if not self.dropped or items:
-            return []
-        expression = self._config.getoption("markexpr", "")
-        marked = [item for item in self.dropped if holds_for(expression, item)]
-        return list(misnamed(self._config, self.dropped, marked=marked or self.dropped, cut=cut))
-
-    def misses_last_failed(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
-        """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.
-
-        It is not where the row has gone, nor where a case was asked for by its node id: then ``--lf`` has nothing to
-        choose, as in pytest.
-        """
-        failed = last_failed(self._config)
-        if not failed:
-            return False
-        here = [(item.nodeid, param.sample_id) for item, param in cases]
-        is_named = any("[" in argument.partition("::")[2] for argument in self._config.args)
-        if is_named or not failed.isdisjoint(node for node, _ in here):
-            return False
-        rows: dict[str, set[str]] = {}
-        for node in failed:
-            function = function_of(node)
-            name = node[len(function) + 1 :].removesuffix("]")
-            rows.setdefault(function, set()).add(_EPOCH.sub("", name))
-        return any(
-            name == row or name.endswith(f"-{row}") for node, row in here for name in rows.get(function_of(node), ())
-        )
+        asked = [each for each in folders if self.by_mark or any(lies_in(path, each) for path in self._asked)]
+        return any(mentions_us(module) for folder in asked for module in modules(folder))
 
     def covers_all(self) -> bool:
         """Whether there are folders of evals, and everything below them was collected, as far as paths tell."""
         paths = [self._path_of(argument) for argument in self._config.args if "::" not in argument]
         folders = [folder for folder in self.folders if folder.is_dir()]
-        are_named = all(any(_lies_in(folder, path) for path in paths) for folder in folders)
+        are_named = all(any(lies_in(folder, path) for path in paths) for folder in folders)
         left_out = any(self._holds_evals(path) for path in self.ignored) or bool(last_failed(self._config))
         return bool(folders) and are_named and not left_out
 
     def _holds_evals(self, ignored: Path) -> bool:
         """Whether there may be evals of the folders in a file or folder that was left out."""
-        if any(_lies_in(folder, ignored) for folder in self.folders):
+        if any(lies_in(folder, ignored) for folder in self.folders):
             return True
-        if not any(_lies_in(ignored, folder) for folder in self.folders):
+        if not any(lies_in(ignored, folder) for folder in self.folders):
             return False
-        modules = _modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
-        return any(map(mentions_us, modules))
+        found = modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
+        return any(map(mentions_us, found))
 
     @functools.cached_property
     def _asked(self) -> tuple[Path, ...]:
@@ -295,14 +192,14 @@ class Selection:
     def _path_of(self, argument: str) -> Path:
         """Return where that lies which a path, a node id or, with ``--pyargs``, a module or package names."""
         path = argument.partition("::")[0]
-        found = _module_path(path, self._config) if self._config.getoption("pyargs", False) else ""
-        return _absolute(self._config.invocation_params.dir, found or path)
+        found = module_path(path, self._config) if self._config.getoption("pyargs", False) else ""
+        return absolute(self._config.invocation_params.dir, found or path)
 
     def _named(self, item: pytest.Item) -> bool:
         """Whether the command line names this function by its node id."""
         for argument in self._config.args:
             name = argument.partition("::")[2]
-            if name and _real(self._path_of(argument)) == _real(item.path):
+            if name and real(self._path_of(argument)) == real(item.path):
                 own, asked = (function_of(each).partition("::")[2] for each in (item.nodeid, argument))
                 if own == asked or own.startswith(f"{asked}::"):
                     return True
@@ -314,48 +211,3 @@ def _folder_names(config: pytest.Config) -> list[str]:
         return many_texts(ini_value(PATHS_KEY, config))
     except ValueError:
         return []  # no eval runs then: the settings are told to be wrong
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    """Whether a path lies in a folder, as it is written or behind symbolic links."""
-    return path.is_relative_to(folder) or _real(path).is_relative_to(_real(folder))
-
-
-def _absolute(start: Path, argument: str) -> Path:
-    """Return an argument as pytest takes it: links in it are kept."""
-    return Path(os.path.abspath(start / argument))
-
-
-def _module_path(name: str, config: pytest.Config) -> str:
-    """Return where a module or package lies, as pytest looks for it; an empty text where it sees none.
-
-    A namespace package, which any folder is, is one only where pytest's ini key says so.
-    """
-    try:
-        spec = importlib.util.find_spec(name)
-    except (AttributeError, ImportError, ValueError):
-        return ""
-    if spec is None:
-        return ""
-    if not spec.submodule_search_locations:
-        return spec.origin or ""
-    is_taken = spec.origin is not None or config.getini("consider_namespace_packages")
-    return next(iter(spec.submodule_search_locations)) if is_taken else ""
-
-
-@functools.lru_cache(maxsize=1024)
-def _real(path: Path) -> Path:
-    return path.resolve()
-
-
-def _modules(folder: Path) -> Iterable[Path]:
-    return sorted(folder.rglob("*.py"))
-
-
-def mentions_us(path: Path) -> bool:
-    """Whether there may be evals or training items in a module, by its text."""
-    try:
-        text = path.read_bytes()
-    except OSError:
-        return False
-    return b"llmeval" in text or b"mark.train" in text

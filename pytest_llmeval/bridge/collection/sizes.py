@@ -1,17 +1,14 @@
 """What can be said of the rules before a session begins, from the number of rows that it has."""
 
-from collections.abc import Mapping
-
+from pytest_llmeval.bridge.casework.cases import CaseParam
+from pytest_llmeval.bridge.collection.readings import Reading
 from pytest_llmeval.core.gate.margins import has_margins, unjudgeable
 from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sizes import SizeCount
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.store.baselines import FoundBaseline
 
-__all__ = ["RowParts", "Sizes"]
-
-RowParts = Mapping[str, tuple[tuple[str, ...], str | None]]
-"""The slices and the cluster of each row, by its id."""
+__all__ = ["Sizes"]
 
 
 class Sizes:
@@ -31,11 +28,11 @@ class Sizes:
         """Whether the rows of a suite, or of one of its parameter sets, are to be counted."""
         return suite in self._suites
 
-    def add(self, suite: str, model: str, sample_id: str, epoch: int, parts: RowParts) -> None:
-        """Count a case that is to run."""
-        if sample_id in parts:
-            slices, cluster = parts[sample_id]
-            self._count.add(suite, model, sample_id, slices, cluster, epoch=epoch)
+    def add(self, suite: str, param: CaseParam, reading: Reading) -> None:
+        """Count a case of ``suite`` that is to run, by the slices and the cluster of its row."""
+        if param.sample_id in reading.parts:
+            slices, cluster = reading.parts[param.sample_id]
+            self._count.add(suite, param.model, param.sample_id, slices, cluster, epoch=param.epoch)
 
     def notes(self) -> list[str]:
         """Return what is to be told of rules that no number of bad answers can break."""

@@ -23,7 +23,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.no_cut: Counter[str] = Counter()
-        """The cases of each suite that ``-m`` left out, or that attack the judge and wait for it to ask for them."""
+        """The cases of each suite that ``-m`` left out, or has to ask for, as they attack the judge."""
         self.held: Counter[str] = Counter()
         """The cases of each suite whose answers are scored again."""
         self.waiting: Counter[str] = Counter()
@@ -31,18 +31,18 @@ class Tally:
         self.waiting_suites: set[str] = set()
         """The suites of these functions, as those name them."""
         self.unnamed: set[str] = set()
-        """Those of classes that no node id names, beside others that one does; their datasets are not read."""
+        """The suites in classes that no node id names, while one names something else there; not read."""
         self.made: dict[str, str] = {}
-        """The suites that ``-m`` asks for, of functions looked into, by name; each with that of its function."""
+        """The suites that functions made, as far as ``-m`` asks for them, each with the one that its function names."""
         self.problems: list[str] = []
-        """What is wrong with the suites: two functions have one, as one is named like a parameter set of the other."""
+        """What is wrong where a suite is named like a parameter set of another."""
         self._met: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
         self._selected: dict[str, set[str]] = {}
 
     def meet(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> None:
-        """Count cases by their suites, and by the names that their functions gave those, before anybody selects."""
+        """Count all cases by their suites, before anybody selects."""
         for item, param in cases:
             suite = suite_of(item, param)
             self._met[param.eval.suite][suite] += 1
@@ -66,19 +66,19 @@ class Tally:
         for item, param in cases:
             suite = suite_of(item, param)
             if suite not in found:
-                found[suite] = prepared.suite_facts(param.eval)
-            prepared.count(suite, param)
+                found[suite] = prepared.maker.reading(param.eval).suite_facts()
+            if prepared.sizes is not None and prepared.sizes.matter(param.eval.suite):
+                prepared.sizes.add(suite, param, prepared.maker.reading(param.eval))
             order.setdefault(suite, []).append(item.nodeid)
             self._selected.setdefault(suite, set()).add(param.sample_id)
             found[suite].expected[param.model] = found[suite].expected.get(param.model, 0) + 1
         for suite, done in self._done.items():
             if suite not in found:
-                found[suite] = prepared.suite_facts(self._evals[suite])
+                found[suite] = prepared.maker.reading(self._evals[suite]).suite_facts()
             found[suite].done = dict(done)
         for suite, facts in found.items():
             facts.order_digest = digest("\n".join(order.get(suite, ())))
-            facts.gone = prepared.gone(suite, self._evals[suite])
-            self._weigh(suite, facts, prepared)
+            self._weigh(suite, facts, self._evals[suite], prepared)
         return found
 
     def unrun(self, found: Collection[str], prepared: "Preparation") -> dict[str, "SuiteFacts"]:
@@ -86,15 +86,11 @@ class Tally:
 
         Other shards may; a run that goes on with other rows has those of the suites that it knows.
         """
-        read = self.read(prepared)
-        unrun = {
-            suite: prepared.suite_facts(eval_)
-            for suite, eval_ in read.items()
-            if suite not in found and prepared.may_have(suite)
-        }
-        for suite, facts in unrun.items():
-            facts.gone = prepared.gone(suite, read[suite])
-            self._weigh(suite, facts, prepared)
+        unrun = {}
+        for suite, eval_ in self.read(prepared).items():
+            if suite not in found and prepared.may_have(suite):
+                unrun[suite] = prepared.maker.reading(eval_).suite_facts()
+                self._weigh(suite, unrun[suite], eval_, prepared)
         return unrun
 
     def read(self, prepared: "Preparation") -> dict[str, "Eval"]:
@@ -102,12 +98,12 @@ class Tally:
         return {**self._evals, **self.caseless(prepared)}
 
     def caseless(self, prepared: "Preparation") -> dict[str, "Eval"]:
-        """Return the suites that were read and have no case here, in this shard, say, as their functions name them."""
+        """Return the suites, as functions name them, that were read and have no case here: in this shard, say."""
         readings = (each for each in prepared.maker.readings if each.eval.suite not in self._met)
         return {reading.eval.suite: reading.eval for reading in readings}
 
     def unselected(self, found: Collection[str], prepared: "Preparation") -> list[str]:
-        """Return what there is of evals that were asked for beside the suites ``found``, ``-m`` apart, in words."""
+        """Return, in words, which suites were asked for and left out whole by anything but ``-m``."""
         return suites_not_selected(list(self._unselected(found, prepared)))
 
     def _unselected(self, found: Collection[str], prepared: "Preparation") -> Iterator[str]:
@@ -125,8 +121,10 @@ class Tally:
                 yield reading.eval.suite
         yield from sorted(self.unnamed - {*self._met})
 
-    def _weigh(self, suite: str, facts: "SuiteFacts", prepared: "Preparation") -> None:
-        """Add what ``-m`` left out of a suite and what anything else did."""
+    def _weigh(self, suite: str, facts: "SuiteFacts", eval_: "Eval", prepared: "Preparation") -> None:
+        """Add which rows of a suite have gone, what ``-m`` left out of it, and what anything else did."""
+        if prepared.resumed is not None:
+            facts.gone = prepared.resumed.gone(suite, prepared.maker.reading(eval_).parts)
         facts.selected_digest = ids_digest(self._selected.get(suite, ()))
         facts.deselected = -(-self.no_cut[suite] // prepared.maker.cases_per_row)
         made = facts.made

@@ -1,4 +1,4 @@
-"""What modes of anyio and pytest-trio do to evals, which run in a loop of this plugin's own."""
+"""Marks that modes of anyio and pytest-trio add to evals, which run on an event loop of this plugin's own."""
 
 from collections.abc import Iterable
 from types import FunctionType

@@ -1,4 +1,4 @@
-"""What a person said on the command line itself, which counts where a session goes on with a run."""
+"""The command line as a person typed it: what it says beside the ini file, and the commands that repeat it."""
 
 import argparse
 import os
@@ -83,12 +83,9 @@ def training_command(config: pytest.Config, item: pytest.Item) -> str:
 
 
 def _with_others(begun: str, given: Iterable[str], *, is_cut: bool = False) -> str:
-    """Return a command with the arguments of this session that it lacks, or with words that say so.
+    """Return the command ``begun`` with the arguments ``given`` that it lacks, or with words that say so.
 
-    Args:
-        begun: what there is of it, quoted.
-        given: the arguments that are not in it.
-        is_cut: whether an option is missing whatever is given.
+    ``is_cut`` says that an option is missing whatever is given.
     """
     from pytest_llmeval.models.redaction import Redactor, secrets_in
 

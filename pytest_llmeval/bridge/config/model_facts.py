@@ -1,4 +1,4 @@
-"""What a session must know of its models before one is asked: who they are, and what they cost."""
+"""What a session must know of its models before it asks one: digests that identify them, and prices."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -64,11 +64,7 @@ def unpriced_rules(
 ) -> list[str]:
     """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged.
 
-    Args:
-        thresholds: the rules.
-        suites: those in which the models are asked.
-        models: by name.
-        are_judges: whether their calls count whatever model a rule is about.
+    ``suites`` are those in which the models are asked. The calls of judges count whatever model a rule is about.
     """
     kind = "judge" if are_judges else "model"
     return [

@@ -47,8 +47,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int:
     """Print the names that others declared, with who did, and what is wrong or unknown, in place of running tests."""
     from pytest_llmeval.bridge.config.model_choice import listed_models
     from pytest_llmeval.bridge.config.settings import resolve
-    from pytest_llmeval.bridge.config.unknown_keys import unknown_keys
-    from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
+    from pytest_llmeval.bridge.config.unknown_names import unknown_keys, unknown_variables
 
     owners = {name: _DECLARED.get(f"--{name}", "another plugin") for name in taken_short_names(config._parser)}
     wrong, unknown = None, {}

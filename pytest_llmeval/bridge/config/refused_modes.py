@@ -1,4 +1,4 @@
-"""Options of other plugins by which a test runs elsewhere than its process asks models, or more than once."""
+"""Options of other plugins with which no eval can run: in another process, or several times over."""
 
 from collections.abc import Iterator
 

@@ -18,7 +18,7 @@ __all__ = ["Brevity"]
 
 _SHOWN = 20
 _REASONS = 3
-"""For which of why cases have no answer a line says so, the most frequent first."""
+"""So many reasons why cases have no answer are shown, the most frequent first."""
 _NUMBER = re.compile(r"\S*\d\S*")
 _CATEGORIES = ("failed", "error")
 _OF_AN_EARLIER_CALL = "not asked: the server had refused an earlier call: "

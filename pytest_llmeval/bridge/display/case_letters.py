@@ -1,4 +1,4 @@
-"""What pytest counts a case or a subtest of it among, and the letter that it shows for it."""
+"""The category in which pytest counts a case or one of its subtests, and the letter that it shows."""
 
 from collections.abc import Container
 from typing import Any
@@ -15,7 +15,7 @@ _FAILED = ("failed", "F", "FAILED")
 
 
 class CaseLetters:
-    """The plugin object that gives misses a category of their own, and errors of the body that of broken fixtures."""
+    """The plugin object that gives misses a category of their own, and counts errors of a body as errors."""
 
     def __init__(self, config: pytest.Config, begun: Container[str]) -> None:
         """Prepare; ``begun`` has the node ids of the cases that have begun and not ended."""
@@ -23,7 +23,7 @@ class CaseLetters:
         self._begun = begun
 
     def pytest_report_teststatus(self, report: Any) -> Any:
-        """Return what a report of a case is shown as; None where pytest is right of it."""
+        """Return how a report of a case is counted and shown; None to leave that to pytest."""
         outcome, is_late = getattr(report, OUTCOME_ATTRIBUTE, None), hasattr(report, LATE_ATTRIBUTE)
         if outcome == "missed" and report.passed and (report.when == "call" or is_late):
             return _MISSED
@@ -48,7 +48,7 @@ class CaseLetters:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Count a case no more among those that passed where a fixture scored its miss behind the body."""
+        """Take a case out of those that passed where a fixture scored a miss in the teardown."""
         terminal: Any = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is None or not hasattr(report, LATE_ATTRIBUTE):
             return

@@ -1,4 +1,4 @@
-"""What another plugin could not write at the end of a session: told in a line, and no loss of what was judged."""
+"""Reports that another plugin could not write at the end of a session: a line says so, and the run is judged."""
 
 from collections.abc import Generator
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["UnwrittenReports"]
 
 
 class UnwrittenReports:
-    """The plugin object that stands before all that end a session, of which a report that is not written ends pytest.
+    """The plugin object around all hooks that end a session: one that cannot write its report would end pytest.
 
     Register it before them: its hook is to end after theirs.
     """

@@ -166,7 +166,7 @@ def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, pr
 
     All sets of parameters of one function are told by its name, as one.
     """
-    code = prepared.reading(param.eval).code_digest
+    code = prepared.maker.reading(param.eval).code_digest
     if known.code_digest in (None, code) or not _asks_by_code(item, param):
         return None
     return (

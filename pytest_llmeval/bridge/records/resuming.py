@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, key_of
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
-from pytest_llmeval.bridge.collection.taken_selection import check_taken
+from pytest_llmeval.bridge.collection.mark_expressions import is_expression
 from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.earlier_runs import earlier_runs, finished_cases, has_all_answers, rows_taken
@@ -39,7 +39,7 @@ class Resumed:
     """All cases that it has, where it may go on with other rows; else none."""
     place: Place
     has_all_answers: bool
-    """Whether all that is open in it are answers which the user's own code could not take."""
+    """Whether every case that is open has its answer, and broke in the user's own code."""
 
     def has_ended(self, item: pytest.Item, param: CaseParam) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session.
@@ -75,7 +75,7 @@ class Resumed:
             facts.problems.append(f"--resume {self.run.id}: {told}")
 
     def _instead(self, facts: CollectionFacts) -> str:
-        """Return what to do where the run cannot go on; code alone can be tried on the answers that there are."""
+        """Return what to do where the run cannot go on; if only code has changed, its answers can be scored again."""
         if all(change.startswith(_CODE) for change in facts.changed):
             again = printable(self.settings.llmeval("rescore", self.run.id))
             if self.has_all_answers:
@@ -177,7 +177,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
             f" with: {printable(settings.llmeval('rescore', rescored))}"
         )
     _check_selection(settings, run)
-    check_taken(run)
+    _check_expressions(run)
     return Resumed(
         run=run,
         settings=_merged(settings, run),
@@ -203,6 +203,16 @@ def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
     if not store.resume_run(run, seen=seen):
         check_free(store.find_run(run.id))
         raise SettingsError(f"--resume: run {run.id} was taken up by another session meanwhile; start again")
+
+
+def _check_expressions(run: Run) -> None:
+    """Raise SettingsError where ``-m`` or ``-k`` of a run cannot be taken over."""
+    for key, flag in (("markexpr", "-m"), ("keyword", "-k")):
+        had = str(run.settings.get(key) or "").strip()
+        if had and not is_expression(had):
+            raise SettingsError(
+                f"--resume {run.id}: {flag} of the run was {one_line(repr(had))}, which is no expression"
+            )
 
 
 def _check_selection(settings: Settings, run: Run) -> None:

@@ -2,9 +2,14 @@
 
 import pytest
 
-from pytest_llmeval.bridge.casework.items import cases_in, param_of
+from pytest_llmeval.bridge.casework.items import cases_in, param_of, suite_of
+from pytest_llmeval.bridge.collection.last_failed import misses_last_failed
+from pytest_llmeval.bridge.collection.mark_expressions import holds_for
+from pytest_llmeval.bridge.collection.misnamed import misnamed
 from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.tally import Tally
+from pytest_llmeval.bridge.collection.waiting import count_trainings
+from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
 from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
 
@@ -18,18 +23,22 @@ class Deselection:
         self,
         config: pytest.Config,
         selection: Selection,
+        earlier: EarlierSelection,
         functions: MarkedFunctions,
         prepared: PreparedOnce,
         tally: Tally,
     ) -> None:
         self._config = config
         self._selection = selection
+        self._earlier = earlier
         self._functions = functions
         self._prepared = prepared
         self._tally = tally
         self.has_refused = False
         """Whether cases were taken out because a secret names them."""
         self.notes: list[str] = []
+        self._dropped: list[pytest.Item] = []
+        """The cases and trainings that were deselected, by whatever, until the session knows its items."""
 
     def before_others(self, items: list[pytest.Item]) -> None:
         """Count the cases there are, and leave out what nobody asked for."""
@@ -40,7 +49,8 @@ class Deselection:
             self._tally.meet(cases_in(items))
         if self._tally.waiting or prepared is not None or self._selection.has_more_to_drop:
             uncalled = [item for item in items if self._is_uncalled(item)]
-            self._tally.waiting.update(self._selection.told_trainings(uncalled))
+            if self._selection.asks_for_trainings:  # where only other tests were asked for, none is counted
+                self._tally.waiting += count_trainings(filter(self._selection.training_waits, uncalled))
             self.drop(items, uncalled)
 
     def after_others(self, items: list[pytest.Item]) -> None:
@@ -51,6 +61,33 @@ class Deselection:
         for item, param in ended:
             self._tally.has_ended(item, param)
         self.drop(items, [item for item, _ in ended])
+
+    def note(self, items: list[pytest.Item]) -> None:
+        """Take notice of what anybody deselected; what ``-m`` left out, or must ask for, makes no run partial."""
+        known = [item for item in items if isinstance(item, pytest.Item)]  # pytest-testmon gives stand-ins to count
+        for item in known:
+            is_training = self._selection.is_training(item) and not self._selection.training_waits(item)
+            if is_training or param_of(item) is not None:
+                self._dropped.append(item)
+        for item, param in cases_in(items):
+            if not self._earlier.is_meant(item):
+                self._tally.no_cut[suite_of(item, param)] += 1
+
+    def note_misnamed(self, items: list[pytest.Item]) -> None:
+        """Add a note for each word of ``-m`` and ``-k`` that fits nothing here, where these left no item.
+
+        ``-k`` is about those for which ``-m`` holds, if any.
+        """
+        if items or not self._dropped:
+            return
+        expression, prepared = self._config.getoption("markexpr", ""), self._prepared.made
+        marked = [item for item in self._dropped if holds_for(expression, item)]
+        cut = prepared.maker.cut_by() if prepared is not None else ""
+        self.notes += misnamed(self._config, self._dropped, marked=marked or self._dropped, cut=cut)
+
+    def forget(self) -> None:
+        """Let go of the items that were dropped, once the session knows its own."""
+        self._dropped.clear()
 
     def drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
         """Deselect some of ``items``."""
@@ -86,6 +123,6 @@ class Deselection:
 
     def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
         """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
-        if self._selection.misses_last_failed(cases_in(items)):
+        if misses_last_failed(self._config, cases_in(items)):
             self.drop_cases(items)
             self.notes.append("--lf: none of these evals failed last time (other --model or --epochs?); none was run")

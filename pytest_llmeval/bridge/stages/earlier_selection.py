@@ -2,8 +2,9 @@
 
 import pytest
 
-from pytest_llmeval.bridge.collection.mark_expressions import holds_for
+from pytest_llmeval.bridge.collection.mark_expressions import holds_for, is_expression
 from pytest_llmeval.bridge.collection.selection import Selection
+from pytest_llmeval.bridge.config.command_line import on_command_line
 from pytest_llmeval.bridge.config.options import is_said
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
 
@@ -11,7 +12,10 @@ __all__ = ["EarlierSelection"]
 
 
 class EarlierSelection:
-    """Has pytest select by what the run was selected by, once an eval is met that may be of it."""
+    """Has pytest select by what a run that goes on was selected by, and by what the command line says as well.
+
+    That may narrow what the run had, not widen it. What ``addopts`` says is for new runs.
+    """
 
     def __init__(self, config: pytest.Config, selection: Selection, prepared: PreparedOnce) -> None:
         self._config = config
@@ -27,10 +31,11 @@ class EarlierSelection:
         self._expressions = {}
         prepared = self._prepared.get()
         if prepared is not None and prepared.resumed is not None:
-            from pytest_llmeval.bridge.collection.taken_selection import taken_selection
-
-            run = prepared.resumed.run
-            self._expressions = taken_selection(self._config, run)
+            run, given = prepared.resumed.run, on_command_line(self._config)
+            self._expressions = {
+                key: _both(str(run.settings.get(key) or "").strip(), getattr(given, key, ""))
+                for key in ("markexpr", "keyword")
+            }
             self._selection.ask_by_mark(self._expressions["markexpr"], attacks=run.markexpr)
 
     def put_in_place(self) -> None:
@@ -43,3 +48,10 @@ class EarlierSelection:
         earlier = self._prepared.made.earlier if self._prepared.made is not None else None
         expression = self._config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
         return holds_for(expression, item) and not self._selection.row_attack_waits(item)
+
+
+def _both(had: str, given: str) -> str:
+    """Return an expression that holds where both do; a wrong one that was given stays as it is: pytest reports it."""
+    if not had or not is_expression(given.strip() or had):
+        return given
+    return f"({had}) and ({given})" if given.strip() else had

@@ -17,7 +17,7 @@ from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.settings import eval_folders
-from pytest_llmeval.bridge.config.unknown_variables import unknown_variables
+from pytest_llmeval.bridge.config.unknown_names import unknown_variables
 from pytest_llmeval.bridge.execution.other_loops import notes_of_marks
 from pytest_llmeval.bridge.preparation import Preparation
 from pytest_llmeval.core.errors import UserError
@@ -31,15 +31,7 @@ __all__ = ["add_evals"]
 def add_evals(
     facts: CollectionFacts, items: Iterable[pytest.Item], selection: Selection, tally: Tally, prepared: Preparation
 ) -> None:
-    """Add to ``facts`` what there is to know of the evals that were asked for.
-
-    Args:
-        facts: of the collection so far.
-        items: those that are left, evals and others.
-        selection: what the command line asks for.
-        tally: of the cases that were met.
-        prepared: what the evals need.
-    """
+    """Add to ``facts`` what there is to know of the evals among ``items``, which are left, and of all that were met."""
     cases, doubled = each_once(cases_in(items))
     facts.problems += doubled
     facts.suites = tally.suites(cases, prepared)

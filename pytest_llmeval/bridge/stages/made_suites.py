@@ -1,4 +1,4 @@
-"""The suites that functions make cases of, noted before ``--lf`` and node ids take theirs out of those."""
+"""The suites that functions made cases for, noted before ``--lf`` and node ids take cases out again."""
 
 from collections.abc import Generator
 
@@ -12,7 +12,7 @@ __all__ = ["MadeSuites"]
 
 
 class MadeSuites:
-    """Has them counted: of what pytest leaves out as it collects, whole parameter sets too, nobody is shown a case."""
+    """The plugin object that notes them: what pytest leaves out as it collects is shown to no later hook."""
 
     def __init__(self, tally: Tally, earlier: EarlierSelection) -> None:
         self._tally = tally

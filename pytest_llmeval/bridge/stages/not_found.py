@@ -1,4 +1,4 @@
-"""Names on the command line that pytest does not find where evals were asked for: why there is no such case."""
+"""Node ids on the command line that pytest does not find: why there is no such case."""
 
 import os
 import sys
@@ -27,9 +27,9 @@ _CUTTING = ("limit", "slice", "shard")
 
 
 class NotFound:
-    """The plugin object that tells what is wrong with the evals where pytest ends a collection before that is told.
+    """The plugin object that adds to pytest's "not found" what is wrong with the evals, and which case was meant.
 
-    Of a worker it tells what was not found, too: xdist ends as if nothing had been asked for.
+    From a worker it sends pytest's message as well: xdist would end as if nothing had been asked for.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class NotFound:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Say it before what was not found; pytest calls this in the end however the collection ended."""
+        """Say it together with what was not found; pytest calls this hook however the collection ended."""
         error = sys.exc_info()[1]
         if not isinstance(error, pytest.UsageError) or not self._prepared.was_asked:
             return

@@ -12,9 +12,9 @@ from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.calls import Calls
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
     from pytest_llmeval.bridge.preparation import Preparation
-    from pytest_llmeval.bridge.wiring import Wiring
 
 __all__ = ["RunStart"]
 
@@ -30,7 +30,7 @@ class RunStart:
         self._prepared = prepared
         self._workers = workers
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
-        self._wiring: Wiring | None = None
+        self._calls: Calls | None = None
         self.facts: CollectionFacts | None = None
         """Those on which this process, which the user started, acts; None before, and in a worker."""
         self.html: Any = None
@@ -48,15 +48,13 @@ class RunStart:
             return
         if facts.count_only:
             self._config.pluginmanager.register(Unasked(), "llmeval-unasked")
-        elif self._prepared.made is not None:
-            self._wired(self._prepared.made).register_runner(session)
+        elif (prepared := self._prepared.made) is not None:
+            from pytest_llmeval.bridge.wiring import register_runner
+
+            register_runner(prepared, self._calls_for(prepared), session, self._workers.socket)
 
     def act_on_workers(self, text: str) -> None:
-        """Record a run as soon as the first worker has collected; of the others require the same cases.
-
-        Args:
-            text: the facts of a worker, as JSON.
-        """
+        """Record a run once the first worker has sent its facts, as JSON; of the others require the same cases."""
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
         if has_dealt(self._config):  # whether this worker has the same tests as the dead one is for xdist to judge
@@ -69,8 +67,8 @@ class RunStart:
 
     def close(self) -> None:
         """End what ran in the background."""
-        if self._wiring is not None:
-            self._wiring.close()
+        if self._calls is not None:
+            self._calls.close()
 
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
@@ -83,11 +81,15 @@ class RunStart:
         if problems := facts.problems or (self._prepared.problems() if makes_run else []):
             raise pytest.UsageError(printable("\n".join(problems)))
         if prepared is not None:
-            self._wired(prepared).register_recorder(facts, self.html)
+            from pytest_llmeval.bridge.wiring import register_recorder
 
-    def _wired(self, prepared: "Preparation") -> "Wiring":
-        if self._wiring is None:
-            from pytest_llmeval.bridge.wiring import Wiring
+            calls, socket = self._calls_for(prepared), self._workers.socket
+            register_recorder(prepared, calls, facts, socket=socket, parent=self._parent, html=self.html)
 
-            self._wiring = Wiring(prepared, socket=self._workers.socket, parent=self._parent)
-        return self._wiring
+    def _calls_for(self, prepared: "Preparation") -> "Calls":
+        """Return what the recorder and the runner of this process share, made once."""
+        if self._calls is None:
+            from pytest_llmeval.bridge.wiring import make_calls
+
+            self._calls = make_calls(prepared)
+        return self._calls

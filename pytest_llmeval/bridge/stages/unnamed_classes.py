@@ -1,4 +1,4 @@
-"""The classes that node ids do not name: evals in them are left out, and pytest does not look into them."""
+"""Classes beside those that node ids name: pytest does not look into them, and evals in them are left out."""
 
 import warnings
 from collections.abc import Generator, Iterator
@@ -6,14 +6,14 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from pytest_llmeval.bridge.casework.items import cases_in
-from pytest_llmeval.bridge.collection.selection import mentions_us
+from pytest_llmeval.bridge.collection.eval_modules import mentions_us
 from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 
 __all__ = ["UnnamedClasses"]
 
 
 class UnnamedClasses:
-    """Has such evals counted, as those of functions are; none becomes an item, and no dataset is read."""
+    """The plugin object that has such evals counted: the run is partial. None becomes an item; no dataset is read."""
 
     def __init__(self, functions: MarkedFunctions) -> None:
         self._functions = functions
@@ -32,7 +32,7 @@ class UnnamedClasses:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Look into the others where cases are to run, and into classes in these."""
+        """Look into the other classes, and those within, where cases are to run."""
         paths = {item.path for item, _ in cases_in(items)}
         self._functions.names_only = True
         with warnings.catch_warnings():

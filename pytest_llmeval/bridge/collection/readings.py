@@ -1,0 +1,66 @@
+"""What was read of the dataset of a marked function."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from pytest_llmeval.bridge.casework.cases import Eval
+from pytest_llmeval.bridge.collection.facts import SuiteFacts
+from pytest_llmeval.bridge.config.options import flag_of
+from pytest_llmeval.core.left_out import add_digests
+from pytest_llmeval.loaders.prompt_fields import PromptFields
+
+__all__ = ["Reading"]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of one function's dataset."""
+
+    eval: Eval
+    definition: pytest.Function
+    """The test, whose function several classes may inherit, and several modules import."""
+    code_digest: str
+    asks_judge: bool
+    """Whether the test function itself names what asks one."""
+    fields: PromptFields
+    """What its rows offer its prompt."""
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Over the rows taken, those of the other shards too, in their order."""
+    digests_sum: int = 0
+    """Of the digests of these rows, so that their order does not count."""
+    inputs: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Over their inputs, where code may make others in each process."""
+    cases: int = 0
+    """Items that were made of it, before any parametrize of the user's."""
+    slices: set[str] = field(default_factory=set)
+    limited: bool = False
+    """Whether ``--limit`` left rows out."""
+    sliced: bool = False
+    """Whether ``--slice`` left rows out."""
+    parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
+    """The slices and the cluster of each row taken, by its id; gathered only where rows matter beyond their cases."""
+    metadata_keys: Counter[str] = field(default_factory=Counter)
+    """In how many of the rows taken each is not null; gathered only where the marker names a cluster key."""
+    unclustered: str = ""
+    """How many of the rows taken lack the cluster key beside others that have it, in words; empty where none does."""
+
+    def suite_facts(self) -> SuiteFacts:
+        """Return what is known of the suite of this function, its cases not yet counted."""
+        cuts = (("limit", self.limited), ("slice", self.sliced))
+        return SuiteFacts(
+            function=self.eval.where,
+            slices=sorted(self.slices),
+            read_to_end=not self.limited,
+            prompt=self.eval.prompt.source,
+            prompt_digest=self.eval.prompt.digest,
+            params_digest=self.eval.params_digest,
+            rows_digest=self.digest.hexdigest(),
+            row_set_digest=add_digests([f"{self.digests_sum:x}"]),
+            inputs_digest=self.inputs.hexdigest(),
+            code_digest=self.code_digest,
+            made=self.cases,
+            left_out=[flag_of(name, self.definition.config) for name, cut in cuts if cut],
+        )
