@@ -26,12 +26,12 @@ __all__ = ["MOST_UNUSED", "ResponsesAhead", "eval_function_of", "may_not_run"]
 
 _MOST_AT_ONCE = 16
 MOST_UNUSED = 8
-"""So many cases of a function may end without what was begun for them ahead, before no more is."""
+"""Once so many cases of a function ended without using what was begun for them ahead, no more is begun."""
 _UNSURE = frozenset({"skip", "skipif", "xfail"})
 
 
 class ResponsesAhead:
-    """The cases whose bodies get the fixture ``response``: that they will make this call is known beforehand."""
+    """Requests the answers of cases that take the fixture ``response``: they are certain to ask for it."""
 
     def __init__(self, items: Sequence[pytest.Item], calls: Calls, judgements: "JudgementsAhead") -> None:
         """Find these cases among ``items``; every process of a session finds the same."""
@@ -56,10 +56,10 @@ class ResponsesAhead:
         return self._place_of.get(item)
 
     def note_end(self, item: pytest.Item, run: "CaseRun") -> None:
-        """Learn whether a case that ends used its response.
+        """Learn whether a case that ends used the response that was requested for it.
 
-        One that was skipped by a fixture, say, before it asked, makes room for another. One whose prompt came out
-        otherwise in its turn asked for another response.
+        A case that never asked, as a fixture skipped it, say, makes room for another. A case whose prompt function
+        returned something else in its turn has asked for another response.
         """
         if run.position is None:
             return
@@ -74,7 +74,7 @@ class ResponsesAhead:
             self._unused[eval_function_of(item)] += 1
 
     def is_used(self, item: pytest.Item) -> bool:
-        """Whether cases of this function ask for their responses, but for a few: those ahead of time are paid for."""
+        """Whether the cases of a function use their responses, but for a few: what is requested ahead is paid for."""
         return self._unused[eval_function_of(item)] < MOST_UNUSED
 
     def stop(self) -> None:
@@ -114,7 +114,7 @@ class ResponsesAhead:
         return await asyncio.wrap_future(self._calls.prompts.submit(self._called(item, param)))
 
     async def _called(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
-        """Call a prompt function, beside no test that could see it; what it writes it writes again in its turn."""
+        """Call a prompt function while no test could notice; its output is dropped: it writes it again in its turn."""
         OUTPUT.set(CaseOutput())
         with self._calls.alone:
             return _ask_of(item, param)
@@ -126,7 +126,7 @@ def may_not_run(item: pytest.Item) -> bool:
 
 
 def eval_function_of(item: pytest.Item) -> object:
-    """Return what is the same for all cases of a test function."""
+    """Return a key that all cases of a test function share."""
     return item.parent, getattr(item, "originalname", item.name)
 
 

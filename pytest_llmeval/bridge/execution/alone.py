@@ -1,9 +1,9 @@
 """Which tests have the process for themselves: no body of another runs beside them, nor theirs before their turn.
 
-Streams, warnings and what a test patches are of the whole process. A test that is no case could see what goes on beside
-it, and so could a case that catches what the process prints or of what it warns. What a case patches or filters would
-be seen by bodies beside it; two of them side by side would undo each other's patches in the wrong order. A fixture that
-stays for a module or longer is none of this: the tests behind it are to see it.
+Streams, warnings and patched objects belong to the whole process. A test that is no case could notice what runs beside
+it, and so could a case that catches output or warnings. What a case patches or filters would be seen by bodies beside
+it, and two of them side by side would undo their patches in the wrong order. A fixture of module scope or wider does
+not count: the tests behind it are meant to see what it changes.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from pytest_llmeval.bridge.execution.own_code import globals_of, is_among, seen
 __all__ = ["is_watching", "why_alone"]
 
 _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys", "recwarn"})
-"""The fixtures that catch what the process prints, and of what it warns."""
+"""Fixtures that catch the output or the warnings of the whole process."""
 _ALONE = frozenset({"class_mocker", "mocker", "monkeypatch", *_CATCHING})
-"""These, and those by which a test changes what others see."""
+"""These, and fixtures by which a test changes what others see."""
 _CATCHES: tuple[Any, ...] = (
     warnings.catch_warnings,
     pytest.deprecated_call,
@@ -36,23 +36,23 @@ _CATCHES: tuple[Any, ...] = (
     contextlib.redirect_stdout,
     pytest.warns,
 )
-"""What does the same within a test."""
+"""What catches the same, called in the code of a test."""
 _THEIR_MODULES = (contextlib, pytest, warnings)
 _STOPS = ("breakpoint", "set_trace")
-"""Those that begin a debugger, which talks to a person by the streams of the process."""
+"""What starts a debugger, which uses the streams of the process to talk to a person."""
 _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
 """The modules of mock, by their own names and as they are imported within a test."""
 
 
 def is_watching(item: pytest.Item) -> bool:
-    """Whether a test could see what is done beside it: it is no case, or catches what the process prints or warns."""
+    """Whether a test could notice what runs beside it: it is no case, or catches output or warnings of the process."""
     if param_of(item) is None or not _CATCHING.isdisjoint(needed_fixtures(item)):
         return True
     return any(seen(_caught, function) for function in _own_functions(item))
 
 
 def why_alone(item: pytest.Item) -> str:
-    """Return why no body of another may run beside a test, nor its own ahead; an empty text where they may."""
+    """Return why other bodies may not run beside a test, nor its own before its turn; an empty text where they may."""
     if param_of(item) is None:
         return "is no eval"
     of_all = "is of the whole process"
@@ -68,7 +68,7 @@ def why_alone(item: pytest.Item) -> str:
 
 
 def _through(item: pytest.Item, name: str) -> str:
-    """Return through which other fixture a test has one that it does not take itself; a person looks for that one."""
+    """Return through which fixture a test gets another that it does not name: a person looks for the one it names."""
     if name in parameters_of(plain_function(getattr(item, "function"))):  # noqa: B009  # a case has one
         return ""
     through = next((other for other in needed_fixtures(item) if other != name and _asks_for(item, other, name)), None)
@@ -83,7 +83,7 @@ def _asks_for(item: pytest.Item, asking: str, name: str) -> bool:
 
 
 def _own_functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
-    """Yield the functions that run for a case alone: the test, and its fixtures that no later module sees."""
+    """Yield the functions that run for one case or class: the test, and its fixtures of these scopes."""
     yield getattr(item, "function")  # noqa: B009  # a case has one
     for name in needed_fixtures(item):
         yield from _own_fixture(item, name)
@@ -97,7 +97,7 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
 
 @functools.lru_cache(maxsize=256)
 def _reach(function: Callable[..., Any]) -> str:
-    """Return by what the code of a test or a fixture reaches the whole process; an empty text where by nothing."""
+    """Return what in the code of a test or a fixture affects the whole process; an empty text where nothing does."""
     names = names_in(function)
     caught = _caught(function) or next((name for name in _STOPS if name in names), "")
     return caught or ("its patch" if _patches(function, names) else "")
@@ -105,7 +105,7 @@ def _reach(function: Callable[..., Any]) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _caught(function: Callable[..., Any]) -> str:
-    """Return by what it catches what the process prints or of what it warns, by whatever name its module imports it."""
+    """Return what catches output or warnings of the process in a function, under whatever name it was imported."""
     names, known = names_in(function), globals_of(function)
     named = [known[name] for name in names if name in known]
     has_module = any(module.__name__ in names or is_among(module, named) for module in _THEIR_MODULES)
@@ -114,7 +114,7 @@ def _caught(function: Callable[..., Any]) -> str:
 
 
 def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
-    """Whether the code of a test or a fixture patches by itself: by a decorator of mock's, or within."""
+    """Whether a test or a fixture patches anything: by a decorator of mock's, or in its code."""
     if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
         return True
     known = globals_of(function)

@@ -10,7 +10,6 @@ import concurrent.futures
 import contextvars
 import functools
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,24 +19,14 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseRun, given_up
-from pytest_llmeval.bridge.casework.fixtures import is_ours, judge_of, uses
+from pytest_llmeval.bridge.casework.fixtures import judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
-from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, may_not_run
-from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async
-from pytest_llmeval.bridge.execution.needs import (
-    PURE,
-    SHARED,
-    group_of,
-    lasting_fixtures,
-    late_parameter,
-    makers_of_values,
-    need_of,
-    own_parameters,
-    remade_fixtures,
-)
-from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
+from pytest_llmeval.bridge.execution.case_parameters import group_of, own_parameters
+from pytest_llmeval.bridge.execution.needs import PURE, SHARED, BodyNeeds
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
+from pytest_llmeval.bridge.execution.shared_fixtures import SharedFixtures
 from pytest_llmeval.bridge.execution.worker_queue import upcoming
 from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.clock import now
@@ -90,36 +79,16 @@ class BodiesAhead:
         self._window = window
         self._started: dict[pytest.Item, _Body] = {}
         self._met: set[pytest.Item] = set()
-        """The items whose turn has come: where a loop of another plugin goes otherwise, they may lie behind one."""
-        self._needs: dict[tuple[Any, ...], str] = {}
-        self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
-        self._made: dict[pytest.FixtureDef[Any], Any] = {}
-        """The values of fixtures that stay until the session ends, made so far."""
-        self._lasting: dict[tuple[Any, ...], Mapping[str, pytest.FixtureDef[Any]] | None] = {}
-        self._unused: Counter[tuple[Any, ...]] = Counter()
-        """How many more bodies of a function were given up than looked at, of those that were started."""
+        """The items whose turn has come: another plugin's run loop may take them in another order than they stand."""
         self._index = -1
-        self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
-        self._makers = makers_of_values(session.config)
-        self._remade = remade_fixtures(session.items if self._has_any else ())
-        alone = ((item, why_alone(item)) for item in (session.items if self._has_any else ()))
-        self._alone = {item: why for item, why in alone if why}
-        self._obstacle = _obstacle(session.config) if self._has_any else ""
-        if self._has_any and not self._obstacle and not keep_apart(session.config):
-            self._obstacle = "output cannot be kept apart"
+        """Of the item whose turn it is, in a process that is no worker."""
+        self._needs = BodyNeeds(session)
+        self._shared = SharedFixtures(session.items if not self._needs.obstacle else ())
 
     def run_of(self, item: pytest.Item) -> CaseRun | None:
         """Return what a case whose turn has come gathered already; None where its body was not started."""
         body = self._started.get(item)
         return body.run if body is not None else None
-
-    def why_in_turn(self, item: pytest.Item) -> str:
-        """Return why a body was not run ahead."""
-        if self._obstacle:
-            return self._obstacle
-        need = self._need(item)
-        pure = "not known in time under xdist" if is_worker(self._session.config) else "first behind other tests"
-        return {PURE: pure, SHARED: "first of its function"}.get(need, need)
 
     def begin(self, item: pytest.Item) -> None:
         """Start bodies from ``item`` on, the first case whose turn has come."""
@@ -133,60 +102,32 @@ class BodiesAhead:
         """
         if item is not None:
             self._met.add(item)
-        if not self._has_any or self._obstacle or item in self._alone:
+        if self._needs.obstacle or (item is not None and self._needs.is_alone(item)):
             return
         group = group_of(item) if item is not None else None
         # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
-        is_shared_open = item is not None and group == self._values[0] and self._need(item) == SHARED
+        is_open = item is not None and self._shared.is_group(group) and self._needs.need(item) == SHARED
         behind = self._upcoming(item)
         if self._has_crashed():  # behind the queue, to which what a dead worker had is dealt after its crash is noted
-            self._obstacle = _CRASHED
+            self._needs.obstacle = _CRASHED
             return
         for other in behind:
-            if len(self._started) >= self._window or other in self._alone:
+            if len(self._started) >= self._window or self._needs.is_alone(other):
                 break
-            is_shared_open = is_shared_open and group_of(other) == group
+            is_open = is_open and group_of(other) == group
             if other in self._started or other in self._met or not is_async(other) or param_of(other) is None:
                 continue
-            shared = self._shared_by(other, is_open=is_shared_open)
-            if shared is not None:
-                self._start(other, shared)
-
-    def _shared_by(self, item: pytest.Item, *, is_open: bool) -> Mapping[str, Any] | None:
-        """Return what a case shares with others and has been made; None where its body is to wait for its turn.
-
-        Args:
-            item: the case.
-            is_open: whether what the case shares whose turn it is stays until the turn of this one.
-        """
-        need = self._need(item)
-        if need != SHARED:
-            return {} if need == PURE else None
-        if is_open:
-            return self._values[1]
-        lasting = self._lasting_of(item)
-        if lasting is None or not self._made.keys() >= set(lasting.values()):
-            return None
-        return {name: self._made[definition] for name, definition in lasting.items()}
-
-    def _lasting_of(self, item: pytest.Item) -> "Mapping[str, pytest.FixtureDef[Any]] | None":
-        key = group_of(item)
-        if key not in self._lasting:
-            found = lasting_fixtures(item)
-            self._lasting[key] = found if found is not None and self._remade.isdisjoint(found) else None
-        return self._lasting[key]
+            need = self._needs.need(other)
+            values = self._shared.values_for(other, is_open=is_open) if need == SHARED else {}
+            if values is not None and need in (PURE, SHARED):
+                self._start(other, values)
 
     def run(self, item: pytest.Function, run: CaseRun) -> None:
         """Run the body of the case whose turn it is to its end, and raise what it raises."""
-        self._values = (
-            group_of(item),
-            {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)},
-        )
-        for name, definition in (self._lasting_of(item) or {}).items():
-            self._made[definition] = item.funcargs[name]
+        self._shared.take(item)
         body = self._started.get(item)
         if body is None:
-            run.turn = self.why_in_turn(item)
+            run.turn = self._needs.why_in_turn(item)
             function = body_of(item)
             assert function is not None
             result = self._calls.bodies.submit(
@@ -208,26 +149,26 @@ class BodiesAhead:
         finally:
             if body is not None:
                 del self._started[item]
-                self._unused[group_of(item)] -= min(1, self._unused[group_of(item)])
+                self._needs.note_used(item)
                 run.waited_s += now() - start
                 body.output.put_on(item)
 
     def _tell_of_holder(self, item: pytest.Item, error: BaseException) -> None:
-        """Add to an error of a wait which other body it waited for, as that lets no other one go on."""
+        """Add to the error of a time limit which other body holds the event loop, so that this one could not go on."""
         name = self._calls.bodies.held_by()
         if name in {other.nodeid for other in self._started if other is not item}:
             error.add_note(f"{name} holds the event loop of all bodies: await asyncio.to_thread(...) for what blocks")
 
     def forget(self, item: pytest.Item) -> None:
-        """Give up the body of a case that ends before its body's turn came."""
+        """Give up the body of a case that ends without having run it in its turn."""
         self._met.add(item)  # a hook may have skipped it before its setup
         body = self._started.pop(item, None)
         if body is not None:
             body.result.cancel()
-            self._unused[group_of(item)] += 1
+            self._needs.note_given_up(item)
 
     def stop(self) -> None:
-        """Give up what was started and not looked at."""
+        """Give up all bodies whose turn did not come."""
         for body in self._started.values():
             body.result.cancel()
         self._started.clear()
@@ -267,23 +208,9 @@ class BodiesAhead:
             result.add_done_callback(lambda _: reply.cancel())
         self._started[item] = _Body(run=run, result=result, output=output)
 
-    def _need(self, item: pytest.Item) -> str:
-        if may_not_run(item):
-            return "a mark may skip it"
-        if item in self._alone:
-            return self._alone[item]
-        if late := late_parameter(item, self._makers):
-            return f"parameter {late!r} is made for each test"
-        key = group_of(item)
-        if self._unused[key] >= MOST_UNUSED:
-            return "others of its function were skipped"
-        if key not in self._needs:
-            self._needs[key] = need_of(item)
-        return self._needs[key]
-
 
 def _place_of(item: pytest.Item, items: Sequence[pytest.Item], start: int) -> int:
-    """Return the place of an item: behind that of the one before it, unless a loop of another plugin goes otherwise."""
+    """Return the place of an item, looked for from ``start`` on first: the items run in their order, as a rule."""
     try:
         return items.index(item, start)
     except ValueError:
@@ -303,13 +230,11 @@ async def _within(context: contextvars.Context, body: Body, run: CaseRun, name: 
 
 
 async def _carried(body: Body, run: CaseRun) -> BaseException | None:
-    """Run a body, and return what it raises: raised here, SystemExit would end the loop of all bodies.
+    """Run a body, and return what it raises; only the cancelling of the body itself is raised.
 
-    And asyncio hands a TimeoutError or CancelledError of a task on as another one, which has no traceback. What is
-    raised is that somebody cancelled the body itself.
-
-    Its coroutine is made here: of one that is given up before it begins, Python would warn that nobody awaited it.
-    What it leaves in tasks is known before these go on, however fast a judge may be.
+    Raised here, SystemExit would end the loop of all bodies, and asyncio would replace a TimeoutError or CancelledError
+    by one without a traceback. The coroutine is made here, too: of one that was given up before it began, Python would
+    warn that nobody awaited it. Which calls the body leaves in tasks is noted before these tasks go on.
     """
     run.task, process, status = asyncio.current_task(), os.getpid(), 1
     try:
@@ -327,7 +252,7 @@ async def _carried(body: Body, run: CaseRun) -> BaseException | None:
 
 
 async def _body(function: Body, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
-    """Run a body, after the answer that it asks for as a fixture is there."""
+    """Run a body once the answer that it takes as a fixture is there."""
     if run.reply is not None:
         response = await model.respond_ahead()
         values = {"response": response, "llmeval_response": response, **values}
@@ -338,16 +263,3 @@ def _fixture_values(run: CaseRun, model: CaseModel, judge: CaseModel | None) -> 
     """Return what this plugin's fixtures are for a case, under both of their names; ``response`` is none of them."""
     values = {"sample": run.sample, "model": model, "judge": judge, "score": run.book}
     return {f"{prefix}{name}": value for name, value in values.items() for prefix in ("", "llmeval_")}
-
-
-def _obstacle(config: pytest.Config) -> str:
-    """Return what keeps every body of a session in its turn; an empty text where nothing does."""
-    if config.getoption("usepdb", False) or config.getoption("trace", False):  # whose plugins may be switched off
-        return "--pdb"
-    if config.getoption("capture", "") == "no":
-        return "-s"
-    if config.getoption("setupshow", False):
-        return "--setup-show"
-    if config.pluginmanager.hasplugin("TestmonCollect"):  # both note what runs in the turn of a test as of that test
-        return "--testmon"
-    return "--cov-context" if config.getoption("cov_context", None) else ""

@@ -1,8 +1,9 @@
-"""What else leaves a case beside its outcome, and may do no harm: what it printed and noted, subtests, warnings."""
+"""Texts that leave a case in reports, logs and warnings: without secrets, and harmless on a terminal."""
 
 import copy
 import functools
 import logging
+import re
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
@@ -11,11 +12,16 @@ import pytest
 
 from pytest_llmeval.core.text import one_line, shorten, storable
 
-__all__ = ["clean_live_logs", "clean_report", "clean_subtest", "clean_warning"]
+__all__ = ["clean_failure", "clean_live_logs", "clean_report", "clean_skip", "clean_subtest", "clean_warning"]
 
 _LONGEST_SECTION = 100_000
 """Characters of what a case printed or logged that reports keep."""
 _LONGEST_NAME = 500
+_WORD = re.compile(r"[^\t\n\x0b\x0c\r ]+")
+"""What textwrap takes for one."""
+_LONG_WORD = 30
+_COMMAND = re.compile(r"(?i)::((add|internal|remove|save|set|stop)-|debug|echo|(end)?group|error|notice|warning)\b")
+"""What GitHub obeys; names and node ids have :: too."""
 _Cleans = Callable[[str], str]
 
 
@@ -24,10 +30,7 @@ def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> N
 
     A property that is no number is its text: a worker could not send, say, a ``Decimal``.
 
-    Args:
-        report: of a phase of a case.
-        safe: takes both out of a text.
-        redact: takes secrets out of one.
+    ``safe`` takes both out of a text, ``redact`` secrets alone.
     """
     if report.sections:
         report.sections = [(safe(name), shorten(safe(text), _LONGEST_SECTION)) for name, text in report.sections]
@@ -35,6 +38,54 @@ def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> N
         report.user_properties = [(safe(str(name)), _plain(value, safe)) for name, value in report.user_properties]
     for extra in getattr(report, "extras", ()):  # pytest-html's
         extra.update({key: storable(redact(text)) for key, text in extra.items() if isinstance(text, str)})
+
+
+def clean_failure(report: pytest.TestReport, safe: _Cleans) -> None:
+    """Make the text of a failure harmless, or every text inside its representation."""
+    if isinstance(report.longrepr, str):
+        report.longrepr = safe(report.longrepr)
+    else:
+        _clean(report.longrepr, set(), safe)
+
+
+def clean_skip(report: pytest.TestReport, safe: _Cleans, *, wraps: bool) -> None:
+    """Make the reason of a skip or an xfail harmless, where pytest ``wraps`` it wherever it is broken."""
+
+    def unbegun(word: re.Match[str]) -> str:
+        text = word.group()
+        if wraps and len(text) >= _LONG_WORD and _COMMAND.search(text):  # it may be broken anywhere
+            return text.replace("::", ":\\:").replace("::", ":\\:")
+        return f"\\{text}" if text.lstrip().startswith("::") else text
+
+    report.longrepr = _cleaned(report.longrepr, set(), safe)
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, _WORD.sub(unbegun, reason))
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = _WORD.sub(unbegun, safe(str(report.wasxfail or "")))
+
+
+def _clean(value: Any, seen: set[int], safe: _Cleans) -> None:
+    """Make every text inside a failure's representation printable, in place."""
+    if id(value) in seen or not hasattr(value, "__dict__"):
+        return
+    seen.add(id(value))
+    for name, inner in vars(value).items():
+        if isinstance(inner, str):
+            object.__setattr__(value, name, safe(inner))
+        elif isinstance(inner, list):
+            object.__setattr__(value, name, [_cleaned(each, seen, safe) for each in inner])
+        else:
+            _clean(inner, seen, safe)
+
+
+def _cleaned(value: Any, seen: set[int], safe: _Cleans) -> Any:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, tuple):
+        return tuple(_cleaned(each, seen, safe) for each in value)
+    _clean(value, seen, safe)
+    return value
 
 
 def clean_warning(warning: Any, safe: _Cleans) -> None:

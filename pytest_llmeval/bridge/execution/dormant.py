@@ -1,7 +1,7 @@
 """Fixtures that a plugin gives to every test, and that do nothing for a test which has not asked for it.
 
-They keep no body in its turn: else a plugin that is only there would have all bodies run one by one. A case that asked
-is alone, as what they do then (a cassette, a database that is open, settings) is of the whole process.
+They keep no body from running ahead: else a plugin that is merely installed would have all bodies run one by one. A
+case that asked for one has the process for itself: a cassette, an open database or settings affect the whole process.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ __all__ = ["needed_fixtures", "woken_fixture"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wakes:
-    """What has such a fixture do something for a test; it is never one that the test takes by its name."""
+    """What makes such a fixture do something for a test, beside that the test names it."""
 
     mark: str = ""
     also: str = ""
@@ -54,7 +54,7 @@ _NAMES = frozenset(name for _, name in _DORMANT)
 
 
 def needed_fixtures(item: pytest.Item) -> tuple[str, ...]:
-    """Return the names of a test's fixtures without those that do nothing for it, and what these alone ask for."""
+    """Return the names of a test's fixtures, without those that do nothing for it and what only these ask for."""
     names = tuple(getattr(item, "fixturenames", ()))
     dormant = {name for name in _known(item) if not _is_woken(item, name)}
     if not dormant:
@@ -105,7 +105,7 @@ def _reached(item: pytest.Item, names: set[str]) -> set[str]:
 
 
 def _asked_by(item: pytest.Item, name: str) -> Iterator[str]:
-    """Yield what a fixture asks for, and what those ask for that it overrides if it asks for the one of its name."""
+    """Yield what a fixture asks for; where it asks for the fixture that it overrides, what that asks for, too."""
     definitions: Any = getattr(item, "_fixtureinfo").name2fixturedefs.get(name, ())  # noqa: B009
     for definition in reversed(definitions):
         yield from definition.argnames

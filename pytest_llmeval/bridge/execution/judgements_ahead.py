@@ -31,7 +31,7 @@ __all__ = ["JudgementsAhead"]
 class JudgementsAhead:
     """Makes the judgements that are known beforehand; in its turn a case asks the same and finds the verdicts.
 
-    Bodies of async evals do without where they run ahead themselves; an xdist worker knows too few of its next cases.
+    Async evals need this only in an xdist worker, which knows too few of its next cases to run their bodies ahead.
     """
 
     def __init__(self, calls: Calls) -> None:
@@ -45,10 +45,7 @@ class JudgementsAhead:
     def note_end(self, item: pytest.Item, place: int, names: "Collection[str]") -> bool:
         """Return whether a case that ends did not ask for all that was judged ahead, and learn of it.
 
-        Args:
-            item: that ends.
-            place: of the case.
-            names: of the calls that it made.
+        ``names`` are those of the calls that it made.
         """
         is_unused = not self._begun.pop(place, set()).issubset(names)
         self._unused[eval_function_of(item)] += is_unused
@@ -72,7 +69,7 @@ class JudgementsAhead:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Begin no more; on the loop."""
+        """Cancel what is under way; to be called on the loop."""
         for task in self._tasks:
             task.cancel()
 
@@ -95,7 +92,7 @@ class JudgementsAhead:
 
 
 class _Ahead(Nobody):
-    """Asks ahead of a case."""
+    """Asks the engine on behalf of a case whose turn has not come."""
 
     def __init__(self, asker: Asker, place: int, begun: dict[int, set[str]]) -> None:
         self._asker = asker

@@ -1,43 +1,118 @@
-"""What a body needs of pytest's order: nothing, fixtures that stay, or its turn.
+"""Which async bodies may run before their turn, and why others may not.
 
-Nothing is needed where it uses this plugin's fixtures alone, and tells no other plugin of its test.
+A body may where it uses this plugin's fixtures alone and speaks to no other plugin that keeps something for each test;
+with fixtures of the project it may once these are made, if they stay.
 """
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import ModuleType
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours
-from pytest_llmeval.bridge.casework.items import PARAM
-from pytest_llmeval.bridge.execution.body_functions import body_of, is_made_async, parameters_of, plain_function
+from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, may_not_run
+from pytest_llmeval.bridge.execution.alone import why_alone
+from pytest_llmeval.bridge.execution.body_functions import (
+    body_of,
+    is_async,
+    is_made_async,
+    parameters_of,
+    plain_function,
+)
+from pytest_llmeval.bridge.execution.case_parameters import group_of, is_own_parameter, late_parameter, makers_of_values
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures
+from pytest_llmeval.bridge.execution.output import keep_apart
 from pytest_llmeval.bridge.execution.own_code import seen
 from pytest_llmeval.bridge.execution.plugin_state import told_plugin
+from pytest_llmeval.bridge.workers import is_worker
 
-__all__ = [
-    "PURE",
-    "SHARED",
-    "group_of",
-    "lasting_fixtures",
-    "late_parameter",
-    "makers_of_values",
-    "need_of",
-    "own_parameters",
-    "remade_fixtures",
-]
+__all__ = ["PURE", "SHARED", "BodyNeeds", "foreign_fixtures"]
 
 PURE = "pure"
+"""Of a body that needs no fixture of the project."""
 SHARED = "shared"
+"""Of one that needs only such fixtures as several tests share."""
 _XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
 """The names of pytest's fixtures that call ``setup_method`` and the like."""
 
 
-def need_of(item: pytest.Item) -> str:
-    """Return whether the bodies of a function need nothing, fixtures that stay, or their turn, and then why."""
+class BodyNeeds:
+    """What keeps the async bodies of a session in their turn: all of them, those of one test, or of one function."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        """Look through the session; where it has an async eval, output is kept apart from now on."""
+        config = session.config
+        self._is_worker = is_worker(config)
+        self._makers = makers_of_values(config)
+        self._of_group: dict[object, str] = {}
+        self._unused: Counter[object] = Counter()
+        """How many more bodies of a group were given up than looked at, of those that were started."""
+        self._alone: dict[pytest.Item, str] = {}
+        """Why tests have the process for themselves, as far as they do."""
+        self.obstacle = "none is an async eval"
+        """What keeps every body in its turn; empty where nothing does."""
+        if any(is_async(item) and param_of(item) is not None for item in session.items):
+            self._alone = {item: why for item in session.items if (why := why_alone(item))}
+            self.obstacle = _obstacle(config)
+            if not self.obstacle and not keep_apart(config):
+                self.obstacle = "output cannot be kept apart"
+
+    def is_alone(self, item: pytest.Item) -> bool:
+        """Whether a test has the process for itself, so that no body may run beside it."""
+        return item in self._alone
+
+    def need(self, item: pytest.Item) -> str:
+        """Return ``PURE`` or ``SHARED`` for what may run ahead, else why a body must run in its turn."""
+        if may_not_run(item):
+            return "a mark may skip it"
+        if item in self._alone:
+            return self._alone[item]
+        if late := late_parameter(item, self._makers):
+            return f"parameter {late!r} is made for each test"
+        group = group_of(item)
+        if self._unused[group] >= MOST_UNUSED:
+            return "others of its function were skipped"
+        if group not in self._of_group:
+            self._of_group[group] = _need_of(item)
+        return self._of_group[group]
+
+    def why_in_turn(self, item: pytest.Item) -> str:
+        """Return why a body was not run ahead, for the last lines."""
+        if self.obstacle:
+            return self.obstacle
+        need = self.need(item)
+        pure = "not known in time under xdist" if self._is_worker else "first behind other tests"
+        return {PURE: pure, SHARED: "first of its function"}.get(need, need)
+
+    def note_used(self, item: pytest.Item) -> None:
+        """Count a body that ran ahead and was looked at in its turn."""
+        group = group_of(item)
+        self._unused[group] = max(0, self._unused[group] - 1)
+
+    def note_given_up(self, item: pytest.Item) -> None:
+        """Count a body that was started for nothing: a fixture skipped its case, say."""
+        self._unused[group_of(item)] += 1
+
+
+def _obstacle(config: pytest.Config) -> str:
+    """Return what keeps every body of a session in its turn; an empty text where nothing does."""
+    if config.getoption("usepdb", False) or config.getoption("trace", False):  # whose plugins may be switched off
+        return "--pdb"
+    if config.getoption("capture", "") == "no":
+        return "-s"
+    if config.getoption("setupshow", False):
+        return "--setup-show"
+    if config.pluginmanager.hasplugin("TestmonCollect"):  # both note what runs in the turn of a test as of that test
+        return "--testmon"
+    return "--cov-context" if config.getoption("cov_context", None) else ""
+
+
+def _need_of(item: pytest.Item) -> str:
+    """Return ``PURE`` or ``SHARED`` where the bodies of a function may run ahead, else why they may not."""
     function = plain_function(body_of(item))
     taken = parameters_of(function)
     if "request" in taken:
@@ -45,7 +120,7 @@ def need_of(item: pytest.Item) -> str:
     if told := seen(functools.partial(told_plugin, item.config), function):
         return told
     is_shared = False
-    for name, chosen in _foreign(item):
+    for name, chosen in foreign_fixtures(item):
         if chosen is None:
             return f"fixture {name!r} is made by hand"
         why = _why_not_shared(name, chosen)
@@ -55,46 +130,19 @@ def need_of(item: pytest.Item) -> str:
     return SHARED if is_shared else PURE
 
 
-def _foreign(item: pytest.Item) -> Iterator[tuple[str, "pytest.FixtureDef[Any] | None"]]:
-    """Yield the fixtures of a test that are not this plugin's, of which a body may see something."""
+def foreign_fixtures(item: pytest.Item) -> Iterator[tuple[str, "pytest.FixtureDef[Any] | None"]]:
+    """Yield the fixtures of a test that are not this plugin's and that its body may depend on."""
     taken = parameters_of(plain_function(body_of(item)))
     for name in needed_fixtures(item):
         chosen = chosen_fixture(item, name)
-        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
+        if name == "request" or is_own_parameter(item, name) or is_ours(item, name):
             continue
         if chosen is None or name in taken or not _is_asyncios(chosen):
             yield name, chosen
 
 
-def lasting_fixtures(item: pytest.Item) -> "Mapping[str, pytest.FixtureDef[Any]] | None":
-    """Return what a test gets that is not this plugin's, if all of it stays from when it is made to the session's end.
-
-    None where something of it does not, or has parameters: a value for another one takes its place.
-    """
-    found = {name: chosen for name, chosen in _foreign(item) if chosen is not None}
-    lasts = all(chosen.scope == "session" and chosen.params is None for chosen in found.values())
-    return found if lasts else None
-
-
-def remade_fixtures(items: Iterable[pytest.Item]) -> set[str]:
-    """Return the names of fixtures that tests among ``items`` parametrize: they are made again in between."""
-    params = ((item, getattr(item, "callspec").params) for item in items if hasattr(item, "callspec"))  # noqa: B009
-    return {name for item, each in params for name in each if name != PARAM and not _is_parameter(item, name)}
-
-
-def _is_parameter(item: pytest.Item, name: str) -> bool:
-    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
-
-    A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
-    """
-    callspec, definition = getattr(item, "callspec", None), chosen_fixture(item, name)
-    if callspec is None or name not in callspec.params or definition is None:
-        return False
-    return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")
-
-
 def _is_asyncios(definition: Any) -> bool:
-    """Whether a fixture is one that pytest-asyncio gives to each test, for a loop on which no body of ours runs."""
+    """Whether pytest-asyncio gives a fixture to each test, for an event loop on which no body of ours runs."""
     name: str = definition.argname
     if definition.func.__module__ != "pytest_asyncio.plugin":
         return False
@@ -109,42 +157,3 @@ def _why_not_shared(name: str, definition: Any) -> str:
     if is_made_async(function):
         return f"fixture {name!r} is async"
     return ""
-
-
-def own_parameters(item: pytest.Item) -> dict[str, Any]:
-    """Return what ``parametrize`` gives to this case alone, by name."""
-    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
-    return {name: value for name, value in params.items() if _is_parameter(item, name)}
-
-
-def makers_of_values(config: pytest.Config) -> frozenset[str]:
-    """Return the packages of plugins that take part when a fixture's value is made, by ``pytest_fixture_setup``."""
-    plugins = (each.plugin for each in config.pluginmanager.hook.pytest_fixture_setup.get_hookimpls())
-    modules = (plugin if isinstance(plugin, ModuleType) else type(plugin) for plugin in plugins)
-    names = (getattr(each, "__module__" if isinstance(each, type) else "__name__") for each in modules)
-    return frozenset(str(name).partition(".")[0] for name in names) - {"_pytest"}
-
-
-def late_parameter(item: pytest.Item, makers: frozenset[str]) -> str:
-    """Return the name of a parameter of a case of which a plugin makes something else once the case is set up.
-
-    As pytest-lazy-fixtures does: ``parametrize`` is given objects that stand for fixtures. Empty where there is none.
-    """
-    given = own_parameters(item) if makers else {}
-    return next((name for name, value in given.items() if _is_of(value, makers)), "")
-
-
-def _is_of(value: Any, packages: frozenset[str]) -> bool:
-    if type(value) is dict:
-        return any(_is_of(each, packages) for pair in value.items() for each in pair)
-    if type(value) in (list, set, tuple):
-        return any(_is_of(each, packages) for each in value)
-    return str(type(value).__module__).partition(".")[0] in packages
-
-
-def group_of(item: pytest.Item) -> tuple[Any, ...]:
-    """Return what cases have in common whose shared fixtures have the same values."""
-    callspec = getattr(item, "callspec", None)
-    params = callspec.params.items() if callspec is not None else ()
-    made = tuple((name, id(value)) for name, value in params if not _is_parameter(item, name))
-    return (item.parent, getattr(item, "originalname", item.name), made)

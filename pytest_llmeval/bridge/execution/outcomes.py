@@ -1,29 +1,24 @@
 """From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.case_start import row_input
 from pytest_llmeval.bridge.casework.cases import SYNC, CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
 from pytest_llmeval.bridge.casework.raised import is_miss, is_timeout, leaves, said
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import body_of
-from pytest_llmeval.bridge.execution.cleaning import clean_report
+from pytest_llmeval.bridge.execution.case_records import properties_of, record_of
+from pytest_llmeval.bridge.execution.cleaning import clean_failure, clean_report, clean_skip
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
-from pytest_llmeval.core.ids import shown_name
-from pytest_llmeval.core.judge.shown import shown_input
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.text import one_line, printable, shorten, storable
-from pytest_llmeval.core.transport import dump, plain, settled
-from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, Score
-from pytest_llmeval.store.records import utc_now
+from pytest_llmeval.core.text import one_line, printable, shorten
+from pytest_llmeval.core.transport import dump, settled
+from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 
 __all__ = [
     "JUDGED_OTHERWISE_ATTRIBUTE",
@@ -36,20 +31,18 @@ __all__ = [
     "START_ATTRIBUTE",
     "TURN_ATTRIBUTE",
     "Reporter",
-    "crashed",
-    "tell_junit_of_crash",
 ]
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
-"""On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
+"""On the reports of a case, from the phase on in which it missed or broke: ``missed`` or ``error``."""
 PASSED_OVER_ATTRIBUTE = "llmeval_passed_over"
-"""On the report of a body or a subtest that missed where the gate decides; of a teardown, see LATE_ATTRIBUTE."""
+"""On the report of a miss that fails nothing, as the suite has rules and the gate decides."""
 LATE_ATTRIBUTE = "llmeval_late"
-"""On the report of a teardown in which a fixture scored the miss of its case: the body was reported as passed."""
+"""On the report of a teardown in which a fixture scored a miss, when the body had been reported as passed."""
 KIND_ATTRIBUTE = "llmeval_error_kind"
 """On the failed report of an error: its kind."""
 START_ATTRIBUTE = "llmeval_start"
-"""On the report of the setup: which case it is; as JSON where the report leaves an xdist worker, maybe as its last."""
+"""On the report of the setup: which case begins; as JSON where the report leaves an xdist worker, which may die."""
 RECORD_ATTRIBUTE = "llmeval_record"
 """On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
@@ -64,27 +57,15 @@ JUDGED_OTHERWISE_ATTRIBUTE = "llmeval_judged_otherwise"
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _IN_ONE_LINE = (CaseError, RubricError)
-"""Errors that say all by themselves: a traceback through this package would say nothing."""
-_PROPERTY = "llmeval_"
+"""Errors whose message says everything: a traceback would lead through this package only."""
 _LONGEST_ERROR = 2000
-_WORD = re.compile(r"[^\t\n\x0b\x0c\r ]+")
-"""What textwrap takes for one."""
-_LONG_WORD = 30
-_COMMAND = re.compile(r"(?i)::((add|internal|remove|save|set|stop)-|debug|echo|(end)?group|error|notice|warning)\b")
-"""What GitHub obeys; names and node ids have :: too."""
 
 
 class Reporter:
     """Decides the outcome of each case from the reports of its phases."""
 
     def __init__(self, thresholds: Thresholds, redact: Callable[[str], str], *, leaves: bool) -> None:
-        """Prepare.
-
-        Args:
-            thresholds: the rules, which decide whether a miss fails its item.
-            redact: takes secrets out of a text.
-            leaves: whether reports go to another process.
-        """
+        """Prepare. ``redact`` takes secrets out of a text; ``leaves`` says whether reports go to another process."""
         self._as_cargo = dump if leaves else settled
         self._thresholds = thresholds
         self._redact = redact
@@ -95,7 +76,7 @@ class Reporter:
 
     @contextmanager
     def by_last_frame(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None]) -> Iterator[None]:
-        """Have pytest represent one frame alone of an error that is told in one line: all of them take it 30 ms a case.
+        """Show pytest the last frame only of an error that is reported in one line: formatting all takes 30 ms a case.
 
         An expected failure is shown as pytest shows it.
         """
@@ -115,7 +96,7 @@ class Reporter:
         return error is not None and self._is_gated(run) and is_miss(self._deciding(run, error))
 
     def after(self, item: pytest.Item, run: CaseRun, raised: BaseException | None, report: pytest.TestReport) -> None:
-        """Decide what a phase came to, which ``raised`` so, and mark its report."""
+        """Decide what a phase means for its case, by what it ``raised``, and mark its report."""
         error = self._deciding(run, raised) if raised is not None else None
         is_late = error is not None and error is run.late
         _decide(run, report, error, self._redact, may_miss=report.when == "call" or is_late)
@@ -123,10 +104,12 @@ class Reporter:
             self._let_miss(run, report, is_late=is_late)
         if run.outcome == "error":  # also of a report that pytest calls failed later: of a call with a broken subtest
             setattr(report, KIND_ATTRIBUTE, run.error_kind)
-        if report.failed:
-            _tidy(report, run, error, self.safe)
+        if report.failed and isinstance(error, _IN_ONE_LINE):
+            report.longrepr = f"{run.error_kind}: {run.error}"
+        elif report.failed:
+            clean_failure(report, self.safe)
         if report.skipped or hasattr(report, "wasxfail"):
-            _tidy_skip(report, self.safe, wraps=item.config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 1)
+            clean_skip(report, self.safe, wraps=item.config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 1)
         clean_report(report, self.safe, self._redact)
         if run.outcome in ("missed", "error") or (run.outcome == "skipped" and report.failed):
             setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
@@ -135,14 +118,25 @@ class Reporter:
         if report.when == "teardown":
             param = param_of(item)
             assert param is not None
-            record = _record(run, param, self._redact)
-            report.user_properties += _properties(run, record)  # JUnit reads them off this report alone
+            record = self._record(run, param)
+            report.user_properties += properties_of(run, record)  # JUnit reads them off this report alone
             setattr(report, RECORD_ATTRIBUTE, self._as_cargo(record))
             _tell_turn(report, item, run)
             del item.stash[RUN_KEY]
 
+    def _record(self, run: CaseRun, param: CaseParam) -> CaseRecord:
+        """Return what is stored of a case that has ended."""
+        outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
+        kind, error = (run.error_kind or ErrorKind.CODE if outcome == "error" else None), run.error
+        failure = run.met_failure
+        if outcome != "error" and failure is not None and failure.kind in MONEY_KINDS:
+            # Who expects a failure, or skips for one, means none that ends the calls of all; the report stays pytest's.
+            message = _message(failure)
+            outcome, kind, error = "error", failure.kind, one_line(self._redact(message), _LONGEST_ERROR)
+        return record_of(run, param, self._redact, outcome=outcome, kind=kind, error=error)
+
     def _let_miss(self, run: CaseRun, report: pytest.TestReport, *, is_late: bool) -> None:
-        """Mark the report of a miss, and have it fail nothing where the gate decides."""
+        """Mark the report of a miss; where the suite has rules it is a passed report, and the gate decides."""
         if is_late:
             setattr(report, LATE_ATTRIBUTE, True)
         if (report.when == "call" or is_late) and self._is_gated(run):
@@ -150,11 +144,12 @@ class Reporter:
             setattr(report, PASSED_OVER_ATTRIBUTE, True)
 
     def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
-        """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
+        """Return the exception that decides the outcome: of a group, as of tasks that failed together, one of several.
 
-        That is, before any other error of a case and before a miss, one that is none of them or one that ends paying:
-        the former where it fails the session by itself, as in a suite without rules. A call that ended paying counts
-        among them whatever was made of it.
+        An error of a case goes before a miss. Before other errors of a case goes what is no such error (a bug in the
+        test, say), and one that ends all paying (budget, authentication, quota): the latter first in a suite with
+        rules, last in one without, where the former fails the session by itself. A call that ended all paying counts
+        even if the body caught its error.
         """
         is_gated = self._is_gated(run)
 
@@ -212,7 +207,7 @@ def _tell_turn(report: pytest.TestReport, item: pytest.Item, run: CaseRun) -> No
 
 
 def _behind(error: BaseException) -> CaseError | None:
-    """Return the error of ours that an exception is, or that was handled when it was raised: applications wrap them."""
+    """Return the error of ours that an exception is, or that it was raised from: applications wrap them."""
     todo, seen = [error], set[int]()
     while todo:
         each = todo.pop()
@@ -226,7 +221,7 @@ def _behind(error: BaseException) -> CaseError | None:
 
 
 def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
-    """Whether a body passed that was to fail: as any other xfail it is judged by nobody, whatever the answer was.
+    """Whether a body passed that was expected to fail: it is not judged, like any other xfail.
 
     A strict one fails the session.
     """
@@ -243,7 +238,7 @@ def _kind(error: BaseException) -> str:
 
 
 def _message(error: BaseException, failure: CaseError | None = None) -> str:
-    """Return what an error says; of what a body raises that caught a ``failure`` before, with that one told."""
+    """Return the message of an error; a ``failure`` that the body had caught before is named behind it."""
     name, text = said(error)
     if isinstance(error, _IN_ONE_LINE):
         return text
@@ -253,139 +248,3 @@ def _message(error: BaseException, failure: CaseError | None = None) -> str:
         text = text if str(found) in text else f"{text} ({found})" if text else str(found)
     told = f"{name}: {text}" if text else name
     return told if found is not None or failure is None else f"{told}; before it a call had failed: {failure}"
-
-
-def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, safe: Callable[[str], str]) -> None:
-    """Make the text of a failure harmless, and one line where a traceback would say nothing."""
-    if isinstance(error, _IN_ONE_LINE):
-        report.longrepr = f"{run.error_kind}: {run.error}"
-    elif isinstance(report.longrepr, str):
-        report.longrepr = safe(report.longrepr)
-    else:
-        _clean(report.longrepr, set(), safe)
-
-
-def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str], *, wraps: bool) -> None:
-    """Make the reason of a skip or an xfail harmless, where pytest ``wraps`` it wherever it is broken."""
-
-    def unbegun(word: re.Match[str]) -> str:
-        text = word.group()
-        if wraps and len(text) >= _LONG_WORD and _COMMAND.search(text):  # it may be broken anywhere
-            return text.replace("::", ":\\:").replace("::", ":\\:")
-        return f"\\{text}" if text.lstrip().startswith("::") else text
-
-    report.longrepr = _cleaned(report.longrepr, set(), safe)
-    if isinstance(report.longrepr, tuple):
-        path, line, reason = report.longrepr
-        report.longrepr = (path, line, _WORD.sub(unbegun, reason))
-    if hasattr(report, "wasxfail"):
-        report.wasxfail = _WORD.sub(unbegun, safe(str(report.wasxfail or "")))
-
-
-def _clean(value: Any, seen: set[int], safe: Callable[[str], str]) -> None:
-    """Make every text inside a failure's representation printable, in place."""
-    if id(value) in seen or not hasattr(value, "__dict__"):
-        return
-    seen.add(id(value))
-    for name, inner in vars(value).items():
-        if isinstance(inner, str):
-            object.__setattr__(value, name, safe(inner))
-        elif isinstance(inner, list):
-            object.__setattr__(value, name, [_cleaned(each, seen, safe) for each in inner])
-        else:
-            _clean(inner, seen, safe)
-
-
-def _cleaned(value: Any, seen: set[int], safe: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return safe(value)
-    if isinstance(value, tuple):
-        return tuple(_cleaned(each, seen, safe) for each in value)
-    _clean(value, seen, safe)
-    return value
-
-
-def _record(run: CaseRun, param: CaseParam, redact: Callable[[str], str]) -> CaseRecord:
-    outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
-    kind, error = (run.error_kind or ErrorKind.CODE if outcome == "error" else None), run.error
-    failure = run.met_failure
-    if outcome != "error" and failure is not None and failure.kind in MONEY_KINDS:
-        # Who expects a failure, or skips for one, means none that ends the calls of all; the report stays pytest's.
-        outcome, kind, error = "error", failure.kind, one_line(redact(_message(failure)), _LONGEST_ERROR)
-    calls = run.all_calls()
-    asked = sum(call.role == "model" for call in calls)
-    return CaseRecord(
-        key=run.key,
-        slices=run.sample.slices,
-        outcome=outcome,
-        error_kind=kind,
-        error=error,
-        input_digest=run.row.digest,
-        started_at=run.started_at,
-        scores=tuple(_unsecret(score, redact) for score in run.book.scores),
-        judges=tuple(run.judges.values()),
-        calls=calls,
-        waited_s=round(run.waited_s, 6),
-        target=run.row.target,
-        cluster=run.row.cluster,
-        input=_input(run, param) if asked > 1 else None,
-    )
-
-
-def _input(run: CaseRun, param: CaseParam) -> str | None:
-    found = row_input(run, param)
-    return None if found is None else storable(shown_input(found))
-
-
-def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
-    said = score.reason
-    if isinstance(said, str) and redact(said) != said:
-        score = replace(score, reason=redact(said))
-    if score.votes:
-        score = replace(score, votes=tuple(replace(vote, reason=redact(vote.reason)) for vote in score.votes))
-    return score
-
-
-def _properties(run: CaseRun, record: CaseRecord) -> list[tuple[str, str]]:
-    """Return what JUnit is told of a case."""
-    outcome, kind = record.outcome, record.error_kind or ErrorKind.CODE
-    scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
-    return _named(run.key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
-
-
-def crashed(start: CaseStart) -> CaseRecord:
-    """Return the record of a case whose worker died."""
-    return CaseRecord(
-        key=start.key,
-        slices=start.slices,
-        outcome="error",
-        error_kind=ErrorKind.WORKER_CRASHED,
-        error="the worker process died while it ran this case",
-        input_digest=start.input_digest,
-        started_at=utc_now(),
-        cluster=start.cluster,
-    )
-
-
-def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:
-    """Give the outcome of a case to JUnit where its worker died: such a report has no teardown, which tells."""
-    junit: Any = next((each for each in config.pluginmanager.get_plugins() if hasattr(each, "node_reporter")), None)
-    if junit is not None:
-        for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED, {}):
-            junit.node_reporter(report).add_property(name, value)
-
-
-def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> list[tuple[str, str]]:
-    told = {
-        "outcome": outcome,
-        **({"error_kind": str(kind)} if outcome == "error" else {}),
-        "suite": one_line(key.suite),
-        "model": one_line(key.model),
-        "sample": one_line(key.sample_id),
-        **more,
-    }
-    return [(f"{_PROPERTY}{name}", value) for name, value in told.items()]
-
-
-def _number(score: Score) -> str:
-    return "none" if score.value is None else str(plain(score.value))

@@ -41,11 +41,11 @@ class CaseOutput:
 
 _SWAPPED = ("tmpfile", "_old")
 OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=None)
-"""Where the running body writes; None in everything that is no body running ahead."""
+"""Where the code that runs here writes; None outside of bodies that run ahead."""
 
 
 class _Stream:
-    """A text stream that hands over to the case of the running body, else to the stream it stands for."""
+    """A text stream that writes to the case of the body that runs ahead, else to the stream that it replaces."""
 
     def __init__(self, stream: Any, name: str) -> None:
         self._llmeval_stream = stream
@@ -53,7 +53,7 @@ class _Stream:
 
     @property  # type: ignore[misc]  # a property may stand for it: isinstance() asks the type first, and then this
     def __class__(self) -> Any:
-        """The class of the stream it stands for: pytest asserts that of its own."""
+        """The class of the stream that it replaces: pytest asserts that class."""
         return type(self._llmeval_stream)
 
     def write(self, text: str) -> int:
@@ -96,7 +96,7 @@ class _LogKeeper(logging.Handler):
 
 
 def keep_apart(config: pytest.Config) -> bool:
-    """Let texts of bodies running ahead go to their cases from now on; return False where this cannot be done."""
+    """Send the output of bodies that run ahead to their cases from now on; return False where that cannot be done."""
     manager = config.pluginmanager.getplugin("capturemanager")
     capturing: Any = getattr(manager, "_global_capturing", None)
     swaps: dict[str, Any] = {}

@@ -12,9 +12,9 @@ __all__ = ["globals_of", "is_among", "seen"]
 
 
 def seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]) -> str:
-    """Return what a look at the code of a test or a fixture, and at its helpers, tells.
+    """Return the first text that ``look`` gives for a function or for the helpers of its module that it calls.
 
-    Nothing, where an object of the user's forbids it.
+    An empty text where there is none, or where an object of the user's raises as it is looked at.
     """
     try:
         return next(filter(None, map(look, _with_helpers(function))), "")
@@ -24,7 +24,7 @@ def seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]
 
 @functools.lru_cache(maxsize=256)
 def _with_helpers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
-    """Return a function and those of its module that it names, be it through others of them."""
+    """Return a function and the functions of its module that it names, directly or through one another."""
     found, known = [function], globals_of(function)
     for each in found:
         named = [known[name] for name in sorted(globals_in(each)) if name in known]
@@ -34,7 +34,7 @@ def _with_helpers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...
 
 
 def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the variables of the module that a function stands in, below what decorates it."""
+    """Return the variables of the module in which a function is defined, whatever decorates it."""
     found: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
     return found
 

@@ -1,7 +1,7 @@
-"""Which plugins a body speaks to that keep something of the test whose turn it is.
+"""Which plugins a body uses that keep something for the test whose turn it is.
 
-A plugin for soft assertions, say, keeps what a body tells it until the hooks for that test ask for it: told ahead of
-the turn, it would count for another test.
+A plugin for soft assertions, say, keeps failed ones until its hooks for that test ask for them: from a body that runs
+ahead they would count for another test.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,14 +27,14 @@ _FUNCTIONS = (BuiltinFunctionType, FunctionType, MethodType, type)
 
 
 def told_plugin(config: pytest.Config, function: Callable[..., Any]) -> str:
-    """Return what the code of a test names of a plugin whose hooks run for each test; an empty text where nothing."""
+    """Say which name in a test belongs to a plugin with hooks for each test; an empty text where none does."""
     homes = _homes(config, function)
     found = ((name, _among(module, homes)) for name, module in _named(function))
     return next((f"{plugin} may keep {name!r} for each test" for name, plugin in found if plugin), "")
 
 
 def _homes(config: pytest.Config, function: Callable[..., Any]) -> dict[str, str]:
-    """Return the modules of such plugins, each with what the plugin is called."""
+    """Return the modules of plugins with hooks for each test, each with the name of the plugin."""
     homes = dict[str, str]()
     manager = config.pluginmanager
     for _, plugin in manager.list_name_plugin():  # in their order, which is the same in every process
@@ -54,7 +54,7 @@ def _homes(config: pytest.Config, function: Callable[..., Any]) -> dict[str, str
 
 
 def _home(module: str, test: str) -> str:
-    """Return the package of a plugin's module, unless that has the test."""
+    """Return the package of a plugin's module, or the module alone where the test lies in that package."""
     package = module.rpartition(".")[0]
     return module if not package or f"{test}.".startswith(f"{package}.") else package
 
@@ -64,7 +64,7 @@ def _among(module: str, homes: dict[str, str]) -> str:
 
 
 def _named(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:
-    """Yield each name in the code of a test, with a module that what it names is of."""
+    """Yield each name in the code of a test with each module that its value, or the value's type, comes from."""
     names, known = sorted(names_in(function)), globals_of(function)
     values = [(name, known[name]) for name in names if name in known]
     modules = [pytest, *(value for _, value in values if issubclass(type(value), ModuleType))]

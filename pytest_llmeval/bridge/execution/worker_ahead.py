@@ -1,4 +1,4 @@
-"""Responses that an xdist worker asks for a little before their turn, so that the way to the engine takes no time."""
+"""Responses that an xdist worker asks for a few cases early, so that the way to the engine costs no time."""
 
 import pytest
 
@@ -19,7 +19,7 @@ _DEPTH = 8
 
 
 class AskedEarly:
-    """Begins the cases that this worker runs next as far as their responses; elsewhere it does nothing."""
+    """Begins the next cases of a worker and asks for their responses; without xdist it does nothing."""
 
     def __init__(self, session: pytest.Session, calls: Calls, responses: ResponsesAhead) -> None:
         self._session = session
@@ -29,7 +29,7 @@ class AskedEarly:
         self._is_worker = is_worker(session.config)
 
     def run_of(self, item: pytest.Item) -> CaseRun | None:
-        """Return the beginning of a case whose turn has come; None where it was not begun."""
+        """Return what was begun of a case whose turn has come; None where nothing was."""
         run, output = self._begun.pop(item, (None, None))
         if output is not None:
             output.put_on(item)

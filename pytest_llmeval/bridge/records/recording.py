@@ -13,12 +13,8 @@ from pytest_llmeval.bridge.collection.last_failed import remember_misses
 from pytest_llmeval.bridge.config.command_line import resume_command
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.display.progress import Progress, write_line
-from pytest_llmeval.bridge.execution.outcomes import (
-    OUTCOME_ATTRIBUTE,
-    RECORD_ATTRIBUTE,
-    crashed,
-    tell_junit_of_crash,
-)
+from pytest_llmeval.bridge.execution.case_records import crashed, tell_junit_of_crash
+from pytest_llmeval.bridge.execution.outcomes import OUTCOME_ATTRIBUTE, RECORD_ATTRIBUTE
 from pytest_llmeval.bridge.records.begun_cases import BegunCases
 from pytest_llmeval.bridge.records.closing import Closing
 from pytest_llmeval.bridge.records.engine_room import EngineRoom

@@ -1,0 +1,111 @@
+"""What a body that ran comes to: its misses and the errors of its calls, raised where pytest reports its phase."""
+
+from typing import NoReturn
+
+import pytest
+
+from pytest_llmeval.bridge.casework.cases import CaseRun
+from pytest_llmeval.bridge.casework.raised import is_miss
+from pytest_llmeval.bridge.execution.body_functions import body_of
+from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
+from pytest_llmeval.core.gate.case import MONEY_KINDS
+from pytest_llmeval.core.types import Response, Sample
+from pytest_llmeval.scorers import ScoreBook, explain
+from pytest_llmeval.scorers.book import begun_of, recorded_twice
+
+__all__ = ["check_missed_body", "close_unbegun", "settle", "settle_late"]
+
+
+def check_missed_body(item: pytest.Function, run: CaseRun, miss: BaseException) -> None:
+    """Raise CaseError where what a body raised as a miss is none, or where an error counts before it."""
+    if _never_ran(miss):
+        raise CaseError(_why_it_never_ran(item), kind=ErrorKind.CODE) from None
+    broken = _broken(run) if is_miss(miss) else None
+    if broken is not None:
+        raise broken from miss
+
+
+def _never_ran(error: BaseException) -> bool:
+    """Whether this is pytest's message about a coroutine that no plugin awaits, and says nothing of an answer."""
+    return isinstance(error, pytest.fail.Exception) and str(error).startswith("async def functions are not natively")
+
+
+def _why_it_never_ran(item: pytest.Function) -> str:
+    told = "the body of this eval did not run: "
+    if body_of(item) is None:
+        return f"{told}its function, or a decorator around it, gave a coroutine and is not async; write async def"
+    if item.get_closest_marker("trio") is not None and not item.config.pluginmanager.hasplugin("trio"):
+        return f"{told}its mark trio leaves it to pytest-trio, which is not there; install it, or take the mark out"
+    return f"{told}the plugin that it is left to (mark anyio or trio, argument anyio_backend) did not run it"
+
+
+def settle(run: CaseRun, *, is_late: bool = False) -> None:
+    """Raise the error or the miss that the scores and calls of a body amount to, once the whole body ran."""
+    unawaited = _unawaited(run)
+    broken = _broken(run) or unawaited  # what a gather raised leaves its others behind, which are not the fault
+    if broken is not None:
+        raise broken
+    if is_late:
+        _check_ended(run.book)
+    if run.book.misses:
+        _miss(run.sample, run.response, run.book)
+
+
+def _unawaited(run: CaseRun) -> CaseError | None:
+    """Return the error of an async call that a body, or a fixture, made and did not await; None where there is none."""
+    unbegun = close_unbegun(run)
+    if run.forgotten:
+        name, todo = f"score.{run.forgotten[0]}", "await it, or the task or asyncio.gather(...) that it is in"
+    elif unbegun:
+        name = unbegun[0]
+        todo = f"write await {name}(...), or {name}_sync(...) where the test is not async"
+    else:
+        return None
+    return CaseError(f"{name}(...) was not awaited: {todo}", kind=ErrorKind.CODE)
+
+
+def close_unbegun(run: CaseRun) -> list[str]:
+    """Close the async calls that nobody began to await, and return their names.
+
+    Python would warn of them later, in another test. A call in a task is not among them: the test may have given it
+    up because another answer came first.
+    """
+    made = {"score": begun_of(run.book), **run.asks}
+    return [f"{word}.{name}" for word, calls in made.items() for name in calls.close_unbegun()]
+
+
+def settle_late(run: CaseRun | None) -> None:
+    """Raise what the scores and calls of fixtures in the teardown amount to; those of the body were settled with it."""
+    if run is None or not run.has_run or isinstance(run.raised, pytest.xfail.Exception):
+        return
+    try:
+        if run.raised is None:
+            settle(run, is_late=True)
+        elif is_miss(run.raised) and (broken := _broken(run)) is not None:
+            raise broken
+    except (CaseError, pytest.fail.Exception) as error:
+        run.late = error
+        raise
+
+
+def _check_ended(book: ScoreBook) -> None:
+    """Raise CaseError where a call of ``score`` still runs, in a thread say: its score would not be recorded."""
+    for name in begun_of(book).left()[:1]:
+        told = f"score.{name}(...) still ran when its test had ended: wait for the thread, task or future that it is in"
+        raise CaseError(told, kind=ErrorKind.CODE)
+
+
+def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoReturn:
+    """Raise the misses of a case. ``--pdb`` stops here, after the test, and finds what the test had as arguments."""
+    pytest.fail(explain(score.misses), pytrace=False)
+
+
+def _broken(run: CaseRun) -> CaseError | None:
+    """Return the error of a call, of a scorer that broke or of a name that came twice; None where there is none."""
+    failure = None if run.outcome == "error" or run.is_only_left else run.trouble  # a subtest told of it
+    if failure is not None and failure.kind in MONEY_KINDS:
+        return failure
+    if run.book.errors:
+        first = run.book.errors[0]
+        return ScorerError(f"scorer {first.name}: {first.reason}")
+    return recorded_twice(run.book) or failure
