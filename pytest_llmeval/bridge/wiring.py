@@ -78,29 +78,21 @@ def register_recorder(
     from pytest_llmeval.bridge.display.unwritten import UnwrittenReports
     from pytest_llmeval.bridge.records.engine_room import EngineRoom
     from pytest_llmeval.bridge.records.recording import Recorder
+    from pytest_llmeval.bridge.records.run_plan import RunPlan
 
-    config, rescored = prepared.config, prepared.rescored
+    config = prepared.config
     # Tests may change the environment while calls are made.
     settings = replace(prepared.settings, environ=dict(prepared.settings.environ))
-    room = EngineRoom(
-        settings,
-        prepared.asked,
-        calls,
-        socket=socket,
-        parent=parent,
-        answers_of=rescored.run.id if rescored is not None else None,
-        asks_judges=prepared.asks_judges,
-        other_judges=rescored.other_judges(facts) if rescored is not None else (),
-    )
-    recorder = Recorder(
-        config,
-        settings,
-        facts,
-        room=room,
-        thresholds=prepared.thresholds,
+    plan = RunPlan(
+        config=config,
+        settings=settings,
+        facts=facts,
+        rules=prepared.thresholds,
         resumed=prepared.resumed,
-        rescored=rescored,
+        rescored=prepared.rescored,
     )
+    room = EngineRoom(plan, prepared.asked, calls, socket=socket, parent=parent)
+    recorder = Recorder(plan, room)
     config.pluginmanager.register(UnwrittenReports(), "llmeval-unwritten")
     if html is not None:
         from pytest_llmeval.bridge.display.html_report import take_over

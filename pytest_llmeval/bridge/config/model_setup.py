@@ -1,25 +1,77 @@
 """How a process gets at the models that its session asks."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.models.keys import DUMMY_KEY
 from pytest_llmeval.models.local_adapters import adapter_file
 from pytest_llmeval.models.local_effect import check_effect
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.registry import Slots, open_model
+from pytest_llmeval.models.retry import RetryPolicy
+from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["EmbeddedModel", "OwnModels", "weights_of"]
+__all__ = ["EmbeddedModel", "ModelHosts", "OwnModels"]
 
 
-def weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
+class ModelHosts:
+    """The models of this machine that a session asks, from the beginning of its run to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._embedded = EmbeddedModel()
+        self._own = OwnModels()
+        self._vllm = VllmModels(settings.environ)
+
+    def start(self, asked: Sequence[NamedModel], report: Callable[[str], None]) -> None:
+        """Start those among ``asked``; raise ModelError where one does not start."""
+        settings = self._settings
+        if any(model.spec.kind == "local" for model in asked):
+            adapters, is_asked = _weights_of("local", asked), settings.makes_calls
+            self._embedded.start(adapters, report, settings.environ, is_asked=is_asked)
+        self._own.start(asked, report, settings)
+        if settings.makes_calls:
+            self._vllm.start(_weights_of("vllm", asked), report, settings.vllm_start_s)
+
+    def open(self, model: NamedModel, slots: Slots, redactor: Redactor) -> Backend:
+        """Return the backend of a model, on this machine or a server; see ``open_model``."""
+        settings = self._settings
+        return open_model(
+            model,
+            environ=settings.environ,
+            policy=RetryPolicy(timeout_s=settings.timeout_s),
+            slots=slots,
+            transport=settings.transport,
+            redactor=redactor,
+            local_address=self._embedded.address,
+            local_why_gone=self._embedded.why_gone,
+            local_adapters=self._embedded.adapters,
+            hf_models=self._own.get(),
+            vllm_models=self._vllm,
+            is_asked=settings.makes_calls,
+        )
+
+    def stop(self) -> None:
+        """End all of them, each even if the end of another one fails."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._embedded.stop)
+            stack.callback(self._vllm.stop)
+            with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
+                self._own.stop()
+
+
+def _weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
     """Return what those of ``models`` name that are of this kind."""
     return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]
 
@@ -89,7 +141,7 @@ class OwnModels:
         Raises:
             ModelError: one cannot be loaded.
         """
-        weights = weights_of("hf", models)
+        weights = _weights_of("hf", models)
         if not weights:
             return
         from pytest_llmeval.models.hf.host import HfModels

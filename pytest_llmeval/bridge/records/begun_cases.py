@@ -1,4 +1,4 @@
-"""The cases that have begun and not ended, of which one is an error where its worker dies."""
+"""The cases that have begun and not ended: where a worker dies, its case becomes an error."""
 
 import time
 from typing import Any
@@ -10,16 +10,16 @@ from pytest_llmeval.core.types import CaseStart
 __all__ = ["BegunCases"]
 
 _LATE_S = 1.0
-"""How long after its end is waited for what a dead worker told; it stands in the socket by then."""
+"""How long to wait for what a dead worker told of its case: it is in the socket, and may not be read yet."""
 
 
 class BegunCases:
-    """What is known of them, by node id."""
+    """Keeps what is known of them, by node id."""
 
     def __init__(self) -> None:
         self._begun: dict[str, CaseStart] = {}
         self._last: dict[Any, CaseStart] = {}
-        """The case that ended last in each worker: should that die now, xdist may say that it died in this one."""
+        """The case that ended last in each worker: if that dies now, xdist may say that it died in this case."""
 
     def __contains__(self, nodeid: object) -> bool:
         return nodeid in self._begun
@@ -29,12 +29,12 @@ class BegunCases:
         return self._begun.get(nodeid)
 
     def note(self, text: str) -> None:
-        """Keep what a worker tells of a case before its first report, should it die until then."""
+        """Keep what a worker tells of a case that begins, in case it dies before the first report."""
         start = load_start(text)
         self._begun.setdefault(start.key.nodeid, start)
 
     def note_report(self, report: Any) -> None:
-        """Take from the report of a setup which case begins."""
+        """Take from the report of a setup which case has begun."""
         start = getattr(report, START_ATTRIBUTE, None)
         if start is not None:
             self._begun[report.nodeid] = start if isinstance(start, CaseStart) else load_start(start)
@@ -48,7 +48,7 @@ class BegunCases:
             self._last[report.node] = start
 
     def crashed(self, report: Any) -> CaseStart | None:
-        """Return the case in which a worker died as xdist says it, of which the worker may be heard only now."""
+        """Return the case in which xdist says that a worker died; the worker's own word of it may come only now."""
         last = self._last.get(getattr(report, "node", None))
         if last is not None and last.key.nodeid == report.nodeid:
             self._begun.pop(report.nodeid, None)  # that it began was heard late

@@ -1,4 +1,4 @@
-"""How the calls of a session were answered, as its second look, a process of its own, tells the first."""
+"""How many calls were made and how they were answered; a second look, another process, sends its own in a file."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ __all__ = ["CallSum"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSum:
-    """What the line ``calls:`` says of one look or of both."""
+    """What the line ``calls:`` of the summary says."""
 
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class CallSum:
         )
 
     def __add__(self, later: "CallSum") -> "CallSum":
-        """Return that of both looks, one after the other."""
+        """Return the sum of two looks, one after the other."""
         return CallSum(
             requests=self.requests + later.requests,
             faults=self.faults + later.faults,
@@ -50,7 +50,7 @@ class CallSum:
         )
 
     def write(self, path: Path) -> None:
-        """Leave it for the process that waits for this one; that does without where it is gone."""
+        """Leave it for the process that waits for this one; that does without if the folder is gone."""
         with contextlib.suppress(OSError):
             path.write_text(json.dumps(asdict(self)), encoding="ascii")
 

@@ -1,4 +1,4 @@
-"""The last lines of a session: how its calls went, what was left out, the verdict, and where the run is."""
+"""The last lines of the summary: how the calls went, what was left out, the verdict, and where the run is."""
 
 import contextlib
 from collections import Counter
@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.bridge.casework.cases import SYNC
-from pytest_llmeval.bridge.collection.facts import CollectionFacts
-from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.execution.outcomes import JUDGED_OTHERWISE_ATTRIBUTE, OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
 from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
+from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import JudgedCase, broke_behind_answer
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.rule_words import unmeasurable_words
 from pytest_llmeval.reports.run_text import told_run, verdict_line
 from pytest_llmeval.reports.run_view import RunView
@@ -30,46 +29,28 @@ _LONG_S = 5.0
 class Closing:
     """Gathers what the last lines say beyond what is stored."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        rules: Thresholds,
-        facts: CollectionFacts,
-        room: EngineRoom,
-        run: Run,
-        *,
-        again: str,
-    ) -> None:
-        """Prepare.
-
-        Args:
-            settings: of the session.
-            rules: that it is judged by.
-            facts: what was collected.
-            room: where the calls are made.
-            run: that the session records.
-            again: the command that goes on with it.
-        """
-        self._settings = settings
-        self._rules = rules
-        self._facts = facts
+    def __init__(self, plan: RunPlan, room: EngineRoom, run: Run, *, again: str) -> None:
+        """Prepare. ``again`` is the command that goes on with the run."""
+        self._settings = plan.settings
+        self._rules = plan.rules
+        self._facts = plan.facts
         self._room = room
         self._run = run
         self._go_on = f"continue with: {again}"
         self._rescored: str | None = run.settings.get("rescored")
         self._turns: dict[str, str] = {}
-        """``ahead`` where the body of an async eval ran ahead, else why not, ``SYNC`` of others, by node id."""
+        """The ``turn`` of each case, by node id; see ``CaseRun.turn``."""
         self._otherwise: dict[str, str] = {}
-        """The suites of cases whose prompts came out otherwise in their turn than ahead of it, by node id."""
+        """The suites of cases whose prompt function returned something else in their turn than ahead, by node id."""
         self._judged_otherwise: dict[str, str] = {}
         """The suites of cases whose judges were asked otherwise in their turn, by node id."""
         self.notes: list[str] = []
         """What else is worth a note."""
-        self.without_judge: set[str] = set()
+        self._without_judge: set[str] = set()
         """Node ids of cases that asked for a judge where there was none."""
         self.unfinished = 0
-        """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
-        self.waited_s = 0.0
+        """Cases of the run that no session ended: a worker died, say, or a part of a resumed run was selected."""
+        self._waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
         self.second_look = CallSum()
         """How the calls of the second look were answered, which another process took."""
@@ -79,7 +60,7 @@ class Closing:
     @property
     def calls(self) -> CallSum:
         """How the calls of this process were answered."""
-        return CallSum.of(self._room, waited_s=self.waited_s)
+        return CallSum.of(self._room, waited_s=self._waited_s)
 
     def note_report(self, report: Any) -> None:
         """Take what the report of a case says of its turn."""
@@ -90,6 +71,12 @@ class Closing:
         ):
             if hasattr(report, attribute):
                 found[report.nodeid] = getattr(report, attribute)
+
+    def note_case(self, case: CaseRecord) -> None:
+        """Count a case that was stored."""
+        self._waited_s += case.waited_s or 0.0
+        if any(score.status == "none" for score in case.scores):
+            self._without_judge.add(case.key.nodeid)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -119,14 +106,7 @@ class Closing:
     def lines(
         self, view: RunView, judged: Sequence[JudgedCase], *, is_stopped: bool, is_answered: bool
     ) -> Iterator[str]:
-        """Yield them.
-
-        Args:
-            view: the run.
-            judged: its cases.
-            is_stopped: whether it did not come to its end.
-            is_answered: whether any call of it was answered.
-        """
+        """Yield the lines of a run with the cases ``judged``; ``is_answered`` says whether any call was answered."""
         if self._room.limiter.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
         yield from self._turns_line()
@@ -135,8 +115,8 @@ class Closing:
             yield f"note: {note}"
         if self._room.counts.damaged:
             yield f"note: kept answers that are damaged, and were passed over: {self._room.counts.damaged}"
-        if self.without_judge:
-            cases = counted(len(self.without_judge), "case")
+        if self._without_judge:
+            cases = counted(len(self._without_judge), "case")
             yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
         yield from self._asked_twice()
         if self._facts.changed:
@@ -160,7 +140,7 @@ class Closing:
             yield f"do it again: {printable(self._settings.llmeval('rescore', self._rescored))}"
 
     def _asked_twice(self) -> Iterator[str]:
-        """Yield what was asked ahead for nothing, as the case asked otherwise in its turn."""
+        """Yield what was asked ahead in vain, as the case asked something else in its turn."""
         if self._otherwise:
             prompts = counted(len(self._otherwise), "prompt")
             yield (
@@ -178,10 +158,10 @@ class Closing:
     def _next_steps(
         self, view: RunView, cases: Sequence[JudgedCase], *, is_cut: bool, is_answered: bool
     ) -> Iterator[str]:
-        """Yield the commands that make a run whole, as far as it lacks something.
+        """Yield the commands that complete a run, as far as it lacks something.
 
-        Going on with a run hands its answers to the same code once more: other code is what scores them again. What
-        broke before it had an answer is asked as the run goes on.
+        Cases that have an answer and broke after it need other code, which then scores the answers again: going on with
+        the run would hand them to the same code. Cases without an answer are asked for as the run goes on.
         """
         broken = _open_errors(view, cases) if is_answered or _has_results(view) else []
         scored_again = sum(broke_behind_answer(case.error_kind, case.latency_s) for case in broken)
@@ -228,12 +208,12 @@ def _names(suites: Mapping[str, str]) -> str:
 
 
 def _has_results(view: RunView) -> bool:
-    """Whether a case ended, if only by what an application asked by itself; else a new run does as well as going on."""
+    """Whether any case passed or missed; if none did, a new run does as well as going on with this one."""
     return any(suite.outcomes["passed"] or suite.outcomes["missed"] for suite in view.suites)
 
 
 def _open_errors(view: RunView, cases: Sequence[JudgedCase]) -> list[JudgedCase]:
-    """Return the errors that another try may take from a run which is unmeasurable; none of any other run."""
+    """Return the errors of an unmeasurable run that another try may mend; of any other run nothing."""
     if view.run.end is None or view.run.end.status != "unmeasurable":
         return []
     return [case for case in cases if case.outcome == "error" and case.error_kind != ErrorKind.NOT_CACHED]

@@ -76,7 +76,7 @@ def finished_cases(
 
 
 def has_all_answers(connection: sqlite3.Connection, run: Run) -> bool:
-    """Whether a run came to its end and its errors, if any, lie behind answers."""
+    """Whether a run came to its end and every case with an error has its answer."""
     sql = f"SELECT error_kind, latency_s FROM cases WHERE run_id = ?1 AND outcome = 'error' AND NOT {is_gone()}"  # noqa: S608
     errors = connection.execute(sql, [run.id])
     is_whole = run.end is not None and run.end.status != "interrupted"
@@ -109,7 +109,7 @@ def current_reader(path: Path, *, db_option: str = "") -> Iterator[SqliteReader 
 
 
 def is_kept(path: Path, run_id: str) -> bool:
-    """Whether the next opening of a database finds a run: there, or in the journal beside it."""
+    """Whether a run is kept: in the database, or in the journal beside it that the next opening takes over."""
     try:
         check_database(path)
         if any(orphan.run.id == run_id for orphan in orphans(path)):

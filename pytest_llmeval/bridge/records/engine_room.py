@@ -1,15 +1,14 @@
-"""The engine of a session, in the process that the user started: what it is made of, and how it ends."""
+"""The engine of a session, in the process that the user started: how it is made, and how it ends."""
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, OwnModels, weights_of
-from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.config.model_setup import ModelHosts
+from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.bridge.sockets import note_crash, remove, sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.core.loop import pause
@@ -24,9 +23,7 @@ from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.models.keys import known_secrets
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.models.registry import LOCAL_ACCOUNT, open_model
-from pytest_llmeval.models.retry import RetryPolicy
-from pytest_llmeval.models.vllm.host import VllmModels
+from pytest_llmeval.models.registry import LOCAL_ACCOUNT
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
 from pytest_llmeval.store.recorded import RecordedCalls
 from pytest_llmeval.store.records import Run
@@ -42,28 +39,23 @@ class EngineRoom:
 
     def __init__(
         self,
-        settings: Settings,
+        plan: RunPlan,
         models: Mapping[str, NamedModel],
         calls: Calls,
         *,
         socket: Path | None,
         parent: int,
-        answers_of: str | None = None,
-        asks_judges: bool = True,
-        other_judges: Collection[str] = (),
     ) -> None:
         """Prepare; nothing is opened before ``start``.
 
         Args:
-            settings: of the session.
+            plan: what the session records.
             models: all that are asked, by name.
             calls: of this process; its asks go to the engine once that is there.
             socket: for the workers, in a folder that is made for it; None without xdist.
             parent: the process that started this one, which may have ended since.
-            answers_of: the id of the run whose answers are scored again; None where models are asked.
-            asks_judges: whether judges are asked what that run does not hold.
-            other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
         """
+        settings = plan.settings
         self.redactor = Redactor(known_secrets(settings.environ, models.values()))
         """Knows the secrets of the environment, and of each model once it is opened."""
         self._settings = settings
@@ -71,13 +63,12 @@ class EngineRoom:
         self._calls = calls
         self._socket = socket
         self._parent = parent
-        self._answers_of = answers_of
-        self._asks_judges = asks_judges
-        self._other_judges = other_judges
+        self._rescored = plan.rescored
+        self._asks_judges = plan.rescored is None or plan.rescored.asks_judges
+        self._other_judges = plan.rescored.other_judges(plan.facts) if plan.rescored is not None else ()
+        """Judges that are others than in the run whose answers are scored again, which holds no verdict of theirs."""
         self._recorded: RecordedCalls | None = None
-        self._embedded = EmbeddedModel()
-        self._own = OwnModels()
-        self._vllm = VllmModels(settings.environ)
+        self._hosts = ModelHosts(settings)
         self.limiter = Limiter(
             Limits(
                 max_connections=settings.max_connections,
@@ -91,23 +82,17 @@ class EngineRoom:
         self._budget = Budget(settings.max_cost_usd)
         self._engine: Engine | None = None
         self.counts = CallCounts()
-        """How the calls were answered; wanted when the engine is gone."""
+        """How the calls were answered; kept for the summary, when the engine is gone."""
         self._switchboard: Switchboard | None = None
         self._journal: SqliteJournal | None = None
         self._run: Run | None = None
         self._left: Orphan | None = None
-        """The journal, between the end of all calls and the database's taking it over."""
+        """The journal, from the end of all calls until the database has taken it over."""
         self._watch: asyncio.Task[None] | None = None
 
     def start_models(self, report: Callable[[str], None]) -> None:
         """Start the models of this machine that are asked; raise ModelError where one does not start."""
-        asked = self._asked()
-        if any(model.spec.kind == "local" for model in asked):
-            adapters, is_asked = weights_of("local", asked), self._settings.makes_calls
-            self._embedded.start(adapters, report, self._settings.environ, is_asked=is_asked)
-        self._own.start(asked, report, self._settings)
-        if self._settings.makes_calls:
-            self._vllm.start(weights_of("vllm", asked), report, self._settings.vllm_start_s)
+        self._hosts.start(self._asked(), report)
 
     def start(
         self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
@@ -127,8 +112,8 @@ class EngineRoom:
         self._journal = SqliteJournal(self._settings.db, run)
         if resumed:
             self._journal.open_history()
-        if self._answers_of is not None:
-            self._recorded = RecordedCalls(self._settings.db, self._answers_of)
+        if self._rescored is not None:
+            self._recorded = RecordedCalls(self._settings.db, self._rescored.run.id)
         try:
             self._calls.loop.run(self._start(self._journal, on_fault, on_begin))
         except OSError as error:
@@ -136,7 +121,7 @@ class EngineRoom:
 
     @property
     def spent_usd(self) -> float:
-        """What the answers of this session cost; without ``--max-cost`` 0, as nobody books it."""
+        """What the answers of this session cost, in US dollars; 0 without ``--max-cost``, as nobody counts then."""
         return self._budget.spent_usd
 
     def stop_soon(self, kind: ErrorKind, reason: str) -> None:
@@ -161,7 +146,7 @@ class EngineRoom:
             self._calls.loop.run(self._engine.drain(_DRAIN_S))
 
     def close(self) -> None:
-        """End all calls; where an interrupt ends the waiting for them, calling it again ends the rest."""
+        """End all calls; if an interrupt breaks into that, another call of this ends the rest."""
         if self._engine is None or self._journal is None or self._run is None:
             return
         self._calls.loop.run(self._close())
@@ -177,15 +162,11 @@ class EngineRoom:
             self._left = None
 
     def end_models(self) -> None:
-        """End the models of this machine, each though another one cannot be."""
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._embedded.stop)
-            stack.callback(self._vllm.stop)
-            with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
-                self._own.stop()
+        """End the models of this machine, each even if the end of another one fails."""
+        self._hosts.stop()
 
     def _asked(self) -> list[NamedModel]:
-        if self._answers_of is None:
+        if self._rescored is None:
             return list(self._models.values())
         return [juror.model for juror in self._calls.judges.jurors] if self._asks_judges else []
 
@@ -221,22 +202,8 @@ class EngineRoom:
             self._watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
 
     def _open(self, name: str) -> Backend:
-        """Return the backend of a model of this session, under its limits and with its secrets kept out of messages."""
-        settings = self._settings
-        return open_model(
-            self._models[name],
-            environ=settings.environ,
-            policy=RetryPolicy(timeout_s=settings.timeout_s),
-            slots=self.limiter.slots,
-            transport=settings.transport,
-            redactor=self.redactor,
-            local_address=self._embedded.address,
-            local_why_gone=self._embedded.why_gone,
-            local_adapters=self._embedded.adapters,
-            hf_models=self._own.get(),
-            vllm_models=self._vllm,
-            is_asked=settings.makes_calls,
-        )
+        """Return the backend of a model of this session, under its limits, and with secrets kept out of messages."""
+        return self._hosts.open(self._models[name], self.limiter.slots, self.redactor)
 
     async def _close(self) -> None:
         assert self._engine is not None

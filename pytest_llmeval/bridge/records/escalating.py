@@ -5,14 +5,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
-from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.call_sums import CallSum
+from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.parent import ESCALATED, ESCALATED_CALLS
-from pytest_llmeval.core.rules import MORE_EPOCHS, Thresholds
+from pytest_llmeval.core.rules import MORE_EPOCHS
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run
 
@@ -30,10 +28,10 @@ def is_escalated(run_id: str, environ: Mapping[str, str]) -> bool:
 class Escalation:
     """The second look at a run."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, thresholds: Thresholds) -> None:
-        self._config = config
-        self._settings = settings
-        self._thresholds = thresholds
+    def __init__(self, plan: RunPlan) -> None:
+        self._config = plan.config
+        self._settings = plan.settings
+        self._rules = plan.rules
         self.calls = CallSum()
         """Those of the second look, as far as it has told."""
 
@@ -55,7 +53,7 @@ class Escalation:
 
     def _undecided(self, result: GateResult) -> int:
         """Return how many rules more epochs may decide."""
-        suites = self._thresholds.suites
+        suites = self._rules.suites
         return sum(
             each.verdict == "inconclusive"
             and not each.is_open
@@ -64,12 +62,7 @@ class Escalation:
         )
 
     def obstacle(self, run: Run, spent_usd: float) -> str | None:
-        """Return why no second look may be taken; None where it may.
-
-        Args:
-            run: that was judged.
-            spent_usd: in this session.
-        """
+        """Return why no second look may be taken at a run that was judged; None where it may."""
         limit = self._settings.max_cost_usd
         if run.settings.get("escalated"):
             return "it had its second look"

@@ -4,10 +4,9 @@ import collections
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
@@ -23,9 +22,9 @@ __all__ = ["Gating"]
 class Gating:
     """Chooses the baseline when the run begins, and applies the gate when it has ended."""
 
-    def __init__(self, thresholds: Thresholds, settings: Settings) -> None:
-        self._thresholds = thresholds
-        self._settings = settings
+    def __init__(self, plan: RunPlan) -> None:
+        self._rules = plan.rules
+        self._settings = plan.settings
         self._choice = BaselineChoice()
         self._unjudged: list[str] = []
         self._ungated: list[str] = []
@@ -47,8 +46,8 @@ class Gating:
         """Return the choice for ``run``; one that goes on keeps the one it has."""
         root = self._settings.rootdir
         if "baseline" in run.settings:
-            return choose_again(run, None, self._thresholds, reader=store, root=root)
-        choice = choose_baseline(self._settings.baseline, self._thresholds, reader=store, root=root)
+            return choose_again(run, None, self._rules, reader=store, root=root)
+        choice = choose_baseline(self._settings.baseline, self._rules, reader=store, root=root)
         return choice.for_run(run, store.runs)
 
     def apply(
@@ -67,12 +66,12 @@ class Gating:
         """
         if run.settings.get("shard"):
             return GateResult(verdicts=(), verdict="none")
-        trust = trust_in(store, self._thresholds)
-        self._ungated = ungated_words(self._thresholds, cases.judged)
+        trust = trust_in(store, self._rules)
+        self._ungated = ungated_words(self._rules, cases.judged)
 
         def applied() -> GateResult:
             return apply_gate(
-                self._thresholds,
+                self._rules,
                 cases.judged,
                 collected=expected,
                 baseline=self._choice.to_judge(run),
@@ -94,10 +93,10 @@ class Gating:
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 
     def lines(self, store: SqliteStore, run: Run, cases: RunCases) -> list[str]:
-        """Return why nothing was judged, or against what, whether a judge has moved, why what is undecided fails."""
+        """Return against what was judged, or why nothing was; whether a judge has changed; why undecided rules fail."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
         verdicts = store.verdicts(run.id)
         where = {"db_option": self._settings.db_option, "to_root": self._settings.to_root}
         against = against_lines(self._choice, run, verdicts, cases.judged, **where)
-        strict = inconclusive_words(verdicts, self._thresholds)
+        strict = inconclusive_words(verdicts, self._rules)
         return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *self._ungated, *strict]

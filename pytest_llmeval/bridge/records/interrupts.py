@@ -1,4 +1,4 @@
-"""What a session does when it is told to end: SIGTERM and SIGHUP are a Ctrl-C, and finished rows are not lost."""
+"""What a session does when it is told to end: SIGTERM and SIGHUP act like Ctrl-C, so that no finished row is lost."""
 
 import contextlib
 import os
@@ -23,11 +23,11 @@ _Handler = Callable[[int, FrameType | None], None]
 _LATE_S = 2.0
 _STEP_S = 0.1
 _SOON_S = 0.01
-"""Until a signal is sent again that came while the process forked."""
+"""After which a signal is sent again that came while the process forked."""
 
 
 class Interrupts:
-    """The plugin object of a session in which evals may run: whoever ends it ends it as Ctrl-C does, with status 2."""
+    """The plugin object of a session in which evals may run: a signal ends it as Ctrl-C does, with status 2."""
 
     def __init__(self, config: pytest.Config) -> None:
         """Take the signals from now on, until the session has finished."""
@@ -37,18 +37,18 @@ class Interrupts:
 
     @staticmethod
     def watch(config: pytest.Config) -> None:
-        """Begin, where that has not been done: in the process that the user started, which ends its xdist workers."""
+        """Begin, once, in the process that the user started; that one ends its xdist workers."""
         if not is_worker(config) and not config.pluginmanager.hasplugin("llmeval-interrupts"):
             config.pluginmanager.register(Interrupts(config), "llmeval-interrupts")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Give each place a line before pytest shows it, which fails on one that has none and ends with status 1."""
+        """Give each frame of the traceback a line: pytest fails on one without, and would end with status 1."""
         _give_lines(excinfo.tb)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """End quietly where the summary is being shown; behind that a signal ends the process as any other."""
+        """End quietly if the signal comes while the summary is shown; after it a signal ends the process at once."""
         try:
             return (yield)
         except KeyboardInterrupt:
@@ -59,14 +59,14 @@ class Interrupts:
             self._signals.close()
 
     def pytest_unconfigure(self) -> None:
-        """Let the signals go where no session has finished."""
+        """Stop handling the signals where no session has finished."""
         self._signals.close()
 
 
 def _give_lines(traceback: TracebackType) -> None:
-    """Put the line before it where a place has none: Python 3.11 compiles jumps so, of pluggy's loop over hooks, too.
+    """Give each frame without a line the one before: Python 3.11 compiles some jumps without, in pluggy's loop, too.
 
-    A signal is taken at such a jump as at any; nothing else is raised there. The first place is pytest's own.
+    Only what a signal raises can be raised at such a jump. The first frame is pytest's own, and has a line.
     """
     while (place := traceback.tb_next) is not None:
         if cast("int | None", place.tb_lineno) is None:
@@ -80,10 +80,10 @@ def _give_lines(traceback: TracebackType) -> None:
 
 @contextlib.contextmanager
 def raised_as_interrupt() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, where nobody else handles them; the second one ends at once.
+    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, unless somebody else handles them; a second one ends at once.
 
-    One that comes twice in half a second came once: `timeout 30m pytest evals` sends its signal so. A child that a test
-    forks is no session: there the signals do what they do anywhere.
+    One that comes twice within half a second counts once: `timeout 30m pytest evals` sends its signal so. In a child
+    that a test forks the signals do what they do in any process.
     """
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     mine = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
@@ -119,11 +119,7 @@ def raised_as_interrupt() -> Iterator[None]:
 
 
 def _at_once(told_s: float) -> _Handler:
-    """Return what a signal does that came first at ``told_s``: it ends the process, but where it is the same once more.
-
-    Args:
-        told_s: as ``now`` tells it.
-    """
+    """Return the handler of a second signal, which ends the process unless it is an echo of the one at ``told_s``."""
 
     def end(number: int, frame: FrameType | None) -> None:
         if now() - told_s >= ECHO_S:

@@ -1,4 +1,4 @@
-"""What a session tells beyond its terminal once its run is stored: GitHub Actions, and whoever collects traces."""
+"""What a session reports elsewhere than on the terminal once its run is stored: to GitHub Actions, and as traces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Told:
 
 
 def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
-    """Tell of a run that has ended what the environment asks for; read nothing where it asks for nothing.
+    """Report a run that has ended where the environment asks for it; read nothing where it asks for nothing.
 
     Args:
         store: where it is, its texts without secrets.

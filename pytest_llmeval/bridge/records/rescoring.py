@@ -25,7 +25,7 @@ from pytest_llmeval.store.records import Run, RunEnd
 __all__ = ["Rescored", "find_rescored"]
 
 _GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
-"""Options that such a session takes from the run, or that mean nothing to it."""
+"""Options whose values the run decides, or that mean nothing where no model is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Rescored:
     """How many cases it was to have and never finished, where there are any: by suite and model."""
     place: Place
     asks_judges: bool
-    """Whether a judge that a person named may be asked what the run does not hold."""
+    """Whether judges were named on the command line, which may be asked what the run does not hold."""
 
     def holds(self, key: CaseKey) -> bool:
         """Whether the run has finished this case."""
@@ -75,7 +75,7 @@ class Rescored:
         return [name for name in facts.judge_digests if name in others]
 
     def problems(self, facts: CollectionFacts) -> list[str]:
-        """Return a problem for each such judge: what the run holds was said by another one."""
+        """Return a problem for each of ``other_judges``: the verdicts in the run were given by another judge."""
         specs: dict[str, str] = self.run.settings.get("judges", {})
         return [
             f"--llmeval-rescore {self.run.id}: judge {name!r} is not what the run asked ({specs.get(name)}); name it"
@@ -104,7 +104,7 @@ class Rescored:
         return None if is_cut or lacks_suites else self.run.name
 
     def notes(self, keys: Sequence[CaseKey]) -> list[str]:
-        """Return what is to be said where ``keys`` are the cases of it that are still there."""
+        """Return the notes for this session, where ``keys`` are the cases of the run that are still there."""
         asked = "only the judge may be asked" if self.asks_judges else "no model was asked through the fixtures"
         said = [f"the answers are those of run {self.run.id}; {asked}"]
         suites = {key.suite for key in keys}

@@ -15,6 +15,7 @@ from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.escalating import is_escalated
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
+from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.left_out import tells_of_cases
 from pytest_llmeval.store.code_state import CODE_DIFF, GIT_REFUSED, OTHER_CODE, CodeState, code_changes, code_of
 from pytest_llmeval.store.gone_rows import GONE, gone_rows
@@ -27,23 +28,10 @@ __all__ = ["run_row"]
 T = TypeVar("T")
 
 
-def run_row(
-    config: pytest.Config,
-    settings: Settings,
-    facts: CollectionFacts,
-    resumed: Resumed | None,
-    rescored: Rescored | None = None,
-) -> Run:
-    """Return the row of the run that this session records.
-
-    Args:
-        config: of the session.
-        settings: of the session.
-        facts: what was collected.
-        resumed: the run that goes on; None for a new one.
-        rescored: the run whose answers are scored again; None where models are asked.
-    """
-    earlier = resumed or rescored
+def run_row(plan: RunPlan) -> Run:
+    """Return the row of the run that a session records: a new one, or that of a run that goes on."""
+    config, settings, facts = plan.config, plan.settings, plan.facts
+    resumed, rescored, earlier = plan.resumed, plan.rescored, plan.earlier
     is_narrower = resumed is not None and _is_narrower(config, resumed.run)
     suites = {
         name: {
@@ -207,7 +195,7 @@ def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:
 
 
 def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -> T:
-    """Return what a suite was when the run began: one that is resumed or scored again keeps it."""
+    """Return a fact of a suite as it was when the run began, if this session goes on with it or scores it again."""
     if earlier is None:
         return now
     begun: T = earlier.run.suites.get(name, {}).get(key, now)
@@ -215,14 +203,14 @@ def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -
 
 
 def _of_rows(name: str, key: str, suite: SuiteFacts, earlier: Resumed | Rescored | None) -> int:
-    """Return a count of a suite's rows as it was when the run began, unless the run goes on with other rows."""
+    """Return a count of a suite's rows as it was when the run began; if it goes on with other rows, as it is now."""
     now: int = getattr(suite, key)
     has_changed = _as_begun(name, "rows_digest", suite.rows_digest, earlier) != suite.rows_digest
     return now if has_changed and isinstance(earlier, Resumed) else _as_begun(name, key, now, earlier)
 
 
 def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[str, int]:
-    """Return how many cases of each model a suite has, with those that the run never finished: they are not whole."""
+    """Return how many cases of each model a suite has, together with those that the run never finished."""
     return dict(Counter(suite.expected) + Counter(rescored.unfinished.get(name, {})))
 
 
@@ -242,10 +230,10 @@ def _is_narrower(config: pytest.Config, run: Run) -> bool:
 def _expected(
     name: str, suite: SuiteFacts, resumed: Resumed | None, models: Collection[str], *, is_narrower: bool
 ) -> dict[str, int]:
-    """Return how many cases of each model a suite of the run has: those of this session, those done, those before.
+    """Return how many cases of each model a suite of the run has: those to run, those that ended, those of before.
 
-    Where it goes on with other rows, those before are no measure of what is missing: the rows that there are, are. Of
-    a part that a person selected only the count is known; rows that were seen to be gone are none of it.
+    Where the run goes on with other rows, the rows that there are now tell what is missing, and not the count of
+    before. If the run was of a selected part, only that count is known; rows that are known to be gone are taken off.
     """
     now = Counter(suite.expected) + Counter(suite.done)
     if resumed is None:

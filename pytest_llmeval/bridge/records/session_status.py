@@ -1,16 +1,15 @@
-"""The exit status of a session: how pytest and other plugins would end it, and what its run makes of that."""
+"""The exit status of a session: what pytest and other plugins would end it with, and what the gate makes of that."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.selection import UNCOLLECTED_KEY
 from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE
+from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, exit_status, is_decided, is_unmeasurable, on_inconclusive
 from pytest_llmeval.core.types import CaseRecord, CaseStart
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -23,13 +22,13 @@ _MAX_WARNINGS = 6
 class SessionStatus:
     """Gathers what decides the status while the session runs, and combines it with what the gate says."""
 
-    def __init__(self, config: pytest.Config, facts: CollectionFacts, thresholds: Thresholds) -> None:
-        self._config = config
-        self._facts = facts
-        self._thresholds = thresholds
+    def __init__(self, plan: RunPlan) -> None:
+        self._config = plan.config
+        self._facts = plan.facts
+        self._rules = plan.rules
         self._failures = 0
         self._decided_failures = 0
-        self.failed_tests = config.stash.setdefault(UNCOLLECTED_KEY, {})
+        self.failed_tests = plan.config.stash.setdefault(UNCOLLECTED_KEY, {})
         """The node ids of failed tests that are no case, in their order, after those of what could not be collected."""
         self._money_errors = False
         self._only_decided_failures = False
@@ -39,18 +38,13 @@ class SessionStatus:
         """Whether pytest was told to end, by a person or by ``pytest.exit``."""
         self.is_broken = False
         """Whether an internal error was met, in this process or in a worker."""
-        self.is_broken_off = False
-        """Whether this plugin stopped the session, as nothing could be recorded any more: that is no interrupt."""
+        self.fault: str | None = None
+        """Why nothing can be recorded any more, for which this plugin stops the session; that is no interrupt."""
         self.is_stopped = False
         """Whether the session ended before all of its cases had their turn."""
 
     def count_failure(self, report: Any, start: CaseStart | None) -> None:
-        """Count a failed report.
-
-        Args:
-            report: of pytest.
-            start: what is known of its case; None for an ordinary test, and for a case before which a worker died.
-        """
+        """Count a failed report; ``start`` is None for an ordinary test, and for a case before which a worker died."""
         self._failures += 1
         is_crash = report.when == "???"
         suite = start.key.suite if start is not None else self._facts.suite_of(report.nodeid) if is_crash else None
@@ -59,11 +53,11 @@ class SessionStatus:
         kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if is_crash else None)
         if suite is not None and kind is not None:
             is_lost = kind == ErrorKind.STORAGE  # it says nothing of the case
-            self._decided_failures += is_lost or is_decided(suite, kind, self._thresholds)
+            self._decided_failures += is_lost or is_decided(suite, kind, self._rules)
 
     def count_case(self, case: CaseRecord) -> None:
         """Count a finished case."""
-        self._money_errors |= is_unmeasurable(case.key.suite, case.error_kind, self._thresholds)
+        self._money_errors |= is_unmeasurable(case.key.suite, case.error_kind, self._rules)
 
     def note_end(self, session: pytest.Session) -> None:
         """Take up the status that pytest and other plugins would end with."""
@@ -71,42 +65,31 @@ class SessionStatus:
         distributed = self._config.pluginmanager.getplugin("dsession")
         told_to_stop = bool(session.shouldstop or getattr(distributed, "shouldstop", False))
         # What -x says to pytest's own loop stops no worker: xdist counts failures itself, and no crashes among them.
-        is_cut = (bool(session.shouldfail) and distributed is None) or (told_to_stop and not self.is_broken_off)
+        is_cut = (bool(session.shouldfail) and distributed is None) or (told_to_stop and self.fault is None)
         self.is_stopped = is_cut or self.is_interrupted or status in BROKEN
         is_known = status in (PASSED, FAILED, *BROKEN, _MAX_WARNINGS)
-        # Of a session that came to its end it says that something else is wrong, --fail-on-flaky (7), say.
+        # Any other status is that of another plugin, which says that something else is wrong: --fail-on-flaky (7), say.
         self._complaint = PASSED if is_known or self.is_stopped else status
         self._natural = PASSED if self._complaint else status
         self._only_decided_failures = session.testsfailed == self._failures == self._decided_failures
 
     def under(self, verdict: SessionVerdict, gate: GateResult | None) -> int:
-        """Return the status, complaints of other plugins apart.
-
-        Args:
-            verdict: of the gate.
-            gate: what it found; None where it was not asked.
-        """
+        """Return the status under a verdict of the gate, which found ``gate``; complaints of other plugins apart."""
         return exit_status(
             self._natural,
             verdict=verdict,
-            on_inconclusive=on_inconclusive(gate, self._thresholds) if gate is not None else "warn",
+            on_inconclusive=on_inconclusive(gate, self._rules) if gate is not None else "warn",
             stopped=self.is_stopped,
             only_decided_failures=self._only_decided_failures,
             money_errors=self._money_errors,
         )
 
     def with_complaint(self, status: int) -> int:
-        """Return ``status``, or where nothing is wrong for us what another plugin would end the session with."""
+        """Return ``status``; where that is 0, what another plugin would end the session with."""
         return status if status != PASSED else self._complaint
 
     def store_last(self, session: pytest.Session, store: SqliteStore, run_id: str) -> None:
-        """Store the status that others set once the run was judged; raise StoreError where that cannot be.
-
-        Args:
-            session: with the status that pytest ends with.
-            store: that holds the run.
-            run_id: of it.
-        """
+        """Store the status that others set once the run was judged; raise StoreError where that cannot be."""
         end, status = store.find_run(run_id).end, int(session.exitstatus)
         is_interrupted = status == pytest.ExitCode.INTERRUPTED  # while the summary was shown
         if end is None or end.exit_code == status or (self.is_stopped and not is_interrupted):
@@ -117,11 +100,11 @@ class SessionStatus:
         store.finish_run(run_id, replace(end, exit_code=status))
 
     def _noted(self, session: pytest.Session) -> int:
-        """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
+        """Return the status that pytest would end with if it knew of all interrupts, and of cases that ended before."""
         if self.is_interrupted:  # a second one kept pytest from noting the first
             is_less = session.exitstatus in (PASSED, FAILED, pytest.ExitCode.NO_TESTS_COLLECTED, _MAX_WARNINGS)
             return int(pytest.ExitCode.INTERRUPTED if is_less else session.exitstatus)
-        if self.is_broken_off and session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        if self.fault is not None and session.exitstatus == pytest.ExitCode.INTERRUPTED:
             return FAILED if session.testsfailed else PASSED
         if self.is_broken and session.exitstatus not in BROKEN:
             return int(pytest.ExitCode.INTERNAL_ERROR)
