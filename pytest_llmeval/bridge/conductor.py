@@ -41,7 +41,7 @@ class Conductor:
     """The plugin object whose hooks say what happens when; the work is done by those that it makes."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Make the helpers, and register those that have hooks of their own."""
+        """Make the helpers; nothing is registered yet."""
         self._config = config
         self._selection = Selection(config)
         self._tally = Tally()

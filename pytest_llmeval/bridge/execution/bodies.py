@@ -25,7 +25,7 @@ from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async
 from pytest_llmeval.bridge.execution.case_parameters import group_of, own_parameters
 from pytest_llmeval.bridge.execution.needs import PURE, SHARED, BodyNeeds
-from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.execution.shared_fixtures import SharedFixtures
 from pytest_llmeval.bridge.execution.worker_queue import upcoming
 from pytest_llmeval.bridge.workers import is_worker
@@ -83,6 +83,8 @@ class BodiesAhead:
         self._index = -1
         """Of the item whose turn it is, in a process that is no worker."""
         self._needs = BodyNeeds(session)
+        if not self._needs.obstacle and not keep_apart(session.config):
+            self._needs.obstacle = "output cannot be kept apart"
         self._shared = SharedFixtures(session.items if not self._needs.obstacle else ())
 
     def run_of(self, item: pytest.Item) -> CaseRun | None:

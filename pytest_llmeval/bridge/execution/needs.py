@@ -25,7 +25,6 @@ from pytest_llmeval.bridge.execution.body_functions import (
 )
 from pytest_llmeval.bridge.execution.case_parameters import group_of, is_own_parameter, late_parameter, makers_of_values
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures
-from pytest_llmeval.bridge.execution.output import keep_apart
 from pytest_llmeval.bridge.execution.own_code import seen
 from pytest_llmeval.bridge.execution.plugin_state import told_plugin
 from pytest_llmeval.bridge.workers import is_worker
@@ -44,7 +43,7 @@ class BodyNeeds:
     """What keeps the async bodies of a session in their turn: all of them, those of one test, or of one function."""
 
     def __init__(self, session: pytest.Session) -> None:
-        """Look through the session; where it has an async eval, output is kept apart from now on."""
+        """Look through all items of the session."""
         config = session.config
         self._is_worker = is_worker(config)
         self._makers = makers_of_values(config)
@@ -58,8 +57,6 @@ class BodyNeeds:
         if any(is_async(item) and param_of(item) is not None for item in session.items):
             self._alone = {item: why for item in session.items if (why := why_alone(item))}
             self.obstacle = _obstacle(config)
-            if not self.obstacle and not keep_apart(config):
-                self.obstacle = "output cannot be kept apart"
 
     def is_alone(self, item: pytest.Item) -> bool:
         """Whether a test has the process for itself, so that no body may run beside it."""

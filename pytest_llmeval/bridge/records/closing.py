@@ -1,20 +1,17 @@
 """The last lines of the summary: how the calls went, what was left out, the verdict, and where the run is."""
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.bridge.casework.cases import SYNC
-from pytest_llmeval.bridge.execution.outcomes import JUDGED_OTHERWISE_ATTRIBUTE, OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
 from pytest_llmeval.bridge.records.call_sums import CallSum
+from pytest_llmeval.bridge.records.case_turns import CaseTurns
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import JudgedCase, broke_behind_answer
-from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.rule_words import unmeasurable_words
 from pytest_llmeval.reports.run_text import told_run, verdict_line
@@ -31,19 +28,13 @@ class Closing:
 
     def __init__(self, plan: RunPlan, room: EngineRoom, run: Run, *, again: str) -> None:
         """Prepare. ``again`` is the command that goes on with the run."""
+        self._plan = plan
         self._settings = plan.settings
-        self._rules = plan.rules
-        self._facts = plan.facts
         self._room = room
         self._run = run
         self._go_on = f"continue with: {again}"
         self._rescored: str | None = run.settings.get("rescored")
-        self._turns: dict[str, str] = {}
-        """The ``turn`` of each case, by node id; see ``CaseRun.turn``."""
-        self._otherwise: dict[str, str] = {}
-        """The suites of cases whose prompt function returned something else in their turn than ahead, by node id."""
-        self._judged_otherwise: dict[str, str] = {}
-        """The suites of cases whose judges were asked otherwise in their turn, by node id."""
+        self.turns = CaseTurns()
         self.notes: list[str] = []
         """What else is worth a note."""
         self._without_judge: set[str] = set()
@@ -61,16 +52,6 @@ class Closing:
     def calls(self) -> CallSum:
         """How the calls of this process were answered."""
         return CallSum.of(self._room, waited_s=self._waited_s)
-
-    def note_report(self, report: Any) -> None:
-        """Take what the report of a case says of its turn."""
-        for attribute, found in (
-            (TURN_ATTRIBUTE, self._turns),
-            (OTHERWISE_ATTRIBUTE, self._otherwise),
-            (JUDGED_OTHERWISE_ATTRIBUTE, self._judged_otherwise),
-        ):
-            if hasattr(report, attribute):
-                found[report.nodeid] = getattr(report, attribute)
 
     def note_case(self, case: CaseRecord) -> None:
         """Count a case that was stored."""
@@ -107,20 +88,20 @@ class Closing:
         self, view: RunView, judged: Sequence[JudgedCase], *, is_stopped: bool, is_answered: bool
     ) -> Iterator[str]:
         """Yield the lines of a run with the cases ``judged``; ``is_answered`` says whether any call was answered."""
-        if self._room.limiter.requests or self._room.counts.cached or self._facts.done:
+        if self._room.limiter.requests or self._room.counts.cached or self._plan.facts.done:
             yield self._calls()
-        yield from self._turns_line()
-        yield from unmeasurable_words(self._rules, judged)
-        for note in [*self._facts.notes, *self._partial(), *self._held(), *self.notes]:
+        yield from self.turns.lines()
+        yield from unmeasurable_words(self._plan.rules, judged)
+        for note in [*self._plan.facts.notes, *self._partial(), *self._held(), *self.notes]:
             yield f"note: {note}"
         if self._room.counts.damaged:
             yield f"note: kept answers that are damaged, and were passed over: {self._room.counts.damaged}"
         if self._without_judge:
             cases = counted(len(self._without_judge), "case")
             yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
-        yield from self._asked_twice()
-        if self._facts.changed:
-            yield f"note: resumed although {'; '.join(self._facts.changed)}; the run cannot be a baseline"
+        yield from self.turns.notes()
+        if self._plan.facts.changed:
+            yield f"note: resumed although {'; '.join(self._plan.facts.changed)}; the run cannot be a baseline"
         if self.unfinished and self._rescored is None:
             cases = counted(self.unfinished, "case")
             yield (
@@ -138,22 +119,6 @@ class Closing:
             )
         elif is_stopped:
             yield f"do it again: {printable(self._settings.llmeval('rescore', self._rescored))}"
-
-    def _asked_twice(self) -> Iterator[str]:
-        """Yield what was asked ahead in vain, as the case asked something else in its turn."""
-        if self._otherwise:
-            prompts = counted(len(self._otherwise), "prompt")
-            yield (
-                f"note: {prompts} of suite {_names(self._otherwise)} differed in the case's turn from the one asked"
-                " ahead, so both were asked; a prompt function must return the same for the same sample"
-            )
-        if self._judged_otherwise:
-            cases = counted(len(self._judged_otherwise), "case")
-            yield (
-                f"note: {cases} of suite {_names(self._judged_otherwise)} asked the judge otherwise than ahead of their"
-                " turn, so both were asked; a variable of the module that it is given must be the same in every case"
-                " and process"
-            )
 
     def _next_steps(
         self, view: RunView, cases: Sequence[JudgedCase], *, is_cut: bool, is_answered: bool
@@ -178,21 +143,8 @@ class Closing:
         source = "the cache" if self._rescored is None else f"run {self._rescored}"
         told += [f"{counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
         told += [f"{counted(counts.recalled, 'answer')} received earlier"] if counts.recalled else []
-        told += [f"{counted(self._facts.done, 'case')} finished earlier"] if self._facts.done else []
+        told += [f"{counted(self._plan.facts.done, 'case')} finished earlier"] if self._plan.facts.done else []
         return f"calls: {', '.join(told)}; cases waited {counts.waited_s:.1f} s for answers"
-
-    def _turns_line(self) -> Iterator[str]:
-        turns = Counter(self._turns.values())
-        if (alone := turns.pop(SYNC, 0)) > 1:
-            yield (
-                f"sync bodies: {alone:,} asked the model one after another; from async ones, with `await"
-                " asyncio.to_thread(...)`, they ask at once"
-            )
-        others = {why: count for why, count in turns.items() if why != "ahead"}
-        if turns:
-            reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
-            told = f"{turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
-            yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def _held(self) -> list[str]:
         told = f"the database was waited for, {self._held_s:.0f} s in all: for another process, or a slow disk"
@@ -201,10 +153,6 @@ class Closing:
     def _partial(self) -> list[str]:
         told = ", ".join(self._run.left_out)
         return [f"partial run ({told}): rules are judged on what ran; the run cannot be a baseline"] if told else []
-
-
-def _names(suites: Mapping[str, str]) -> str:
-    return one_line(", ".join(sorted(set(suites.values()))), 60)
 
 
 def _has_results(view: RunView) -> bool:

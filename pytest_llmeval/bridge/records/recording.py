@@ -130,7 +130,7 @@ class Recorder:
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
             self._status.count_failure(report, lost or self.begun.find(report.nodeid))
         record = getattr(report, RECORD_ATTRIBUTE, None)
-        self._closing.note_report(report)
+        self._closing.turns.note_report(report)
         if record is not None:
             self.begun.end(report)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))

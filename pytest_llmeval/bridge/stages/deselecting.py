@@ -1,5 +1,7 @@
 """What this plugin deselects: before others select, what nobody asked for; after them, what has ended already."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pytest_llmeval.bridge.casework.items import cases_in, param_of, suite_of
@@ -12,6 +14,9 @@ from pytest_llmeval.bridge.collection.waiting import count_trainings
 from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
 from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.records.rescoring import Rescored
 
 __all__ = ["Deselection"]
 
@@ -45,7 +50,8 @@ class Deselection:
         prepared = self._prepared.made
         if prepared is not None:
             self.has_refused = prepared.refuse_secrets(items)
-            self._drop_unrecorded(items)
+            if prepared.rescored is not None:
+                self._drop_unrecorded(items, prepared.rescored)
             self._tally.meet(cases_in(items))
         if self._tally.waiting or prepared is not None or self._selection.has_more_to_drop:
             uncalled = [item for item in items if self._is_uncalled(item)]
@@ -99,11 +105,8 @@ class Deselection:
         """Deselect all cases."""
         self.drop(items, [item for item, _ in cases_in(items)])
 
-    def _drop_unrecorded(self, items: list[pytest.Item]) -> None:
+    def _drop_unrecorded(self, items: list[pytest.Item], rescored: "Rescored") -> None:
         """Leave out the cases that the run whose answers are scored again has not finished."""
-        rescored = self._prepared.made.rescored if self._prepared.made is not None else None
-        if rescored is None:
-            return
         from pytest_llmeval.bridge.casework.cases import key_of
 
         keys = {item: key_of(item, param) for item, param in cases_in(items)}

@@ -1,0 +1,67 @@
+"""How the cases of a session came to their turns: which bodies ran ahead, and what was asked twice."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_llmeval.bridge.casework.cases import SYNC
+from pytest_llmeval.bridge.execution.outcomes import JUDGED_OTHERWISE_ATTRIBUTE, OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
+from pytest_llmeval.core.text import counted, one_line
+
+__all__ = ["CaseTurns"]
+
+
+class CaseTurns:
+    """Gathers it from the reports of the cases, and puts it in words."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, str] = {}
+        """The ``turn`` of each case, by node id; see ``CaseRun.turn``."""
+        self._otherwise: dict[str, str] = {}
+        """The suites of cases whose prompt function returned something else in their turn than ahead, by node id."""
+        self._judged_otherwise: dict[str, str] = {}
+        """The suites of cases whose judges were asked otherwise in their turn, by node id."""
+
+    def note_report(self, report: Any) -> None:
+        """Take what the report of a case says of its turn."""
+        for attribute, found in (
+            (TURN_ATTRIBUTE, self._turns),
+            (OTHERWISE_ATTRIBUTE, self._otherwise),
+            (JUDGED_OTHERWISE_ATTRIBUTE, self._judged_otherwise),
+        ):
+            if hasattr(report, attribute):
+                found[report.nodeid] = getattr(report, attribute)
+
+    def lines(self) -> Iterator[str]:
+        """Yield how many bodies ran ahead, and why others did not."""
+        turns = Counter(self._turns.values())
+        if (alone := turns.pop(SYNC, 0)) > 1:
+            yield (
+                f"sync bodies: {alone:,} asked the model one after another; from async ones, with `await"
+                " asyncio.to_thread(...)`, they ask at once"
+            )
+        others = {why: count for why, count in turns.items() if why != "ahead"}
+        if turns:
+            reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
+            told = f"{turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
+            yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
+
+    def notes(self) -> Iterator[str]:
+        """Yield what was asked ahead in vain, as the case asked something else in its turn."""
+        if self._otherwise:
+            prompts = counted(len(self._otherwise), "prompt")
+            yield (
+                f"note: {prompts} of suite {_names(self._otherwise)} differed in the case's turn from the one asked"
+                " ahead, so both were asked; a prompt function must return the same for the same sample"
+            )
+        if self._judged_otherwise:
+            cases = counted(len(self._judged_otherwise), "case")
+            yield (
+                f"note: {cases} of suite {_names(self._judged_otherwise)} asked the judge otherwise than ahead of their"
+                " turn, so both were asked; a variable of the module that it is given must be the same in every case"
+                " and process"
+            )
+
+
+def _names(suites: Mapping[str, str]) -> str:
+    return one_line(", ".join(sorted(set(suites.values()))), 60)
