@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.items import function_of, param_of
+from pytest_llmeval.bridge.casework.items import function_of, param_of, params_of
 from pytest_llmeval.bridge.workers import is_worker, send_facts
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
@@ -210,8 +210,7 @@ def _training(request: pytest.FixtureRequest) -> TrainingRun:
 
 def _path_of(item: pytest.Item) -> Path | None:
     """Return the configuration of a training item."""
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get(_PARAM) if callspec is not None else None
+    found = params_of(item).get(_PARAM)
     return found if isinstance(found, Path) else None
 
 

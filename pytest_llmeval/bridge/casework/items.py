@@ -1,8 +1,8 @@
 """Items that are cases: how to tell them from other tests, without importing anything they need to run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -15,11 +15,14 @@ __all__ = [
     "PARAM",
     "RUN_KEY",
     "CaseNow",
+    "case_function",
     "cases_in",
+    "function_name",
     "function_of",
     "made_of",
     "odd_place",
     "param_of",
+    "params_of",
     "run_of",
     "set_of",
     "suite_named",
@@ -50,6 +53,23 @@ def param_of(item: pytest.Item) -> "CaseParam | None":
     return callspec.params.get(PARAM) if callspec is not None else None
 
 
+def params_of(item: pytest.Item) -> dict[str, Any]:
+    """Return what parameters an item was made with, by name, our own among them; none for most items."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec is not None else {}
+
+
+def function_name(item: pytest.Item) -> str:
+    """Return the name of an item's function, without parameters."""
+    return str(getattr(item, "originalname", item.name))
+
+
+def case_function(case: pytest.Item) -> Callable[..., Any]:
+    """Return the function of a case; pytest types items without one."""
+    found: Callable[..., Any] = case.function  # type: ignore[attr-defined]
+    return found
+
+
 def set_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the id of a case's ``parametrize`` set; an empty text where it has none."""
     callspec = item.callspec  # type: ignore[attr-defined]  # a case has one
@@ -59,7 +79,7 @@ def set_of(item: pytest.Item, param: "CaseParam") -> str:
 
 def suite_named(marker: pytest.Mark, metafunc: pytest.Metafunc) -> str:
     """Return the suite that a test names by its marker, else by the name under which pytest found its function."""
-    name = getattr(metafunc.definition, "originalname", metafunc.definition.name)
+    name = function_name(metafunc.definition)
     return str(marker.kwargs.get("suite") or name.removeprefix("test_") or name)
 
 

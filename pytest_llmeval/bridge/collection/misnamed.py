@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.casework.items import function_name, param_of
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import and_more, shown_value
 
@@ -60,7 +60,7 @@ def _names(items: Iterable[pytest.Item]) -> set[str]:
     found = set[str]()
     for item in items:
         param = param_of(item)
-        whole = [getattr(item, "originalname", item.name), item.path.stem]
+        whole = [function_name(item), item.path.stem]
         whole += [param.sample_id] if param else _configurations([item])
         found |= {name for each in whole for name in (each, each.removeprefix("test_"))}
     return found

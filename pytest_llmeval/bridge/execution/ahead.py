@@ -11,7 +11,7 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
 from pytest_llmeval.bridge.casework.fixtures import lacking_fixtures, uses
-from pytest_llmeval.bridge.casework.items import cases_in, run_of
+from pytest_llmeval.bridge.casework.items import cases_in, function_name, run_of
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError
@@ -127,7 +127,7 @@ def may_not_run(item: pytest.Item) -> bool:
 
 def eval_function_of(item: pytest.Item) -> object:
     """Return a key that all cases of a test function share."""
-    return item.parent, getattr(item, "originalname", item.name)
+    return item.parent, function_name(item)
 
 
 def _asks_for_response(item: pytest.Item) -> bool:

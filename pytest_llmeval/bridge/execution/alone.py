@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
-from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.casework.items import case_function, param_of
 from pytest_llmeval.bridge.collection.code_digests import names_in
 from pytest_llmeval.bridge.execution.body_functions import parameters_of, plain_function
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures, woken_fixture
@@ -63,13 +63,13 @@ def why_alone(item: pytest.Item) -> str:
             return f"fixture {name!r}{_through(item, name)} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
         return f"mark filterwarnings {of_all}"
-    reach = seen(_reach, getattr(item, "function"))  # noqa: B009  # a case has one
+    reach = seen(_reach, case_function(item))
     return f"{reach} {of_all}" if reach else ""
 
 
 def _through(item: pytest.Item, name: str) -> str:
     """Return through which fixture a test gets another that it does not name: a person looks for the one it names."""
-    if name in parameters_of(plain_function(getattr(item, "function"))):  # noqa: B009  # a case has one
+    if name in parameters_of(plain_function(case_function(item))):
         return ""
     through = next((other for other in needed_fixtures(item) if other != name and _asks_for(item, other, name)), None)
     return "" if through is None else f" of {through!r}"
@@ -84,7 +84,7 @@ def _asks_for(item: pytest.Item, asking: str, name: str) -> bool:
 
 def _own_functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
     """Yield the functions that run for one case or class: the test, and its fixtures of these scopes."""
-    yield getattr(item, "function")  # noqa: B009  # a case has one
+    yield case_function(item)
     for name in needed_fixtures(item):
         yield from _own_fixture(item, name)
 

@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
+from pytest_llmeval.bridge.casework.items import function_name, params_of
 
 __all__ = ["group_of", "is_own_parameter", "late_parameter", "makers_of_values", "own_parameters"]
 
 
 def group_of(item: pytest.Item) -> tuple[Any, ...]:
     """Return a key that cases share which get the same values of shared fixtures."""
-    callspec = getattr(item, "callspec", None)
-    params = callspec.params.items() if callspec is not None else ()
-    made = tuple((name, id(value)) for name, value in params if not is_own_parameter(item, name))
-    return (item.parent, getattr(item, "originalname", item.name), made)
+    made = tuple((name, id(value)) for name, value in params_of(item).items() if not is_own_parameter(item, name))
+    return (item.parent, function_name(item), made)
 
 
 def is_own_parameter(item: pytest.Item, name: str) -> bool:
@@ -23,16 +22,15 @@ def is_own_parameter(item: pytest.Item, name: str) -> bool:
 
     A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
     """
-    callspec, definition = getattr(item, "callspec", None), chosen_fixture(item, name)
-    if callspec is None or name not in callspec.params or definition is None:
+    definition = chosen_fixture(item, name)
+    if name not in params_of(item) or definition is None:
         return False
     return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")
 
 
 def own_parameters(item: pytest.Item) -> dict[str, Any]:
     """Return what ``parametrize`` gives to this case alone, by name."""
-    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
-    return {name: value for name, value in params.items() if is_own_parameter(item, name)}
+    return {name: value for name, value in params_of(item).items() if is_own_parameter(item, name)}
 
 
 def makers_of_values(config: pytest.Config) -> frozenset[str]:

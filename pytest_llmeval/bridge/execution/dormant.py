@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
+from pytest_llmeval.bridge.casework.items import case_function
 from pytest_llmeval.bridge.collection.code_digests import names_in
 from pytest_llmeval.bridge.execution.own_code import seen
 
@@ -89,8 +90,9 @@ def _is_woken(item: pytest.Item, name: str) -> bool:
         return True
     if wakes.option and item.config.getoption(wakes.option, False):
         return True
-    function = getattr(item, "function")  # noqa: B009  # a case has one
-    return bool(wakes.word and seen(lambda each: wakes.word if wakes.word in names_in(each) else "", function))
+    return bool(
+        wakes.word and seen(lambda each: wakes.word if wakes.word in names_in(each) else "", case_function(item))
+    )
 
 
 def _reached(item: pytest.Item, names: set[str]) -> set[str]:

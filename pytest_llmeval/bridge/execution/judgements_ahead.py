@@ -10,6 +10,7 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls, Nobody
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.fixtures import uses
+from pytest_llmeval.bridge.casework.items import case_function
 from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, known_judgements
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, eval_function_of
 from pytest_llmeval.bridge.execution.alone import why_alone
@@ -58,7 +59,7 @@ class JudgementsAhead:
         # What a case patches may be what it judges by; and those ahead of time are paid for.
         if why_alone(item) or self._unused[eval_function_of(item)] >= MOST_UNUSED:
             return ()
-        return known_judgements(getattr(item, "function"))  # noqa: B009  # a case has one
+        return known_judgements(case_function(item))
 
     def start(
         self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"

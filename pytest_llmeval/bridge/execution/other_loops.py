@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
+from pytest_llmeval.bridge.casework.items import function_name
 from pytest_llmeval.bridge.config.async_modes import is_asyncio_auto
 from pytest_llmeval.bridge.execution.body_functions import body_of, is_async, is_made_async
 from pytest_llmeval.core.text import and_more, one_line
@@ -45,7 +46,7 @@ def notes_of_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
         mark = item.get_closest_marker("asyncio")
         if mark is not None and mark.kwargs and is_async(item):  # in auto mode that plugin adds one without any
             wanted = ", ".join(f"{key}={value!r}" for key, value in mark.kwargs.items())
-            asked.setdefault(wanted, []).append(one_line(getattr(item, "originalname", item.name), 60))
+            asked.setdefault(wanted, []).append(one_line(function_name(item), 60))
     for wanted, names in asked.items():
         yield (
             f"the mark asyncio({one_line(wanted, 80)}) of {and_more(names, _MOST)} counts for nothing: async evals run"

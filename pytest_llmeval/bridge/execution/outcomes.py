@@ -146,10 +146,10 @@ class Reporter:
     def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
         """Return the exception that decides the outcome: of a group, as of tasks that failed together, one of several.
 
-        An error of a case goes before a miss. Before other errors of a case goes what is no such error (a bug in the
-        test, say), and one that ends all paying (budget, authentication, quota): the latter first in a suite with
-        rules, last in one without, where the former fails the session by itself. A call that ended all paying counts
-        even if the body caught its error.
+        An error goes before a miss. Of errors two kinds go first: one that is none of ours, such as a bug in the test,
+        and one that ends all paying (budget, authentication, quota). In a suite with rules the latter goes before the
+        former, in one without, where the former fails the session by itself, behind it. A call that ended all paying
+        counts even if the body caught its error.
         """
         is_gated = self._is_gated(run)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import is_ours
-from pytest_llmeval.bridge.casework.items import PARAM
+from pytest_llmeval.bridge.casework.items import PARAM, params_of
 from pytest_llmeval.bridge.execution.case_parameters import group_of, is_own_parameter
 from pytest_llmeval.bridge.execution.needs import foreign_fixtures
 
@@ -72,5 +72,4 @@ def _lasting_fixtures(item: pytest.Item) -> _Definitions | None:
 
 def _remade_fixtures(items: Iterable[pytest.Item]) -> set[str]:
     """Return the names of fixtures that tests among ``items`` parametrize: they are made again in between."""
-    params = ((item, getattr(item, "callspec").params) for item in items if hasattr(item, "callspec"))  # noqa: B009
-    return {name for item, each in params for name in each if name != PARAM and not is_own_parameter(item, name)}
+    return {name for item in items for name in params_of(item) if name != PARAM and not is_own_parameter(item, name)}

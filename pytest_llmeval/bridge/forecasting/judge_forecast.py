@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.bridge.casework.items import case_function
 from pytest_llmeval.bridge.collection.eval_code import COMPARING, judge_calls
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import UserError
@@ -88,7 +89,7 @@ def asks_judges(item: pytest.Item, param: "CaseParam") -> bool:
 
 
 def _calls_in(item: pytest.Item, param: "CaseParam") -> Sequence[_JudgeCall]:
-    return _judge_calls(getattr(item, "function"), item.config.rootpath, param.eval.where)  # noqa: B009
+    return _judge_calls(case_function(item), item.config.rootpath, param.eval.where)
 
 
 @functools.lru_cache(maxsize=64)
