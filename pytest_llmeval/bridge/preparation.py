@@ -77,7 +77,7 @@ class Preparation:
 
     @contextmanager
     def _gathering_problems(self) -> Iterator[None]:
-        """Go on behind a mistake of the user's: all of them are told at once."""
+        """Keep a mistake of the user's and go on: all of them are shown at once."""
         try:
             yield
         except UserError as error:
@@ -169,7 +169,7 @@ class Preparation:
             self.settings = self.resumed.settings
 
     def _choose_models(self) -> None:
-        """Find the models and the judges, as far as nothing is wrong with them."""
+        """Find the models and the judges; raise UserError at the first that is wrong."""
         settings, is_run = self.settings, not only_shows(self.config)
         self.listed = listed_models(settings)
         if self.rescored is not None:

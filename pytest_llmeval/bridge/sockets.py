@@ -16,7 +16,7 @@ __all__ = ["has_crashed", "new_socket", "note_crash", "remove", "sweep"]
 
 _NAME = "engine"
 _CRASH = "crash"
-"""A file that stands beside the socket once a worker died, before others are dealt what that one had."""
+"""The name of a file that is made beside the socket when a worker dies, before xdist deals out its tests again."""
 _PREFIX = "llmeval-"
 _FOLDER = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}")
 _LONGEST = 100

@@ -266,7 +266,7 @@ def _missing() -> list[str]:
 
 
 def _missing_for(configurations: list["TrainingConfig"]) -> list[str]:
-    """Return what some of the configurations need besides, if it is not installed."""
+    """Return what else some of the configurations need that is not installed."""
     found = []
     if any(config.launch.engine == "deepspeed" for config in configurations) and not _is_there("deepspeed"):
         found.append("launch.engine: deepspeed is not installed: pip install deepspeed, or write ddp")

@@ -28,7 +28,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 class Workers:
-    """What the controller tells its workers as it starts them; in a worker, what it was told."""
+    """What the controller hands to its workers as it starts them; in a worker, what it was handed."""
 
     def __init__(self, config: pytest.Config) -> None:
         told = getattr(config, "workerinput", {})

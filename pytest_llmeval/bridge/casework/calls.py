@@ -37,7 +37,7 @@ class Calls:
         """The ident of the thread that runs the turns."""
 
     def close(self) -> None:
-        """End the loops, and with them whatever still runs there."""
+        """End the loops, and with them what still runs there."""
         for loop in (self.bodies, self.loop, self.prompts):
             loop.close()
 

@@ -76,7 +76,7 @@ class CaseParam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFacts:
-    """What is recorded of a row beside its slices."""
+    """What is recorded of a row, apart from its slices."""
 
     digest: str
     """Of its input and target."""
@@ -112,11 +112,11 @@ class CaseRun:
     model: "CaseModel | None" = None
     """What the fixture ``model`` gave the case."""
     wants_response: bool = False
-    """Whether its fixture or its body asked for the answer to its own prompt, whatever came of that."""
+    """Whether its fixture or its body asked for the answer to its own prompt, even if that failed."""
     asked_otherwise: bool = False
-    """Whether that prompt came out otherwise in its turn than ahead of it, so that it was asked twice."""
+    """Whether its prompt function returned something else in its turn than ahead, so that it asked twice."""
     judged_otherwise: bool = False
-    """Whether its judge was asked otherwise in its turn than ahead of it, and so twice."""
+    """Whether it asked the judge something else in its turn than was asked ahead."""
     response: "Response | None" = None
     """That answer, once the case was given it in its turn."""
     start: str | None = None
@@ -157,7 +157,7 @@ class CaseRun:
     outcome: str | None = None
     """Decided by setup or call; a teardown that breaks turns it into an error."""
     row: RowFacts = field(init=False)
-    """What is recorded of the row: as it was read, whatever a prompt or a body does with its ``sample``."""
+    """What is recorded of the row, as it was read: a prompt or a body may change its ``sample``."""
 
     def __post_init__(self) -> None:
         self.take(self.sample)
@@ -206,7 +206,7 @@ class CaseRun:
             self.failure = error
 
     def note_left(self) -> None:
-        """Note which calls a body leaves behind, as it ends."""
+        """Note which calls still run as the body ends."""
         self.left, self.ended = frozenset(self.begun), len(self.calls)
 
     @property

@@ -277,7 +277,7 @@ class CaseJudge:
         }
 
     def _judge_id(self, rubric: "Rubric", how: JudgedHow) -> str:
-        """Return the judge_id of the scores, and keep what stands behind it."""
+        """Return the judge_id of the scores, and keep who that is for the record of the case."""
         record = self._calls.judges.record(rubric, how)
         self._run.judges[record.judge_id] = record
         return record.judge_id

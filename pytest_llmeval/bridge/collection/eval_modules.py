@@ -1,4 +1,4 @@
-"""Where paths lie, and which modules below a folder may have evals: told by their text, without importing them."""
+"""Where paths lie, and which modules below a folder may have evals, by their text: none is imported."""
 
 import functools
 import importlib.util
@@ -12,7 +12,7 @@ __all__ = ["absolute", "lies_in", "mentions_us", "module_path", "modules", "real
 
 
 def lies_in(path: Path, folder: Path) -> bool:
-    """Whether a path lies in a folder, as it is written or behind symbolic links."""
+    """Whether a path lies in a folder, as it is written or with symbolic links resolved."""
     return path.is_relative_to(folder) or real(path).is_relative_to(real(folder))
 
 
@@ -40,7 +40,7 @@ def module_path(name: str, config: pytest.Config) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def real(path: Path) -> Path:
-    """Return a path behind symbolic links."""
+    """Return a path with symbolic links resolved."""
     return path.resolve()
 
 

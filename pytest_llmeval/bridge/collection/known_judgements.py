@@ -1,4 +1,4 @@
-"""Judgements that a test asks for whatever its answer is, told by its code before it runs."""
+"""Judgements that a test asks for whatever the answer is, read off its code before it runs."""
 
 import ast
 import functools

@@ -46,7 +46,7 @@ def _marker(
 
 
 def _check_single(definition: pytest.Item, where: str) -> None:
-    """Raise UserError where the closest marker has another one beside it: of a class's and a function's one counts."""
+    """Raise UserError where two markers stand on one node, of which one would be read; a function's goes first."""
     nodes = [node for node, _ in definition.iter_markers_with_node("llmeval")]
     together = nodes.count(nodes[0])
     if together > 1:

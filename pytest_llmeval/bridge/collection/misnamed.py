@@ -42,7 +42,7 @@ def misnamed(
 
 
 def _words(expression: str) -> list[str]:
-    """Return the words that an expression asks for, those behind ``not`` left out."""
+    """Return the words that an expression asks for, without those after ``not``."""
     found = dict.fromkeys(word for denied, word in _WORD.findall(expression) if not denied)
     return [word for word in found if word not in _GRAMMAR]
 

@@ -1,4 +1,4 @@
-"""Names of an eval's parameter sets: each is a suite, told by what it holds, never by its place nor by a secret."""
+"""Names of an eval's parameter sets: each set is a suite, named by its content, never by its place or by a secret."""
 
 import functools
 import re
@@ -39,7 +39,7 @@ def value_name(value: object, argname: str, *, config: pytest.Config, where: str
 
 
 def _is_told_by_pytest(value: object, config: pytest.Config) -> bool:
-    """Whether pytest names a value otherwise than by its place."""
+    """Whether pytest names a value by its content, and not by its place in the list."""
     if isinstance(value, str | bytes):
         return len(value) <= _SHORT or not _shortens(config)
     name = getattr(value, "__name__", None)

@@ -45,7 +45,7 @@ class Reading:
     metadata_keys: Counter[str] = field(default_factory=Counter)
     """In how many of the rows taken each is not null; gathered only where the marker names a cluster key."""
     unclustered: str = ""
-    """How many of the rows taken lack the cluster key beside others that have it, in words; empty where none does."""
+    """How many of the rows taken lack the cluster key that others have, in words; empty where none does."""
 
     def suite_facts(self) -> SuiteFacts:
         """Return what is known of the suite of this function, its cases not yet counted."""

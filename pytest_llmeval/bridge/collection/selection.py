@@ -44,7 +44,7 @@ class Selection:
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
         self.ignored: list[Path] = []
-        """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
+        """Files and folders that pytest ignores, or failed to collect."""
 
     def note_uncollected(self, report: pytest.CollectReport) -> None:
         """Note what was skipped or failed as it was collected."""
@@ -155,12 +155,12 @@ class Selection:
 
     @property
     def asks_for_evals(self) -> bool:
-        """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
+        """Whether evals in the folders that wait were asked for, by path or by ``-m``."""
         return self.by_mark or any(lies_in(path, folder) for path in self._asked for folder in self.folders)
 
     @property
     def may_meet_evals(self) -> bool:
-        """Whether evals that wait otherwise were asked for and there may be some, by the text of their modules."""
+        """Whether these evals were asked for, and the text of a module says that there may be some."""
         folders = [folder for folder in self.folders if folder.is_dir()]
         asked = [each for each in folders if self.by_mark or any(lies_in(path, each) for path in self._asked)]
         return any(mentions_us(module) for folder in asked for module in modules(folder))

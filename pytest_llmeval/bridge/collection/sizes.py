@@ -35,7 +35,7 @@ class Sizes:
             self._count.add(suite, param.model, param.sample_id, slices, cluster, epoch=param.epoch)
 
     def notes(self) -> list[str]:
-        """Return what is to be told of rules that no number of bad answers can break."""
+        """Return a note for each rule that no number of bad answers could break, with so few rows."""
         return hopeless(self._thresholds, self._count.sizes())
 
     @property

@@ -33,7 +33,7 @@ class Tally:
         self.unnamed: set[str] = set()
         """The suites in classes that no node id names, while one names something else there; not read."""
         self.made: dict[str, str] = {}
-        """The suites that functions made, as far as ``-m`` asks for them, each with the one that its function names."""
+        """The suites that functions made and ``-m`` asks for, each with the name that its function gives."""
         self.problems: list[str] = []
         """What is wrong where a suite is named like a parameter set of another."""
         self._met: defaultdict[str, Counter[str]] = defaultdict(Counter)

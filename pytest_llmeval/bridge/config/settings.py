@@ -84,7 +84,7 @@ class Settings:
     environ: Mapping[str, str]
     """The environment, for keys of models."""
     is_db_found: bool = True
-    """Whether the command ``llmeval`` finds ``db`` without being told."""
+    """Whether the command ``llmeval`` finds ``db`` without an option."""
     to_root: str = ""
     """What leads to the rootdir from where pytest was started, if that is above: ``cd svc && ``; else nothing.
 

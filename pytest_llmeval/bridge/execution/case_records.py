@@ -1,4 +1,4 @@
-"""What is stored of a case that has ended, and what JUnit is told of it."""
+"""The record of a case that has ended, for the database and for JUnit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -66,7 +66,7 @@ def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
 
 
 def properties_of(run: CaseRun, record: CaseRecord) -> list[tuple[str, str]]:
-    """Return what JUnit is told of a case."""
+    """Return the properties of a case in JUnit's report."""
     outcome, kind = record.outcome, record.error_kind or ErrorKind.CODE
     scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
     return _named(run.key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})

@@ -20,7 +20,7 @@ __all__ = ["needed_fixtures", "woken_fixture"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wakes:
-    """What makes such a fixture do something for a test, beside that the test names it."""
+    """What makes such a fixture do something for a test that does not name it."""
 
     mark: str = ""
     also: str = ""

@@ -1,4 +1,4 @@
-"""Judgements requested before their cases run, behind the responses that are judged."""
+"""Judgements requested before their cases run, as soon as the responses to be judged are there."""
 
 import asyncio
 import copy

@@ -51,7 +51,7 @@ class BodyNeeds:
         self._unused: Counter[object] = Counter()
         """How many more bodies of a group were given up than looked at, of those that were started."""
         self._alone: dict[pytest.Item, str] = {}
-        """Why tests have the process for themselves, as far as they do."""
+        """The tests that have the process for themselves, with the reason."""
         self.obstacle = "none is an async eval"
         """What keeps every body in its turn; empty where nothing does."""
         if any(is_async(item) and param_of(item) is not None for item in session.items):

@@ -1,4 +1,4 @@
-"""Event loops of other plugins, on which no body of ours runs: what is told of fixtures and marks that count on one."""
+"""Fixtures and marks that count on an event loop of another plugin, where no body of ours runs: notes about them."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -51,9 +51,9 @@ TURN_ATTRIBUTE = "llmeval_turn"
 ``SYNC`` on that of another one that asked a model in its turn, and would not have to if it were async.
 """
 OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
-"""On the report of the teardown of a case whose prompt came out otherwise in its turn: its suite."""
+"""On the report of the teardown of a case whose prompt function returned something else in its turn: its suite."""
 JUDGED_OTHERWISE_ATTRIBUTE = "llmeval_judged_otherwise"
-"""On that of a case whose judge was asked otherwise in its turn: its suite."""
+"""On that of a case that asked the judge something else in its turn than was asked ahead: its suite."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _IN_ONE_LINE = (CaseError, RubricError)

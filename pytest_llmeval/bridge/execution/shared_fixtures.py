@@ -16,7 +16,7 @@ _Definitions = Mapping[str, pytest.FixtureDef[Any]]
 
 
 class SharedFixtures:
-    """Their values, as far as a case got them in its turn."""
+    """Holds the values that cases got in their turns."""
 
     def __init__(self, items: Iterable[pytest.Item]) -> None:
         """Find, among the tests of a session, which fixtures are made several times."""

@@ -1,4 +1,4 @@
-"""What the judges of a session will take, told by the code of its tests, by their rows and by earlier runs."""
+"""What the judges of a session will take, estimated from the code of its tests, their rows and earlier runs."""
 
 import ast
 import functools
@@ -126,7 +126,7 @@ def _parts(rubric: "Rubric") -> "tuple[Rubric, ...]":
 
 
 def _prompts(param: "CaseParam", calls: Sequence[_JudgeCall], answer_tokens: float | None) -> Iterator[int | None]:
-    """Yield the tokens of each prompt that a case shows a judge; None for those that cannot be told."""
+    """Yield the tokens of each prompt that a case shows a judge; None where that cannot be known."""
     try:
         sample = param.eval.dataset.read(param.ref)
     except UserError:  # its case shows it

@@ -12,7 +12,7 @@ __all__ = ["CaseTurns"]
 
 
 class CaseTurns:
-    """Gathers it from the reports of the cases, and puts it in words."""
+    """Gathers from the reports of cases how these came to their turns, and puts it in words."""
 
     def __init__(self) -> None:
         self._turns: dict[str, str] = {}
@@ -20,7 +20,7 @@ class CaseTurns:
         self._otherwise: dict[str, str] = {}
         """The suites of cases whose prompt function returned something else in their turn than ahead, by node id."""
         self._judged_otherwise: dict[str, str] = {}
-        """The suites of cases whose judges were asked otherwise in their turn, by node id."""
+        """The suites of cases that asked a judge something else in their turn than ahead, by node id."""
 
     def note_report(self, report: Any) -> None:
         """Take what the report of a case says of its turn."""

@@ -61,7 +61,7 @@ class Closing:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Write to the database within; how long that took is told where it is long."""
+        """Measure the writing to the database within; the last lines say how long that took where it was long."""
         start = now()
         yield
         if (taken_s := now() - start) >= _LONG_S:

@@ -33,7 +33,7 @@ class Escalation:
         self._settings = plan.settings
         self._rules = plan.rules
         self.calls = CallSum()
-        """Those of the second look, as far as it has told."""
+        """How the calls of the second look were answered; all 0 until it has ended."""
 
     def is_due(self, result: GateResult) -> bool:
         """Whether the run could pass, were it not for rules that are inconclusive in suites that escalate."""

@@ -22,7 +22,7 @@ class Told:
     """What is left to say on the terminal."""
 
     notes: list[str] = field(default_factory=list)
-    """What could not be told, and why; nothing fails for it."""
+    """What could not be reported, and why; nothing fails for it."""
     annotations: list[str] = field(default_factory=list)
     """Workflow commands, for standard output."""
 

@@ -152,7 +152,7 @@ class RunEnding:
 
 
 def _lacks_answers(gate: GateResult | None, cases: RunCases | None) -> bool:
-    """Whether a run says too little to be compared with, though something failed beside that."""
+    """Whether a run lacks too many answers to be compared with, even if its status says that something failed."""
     judged = cases.judged if cases is not None else ()
     is_unmeasurable = gate is not None and gate.verdict == "unmeasurable"
     return is_unmeasurable or any(case.error_kind in MONEY_KINDS for case in judged)

@@ -108,7 +108,7 @@ def _of_shard(settings: Settings) -> dict[str, Any]:
 
 
 def _of_rescored(run: Run) -> dict[str, Any]:
-    """Return what a run that scores the answers of ``run`` again shares with it, beside its suites."""
+    """Return what a run that scores the answers of ``run`` again takes over from it; its suites are not among it."""
     shared = {key: run.settings.get(key, "") for key in ("markexpr", "keyword")}
     looks = {} if run.first_look is None else {FIRST_LOOK: run.first_look}
     return {**shared, **looks, "other_suites": run.settings.get("other_suites"), "rescored": run.id}

@@ -35,7 +35,7 @@ class SessionStatus:
         self._natural = PASSED
         self._complaint = PASSED
         self.is_interrupted = False
-        """Whether pytest was told to end, by a person or by ``pytest.exit``."""
+        """Whether a person or ``pytest.exit`` interrupted the session."""
         self.is_broken = False
         """Whether an internal error was met, in this process or in a worker."""
         self.fault: str | None = None

@@ -22,7 +22,7 @@ __all__ = ["Deselection"]
 
 
 class Deselection:
-    """Takes items out, tells every plugin of it, and gathers what a person is to be told."""
+    """Deselects items, and keeps the notes about that for the summary."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Deselection:
         """Whether cases were taken out because a secret names them."""
         self.notes: list[str] = []
         self._dropped: list[pytest.Item] = []
-        """The cases and trainings that were deselected, by whatever, until the session knows its items."""
+        """The cases and trainings that anybody deselected, kept until all have selected."""
 
     def before_others(self, items: list[pytest.Item]) -> None:
         """Count the cases there are, and leave out what nobody asked for."""
@@ -69,7 +69,7 @@ class Deselection:
         self.drop(items, [item for item, _ in ended])
 
     def note(self, items: list[pytest.Item]) -> None:
-        """Take notice of what anybody deselected; what ``-m`` left out, or must ask for, makes no run partial."""
+        """Count what anybody deselected; what ``-m`` left out, or must ask for, makes no run partial."""
         known = [item for item in items if isinstance(item, pytest.Item)]  # pytest-testmon gives stand-ins to count
         for item in known:
             is_training = self._selection.is_training(item) and not self._selection.training_waits(item)

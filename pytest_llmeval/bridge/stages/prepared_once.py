@@ -14,7 +14,7 @@ __all__ = ["PreparedOnce"]
 
 
 class PreparedOnce:
-    """Spares a session without evals the settings, the rules and the models, and whatever these import."""
+    """Holds the preparation, so that a session without evals is spared settings, rules, models and their imports."""
 
     def __init__(self, config: pytest.Config, meant_runs: MeantRuns | None) -> None:
         """Remember; nothing is looked at. ``meant_runs`` is what the controller told this worker."""
