@@ -1,4 +1,4 @@
-"""xdist: whether this process is a worker, and what it and the controller tell each other before any test runs."""
+"""xdist: whether this process is a worker, what it and the controller tell each other, and what it runs next."""
 
 import functools
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.core.ids import digest
 
-__all__ = ["MeantRuns", "Place", "Workers", "facts_on", "has_dealt", "is_worker", "send_facts"]
+__all__ = ["MeantRuns", "Place", "Workers", "facts_on", "has_dealt", "is_worker", "send_facts", "upcoming"]
 
 _SOCKET = "llmeval_socket"
 _MEANT = "llmeval_meant_runs"
@@ -99,3 +99,23 @@ def has_dealt(config: pytest.Config) -> bool:
     """Whether xdist has dealt out the tests: a worker that collects now stands in for one that died."""
     scheduler = getattr(config.pluginmanager.getplugin("dsession"), "sched", None)
     return bool(getattr(scheduler, "collection_is_completed", False))
+
+
+def upcoming(session: pytest.Session, most: int) -> list[pytest.Item]:
+    """Return the next items of this worker in their order, at most ``most``; none where it cannot be told.
+
+    xdist has no public way to ask: they stand in attributes of its worker.
+    """
+    queue = _queue(session.config)
+    if queue is None:
+        return []
+    with queue.torun.lock() as indices:
+        found = [queue.nextitem_index, *list(indices)[: most - 1]]  # the next one has left the queue already
+    return [session.items[index] for index in found if isinstance(index, int)]
+
+
+def _queue(config: pytest.Config) -> Any:
+    for plugin in config.pluginmanager.get_plugins():
+        if hasattr(getattr(plugin, "torun", None), "lock") and hasattr(plugin, "nextitem_index"):
+            return plugin
+    return None

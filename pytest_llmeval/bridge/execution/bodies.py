@@ -27,8 +27,7 @@ from pytest_llmeval.bridge.execution.case_parameters import group_of, own_parame
 from pytest_llmeval.bridge.execution.needs import PURE, SHARED, BodyNeeds
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.execution.shared_fixtures import SharedFixtures
-from pytest_llmeval.bridge.execution.worker_queue import upcoming
-from pytest_llmeval.bridge.workers import is_worker
+from pytest_llmeval.bridge.workers import is_worker, upcoming
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CaseError
 from pytest_llmeval.scorers.book import begun_of

@@ -10,8 +10,7 @@ from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
-from pytest_llmeval.bridge.execution.worker_queue import upcoming
-from pytest_llmeval.bridge.workers import is_worker
+from pytest_llmeval.bridge.workers import is_worker, upcoming
 
 __all__ = ["AskedEarly"]
 
