@@ -15,7 +15,6 @@ from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
 from pytest_llmeval.bridge.collection.ignored_folders import IgnoredPaths
 from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.selection import Selection
-from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.waiting import waiting_lines
 from pytest_llmeval.bridge.config.async_modes import drop_trio
 from pytest_llmeval.bridge.config.options import is_said
@@ -26,6 +25,7 @@ from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 from pytest_llmeval.bridge.stages.not_found import NotFound
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
 from pytest_llmeval.bridge.stages.run_start import RunStart
+from pytest_llmeval.bridge.stages.tally import Tally
 from pytest_llmeval.bridge.stages.unnamed_classes import UnnamedClasses
 from pytest_llmeval.bridge.training import TrainingItems
 from pytest_llmeval.bridge.workers import Workers, facts_on, is_worker

@@ -9,11 +9,11 @@ from pytest_llmeval.bridge.collection.last_failed import misses_last_failed
 from pytest_llmeval.bridge.collection.mark_expressions import holds_for
 from pytest_llmeval.bridge.collection.misnamed import misnamed
 from pytest_llmeval.bridge.collection.selection import Selection
-from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.waiting import count_trainings
 from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
 from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+from pytest_llmeval.bridge.stages.tally import Tally
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.records.rescoring import Rescored

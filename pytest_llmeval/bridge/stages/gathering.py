@@ -12,14 +12,14 @@ from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.last_failed import passed_over
 from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.parameter_sets import each_once
-from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.collection.selection import Selection
-from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.settings import eval_folders
 from pytest_llmeval.bridge.config.unknown_names import unknown_variables
 from pytest_llmeval.bridge.execution.other_loops import notes_of_marks
 from pytest_llmeval.bridge.preparation import Preparation
+from pytest_llmeval.bridge.stages.rule_names import hold_names
+from pytest_llmeval.bridge.stages.tally import Tally
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.param_levels import identifying
 from pytest_llmeval.models.named import NamedModel

@@ -5,8 +5,8 @@ from collections.abc import Generator
 import pytest
 
 from pytest_llmeval.bridge.casework.items import cases_in, suite_of
-from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
+from pytest_llmeval.bridge.stages.tally import Tally
 
 __all__ = ["MadeSuites"]
 

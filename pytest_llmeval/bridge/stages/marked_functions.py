@@ -7,10 +7,10 @@ import pytest
 
 from pytest_llmeval.bridge.casework.items import function_of, made_of, odd_place, param_of, suite_named
 from pytest_llmeval.bridge.collection.selection import Selection
-from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.config.async_modes import drop_backend
 from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
+from pytest_llmeval.bridge.stages.tally import Tally
 
 __all__ = ["MarkedFunctions"]
 

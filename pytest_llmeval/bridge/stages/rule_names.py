@@ -10,8 +10,8 @@ from pytest_llmeval.core.text import one_line
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
-    from pytest_llmeval.bridge.collection.tally import Tally
     from pytest_llmeval.bridge.preparation import Preparation
+    from pytest_llmeval.bridge.stages.tally import Tally
 
 __all__ = ["hold_names"]
 
