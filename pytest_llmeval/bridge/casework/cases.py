@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from pytest_llmeval.scorers import ScoreBook
     from pytest_llmeval.scorers.begun_calls import BegunCalls
 
-__all__ = ["SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_request"]
+__all__ = ["AHEAD", "SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_request"]
 
 T = TypeVar("T")
+AHEAD = "ahead"
+"""The ``turn`` of an async body that runs, or ran, before its turn."""
 SYNC = "sync"
 """The ``turn`` of a body that waited for a model in a sync call: no other body asks meanwhile."""
 
@@ -122,7 +124,7 @@ class CaseRun:
     start: str | None = None
     """What an xdist worker tells of the case when it begins; None in the process that records."""
     turn: str = ""
-    """Of an async eval ``ahead``, or why its body did not run ahead; of a sync one that asked a model ``SYNC``."""
+    """Of an async eval ``AHEAD``, or why its body did not run ahead; of a sync one that asked a model ``SYNC``."""
     waited_s: float = 0.0
     """Seconds for which the case waited for answers in its turn."""
     waits: int = 0
@@ -186,7 +188,7 @@ class CaseRun:
 
     def body_waiting(self) -> AbstractContextManager[None]:
         """Count waiting for its body; a body that runs ahead is waited for as a whole, in its turn."""
-        return nullcontext() if self.turn == "ahead" else self.waiting()
+        return nullcontext() if self.turn == AHEAD else self.waiting()
 
     async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
         """Return the answer that its body awaits."""

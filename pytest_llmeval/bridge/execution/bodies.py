@@ -18,7 +18,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
-from pytest_llmeval.bridge.casework.cases import CaseRun, given_up
+from pytest_llmeval.bridge.casework.cases import AHEAD, CaseRun, given_up
 from pytest_llmeval.bridge.casework.fixtures import judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
@@ -190,7 +190,7 @@ class BodiesAhead:
             read_row(run, param)
         except CaseError:
             return  # it is found again in its turn
-        run.turn, run.position = "ahead", self._place_of(item)
+        run.turn, run.position = AHEAD, self._place_of(item)
         self._announce(run)
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()

@@ -46,7 +46,7 @@ START_ATTRIBUTE = "llmeval_start"
 RECORD_ATTRIBUTE = "llmeval_record"
 """On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
-"""On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not.
+"""On the report of the teardown of an async eval: ``AHEAD`` where its body ran ahead, else why it did not.
 
 ``SYNC`` on that of another one that asked a model in its turn, and would not have to if it were async.
 """

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_llmeval.bridge.casework.cases import SYNC
+from pytest_llmeval.bridge.casework.cases import AHEAD, SYNC
 from pytest_llmeval.bridge.execution.outcomes import JUDGED_OTHERWISE_ATTRIBUTE, OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
 from pytest_llmeval.core.text import counted, one_line
 
@@ -40,10 +40,10 @@ class CaseTurns:
                 f"sync bodies: {alone:,} asked the model one after another; from async ones, with `await"
                 " asyncio.to_thread(...)`, they ask at once"
             )
-        others = {why: count for why, count in turns.items() if why != "ahead"}
+        others = {why: count for why, count in turns.items() if why != AHEAD}
         if turns:
             reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
-            told = f"{turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
+            told = f"{turns[AHEAD]:,} ran ahead, {sum(others.values()):,} in their turn"
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def notes(self) -> Iterator[str]:
