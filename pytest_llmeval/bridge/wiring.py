@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.casework.judge import Judges
+from pytest_llmeval.bridge.casework.judges import Judges
 from pytest_llmeval.bridge.casework.juror import Juror
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.preparation import Preparation

@@ -11,7 +11,7 @@ from pytest_llmeval.core.types import Ask, Response
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseRun
-    from pytest_llmeval.bridge.casework.judge import Judges
+    from pytest_llmeval.bridge.casework.judges import Judges
 
 __all__ = ["Calls", "Nobody"]
 
