@@ -27,7 +27,7 @@ from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
 from pytest_llmeval.bridge.stages.run_start import RunStart
 from pytest_llmeval.bridge.stages.tally import Tally
 from pytest_llmeval.bridge.stages.unnamed_classes import UnnamedClasses
-from pytest_llmeval.bridge.training import TrainingItems
+from pytest_llmeval.bridge.training.items import TrainingItems
 from pytest_llmeval.bridge.workers import Workers, facts_on, is_worker
 from pytest_llmeval.core.text import printable
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.config.settings import resolve
-from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
+from pytest_llmeval.bridge.training.proof_options import proof_environ, proof_options
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.training import supervise
 from pytest_llmeval.training.supervise import Job

@@ -1,0 +1,107 @@
+"""What the fixture ``training`` gives to an item: one training, carried out and proved."""
+
+import contextlib
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.config.command_line import training_command
+from pytest_llmeval.bridge.config.git_state import git_state
+from pytest_llmeval.bridge.config.settings import resolve
+from pytest_llmeval.bridge.training.items import path_of, shown
+from pytest_llmeval.bridge.training.proof_options import proof_environ, proof_options
+from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.core.text import printable
+from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.config_file import load_config, place_of
+
+__all__ = ["TrainingRun"]
+
+
+class TrainingRun:
+    """One training, as its item sees it."""
+
+    def __init__(self, config: pytest.Config, item: pytest.Item, path: Path) -> None:
+        """Read the configuration."""
+        self._config, self._item = config, item
+        self.name = path.stem
+        """Of the configuration."""
+        self._path, self._shown_as = path, shown(path, config)
+        self.configuration: TrainingConfig = load_config(path, shown_as=self._shown_as)
+
+    def run(self) -> None:
+        """Train, prove the gain, record both; fail where the adapter is not better by the margin.
+
+        Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
+        """
+        from pytest_llmeval.training.machine import lacking, look_at
+        from pytest_llmeval.training.supervise import Job, run_training
+        from pytest_llmeval.training.task import load_task
+
+        settings = resolve(self._config)
+        machine = look_at(settings.environ, self.configuration)
+        lack = lacking(self.configuration, machine)
+        if lack is not None:
+            told = f"{self.name} {lack}"
+            if settings.train_strict or _is_named(self._config, self._item):
+                pytest.fail(told, pytrace=False)
+            self._report(told)
+            pytest.skip(told)
+        git = git_state(settings.rootdir, settings.environ)
+        wrong = None
+        try:
+            gains = run_training(
+                Job(
+                    name=self.name,
+                    config=self.configuration,
+                    rootdir=settings.rootdir,
+                    place=settings.db.parent / "trainings",
+                    db=settings.db,
+                    machine=machine,
+                    is_resumed=settings.train_resume,
+                    git={"git_commit": git.commit, "git_dirty": git.dirty},
+                    environ=proof_environ(settings),
+                    pythonpath=tuple(map(str, self._config.getini("pythonpath"))),
+                    report=self._report,
+                    place_of=partial(place_of, path=self._path, shown_as=self._shown_as),
+                    suite=load_task(self.configuration.eval, settings.rootdir).suite,
+                    arguments=proof_options(self._config, settings),
+                    max_cost_usd=settings.max_cost_usd,
+                    again=training_command(self._config, self._item),
+                )
+            )
+        except LlmevalError as error:
+            wrong = str(error)
+        if wrong is not None:
+            pytest.fail(printable(wrong), pytrace=False)
+        for gain in gains:
+            self._report(f"{self.name}: {gain.line()}")
+
+    def _report(self, line: str) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
+        if reporter is None:
+            return
+        with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
+            reporter.ensure_newline()
+            if self._config.get_terminal_writer().width_of_current_line:  # with -q, the letters of what ended before
+                reporter.write_line("")
+            reporter.write_line(printable(f"llmeval: {line}"))
+
+
+def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
+    """Whether ``-k`` names this configuration, or part of its name, or a node id does."""
+    start = config.invocation_params.dir
+    for argument in config.args:
+        path, _, name = argument.partition("::")
+        if "[" in name and (start / path).resolve() == item.path.resolve() and item.nodeid.endswith(f"::{name}"):
+            return True
+    configuration = path_of(item)
+    if configuration is None:
+        return False
+    name, words = configuration.stem.casefold(), re.findall(r"[^\s()]+", config.getoption("keyword").casefold())
+    wanted = [word for before, word in zip(["", *words], words, strict=False) if before != "not"]
+    return any(word in name or name in word for word in wanted if word not in ("and", "or", "not"))
