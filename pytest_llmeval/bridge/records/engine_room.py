@@ -58,15 +58,12 @@ class EngineRoom:
         settings = plan.settings
         self.redactor = Redactor(known_secrets(settings.environ, models.values()))
         """Knows the secrets of the environment, and of each model once it is opened."""
+        self._plan = plan
         self._settings = settings
         self._models = models
         self._calls = calls
         self._socket = socket
         self._parent = parent
-        self._rescored = plan.rescored
-        self._asks_judges = plan.rescored is None or plan.rescored.asks_judges
-        self._other_judges = plan.rescored.other_judges(plan.facts) if plan.rescored is not None else ()
-        """Judges that are others than in the run whose answers are scored again, which holds no verdict of theirs."""
         self._recorded: RecordedCalls | None = None
         self._hosts = ModelHosts(settings)
         self.limiter = Limiter(
@@ -112,8 +109,8 @@ class EngineRoom:
         self._journal = SqliteJournal(self._settings.db, run)
         if resumed:
             self._journal.open_history()
-        if self._rescored is not None:
-            self._recorded = RecordedCalls(self._settings.db, self._rescored.run.id)
+        if self._plan.rescored is not None:
+            self._recorded = RecordedCalls(self._settings.db, self._plan.rescored.run.id)
         try:
             self._calls.loop.run(self._start(self._journal, on_fault, on_begin))
         except OSError as error:
@@ -166,9 +163,9 @@ class EngineRoom:
         self._hosts.stop()
 
     def _asked(self) -> list[NamedModel]:
-        if self._rescored is None:
+        if self._plan.rescored is None:
             return list(self._models.values())
-        return [juror.model for juror in self._calls.judges.jurors] if self._asks_judges else []
+        return [juror.model for juror in self._calls.judges.jurors] if self._plan.asks_judges else []
 
     async def _start(
         self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
@@ -184,8 +181,8 @@ class EngineRoom:
             cache=settings.cache,
             judge_cache=settings.judge_cache,
             recorded=self._recorded,
-            asks_judges=self._asks_judges,
-            other_judges=self._other_judges,
+            asks_judges=self._plan.asks_judges,
+            other_judges=self._plan.other_judges,
             on_fault=on_fault,
             redact=self.redactor,
         )

@@ -1,5 +1,6 @@
 """What a session records: decided before anything is opened, and the same until it ends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -27,6 +28,16 @@ class RunPlan:
     """The run that goes on; None for a new one."""
     rescored: Rescored | None
     """The run whose answers are scored again; None where models are asked."""
+
+    @property
+    def asks_judges(self) -> bool:
+        """Whether judges are asked: where answers are scored again only those that a person names."""
+        return self.rescored is None or self.rescored.asks_judges
+
+    @property
+    def other_judges(self) -> Sequence[str]:
+        """Judges that are others than in the run whose answers are scored again: it holds no verdict of theirs."""
+        return self.rescored.other_judges(self.facts) if self.rescored is not None else ()
 
     @property
     def earlier(self) -> Resumed | Rescored | None:
