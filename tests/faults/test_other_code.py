@@ -67,3 +67,27 @@ def test_the_same_code_is_not_told_whatever_the_run_itself_leaves(committed: Pro
     result = committed.run("evals", "--resume=last", model="", inside=False)
     assert result.ret == 0
     assert "other code" not in result.stdout.str()
+
+
+def test_a_finished_run_of_other_code_proves_nothing_of_this_one(committed: Project, spread: list[str]) -> None:
+    """As where a job with the database of an earlier commit resumes the newest run, whatever it is."""
+    project = committed
+    (project.root / "mended").touch()
+    assert project.run("evals", inside=False).ret == 0
+    run = project.last_run()
+    resumed = project.run("evals", "--resume=last", *spread, model="", inside=False)
+    assert resumed.ret == 0, "the same code"
+    (project.root / "app.py").write_text(APP % "other")
+    git(project, "commit", "-qam", "two")
+    refused = project.run("evals", "--resume=last", *spread, model="", inside=False)
+    assert refused.ret == 4
+    told = " ".join(refused.stderr.str().split())
+    assert (
+        f"--resume {run['id']}: no case that is selected here is open, and the code is another one than the run" in told
+    )
+    assert "Leave --resume out to begin a new run" in told
+    assert project.last_run()["status"] == "finished"
+    allowed = project.run("evals", "--resume=last", "--llmeval-resume-changed", *spread, model="", inside=False)
+    assert allowed.ret == 0
+    assert "resumed on other code" in allowed.stdout.str()
+    assert len(project.server.ledger) == 2

@@ -20,7 +20,7 @@ from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.bridge.records.gating import Gating
 from pytest_llmeval.bridge.records.interrupts import late_reports
 from pytest_llmeval.bridge.records.outside import Told, tell_outside
-from pytest_llmeval.bridge.records.resuming import take_up
+from pytest_llmeval.bridge.records.resuming import check_measures, take_up
 from pytest_llmeval.bridge.records.run_ending import RunEnding
 from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.bridge.records.run_row import run_row
@@ -103,6 +103,7 @@ class Recorder:
             self._closing.note_mode(store.journal_mode)
             self._row = self._gating.choose(store, self._row)
             if plan.resumed is not None:
+                check_measures(self._row, settings, selected=plan.facts.selected)
                 take_up(store, self._row, seen=plan.resumed.run)
                 for told in resumed_on(self._row):
                     write_line(plan.config, f"llmeval: {told}")

@@ -16,12 +16,13 @@ from pytest_llmeval.bridge.workers import Place
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import Identity, identity_of, input_digest
 from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.store.code_state import OTHER_CODE
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.shards import left_by_merge
 from pytest_llmeval.store.sqlite import SqliteStore
 
-__all__ = ["Resumed", "check_free", "find_resumed", "take_up"]
+__all__ = ["Resumed", "check_free", "check_measures", "find_resumed", "take_up"]
 
 _CODE = "the code of the test or of a scorer"
 
@@ -203,6 +204,26 @@ def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
     if not store.resume_run(run, seen=seen):
         check_free(store.find_run(run.id))
         raise SettingsError(f"--resume: run {run.id} was taken up by another session meanwhile; start again")
+
+
+def check_measures(run: Run, settings: Settings, *, selected: int) -> None:
+    """Raise SettingsError where a session of other code than the run's would run no case.
+
+    Its verdict would be that of the code before: a job that resumes the newest run whatever it is would pass by it.
+
+    Args:
+        run: the run, with the note of this session.
+        settings: of the session.
+        selected: how many cases are to run.
+    """
+    told = run.settings["resumes"][-1][OTHER_CODE]
+    if selected or not told or settings.resume_changed:
+        return
+    raise SettingsError(
+        f"--resume {run.id}: no case that is selected here is open, and the code is another one than the run's"
+        f" ({one_line(told, 120)}): nothing of it would be measured. Leave --resume out to begin a new run;"
+        f" {printable(settings.llmeval('show', run.id))} shows this one"
+    )
 
 
 def _check_expressions(run: Run) -> None:
