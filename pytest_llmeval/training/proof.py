@@ -266,7 +266,7 @@ def _is_about(verdict: Verdict, rule: Rule) -> bool:
 
 def _rules(suite: str, proof: ProofModel) -> Thresholds:
     """Return rules of the gate, that on the gain first: better by the margin is "not worse by minus the margin"."""
-    gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-float(proof.margin))  # -0.0 where it is 0
+    gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-proof.margin)
     others = (Rule(suite=suite, metric=name, kind="max_drop", bound=0.0) for name in proof.also or ())
     return Thresholds(suites={suite: SuiteRules(name=suite, rules=(gain, *others))})
 

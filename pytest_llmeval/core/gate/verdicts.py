@@ -74,7 +74,7 @@ def decide_noninferior(
     shown = _shown(rule, evidence, share, None)
     best, *others = evidence.possible
     bounds = [_loss_bound(best, alpha, -math.inf), *(_loss_bound(each, alpha, math.inf) for each in others)]
-    margin = 0.0 if rule.bound is None else rule.bound
+    margin = rule.bound or 0.0
     held = {bound < margin for bound in bounds}
     told = _told_loss(bounds, margin)
     found = "; ".join([told, _changed(rule, evidence), *_rows(evidence), *_whatever(evidence, broken)])
@@ -87,8 +87,8 @@ def decide_noninferior(
 
 
 def _told_loss(bounds: Sequence[float], margin: float) -> str:
-    """Return how large the loss may be; a margin from -0.0 down demands a gain, and how small that may be is told."""
-    word, sign = ("gain may be as little as", -1) if math.copysign(1, margin) < 0 else ("loss may be up to", 1)
+    """Return how large the loss may be; how small the gain, where one is demanded: by a margin of 0 or below."""
+    word, sign = ("gain may be as little as", -1) if margin <= 0 else ("loss may be up to", 1)
     told = sorted(sign * bound for bound in bounds)
     ends = [each if math.isfinite(each) else None for each in (told[0], told[-1])]
     low, high, shown = _told_apart(*ends, sign * margin)
