@@ -91,5 +91,6 @@ def _baseline_of(ref: str, project: Project, database: Path | None, thresholds: 
         rules = rules_for(project, run, thresholds)
         choice = choose_again(run, None, rules, reader=store, root=project.root)
     if choice.found is None:
-        raise StoreError(f"run {run.id} has no baseline ({choice.why_none}); say what to compare: llmeval compare BASE")
+        why = f": {choice.why_none}" if rules.baseline is not None or choice.is_given else ", and no rules name one"
+        raise StoreError(f"run {run.id} has no baseline{why}; say what to compare with: llmeval compare BASE")
     return choice.found.ref

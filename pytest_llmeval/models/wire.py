@@ -111,7 +111,9 @@ def json_object(body: bytes, *, may_have_failed: bool = False) -> dict[str, Any]
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        data = loads(body.decode("utf-8-sig"))  # some gateways put a byte order mark before it, as vendors' SDKs bear
+        data = loads(
+            body.decode("utf-8-sig")
+        )  # some gateways put a byte order mark before it, which vendors' SDKs accept
     except RecursionError:
         raise UnexpectedError("JSON nested too deep", body) from None
     except ValueError:  # bad UTF-8, bad JSON, and integers of thousands of digits

@@ -67,7 +67,7 @@ def _changes(before: JudgeRecord, now: JudgeRecord) -> Iterator[str]:
     if asked:
         yield f"how judges are asked by rubric {name}: {', '.join(map(one_line, asked))}"
     if old == new:
-        yield f"what judges by rubric {name} are told by pytest-llmeval, whose version is another"
+        yield f"rubric {name}: what pytest-llmeval itself tells a judge (another version of it made the base)"
 
 
 def _rubric_changes(before: Rubric, now: Rubric) -> Iterator[str]:

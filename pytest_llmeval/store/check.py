@@ -144,8 +144,8 @@ def _check_folder(path: Path, *, to_write: bool) -> None:
 def _unwritable(path: Path, folder: Path) -> StoreError:
     """Return what is said where ``folder``, in which a database lies or is to be made, cannot be written."""
     return StoreError(
-        f"{path}: the database cannot be used: {folder}: Permission denied; SQLite puts files beside a database, so"
-        " change who may write there, or name another place with --llmeval-db or LLMEVAL_DB"
+        f"{path}: the database cannot be used: {folder}: Permission denied, or a read-only file system; SQLite puts"
+        " files beside a database, so change who may write there, or name another place with --llmeval-db or LLMEVAL_DB"
     )
 
 

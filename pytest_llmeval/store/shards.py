@@ -155,11 +155,11 @@ def _differences(one: ShardRun, other: ShardRun) -> list[str]:
 def _differs(name: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
     """Return in what two shards disagree, with what each has where that is a word or a number; no digest of ours."""
     values = [here.get(name), there.get(name)]
-    if name == "the rows" or not all(each is None or isinstance(each, str | int) for each in values):
+    if name == "the rows" or not all(each is None or type(each) in (str, int) for each in values):
         return name
     cut = [each[:_COMMIT] if name == "the commit" and isinstance(each, str) else each for each in values]
-    mine, its = ("none" if each is None else one_line(str(each), 40) for each in cut)
-    return f"{name} ({mine}, there {its})"
+    own, its = ("none" if each in (None, "") else one_line(str(each), 40) for each in cut)
+    return f"{name} ({own}, there {its})"
 
 
 def _agreed(shard: ShardRun) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def wrong_references(config: TrainingConfig, rootdir: Path) -> Iterator[tuple[Ke
         told = _wrong_dataset(name, rootdir)
         other = named.setdefault(name if name.startswith(PREFIX) else (rootdir / name).resolve(), split)
         if told is None and other != split:
-            told = f"data.{other} has the same rows; write a dataset of others"
+            told = f"data.{other} has the same rows; name a dataset of other rows"
         if told is not None:
             yield ("data", split), f"found {shown_yaml(name)}: {told}"
     if _is_path(config.base) and not any(path.exists() for path in (rootdir / config.base, at_home(config.base))):

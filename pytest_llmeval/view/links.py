@@ -46,7 +46,7 @@ class FileLinks:
 
         Args:
             runs: ids of runs.
-            pairs: ids of runs that stand side by side, the base first.
+            pairs: what means the two sides of each comparison that is written, the base first.
             has_case: whether the case with an id has a page.
         """
         self._runs = runs

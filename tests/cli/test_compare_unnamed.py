@@ -38,8 +38,8 @@ def test_without_names_it_is_held_against_its_baseline(worse: SqliteStore, llmev
 @pytest.mark.parametrize(
     ("rules", "why"),
     [
-        (None, "no baseline"),
-        ("version: 1\nbaseline: other\n", "baseline other is not set yet: llmeval baseline set other"),
+        (None, ", and no rules name one"),
+        ("version: 1\nbaseline: other\n", ": baseline other is not set yet: llmeval baseline set other"),
     ],
 )
 def test_a_run_without_a_baseline_needs_a_name(
@@ -48,5 +48,5 @@ def test_a_run_without_a_baseline_needs_a_name(
     if rules is not None:
         Path("thresholds.yaml").write_text(rules)
     done = llmeval("compare")
-    told = f"llmeval: run {NEW} has no baseline ({why}); say what to compare: llmeval compare BASE\n"
+    told = f"llmeval: run {NEW} has no baseline{why}; say what to compare with: llmeval compare BASE\n"
     assert (done.status, done.out, done.err) == (4, "", told)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.support.project import Project, jsonl
-from tests.support.sessions import Held, Session, asked, requests, wait_until
+from tests.support.sessions import Held, Session, asked, requests, together, wait_until
 
 COUNT = 24
 ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(COUNT)]
@@ -96,6 +96,21 @@ def test_a_fixture_that_does_not_exist_pays_for_no_answer(project: Project, spre
     assert len(project.server.ledger) == 1
     kinds = Counter(row["error_kind"] for row in project.rows("SELECT error_kind FROM cases"))
     assert kinds == {"code": len(ROWS), None: 1}
+
+
+def test_a_fixture_whose_place_a_parameter_takes_needs_nothing_of_its_own(project: Project) -> None:
+    """What it would ask for does not exist, and nobody asks; the answers come ahead as ever."""
+    project.write(conftest_py="import pytest\n\n@pytest.fixture\ndef client(databse):\n    pass\n")
+    project.eval(
+        """
+        @pytest.mark.parametrize("client", ["own"])
+        def test_echo(sample, response, client):
+            assert client == "own"
+        """,
+        ROWS[:3],
+    )
+    project.server.reply = together(3)
+    project.run("evals").assert_outcomes(passed=3)
 
 
 def test_cases_that_a_mark_may_skip_are_not_asked_ahead(project: Project, dist_args: list[str]) -> None:

@@ -15,6 +15,7 @@ from tests.support.sessions import Held, Session, asked, journal_answers, reques
 COUNT = 40
 FREE = 12
 ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(COUNT)]
+FREE_ROWS = [row["input"] for row in ROWS[:FREE]]
 SYNC = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
 SLOTS = "--max-connections=4"
 DISTS = {"plain": ["-p", "no:xdist"], "n2": ["-n2"]}
@@ -39,9 +40,12 @@ def test_slow(response):
 
 @pytest.fixture
 def held(project: Project) -> Held:
-    """A project whose server answers the first few requests and then holds all."""
+    """A project whose server answers the first few requests and then holds all.
+
+    No early row is held: where its request came late all others would wait behind it, and the slots be free.
+    """
     project.eval(SYNC, ROWS)
-    return Held(project.server, FREE)
+    return Held(project.server, FREE, never_held=FREE_ROWS)
 
 
 def wait_for_stall(project: Project, held: Held) -> None:

@@ -82,10 +82,8 @@ def test_a_finished_run_of_other_code_proves_nothing_of_this_one(committed: Proj
     refused = project.run("evals", "--resume=last", *spread, model="", inside=False)
     assert refused.ret == 4
     told = " ".join(refused.stderr.str().split())
-    assert (
-        f"--resume {run['id']}: no case that is selected here is open, and the code is another one than the run" in told
-    )
-    assert "Leave --resume out to begin a new run" in told
+    assert f"--resume {run['id']}: the run is finished, and the code is not the one that finished it (commit " in told
+    assert f"Leave --resume out to begin a new run; llmeval gate {run['id']} judges this one by today's rules" in told
     assert project.last_run()["status"] == "finished"
     allowed = project.run("evals", "--resume=last", "--llmeval-resume-changed", *spread, model="", inside=False)
     assert allowed.ret == 0

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.faults.test_ended_early import DISTS, FREE, ROWS, SLOTS, SYNC, wait_for_stall
+from tests.faults.test_ended_early import DISTS, FREE, FREE_ROWS, ROWS, SLOTS, SYNC, wait_for_stall
 from tests.support.project import Project
 from tests.support.sessions import Held, Session, asked, shown_status
 
@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_a_tool_sends_twice_at_once_is_one(project: Project, number: int, dist: str) -> None:
     """``timeout 30m pytest evals`` tells the command, then its process group: what is in flight is waited for."""
     project.eval(SYNC, ROWS)
-    held = Held(project.server, FREE)
+    held = Held(project.server, FREE, never_held=FREE_ROWS)
     with Session(project, SLOTS, *DISTS[dist]) as session:
         wait_for_stall(project, held)
         session.interrupt(number)
@@ -36,7 +36,7 @@ def test_a_signal_that_a_tool_sends_twice_at_once_is_one(project: Project, numbe
 @BOTH
 def test_a_second_signal_ends_a_session_that_waits_at_once(project: Project, number: int) -> None:
     project.eval(SYNC, ROWS)
-    held = Held(project.server, FREE)
+    held = Held(project.server, FREE, never_held=FREE_ROWS)
     with Session(project, SLOTS, *DISTS["plain"]) as session:
         wait_for_stall(project, held)
         session.interrupt(number)

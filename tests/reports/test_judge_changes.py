@@ -74,7 +74,7 @@ def test_how_a_judge_is_asked_is_told_by_the_arguments() -> None:
 
 
 def test_where_all_that_is_stored_is_the_same_it_is_what_this_package_tells_judges() -> None:
-    told = "what judges by rubric qa are told by pytest-llmeval, whose version is another"
+    told = "rubric qa: what pytest-llmeval itself tells a judge (another version of it made the base)"
     assert between(judge("old"), judge("new")) == [told]
 
 

@@ -250,7 +250,8 @@ def test_a_folder_that_cannot_be_written_is_named_before_any_call(open_folder: P
     SqliteStore(open_folder / "a.db").close()
     (open_folder / "a.db").chmod(0o666)
     open_folder.chmod(0o555)
-    told = f"{re.escape(str(open_folder))}: Permission denied; SQLite puts files .* --llmeval-db or LLMEVAL_DB$"
+    denied = "Permission denied, or a read-only file system; SQLite puts files"
+    told = f"{re.escape(str(open_folder))}: {denied} .* --llmeval-db or LLMEVAL_DB$"
     with without_rights(), pytest.raises(StoreError, match=told):
         check_database(open_folder / name)
     open_folder.chmod(0o777)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -70,13 +70,23 @@ def journal_answers(project: Project) -> list[str]:
 
 
 class Held:
-    """An echo that answers the first ``free`` requests at once and holds the others until it is opened."""
+    """An echo that answers some requests at once and holds the others until it is opened."""
 
-    def __init__(self, server: FaultServer, free: int, beginning: str = "") -> None:
-        """Answer for ``server`` from now on; texts without ``beginning`` are never held nor counted."""
+    def __init__(
+        self, server: FaultServer, free: int, beginning: str = "", *, never_held: Collection[str] = ()
+    ) -> None:
+        """Answer for ``server`` from now on.
+
+        Args:
+            server: that is asked.
+            free: how many are answered at once: the first that come.
+            beginning: of the texts that are held, and counted.
+            never_held: texts that are answered whenever they come.
+        """
         self._server = server
         self._free = free
         self._beginning = beginning
+        self._never_held = never_held
         self._count = 0
         self._lock = threading.Lock()
         self.answered: set[str] = set()
@@ -89,7 +99,7 @@ class Held:
         text = str(messages[-1]["content"])
         with self._lock:
             self._count += text.startswith(self._beginning)
-            is_free = self._count <= self._free or not text.startswith(self._beginning)
+            is_free = self._count <= self._free or not text.startswith(self._beginning) or text in self._never_held
         while not is_free and not self.opened.wait(0.02):
             if self._server.closing.is_set():
                 break

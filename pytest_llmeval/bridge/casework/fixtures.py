@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "FIXTURE_NAMES",
     "chosen_fixture",
+    "failing_fixtures",
     "give_way",
     "is_made_here",
     "is_ours",
     "judge_of",
-    "lacking_fixtures",
     "notes_of_shadowed",
-    "put_lacking_first",
+    "put_failing_first",
     "uses",
 ]
 
@@ -83,23 +83,24 @@ def chosen_fixture(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | Non
     return found[-1] if found else None
 
 
-def lacking_fixtures(item: pytest.Item) -> frozenset[str]:
-    """Return the fixtures of a test that nobody defines (a misspelt name, say), and those that ask for such a one.
+def failing_fixtures(item: pytest.Item) -> frozenset[str]:
+    """Return the fixtures of a test that cannot be had: nobody defines one, or one that it asks for.
 
     Its setup must fail. What a plugin adds to ``fixturenames`` is not looked at: it may define the fixture later.
     """
     info = getattr(item, "_fixtureinfo")  # noqa: B009 - nothing public tells what a test asks for itself
-    chosen = {name: set(found[-1].argnames) for name, found in info.name2fixturedefs.items()}
+    held = set(info.names_closure)  # a parameter may have taken the place of one
+    chosen = {name: set(found[-1].argnames) for name, found in info.name2fixturedefs.items() if name in held}
     unknown = set(info.initialnames).union(*chosen.values()) - {"request", *chosen}
     by_unknown = {name for name, asked in chosen.items() if unknown & asked}
     return frozenset(by_unknown | unknown.intersection(info.initialnames))
 
 
-def put_lacking_first(item: pytest.Item) -> None:
+def put_failing_first(item: pytest.Item) -> None:
     """Have the setup of a test that must fail do so before it asks for a response, which nobody would use."""
-    if lacking := lacking_fixtures(item):
+    if failing := failing_fixtures(item):
         names: list[str] = getattr(item, "fixturenames")  # noqa: B009 - as above
-        names.sort(key=lambda name: name not in lacking)
+        names.sort(key=lambda name: name not in failing)
 
 
 def _now(name: str) -> "CaseNow":

@@ -62,7 +62,7 @@ def _check_runs(definition: pytest.Function) -> None:
         path, line, name = definition.location
         raise UserError(
             f"{path}:{(line or 0) + 1}: {name} is an async generator, as it holds a yield, and nothing runs its body;"
-            " take the yield out: what is set up and torn down around a test belongs into a fixture"
+            " take the yield out: what is set up and torn down around a test belongs in a fixture"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
-from pytest_llmeval.bridge.casework.fixtures import lacking_fixtures, uses
+from pytest_llmeval.bridge.casework.fixtures import failing_fixtures, uses
 from pytest_llmeval.bridge.casework.items import cases_in, function_name, run_of
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.core.calls import ask_name
@@ -131,7 +131,7 @@ def eval_function_of(item: pytest.Item) -> object:
 
 
 def _asks_for_response(item: pytest.Item) -> bool:
-    return uses(item, "response") and not may_not_run(item) and not lacking_fixtures(item)
+    return uses(item, "response") and not may_not_run(item) and not failing_fixtures(item)
 
 
 def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
-from pytest_llmeval.bridge.casework.fixtures import put_lacking_first
+from pytest_llmeval.bridge.casework.fixtures import put_failing_first
 from pytest_llmeval.bridge.casework.items import RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.casework.turns import begin_turn, end_turn
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
@@ -176,7 +176,7 @@ class CaseRunner:
         """
         if self._ahead is None or run_of(item) is None:
             return
-        put_lacking_first(item)
+        put_failing_first(item)
         self._ahead.bodies.advance(item)
         self._ahead.early.advance()
         if self._fault is not None:

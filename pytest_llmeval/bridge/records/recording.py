@@ -87,6 +87,8 @@ class Recorder:
         terminal = config.pluginmanager.getplugin("terminalreporter")
         is_terminal = getattr(terminal, "isatty", False)  # a reporter of another plugin may not know
         try:
+            if resumed is not None:
+                check_measures(resumed, self._row, selected=self._plan.facts.selected)
             self._room.start_models(terminal.write_line if terminal else print)
             self._run = self._opened(is_terminal=is_terminal)
             self._room.start(self._row, resumed=resumed is not None, on_fault=self._break_off, on_begin=self.begun.note)
@@ -103,7 +105,6 @@ class Recorder:
             self._closing.note_mode(store.journal_mode)
             self._row = self._gating.choose(store, self._row)
             if plan.resumed is not None:
-                check_measures(self._row, settings, selected=plan.facts.selected)
                 take_up(store, self._row, seen=plan.resumed.run)
                 for told in resumed_on(self._row):
                     write_line(plan.config, f"llmeval: {told}")

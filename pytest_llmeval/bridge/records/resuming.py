@@ -158,8 +158,8 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
         run = pick_run(among, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
         if run.is_imported:
             raise SettingsError(
-                f"--resume {ref}: run {one_line(run.id, 40)} was imported from a file: what it answered, other code"
-                " asked. Leave --resume out to begin a new run"
+                f"--resume {ref}: run {one_line(run.id, 40)} was imported from a file: its answers are those of other"
+                " code. Leave --resume out to begin a new run"
             )
         if place is None:
             check_free(run)
@@ -206,23 +206,25 @@ def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
         raise SettingsError(f"--resume: run {run.id} was taken up by another session meanwhile; start again")
 
 
-def check_measures(run: Run, settings: Settings, *, selected: int) -> None:
-    """Raise SettingsError where a session of other code than the run's would run no case.
+def check_measures(resumed: Resumed, row: Run, *, selected: int) -> None:
+    """Raise SettingsError where the run was finished by other code than this and no case of it is to run.
 
-    Its verdict would be that of the code before: a job that resumes the newest run whatever it is would pass by it.
+    Its verdict is that of the former code: a job that resumes the newest run, whatever it is, would pass by it.
 
     Args:
-        run: the run, with the note of this session.
-        settings: of the session.
+        resumed: the run as it was found.
+        row: the run with the note of this session.
         selected: how many cases are to run.
     """
-    told = run.settings["resumes"][-1][OTHER_CODE]
-    if selected or not told or settings.resume_changed:
+    told = row.settings["resumes"][-1][OTHER_CODE]
+    if selected or not told or resumed.settings.resume_changed or resumed.run.shown_status != "finished":
         return
+    llmeval = resumed.settings.llmeval
     raise SettingsError(
-        f"--resume {run.id}: no case that is selected here is open, and the code is another one than the run's"
-        f" ({one_line(told, 120)}): nothing of it would be measured. Leave --resume out to begin a new run;"
-        f" {printable(settings.llmeval('show', run.id))} shows this one"
+        f"--resume {row.id}: the run is finished, and the code is not the one that finished it ({one_line(told, 120)}):"
+        " nothing of the new code would be measured. Leave --resume out to begin a new run;"
+        f" {printable(llmeval('gate', row.id))} judges this one by today's rules, and --llmeval-resume-changed goes on"
+        " with it all the same"
     )
 
 

@@ -41,5 +41,5 @@ class RunPlan:
 
     @property
     def earlier(self) -> Resumed | Rescored | None:
-        """The one or the other: of such a run a part alone may be here."""
+        """The run that goes on or is scored again, if any; this session may hold a part of its cases only."""
         return self.resumed or self.rescored

@@ -70,8 +70,9 @@ def _mixed(rule: Rule, column: Column, states: tuple[State, ...], ends: tuple[fl
     best, worst = ends
     if not (math.isfinite(best) and math.isfinite(worst)):
         return
-    for mixture in column.mixtures(worst, states):
-        yield _end(rule, mixture, best, states)
+    known = column.grouped()
+    for filled in column.mixtures(worst, best, states):
+        yield _weight(rule, column, known | filled)
 
 
 def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> Weight | None:

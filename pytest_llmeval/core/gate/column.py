@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase, broke_behind_answer
 from pytest_llmeval.core.gate.fills import at_worst
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import named_clusters
 from pytest_llmeval.core.stats.means import mean
@@ -126,14 +127,28 @@ class Column:
                 grouped.setdefault(reading.unit, []).append(value)
         return grouped
 
-    def mixtures(self, fill: float, states: Collection[State]) -> "Iterator[Column]":
-        """Yield it with ``fill`` for some of the cases in ``states``; the others stay without."""
-        missing = [place for place, reading in enumerate(self.readings) if reading.state in states]
-        for lost in at_worst(missing):
-            readings = list(self.readings)
-            for place in lost:
-                readings[place] = readings[place]._replace(state="scored", value=fill)
-            yield replace(self, readings=tuple(readings))
+    def mixtures(self, worst: float, best: float, states: Collection[State]) -> Iterator[Grouped]:
+        """Yield the values of the units of cases in ``states``, some of these at ``worst`` and the others at ``best``.
+
+        No other unit is among them: there may be 100,000. Of dependent rows whole clusters are told apart, those first
+        of which the rest is worst: that makes clusters differ as much, and as little, as they can.
+        """
+        missing = [reading.unit for reading in self.readings if reading.state in states]
+        known, groups = self.grouped(), list[str]()
+        units = [*dict.fromkeys([*known, *missing])]
+        if clusters := self.clusters(units):
+            of = dict(zip(units, clusters, strict=True))
+            levels = {
+                name: mean([value for unit in found for value in known[unit]]) or 0.0
+                for name, found in grouped(known, of.__getitem__).items()
+            }
+            missing.sort(key=lambda unit: (levels.get(of[unit], 0.0), of[unit]))
+            groups = [of[unit] for unit in missing]
+        for lost in at_worst(range(len(missing)), groups):
+            filled = {unit: [*known.get(unit, ())] for unit in missing}
+            for place, unit in enumerate(missing):
+                filled[unit].append(worst if place in lost else best)
+            yield filled
 
     def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
         """Return the cluster of each of ``units``, one without being its own; None where none has one.

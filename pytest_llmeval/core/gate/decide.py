@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.column import Column, Grouped, OpenRows, State, sample_means
-from pytest_llmeval.core.gate.fills import at_worst
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 from pytest_llmeval.core.stats.distributions import binomial_at_least
 from pytest_llmeval.core.stats.intervals import miss_chance, pass_at_k, quantile, score_interval, standard_error
@@ -212,17 +211,9 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
 def _mixed_lower_ends(
     column: Column, least: Grouped, clusters: Sequence[str] | None, states: Collection[State]
 ) -> Iterator[float | None]:
-    """Yield lower ends of the interval with some of the cases in ``states`` at their least, the others at their most.
-
-    Nothing but the samples of these cases is read anew: there may be 100,000 others.
-    """
-    missing = [reading.unit for reading in column.readings if reading.state in states]
-    known, (low, high) = column.grouped(), column.span
+    """Yield lower ends of the interval with some of the cases in ``states`` at their least and the others not."""
     means = dict(zip(least, sample_means(least), strict=True))
-    for lost in at_worst(range(len(missing))):
-        filled = {unit: [*known.get(unit, ())] for unit in missing}
-        for place, unit in enumerate(missing):
-            filled[unit].append(low if place in lost else high)
+    for filled in column.mixtures(*column.span, states):
         mixed = means | dict(zip(filled, sample_means(filled), strict=True))
         interval = score_interval([*mixed.values()], clusters=clusters)
         yield interval.low if interval else None

@@ -7,7 +7,7 @@ their mean, where (S + mg)² / (Q + mg²) is greatest. It is least where some ar
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations
 
 from pytest_llmeval.core.stats.means import total
@@ -38,10 +38,15 @@ def between(best: Sequence[float], worst: Sequence[float], beyond: float | None)
         yield [worst[place] if place in lost else gain for place, gain in enumerate(best)]
 
 
-def at_worst(missing: Sequence[int]) -> Iterator[frozenset[int]]:
+def at_worst(missing: Sequence[int], groups: Sequence[Hashable] = ()) -> Iterator[frozenset[int]]:
     """Yield which of the missing to try at their worst, some of them and never all.
 
-    Each way where there are few. Of more the first 1, 2, 4 and so on, eight times at most, in even steps of logs.
+    Each way where there are few. Of more the first 1, 2, 4 and so on, eight times at most, in even steps of logs; where
+    they lie in groups, the first groups and then the last ones too, cut between two groups in so many places.
+
+    Args:
+        missing: in the order in which they are tried.
+        groups: the group of each, those of one side by side; empty where each is independent of the others.
     """
     if len(missing) <= _FEW:
         for count in range(1, len(missing)):
@@ -51,6 +56,10 @@ def at_worst(missing: Sequence[int]) -> Iterator[frozenset[int]]:
     for step in range(_MIXTURES):
         if round(factor**step) < len(missing):
             yield frozenset(missing[: round(factor**step)])
+    cuts = [place for place in range(1, len(groups)) if groups[place] != groups[place - 1]]
+    for cut in cuts[:: max(1, math.ceil(len(cuts) / _MIXTURES))]:
+        yield frozenset(missing[:cut])
+        yield frozenset(missing[cut:])
 
 
 def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int], beyond: float) -> Iterator[float]:

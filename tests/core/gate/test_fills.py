@@ -30,5 +30,9 @@ def test_of_few_missing_each_way_is_tried_and_of_many_eight_numbers() -> None:
     assert [len(each) for each in at_worst(range(7))] == [1, 2, 4]
     assert list(at_worst(range(7)))[1] == {0, 1}
     assert [len(each) for each in at_worst(range(100))] == [1, 2, 4, 8, 16, 32, 64]
+    assert [*at_worst(range(4), "aabb")] == [*at_worst(range(4))]
+    in_groups = [*at_worst(range(8), "aaabbbcc")]
+    assert in_groups[3:] == [{0, 1, 2}, {3, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 5}, {6, 7}]
+    assert len([*at_worst(range(1_000), [str(number // 2) for number in range(1_000)])]) <= 3 * 8
     many = [len(each) for each in at_worst(range(100_000))]
     assert (len(many), many[:3]) == (8, [1, 4, 18])

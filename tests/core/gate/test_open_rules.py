@@ -61,3 +61,19 @@ def test_a_lower_end_is_open_where_missing_rows_may_tell_groups_apart(missed: tu
     told = [only(compared([], cases, rule("min_lower", 0.6), max_error_rate=0.1)) for cases in (rows, held)]
     assert told[0].verdict == ("fail" if missed == (0,) else "pass")
     assert (told[1].verdict, told[1].is_open) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize("wrong", [(), (0,), (1,), (0, 1)])
+def test_many_missing_rows_are_told_apart_by_their_groups_in_whatever_order_they_come(wrong: tuple[int, ...]) -> None:
+    """Eight of them, four in each of two groups. The lower end is below its bar where the weaker group's are wrong."""
+    groups = [number % 6 for number in range(180)]
+    missed = [48, 72, 108, 132, 168]  # of the first group
+    values = [0.0 if number in missed or (number < 24 and groups[number] in wrong) else 1.0 for number in range(180)]
+    rows = [case(number, values[number], cluster=f"{group}") for number, group in enumerate(groups)]
+    lost = [
+        broken(f"{number}", "timeout", cluster=f"{group}") if number < 24 and group < 2 else rows[number]
+        for number, group in enumerate(groups)
+    ]
+    whole, held = (only(compared([], cases, rule("min_lower", 0.69), max_error_rate=0.1)) for cases in (rows, lost))
+    assert whole.verdict == ("fail" if wrong == (0,) else "pass")
+    assert (held.verdict, held.is_open) == ("inconclusive", True)
