@@ -208,8 +208,8 @@ def _plan(job: Job) -> Plan:
         folder = _unfinished(job, home)
         if folder is None:
             proved = max((path.parent.name for path in home.glob("*/proof.json")), default=None)
-            none = f"the proof of {proved} has ended, and no other training" if proved else "no training"
-            raise SettingsError(f"{job.name}: {none} in {home} can go on; leave out --llmeval-train-resume")
+            why = f" (the proof of {proved} has ended)" if proved else ""
+            raise SettingsError(f"{job.name}: no training in {home} can go on{why}; leave out --llmeval-train-resume")
     else:
         folder = home / new_run_id()
     try:
