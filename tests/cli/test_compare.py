@@ -49,13 +49,18 @@ def add_row(store: SqliteStore, id: str, row: str, passed: bool, *, answer: str 
     store.add_case(id, record(row, **{**made, **fields}))
 
 
-@pytest.fixture
-def worse(store: SqliteStore) -> SqliteStore:
-    """The store with a green run named ``main`` and one in which many rows got worse."""
+def made_worse(store: SqliteStore) -> SqliteStore:
+    """Put a green run named ``main`` in, and one in which many rows got worse."""
     add(store, OLD)
     add(store, NEW, MANY_WORSE)
     store.set_baseline("main", OLD, "2025-01-03")
     return store
+
+
+@pytest.fixture
+def worse(store: SqliteStore) -> SqliteStore:
+    """The store with a green run named ``main`` and one in which many rows got worse."""
+    return made_worse(store)
 
 
 def test_the_verdict_comes_first_with_its_reason_and_the_rows(worse: SqliteStore, llmeval: Command) -> None:

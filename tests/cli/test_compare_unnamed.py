@@ -6,16 +6,13 @@ import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.cli.test_compare import MANY_WORSE, NEW, OLD, add
+from tests.cli.test_compare import NEW, add, made_worse
 
 
 @pytest.fixture
 def worse(store: SqliteStore) -> SqliteStore:
     """The store with a green run named ``main`` and one in which many rows got worse."""
-    add(store, OLD)
-    add(store, NEW, MANY_WORSE)
-    store.set_baseline("main", OLD, "2025-01-03")
-    return store
+    return made_worse(store)
 
 
 def test_the_newest_run_is_compared_where_only_the_base_is_named(worse: SqliteStore, llmeval: Command) -> None:
