@@ -89,6 +89,8 @@ def failing_fixtures(item: pytest.Item) -> frozenset[str]:
     Its setup must fail. What a plugin adds to ``fixturenames`` is not looked at: it may define the fixture later.
     """
     info = getattr(item, "_fixtureinfo")  # noqa: B009 - nothing public tells what a test asks for itself
+    if all(name in info.name2fixturedefs or name == "request" for name in info.names_closure):
+        return frozenset()  # as of nearly every case
     held = set(info.names_closure)  # a parameter may have taken the place of one
     chosen = {name: set(found[-1].argnames) for name, found in info.name2fixturedefs.items() if name in held}
     unknown = set(info.initialnames).union(*chosen.values()) - {"request", *chosen}
