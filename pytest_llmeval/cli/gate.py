@@ -19,7 +19,6 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
-from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import broke_behind_answer
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import Trust
@@ -27,6 +26,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
+from pytest_llmeval.reports.open_errors import open_errors
 from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words, unmeasurable_words
 from pytest_llmeval.reports.run_notes import passed_wrongly, run_notes
 from pytest_llmeval.reports.run_view import RunCases, view_run
@@ -119,14 +119,10 @@ class Gated:
     @property
     def _lacks_answers(self) -> bool:
         """Whether the run is unmeasurable and has cases that another try may give the answer that they lack."""
-        run = self.run
-        if run.end is None or run.end.status != "unmeasurable" or run.is_imported or run.settings.get("rescored"):
+        if self.run.is_imported or self.run.settings.get("rescored"):
             return False
-        broken = (case for case in self.cases.judged if case.outcome == "error")
-        return any(
-            case.error_kind != ErrorKind.NOT_CACHED and not broke_behind_answer(case.error_kind, case.latency_s)
-            for case in broken
-        )
+        broken = open_errors(self.run, self.cases.judged)
+        return any(not broke_behind_answer(case.error_kind, case.latency_s) for case in broken)
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:

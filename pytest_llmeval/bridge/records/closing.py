@@ -9,10 +9,10 @@ from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.core.clock import now
-from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import JudgedCase, broke_behind_answer
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.core.types import CaseRecord
+from pytest_llmeval.reports.open_errors import open_errors
 from pytest_llmeval.reports.rule_words import unmeasurable_words
 from pytest_llmeval.reports.run_text import told_run, verdict_line
 from pytest_llmeval.reports.run_view import RunView
@@ -128,7 +128,7 @@ class Closing:
         Cases that have an answer and broke after it need other code, which then scores the answers again: going on with
         the run would hand them to the same code. Cases without an answer are asked for as the run goes on.
         """
-        broken = _open_errors(view, cases) if is_answered or _has_results(view) else []
+        broken = open_errors(view.run, cases) if is_answered or _has_results(view) else []
         scored_again = sum(broke_behind_answer(case.error_kind, case.latency_s) for case in broken)
         if is_cut or scored_again < len(broken):
             yield self._go_on
@@ -158,10 +158,3 @@ class Closing:
 def _has_results(view: RunView) -> bool:
     """Whether any case passed or missed; if none did, a new run does as well as going on with this one."""
     return any(suite.outcomes["passed"] or suite.outcomes["missed"] for suite in view.suites)
-
-
-def _open_errors(view: RunView, cases: Sequence[JudgedCase]) -> list[JudgedCase]:
-    """Return the errors of an unmeasurable run that another try may mend; of any other run nothing."""
-    if view.run.end is None or view.run.end.status != "unmeasurable":
-        return []
-    return [case for case in cases if case.outcome == "error" and case.error_kind != ErrorKind.NOT_CACHED]
