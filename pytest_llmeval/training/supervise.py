@@ -37,7 +37,7 @@ from pytest_llmeval.training.soup import FOLDER, train_soup
 from pytest_llmeval.training.starting import beginning, ending, showing_progress
 from pytest_llmeval.version import __version__
 
-__all__ = ["Job", "TrainingFailedError", "run_training"]
+__all__ = ["Job", "NothingToGoOnError", "TrainingFailedError", "run_training"]
 
 _REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a disk answers that takes no more of a file; any other OSError of a training is a fault of its own."""
@@ -77,6 +77,10 @@ class Job:
     """The command that goes on with it."""
 
 
+class NothingToGoOnError(SettingsError):
+    """A training is to go on, and the configuration has none that was begun and not proved."""
+
+
 def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     """Train, prove, record; return the gains.
 
@@ -87,6 +91,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     Raises:
         TrainingFailedError: with why, and where everything of it lies.
         UserError: something a person wrote is wrong.
+        NothingToGoOnError: a training is to go on, and there is none to go on with.
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
     check_rows(job.config, job.rootdir, place=job.place_of)
@@ -209,7 +214,9 @@ def _plan(job: Job) -> Plan:
         if folder is None:
             proved = max((path.parent.name for path in home.glob("*/proof.json")), default=None)
             why = f" (the proof of {proved} has ended)" if proved else ""
-            raise SettingsError(f"{job.name}: no training in {home} can go on{why}; leave out --llmeval-train-resume")
+            raise NothingToGoOnError(
+                f"{job.name}: no training in {home} can go on{why}; leave out --llmeval-train-resume"
+            )
     else:
         folder = home / new_run_id()
     try:

@@ -32,3 +32,17 @@ def test_every_line_of_a_training_begins_with_its_name_and_stands_alone(
         told = [line.partition(" 0.0 %")[0] for line in lines if "llmeval: " in line]
         each = ("measures", "val: exact", "test: exact")
         assert told == [f"llmeval: {name}: {line}" for name in ("another", "tiny") for line in each]
+
+
+def test_trainings_that_ended_are_skipped_where_those_of_a_session_go_on(project: pytest.Pytester) -> None:
+    """A session of several that was interrupted goes on by the same command; asked for by name, one fails."""
+    path = project.path / "finetune" / "configs" / "tiny.yaml"
+    path.with_stem("another").write_text(path.read_text("utf-8"), "utf-8")
+    result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume", "-rs")
+    result.assert_outcomes(skipped=2, deselected=12)
+    told = "no training in *{0} can go on; leave out --llmeval-train-resume"
+    result.stdout.fnmatch_lines([f"llmeval: {name}: {told.format(name)}" for name in ("another", "tiny")])
+    for named in (["-k", "another"], ["--llmeval-train-strict"], ["finetune/test_tiny_training.py::test_tiny[tiny]"]):
+        result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume", *named)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert result.parseoutcomes()["failed"] == (2 if "--llmeval-train-strict" in named else 1)

@@ -4,13 +4,13 @@ import contextlib
 import re
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from pytest_llmeval.bridge.config.command_line import training_command
 from pytest_llmeval.bridge.config.git_state import git_state
-from pytest_llmeval.bridge.config.settings import resolve
+from pytest_llmeval.bridge.config.settings import Settings, resolve
 from pytest_llmeval.bridge.training.items import path_of, shown
 from pytest_llmeval.bridge.training.proof_options import proof_environ, proof_options
 from pytest_llmeval.core.errors import LlmevalError
@@ -35,23 +35,20 @@ class TrainingRun:
     def run(self) -> None:
         """Train, prove the gain, record both; fail where the adapter is not better by the margin.
 
-        Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
+        Skips where the machine lacks what the configuration needs, or where one of several is to go on and has nothing
+        to go on with; fails where it was asked for by name.
         """
         from pytest_llmeval.training.machine import lacking, look_at
-        from pytest_llmeval.training.supervise import Job, run_training
+        from pytest_llmeval.training.supervise import Job, NothingToGoOnError, run_training
         from pytest_llmeval.training.task import load_task
 
         settings = resolve(self._config)
         machine = look_at(settings.environ, self.configuration)
         lack = lacking(self.configuration, machine)
         if lack is not None:
-            told = f"{self.name} {lack}"
-            if settings.train_strict or _is_named(self._config, self._item):
-                pytest.fail(told, pytrace=False)
-            self._report(told)
-            pytest.skip(told)
+            self._leave_out(f"{self.name} {lack}", settings)
         git = git_state(settings.rootdir, settings.environ)
-        wrong = None
+        wrong = nothing = None
         try:
             gains = run_training(
                 Job(
@@ -73,12 +70,24 @@ class TrainingRun:
                     again=training_command(self._config, self._item),
                 )
             )
+        except NothingToGoOnError as error:
+            nothing = str(error)
         except LlmevalError as error:
             wrong = str(error)
+        if nothing is not None and len(list(filter(None, map(path_of, self._item.session.items)))) > 1:
+            self._leave_out(nothing, settings)
+        wrong = wrong or nothing
         if wrong is not None:
             pytest.fail(printable(wrong), pytrace=False)
         for gain in gains:
             self._report(f"{self.name}: {gain.line()}")
+
+    def _leave_out(self, told: str, settings: Settings) -> NoReturn:
+        """Skip this training, or fail where it was asked for by name."""
+        if settings.train_strict or _is_named(self._config, self._item):
+            pytest.fail(printable(told), pytrace=False)
+        self._report(told)
+        pytest.skip(printable(told))
 
     def _report(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
