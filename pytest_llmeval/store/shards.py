@@ -172,8 +172,14 @@ def _agreed(shard: ShardRun) -> dict[str, Any]:
         "the commit": run.git_commit,
         "the version of pytest-llmeval": run.version,
         "the suites": {name.partition("[")[0] for name in run.suites},  # a shard without rows knows no parameter sets
-        "the rows": run.dataset_digest,
+        "the rows": _rows(run),
         "being scored again": run.settings.get("rescored") is not None,
         **{what: run.settings.get(key) for key, what in _SETTINGS.items()},
         **{f"--{one_line(key.replace('_', '-'), 40)}": options[key] for key in options if key not in _OF_ONE_MACHINE},
     }
+
+
+def _rows(run: Run) -> object:
+    """Return what stands for the rows of a run, in whatever order its machine read them: each lies in one shard."""
+    sets = {name.partition("[")[0]: suite.get("row_set_digest") for name, suite in run.suites.items()}
+    return run.dataset_digest if None in sets.values() else sets

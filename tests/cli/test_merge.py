@@ -103,6 +103,23 @@ def test_the_joined_run_is_the_run_of_one_machine(written: Project, llmeval: Com
     assert llmeval("gate").status == 0
 
 
+@pytest.mark.parametrize("cut", [(), ("--limit=6",)], ids=["all", "the first"])
+def test_each_machine_may_read_the_rows_in_an_order_of_its_own(
+    written: Project, llmeval: Command, cut: tuple[str, ...]
+) -> None:
+    """A row lies in the same shard for all of them, unless each takes the first of its own order."""
+    files = record_shards(written, 2, *cut, numbers=[1])
+    written.eval(EXACT, ROWS[::-1])
+    files += record_shards(written, 2, *cut, numbers=[2])
+    done = llmeval("merge", *files)
+    if cut:
+        assert done.status == 4
+        assert "differs from" in done.err and done.err.rstrip().endswith("in the rows")
+        return
+    assert done.status == 0
+    assert written.cases().keys() == {row["id"] for row in ROWS}
+
+
 @pytest.mark.parametrize(("bound", "status", "verdict"), [("min: 0.7", 0, "pass"), ("min: 0.9", 1, "fail")])
 def test_one_gate_judges_all_shards(written: Project, llmeval: Command, bound: str, status: int, verdict: str) -> None:
     written.write(thresholds_yaml=rules(bound))
