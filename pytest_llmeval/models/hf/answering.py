@@ -16,6 +16,7 @@ from pytest_llmeval.models.hf.caches import read
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.drawing import Draws
 from pytest_llmeval.models.hf.forms import Kept
+from pytest_llmeval.models.hf.forward import cached
 from pytest_llmeval.models.hf.params import Sampling
 
 __all__ = ["AnswerJob", "answer", "not_finite"]
@@ -46,7 +47,7 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     model.generate(
         input_ids=prompts.ids,
         attention_mask=prompts.mask,
-        past_key_values=prompts.cache,
+        **cached(model, prompts.cache),
         generation_config=transformers.GenerationConfig(
             max_new_tokens=room, pad_token_id=chat.pad_token, do_sample=False
         ),

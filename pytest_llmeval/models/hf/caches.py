@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from pytest_llmeval.models.hf.forward import forward, takes
+from pytest_llmeval.models.hf.forward import cached, forward, takes
 from pytest_llmeval.models.hf.padding import in_like_lengths, left_padded
 
 __all__ = ["Prompts", "read"]
@@ -74,7 +74,7 @@ def _read_on(model: Any, cache: Any, begin: Sequence[int], rows: Sequence[Sequen
     """Add to ``cache`` what it lacks of ``rows``; with them stands ``begin`` where it holds that."""
     read = cache.get_seq_length()
     ids, mask = _behind(begin[:read], rows, pad, model.device)
-    forward(model, mask, logits=1, input_ids=ids[:, read:], past_key_values=cache, use_cache=True)
+    forward(model, mask, logits=1, input_ids=ids[:, read:], use_cache=True, **cached(model, cache))
 
 
 def _read_apart(

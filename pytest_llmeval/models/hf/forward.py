@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Collection
 from typing import Any
 
-__all__ = ["forward", "takes"]
+__all__ = ["cached", "forward", "takes"]
 
 
 def forward(model: Any, mask: Any, *, logits: int, input_ids: Any, **inputs: Any) -> Any:
@@ -22,6 +22,11 @@ def forward(model: Any, mask: Any, *, logits: int, input_ids: Any, **inputs: Any
     choices = {"position_ids": positions, "logits_to_keep": logits}
     chosen = {name: value for name, value in choices.items() if name in taken}
     return model(input_ids=input_ids, attention_mask=mask, **chosen, **inputs)
+
+
+def cached(model: Any, cache: Any) -> dict[str, Any]:
+    """Return the argument by which a model is given ``cache``; transformers renamed it in 5.24."""
+    return {"cache" if takes(model, "cache") else "past_key_values": cache}
 
 
 def takes(model: Any, name: str) -> bool:
