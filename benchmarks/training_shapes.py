@@ -34,7 +34,7 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from pytest_llmeval.models.local_weights import default_cache_dir
+from pytest_llmeval.models.local.weights import default_cache_dir
 from pytest_llmeval.training import trainer as entrypoint
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.registry import TransportName
-from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 from tests.support.browser import chromium
 from tests.support.fault_server import FaultServer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.local.weights import default_cache_dir, fetch_smollm2
 from tests.support.project import Project
 
 ROWS = [
@@ -41,7 +41,7 @@ def servers(project: Project) -> set[str]:
     found = set()
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if b"local_child" in (path / "cmdline").read_bytes() and (path / "cwd").samefile(project.root):
+            if b"local/child" in (path / "cmdline").read_bytes() and (path / "cwd").samefile(project.root):
                 found.add(path.name)
         except OSError:
             continue

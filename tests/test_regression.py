@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.local.weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.store.baselines import find_baseline
 
 ROOT = Path(__file__).resolve().parent.parent

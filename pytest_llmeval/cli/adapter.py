@@ -15,7 +15,7 @@ from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.adapter_files import check_adapter_base, read_adapter_config
 from pytest_llmeval.models.hf.sources import Source, find_adapter, find_source, require_hf_extra
-from pytest_llmeval.models.local_adapters import require_packages
+from pytest_llmeval.models.local.adapters import require_packages
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.store.whole_file import whole_folder
 

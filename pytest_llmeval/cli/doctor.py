@@ -28,13 +28,13 @@ from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
 from pytest_llmeval.models.host_memory import free_host_bytes
+from pytest_llmeval.models.http.proxies import proxy_for
+from pytest_llmeval.models.http.transport import TransportName
 from pytest_llmeval.models.keys import is_usual_name
-from pytest_llmeval.models.local_server import why_unloadable
-from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
+from pytest_llmeval.models.local.server import why_unloadable
+from pytest_llmeval.models.local.weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.proxies import proxy_for
 from pytest_llmeval.models.specs import storable_spec
-from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.unread_files import NOT_READ, refuse_unread, unread_files
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database, check_sound

@@ -11,8 +11,8 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.keys import is_usual_name
-from pytest_llmeval.models.local_adapters import find_local_adapter
-from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
+from pytest_llmeval.models.local.adapters import find_local_adapter
+from pytest_llmeval.models.local.weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import priced, shipped_prices
 from pytest_llmeval.models.vendors import VENDORS

@@ -1,1 +1,1 @@
-"""Models: specs, models.yaml, keys, prices, the protocols and the embedded model. Imports no vendor's SDK."""
+"""Models: specs, models.yaml, keys, prices; a package for each protocol and for each way to run one on this machine."""

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.http.proxies import usable_proxy
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.proxies import usable_proxy
 
 if TYPE_CHECKING:
-    from pytest_llmeval.models.transport import TransportName
+    from pytest_llmeval.models.http.transport import TransportName
 
 __all__ = ["check_model"]
 
@@ -56,9 +56,9 @@ def check_model(
 
 
 def _check_local(model: NamedModel, *, is_asked: bool) -> None:
-    from pytest_llmeval.models.local_adapters import require_converter
-    from pytest_llmeval.models.local_server import require_local_extra
-    from pytest_llmeval.models.local_weights import default_cache_dir
+    from pytest_llmeval.models.local.adapters import require_converter
+    from pytest_llmeval.models.local.server import require_local_extra
+    from pytest_llmeval.models.local.weights import default_cache_dir
 
     require_local_extra()
     cache_dir = default_cache_dir() if is_asked else None

@@ -10,27 +10,25 @@ from pytest_llmeval.core.costs import FREE
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.protocols import Backend
-from pytest_llmeval.models.anthropic_messages import AnthropicBackend
+from pytest_llmeval.models.anthropic.backend import AnthropicBackend
 from pytest_llmeval.models.base_url import parse_base_url
+from pytest_llmeval.models.chat.backend import OpenAIBackend
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.http.proxies import proxy_secrets, usable_proxy
+from pytest_llmeval.models.http.retry import RetryPolicy, Slot
+from pytest_llmeval.models.http.transport import CHAT_PATH, RESPONSES_PATH, Transport, TransportName
+from pytest_llmeval.models.http.watched import WatchedTransport, WhyGone
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
-from pytest_llmeval.models.local_adapters import local_engine, local_revision
-from pytest_llmeval.models.local_backend import LocalBackend
-from pytest_llmeval.models.local_server import slot_of
+from pytest_llmeval.models.local.adapters import local_engine, local_revision
+from pytest_llmeval.models.local.backend import LocalBackend
+from pytest_llmeval.models.local.server import slot_of
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
-from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.responses.backend import ResponsesBackend
-from pytest_llmeval.models.responses.wire import RESPONSES_PATH
-from pytest_llmeval.models.retry import RetryPolicy, Slot
-from pytest_llmeval.models.transport import Transport, TransportName
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.vllm.server import VllmServer
-from pytest_llmeval.models.watched import WatchedTransport, WhyGone
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from pytest_llmeval.models.wire import CHAT_PATH
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
@@ -130,18 +128,18 @@ def _open_transport(
     """Return the transport for ``account``, which serves ``model``."""
     # Imported where they are needed: aiohttp takes 0.2 s and an SDK 1 s, which a session without models saves.
     if model.spec.kind == "anthropic":
-        from pytest_llmeval.models.anthropic_sdk import ANTHROPIC_SDK
-        from pytest_llmeval.models.sdk_transport import SdkTransport
+        from pytest_llmeval.models.anthropic.sdk import ANTHROPIC_SDK
+        from pytest_llmeval.models.http.sdk_transport import SdkTransport
 
         return SdkTransport(ANTHROPIC_SDK, account, redact, _proxy(account, environ, redact))
     path = RESPONSES_PATH if model.api == "responses" else CHAT_PATH
     proxy = None if name == "lean" else _proxy(account, environ, redact)
     if name == "sdk" or proxy is not None:
-        from pytest_llmeval.models.openai_sdk import openai_sdk
-        from pytest_llmeval.models.sdk_transport import SdkTransport
+        from pytest_llmeval.models.http.openai_sdk import openai_sdk
+        from pytest_llmeval.models.http.sdk_transport import SdkTransport
 
         return SdkTransport(openai_sdk(path), account, redact, proxy)
-    from pytest_llmeval.models.lean_transport import LeanTransport
+    from pytest_llmeval.models.http.lean_transport import LeanTransport
 
     return LeanTransport(account, redact, path)
 

@@ -10,7 +10,7 @@ from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.loading import chosen_dtype, load_chat, load_model, quiet, writing
 from pytest_llmeval.models.hf.sources import find_source
-from pytest_llmeval.models.local_weights import SMOLLM2, fetch_smollm2
+from pytest_llmeval.models.local.weights import SMOLLM2, fetch_smollm2
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.store.whole_file import whole_folder
 

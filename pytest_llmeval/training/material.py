@@ -20,7 +20,7 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, why
 from pytest_llmeval.models.hf.positions import context_tokens
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
-from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
+from pytest_llmeval.models.local.weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.engine.account_limit import AccountLimit, Priority
 from pytest_llmeval.engine.limiter import PRIORITY
-from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from pytest_llmeval.models.http.retry import RetryPolicy, call_with_retries
 from tests.support.desks import desk, outcomes, rate_limited
 from tests.support.virtual_time import run_virtual, settled
 

@@ -10,7 +10,7 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
-from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from pytest_llmeval.models.http.retry import RetryPolicy, call_with_retries
 from tests.support.engine_parts import FakeModel, Rig, ask, kinds, say
 from tests.support.virtual_time import run_virtual, settled
 

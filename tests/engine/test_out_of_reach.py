@@ -8,7 +8,7 @@ import pytest
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
-from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from pytest_llmeval.models.http.retry import RetryPolicy, call_with_retries
 from tests.support.desks import desk
 from tests.support.virtual_time import run_virtual
 

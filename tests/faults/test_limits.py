@@ -21,7 +21,7 @@ NO_KEY = "sk-canary-0123456789abcdef"
 @pytest.fixture
 def shortest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses of calls that are drawn at random are as short as they may be: none; what a server asks for is kept."""
-    monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+    monkeypatch.setattr("pytest_llmeval.models.http.retry._between", lambda low, high: low)
 
 
 @pytest.fixture

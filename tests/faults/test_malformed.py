@@ -54,7 +54,7 @@ def run_all(project: Project, models: list[str], *arguments: str) -> dict[str, d
 def test_no_answer_is_an_error_of_its_kind_and_never_a_score(
     project: Project, monkeypatch: pytest.MonkeyPatch, spread: list[str]
 ) -> None:
-    monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+    monkeypatch.setattr("pytest_llmeval.models.http.retry._between", lambda low, high: low)
     # In processes of their own pauses are long: only what is not tried six times.
     errors = {name: each for name, each in ERRORS.items() if "-n2" not in spread or each[1] < 6}
     cases = run_all(project, list(errors), *spread)
@@ -218,12 +218,12 @@ def test_an_answer_that_cannot_be_read_for_a_bug_is_an_error_and_is_told(project
     )
     project.write(
         evals__conftest_py="""
-            from pytest_llmeval.models import http_backend
+            from pytest_llmeval.models.http import backend
 
             def broken(status):
                 raise RuntimeError("a bug")
 
-            http_backend.is_success = broken
+            backend.is_success = broken
         """
     )
     result = project.run("evals", workers, inside=False)

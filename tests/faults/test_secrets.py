@@ -46,7 +46,7 @@ async def test_async(sample, model, score):
 BROKEN = """
 import os
 
-import pytest_llmeval.models.openai_chat as chat
+import pytest_llmeval.models.chat.backend as chat
 
 def broken(*args, **kwargs):
     raise KeyError(os.environ["LLMEVAL_API_KEY"])
@@ -135,7 +135,7 @@ def test_a_key_that_a_test_prints_and_holds_is_nowhere(project: Project, argumen
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("code", ["401", "400", "500"])
 def test_a_key_that_the_server_repeats_is_nowhere(project: Project, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+    monkeypatch.setattr("pytest_llmeval.models.http.retry._between", lambda low, high: low)
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     result = project.run(
         "evals",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.models.local_server import LocalServer
-from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.local.server import LocalServer
+from pytest_llmeval.models.local.weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.registry import TransportName
 from tests.support.asking import Ask, Fail, ask_model, failure
 from tests.support.fault_server import FaultServer

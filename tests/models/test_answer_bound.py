@@ -11,10 +11,10 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.loaders.prompts import Prompt
-from pytest_llmeval.models.anthropic_messages import sent_params
+from pytest_llmeval.models.anthropic.backend import sent_params
+from pytest_llmeval.models.chat.refused_params import RefusedParams
 from pytest_llmeval.models.hf.params import read_sampling
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.training.task import Task

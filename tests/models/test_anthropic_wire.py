@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.anthropic_wire import read_message
-from pytest_llmeval.models.wire import EXCERPT_CHARS
+from pytest_llmeval.models.anthropic.wire import read_message
+from pytest_llmeval.models.http.wire import EXCERPT_CHARS
 from tests.support.anthropic_server import message
 
 JSON = st.recursive(

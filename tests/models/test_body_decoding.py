@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.models.body_decoding import UndecodableError, decoded
+from pytest_llmeval.models.http.body_decoding import UndecodableError, decoded
 
 
 def raw_deflate(body: bytes) -> bytes:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.event_stream import has_ended
+from pytest_llmeval.models.chat.wire import read_completion
+from pytest_llmeval.models.http.event_stream import has_ended
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
-from pytest_llmeval.models.wire import read_completion
 from tests.support.asking import Ask, Fail
 from tests.support.chat_bodies import chunks, completion, event
 from tests.support.fault_server import FaultServer

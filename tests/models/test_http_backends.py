@@ -11,8 +11,8 @@ import pytest
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request, Usage
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.fault_server import FaultServer
@@ -157,7 +157,7 @@ def test_nobody_listens(vendor: Vendor) -> None:
 
 def test_nobody_accepts(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is not made in time is tried again, within the call's time."""
-    monkeypatch.setattr(f"pytest_llmeval.models.{vendor.transport}_transport.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(f"pytest_llmeval.models.http.{vendor.transport}_transport.CONNECT_TIMEOUT_S", 0.1)
     with nobody_accepting() as authority:
         error = vendor.fail(vendor.spec("m", authority))
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 6)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.types import Request
-from pytest_llmeval.models.kept_connections import _Stream
+from pytest_llmeval.models.http.kept_connections import _Stream
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
 from tests.support.asking import FAST

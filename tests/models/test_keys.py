@@ -10,11 +10,11 @@ import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.http.retry import Slot
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.retry import Slot
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import Ask, Fail, sent
 from tests.support.chat_bodies import completion

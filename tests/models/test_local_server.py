@@ -19,12 +19,12 @@ import pytest
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.engine.limiter import Limiter, Limits
-from pytest_llmeval.models import local_server as local_server_module
 from pytest_llmeval.models.check import check_model
-from pytest_llmeval.models.local_server import LocalServer
+from pytest_llmeval.models.http.retry import RetryPolicy
+from pytest_llmeval.models.local import server as local_server_module
+from pytest_llmeval.models.local.server import LocalServer
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import LOCAL_ACCOUNT, open_model
-from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 from tests.support.sessions import wait_until
 
@@ -134,7 +134,7 @@ def test_stop_ends_it_at_once(smollm2: Path, tmp_path: Path, monkeypatch: pytest
     """And can be repeated; the log holds what the engine said, or nothing."""
     running = LocalServer.start(smollm2, tmp_path / "server.log")
     assert is_alive(running.pid) and (tmp_path / "server.log").exists()
-    monkeypatch.setattr("pytest_llmeval.models.local_server.STOP_TIMEOUT_S", 60.0)
+    monkeypatch.setattr("pytest_llmeval.models.local.server.STOP_TIMEOUT_S", 60.0)
     start = time.monotonic()
     running.stop()
     running.stop()
@@ -144,7 +144,7 @@ def test_stop_ends_it_at_once(smollm2: Path, tmp_path: Path, monkeypatch: pytest
 OWNER = """
     import os, signal, subprocess, sys, time
     from pathlib import Path
-    from pytest_llmeval.models.local_server import LocalServer
+    from pytest_llmeval.models.local.server import LocalServer
     server = LocalServer.start(Path(sys.argv[1]))
     other = subprocess.Popen(["sleep", "30"])  # another child must not keep the server's pipe open
     print(server.pid, other.pid, flush=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.local_weights import (
+from pytest_llmeval.models.local.weights import (
     SMOLLM2,
     Weights,
     default_cache_dir,
@@ -241,7 +241,7 @@ def test_without_the_extra(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_cache_folder_follows_xdg(tmp_path: Path) -> None:
     """On Linux, XDG_CACHE_HOME decides."""
-    code = "from pytest_llmeval.models.local_weights import default_cache_dir; print(default_cache_dir())"
+    code = "from pytest_llmeval.models.local.weights import default_cache_dir; print(default_cache_dir())"
     environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     expected = tmp_path / "llmeval" if sys.platform == "linux" else default_cache_dir()

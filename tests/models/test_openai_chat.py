@@ -11,9 +11,9 @@ import pytest
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.core.types import Request, Response, Usage
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import NamedModel, Prices, resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
-from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import Ask, Fail
 from tests.support.fault_server import FaultServer

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from pytest_llmeval.core.types import Request
+from pytest_llmeval.models.message_keys import without_foreign_keys
 from pytest_llmeval.models.named import resolve_model
-from pytest_llmeval.models.openai_words import without_foreign_keys
 from pytest_llmeval.models.registry import open_model
 from tests.support.asking import FAST
 from tests.support.fault_server import FaultServer

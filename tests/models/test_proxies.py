@@ -9,11 +9,11 @@ import pytest
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.http.proxies import proxy_for
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import resolve_model
-from pytest_llmeval.models.proxies import proxy_for
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.registry import TransportName
-from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer

@@ -14,7 +14,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message, Request, Response, ToolCall, Usage
-from pytest_llmeval.models.local_server import LocalServer
+from pytest_llmeval.models.local.server import LocalServer
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.registry import TransportName, open_model
 from pytest_llmeval.models.specs import parse_spec

@@ -11,8 +11,8 @@ from openai.types.responses import Response as SdkResponse
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.models.http.wire import EXCERPT_CHARS
 from pytest_llmeval.models.responses.wire import read_response
-from pytest_llmeval.models.wire import EXCERPT_CHARS
 from tests.models.test_wire import JSON, plain
 from tests.support.responses_server import answer, events, failed, function_call, incomplete, reasoning, said
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.types import Message, Request, Response, ToolCall
-from pytest_llmeval.models.anthropic_tools import translated_messages
-from pytest_llmeval.models.anthropic_wire import read_message
+from pytest_llmeval.models.anthropic.messages import translated_messages
+from pytest_llmeval.models.anthropic.wire import read_message
+from pytest_llmeval.models.chat.wire import read_completion
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.wire import read_completion
 from tests.support.anthropic_server import AnthropicServer, message
 from tests.support.asking import FAST
 from tests.support.chat_bodies import completion, event

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.calls import answered, response_of
 from pytest_llmeval.core.types import Ask, CaseKey, Message, Request, Response, ToolCall
-from pytest_llmeval.models.anthropic_wire import read_message
+from pytest_llmeval.models.anthropic.wire import read_message
 from pytest_llmeval.models.application.assistant_message import call_ids
+from pytest_llmeval.models.chat.wire import read_completion
 from pytest_llmeval.models.responses.wire import read_response
-from pytest_llmeval.models.wire import read_completion
 from tests.support.chat_bodies import chunks, completion
 
 CALLS = [

@@ -16,9 +16,9 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
-from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import FAST, Ask, Fail, failure
 from tests.support.fault_server import FaultServer
 from tests.support.sessions import has_arrived, together, wait_until
@@ -31,7 +31,7 @@ from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.retry import RetryPolicy
+from pytest_llmeval.models.http.retry import RetryPolicy
 
 async def ask(spec, **options):
     backend = open_model(resolve_model(spec, {{}}), environ={{}}, policy=RetryPolicy(max_attempts=1), **options)
@@ -265,7 +265,7 @@ def test_certificates_that_cannot_be_read_are_an_error_of_the_call(
 def test_tls_looks_in_the_usual_places(tls_server: FaultServer, certificate: Path) -> None:
     """Where OpenSSL's own paths lead nowhere, as in a Python that was built on another machine."""
     code = (
-        f"import pytest_llmeval.models.lean_transport as lean; lean.CA_FILES = ['/nowhere', {str(certificate)!r}];"
+        f"import pytest_llmeval.models.http.lean_transport as lean; lean.CA_FILES = ['/nowhere', {str(certificate)!r}];"
         f"print(asyncio.run(ask({tls_server.spec('echo')!r})))"
     )
     assert in_fresh_python(code, SSL_CERT_FILE="/nowhere", SSL_CERT_DIR="/nowhere") == ["hello"]

@@ -7,8 +7,8 @@ import pytest
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response
-from pytest_llmeval.models.anthropic_wire import read_message
-from pytest_llmeval.models.http_errors import read_failure
+from pytest_llmeval.models.anthropic.wire import read_message
+from pytest_llmeval.models.http.errors import read_failure
 from pytest_llmeval.models.named import resolve_model
 from tests.models.test_wire import NOW, plain, read
 from tests.support.asking import failure

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.http_errors import read_failure, retry_after_s
-from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
+from pytest_llmeval.models.chat.wire import read_completion
+from pytest_llmeval.models.http.errors import read_failure, retry_after_s
+from pytest_llmeval.models.http.wire import EXCERPT_CHARS, excerpt
 from tests.support.chat_bodies import chunks, completion
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.home import at_home
 from pytest_llmeval.models.hf.sources import find_source
-from pytest_llmeval.models.local_weights import default_cache_dir
+from pytest_llmeval.models.local.weights import default_cache_dir
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.homeless import leave_home
 

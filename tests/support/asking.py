@@ -8,9 +8,9 @@ import pytest
 
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.fault_server import FaultServer
 
 __all__ = ["FAST", "Ask", "Fail", "ask_model", "failure", "sent"]

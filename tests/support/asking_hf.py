@@ -10,9 +10,9 @@ from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.core.types import Message, Request, Response
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.retry import RetryPolicy
 
 __all__ = ["answers", "opened", "refusal"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.local_weights import SMOLLM2
+from pytest_llmeval.models.local.weights import SMOLLM2
 from pytest_llmeval.training import embedded
 from pytest_llmeval.training.embedded import embedded_folder
 from tests.support.file_mode import mode

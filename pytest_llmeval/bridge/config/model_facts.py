@@ -31,7 +31,7 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
     if model.spec.weights is None or environ is None:
         return digest(canonical(facts))
     if model.spec.kind == "local":
-        from pytest_llmeval.models.local_adapters import local_revision
+        from pytest_llmeval.models.local.adapters import local_revision
 
         facts.append(local_revision(model.spec.weights))
     else:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.protocols import Backend
+from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.keys import DUMMY_KEY
-from pytest_llmeval.models.local_adapters import adapter_file
-from pytest_llmeval.models.local_effect import check_effect
-from pytest_llmeval.models.local_server import LocalServer
-from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.local.adapters import adapter_file
+from pytest_llmeval.models.local.effect import check_effect
+from pytest_llmeval.models.local.server import LocalServer
+from pytest_llmeval.models.local.weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.registry import Slots, open_model
-from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 

@@ -12,12 +12,12 @@ from aiohttp import web
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.loop import LoopThread, pause
 from pytest_llmeval.core.protocols import Model
-from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
 from pytest_llmeval.models.application.anthropic_api import AnthropicApi
 from pytest_llmeval.models.application.asking import Asked, Asking, Posted
 from pytest_llmeval.models.application.begun_requests import BegunRequests
 from pytest_llmeval.models.application.endpoint_server import Server
 from pytest_llmeval.models.application.openai_api import OpenAIApi
+from pytest_llmeval.models.http.transport import MESSAGES_PATH
 
 __all__ = ["Endpoint", "model_endpoint"]
 

@@ -9,10 +9,11 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import NotJsonError, canonical, parse
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response, ToolCall
-from pytest_llmeval.models.anthropic_tools import OF_CALLS, OF_MESSAGES, WHOLE
+from pytest_llmeval.models.anthropic.messages import OF_CALLS, OF_MESSAGES
 from pytest_llmeval.models.application.assistant_message import call_ids
 from pytest_llmeval.models.application.messages_extra import packed
 from pytest_llmeval.models.application.messages_request import MessageRequest
+from pytest_llmeval.models.message_keys import WHOLE
 
 __all__ = ["message_events", "message_of"]
 

@@ -1,7 +1,8 @@
 """Messages of the Messages API, told in the words of the OpenAI protocol.
 
-What ``anthropic_tools`` makes of them again is what they were; where the words of OpenAI do not say all of it, the
-blocks stand beside them, for that alone. Those that other vendors have no word for are parts of a content as they are.
+What ``models.anthropic.messages`` makes of them again is what they were; where the words of OpenAI do not say all of
+it, the blocks stand beside them, for that alone. Those that other vendors have no word for are parts of a content as
+they are.
 """
 
 import json
@@ -10,9 +11,9 @@ from itertools import chain, groupby, repeat
 from typing import Any
 
 from pytest_llmeval.core.types import Message
-from pytest_llmeval.models.anthropic_parts import PDF, UNNAMED
-from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE
+from pytest_llmeval.models.anthropic.messages import PDF, UNNAMED
 from pytest_llmeval.models.application.messages_extra import is_packed, unpacked
+from pytest_llmeval.models.message_keys import IN_PLACE, WHOLE
 
 __all__ = ["chat_messages"]
 

@@ -1,6 +1,6 @@
 """A request of the Messages API, told in the words of the OpenAI protocol.
 
-``anthropic_params`` and ``anthropic_tools`` make the same request of it again.
+``models.anthropic`` make the same request of it again.
 """
 
 from collections.abc import Callable, Mapping

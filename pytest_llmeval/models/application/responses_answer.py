@@ -14,7 +14,7 @@ from pytest_llmeval.models.application.assistant_message import call_ids
 from pytest_llmeval.models.application.responses_reasoning import reasoning_items
 from pytest_llmeval.models.application.responses_request import ResponseRequest
 from pytest_llmeval.models.application.responses_tools import custom_names
-from pytest_llmeval.models.responses.items import PHASE
+from pytest_llmeval.models.message_keys import PHASE
 
 __all__ = ["response_object"]
 

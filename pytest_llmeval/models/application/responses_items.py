@@ -13,7 +13,7 @@ from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.application.assistant_message import assistant_message
 from pytest_llmeval.models.application.responses_reasoning import unpacked
 from pytest_llmeval.models.application.responses_refusals import untold
-from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
+from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS
 
 __all__ = ["chat_messages", "kind_of"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.strict_json import NotJsonError, canonical, parse
 from pytest_llmeval.models.application.assistant_message import EXTRA_MARK, reasoning_text
-from pytest_llmeval.models.responses.items import REASONING_ITEMS
+from pytest_llmeval.models.message_keys import REASONING_ITEMS
 
 __all__ = ["reasoning_items", "unpacked"]
 

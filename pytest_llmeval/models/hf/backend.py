@@ -18,8 +18,8 @@ from pytest_llmeval.models.hf.forms import FormError
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.likelihood import LikelihoodJob
 from pytest_llmeval.models.hf.params import read_sampling
+from pytest_llmeval.models.http.retry import Slot
 from pytest_llmeval.models.named import NamedModel, unsendable
-from pytest_llmeval.models.retry import Slot
 
 __all__ = ["HfBackend"]
 

@@ -11,14 +11,14 @@ from typing import Any
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request, Response
-from pytest_llmeval.models.http_backend import HttpBackend
+from pytest_llmeval.models.http.backend import HttpBackend
+from pytest_llmeval.models.http.errors import advise
+from pytest_llmeval.models.http.transport import RESPONSES_PATH, Answer
+from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS, without_foreign_keys
 from pytest_llmeval.models.named import unsendable, why_unsendable
-from pytest_llmeval.models.openai_words import without_foreign_keys
-from pytest_llmeval.models.refused_params import advise
-from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS, input_items
+from pytest_llmeval.models.responses.items import input_items
 from pytest_llmeval.models.responses.params import as_asked, sent_params, unsent_params
-from pytest_llmeval.models.responses.wire import RESPONSES_PATH, read_response
-from pytest_llmeval.models.transport import Answer
+from pytest_llmeval.models.responses.wire import read_response
 
 __all__ = ["ResponsesBackend"]
 

@@ -10,14 +10,10 @@ from json import dumps
 from typing import Any
 
 from pytest_llmeval.core.types import Message
+from pytest_llmeval.models.message_keys import REASONING_ITEMS
 
-__all__ = ["PHASE", "REASONING_ITEMS", "input_items"]
+__all__ = ["input_items"]
 
-REASONING_ITEMS = "reasoning_items"
-"""The key of an assistant's message under which it has its reasoning, and what the vendor's tools did in its course, as
-the server said it: the API refuses the one without the other."""
-PHASE = "phase"
-"""The key of an assistant's message that says whether it is the final answer, or a comment on the way there."""
 _UNTOLD = frozenset({"annotations", "content", "refusal", "role", "tool_call_id", "tool_calls", REASONING_ITEMS})
 """Keys of a message that its item says in other words, or that this API does not take back."""
 

@@ -1,4 +1,4 @@
-"""The bytes of an answer of the Responses API, checked by hand.
+"""The bytes of an answer of the Responses API.
 
 Finish reasons come in the words of chat completions, so that a test reads the same by either API. What the vendor's own
 tools did (``web_search_call`` and the like) is in the response's ``extra``, beside the reasoning in whose course it was
@@ -12,22 +12,21 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.event_stream import is_event_stream, read_events
-from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
-from pytest_llmeval.models.wire import (
+from pytest_llmeval.models.http.event_stream import is_event_stream, read_events
+from pytest_llmeval.models.http.wire import (
     Redact,
     UnexpectedError,
     excerpt,
     json_object,
+    malformed,
     named_call,
     spoken,
     token_count,
 )
+from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS
 
-__all__ = ["RESPONSES_PATH", "read_response"]
+__all__ = ["read_response"]
 
-RESPONSES_PATH = "/responses"
-"""Where one is asked for, behind the URL of a server."""
 _CALLS = frozenset({"custom_tool_call", "function_call"})
 _NOT_GIVEN_BACK = frozenset({"image_generation_call", "message", *_CALLS})
 """Types of items that a response has fields for, and of images, which may be megabytes."""
@@ -64,13 +63,15 @@ def read_response(body: bytes, redact: Redact, *, content_type: str = "") -> Res
     """
     data: dict[str, Any] = {}
     try:
-        data = _streamed(body) if is_event_stream(content_type) else json_object(body, may_have_failed=True)
+        data = _streamed(body) if is_event_stream(content_type) else json_object(body, may_be_error=_has_failed)
         return _response(data, redact)
     except UnexpectedError as problem:
-        shown = excerpt(body if problem.found is None else problem.found, redact)
-        message = f"the answer is none of the Responses API: {problem}: {shown}"
-        usage = _usage(data.get("usage"))
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage) from None
+        raise malformed("none of the Responses API", problem, body, _usage(data.get("usage")), redact) from None
+
+
+def _has_failed(data: Mapping[str, Any]) -> bool:
+    """Return whether an answer states that it failed; its error is read with it."""
+    return data.get("status") == "failed"
 
 
 def _streamed(body: bytes) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _response(data: dict[str, Any], redact: Redact) -> Response:
 def _finish_reason(data: dict[str, Any], redact: Redact) -> str | None:
     """Return why the answer ended; None where the server does not say. Raise where it is none to use."""
     status = data.get("status")
-    if status == "failed":
+    if _has_failed(data):
         raise _failure(data, redact)
     if status == "incomplete":
         details = data.get("incomplete_details")

@@ -13,13 +13,13 @@ import torch
 from pytest_llmeval.bridge.config.model_setup import EmbeddedModel
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Request
-from pytest_llmeval.models.exchange import exchange
 from pytest_llmeval.models.hf.adapter_gguf import convert_adapter, heads_of
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.loading import load_chat
 from pytest_llmeval.models.hf.sources import find_source
-from pytest_llmeval.models.local_server import LocalServer, slot_of
-from pytest_llmeval.models.local_weights import SMOLLM2
+from pytest_llmeval.models.http.exchange import exchange
+from pytest_llmeval.models.local.server import LocalServer, slot_of
+from pytest_llmeval.models.local.weights import SMOLLM2
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.weights_spec import WeightsSpec

@@ -22,7 +22,7 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.hf.adapter_gguf import Heads, convert_adapter
 from pytest_llmeval.models.hf.base_weights import weights_digests
-from pytest_llmeval.models.local_adapters import adapter_file, local_revision
+from pytest_llmeval.models.local.adapters import adapter_file, local_revision
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.weights_spec import WeightsSpec

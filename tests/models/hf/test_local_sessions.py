@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.models.local_weights import SMOLLM2
+from pytest_llmeval.models.local.weights import SMOLLM2
 from tests.support.project import Project
 from tests.support.tiny_lora import SMOLLM2_SHAPES, write_lora
 
@@ -41,7 +41,7 @@ def lora(project: Project) -> Path:
 def own_servers() -> list[str]:
     """The embedded servers that this process has started and not ended."""
     listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
-    return [line for line in listed.splitlines() if "local_child" in line]
+    return [line for line in listed.splitlines() if "local/child" in line]
 
 
 def test_every_row_is_answered_by_base_and_adapter(project: Project, lora: Path, spread: list[str]) -> None:

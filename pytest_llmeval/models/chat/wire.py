@@ -1,39 +1,25 @@
-"""The bytes of a chat completion, checked by hand.
+"""The bytes of a chat completion."""
 
-The SDK returns a page of HTML, ``null`` or an object without choices as a success and raises raw parser
-errors; here every body becomes a Response or a AttemptError that says what came.
-"""
-
-from collections.abc import Callable, Mapping
-from json import loads  # by name: a test that patches the module's means its own
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.event_stream import is_event_stream, merged, read_events
+from pytest_llmeval.models.chat.chunks import merged
+from pytest_llmeval.models.http.event_stream import is_event_stream, read_events
+from pytest_llmeval.models.http.wire import (
+    Redact,
+    UnexpectedError,
+    json_object,
+    malformed,
+    named_call,
+    spoken,
+    token_count,
+)
 
-__all__ = [
-    "CHAT_PATH",
-    "EXCERPT_CHARS",
-    "Redact",
-    "UnexpectedError",
-    "arguments_text",
-    "excerpt",
-    "json_object",
-    "named_call",
-    "read_completion",
-    "spoken",
-    "token_count",
-]
+__all__ = ["read_completion"]
 
-CHAT_PATH = "/chat/completions"
-"""Where one is asked for, behind the URL of a server."""
-EXCERPT_CHARS = 200
-MAX_TOKENS = 2**53
-_ERROR = "an error under status 200"
 _BROKEN_OFF = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "function_call_filter"})
 """Finish reasons of answers that came to no end, of OpenRouter (https://openrouter.ai/docs/api-reference/errors), vLLM
 (vllm/v1/engine/__init__.py, FinishReason), DeepSeek, GLM and Gemini."""
@@ -42,19 +28,9 @@ _FILTERED = frozenset({"content_filter", "sensitive"})
 _CUT = frozenset({"model_length", "model_context_window_exceeded"})
 """Those of answers that ended where the context did, of Mistral and GLM: others say ``length``."""
 _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
-_REDACTION_MARGIN = 16_384
 _NAMED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "audio"})
 """Keys of a message that a response has fields for; of audio it keeps what is said, as the sound may be megabytes."""
 _NAMED_IN_CALL = frozenset({"id", "index", "type", "function", "custom"})
-Redact = Callable[[str], str]
-
-
-def excerpt(body: bytes, redact: Redact) -> str:
-    """Return the beginning of ``body`` on one line: at most 200 characters, without secrets and controls."""
-    # Redacted before it is cut: half a key at the end would no longer be recognised.
-    text = redact(body[: EXCERPT_CHARS + _REDACTION_MARGIN].decode("utf-8", "backslashreplace"))[:EXCERPT_CHARS]
-    shown = "".join(char if char.isprintable() else _escape(char) for char in text).strip()
-    return shown or "an empty body"
 
 
 def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> Response:
@@ -70,18 +46,7 @@ def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> R
         data = _streamed(body) if is_event_stream(content_type) else json_object(body)
         return _response(data)
     except UnexpectedError as problem:
-        shown = excerpt(body if problem.found is None else problem.found, redact)
-        message = f"the answer is no chat completion: {problem}: {shown}"
-        usage = _usage(data.get("usage"))
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage) from None
-
-
-class UnexpectedError(Exception):
-    """What is wrong with a body, in a few words; ``found`` is the part to quote, None the body as a whole."""
-
-    def __init__(self, problem: str, found: bytes | None = None) -> None:
-        super().__init__(problem)
-        self.found = found
+        raise malformed("no chat completion", problem, body, _usage(data.get("usage")), redact) from None
 
 
 def _streamed(body: bytes) -> dict[str, Any]:
@@ -95,32 +60,9 @@ def _streamed(body: bytes) -> dict[str, Any]:
 
 def _chunk(name: str, event: bytes) -> dict[str, Any]:
     """Return the JSON object of one event; where an error ends an answer that has begun, it stands beside a choice."""
-    data = _object(event)
-    if name == "error" or (data.get("error") and not data.get("choices")):
-        raise UnexpectedError(_ERROR, event)
-    return data
-
-
-def json_object(body: bytes, *, may_have_failed: bool = False) -> dict[str, Any]:
-    """Return the JSON object that ``body`` holds, and that is no error, but for one that may have status ``failed``."""
-    data = _object(body)
-    if data.get("error") and not (may_have_failed and data.get("status") == "failed"):
-        raise UnexpectedError(_ERROR, body)
-    return data
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        data = loads(
-            body.decode("utf-8-sig")
-        )  # some gateways put a byte order mark before it, which vendors' SDKs accept
-    except RecursionError:
-        raise UnexpectedError("JSON nested too deep", body) from None
-    except ValueError:  # bad UTF-8, bad JSON, and integers of thousands of digits
-        raise UnexpectedError("not JSON", body) from None
-    if not isinstance(data, dict):
-        raise UnexpectedError(f"JSON {type(data).__name__}, not an object", body)
-    return data
+    if name == "error":
+        raise UnexpectedError("an error under status 200", event)
+    return json_object(event, may_be_error=lambda data: bool(data.get("choices")))
 
 
 def _response(data: dict[str, Any]) -> Response:
@@ -227,34 +169,6 @@ def _tool_call(call: object) -> ToolCall:
     return named_call(tool, said.get("id"), is_custom=is_custom)
 
 
-def named_call(tool: Mapping[str, Any], id_: object, *, is_custom: bool) -> ToolCall:
-    """Return a call by its id and what holds the name of the tool and what it is called with."""
-    name, arguments = spoken(tool.get("name")), tool.get("input" if is_custom else "arguments")
-    if name is None:
-        raise UnexpectedError("a tool call that names no function")
-    if is_custom and not isinstance(arguments, str):
-        raise UnexpectedError("a call of a custom tool whose input is no text")
-    if arguments is None:
-        arguments = {}
-    text = arguments if isinstance(arguments, str) else arguments_text(arguments)
-    return ToolCall(name=name, arguments=text, id=spoken(id_))
-
-
-def arguments_text(arguments: object) -> str:
-    """Return the arguments of a tool call that came as an object as JSON text."""
-    if not isinstance(arguments, dict):
-        raise UnexpectedError("a tool call whose arguments are no object")
-    try:
-        return canonical(arguments)
-    except (ValueError, RecursionError):  # NaN, say
-        raise UnexpectedError("a tool call whose arguments are no JSON") from None
-
-
-def spoken(value: object) -> str | None:
-    """Return ``value`` where it is a string that says something."""
-    return value if isinstance(value, str) and value else None
-
-
 def _usage(value: object) -> Usage:
     """Return the token counts; None in place of whatever is no count."""
     if not isinstance(value, dict):
@@ -276,13 +190,3 @@ def _thought_beside(usage: dict[str, Any], told: int) -> int:
     thought = token_count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
     is_all = {key for key, count in usage.items() if count is not None} == _COUNTS
     return beside if is_all or thought == beside else 0
-
-
-def token_count(value: object) -> int | None:
-    """Return ``value`` where it is a count of tokens that every database can hold."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
-
-
-def _escape(char: str) -> str:
-    """Return a control, format or surrogate character as an escape."""
-    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -5,7 +5,7 @@ Importing this module imports the SDK.
 
 import openai
 
-from pytest_llmeval.models.sdk_transport import Sdk
+from pytest_llmeval.models.http.sdk_transport import Sdk
 
 __all__ = ["openai_sdk"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.watched import end_in_words
+from pytest_llmeval.models.http.watched import end_in_words
 
 __all__ = ["LocalServer", "require_local_extra", "slot_of", "why_unloadable"]
 
@@ -144,7 +144,7 @@ class _StartError(Exception):
 
 def _spawn(log: Path | None) -> subprocess.Popen[bytes]:
     """Return the child, waiting for its settings on stdin."""
-    script = str(Path(__file__).with_name("local_child.py"))
+    script = str(Path(__file__).with_name("child.py"))
     with open(log or os.devnull, "ab") as stderr:
         return subprocess.Popen(
             # -P keeps the script's folder, whose modules have everyday names, off the child's path.

@@ -7,11 +7,10 @@ from typing import Any
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.param_levels import other_bound
+from pytest_llmeval.models.http.errors import advise
 
-__all__ = ["RefusedParams", "advise"]
+__all__ = ["RefusedParams"]
 
-_OF_FORMS = frozenset({"response_format", "tools", "tool_choice"})
-"""What a judge sends of its own accord, and what it does without where that is refused."""
 _KIND = r"(?: the)?(?: param| parameter| argument| field| option)?"
 _REFUSED = (
     rf"(?:unsupported|not support(?:ed)?){_KIND}\W{{1,3}}{{name}}\b"
@@ -54,13 +53,6 @@ class RefusedParams:
             return True
         advise(error, params)
         return False
-
-
-def advise(error: AttemptError, params: Mapping[str, Any]) -> None:
-    """Make an error say what to do, where one of ``params`` was refused that the user asked for."""
-    name = error.param
-    if error.kind == ErrorKind.BAD_REQUEST and name in params and name not in _OF_FORMS:
-        error.message += f"; take {name!r} out of the params of models.yaml, the marker or the call, or change it"
 
 
 def _is_unknown(name: str, other: str, message: str) -> bool:

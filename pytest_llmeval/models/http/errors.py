@@ -1,4 +1,4 @@
-"""What a status other than 200 means: its kind, whether to try again, and when."""
+"""What a status other than 200 means: its kind, whether to try again and when, what to do."""
 
 import math
 import re
@@ -10,9 +10,10 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.models.wire import CHAT_PATH, Redact, excerpt
+from pytest_llmeval.models.http.transport import CHAT_PATH
+from pytest_llmeval.models.http.wire import Redact, excerpt
 
-__all__ = ["read_failure", "retry_after_s"]
+__all__ = ["advise", "read_failure", "retry_after_s"]
 
 _KINDS = {
     401: ErrorKind.AUTH,
@@ -37,6 +38,8 @@ _FILTER_MESSAGES = {"invalid_prompt": "flagged", "invalid_request_error": "block
 # Anthropic says so under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
 
+_OF_FORMS = frozenset({"response_format", "tools", "tool_choice"})
+"""What a judge sends of its own accord, and what it does without where that is refused."""
 _VERSION = re.compile(r"/v\d")
 # Of a 404 that is none of the address; Azure calls a model that.
 _MODEL = re.compile("model|deployment", re.IGNORECASE)
@@ -86,6 +89,13 @@ def read_failure(
         param="model" if is_about_model else error.get("param") or _PARAMS.get(meant),
         may_be_own=status == 403 and kind == ErrorKind.AUTH,
     )
+
+
+def advise(error: AttemptError, params: Mapping[str, Any]) -> None:
+    """Make an error say what to do, where one of ``params`` was refused that the user asked for."""
+    name = error.param
+    if error.kind == ErrorKind.BAD_REQUEST and name in params and name not in _OF_FORMS:
+        error.message += f"; take {name!r} out of the params of models.yaml, the marker or the call, or change it"
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.types import Request, Response
-from pytest_llmeval.models.local_server import CONTEXT_TOKENS
+from pytest_llmeval.models.chat.backend import OpenAIBackend
+from pytest_llmeval.models.local.server import CONTEXT_TOKENS
 from pytest_llmeval.models.named import unsendable
-from pytest_llmeval.models.openai_chat import OpenAIBackend
 
 __all__ = ["LocalBackend"]
 

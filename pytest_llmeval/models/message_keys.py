@@ -1,13 +1,19 @@
-"""What OpenAI's APIs are asked with, without the keys of others, which they have no word for."""
+"""Keys of a chat message that one API alone knows: they go from its answers back to it, and to no other."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE
-from pytest_llmeval.models.responses.items import PHASE, REASONING_ITEMS
+__all__ = ["IN_PLACE", "PHASE", "REASONING_ITEMS", "WHOLE", "without_foreign_keys"]
 
-__all__ = ["without_foreign_keys"]
-
+WHOLE = "content_blocks"
+"""Key of a message of Anthropic that is more than thoughts, then a text, then calls: all of its blocks."""
+IN_PLACE = "in_place"
+"""Key of a system message that stands among the others in that API, too, and is not part of its system prompt."""
+REASONING_ITEMS = "reasoning_items"
+"""The key of an assistant's message under which it has its reasoning, and what the vendor's tools did in its course, as
+the server said it: the API refuses the one without the other."""
+PHASE = "phase"
+"""The key of an assistant's message that says whether it is the final answer, or a comment on the way there."""
 _OF_OTHERS = frozenset({"is_error", IN_PLACE, WHOLE, REASONING_ITEMS})
 """What the APIs of messages and of responses alone are told: a tool says in its text that something went wrong."""
 _OF_GATEWAYS = frozenset({"cache_control"})

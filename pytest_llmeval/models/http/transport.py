@@ -9,13 +9,16 @@ from typing import Literal, Protocol
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Usage
-from pytest_llmeval.models.event_stream import has_ended, is_event_stream
+from pytest_llmeval.models.http.event_stream import has_ended, is_event_stream
+from pytest_llmeval.models.http.wire import Redact, excerpt
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.wire import Redact, excerpt
 
 __all__ = [
+    "CHAT_PATH",
     "CONNECT_TIMEOUT_S",
     "MAX_BODY_BYTES",
+    "MESSAGES_PATH",
+    "RESPONSES_PATH",
     "Answer",
     "Transport",
     "TransportName",
@@ -32,6 +35,11 @@ __all__ = [
 ]
 
 TransportName = Literal["auto", "lean", "sdk"]
+
+CHAT_PATH = "/chat/completions"
+RESPONSES_PATH = "/responses"
+MESSAGES_PATH = "/v1/messages"
+"""Where each protocol asks, behind the base URL of a server; that of Anthropic ends before ``/v1``."""
 
 CONNECT_TIMEOUT_S = 15.0
 MAX_BODY_BYTES = 8 * 1024 * 1024

@@ -1,53 +1,18 @@
-"""A streamed chat completion: server-sent events, put together into the object that an unstreamed one would be.
+"""A streamed chat completion: its chunks put together into the object that an unstreamed one would be."""
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-"""
-
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-__all__ = ["has_ended", "is_event_stream", "merged", "read_events"]
+__all__ = ["merged"]
 
-_DONE = b"[DONE]"
 _TEXTS = ("text", "summary", "data")
 """Keys whose texts come in pieces, of the parts that a model's thoughts come in."""
-_END = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\][\r\n]*\Z")
 _IN_PIECES = frozenset({"content", "refusal"})
 _OTHERWISE = frozenset({"role", "tool_calls", "function_call", "audio"})
 """Keys of a message that have rules of their own."""
 _IN_CALL = frozenset({"id", "index", "type", "function", "custom"})
 _OF_ALL = ("model", "system_fingerprint", "usage")
-
-
-def is_event_stream(content_type: str) -> bool:
-    """Return whether a body of this Content-Type is a stream of events."""
-    return content_type.partition(";")[0].strip().lower() == "text/event-stream"
-
-
-def has_ended(body: bytes) -> bool:
-    """Return whether the last event of a stream has come: nothing of it can be missing then."""
-    return _END.search(body) is not None
-
-
-def read_events(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield name and data of each whole event up to ``[DONE]``; the name is empty where it has none."""
-    name, data = "", list[bytes]()
-    for line in body.removeprefix(b"\xef\xbb\xbf").splitlines():
-        key, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if key == b"data":
-            data.append(value)
-        elif key == b"event":
-            name = value.decode("utf-8", "replace")
-        elif not line:
-            whole = b"\n".join(data)
-            if whole == _DONE:
-                return
-            if whole:
-                yield name, whole
-            name, data = "", []
 
 
 def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

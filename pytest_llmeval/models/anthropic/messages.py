@@ -3,26 +3,26 @@
 What is in the API's own words goes out as it is.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from json import loads
 from typing import Any
 
 from pytest_llmeval.core.types import Message
-from pytest_llmeval.models.anthropic_parts import blocks_of
-from pytest_llmeval.models.responses.items import PHASE
+from pytest_llmeval.models.message_keys import IN_PLACE, PHASE, WHOLE
 
-__all__ = ["IN_PLACE", "OF_CALLS", "OF_MESSAGES", "WHOLE", "translated_messages"]
+__all__ = ["OF_CALLS", "OF_MESSAGES", "PDF", "UNNAMED", "translated_messages"]
 
-WHOLE = "content_blocks"
-"""Key of a message of this API that is more than thoughts, then a text, then calls: all of its blocks."""
-IN_PLACE = "in_place"
-"""Key of a system message that stands among the others in this API, too, and is not part of its system prompt."""
 OF_MESSAGES = ("container", "context_management", "stop_sequence")
 """Keys of an answer of this API that it does not take back within a message."""
 OF_CALLS = ("cache_control", "caller", "toolset_name")
 """What a call may hold in this API beside what OpenAI's holds, and stands beside it there."""
 _OF_RESULTS = ("cache_control", "is_error", "toolset_name")
 """The same of what a tool gave."""
+PDF = "application/pdf"
+UNNAMED = "document.pdf"
+"""The name of a file that has none: a server of OpenAI's protocol demands one."""
+_DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
 _UNTOLD = frozenset({"refusal", "annotations", PHASE, WHOLE, IN_PLACE, *OF_MESSAGES})
 """Keys of an answer, of OpenAI's APIs as of this one, that are none of a message sent to it."""
 
@@ -48,7 +48,7 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
             told.append({"role": "user", "content": results})
         beside = {key: value for key, value in message.items() if key in _OF_RESULTS}
         whole = _whole(message, [])
-        content = blocks_of(message["content"]) if whole is None else whole
+        content = _blocks_of(message["content"]) if whole is None else whole
         given = {"tool_use_id": message.get("tool_call_id"), "content": content}
         results.append({"type": "tool_result", **given, **beside})
     return told
@@ -61,7 +61,7 @@ def _message(message: Message) -> dict[str, Any]:
     beside that and did not say, the API would refuse. A refusal is what was said.
     """
     told: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
-    said: Any = message.get("refusal") if message["content"] is None else blocks_of(message["content"])
+    said: Any = message.get("refusal") if message["content"] is None else _blocks_of(message["content"])
     thoughts, calls = _list_of(told, "thinking_blocks"), _list_of(told, "tool_calls")
     uses = [_tool_use(call) for call in calls or ()]
     whole = _whole(message, uses)
@@ -103,3 +103,48 @@ def _tool_use(call: Any) -> Any:
         raise ValueError(f"the arguments of the call of {name!r} are no JSON object: {arguments!r}")
     beside = {key: value for key, value in call.items() if key in OF_CALLS}
     return {"type": "tool_use", "id": call.get("id"), "name": name, "input": given, **beside}
+
+
+def _blocks_of(content: Any) -> Any:
+    """Return a content with its pictures and PDFs as blocks; a text, and what is a block already, as it is."""
+    return [_block(part) for part in content] if isinstance(content, list | tuple) else content
+
+
+def _block(part: Any) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    kind = part.get("type")
+    found = {"image_url": _image, "file": _document}.get(kind, _none)(part) if isinstance(kind, str) else None
+    if found is None:
+        return part
+    return {**{key: value for key, value in part.items() if key not in ("type", kind)}, **found}
+
+
+def _none(part: Mapping[str, Any]) -> None:
+    """Say that there is no block for it."""
+
+
+def _image(part: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the block of a picture; how closely it is to be looked at (``detail``) the API does not ask."""
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, Mapping) else image
+    if not isinstance(url, str):
+        return None
+    data = _DATA_URL.fullmatch(url)
+    source = {"type": "url", "url": url} if data is None else _base64(data[1], data[2])
+    return {"type": "image", "source": source}
+
+
+def _document(part: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the block of a PDF, which its file holds; None of any other file."""
+    file = part.get("file")
+    data = _DATA_URL.fullmatch(str(file.get("file_data"))) if isinstance(file, Mapping) else None
+    if data is None or data[1] != PDF or not isinstance(file, Mapping):
+        return None
+    name = file.get("filename")
+    title = {} if name in (None, UNNAMED) else {"title": name}
+    return {"type": "document", "source": _base64(PDF, data[2]), **title}
+
+
+def _base64(media_type: str, data: str) -> dict[str, Any]:
+    return {"type": "base64", "media_type": media_type, "data": data}

@@ -14,12 +14,12 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import rebuilt
 from pytest_llmeval.core.types import Request, Response, ToolCall, Usage
-from pytest_llmeval.models.http_errors import read_failure
+from pytest_llmeval.models.http.errors import read_failure
+from pytest_llmeval.models.http.retry import RetryPolicy, Slot, call_with_retries
+from pytest_llmeval.models.http.transport import MAX_BODY_BYTES, Answer, Transport, is_success
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
-from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
-from pytest_llmeval.models.transport import MAX_BODY_BYTES, Answer, Transport, is_success
 from pytest_llmeval.models.vendors import OPENAI
 
 __all__ = ["HttpBackend"]

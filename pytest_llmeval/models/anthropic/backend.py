@@ -6,13 +6,14 @@ from typing import Any
 
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request, Response
-from pytest_llmeval.models.anthropic_params import translated
-from pytest_llmeval.models.anthropic_tools import IN_PLACE, WHOLE, translated_messages
-from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH, read_message
-from pytest_llmeval.models.http_backend import HttpBackend
+from pytest_llmeval.models.anthropic.messages import translated_messages
+from pytest_llmeval.models.anthropic.params import translated
+from pytest_llmeval.models.anthropic.wire import read_message
+from pytest_llmeval.models.http.backend import HttpBackend
+from pytest_llmeval.models.http.transport import MESSAGES_PATH, Answer
+from pytest_llmeval.models.message_keys import IN_PLACE, WHOLE
 from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
-from pytest_llmeval.models.transport import Answer
 
 __all__ = ["AnthropicBackend", "sent_params"]
 

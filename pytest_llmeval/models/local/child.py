@@ -1,4 +1,4 @@
-"""The process that serves the embedded model; started by ``local_server`` as a script, never imported.
+"""The process that serves the embedded model; started by ``server`` as a script, never imported.
 
 Its first line of stdin is a JSON object with ``gguf``, ``adapters`` (paths), ``api_key``, ``threads`` and ``n_ctx``;
 its only line of stdout is ``{"port": N}`` or ``{"error": "..."}``. It ends when stdin reaches its end or its parent is

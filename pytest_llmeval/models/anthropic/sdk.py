@@ -5,8 +5,8 @@ Importing this module imports the SDK.
 
 import anthropic
 
-from pytest_llmeval.models.anthropic_wire import MESSAGES_PATH
-from pytest_llmeval.models.sdk_transport import Sdk
+from pytest_llmeval.models.http.sdk_transport import Sdk
+from pytest_llmeval.models.http.transport import MESSAGES_PATH
 
 __all__ = ["ANTHROPIC_SDK"]
 

@@ -1,29 +1,26 @@
-"""The bytes of a message of the Messages API, checked by hand.
+"""The bytes of a message of the Messages API.
 
 Finish reasons come in the words of the OpenAI protocol, so that a test reads the same with every vendor.
 """
 
 from typing import Any
 
-from pytest_llmeval.core.attempt_error import AttemptError
-from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.anthropic_tools import OF_CALLS, OF_MESSAGES, WHOLE
-from pytest_llmeval.models.wire import (
+from pytest_llmeval.models.anthropic.messages import OF_CALLS, OF_MESSAGES
+from pytest_llmeval.models.http.wire import (
     Redact,
     UnexpectedError,
     arguments_text,
-    excerpt,
     json_object,
+    malformed,
     spoken,
     token_count,
 )
+from pytest_llmeval.models.message_keys import WHOLE
 
-__all__ = ["MESSAGES_PATH", "read_message"]
+__all__ = ["read_message"]
 
-MESSAGES_PATH = "/v1/messages"
-"""Where one is asked for, behind the URL of a server."""
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -46,9 +43,7 @@ def read_message(body: bytes, redact: Redact) -> Response:
         data = json_object(body)
         return _response(data, _blocks(data))
     except UnexpectedError as problem:
-        message = f"the answer is no message: {problem}: {excerpt(body, redact)}"
-        usage = _usage(data.get("usage"))
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage) from None
+        raise malformed("no message", problem, body, _usage(data.get("usage")), redact) from None
 
 
 def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -19,11 +19,11 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from pytest_llmeval.core.loop import retrieved
-from pytest_llmeval.models.body_decoding import UndecodableError, decoded
-from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.loop_client import LoopClient
-from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
-from pytest_llmeval.models.transport import (
+from pytest_llmeval.models.http.body_decoding import UndecodableError, decoded
+from pytest_llmeval.models.http.loop_client import LoopClient
+from pytest_llmeval.models.http.sending import is_connecting, note_connecting, note_sent
+from pytest_llmeval.models.http.transport import (
+    CHAT_PATH,
     CONNECT_TIMEOUT_S,
     Answer,
     address_fault,
@@ -37,7 +37,8 @@ from pytest_llmeval.models.transport import (
     undecodable_fault,
     unreadable_fault,
 )
-from pytest_llmeval.models.wire import CHAT_PATH, Redact
+from pytest_llmeval.models.http.wire import Redact
+from pytest_llmeval.models.keys import Account
 
 __all__ = ["LeanTransport"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.models.transport import Answer, Transport
+from pytest_llmeval.models.http.transport import Answer, Transport
 
 __all__ = ["WatchedTransport", "WhyGone", "end_in_words"]
 

@@ -1,6 +1,6 @@
 """The transport over a vendor's SDK, whose HTTP client knows proxies of every kind.
 
-Importing this module imports the HTTP client; ``openai_sdk`` and ``anthropic_sdk`` import the SDKs.
+Importing this module imports the HTTP client; ``openai_sdk`` and ``models.anthropic.sdk`` import the SDKs.
 """
 
 import ssl
@@ -12,12 +12,11 @@ import httpx2
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind, ModelError
-from pytest_llmeval.models.kept_connections import KeptConnections
-from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.loop_client import LoopClient
-from pytest_llmeval.models.proxies import UNUSABLE
-from pytest_llmeval.models.sending import is_connecting, note_connecting, note_sent
-from pytest_llmeval.models.transport import (
+from pytest_llmeval.models.http.kept_connections import KeptConnections
+from pytest_llmeval.models.http.loop_client import LoopClient
+from pytest_llmeval.models.http.proxies import UNUSABLE
+from pytest_llmeval.models.http.sending import is_connecting, note_connecting, note_sent
+from pytest_llmeval.models.http.transport import (
     CONNECT_TIMEOUT_S,
     Answer,
     blocked_fault,
@@ -28,7 +27,8 @@ from pytest_llmeval.models.transport import (
     unconnected_fault,
     undecodable_fault,
 )
-from pytest_llmeval.models.wire import Redact
+from pytest_llmeval.models.http.wire import Redact
+from pytest_llmeval.models.keys import Account
 
 __all__ = ["Sdk", "SdkTransport"]
 

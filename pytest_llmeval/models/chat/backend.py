@@ -9,15 +9,15 @@ from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response
-from pytest_llmeval.models.http_backend import HttpBackend
+from pytest_llmeval.models.chat.refused_params import RefusedParams
+from pytest_llmeval.models.chat.wire import read_completion
+from pytest_llmeval.models.http.backend import HttpBackend
+from pytest_llmeval.models.http.retry import RetryPolicy, Slot
+from pytest_llmeval.models.http.transport import CHAT_PATH, Answer, Transport
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.message_keys import without_foreign_keys
 from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
-from pytest_llmeval.models.openai_words import without_foreign_keys
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.models.refused_params import RefusedParams
-from pytest_llmeval.models.retry import RetryPolicy, Slot
-from pytest_llmeval.models.transport import Answer, Transport
-from pytest_llmeval.models.wire import CHAT_PATH, read_completion
 
 __all__ = ["OpenAIBackend"]
 

@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.exchange import exchange
-from pytest_llmeval.models.local_server import LocalServer, slot_of
+from pytest_llmeval.models.http.exchange import exchange
+from pytest_llmeval.models.local.server import LocalServer, slot_of
 
 __all__ = ["check_effect"]
 

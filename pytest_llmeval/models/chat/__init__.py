@@ -1,0 +1,1 @@
+"""Models that are asked by the chat completions protocol of OpenAI, which most servers speak."""
