@@ -11,7 +11,6 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.loaders.prompts import Prompt
-from pytest_llmeval.models.anthropic.backend import sent_params
 from pytest_llmeval.models.chat.refused_params import RefusedParams
 from pytest_llmeval.models.hf.params import read_sampling
 from pytest_llmeval.models.named import NamedModel
@@ -57,7 +56,8 @@ def test_of_two_bounds_of_one_level_the_newer_name_counts_everywhere(params: Par
     assert bound_of(params) == bound
     prompt = Prompt(source="input", digest="", render=lambda sample: ())
     assert Task(suite="t", prompt=prompt, params=params).new_tokens == (bound or 256)
-    assert sent_params(named("anthropic:m"), Request(messages=(), params=params)) == {"max_tokens": bound or 1024}
+    backend = open_model(named("anthropic:m"), environ={"ANTHROPIC_API_KEY": "key"})
+    assert backend.identity(Request(messages=(), params=params))["params"] == {"max_tokens": bound or 1024}
     if bound is not None:
         assert read_sampling(params, "m").max_tokens == bound
 

@@ -18,7 +18,7 @@ NOTHING = {"type": "object", "properties": {}}
 
 def sent(**params: Any) -> dict[str, Any]:
     """Return what is sent, which OpenAI's types know."""
-    told = sent_params(params, with_reasoning=True)
+    told = sent_params({"include": ALWAYS["include"], **params})
     SDK.validate_python({"model": "m", "input": "Hi", **told})
     return told
 
@@ -65,12 +65,12 @@ def test_each_goes_out_by_the_name_that_the_api_has_for_it(params: dict[str, Any
 
 
 def test_what_is_no_list_of_what_to_include_is_for_the_server_to_refuse() -> None:
-    assert sent_params({"include": "all", "logprobs": True}, with_reasoning=True)["include"] == "all"
+    assert sent_params({"include": "all", "logprobs": True})["include"] == "all"
 
 
 def test_a_server_that_refused_to_include_reasoning_is_not_asked_for_it() -> None:
-    assert sent_params({}, with_reasoning=False) == {"store": False}
-    assert sent_params({"logprobs": True}, with_reasoning=False) == {"store": False, "include": [LOGPROBS]}
+    assert sent_params({}) == {"store": False}
+    assert sent_params({"logprobs": True}) == {"store": False, "include": [LOGPROBS]}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from json import dumps  # by name: a test that patches the module's means its own
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -16,7 +15,7 @@ from pytest_llmeval.models.http.retry import RetryPolicy, Slot
 from pytest_llmeval.models.http.transport import CHAT_PATH, Answer, Transport
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.message_keys import without_foreign_keys
-from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
+from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
 
 __all__ = ["OpenAIBackend"]
@@ -79,19 +78,11 @@ class OpenAIBackend(HttpBackend):
 
         return await self._complete_with(attempt)
 
-    def _body(self, request: Request, params: Mapping[str, Any]) -> bytes:
-        """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""
-        problem = why_unsendable(params)
-        if problem is not None:
-            raise unsendable(self.name, problem)
-        try:
-            if self._revision is not None:
-                params = with_own_seed(params, canonical(request.messages))
-            told = without_foreign_keys(request.messages, params, is_openai=self._is_openai)
-            data = {"model": self._model.spec.name, "messages": told.pop("messages"), **told, **self._fields}
-            return dumps(data, allow_nan=False).encode("ascii")
-        except (TypeError, ValueError, RecursionError) as error:
-            raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
+    def _data(self, request: Request, params: Mapping[str, Any]) -> dict[str, Any]:
+        if self._revision is not None:
+            params = with_own_seed(params, canonical(request.messages))
+        told = without_foreign_keys(request.messages, params, is_openai=self._is_openai)
+        return {"model": self._model.spec.name, "messages": told.pop("messages"), **told, **self._fields}
 
     def _read(self, answer: Answer) -> Response:
         return read_completion(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))

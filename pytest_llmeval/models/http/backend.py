@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from json import dumps  # by name: a test that patches the module's means its own
 from typing import Any, ClassVar
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -18,7 +19,7 @@ from pytest_llmeval.models.http.errors import read_failure
 from pytest_llmeval.models.http.retry import RetryPolicy, Slot, call_with_retries
 from pytest_llmeval.models.http.transport import MAX_BODY_BYTES, Answer, Transport, is_success
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.named import NamedModel, unsendable, why_unsendable
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.vendors import OPENAI
 
@@ -84,6 +85,11 @@ class HttpBackend(ABC):
         """Close its connections."""
         await self._transport.aclose()
 
+    async def complete(self, request: Request) -> Response:
+        """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
+        body = self._body(request, self._params(request))
+        return await self._complete_with(lambda: self._attempt(body))
+
     async def _complete_with(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         """Return what ``attempt`` returns in the end, with attempts, latency and cost, or raise CallError."""
         try:
@@ -131,6 +137,24 @@ class HttpBackend(ABC):
     def _params(self, request: Request) -> Mapping[str, Any]:
         """Return the parameters that are sent with a request."""
         return laid_over(self._model.params, request.params)
+
+    def _body(self, request: Request, params: Mapping[str, Any]) -> bytes:
+        """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
+
+        Raises:
+            CallError: of kind ``bad_request``, where it cannot be sent as it is.
+        """
+        problem = why_unsendable(params)
+        if problem is not None:
+            raise unsendable(self.name, problem)
+        try:
+            return dumps(self._data(request, params), allow_nan=False).encode("ascii")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
+
+    @abstractmethod
+    def _data(self, request: Request, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a request in the words of the protocol; raise CallError, or what ``dumps`` may, where it has none."""
 
     @abstractmethod
     def _read(self, answer: Answer) -> Response:

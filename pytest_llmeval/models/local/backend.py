@@ -20,12 +20,12 @@ _FOR_OPERATORS = ", try increasing it"
 class LocalBackend(OpenAIBackend):
     """``local:smollm2``, with an adapter or without."""
 
-    def _body(self, request: Request, params: Mapping[str, Any]) -> bytes:
+    def _data(self, request: Request, params: Mapping[str, Any]) -> dict[str, Any]:
         refused = next(_refused(request, params), None)
         if refused is not None:
             param, problem = refused
             raise unsendable(self.name, f"the embedded model {problem}, or name another model", param)
-        return super()._body(request, params)
+        return super()._data(request, params)
 
     async def _attempt(self, body: bytes) -> Response:
         try:

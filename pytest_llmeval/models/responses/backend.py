@@ -5,7 +5,6 @@ the vendor: the reasoning of an answer comes with it, encrypted, and goes back w
 """
 
 from collections.abc import Mapping
-from json import dumps
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -15,9 +14,9 @@ from pytest_llmeval.models.http.backend import HttpBackend
 from pytest_llmeval.models.http.errors import advise
 from pytest_llmeval.models.http.transport import RESPONSES_PATH, Answer
 from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS, without_foreign_keys
-from pytest_llmeval.models.named import unsendable, why_unsendable
+from pytest_llmeval.models.named import unsendable
 from pytest_llmeval.models.responses.items import input_items
-from pytest_llmeval.models.responses.params import as_asked, sent_params, unsent_params
+from pytest_llmeval.models.responses.params import INCLUDED_REASONING, as_asked, sent_params, unsent_params
 from pytest_llmeval.models.responses.wire import read_response
 
 __all__ = ["ResponsesBackend"]
@@ -42,7 +41,7 @@ class ResponsesBackend(HttpBackend):
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
         params = self._params(request)
         wants_reasoning = self._gives_reasoning and params.get("include") is None
-        body = self._body(request, params, with_reasoning=wants_reasoning)
+        body = self._body(request, {**params, "include": INCLUDED_REASONING} if wants_reasoning else params)
 
         async def attempt() -> Response:
             nonlocal body, wants_reasoning
@@ -51,7 +50,7 @@ class ResponsesBackend(HttpBackend):
             except AttemptError as error:
                 if wants_reasoning and _is_about_reasoning(error):
                     self._gives_reasoning = wants_reasoning = False
-                    body = self._body(request, params, with_reasoning=False)
+                    body = self._body(request, params)
                     error.retryable = True
                 else:
                     error.param = as_asked(error.param, params)
@@ -60,28 +59,16 @@ class ResponsesBackend(HttpBackend):
 
         return await self._complete_with(attempt)
 
-    def _body(self, request: Request, params: Mapping[str, Any], *, with_reasoning: bool) -> bytes:
-        """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
-
-        Raises:
-            CallError: of kind ``bad_request``, where it cannot be sent as it is.
-        """
-        problem = why_unsendable(params)
-        if problem is not None:
-            raise unsendable(self.name, problem)
+    def _data(self, request: Request, params: Mapping[str, Any]) -> dict[str, Any]:
         for name, told in unsent_params(params):
             raise unsendable(self.name, told, name)
         asked = without_foreign_keys(request.messages, params, is_openai=self._is_openai, own=_OWN)
         messages = asked.pop("messages")
         try:
-            sent = sent_params(asked, with_reasoning=with_reasoning)
+            sent = sent_params(asked)
         except ValueError as error:
             raise unsendable(self.name, str(error)) from None
-        try:
-            data = {"model": self._model.spec.name, "input": input_items(messages), **sent}
-            return dumps(data, allow_nan=False).encode("ascii")
-        except (TypeError, ValueError, RecursionError) as error:
-            raise unsendable(self.name, f"messages or params cannot be sent as JSON: {error}") from None
+        return {"model": self._model.spec.name, "input": input_items(messages), **sent}
 
     def _read(self, answer: Answer) -> Response:
         return read_response(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))

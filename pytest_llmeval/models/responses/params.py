@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_llmeval.core.param_levels import BOUND_NAMES, bound_of
 
-__all__ = ["as_asked", "sent_params", "unsent_params"]
+__all__ = ["INCLUDED_REASONING", "as_asked", "sent_params", "unsent_params"]
 
-_ENCRYPTED = "reasoning.encrypted_content"
+INCLUDED_REASONING = ("reasoning.encrypted_content",)
 """What is to be included of an answer so that its reasoning can be given back, though the server keeps nothing."""
 _LOGPROBS = "message.output_text.logprobs"
 _BOUND = "max_output_tokens"
@@ -60,12 +60,11 @@ def unsent_params(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{name!r} {_UNSENT[name]}"
 
 
-def sent_params(params: Mapping[str, Any], *, with_reasoning: bool) -> dict[str, Any]:
+def sent_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``params`` as the API has them, nothing of the answer to be kept by the vendor unless they say so.
 
     Args:
         params: without any of ``unsent_params``.
-        with_reasoning: whether the reasoning is asked for, where they do not say what is to be included.
 
     Raises:
         ValueError: one stands there in both words.
@@ -77,7 +76,7 @@ def sent_params(params: Mapping[str, Any], *, with_reasoning: bool) -> dict[str,
     for name in _WITHIN:
         if params.get(name) is not None:
             _put_within(told, name, params[name])
-    include = _included(params, with_reasoning=with_reasoning)
+    include = _included(params)
     if include is not None:
         told["include"] = include
     if isinstance(params.get("tools"), list | tuple):
@@ -120,12 +119,12 @@ def _put_within(told: dict[str, Any], name: str, value: Any) -> None:
     told[holder] = {**held, key: _flat(value)}
 
 
-def _included(params: Mapping[str, Any], *, with_reasoning: bool) -> Any:
+def _included(params: Mapping[str, Any]) -> Any:
     """Return what is to be included of the answer; None where nothing is said of it."""
     given = params.get("include")
     if given is not None and not isinstance(given, list | tuple):
         return given
-    named = [_ENCRYPTED] if given is None and with_reasoning else list(given or ())
+    named = list(given or ())
     if params.get("logprobs") and _LOGPROBS not in named:
         named.append(_LOGPROBS)
     return named if named or given is not None else None
