@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.adapter_effect import PROBE_TEXT, require_effect
 from pytest_llmeval.models.hf.adapter_files import check_adapter_base, check_adapter_template, read_adapter_config
 from pytest_llmeval.models.hf.loading import in_one_line
 from pytest_llmeval.models.hf.sources import ADAPTER_WEIGHTS, Source
@@ -123,17 +124,12 @@ def _plain(name: str) -> str:
 
 def _check_effect(model: Any, tokenizer: Any, name: str, where: str) -> None:
     """Raise ModelError where the logits after a short text are those of the base, or no numbers."""
-    tokens = tokenizer("The quick brown fox jumps over the lazy dog. 1 + 1 = 2")["input_ids"]
+    tokens = tokenizer(PROBE_TEXT)["input_ids"]
     ids = torch.tensor([tokens], device=model.device)
     model.set_adapter(name)
     with torch.inference_mode():
         logits = model(input_ids=ids).logits
         with model.disable_adapter():  # but for biases, which stay
             base = model(input_ids=ids).logits
-    if not bool(torch.isfinite(logits).all()):
-        raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")
-    if torch.equal(logits, base):
-        raise ModelError(
-            f"{where}: it changes nothing, the logits are those of the base; was it trained? As a control, an"
-            " untrained adapter is taken with ?untrained=yes"
-        )
+    is_finite = bool(torch.isfinite(logits).all())
+    require_effect(where, is_finite=is_finite, is_same=torch.equal(logits, base))

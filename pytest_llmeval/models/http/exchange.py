@@ -4,7 +4,7 @@ import json
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-__all__ = ["Reply", "exchange"]
+__all__ = ["Reply", "exchange", "in_words"]
 
 Reply = tuple[int, Any]
 """A status, and the JSON of the body; its text where it is none."""
@@ -38,3 +38,8 @@ def exchange(
         return response.status, json.loads(text)
     except ValueError:
         return response.status, text.decode("utf-8", "replace")
+
+
+def in_words(reply: Reply | None) -> str:
+    """Return what came in place of an answer that was expected, for messages."""
+    return "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"

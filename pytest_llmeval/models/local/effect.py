@@ -4,12 +4,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.http.exchange import exchange
+from pytest_llmeval.models.adapter_effect import PROBE_TEXT, require_effect
+from pytest_llmeval.models.http.exchange import exchange, in_words
 from pytest_llmeval.models.local.server import LocalServer, slot_of
 
 __all__ = ["check_effect"]
 
-_TEXT = "The quick brown fox jumps over the lazy dog. 1 + 1 = 2"
 _LIKELIEST = 100
 _TIMEOUT_S = 60.0
 
@@ -27,18 +27,20 @@ def check_effect(server: LocalServer, adapter: int, count: int, where: str) -> N
         where: what messages begin with.
     """
     with_it, base = (_likeliest(server, slot_of(each, count), where) for each in (adapter, None))
-    if any(logprob is None for _, logprob in with_it):
-        raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")
-    if with_it == base:
-        raise ModelError(
-            f"{where}: it changes nothing, the logits are those of the base; was it trained? As a control, an"
-            " untrained adapter is taken with ?untrained=yes"
-        )
+    is_finite = all(logprob is not None for _, logprob in with_it)
+    require_effect(where, is_finite=is_finite, is_same=with_it == base)
 
 
 def _likeliest(server: LocalServer, slot: dict[str, Any], where: str) -> list[tuple[int, float | None]]:
     """Return the likeliest tokens and the logarithms of their probabilities."""
-    body = {"prompt": _TEXT, "n_predict": 1, "n_probs": _LIKELIEST, "temperature": 0, "cache_prompt": False, **slot}
+    body = {
+        "prompt": PROBE_TEXT,
+        "n_predict": 1,
+        "n_probs": _LIKELIEST,
+        "temperature": 0,
+        "cache_prompt": False,
+        **slot,
+    }
     port = urlsplit(server.base_url).port
     assert port is not None
     reply = exchange(port, "/completion", key=server.api_key, body=body, timeout_s=_TIMEOUT_S)
@@ -47,7 +49,5 @@ def _likeliest(server: LocalServer, slot: dict[str, Any], where: str) -> list[tu
         found = reply[1]["completion_probabilities"][0]["top_logprobs"]
         return [(token["id"], token["logprob"]) for token in found]
     except (AssertionError, TypeError, KeyError, IndexError):
-        said = "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"
-        raise ModelError(
-            f"{where}: the embedded server does not tell likelihoods, so its effect is not known: {said}"
-        ) from None
+        told = "the embedded server does not tell likelihoods, so its effect is not known"
+        raise ModelError(f"{where}: {told}: {in_words(reply)}") from None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import printable
-from pytest_llmeval.models.http.exchange import Reply, exchange
+from pytest_llmeval.models.http.exchange import Reply, exchange, in_words
 from pytest_llmeval.models.http.watched import end_in_words
 
 __all__ = ["PortTakenError", "VllmServer"]
@@ -143,7 +143,7 @@ class VllmServer:
         """How vLLM ended by itself, in words; None while it runs."""
         assert self._process.stdout is not None
         if self._end is None and not self._process.stdout.closed and _is_readable(self._process.stdout.fileno()):
-            self._end = _in_words(self._process.stdout.readline())
+            self._end = _end_told(self._process.stdout.readline())
         return self._end
 
     def why_gone(self) -> str | None:
@@ -178,8 +178,9 @@ class VllmServer:
         if reply is not None and reply[0] == 200:
             with suppress(TypeError, KeyError):
                 return [str(row["id"]) for row in reply[1]["data"]]
-        said = "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"
-        problem = f"{self.base_url}/models gives no list of models: {said}; does another program answer there?"
+        problem = (
+            f"{self.base_url}/models gives no list of models: {in_words(reply)}; does another program answer there?"
+        )
         raise ModelError(self._failure(problem))
 
     def _ended(self, end: str) -> ModelError:
@@ -218,7 +219,7 @@ def _is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def _in_words(line: bytes) -> str:
+def _end_told(line: bytes) -> str:
     """Return what the keeper says of the end; it says nothing where it was killed."""
     said = json.loads(line) if line else {"error": "the process that kept it was killed"}
     if "error" in said:
