@@ -199,6 +199,7 @@ NATIVE = {
     "content": [{"type": "reasoning_text", "text": "Hm."}],
     "encrypted_content": "x",
 }
+TEXT = {"type": "text", "text": "Hello."}
 ANSWERS: dict[str, dict[str, Any]] = {
     "text": completion("Hello there."),
     "empty": completion(""),
@@ -208,6 +209,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "both": completion("Well.", refusal="No."),
     "calls": completion(None, finish="tool_calls", tool_calls=CALLS),
     "thoughts": completion("Hello.", reasoning="Hm.", tool_calls=CALLS[:1]),
+    "parts": completion([{"type": "thinking", "thinking": [TEXT | {"text": "Hm."}]}, TEXT]),
     "unseen": completion("Hello.", annotations=[{"type": "x"}]),
     "native": completion("Hello.", reasoning_items=[NATIVE]),
     "uncounted": {**completion("Hello."), "usage": None},
@@ -221,6 +223,7 @@ SHOWN: dict[str, list[Any]] = {
     "both": ["completed", 8, "output_text", "refusal"],
     "calls": ["completed", 7, "function_call", "function_call"],
     "thoughts": ["completed", 8, "reasoning_text", "output_text", "function_call"],
+    "parts": ["completed", 7, "reasoning_text", "output_text"],
     "unseen": ["completed", 8, "reasoning", "output_text"],
     "native": ["completed", 8, "reasoning_text", "output_text"],
     "uncounted": ["completed", None, "output_text"],

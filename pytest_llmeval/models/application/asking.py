@@ -1,6 +1,6 @@
 """The model of a case, asked in place of a vendor's server, whatever the way in which a request comes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +11,10 @@ from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message, Response
 
-__all__ = ["Api", "Asked", "Asking", "Posted", "Sent", "as_event", "fixture", "json_body"]
+__all__ = ["Api", "Asked", "Asking", "Posted", "Sent", "as_event", "fixture", "is_retry", "json_body"]
+
+_RETRIES = "x-stainless-retry-count"
+"""The header in which vendors' clients say how often they have tried a request before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,11 @@ def fixture(model: Model) -> Model:
     if isinstance(model, str):
         raise TypeError(f"a client takes the fixture `model`, found {shown_value(model)}; --model names what it asks")
     return model
+
+
+def is_retry(headers: Mapping[str, str]) -> bool:
+    """Return whether a client says that it has made a request with such headers before."""
+    return headers.get(_RETRIES, "0") != "0"
 
 
 def json_body(posted: Posted) -> dict[str, Any]:

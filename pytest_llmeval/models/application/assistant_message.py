@@ -9,10 +9,7 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message, ToolCall
 
-__all__ = ["EXTRA_MARK", "assistant_message", "call_ids", "reasoning_text"]
-
-EXTRA_MARK = "llmeval-extra:"
-"""What begins the opaque part of a block or an item that is made here of what else a message held; the rest is JSON."""
+__all__ = ["assistant_message", "call_ids"]
 
 
 def assistant_message(
@@ -36,12 +33,6 @@ def assistant_message(
     if not message["content"] and message.keys() & {"refusal", "tool_calls"}:
         message["content"] = None
     return message
-
-
-def reasoning_text(extra: Mapping[str, Any]) -> str:
-    """Return what the model thought, in words under a key that servers of chat completions use; else empty."""
-    told = (extra.get(key) for key in ("reasoning_content", "reasoning"))
-    return next((text for text in told if isinstance(text, str) and text), "")
 
 
 def call_ids(messages: Sequence[Message], calls: Sequence[ToolCall]) -> list[str]:

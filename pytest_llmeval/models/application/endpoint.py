@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.loop import LoopThread, pause
 from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.models.application.anthropic_api import AnthropicApi
-from pytest_llmeval.models.application.asking import Asked, Asking, Posted
+from pytest_llmeval.models.application.asking import Asked, Asking, Posted, is_retry
 from pytest_llmeval.models.application.begun_requests import BegunRequests
 from pytest_llmeval.models.application.endpoint_server import Server
 from pytest_llmeval.models.application.openai_api import OpenAIApi
@@ -24,8 +24,6 @@ __all__ = ["Endpoint", "model_endpoint"]
 _HOST = "127.0.0.1"
 _PREFIX = "/v1"
 _KEY_BYTES = 16
-_RETRIES = "x-stainless-retry-count"
-"""The header in which clients of OpenAI say how often they have tried a request before."""
 _STOP_TIMEOUT_S = 0.1
 _TURNS = 5
 """Of the loop, in which the last connection is accepted and made: asyncio forgets one whose server closes meanwhile."""
@@ -144,8 +142,8 @@ class _Served:
             if (request.method, request.path) == ("GET", f"{_PREFIX}/models"):
                 model = {"id": self._asking.name, "object": "model", "created": 0, "owned_by": "llmeval"}
                 return web.json_response({"object": "list", "data": [model]})
-            is_retry = request.headers.get(_RETRIES, "0") != "0"
-            posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_retry)
+            is_again = is_retry(request.headers)
+            posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_again)
             sent = await self._begun.answered(posted, request)
         except Exception as error:  # noqa: BLE001 - the case knows of it; the application is told
             kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE

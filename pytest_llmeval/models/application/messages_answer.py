@@ -11,7 +11,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.anthropic.messages import OF_CALLS, OF_MESSAGES
 from pytest_llmeval.models.application.assistant_message import call_ids
-from pytest_llmeval.models.application.messages_extra import packed
+from pytest_llmeval.models.application.carried_extra import thinking_block
 from pytest_llmeval.models.application.messages_request import MessageRequest
 from pytest_llmeval.models.message_keys import WHOLE
 
@@ -72,7 +72,7 @@ def _content(asked: MessageRequest, response: Response) -> list[dict[str, Any]]:
     text = response.text or (response.refusal if response.finish_reason != "refusal" else None)
     said = [{"type": "text", "text": text}] if text else []
     is_told = extra.keys() - _UNTOLD and (uses or asked.thinks_aloud)
-    return [*([packed(extra)] if is_told else ()), *thoughts, *said, *uses]
+    return [*([thinking_block(extra)] if is_told else ()), *thoughts, *said, *uses]
 
 
 def _tool_use(call: ToolCall, id_: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.anthropic.messages import PDF, UNNAMED
-from pytest_llmeval.models.application.messages_extra import is_packed, unpacked
+from pytest_llmeval.models.application.carried_extra import extra_in_blocks, is_extra_block
 from pytest_llmeval.models.message_keys import IN_PLACE, WHOLE
 
 __all__ = ["chat_messages"]
@@ -32,7 +32,7 @@ def chat_messages(messages: Iterable[Mapping[str, Any]], system: Any = None) -> 
         system: the same; None or empty without.
 
     Raises:
-        CaseError: a block that ``messages_extra`` made is whole no more.
+        CaseError: a block that ``carried_extra`` made is whole no more.
     """
     told: list[Any] = [] if not system else [_message("system", system)]
     for message in messages:
@@ -78,8 +78,8 @@ def _answer(blocks: list[Any]) -> dict[str, Any]:
 
     Where they stand in another order, or the text is several ones, all blocks stand beside them.
     """
-    extra = unpacked(block for block in blocks if _is_thought(block) and is_packed(block))
-    kept = [block for block in blocks if not (_is_thought(block) and is_packed(block))]
+    extra = extra_in_blocks(block for block in blocks if _is_thought(block) and is_extra_block(block))
+    kept = [block for block in blocks if not (_is_thought(block) and is_extra_block(block))]
     thoughts = [block for block in kept if _is_thought(block)]
     uses = [block for block in kept if _is(block, "tool_use")]
     said = [block for block in kept if not _is_thought(block) and not _is(block, "tool_use")]

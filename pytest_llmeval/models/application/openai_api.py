@@ -9,8 +9,8 @@ from pytest_llmeval.models.application.asking import Asked, Posted, Sent, as_eve
 from pytest_llmeval.models.application.completions import CompletionRequest
 from pytest_llmeval.models.application.responses_answer import response_object
 from pytest_llmeval.models.application.responses_events import events
-from pytest_llmeval.models.application.responses_request import RESPONSES_PATH, Answered, ResponseRequest, read_request
-from pytest_llmeval.models.http.transport import CHAT_PATH
+from pytest_llmeval.models.application.responses_request import Answered, ResponseRequest, read_request
+from pytest_llmeval.models.http.transport import CHAT_PATH, RESPONSES_PATH
 
 __all__ = ["OpenAIApi"]
 

@@ -11,9 +11,9 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.application.assistant_message import call_ids
-from pytest_llmeval.models.application.responses_reasoning import reasoning_items
+from pytest_llmeval.models.application.carried_extra import reasoning_items
+from pytest_llmeval.models.application.responses_params import custom_names
 from pytest_llmeval.models.application.responses_request import ResponseRequest
-from pytest_llmeval.models.application.responses_tools import custom_names
 from pytest_llmeval.models.message_keys import PHASE
 
 __all__ = ["response_object"]

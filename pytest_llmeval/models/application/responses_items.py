@@ -11,8 +11,8 @@ from typing import Any
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.application.assistant_message import assistant_message
-from pytest_llmeval.models.application.responses_reasoning import unpacked
-from pytest_llmeval.models.application.responses_refusals import untold
+from pytest_llmeval.models.application.carried_extra import extra_in_item
+from pytest_llmeval.models.application.responses_params import untold
 from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS
 
 __all__ = ["chat_messages", "kind_of"]
@@ -174,7 +174,7 @@ class _Turn:
     def add(self, kind: str, item: Mapping[str, Any]) -> None:
         """Take an item in."""
         if kind == "reasoning":
-            further = unpacked(item)
+            further = extra_in_item(item)
             verbatim = [*self.extra.get(REASONING_ITEMS, ()), *further.get(REASONING_ITEMS, ())]
             self.extra |= {**further, **({REASONING_ITEMS: verbatim} if verbatim else {})}
         elif kind == "message":

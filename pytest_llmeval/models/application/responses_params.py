@@ -1,4 +1,4 @@
-"""Parameters of the Responses API, told as those of a chat completion.
+"""Parameters of the Responses API, the tools among them, told as those of a chat completion.
 
 https://platform.openai.com/docs/api-reference/responses/create and https://platform.openai.com/docs/api-reference/chat
 """
@@ -6,11 +6,10 @@ https://platform.openai.com/docs/api-reference/responses/create and https://plat
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.text import shown_value
-from pytest_llmeval.models.application.responses_refusals import untold
-from pytest_llmeval.models.application.responses_tools import chat_choice, chat_tools
 
-__all__ = ["chat_params"]
+__all__ = ["chat_params", "custom_names", "untold"]
 
 _ELSEWHERE = frozenset({"input", "instructions", "model", "previous_response_id", "stream"})
 """What is no parameter of a chat completion, but its messages, or how it is sent."""
@@ -31,6 +30,10 @@ _REASONING: Mapping[str, tuple[Any, ...]] = {"context": ("auto",), "mode": ("sta
 """The same of keys of ``reasoning``."""
 _OF_REASONING = frozenset({"effort", "generate_summary", "summary"})
 """Its other keys: how much the model is to think, and what of it is shown."""
+_KINDS = {"function": ("name", "description", "parameters", "strict"), "custom": ("name", "description", "format")}
+"""Types of tools that an application runs itself, and what a chat completion knows of each."""
+_UNNEEDED = {"allowed_callers": (["direct"],), "async": (False,), "defer_loading": (False,)}
+"""What else may stand in them, with the values that change nothing."""
 _OF_TOOLS = ("parallel_tool_calls", "tool_choice")
 
 
@@ -48,6 +51,17 @@ def chat_params(body: Mapping[str, Any]) -> dict[str, Any]:
         return params
     # Without tools OpenAI refuses these in a chat completion; a response may have them all the same.
     return {name: value for name, value in params.items() if name not in _OF_TOOLS or value == "required"}
+
+
+def custom_names(params: Mapping[str, Any]) -> set[str]:
+    """Return the names of the custom tools among the parameters of a chat completion."""
+    return {tool["custom"]["name"] for tool in params.get("tools") or () if tool.get("type") == "custom"}
+
+
+def untold(what: str, todo: str) -> CaseError:
+    """Return the error of a request that holds ``what``; ``todo`` is what the application can do instead."""
+    told = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
+    return CaseError(told, kind=ErrorKind.CODE)
 
 
 def _same(name: str, value: Any) -> dict[str, Any]:
@@ -91,13 +105,78 @@ def _caching(name: str, value: Any) -> dict[str, Any]:
     return {name: told} if told else {}
 
 
+def _tools(tools: Any) -> dict[str, Any]:
+    """Return tools as parameters; none where there are none, as servers refuse an empty list.
+
+    Raises:
+        CaseError: one of them is run by OpenAI.
+    """
+    told = [_tool(tool) for tool in tools]
+    return {"tools": told} if told else {}
+
+
+def _tool(tool: Any) -> dict[str, Any]:
+    kind = _kind(tool)
+    if kind not in _KINDS:
+        raise _no_tool(kind)
+    if tool.get("name") is None:
+        raise untold(
+            f"the tool {shown_value(tool)}, which has no name", "give its name, as this API has it, beside type"
+        )
+    for key, values in _UNNEEDED.items():
+        if tool.get(key) not in (None, *values):
+            told = f"{key}={shown_value(tool[key])} of the tool {tool.get('name')!r}"
+            raise untold(told, "leave it out")
+    found: dict[str, Any] = {key: tool[key] for key in _KINDS[kind] if tool.get(key) is not None}
+    if isinstance(found.get("format"), Mapping):
+        found["format"] = _format(found["format"])
+    return {"type": kind, kind: found}
+
+
+def _kind(tool: Any) -> str:
+    return str(tool.get("type")) if isinstance(tool, Mapping) else shown_value(tool)
+
+
+def _no_tool(kind: str) -> CaseError:
+    return untold(f"the tool {kind!r}", "let the application give a function in its place, or a stub of one")
+
+
+def _format(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the input of a custom tool must be; a grammar is an object of its own there."""
+    rest = {key: value for key, value in form.items() if key != "type"}
+    kind = form.get("type")
+    return {"type": kind, "grammar": rest} if kind == "grammar" else {"type": kind, **rest}
+
+
+def _choice(choice: Any) -> dict[str, Any]:
+    """Return ``tool_choice`` as a parameter.
+
+    Raises:
+        CaseError: it names a tool that is run by OpenAI.
+    """
+    if isinstance(choice, str):
+        return {"tool_choice": choice}
+    if _kind(choice) != "allowed_tools":
+        return {"tool_choice": _named(choice)}
+    allowed = {"mode": choice.get("mode"), "tools": [_named(tool) for tool in choice.get("tools") or ()]}
+    return {"tool_choice": {"type": "allowed_tools", "allowed_tools": allowed}}
+
+
+def _named(tool: Any) -> dict[str, Any]:
+    """Return a tool by its name."""
+    kind = _kind(tool)
+    if kind not in _KINDS:
+        raise _no_tool(kind)
+    return {"type": kind, kind: {"name": tool.get("name")}}
+
+
 _TOLD: Mapping[str, Callable[[str, Any], dict[str, Any]]] = {
     "max_output_tokens": lambda _, value: {"max_completion_tokens": value},
     "prompt_cache_options": _caching,
     "reasoning": _reasoning,
     "text": _text,
-    "tool_choice": lambda _, value: chat_choice(value),
-    "tools": lambda _, value: chat_tools(value),
+    "tool_choice": lambda _, value: _choice(value),
+    "tools": lambda _, value: _tools(value),
     "top_logprobs": lambda _, value: {"logprobs": True, "top_logprobs": value} if value else {},
 }
 """What a chat completion has in other words."""

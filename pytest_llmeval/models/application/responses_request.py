@@ -10,10 +10,7 @@ from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.application.responses_items import chat_messages, kind_of
 from pytest_llmeval.models.application.responses_params import chat_params
 
-__all__ = ["RESPONSES_PATH", "Answered", "ResponseRequest", "read_request"]
-
-RESPONSES_PATH = "/responses"
-"""Where a response is asked for, behind the URL of a server."""
+__all__ = ["Answered", "ResponseRequest", "read_request"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

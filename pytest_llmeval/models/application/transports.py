@@ -4,12 +4,9 @@ from typing import Any, Self
 
 import httpx2
 
-from pytest_llmeval.models.application.asking import Asking, Posted, Sent
+from pytest_llmeval.models.application.asking import Asking, Posted, Sent, is_retry
 
 __all__ = ["AsyncWay", "Copied", "Way", "async_http_client", "client_settings", "http_client"]
-
-_RETRIES = "x-stainless-retry-count"
-"""The header in which an SDK says how often it has tried a request before."""
 
 
 class Copied:
@@ -66,8 +63,7 @@ def client_settings(base_path: str = "") -> dict[str, Any]:
 
 
 def _posted(request: httpx2.Request, body: bytes) -> Posted:
-    is_retry = request.headers.get(_RETRIES, "0") != "0"
-    return Posted(method=request.method, path=request.url.path, body=body, is_retry=is_retry)
+    return Posted(method=request.method, path=request.url.path, body=body, is_retry=is_retry(request.headers))
 
 
 def _received(sent: Sent) -> httpx2.Response:
