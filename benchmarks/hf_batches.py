@@ -24,7 +24,7 @@ from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.named import resolve_model
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import Hosts, open_model
 
 ROOT = Path(__file__).parent.parent
 EVALS = {
@@ -60,7 +60,7 @@ def main() -> None:
     if model.spec.weights is None:
         parser.error(f"{options.spec}: not a model that this machine runs itself")
     models.load(model.spec.weights, print)
-    backend = open_model(model, environ={}, hf_models=models)
+    backend = open_model(model, environ={}, hosts=Hosts(hf=models))
     print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {_torch()};")
     print(f"{options.rows} rows, median of {options.rounds} rounds; load average before: {os.getloadavg()[0]:.1f}")
     for title, (dataset, prompt, max_tokens) in EVALS.items():

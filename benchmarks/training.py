@@ -23,7 +23,7 @@ from typing import Any, get_args
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.named import resolve_model
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import Hosts, open_model
 from pytest_llmeval.scorers.json_scorers import json_match, json_valid
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import Held, TrainingConfig
@@ -117,7 +117,7 @@ def _reached(config: TrainingConfig, base: str, adapter: Path | None, rows: Sequ
     weights = weights_of(config, base, str(adapter) if adapter else None)
     models, model = HfModels(os.environ), resolve_model(f"hf:{weights}", {})
     models.load(weights, lambda line: None)
-    backend = open_model(model, environ={}, hf_models=models)
+    backend = open_model(model, environ={}, hosts=Hosts(hf=models))
     params = {"temperature": 0, "max_tokens": load_task(config.eval, ROOT).new_tokens}
 
     async def ask() -> list[str]:

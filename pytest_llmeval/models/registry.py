@@ -1,8 +1,8 @@
 """From a model's description to something that can be asked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,41 +11,47 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.protocols import Backend
 from pytest_llmeval.models.anthropic.backend import AnthropicBackend
-from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.chat.backend import OpenAIBackend
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.http.backend import HttpBackend
+from pytest_llmeval.models.http.own_server import Served, WatchedTransport
 from pytest_llmeval.models.http.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.http.retry import RetryPolicy, Slot
 from pytest_llmeval.models.http.transport import CHAT_PATH, RESPONSES_PATH, Transport, TransportName
-from pytest_llmeval.models.http.watched import WatchedTransport, WhyGone
-from pytest_llmeval.models.keys import Account, account_with_key, find_account
-from pytest_llmeval.models.local.adapters import local_engine, local_revision
+from pytest_llmeval.models.keys import Account, find_account
 from pytest_llmeval.models.local.backend import LocalBackend
-from pytest_llmeval.models.local.server import slot_of
+from pytest_llmeval.models.local.host import EmbeddedModel
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.responses.backend import ResponsesBackend
 from pytest_llmeval.models.vllm.host import VllmModels
-from pytest_llmeval.models.vllm.server import VllmServer
-from pytest_llmeval.models.weights_spec import WeightsSpec
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["LOCAL_ACCOUNT", "LocalAddress", "Slots", "TransportName", "open_model"]
-
-LocalAddress = Callable[[], tuple[str, str]]
-"""Returns base URL and key of the running LocalServer."""
+__all__ = ["Hosts", "Slots", "TransportName", "open_model"]
 
 Slots = Callable[[str], Slot]
 """From the id of an account to what is entered around each of its requests."""
 
-LOCAL_ACCOUNT = "local"
-"""The account of all ``local:`` models."""
-
+_BACKENDS: Mapping[str, type[HttpBackend]] = {
+    "anthropic": AnthropicBackend,
+    "chat": OpenAIBackend,
+    "responses": ResponsesBackend,
+}
+"""By the protocol that a model of a server is asked by."""
 _OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0}
 """What a model on this machine is sent where neither models.yaml nor the call says otherwise, beside a bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """What runs the models of this machine in a session; None where nobody has made one of a kind."""
+
+    local: EmbeddedModel | None = None
+    hf: "HfModels | None" = None
+    vllm: VllmModels | None = None
 
 
 def _no_limit(account: str) -> Slot:
@@ -60,11 +66,7 @@ def open_model(
     policy: RetryPolicy | None = None,
     slots: Slots = _no_limit,
     redactor: Redactor | None = None,
-    local_address: LocalAddress | None = None,
-    local_why_gone: WhyGone | None = None,
-    local_adapters: Sequence[WeightsSpec] = (),
-    hf_models: "HfModels | None" = None,
-    vllm_models: VllmModels | None = None,
+    hosts: Hosts = Hosts(),
     transport: TransportName = "auto",
     is_asked: bool = True,
 ) -> Backend:
@@ -77,11 +79,7 @@ def open_model(
         slots: called once, with the backend's ``account``; what it returns is entered around every request, so that
             all of an account together stay under a limit.
         redactor: told the model's secrets, and applied to its error messages.
-        local_address: where the embedded model is served; needed for ``local:`` models, called now.
-        local_why_gone: tells whether that server has ended; None where nobody knows.
-        local_adapters: those that its server holds, in its order.
-        hf_models: holds the ``hf:`` models of this process; needed for those.
-        vllm_models: the servers of ``vllm:`` models; needed for those.
+        hosts: run the models of this machine; needed for those.
         transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
             names, ``auto`` is ``sdk`` where there is such a proxy, else ``lean``.
         is_asked: whether it will be called; where only its cached answers are wanted, it needs no key.
@@ -95,31 +93,29 @@ def open_model(
         # Imported here because it loads torch.
         from pytest_llmeval.models.hf.backend import HfBackend
 
-        assert hf_models is not None
-        return HfBackend(_own_model(model), hf_models, timeout_s=policy.timeout_s, slot=slots("hf"))
-    revision, why_gone, fields = None, None, None
-    if model.spec.kind == "local":
-        revision, why_gone = f"{local_engine()} {local_revision(model.spec.weights)}", local_why_gone
-        model, account = _own_model(model), _local_account(local_address)
-        adapter = local_adapters.index(model.spec.weights) if model.spec.weights is not None else None
-        fields = slot_of(adapter, len(local_adapters))
-    elif model.spec.kind == "vllm":
-        assert vllm_models is not None and model.spec.weights is not None
-        revision, server = vllm_models.identity(model.spec.weights), vllm_models.server(model.spec.weights)
-        model, account = _own_model(model, vllm_models.params(model.spec.weights)), _vllm_account(server)
-        why_gone = server.why_gone if server is not None else None
-    else:
+        assert hosts.hf is not None
+        return HfBackend(_own_model(model), hosts.hf, timeout_s=policy.timeout_s, slot=slots("hf"))
+    served = _served(model, hosts)
+    if served is None:
         account = find_account(model, environ, is_asked=is_asked)
+    else:
+        model, account = _own_model(model, served.params), served.account
     redactor.add(*account.secrets)
     slot = slots(account.id)
     opened = _open_transport(model, transport, account, environ, redactor)
-    opened = WatchedTransport(opened, why_gone) if why_gone is not None else opened
-    if model.spec.kind == "anthropic":
-        return AnthropicBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
-    if model.api == "responses":
-        return ResponsesBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
-    made = LocalBackend if model.spec.kind == "local" else OpenAIBackend
-    return made(model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields)
+    if served is not None:
+        return (LocalBackend if model.spec.kind == "local" else OpenAIBackend)(
+            model,
+            account,
+            WatchedTransport(opened, served.why_gone),
+            policy=policy,
+            slot=slot,
+            redactor=redactor,
+            revision=served.revision,
+            fields=served.fields,
+        )
+    made: type[HttpBackend] = _BACKENDS[model.api if model.spec.kind == "openai" else model.spec.kind]
+    return made(model, account, opened, policy=policy, slot=slot, redactor=redactor)
 
 
 def _open_transport(
@@ -152,18 +148,16 @@ def _proxy(account: Account, environ: Mapping[str, str], redactor: Redactor) -> 
     return proxy
 
 
-def _local_account(local_address: LocalAddress | None) -> Account:
-    """Return the account of the embedded model's server."""
-    if local_address is None:
-        raise ModelError("local:smollm2 has no server in this process; start one with LocalServer.start")
-    base_url, key = local_address()
-    return replace(account_with_key(parse_base_url(base_url, where="local:smollm2"), key), fixed_id=LOCAL_ACCOUNT)
-
-
-def _vllm_account(server: VllmServer | None) -> Account:
-    """Return the account of a server of this session; where none runs, no call is to be made."""
-    base_url, key = (server.base_url, server.api_key) if server is not None else ("http://127.0.0.1/v1", None)
-    return account_with_key(parse_base_url(base_url, where="vllm:"), key)
+def _served(model: NamedModel, hosts: Hosts) -> Served | None:
+    """Return how a model is asked that a server of this session has; None of any other."""
+    if model.spec.kind == "local":
+        if hosts.local is None:
+            raise ModelError("local:smollm2 has no server in this process; start one with LocalServer.start")
+        return hosts.local.served(model.spec.weights)
+    if model.spec.kind == "vllm":
+        assert hosts.vllm is not None and model.spec.weights is not None
+        return hosts.vllm.served(model.spec.weights)
+    return None
 
 
 def _own_model(model: NamedModel, params: Mapping[str, object] = MappingProxyType({})) -> NamedModel:

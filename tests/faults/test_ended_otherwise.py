@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, OwnModels
+from pytest_llmeval.bridge.config.model_setup import OwnModels
+from pytest_llmeval.models.local.host import EmbeddedModel
 from pytest_llmeval.models.vllm.host import VllmModels
 from tests.support.project import Project
 

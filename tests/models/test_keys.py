@@ -16,7 +16,7 @@ from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.specs import parse_spec
-from tests.support.asking import Ask, Fail, sent
+from tests.support.asking import Ask, Fail, embedded_at, sent
 from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
 from tests.support.vendors import Vendor
@@ -252,7 +252,7 @@ def test_all_local_models_are_one_account(server: FaultServer, ask: Ask) -> None
         return nullcontext
 
     pytest.importorskip("xllamacpp")
-    ask("local:smollm2", slots=slots, local_address=lambda: (server.url, KEY))
+    ask("local:smollm2", slots=slots, hosts=embedded_at(server.url, KEY))
     assert asked == ["local"] and sent(server)["authorization"] == f"Bearer {KEY}"
 
 

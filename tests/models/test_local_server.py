@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from fnmatch import fnmatch
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -22,19 +21,19 @@ from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.local import server as local_server_module
+from pytest_llmeval.models.local.host import LOCAL_ACCOUNT, EmbeddedModel
 from pytest_llmeval.models.local.server import LocalServer
 from pytest_llmeval.models.named import NamedModel, resolve_model
-from pytest_llmeval.models.registry import LOCAL_ACCOUNT, open_model
-from tests.support.asking import ask_model, failure
+from pytest_llmeval.models.registry import Hosts, open_model
+from tests.support.asking import ask_model, embedded_at, failure
 from tests.support.sessions import wait_until
 
 PATIENT = RetryPolicy(timeout_s=60, base_s=0.01, cap_s=0.02)
-Address = Callable[[], tuple[str, str]]
 
 
 @pytest.fixture
-def address(local_server: LocalServer) -> Address:
-    return lambda: (local_server.base_url, local_server.api_key)
+def hosts(local_server: LocalServer) -> Hosts:
+    return Hosts(local=EmbeddedModel(local_server))
 
 
 def is_alive(pid: int) -> bool:
@@ -50,36 +49,36 @@ def ends_within(pid: int, seconds: float) -> bool:
     return not is_alive(pid)
 
 
-def test_it_answers_like_a_language_model(address: Address) -> None:
+def test_it_answers_like_a_language_model(hosts: Hosts) -> None:
     """A question, an answer, tokens, no cost."""
     question = "The capital of France is Paris. What is the capital of France? Answer in one word."
-    response = ask_model("local:smollm2", question, local_address=address, policy=PATIENT)
+    response = ask_model("local:smollm2", question, hosts=hosts, policy=PATIENT)
     assert "Paris" in response.text
     assert response.usage.input_tokens and response.usage.output_tokens
     assert (response.cost_usd, response.model, response.finish_reason) == (0.0, "smollm2", "stop")
 
 
-def test_it_is_greedy_and_repeatable(address: Address) -> None:
+def test_it_is_greedy_and_repeatable(hosts: Hosts) -> None:
     """The same question gives the same text, whatever was asked in between."""
-    first = ask_model("local:smollm2", "Name three colours.", local_address=address, policy=PATIENT)
-    ask_model("local:smollm2", "Name three animals.", local_address=address, policy=PATIENT)
-    second = ask_model("local:smollm2", "Name three colours.", local_address=address, policy=PATIENT)
+    first = ask_model("local:smollm2", "Name three colours.", hosts=hosts, policy=PATIENT)
+    ask_model("local:smollm2", "Name three animals.", hosts=hosts, policy=PATIENT)
+    second = ask_model("local:smollm2", "Name three colours.", hosts=hosts, policy=PATIENT)
     assert first.text == second.text and first.text
 
 
-def test_answers_are_of_bounded_length(address: Address) -> None:
+def test_answers_are_of_bounded_length(hosts: Hosts) -> None:
     """max_tokens is the call's to choose, and finish_reason says that it ended there."""
     story = "Tell a long story."
-    response = ask_model("local:smollm2", story, params={"max_tokens": 5}, local_address=address, policy=PATIENT)
+    response = ask_model("local:smollm2", story, params={"max_tokens": 5}, hosts=hosts, policy=PATIENT)
     assert (response.finish_reason, response.usage.output_tokens) == ("length", 5)
 
 
-def test_requests_wait_for_their_turn_outside_of_their_time(address: Address) -> None:
+def test_requests_wait_for_their_turn_outside_of_their_time(hosts: Hosts) -> None:
     """Many at once are served one by one, and none counts the queue as its own latency."""
     policy = RetryPolicy(timeout_s=20)
     slots = Limiter(Limits(max_connections=8, most={LOCAL_ACCOUNT: 1})).slots
     model = resolve_model("local:smollm2", {})
-    backend = open_model(model, environ={}, local_address=address, policy=policy, slots=slots)
+    backend = open_model(model, environ={}, hosts=hosts, policy=policy, slots=slots)
     messages = [({"role": "user", "content": f"Count to {n}."},) for n in range(8)]
     requests = [Request(messages=message, params={"max_tokens": 20}) for message in messages]  # type: ignore[arg-type]
 
@@ -95,16 +94,16 @@ def test_requests_wait_for_their_turn_outside_of_their_time(address: Address) ->
 
 def test_only_the_key_opens_it(local_server: LocalServer) -> None:
     """Another user of the machine is refused; the key stands in no repr."""
-    error = failure("local:smollm2", local_address=lambda: (local_server.base_url, "wrong-key"))
+    error = failure("local:smollm2", hosts=embedded_at(local_server.base_url, "wrong-key"))
     assert error.kind is ErrorKind.AUTH
     assert local_server.api_key not in repr(local_server)
     command = subprocess.run(["ps", "-o", "args=", "-p", str(local_server.pid)], capture_output=True, text=True)
     assert local_server.api_key not in command.stdout
 
 
-def test_a_prompt_that_is_too_long_is_said(address: Address) -> None:
+def test_a_prompt_that_is_too_long_is_said(hosts: Hosts) -> None:
     """With what can be done here, where the server names an option of its operator; not retried."""
-    error = failure("local:smollm2", "word " * 4000, local_address=address, policy=PATIENT)
+    error = failure("local:smollm2", "word " * 4000, hosts=hosts, policy=PATIENT)
     assert (error.kind, error.attempts) == (ErrorKind.BAD_REQUEST, 1) and "context" in str(error)
     assert str(error).endswith("room for 2,048 together; shorten it, or name another model")
 
@@ -125,7 +124,7 @@ def test_what_it_cannot_do_is_refused_before_any_request(
     content: Any, params: dict[str, Any], param: str, told: str
 ) -> None:
     """Its server passes over tools without a word, and tries to read a picture six times."""
-    error = failure("local:smollm2", content, params=params, local_address=lambda: ("http://127.0.0.1:9", ""))
+    error = failure("local:smollm2", content, params=params, hosts=embedded_at("http://127.0.0.1:9", ""))
     assert (error.kind, error.attempts, error.param) == (ErrorKind.BAD_REQUEST, 0, param)
     assert fnmatch(str(error), f"smollm2: the embedded model {told}, or name another model")
 
@@ -245,8 +244,7 @@ def test_a_server_that_was_killed_fails_its_calls_at_once(smollm2: Path) -> None
         assert running.why_gone() is None
         os.kill(running.pid, signal.SIGKILL)
         wait_until(lambda: running.why_gone() is not None, "its end is seen")
-        key = running.api_key
-        error = failure("local:smollm2", local_address=lambda: (running.base_url, key), local_why_gone=running.why_gone)
+        error = failure("local:smollm2", hosts=Hosts(local=EmbeddedModel(running)))
         assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 1)
         assert "the embedded server is gone: it was ended by SIGKILL" in str(error)
     finally:
@@ -297,9 +295,9 @@ def test_a_local_model_needs_a_server() -> None:
         open_model(resolve_model("local:smollm2", {}), environ={})
 
 
-def test_own_limit_replaces_the_default_one(address: Address) -> None:
+def test_own_limit_replaces_the_default_one(hosts: Hosts) -> None:
     """A model of models.yaml may name the limit by its other name."""
     spec = resolve_model("local:smollm2", {}).spec
     model = NamedModel(name="short", spec=spec, params={"max_completion_tokens": 4})
-    response = ask_model(model, "Tell a long story.", local_address=address, policy=PATIENT)
+    response = ask_model(model, "Tell a long story.", hosts=hosts, policy=PATIENT)
     assert (response.usage.output_tokens, response.cost_usd) == (4, 0.0)

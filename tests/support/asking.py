@@ -1,7 +1,7 @@
 """One call to a model, from a test that is not async."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -9,11 +9,14 @@ import pytest
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.http.retry import RetryPolicy
+from pytest_llmeval.models.local.host import EmbeddedModel
+from pytest_llmeval.models.local.server import LocalServer
 from pytest_llmeval.models.named import NamedModel, resolve_model
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import Hosts, open_model
+from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.fault_server import FaultServer
 
-__all__ = ["FAST", "Ask", "Fail", "ask_model", "failure", "sent"]
+__all__ = ["FAST", "Ask", "Fail", "ask_model", "embedded_at", "failure", "sent"]
 
 Ask = Callable[..., Response]
 """``ask_model``, over one of the transports."""
@@ -45,6 +48,21 @@ def ask_model(
             await backend.aclose()
 
     return asyncio.run(call())
+
+
+class _ServerAt(LocalServer):
+    """One that somebody else runs, or that is not there."""
+
+    def __init__(self, base_url: str, api_key: str) -> None:
+        self.base_url, self.api_key = base_url, api_key
+
+    def why_gone(self) -> str | None:
+        return None
+
+
+def embedded_at(base_url: str, api_key: str, adapters: Sequence[WeightsSpec] = ()) -> Hosts:
+    """Return what asks the embedded model at an address."""
+    return Hosts(local=EmbeddedModel(_ServerAt(base_url, api_key), adapters))
 
 
 def failure(model: NamedModel | str, text: str = "hello", **options: Any) -> CallError:

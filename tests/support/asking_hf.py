@@ -12,7 +12,7 @@ from pytest_llmeval.core.types import Message, Request, Response
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.http.retry import RetryPolicy
 from pytest_llmeval.models.named import resolve_model
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import Hosts, open_model
 
 __all__ = ["answers", "opened", "refusal"]
 
@@ -24,7 +24,7 @@ def opened(models: HfModels, spec: str, *, timeout_s: float = 60) -> Backend:
     model = resolve_model(spec, {})
     assert model.spec.weights is not None
     models.load(model.spec.weights, lambda line: None)
-    return open_model(model, environ={}, hf_models=models, policy=RetryPolicy(timeout_s=timeout_s))
+    return open_model(model, environ={}, hosts=Hosts(hf=models), policy=RetryPolicy(timeout_s=timeout_s))
 
 
 def answers(backend: Backend, texts: Texts, params: Sequence[Mapping[str, Any]] | None = None) -> list[Response]:

@@ -21,9 +21,9 @@ from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.models.keys import known_secrets
+from pytest_llmeval.models.local.host import LOCAL_ACCOUNT
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.models.registry import LOCAL_ACCOUNT
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
 from pytest_llmeval.store.recorded import RecordedCalls
 from pytest_llmeval.store.records import Run

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.http.watched import end_in_words
+from pytest_llmeval.models.http.own_server import end_in_words
 
 __all__ = ["LocalServer", "require_local_extra", "slot_of", "why_unloadable"]
 

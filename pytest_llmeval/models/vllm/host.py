@@ -10,6 +10,7 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.hf.sources import find_source, source_digest, source_stats
+from pytest_llmeval.models.http.own_server import Served, own_account
 from pytest_llmeval.models.vllm.command import serve_command
 from pytest_llmeval.models.vllm.effect import check_effect
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
@@ -57,16 +58,17 @@ class VllmModels:
         """Return the server that answers for a spec; None where none was started."""
         return self._serving.get(weights)
 
-    def identity(self, weights: WeightsSpec) -> str:
-        """Return the sha256 in hex over what decides the answers beside the request: files and vLLM's version."""
-        source = find_source(weights, self._environ)
+    def served(self, weights: WeightsSpec) -> Served:
+        """Return how a spec is asked, also where no server was started: then no call is to be made."""
+        server, source = self.server(weights), find_source(weights, self._environ)
         version = vllm_version(find_vllm(self._environ))
-        return digest(canonical([source_digest(weights, source), source_stats(source), version]))
-
-    def params(self, weights: WeightsSpec) -> dict[str, object]:
-        """Return what a spec's requests say beside their own: the token that ended the turns of its adapter."""
-        token = end_of_turn(find_source(weights, self._environ)) if weights.adapter is not None else None
-        return {} if token is None else {"stop_token_ids": [token]}
+        token = end_of_turn(source) if weights.adapter is not None else None
+        return Served(
+            account=own_account(server, "vllm:"),
+            revision=digest(canonical([source_digest(weights, source), source_stats(source), version])),
+            params={} if token is None else {"stop_token_ids": [token]},
+            why_gone=lambda: None if server is None else server.why_gone(),
+        )
 
     def stop(self, *, keep_logs: bool = False) -> None:
         """End all servers."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.models.http.exchange import Reply, exchange, in_words
-from pytest_llmeval.models.http.watched import end_in_words
+from pytest_llmeval.models.http.own_server import end_in_words
 
 __all__ = ["PortTakenError", "VllmServer"]
 

@@ -4,13 +4,11 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import torch
 
-from pytest_llmeval.bridge.config.model_setup import EmbeddedModel
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.hf.adapter_gguf import convert_adapter, heads_of
@@ -18,12 +16,13 @@ from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.loading import load_chat
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.http.exchange import exchange
+from pytest_llmeval.models.local.host import EmbeddedModel
 from pytest_llmeval.models.local.server import LocalServer, slot_of
 from pytest_llmeval.models.local.weights import SMOLLM2
 from pytest_llmeval.models.named import resolve_model
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import Hosts, open_model
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from tests.support.asking import ask_model
+from tests.support.asking import ask_model, embedded_at
 from tests.support.asking_hf import opened
 from tests.support.tiny_gguf import write_gguf
 from tests.support.tiny_lora import SMOLLM2_SHAPES, write_lora
@@ -62,8 +61,8 @@ def start(embedded: EmbeddedModel, *adapters: WeightsSpec) -> list[str]:
 
 
 def asked(embedded: EmbeddedModel, text: str, question: str) -> str:
-    served: dict[str, Any] = {"local_address": embedded.address, "local_adapters": embedded.adapters}
-    return ask_model(text, question, params={"max_tokens": 12, "lora": [], "id_slot": 7}, **served).text
+    params = {"max_tokens": 12, "lora": [], "id_slot": 7}
+    return ask_model(text, question, params=params, hosts=Hosts(local=embedded)).text
 
 
 def refused(embedded: EmbeddedModel, adapter: Path) -> str:
@@ -80,10 +79,10 @@ def test_base_and_adapters_answer_each_for_itself(embedded: EmbeddedModel, smoll
     in_turns = [[asked(embedded, text, question) for text in specs] for question in QUESTIONS]
     assert all(len(set(answers)) == 3 for answers in in_turns)
     alone = LocalServer.start(smollm2)
-    address = (alone.base_url, alone.api_key)
+    hosts = Hosts(local=EmbeddedModel(alone))
     for question, answers in zip(QUESTIONS, in_turns, strict=True):
         params = {"max_tokens": 12}
-        assert ask_model(specs[0], question, params=params, local_address=lambda: address).text == answers[0]
+        assert ask_model(specs[0], question, params=params, hosts=hosts).text == answers[0]
     alone.stop()
     second = EmbeddedModel()
     start(second, spec(loras[1]))
@@ -97,7 +96,7 @@ def test_what_identifies_an_answer_is_the_adapter_and_not_its_place(embedded: Em
 
     def identity(text: str, adapters: Sequence[WeightsSpec]) -> object:
         model = resolve_model(text, {})
-        return open_model(model, environ={}, local_address=embedded.address, local_adapters=adapters).identity(request)
+        return open_model(model, environ={}, hosts=embedded_at("http://127.0.0.1:1/v1", "", adapters)).identity(request)
 
     first, turned = embedded.adapters, embedded.adapters[::-1]
     texts = ["local:smollm2", *(f"local:smollm2+{path}" for path in loras[:2])]

@@ -17,15 +17,16 @@ import pytest
 from pytest_llmeval.bridge.config.model_facts import model_digest
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Request
-from pytest_llmeval.models import registry
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.hf.adapter_gguf import Heads, convert_adapter
 from pytest_llmeval.models.hf.base_weights import weights_digests
+from pytest_llmeval.models.local import host
 from pytest_llmeval.models.local.adapters import adapter_file, local_revision
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.weights_spec import WeightsSpec
+from tests.support.asking import embedded_at
 from tests.support.tiny_lora import SMOLLM2_SHAPES, configure, write_lora
 
 
@@ -104,12 +105,11 @@ def test_another_version_of_the_engine_gives_other_answers_of_the_same_model(
 
     def known() -> tuple[str, str]:
         adapters = [named.spec.weights] if named.spec.weights is not None else []
-        address = ("http://127.0.0.1:1/v1", "key")
-        backend = open_model(named, environ={}, local_address=lambda: address, local_adapters=adapters)
+        backend = open_model(named, environ={}, hosts=embedded_at("http://127.0.0.1:1/v1", "key", adapters))
         return str(backend.identity(Request(messages=()))["revision"]), model_digest(named, {})
 
     today = known()
-    monkeypatch.setattr(registry, "local_engine", lambda: "xllamacpp 2031.1.1")
+    monkeypatch.setattr(host, "local_engine", lambda: "xllamacpp 2031.1.1")
     later = known()
     assert today[0] != later[0]
     assert today[1] == later[1]

@@ -118,10 +118,10 @@ def test_what_identifies_a_model(
 ) -> None:
     """Its files and the version of vLLM; no server has to run for it."""
     weights = weights_of(f"{base}+{adapter}")
-    first = models.identity(weights)
-    assert models.identity(weights) == first != models.identity(weights_of(str(base)))
+    first = models.served(weights).revision
+    assert models.served(weights).revision == first != models.served(weights_of(str(base))).revision
     (adapter / "adapter_model.safetensors").write_bytes(b"trained again")
-    second = models.identity(weights)
+    second = models.served(weights).revision
     assert second != first and fake.starts == []
     monkeypatch.setattr("pytest_llmeval.models.vllm.host.vllm_version", lambda executable: "0.34.0")
-    assert models.identity(weights) not in (first, second)
+    assert models.served(weights).revision not in (first, second)
