@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.bridge.casework.calls import Calls
@@ -34,6 +35,21 @@ _DRAIN_S = 2.0
 _PARENT_STEP_S = 0.5
 
 
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """What answers from ``start`` to ``close``."""
+
+    run: Run
+    engine: Engine
+    journal: SqliteJournal
+    recorded: RecordedCalls | None
+    """What answers are taken from where those of a run are scored again."""
+    switchboard: Switchboard | None = None
+    """Open to xdist workers; None without them."""
+    watch: asyncio.Task[None] | None = None
+    """The task that ends the session with its parent: the loop alone would let go of it."""
+
+
 class EngineRoom:
     """Starts the engine, opens it to xdist workers, and ends it so that what was paid is kept."""
 
@@ -59,12 +75,10 @@ class EngineRoom:
         self.redactor = Redactor(known_secrets(settings.environ, models.values()))
         """Knows the secrets of the environment, and of each model once it is opened."""
         self._plan = plan
-        self._settings = settings
         self._models = models
         self._calls = calls
         self._socket = socket
         self._parent = parent
-        self._recorded: RecordedCalls | None = None
         self._hosts = ModelHosts(settings)
         self.limiter = Limiter(
             Limits(
@@ -77,15 +91,11 @@ class EngineRoom:
         )
         """Counts the requests sent, and what came of them."""
         self._budget = Budget(settings.max_cost_usd)
-        self._engine: Engine | None = None
         self.counts = CallCounts()
         """How the calls were answered; kept for the summary, when the engine is gone."""
-        self._switchboard: Switchboard | None = None
-        self._journal: SqliteJournal | None = None
-        self._run: Run | None = None
+        self._running: _Running | None = None
         self._left: Orphan | None = None
         """The journal, from the end of all calls until the database has taken it over."""
-        self._watch: asyncio.Task[None] | None = None
 
     def start_models(self, report: Callable[[str], None]) -> None:
         """Start the models of this machine that are asked; raise ModelError where one does not start."""
@@ -105,14 +115,17 @@ class EngineRoom:
         Raises:
             StoreError: the journal cannot be written.
         """
-        self._run = run
-        self._journal = SqliteJournal(self._settings.db, run)
+        db, rescored = self._plan.settings.db, self._plan.rescored
+        journal = SqliteJournal(db, run)
         if resumed:
-            self._journal.open_history()
-        if self._plan.rescored is not None:
-            self._recorded = RecordedCalls(self._settings.db, self._plan.rescored.run.id)
+            journal.open_history()
+        recorded = RecordedCalls(db, rescored.run.id) if rescored is not None else None
+        running = _Running(
+            run=run, engine=self._engine(journal, recorded, on_fault), journal=journal, recorded=recorded
+        )
+        self._running = running
         try:
-            self._calls.loop.run(self._start(self._journal, on_fault, on_begin))
+            self._calls.loop.run(self._open_to_all(running, on_begin))
         except OSError as error:
             raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
 
@@ -123,34 +136,37 @@ class EngineRoom:
 
     def stop_soon(self, kind: ErrorKind, reason: str) -> None:
         """Make no further call, and let no worker start a case; from any thread, without waiting."""
-        engine = self._engine
-        if engine is not None:
-            self._calls.loop.call_soon(lambda: self._stop(engine, kind, reason))
+        running = self._running
+        if running is None:
+            return
+
+        def stop() -> None:
+            running.engine.stop(kind, reason)
+            if running.switchboard is not None:
+                running.switchboard.broadcast_stop(reason)
+
+        self._calls.loop.call_soon(stop)
 
     def note_crash(self) -> None:
         """Let every worker know from now on that one of them died."""
         if self._socket is not None:
             note_crash(self._socket)
 
-    def _stop(self, engine: Engine, kind: ErrorKind, reason: str) -> None:
-        engine.stop(kind, reason)
-        if self._switchboard is not None:
-            self._switchboard.broadcast_stop(reason)
-
     def drain(self) -> None:
         """Wait a moment for answers that are paid already."""
-        if self._engine is not None:
-            self._calls.loop.run(self._engine.drain(_DRAIN_S))
+        if self._running is not None:
+            self._calls.loop.run(self._running.engine.drain(_DRAIN_S))
 
     def close(self) -> None:
         """End all calls; if an interrupt breaks into that, another call of this ends the rest."""
-        if self._engine is None or self._journal is None or self._run is None:
+        running = self._running
+        if running is None:
             return
-        self._calls.loop.run(self._close())
-        self._journal.close()
-        if self._recorded is not None:
-            self._recorded.close()
-        self._left, self._engine = Orphan(path=self._journal.path, run=self._run), None
+        self._calls.loop.run(self._close(running))
+        running.journal.close()
+        if running.recorded is not None:
+            running.recorded.close()
+        self._left, self._running = Orphan(path=running.journal.path, run=running.run), None
 
     def hand_over(self, absorb: Callable[[Orphan], None]) -> None:
         """Give the journal to the database, which takes it over by ``absorb``, once all calls have ended."""
@@ -167,12 +183,12 @@ class EngineRoom:
             return list(self._models.values())
         return [juror.model for juror in self._calls.judges.jurors] if self._plan.asks_judges else []
 
-    async def _start(
-        self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
-    ) -> None:
-        settings = self._settings
+    def _engine(
+        self, journal: SqliteJournal, recorded: RecordedCalls | None, on_fault: Callable[[StoreError], None]
+    ) -> Engine:
+        settings = self._plan.settings
         window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
-        self._engine = Engine(
+        return Engine(
             open_model=self._open,
             journal=journal,
             limiter=self.limiter,
@@ -180,35 +196,38 @@ class EngineRoom:
             places=Places(window),
             cache=settings.cache,
             judge_cache=settings.judge_cache,
-            recorded=self._recorded,
+            recorded=recorded,
             asks_judges=self._plan.asks_judges,
             other_judges=self._plan.other_judges,
             on_fault=on_fault,
             redact=self.redactor,
         )
+
+    async def _open_to_all(self, running: _Running, on_begin: Callable[[str], None]) -> None:
+        """Let this process ask, and its workers; the loop runs."""
+        settings, engine = self._plan.settings, running.engine
         if self._socket is None and settings.makes_calls:  # tests of this process may patch the HTTP clients
-            self._engine.open(model.name for model in self._asked())
-        self.counts = self._engine.counts
-        self._calls.asker = self._engine
+            engine.open(model.name for model in self._asked())
+        self.counts = engine.counts
+        self._calls.asker = engine
         if self._socket is not None:
             sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)
-            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin)
-            await self._switchboard.open()
+            running.switchboard = Switchboard(engine, self._socket, on_begin=on_begin)
+            await running.switchboard.open()
         if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(self._parent):
-            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
+            running.watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
 
     def _open(self, name: str) -> Backend:
         """Return the backend of a model of this session, under its limits, and with secrets kept out of messages."""
         return self._hosts.open(self._models[name], self.limiter.slots, self.redactor)
 
-    async def _close(self) -> None:
-        assert self._engine is not None
-        self._engine.stop(ErrorKind.INTERRUPTED, "the session has ended")
-        await self._engine.drain(_DRAIN_S)  # -x leaves calls in flight, say
-        if self._switchboard is not None:
-            await self._switchboard.aclose()
-        await self._engine.aclose()
+    async def _close(self, running: _Running) -> None:
+        running.engine.stop(ErrorKind.INTERRUPTED, "the session has ended")
+        await running.engine.drain(_DRAIN_S)  # -x leaves calls in flight, say
+        if running.switchboard is not None:
+            await running.switchboard.aclose()
+        await running.engine.aclose()
         if self._socket is not None:
             remove(self._socket)
 
