@@ -158,7 +158,8 @@ class Conductor:
         facts = CollectionFacts(
             waiting=dict(self._tally.waiting),
             notes=[*self._deselection.notes],
-            problems=[misplaced[item.nodeid] for item in items if item.nodeid in misplaced] + self._prepared.wrong,
+            problems=[misplaced[item.nodeid] for item in items if item.nodeid in misplaced]
+            + self._prepared.settings_problems,
             count_only=only_shows(self._config),
         )
         if self._prepared.made is not None:
@@ -185,6 +186,6 @@ class Conductor:
         """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""
         is_left = any(map(self._functions.is_caseless, items)) if items else bool(self._functions.caseless)
         made = self._prepared.made
-        is_unread = made.maker.has_unread if made is not None else bool(self._prepared.wrong)
+        is_unread = made.maker.has_unread if made is not None else bool(self._prepared.settings_problems)
         is_asked = is_unread and self._selection.asks_by_marks_alone
         return facts.is_run or self._deselection.has_refused or is_left or is_asked

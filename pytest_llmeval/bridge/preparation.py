@@ -94,12 +94,12 @@ class Preparation:
         return self.earlier.place if self.earlier is not None else None, self._baseline
 
     @property
-    def early_problems(self) -> list[str]:
+    def problems_before_selection(self) -> list[str]:
         """What is known to be wrong before the cases are selected."""
-        return [*self.problems, *self.unmade]
+        return [*self.problems, *self.case_problems]
 
     @property
-    def unmade(self) -> list[str]:
+    def case_problems(self) -> list[str]:
         """Why there are no cases of a function or a row, without secrets: code that raised may quote one."""
         if not self.maker.problems:
             return []

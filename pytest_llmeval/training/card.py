@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.proof import Gain, shown_as
+from pytest_llmeval.training.proof import Gain, formatter
 
 __all__ = ["card", "shown_values"]
 
@@ -82,7 +82,7 @@ def _spec(config: Mapping[str, Any]) -> str:
 
 
 def _row(gain: Gain) -> str:
-    shown = shown_as(gain.metric, gain.before, gain.after)
+    shown = formatter(gain.metric, gain.before, gain.after)
     found = f"{shown(gain.low)} to {shown(gain.high)}" if gain.low is not None else gain.no_interval
     change = f"{shown(gain.delta)} ({found})"
     cells = [f"{gain.split}, {gain.n}", gain.metric, shown(gain.before), shown(gain.after), change]
@@ -91,7 +91,7 @@ def _row(gain: Gain) -> str:
 
 def _row_of_other(gain: Gain, other: Mapping[str, Any]) -> str:
     """Return the row of a score that may only not be worse."""
-    shown = shown_as(other["metric"], other["baseline_value"], other["value"])
+    shown = formatter(other["metric"], other["baseline_value"], other["value"])
     found = "no interval" if other["low"] is None else f"{shown(other['low'])} to {shown(other['high'])}"
     ends = [shown(other[name]) for name in ("baseline_value", "value")]
     cells = [f"{gain.split}, {other['n']}", other["metric"], *ends, f"{shown(other['delta'])} ({found})"]

@@ -24,7 +24,7 @@ from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config import ProofModel, TrainingConfig
 
-__all__ = ["Gain", "Measurement", "Side", "failures", "measure", "shown_as"]
+__all__ = ["Gain", "Measurement", "Side", "failures", "formatter", "measure"]
 
 Side = Literal["base", "adapter"]
 _NO_RULES = "version: 1\n"
@@ -69,7 +69,7 @@ class Gain:
 
     def line(self) -> str:
         """Return it in one line."""
-        shown = shown_as(self.metric, self.before, self.after)
+        shown = formatter(self.metric, self.before, self.after)
         interval = self.no_interval
         if self.low is not None:
             interval = f"90 % interval of the gain {shown(self.low)} to {shown(self.high)}"
@@ -92,7 +92,7 @@ class Gain:
 
     def _short(self) -> str:
         """Return how the gain misses the margin."""
-        shown = shown_as(self.metric, self.before, self.after)
+        shown = formatter(self.metric, self.before, self.after)
         delta, margin = self.delta or 0.0, shown(self.margin)
         if delta < 0:
             return "the adapter is worse than its base on these rows"
@@ -295,7 +295,7 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(_OF_PYTEST)}
 
 
-def shown_as(metric: str, *ends: float | None) -> Callable[[float | None], str]:
-    """Return what writes values of a metric, and changes of it: as shares where its ends are some, ``?`` for None."""
+def formatter(metric: str, *ends: float | None) -> Callable[[float | None], str]:
+    """Return what writes values of a metric and changes of it: as shares where its ends are some, ``?`` for None."""
     is_share = metric not in MEASURED_METRICS and all(end is None or 0 <= end <= 1 for end in ends)
     return lambda value: "?" if value is None else f"{100 * value:.1f} %" if is_share else number(value)

@@ -13,29 +13,29 @@ _MOST_PROBLEMS = 10
 
 
 class CheckedRows:
-    """The good rows of a dataset, each id once; the wrong ones are gathered, ten at most."""
+    """The good rows of a dataset, each id once; what is wrong with others is gathered, ten times at most."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._lines: dict[str, int] = {}
-        self.wrong: list[str] = []
+        self.row_problems: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[RowRef, Sample]]:
         for ref, sample in self._dataset.rows():
-            if len(self.wrong) >= _MOST_PROBLEMS:
-                self.wrong.append(f"{self._dataset.shown}:{ref.line}: the rows from here on were not checked")
+            if len(self.row_problems) >= _MOST_PROBLEMS:
+                self.row_problems.append(f"{self._dataset.shown}:{ref.line}: the rows from here on were not checked")
                 return
             if isinstance(sample, DatasetError):
-                self.wrong.append(str(sample))
+                self.row_problems.append(str(sample))
             elif sample.id in self._lines:
                 told = doubled_id(sample, unit=self._dataset.unit, line=self._lines[sample.id])
-                self.wrong.append(f"{self._dataset.shown}:{ref.line}: {told}")
+                self.row_problems.append(f"{self._dataset.shown}:{ref.line}: {told}")
             else:
                 self._lines[sample.id] = ref.line
                 yield ref, sample
 
     def problems(self) -> list[str]:
         """Return what is wrong with the rows met so far, or that the dataset has none."""
-        if self.wrong or self._lines:
-            return self.wrong
+        if self.row_problems or self._lines:
+            return self.row_problems
         return [f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'"]

@@ -187,10 +187,10 @@ class CaseMaker:
         try:
             yield from self._kept(reading, checked)
         except DatasetError:  # what was wrong before it is told before it
-            self.problems += checked.wrong
+            self.problems += checked.row_problems
             raise
-        if wrong := checked.problems():
-            self.problems += wrong
+        if problems := checked.problems():
+            self.problems += problems
             self.has_unread = True
 
     def _kept(
@@ -213,7 +213,7 @@ class CaseMaker:
                 try:
                     marks = self._decorators(sample.marks, f"{reading.eval.dataset.shown}:{ref.line}")
                 except DatasetError as error:
-                    checked.wrong.append(str(error))
+                    checked.row_problems.append(str(error))
                     continue
             if reading.eval.cluster is not None:
                 reading.metadata_keys.update([key for key, value in sample.metadata.items() if value is not None])

@@ -44,7 +44,7 @@ def add_evals(
     _add_notes_of_cases(facts, cases, prepared)
     facts.problems += prepared.problems
     _add_models(facts, prepared)
-    facts.problems += [*prepared.unmade, *prepared.maker.doubled_suites(), *tally.problems]
+    facts.problems += [*prepared.case_problems, *prepared.maker.doubled_suites(), *tally.problems]
     facts.problems += prepared.maker.unknown_slices()
     _hold_against_rules(facts, tally, prepared)
     if prepared.asks_judges and prepared.settings.max_cost_usd is not None:

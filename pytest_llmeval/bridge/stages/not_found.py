@@ -58,8 +58,8 @@ class NotFound:
             return
         if self._selection.only_trains(session.items):
             return
-        wrong = dict.fromkeys(self._prepared.problems())
-        untold = [told for told in map(printable, wrong) if told not in str(error)]
+        problems = dict.fromkeys(self._prepared.problems_before_selection)
+        untold = [told for told in map(printable, problems) if told not in str(error)]
         hint = [_HINT + self._cut()] if not untold and any(map(self._is_of_eval, map(str, error.args))) else []
         told = [
             *(["\n".join(untold)] if untold else []),

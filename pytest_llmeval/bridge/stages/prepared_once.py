@@ -22,25 +22,26 @@ class PreparedOnce:
         self._meant_runs = meant_runs
         self.made: Preparation | None = None
         """What ``get`` made; None until an eval was asked for, and where the settings are wrong."""
-        self.wrong: list[str] = []
+        self.settings_problems: list[str] = []
         """What is wrong with the settings: where anything is, nothing can be prepared."""
 
     def get(self) -> "Preparation | None":
         """Return the preparation, made now if need be; None where the settings are wrong."""
-        if self.made is None and not self.wrong:
+        if self.made is None and not self.settings_problems:
             from pytest_llmeval.bridge.preparation import Preparation
 
             try:
                 self.made = Preparation(self._config, self._meant_runs)
             except SettingsError as error:
-                self.wrong = [str(error)]
+                self.settings_problems = [str(error)]
         return self.made
 
     @property
     def was_asked(self) -> bool:
         """Whether ``get`` was called: an eval was asked for, or a run to go on with."""
-        return self.made is not None or bool(self.wrong)
+        return self.made is not None or bool(self.settings_problems)
 
-    def problems(self) -> list[str]:
-        """Return what is known to be wrong before the cases are selected."""
-        return self.made.early_problems if self.made is not None else self.wrong
+    @property
+    def problems_before_selection(self) -> list[str]:
+        """What is known to be wrong before the cases are selected."""
+        return self.made.problems_before_selection if self.made is not None else self.settings_problems

@@ -78,7 +78,7 @@ class RunStart:
             facts.problems += [self._workers.unreachable] if self._workers.unreachable else []
         prepared = self._prepared.get() if makes_run else None
         # Under xdist the controller prepares only now: somebody else may have taken up the run that goes on, say.
-        if problems := facts.problems or (self._prepared.problems() if makes_run else []):
+        if problems := facts.problems or (self._prepared.problems_before_selection if makes_run else []):
             raise pytest.UsageError(printable("\n".join(problems)))
         if prepared is not None:
             from pytest_llmeval.bridge.wiring import register_recorder
