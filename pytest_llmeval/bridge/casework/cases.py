@@ -1,23 +1,22 @@
 """Cases: what a pytest item carries of its row, and what is gathered while it runs."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from json import dumps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from pytest_llmeval.bridge.casework.case_calls import CaseCalls
 from pytest_llmeval.bridge.casework.items import suite_of
-from pytest_llmeval.core.calls import failed
 from pytest_llmeval.core.clock import now
-from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
+from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.ids import digest, input_digest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.transport import as_json, as_text, dump
-from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
+from pytest_llmeval.core.types import CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
     import asyncio
@@ -88,6 +87,41 @@ class RowFacts:
 
 
 @dataclass(slots=True, kw_only=True)
+class OwnResponse:
+    """The answer to a case's own prompt, from the first request for it."""
+
+    place: int | None = None
+    """That of the case among those whose responses are requested ahead; None for one that is not."""
+    reply: "concurrent.futures.Future[Response] | None" = None
+    """What comes, where the body runs ahead and needs it."""
+    response: "Response | None" = None
+    """It, once the case was given it in its turn."""
+    is_wanted: bool = False
+    """Whether the fixture or the body asked for it, even if that failed."""
+    is_other: bool = False
+    """Whether the prompt function returned something else in its turn than ahead, so that the case asked twice."""
+
+
+class WaitTime:
+    """Seconds for which a case waits for answers in its turn, counted within; those of waits that overlap once."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._waits = 0
+        self._from_s = 0.0
+
+    def __enter__(self) -> None:
+        if not self._waits:
+            self._from_s = now()
+        self._waits += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._waits -= 1
+        if not self._waits:
+            self.seconds += now() - self._from_s
+
+
+@dataclass(slots=True, kw_only=True)
 class CaseRun:
     """What is gathered while a case runs, from its setup to its teardown."""
 
@@ -97,39 +131,20 @@ class CaseRun:
     started_at: str
     cluster_key: str | None = None
     """The metadata key whose equal values make rows dependent."""
-    calls: list[Call] = field(default_factory=list)
-    """Those that have ended."""
-    begun: dict[str, Ask] = field(default_factory=dict)
-    """What was asked and has not ended, by the names of the calls."""
+    calls: CaseCalls = field(default_factory=CaseCalls)
+    own: OwnResponse = field(default_factory=OwnResponse)
+    waited: WaitTime = field(default_factory=WaitTime)
+    """Entered while it waits."""
     judges: dict[str, JudgeRecord] = field(default_factory=dict)
     """Who judged its scores, by the ``judge_id`` of these."""
-    asked: Counter[str] = field(default_factory=Counter)
-    """How often each request was made, by the digest in its name."""
-    draws: Counter[str] = field(default_factory=Counter)
-    """How many different answers to each request were wanted; asking again for a malformed verdict adds none."""
-    position: int | None = None
-    """The place of the case among those whose responses are requested ahead; None for one that is not."""
-    reply: "concurrent.futures.Future[Response] | None" = None
-    """The answer to the case's own prompt, where its body runs ahead and needs it."""
     model: "CaseModel | None" = None
     """What the fixture ``model`` gave the case."""
-    wants_response: bool = False
-    """Whether its fixture or its body asked for the answer to its own prompt, even if that failed."""
-    asked_otherwise: bool = False
-    """Whether its prompt function returned something else in its turn than ahead, so that it asked twice."""
     judged_otherwise: bool = False
     """Whether it asked the judge something else in its turn than was asked ahead."""
-    response: "Response | None" = None
-    """That answer, once the case was given it in its turn."""
     start: str | None = None
     """What an xdist worker tells of the case when it begins; None in the process that records."""
     turn: str = ""
     """Of an async eval ``AHEAD``, or why its body did not run ahead; of a sync one that asked a model ``SYNC``."""
-    waited_s: float = 0.0
-    """Seconds for which the case waited for answers in its turn."""
-    waits: int = 0
-    """How many of its calls are waited for in its turn now; ``waits_from`` is when the first of these began."""
-    waits_from: float = 0.0
     failure: CaseError | None = None
     """Of a call or a judgement: it makes the case an error even if the body catches it; see ``met_failure``."""
     doubt: CaseError | None = None
@@ -146,10 +161,6 @@ class CaseRun:
     """The async calls that the test made, under ``model`` and ``judge``."""
     forgotten: tuple[str, ...] = ()
     """The calls of ``score`` in tasks that its body, which came to its end, did not await."""
-    left: frozenset[str] = frozenset()
-    """The names of the calls that still ran when its body ended."""
-    ended: int = 0
-    """How many of its calls had ended when its body ended."""
     raised: BaseException | None = None
     """What its body raised, or the scores of the whole body amount to."""
     late: BaseException | None = None
@@ -173,22 +184,9 @@ class CaseRun:
             cluster=cluster_of(sample, self.cluster_key),
         )
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the time spent within as waiting for answers; of waits that overlap the time counts once."""
-        if not self.waits:
-            self.waits_from = now()
-        self.waits += 1
-        try:
-            yield
-        finally:
-            self.waits -= 1
-            if not self.waits:
-                self.waited_s += now() - self.waits_from
-
     def body_waiting(self) -> AbstractContextManager[None]:
         """Count waiting for its body; a body that runs ahead is waited for as a whole, in its turn."""
-        return nullcontext() if self.turn == AHEAD else self.waiting()
+        return nullcontext() if self.turn == AHEAD else self.waited
 
     async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
         """Return the answer that its body awaits."""
@@ -197,48 +195,20 @@ class CaseRun:
         with self.body_waiting():
             return await asyncio.wrap_future(asked)
 
-    def end(self, call: Call) -> None:
-        """Take a call that has ended."""
-        self.calls.append(call)
-        self.begun.pop(call.name, None)
-
     def fail(self, error: CaseError) -> None:
         """Take the error of a call or a judgement; of several the first counts, or the first that ends all paying."""
         if self.failure is None or (error.kind in MONEY_KINDS and self.failure.kind not in MONEY_KINDS):
             self.failure = error
 
-    def note_left(self) -> None:
-        """Note which calls still run as the body ends."""
-        self.left, self.ended = frozenset(self.begun), len(self.calls)
-
-    @property
-    def is_only_left(self) -> bool:
-        """Whether the body left calls running and no other was made since: that they fail is no error of the case."""
-        if not self.left:
-            return False
-        since = (*dict(self.begun), *(call.name for call in self.calls[self.ended :]))
-        return self.left.issuperset(since)
-
     @property
     def trouble(self) -> CaseError | None:
         """``failure``; else ``doubt``, if the case asked for nothing itself."""
-        return self.failure or (None if self.calls or self.begun else self.doubt)
+        return self.failure or (None if self.calls else self.doubt)
 
     @property
     def met_failure(self) -> CaseError | None:
         """``trouble``, but not of calls ahead of a turn in which the body never ran: a fixture skipped it, say."""
         return self.trouble if self.is_met else None
-
-    def all_calls(self) -> tuple[Call, ...]:
-        """Return the calls of a case that has ended, those that it gave up first: they may be paid for all the same.
-
-        The last one is the last that was answered.
-        """
-        begun = dict(self.begun)  # before the others: a call that ends at this moment may stand in both
-        ended = tuple(self.calls)
-        given_up = CallError("the case did not wait for its end", kind=ErrorKind.INTERRUPTED)
-        names = {call.name for call in ended}
-        return (*(failed(ask, given_up, name) for name, ask in begun.items() if name not in names), *ended)
 
     def dump_start(self) -> str:
         """Return what is known of the case before it has finished, as text."""

@@ -140,35 +140,37 @@ class CaseModel:
         return response
 
     def _responded(self) -> Response:
-        self._run.wants_response = self._run.is_met = True
-        reply = self._run.reply
+        own = self._run.own
+        own.is_wanted = self._run.is_met = True
+        reply = own.reply
         if reply is None:
-            if self._run.response is None:
-                self._run.response = self._waited(self._request(None, {}), position=self._run.position)
-            return self._run.response
+            if own.response is None:
+                own.response = self._waited(self._request(None, {}), position=own.place)
+            return own.response
         try:
-            with self._run.waiting():
+            with self._run.waited:
                 return reply.result()
         except (asyncio.CancelledError, concurrent.futures.CancelledError):
             raise given_up() from None
 
     def respond_early(self) -> "concurrent.futures.Future[Response]":
         """Ask for that answer before the turn of the case, without waiting for it."""
-        return self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
+        return self._loop.submit(self._ask(self._request(None, {}), position=self._run.own.place))
 
     async def respond_ahead(self) -> Response:
         """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
-        assert self._run.reply is not None
-        if not self._run.reply.set_running_or_notify_cancel():
+        own = self._run.own
+        assert own.reply is not None
+        if not own.reply.set_running_or_notify_cancel():
             raise asyncio.CancelledError
-        self._run.wants_response = True
+        own.is_wanted = True
         try:
-            asked = self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
+            asked = self._loop.submit(self._ask(self._request(None, {}), position=self._run.own.place))
             response = await asyncio.wrap_future(asked)
         except BaseException as error:
-            self._run.reply.set_exception(error)
+            own.reply.set_exception(error)
             raise
-        self._run.reply.set_result(response)
+        own.reply.set_result(response)
         self._given[_OWN_TURN] = response
         return response
 
@@ -181,7 +183,7 @@ class CaseModel:
 
     def _ready(self, request: Request, position: int | None) -> Response | None:
         """Return the answer that came ahead of time; None where the case must wait for it."""
-        if position is None or self._run.asked:
+        if position is None or self._run.calls.has_asked:
             return None
         ask = Ask(case=self._run.key, model=self.name, request=request, position=position)
         try:
@@ -190,7 +192,7 @@ class CaseModel:
             return None
         if response is not None:
             name, _ = self._numbered(ask)
-            self._run.calls.append(answered(ask, response, name))
+            self._run.calls.end(answered(ask, response, name))
         return response
 
     def _request(self, messages: str | list[Message] | None, params: Mapping[str, Any]) -> Request:
@@ -208,24 +210,22 @@ class CaseModel:
         name = ""
         try:
             name, ask = self._numbered(ask)
-            self._run.begun[name] = ask
+            self._run.calls.begin(name, ask)
             response = await self._asker.ask(ask)
         except CallError as error:
-            self._run.end(failed(ask, error, name))
+            self._run.calls.end(failed(ask, error, name))
             if wanted is None:  # else a judgement may do without it
                 self._run.fail(error)
             raise
         call = answered(ask, response, name)
-        self._run.end(replace(call, detail={**call.detail, SCORES: [*self._scores]}) if self._scores else call)
+        self._run.calls.end(replace(call, detail={**call.detail, SCORES: [*self._scores]}) if self._scores else call)
         return response
 
     def _numbered(self, ask: Ask) -> tuple[str, Ask]:
         """Return the name of a call, and its ask with the number that this request has in the case."""
         stem = ask_name(ask).rpartition("-")[0]
-        self._run.asked[stem] += 1
-        nth = self._run.asked[stem]
+        nth = self._run.calls.count(stem)
         if ask.wanted is None or stem not in self._draws:  # else no reply was the verdict, and it is asked for anew
-            self._run.draws[stem] += 1
-            self._draws[stem] = self._run.draws[stem]
+            self._draws[stem] = self._run.calls.count_draw(stem)
         numbered = ask if nth == 1 else replace(ask, nth=nth, draw=self._draws[stem])
         return f"{stem}-{nth}", numbered

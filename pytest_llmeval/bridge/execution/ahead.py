@@ -61,16 +61,16 @@ class ResponsesAhead:
         A case that never asked, as a fixture skipped it, say, makes room for another. A case whose prompt function
         returned something else in its turn has asked for another response.
         """
-        if run.position is None:
+        if run.own.place is None:
             return
-        name = self._begun.pop(run.position, None)
-        names = {*run.begun, *(call.name for call in run.calls)}
-        run.asked_otherwise = run.wants_response and name is not None and bool(names) and name not in names
-        if not run.wants_response:
-            self._calls.loop.submit(self._calls.asker.release(run.position))
-        is_unjudged = self._judgements.note_end(item, run.position, names)
-        run.judged_otherwise = is_unjudged and any(call.role == "judge" for call in run.calls)
-        if run.asked_otherwise or not run.wants_response:
+        name = self._begun.pop(run.own.place, None)
+        names = run.calls.names
+        run.own.is_other = run.own.is_wanted and name is not None and bool(names) and name not in names
+        if not run.own.is_wanted:
+            self._calls.loop.submit(self._calls.asker.release(run.own.place))
+        is_unjudged = self._judgements.note_end(item, run.own.place, names)
+        run.judged_otherwise = is_unjudged and any(call.role == "judge" for call in run.calls.ended)
+        if run.own.is_other or not run.own.is_wanted:
             self._unused[eval_function_of(item)] += 1
 
     def is_used(self, item: pytest.Item) -> bool:
@@ -97,7 +97,7 @@ class ResponsesAhead:
         item, param = self._places[place]
         ask = await self._made(item, param) if self.is_used(item) else None
         run = run_of(item)
-        if param.eval.prompt.is_code and run is not None and run.wants_response:
+        if param.eval.prompt.is_code and run is not None and run.own.is_wanted:
             return  # its turn came while the function took its time
         if ask is None:
             await self._calls.asker.release(place)

@@ -151,7 +151,7 @@ class BodiesAhead:
             if body is not None:
                 del self._started[item]
                 self._needs.note_used(item)
-                run.waited_s += now() - start
+                run.waited.seconds += now() - start
                 body.output.put_on(item)
 
     def _tell_of_holder(self, item: pytest.Item, error: BaseException) -> None:
@@ -190,10 +190,10 @@ class BodiesAhead:
             read_row(run, param)
         except CaseError:
             return  # it is found again in its turn
-        run.turn, run.position = AHEAD, self._place_of(item)
+        run.turn, run.own.place = AHEAD, self._place_of(item)
         self._announce(run)
         if uses(item, "response"):
-            run.reply = concurrent.futures.Future()
+            run.own.reply = concurrent.futures.Future()
         run.model = model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
         ours = _fixture_values(run, model, judge_of(run, param, self._calls))
         values = {**ours, **shared, **own_parameters(item)}
@@ -205,7 +205,8 @@ class BodiesAhead:
         result = self._calls.bodies.submit(
             _within(context, functools.partial(_body, function, values, model, run), run, item.nodeid)
         )
-        if (reply := run.reply) is not None:  # where the loop ended before the body began, nobody else tells its case
+        if (reply := run.own.reply) is not None:
+            # Where the loop ended before the body began, nobody else tells its case.
             result.add_done_callback(lambda _: reply.cancel())
         self._started[item] = _Body(run=run, result=result, output=output)
 
@@ -254,7 +255,7 @@ async def _carried(body: Body, run: CaseRun) -> BaseException | None:
 
 async def _body(function: Body, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
     """Run a body once the answer that it takes as a fixture is there."""
-    if run.reply is not None:
+    if run.own.reply is not None:
         response = await model.respond_ahead()
         values = {"response": response, "llmeval_response": response, **values}
     await function(**arguments_of(function, values))

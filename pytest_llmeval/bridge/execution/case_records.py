@@ -31,7 +31,7 @@ def record_of(
     error: str | None,
 ) -> CaseRecord:
     """Return the record of a case that has ended, with its outcome; ``error`` is without secrets."""
-    calls = run.all_calls()
+    calls = run.calls.all()
     asked = sum(call.role == "model" for call in calls)
     return CaseRecord(
         key=run.key,
@@ -44,7 +44,7 @@ def record_of(
         scores=tuple(_unsecret(score, redact) for score in run.book.scores),
         judges=tuple(run.judges.values()),
         calls=calls,
-        waited_s=round(run.waited_s, 6),
+        waited_s=round(run.waited.seconds, 6),
         target=run.row.target,
         cluster=run.row.cluster,
         input=_input(run, param) if asked > 1 else None,
@@ -69,7 +69,7 @@ def properties_of(run: CaseRun, record: CaseRecord) -> list[tuple[str, str]]:
     """Return the properties of a case in JUnit's report."""
     outcome, kind = record.outcome, record.error_kind or ErrorKind.CODE
     scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
-    return _named(run.key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
+    return _named(run.key, outcome, kind, {"wait_s": f"{run.waited.seconds:.3f}", **scores})
 
 
 def crashed(start: CaseStart) -> CaseRecord:

@@ -200,7 +200,7 @@ def _tell_turn(report: pytest.TestReport, item: pytest.Item, run: CaseRun) -> No
     could_be_beside = run.turn != SYNC or (body_of(item) is None and not why_alone(item))
     if run.turn and could_be_beside:
         setattr(report, TURN_ATTRIBUTE, run.turn)
-    if run.asked_otherwise:
+    if run.own.is_other:
         setattr(report, OTHERWISE_ATTRIBUTE, run.key.suite)
     if run.judged_otherwise:
         setattr(report, JUDGED_OTHERWISE_ATTRIBUTE, run.key.suite)

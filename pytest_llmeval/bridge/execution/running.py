@@ -154,14 +154,14 @@ class CaseRunner:
         run = item.stash[RUN_KEY] = started or new_run(item, param, self._calls)
         self._fault = None
         if started is None:
-            run.position = ahead.responses.place_of(item)
+            run.own.place = ahead.responses.place_of(item)
             try:
                 read_row(run, param)
             except CaseError as error:
                 self._fault = error
         if self._line is not None:
             run.start = run.dump_start()
-            self._calls.loop.run(self._line.begin(run.start, run.position))
+            self._calls.loop.run(self._line.begin(run.start, run.own.place))
         return run
 
     def _announce_ahead(self, run: CaseRun) -> None:
@@ -242,7 +242,7 @@ class CaseRunner:
                 settle(run)
         finally:
             if run is not None:
-                run.note_left()
+                run.calls.note_left()
         return result
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_pyfunc_call")

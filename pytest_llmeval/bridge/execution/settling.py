@@ -48,7 +48,7 @@ def settle(run: CaseRun, *, is_late: bool = False) -> None:
     if is_late:
         _check_ended(run.book)
     if run.book.misses:
-        _miss(run.sample, run.response, run.book)
+        _miss(run.sample, run.own.response, run.book)
 
 
 def _unawaited(run: CaseRun) -> CaseError | None:
@@ -102,7 +102,7 @@ def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoRetu
 
 def _broken(run: CaseRun) -> CaseError | None:
     """Return the error of a call, of a scorer that broke or of a name that came twice; None where there is none."""
-    failure = None if run.outcome == "error" or run.is_only_left else run.trouble  # a subtest told of it
+    failure = None if run.outcome == "error" or run.calls.are_only_left else run.trouble  # a subtest told of it
     if failure is not None and failure.kind in MONEY_KINDS:
         return failure
     if run.book.errors:

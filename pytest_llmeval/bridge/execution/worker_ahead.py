@@ -47,13 +47,13 @@ class AskedEarly:
         param = param_of(item)
         assert param is not None
         run = new_run(item, param, self._calls)
-        run.position = self._responses.place_of(item)
+        run.own.place = self._responses.place_of(item)
         output = CaseOutput()
         token = OUTPUT.set(output)
         try:
             read_row(run, param)
             model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
-            run.reply = model.respond_early()
+            run.own.reply = model.respond_early()
         except PROMPT_FAULTS:
             return  # it is found again in its turn
         finally:
