@@ -26,7 +26,7 @@ from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode, require_read
 from pytest_llmeval.training.liger import may_put_liger_in
-from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
+from pytest_llmeval.training.memory import Fit, Recipe, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.rows import Rows, TrainingRow, read_at_most, read_splits, within
 from pytest_llmeval.training.scoring import require_scorable
@@ -130,29 +130,19 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     require_scorable(val.rows, config.check)
-    lora = config.lora
     fitted = fit(
         shape,
+        _recipe(config, source),
         free=plan.free,
         batch=config.optim.batch // config.launch.processes,
         row_tokens=max(each.length for each in (*taken, *held_out)),
-        held=config.held,
-        r=lora.r,
-        targets=lora.targets,
-        device=config.device,
-        dropout=lora.dropout,
-        averaged=config.optim.average,
-        liger=may_put_liger_in(config, source),
         most_rows=plan.most_rows,
         before=before,
-        processes=config.launch.processes,
-        engine=config.launch.engine,
     )
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens
-    check = config.check
     at_once = fitted.micro_batch
     if config.device == "cuda" and plan.most_rows is None:
-        at_once = answered_at_once(shape, fitted, free=plan.free, rows=check.rows, tokens=longest)
+        at_once = answered_at_once(shape, fitted, free=plan.free, rows=config.check.rows, tokens=longest)
     data = {
         "train": {
             **_facts(train, taken),
@@ -179,7 +169,7 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
         fit=fitted,
         answered_at_once=at_once,
         before=before,
-        adapter_weights=shape.adapter(lora.r, lora.targets),
+        adapter_weights=shape.adapter(config.lora.r, config.lora.targets),
         base_weights=_base_weights(config, source),
         identity={
             "config": config.digest,
@@ -190,6 +180,20 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
             "base": source_digest(weights_of(config, str(source.base)), source),
             "chat_template": template_sha256(tokenizer.chat_template or ""),
         },
+    )
+
+
+def _recipe(config: TrainingConfig, source: Source) -> Recipe:
+    return Recipe(
+        held=config.held,
+        r=config.lora.r,
+        targets=config.lora.targets,
+        device=config.device,
+        dropout=config.lora.dropout,
+        averaged=config.optim.average,
+        liger=may_put_liger_in(config, source),
+        processes=config.launch.processes,
+        engine=config.launch.engine,
     )
 
 

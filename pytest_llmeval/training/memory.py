@@ -19,6 +19,7 @@ __all__ = [
     "Estimate",
     "Fit",
     "NoRoomError",
+    "Recipe",
     "Shape",
     "answered_at_once",
     "estimate",
@@ -175,51 +176,53 @@ class Fit:
     estimate: Estimate
 
 
-def estimate(
-    shape: Shape,
-    *,
-    held: Held,
-    r: int,
-    targets: tuple[str, ...],
-    rows: int,
-    row_tokens: int,
-    checkpointing: bool,
-    device: Literal["cpu", "cuda"],
-    dropout: float = 0.0,
-    averaged: bool = False,
-    liger: bool = True,
-    processes: int = 1,
-    engine: Engine = "ddp",
-) -> Estimate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What of a configuration decides the memory of a training."""
+
+    held: Held
+    """How the base's weights are."""
+    r: int
+    """Rank of the adapter."""
+    targets: tuple[str, ...]
+    """Matrices that it sits on."""
+    device: Literal["cpu", "cuda"]
+    """Where it runs; on the CPU values have 4 bytes, and with weights in fp32 what passes the layers has."""
+    dropout: float = 0.0
+    """Share of the adapter's inputs that is left out; of each a byte says whether it was."""
+    averaged: bool = False
+    """Whether the mean of the adapter over its steps is kept."""
+    liger: bool = True
+    """Whether Liger's kernels work on the layers; only on cuda does it matter."""
+    processes: int = 1
+    """That train together."""
+    engine: Engine = "ddp"
+    """What has several processes train together."""
+
+
+def estimate(shape: Shape, recipe: Recipe, *, rows: int, row_tokens: int, checkpointing: bool) -> Estimate:
     """Return what a micro-batch takes.
 
     Args:
         shape: of the base.
-        held: how its weights are.
-        r: rank of the adapter.
-        targets: matrices that it sits on.
+        recipe: how it is trained.
         rows: of the micro-batch.
         row_tokens: of its longest row, to which the others are padded.
         checkpointing: whether activations are computed again.
-        device: where it runs; on the CPU values have 4 bytes, and with weights in fp32 what passes the layers has.
-        dropout: share of the adapter's inputs that is left out; of each a byte says whether it was.
-        averaged: whether the mean of the adapter over its steps is kept.
-        liger: whether Liger's kernels work on the layers; only on cuda does it matter.
-        processes: that train together.
-        engine: what has several processes train together.
     """
+    held, device = recipe.held, recipe.device
     value = 4 if device == "cpu" or held == "float32" else 2
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
-    marks = sum(read for _, read in shape.named(targets)) if dropout else 0
-    each = _ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)
-    if engine == "ddp" and processes > 1:
+    marks = sum(read for _, read in shape.named(recipe.targets)) if recipe.dropout else 0
+    each = _ADAPTER_BYTES[recipe.engine] + (_MEAN_BYTES if recipe.averaged else 0)
+    if recipe.engine == "ddp" and recipe.processes > 1:
         each += _BUCKET_BYTES
     kept = (per_layer * value + (0 if checkpointing else marks)) * shape.layers
     return Estimate(
-        weights=_weights(shape, held, device, processes if engine == "fsdp" else 1),
-        adapter=shape.adapter(r, targets) * each,
+        weights=_weights(shape, held, device, recipe.processes if recipe.engine == "fsdp" else 1),
+        adapter=shape.adapter(recipe.r, recipe.targets) * each,
         activations=kept * rows * row_tokens,
-        working=_working(shape, rows, row_tokens, value, marks, device, liger),
+        working=_working(shape, rows, row_tokens, value, marks, device, recipe.liger),
         device=DEVICE_BYTES[device],
     )
 
@@ -306,42 +309,26 @@ class NoRoomError(SettingsError):
 
 def fit(
     shape: Shape,
+    recipe: Recipe,
     *,
     free: int,
     batch: int,
     row_tokens: int,
-    held: Held,
-    r: int,
-    targets: tuple[str, ...],
-    device: Literal["cpu", "cuda"],
-    dropout: float = 0.0,
-    averaged: bool = False,
-    liger: bool = True,
     most_rows: int | None = None,
     before: tuple[int, bool] | None = None,
-    processes: int = 1,
-    engine: Engine = "ddp",
 ) -> Fit:
     """Return the largest micro-batch that fits, first without checkpointing where enough of the step fits so.
 
     Args:
         shape: of the base.
+        recipe: how it is trained.
         free: bytes that there are.
         batch: rows of a step in one process.
         row_tokens: tokens of the longest row.
-        held: how the weights are.
-        r: rank of the adapter.
-        targets: matrices that it sits on.
-        device: where it runs.
-        dropout: share of the adapter's inputs that is left out.
-        averaged: whether the mean of the adapter over its steps is kept.
-        liger: whether Liger's kernels work on the layers.
         most_rows: no micro-batch has more rows; None for no such bound. Where ``before`` had more, it took too much
             memory, and what is chosen takes less.
         before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
             round its sums in other ways; None where it begins.
-        processes: that train together.
-        engine: what has several processes train together.
 
     Raises:
         SettingsError: not even one row fits, with what it would take.
@@ -350,23 +337,9 @@ def fit(
     sizes = [rows for rows in range(batch, 0, -1) if batch % rows == 0 and rows <= (most_rows or batch)]
 
     def of(rows: int, checkpointing: bool) -> Estimate:
-        return estimate(
-            shape,
-            held=held,
-            r=r,
-            targets=targets,
-            rows=rows,
-            row_tokens=row_tokens,
-            checkpointing=checkpointing,
-            device=device,
-            dropout=dropout,
-            averaged=averaged,
-            liger=liger,
-            processes=processes,
-            engine=engine,
-        )
+        return estimate(shape, recipe, rows=rows, row_tokens=row_tokens, checkpointing=checkpointing)
 
-    ways = [(rows, False) for rows in sizes if _is_enough(rows, sizes[0], row_tokens, device)]
+    ways = [(rows, False) for rows in sizes if _is_enough(rows, sizes[0], row_tokens, recipe.device)]
     ways += [(rows, True) for rows in sizes]
     if before is not None and before[0] in sizes:
         ways.insert(0, before)
@@ -382,7 +355,7 @@ def fit(
     kind = NoRoomError if least.total - least.adapter <= free else SettingsError
     raise kind(
         f"one row of {row_tokens} tokens takes {least.total / 2**30:.2f} GiB, and {free / 2**30:.2f} GiB are free on"
-        f" the {device}; take a smaller base or lora.r, load: 4bit, or leave out long rows, of train by"
+        f" the {recipe.device}; take a smaller base or lora.r, load: 4bit, or leave out long rows, of train by"
         f" data.max_tokens:\n{table}"
     )
 
