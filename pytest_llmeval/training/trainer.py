@@ -30,30 +30,38 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.store.whole_file import whole_folder
-from pytest_llmeval.training.answer_head import score_answers_only
-from pytest_llmeval.training.arguments import draws, sft_arguments
-from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, require_space, settle, steps_of
 from pytest_llmeval.training.config import LaunchModel
-from pytest_llmeval.training.device import require_device
-from pytest_llmeval.training.first_step import require_near
-from pytest_llmeval.training.flat_adamw import FlatAdamW
-from pytest_llmeval.training.heap import Heap
-from pytest_llmeval.training.liger import Liger, put_liger_in
-from pytest_llmeval.training.lora_linear import fuse_adapters
-from pytest_llmeval.training.material import Material, gather
+from pytest_llmeval.training.inside.answer_head import score_answers_only
+from pytest_llmeval.training.inside.arguments import draws, sft_arguments
+from pytest_llmeval.training.inside.averaging import Average
+from pytest_llmeval.training.inside.device import require_device
+from pytest_llmeval.training.inside.first_step import require_near
+from pytest_llmeval.training.inside.flat_adamw import FlatAdamW
+from pytest_llmeval.training.inside.heap import Heap
+from pytest_llmeval.training.inside.liger import Liger, put_liger_in
+from pytest_llmeval.training.inside.lora_linear import fuse_adapters
+from pytest_llmeval.training.inside.material import Material, gather
+from pytest_llmeval.training.inside.order import ByLength
+from pytest_llmeval.training.inside.patience import Patience, early_end, had_run_out, has_run_out
+from pytest_llmeval.training.inside.plain_loss import PlainLoss
+from pytest_llmeval.training.inside.ranks import Ranks, is_lost_peer
+from pytest_llmeval.training.inside.record import Measured, adapter_weights, save_adapter
+from pytest_llmeval.training.inside.walks import spare_walks
+from pytest_llmeval.training.inside.watching import (
+    Averaging,
+    Clock,
+    EndOnSignal,
+    Finite,
+    Looks,
+    TaskMetric,
+    require_stop,
+)
+from pytest_llmeval.training.inside.weights import load_base, require_layers, trained_weights
 from pytest_llmeval.training.memory import NoRoomError, require_host
-from pytest_llmeval.training.order import ByLength
-from pytest_llmeval.training.patience import Patience, early_end, had_run_out, has_run_out
-from pytest_llmeval.training.plain_loss import PlainLoss
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
-from pytest_llmeval.training.ranks import Ranks, is_lost_peer
-from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.starting import Layout, say
 from pytest_llmeval.training.variants import as_jsonl
-from pytest_llmeval.training.walks import spare_walks
-from pytest_llmeval.training.watching import Averaging, Clock, EndOnSignal, Finite, Looks, TaskMetric, require_stop
-from pytest_llmeval.training.weights import load_base, require_layers, trained_weights
 
 __all__ = ["main", "train"]
 
@@ -322,7 +330,7 @@ def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:
     """Have a trial tell its search of each look; return who gives it up, or None for a training that is no trial."""
     if plan.trial is None:
         return None
-    from pytest_llmeval.training.pruning import GivingUp  # it imports optuna, which only a search needs
+    from pytest_llmeval.training.inside.pruning import GivingUp  # it imports optuna, which only a search needs
 
     found = GivingUp(plan, ranks)
     trainer.add_callback(found)

@@ -32,7 +32,7 @@ def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
 
 def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two are kept at most: the third takes one away, once all of it is there."""
-    from pytest_llmeval.training.averaging import Average
+    from pytest_llmeval.training.inside.averaging import Average
 
     save = Average.save
 
@@ -57,7 +57,7 @@ def test_a_loss_that_is_no_number_ends_it(train: Train) -> None:
 
 def test_a_model_that_never_stops_is_no_result(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers of six tokens could have ended; with three none could."""
-    from pytest_llmeval.training import watching
+    from pytest_llmeval.training.inside import watching
 
     def edit(root: Path) -> None:
         path = root / "evals" / "test_colour.py"
@@ -75,7 +75,7 @@ def test_layers_that_train_another_model_than_the_base_end_it_at_the_first_step(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of random weights one model is about as bad as another, so what is allowed is less here."""
-    from pytest_llmeval.training import first_step, lora_linear
+    from pytest_llmeval.training.inside import first_step, lora_linear
 
     def wrong(module: Any, otherwise: Any, parts: Any, x: Any) -> Any:
         return otherwise(x) * (0.0 if module.training else 1.0)
@@ -89,7 +89,7 @@ def test_layers_that_train_another_model_than_the_base_end_it_at_the_first_step(
 
 
 def test_a_base_whose_own_loss_is_no_number_is_told_apart() -> None:
-    from pytest_llmeval.training.first_step import NotTheBaseError, require_near
+    from pytest_llmeval.training.inside.first_step import NotTheBaseError, require_near
 
     with pytest.raises(NotTheBaseError, match="the loss of the base itself is nan on the first rows"):
         require_near(math.nan, math.nan)
@@ -324,7 +324,7 @@ def test_a_base_that_each_process_reads_whole_must_have_room_in_the_host(
     """Before it is split. The kernel would kill one, and with half the rows again."""
     from pytest_llmeval.training import trainer
     from pytest_llmeval.training.config import LaunchModel
-    from pytest_llmeval.training.ranks import Ranks
+    from pytest_llmeval.training.inside.ranks import Ranks
 
     plan, _ = train(free=1 << 20, dtype="float32")
     split = plan.config.model_copy(update={"launch": LaunchModel(processes=2, engine="fsdp")})
@@ -342,7 +342,7 @@ def test_what_each_gpu_has_free_when_training_begins_is_all_there_is(
     import torch
 
     from pytest_llmeval.training import trainer
-    from pytest_llmeval.training.ranks import Ranks
+    from pytest_llmeval.training.inside.ranks import Ranks
 
     monkeypatch.setattr(trainer, "require_device", lambda config: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

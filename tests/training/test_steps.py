@@ -11,8 +11,8 @@ import bitsandbytes
 import pytest
 import torch
 
+from pytest_llmeval.training.inside.watching import Clock
 from pytest_llmeval.training.plan import Plan
-from pytest_llmeval.training.watching import Clock
 from tests.training.conftest import Train
 
 
@@ -111,7 +111,7 @@ def test_gradients_of_padded_rows_are_the_same_without_a_mask(tiny_base: Path, c
     """In 32 bits, for all weights and the loss of one micro-batch and of its share in a step."""
     from transformers import AutoModelForCausalLM
 
-    from pytest_llmeval.training.plain_loss import PlainLoss
+    from pytest_llmeval.training.inside.plain_loss import PlainLoss
 
     model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32).train()
     plain = PlainLoss(model)

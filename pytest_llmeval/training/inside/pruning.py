@@ -5,10 +5,10 @@ from typing import Any
 import optuna
 from transformers import TrainerCallback
 
+from pytest_llmeval.training.inside.ranks import Ranks
+from pytest_llmeval.training.inside.watching import CHOSEN_BY
 from pytest_llmeval.training.plan import Plan
-from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.study import open_study
-from pytest_llmeval.training.watching import CHOSEN_BY
 
 __all__ = ["GivingUp"]
 

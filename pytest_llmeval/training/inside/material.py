@@ -23,9 +23,9 @@ from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local.weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.embedded import embedded_folder
-from pytest_llmeval.training.encoding import Encoded, encode, require_read
-from pytest_llmeval.training.liger import may_put_liger_in
+from pytest_llmeval.training.inside.embedded import embedded_folder
+from pytest_llmeval.training.inside.encoding import Encoded, encode, require_read
+from pytest_llmeval.training.inside.liger import may_put_liger_in
 from pytest_llmeval.training.memory import Fit, Recipe, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.rows import Rows, TrainingRow, read_at_most, read_splits, within

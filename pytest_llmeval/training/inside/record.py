@@ -19,12 +19,12 @@ from peft import get_peft_model_state_dict
 from pytest_llmeval.core.ids import file_digest
 from pytest_llmeval.models.hf.loading import writing
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
-from pytest_llmeval.training.material import Material
+from pytest_llmeval.training.inside.material import Material
+from pytest_llmeval.training.inside.ranks import Ranks
+from pytest_llmeval.training.inside.watching import Clock, NotFiniteError
+from pytest_llmeval.training.inside.weights import trained_weights
 from pytest_llmeval.training.plan import Plan, write_json
-from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.starting import Layout
-from pytest_llmeval.training.watching import Clock, NotFiniteError
-from pytest_llmeval.training.weights import trained_weights
 
 __all__ = ["Measured", "adapter_weights", "save_adapter"]
 
