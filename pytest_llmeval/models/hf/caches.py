@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from pytest_llmeval.models.hf.forward import cached, forward, takes
-from pytest_llmeval.models.hf.padding import in_like_lengths, left_padded
+from pytest_llmeval.models.hf.forward import cached, forward, in_like_lengths, left_padded, takes
 
 __all__ = ["Prompts", "read"]
 

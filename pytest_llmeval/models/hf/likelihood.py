@@ -13,8 +13,7 @@ from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.answering import not_finite
 from pytest_llmeval.models.hf.batching import Job
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.forward import forward
-from pytest_llmeval.models.hf.padding import in_like_lengths, left_padded
+from pytest_llmeval.models.hf.forward import forward, in_like_lengths, left_padded
 
 __all__ = ["LikelihoodJob", "weigh"]
 

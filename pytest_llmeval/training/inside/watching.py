@@ -17,8 +17,8 @@ from transformers import TrainerCallback
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.forward import left_padded
 from pytest_llmeval.models.hf.memory import is_out_of_memory
-from pytest_llmeval.models.hf.padding import left_padded
 from pytest_llmeval.training.config import CheckModel, Metric
 from pytest_llmeval.training.inside.averaging import Average
 from pytest_llmeval.training.inside.encoding import Encoded

@@ -17,9 +17,8 @@ from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.hf import answering, caches, host
 from pytest_llmeval.models.hf.answering import AnswerJob
 from pytest_llmeval.models.hf.caches import Prompts, read
-from pytest_llmeval.models.hf.forward import forward
+from pytest_llmeval.models.hf.forward import forward, left_padded
 from pytest_llmeval.models.hf.host import HfModels
-from pytest_llmeval.models.hf.padding import left_padded
 from pytest_llmeval.models.hf.prompt_date import PINNED
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened, refusal

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.models.hf.padding import in_like_lengths, left_padded
+from pytest_llmeval.models.hf.forward import in_like_lengths, left_padded
 
 CPU, CARD = torch.device("cpu"), torch.device("meta")
 
