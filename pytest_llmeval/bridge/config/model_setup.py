@@ -17,7 +17,7 @@ from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["ModelHosts", "OwnModels"]
+__all__ = ["HfHost", "ModelHosts"]
 
 
 class ModelHosts:
@@ -26,7 +26,7 @@ class ModelHosts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._embedded = EmbeddedModel()
-        self._own = OwnModels()
+        self._hf = HfHost()
         self._vllm = VllmModels(settings.environ)
 
     def start(self, asked: Sequence[NamedModel], report: Callable[[str], None]) -> None:
@@ -35,7 +35,7 @@ class ModelHosts:
         if any(model.spec.kind == "local" for model in asked):
             adapters, is_asked = _weights_of("local", asked), settings.makes_calls
             self._embedded.start(adapters, report, settings.environ, is_asked=is_asked)
-        self._own.start(asked, report, settings)
+        self._hf.start(asked, report, settings)
         if settings.makes_calls:
             self._vllm.start(_weights_of("vllm", asked), report, settings.vllm_start_s)
 
@@ -49,7 +49,7 @@ class ModelHosts:
             slots=slots,
             transport=settings.transport,
             redactor=redactor,
-            hosts=Hosts(local=self._embedded, hf=self._own.get(), vllm=self._vllm),
+            hosts=Hosts(local=self._embedded, hf=self._hf.get(), vllm=self._vllm),
             is_asked=settings.makes_calls,
         )
 
@@ -59,7 +59,7 @@ class ModelHosts:
             stack.callback(self._embedded.stop)
             stack.callback(self._vllm.stop)
             with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
-                self._own.stop()
+                self._hf.stop()
 
 
 def _weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
@@ -67,7 +67,7 @@ def _weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[Weights
     return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]
 
 
-class OwnModels:
+class HfHost:
     """The ``hf:`` models, which run in this process, for as long as the session asks them."""
 
     def __init__(self) -> None:
