@@ -21,8 +21,8 @@ from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judges import gating
-from pytest_llmeval.core.gate.plan import plan
-from pytest_llmeval.core.gate.proposals import Proposal, propose
+from pytest_llmeval.core.planning.plan import plan
+from pytest_llmeval.core.planning.proposals import Proposal, propose
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.plan_text import plan_lines
 from pytest_llmeval.reports.proposal_text import proposal_lines

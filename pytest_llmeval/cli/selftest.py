@@ -22,8 +22,8 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError, ThresholdsError
-from pytest_llmeval.core.gate.selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
-from pytest_llmeval.core.gate.twins import Twins, split_epochs, twins
+from pytest_llmeval.core.planning.selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
+from pytest_llmeval.core.planning.twins import Twins, split_epochs, twins
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.run_text import told_run

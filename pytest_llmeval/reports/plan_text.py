@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_llmeval.core.gate.plan import Plan, Planned
 from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS
 from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
+from pytest_llmeval.core.planning.plan import Plan, Planned
 from pytest_llmeval.core.rules import Rule, Thresholds, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.numbers import number

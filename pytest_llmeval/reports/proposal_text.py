@@ -4,8 +4,8 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.core.gate.proposals import MAX_DROP, Proposal
 from pytest_llmeval.core.names import quoted
+from pytest_llmeval.core.planning.proposals import MAX_DROP, Proposal
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest
+from pytest_llmeval.core.planning.selftest import RuleTally, SelfTest
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rule_words import metric_name

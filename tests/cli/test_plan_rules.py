@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.proposals import propose
+from pytest_llmeval.core.planning.proposals import propose
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.store.sqlite import SqliteStore

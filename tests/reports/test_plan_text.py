@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate.plan import Plan, Planned
+from pytest_llmeval.core.planning.plan import Plan, Planned
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.plan_text import plan_lines
 

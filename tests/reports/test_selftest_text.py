@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest
+from pytest_llmeval.core.planning.selftest import RuleTally, SelfTest
 from pytest_llmeval.reports.selftest_text import selftest_lines
 
 

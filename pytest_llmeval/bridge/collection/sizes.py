@@ -2,9 +2,9 @@
 
 from pytest_llmeval.bridge.casework.cases import CaseParam
 from pytest_llmeval.bridge.collection.readings import Reading
-from pytest_llmeval.core.gate.margins import has_margins, unjudgeable
 from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sizes import SizeCount
+from pytest_llmeval.core.planning.margins import has_margins, unjudgeable
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.store.baselines import FoundBaseline
 

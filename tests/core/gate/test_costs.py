@@ -9,11 +9,11 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import apply_gate
-from pytest_llmeval.core.gate.margins import unjudgeable
-from pytest_llmeval.core.gate.plan import plan
-from pytest_llmeval.core.gate.selftest import replay
 from pytest_llmeval.core.gate.sizes import SuiteSize
-from pytest_llmeval.core.gate.twins import twins
+from pytest_llmeval.core.planning.margins import unjudgeable
+from pytest_llmeval.core.planning.plan import plan
+from pytest_llmeval.core.planning.selftest import replay
+from pytest_llmeval.core.planning.twins import twins
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import case, compared, only, rule, rules, run
 

@@ -10,8 +10,8 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import apply_gate
-from pytest_llmeval.core.gate.margins import has_margins, unjudgeable
 from pytest_llmeval.core.gate.sizes import SuiteSize
+from pytest_llmeval.core.planning.margins import has_margins, unjudgeable
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
 
 

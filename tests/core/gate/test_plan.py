@@ -10,9 +10,9 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import apply_gate
-from pytest_llmeval.core.gate.plan import Plan, Planned, plan
 from pytest_llmeval.core.gate.sight import Sight
 from pytest_llmeval.core.gate.spread import part_spread, read_rows
+from pytest_llmeval.core.planning.plan import Plan, Planned, plan
 from pytest_llmeval.core.rules import Rule, Thresholds
 from tests.support.gate_runs import rule_on, rules
 

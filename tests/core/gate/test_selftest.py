@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import binom  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest, pairs_within, replay
-from pytest_llmeval.core.gate.twins import twins
+from pytest_llmeval.core.planning.selftest import RuleTally, SelfTest, pairs_within, replay
+from pytest_llmeval.core.planning.twins import twins
 from pytest_llmeval.core.rules import GateSettings, SuiteRules, Thresholds
 from pytest_llmeval.core.stats.paired import mcnemar
 from tests.support.gate_runs import rule, rule_on, rules

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.twins import split_epochs, twins
+from pytest_llmeval.core.planning.twins import split_epochs, twins
 from pytest_llmeval.core.rules import SuiteRules, Thresholds
 
 RULES = Thresholds(suites={"qa": SuiteRules(name="qa"), "other": SuiteRules(name="other")})

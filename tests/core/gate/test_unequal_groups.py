@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.margins import unjudgeable
 from pytest_llmeval.core.gate.sizes import SizeCount
+from pytest_llmeval.core.planning.margins import unjudgeable
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import clustered, compared, only, rule, rules
 

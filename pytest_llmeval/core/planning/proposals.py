@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.plan import plan
 from pytest_llmeval.core.metrics import Metric, summarise
+from pytest_llmeval.core.planning.plan import plan
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 
 __all__ = ["MAX_DROP", "Proposal", "propose"]

@@ -20,9 +20,9 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.family import looks_alpha
 from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.gate.spread import RowValues, read_rows
-from pytest_llmeval.core.gate.twins import Twins
 from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
+from pytest_llmeval.core.planning.twins import Twins
 from pytest_llmeval.core.rules import RuleKind, Thresholds, kind_of
 from pytest_llmeval.core.stats.intervals import Interval, wilson
 from pytest_llmeval.core.stats.means import mean
