@@ -164,6 +164,7 @@ class _Loader(yaml.SafeLoader):
         self.depth = 0
         self.values = 0
         self.lines: dict[KeyPath, int] = {}
+        self.place: KeyPath = ()  # of the value that is being built, for messages
 
     def document(self, if_empty: str) -> StrictDocument:
         """Return the one document; raise the error class for none, for two, and for anything ambiguous."""
@@ -198,6 +199,7 @@ class _Loader(yaml.SafeLoader):
 
     def _build(self, node: yaml.Node, path: KeyPath) -> Any:
         """Return ``node`` as plain data and note the lines of what is in it."""
+        self.place = path
         self.values += 1
         if self.values > self.limits.max_values:
             self._refuse(node, f"more than {self.limits.max_values:,} values", "split the file")
@@ -217,16 +219,17 @@ class _Loader(yaml.SafeLoader):
         built: dict[str, Any] = {}
         before: yaml.Node | None = None
         for key_node, value_node in node.value:
+            self.place = path
             number = _with_comma(before, key_node, value_node)
             if number is not None:
                 thousands = f"{number.replace(',', '')} or " if len(number.partition(",")[2]) == 3 else ""
                 mend = f"write {thousands}{number.replace(',', '.')}"
-                self._refuse(key_node, f"{_where(path)}{number} is two entries", mend)
+                self._refuse(key_node, f"{number} is two entries", mend)
             key, before = self._key(key_node), value_node
             here = (*path, key)
             if key in built:
                 again = f"the key {key!r} stands here again (first on line {self.lines[here]})"
-                self._refuse(key_node, _where(path) + again, "keep one of them")
+                self._refuse(key_node, again, "keep one of them")
             self.lines[here] = _line(key_node)
             built[key] = self._build(value_node, here)
         return built
@@ -297,7 +300,8 @@ class _Loader(yaml.SafeLoader):
         self._refuse(node, f"{text} means {meant} in YAML 1.1", f"write {meant}, or '{text}' in quotes")
 
     def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
-        raise self.error(f"{self.shown_as}:{_line(place)}: {shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}")
+        told = f"{shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}"
+        raise self.error(f"{self.shown_as}:{_line(place)}: {_where(self.place)}{told}")
 
 
 def _line(place: yaml.Event | yaml.Node) -> int:

@@ -167,9 +167,9 @@ def test_a_wrong_row_names_file_line_and_key(tmp_path: Path, row: str | bytes, m
         (
             "yaml",
             "- input: a\n- input: no\n",
-            ":2: no means false in YAML 1.1; write false, or 'no' in quotes",
+            ":2: 1.input: no means false in YAML 1.1; write false, or 'no' in quotes",
         ),
-        ("yaml", "- input: a\n  target: .nan\n", ":2: .nan is not a finite number; write a finite one"),
+        ("yaml", "- input: a\n  target: .nan\n", ":2: 0.target: .nan is not a finite number; write a finite one"),
         ("yaml", "- &a {input: a}\n- *a\n", ":1: an anchor or alias (& or *); write the value out in full"),
         ("yaml", "- input: [unclosed\n", ":2: is not valid YAML: …"),
         ("xlsx", "x", ": unknown kind of dataset '.xlsx'; use .jsonl, .csv, .yaml, .json or .parquet"),

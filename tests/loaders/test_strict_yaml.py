@@ -75,7 +75,7 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         ),
         ("a: &x 1\n", "f.yaml:1: an anchor or alias (& or *); write the value out in full"),
         ("a: 1\nb: *x\n", "f.yaml:2: an anchor or alias (& or *); write the value out in full"),
-        ("a:\n  <<: {b: 1}\n", "f.yaml:2: a merge key (<<); write the keys out in full"),
+        ("a:\n  <<: {b: 1}\n", "f.yaml:2: a: a merge key (<<); write the keys out in full"),
         ("a: 1\n---\nb: 2\n", "f.yaml:2: a second document starts here; keep one document in a file"),
         ("a: !!str 1\n", "f.yaml:1: the tag 'tag:yaml.org,2002:str'; take it out: plain values need none"),
         ("a: 1\nb: !x {}\n", "f.yaml:2: the tag '!x'; take it out: plain values need none"),
@@ -83,41 +83,43 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         ("on: a\n", "f.yaml:1: the key 'on' is not text; put it in quotes"),
         ("a: {b: {min: 0,75, max: 1}}\n", "f.yaml:1: a.b: 0,75 is two entries; write 0.75"),
         ("a: {max_total: 1,000}\n", "f.yaml:1: a: 1,000 is two entries; write 1000 or 1.000"),
-        ("a: {min: 0, 7: b}\n", "f.yaml:1: the key '7' is not text; put it in quotes"),
+        ("a: {min: 0, 7: b}\n", "f.yaml:1: a: the key '7' is not text; put it in quotes"),
         ("min: 0\n7:\n", "f.yaml:2: the key '7' is not text; put it in quotes"),
         ("? [a]\n: 1\n", "f.yaml:1: a key that is a list or a mapping; use a text as the key"),
-        ("a: .nan\n", "f.yaml:1: .nan is not a finite number; write a finite one"),
-        ("a: -.INF\n", "f.yaml:1: -.INF is not a finite number; write a finite one"),
-        ("a: 1.0e+999\n", "f.yaml:1: 1.0e+999 is too large for a number; write a finite one"),
-        ("a: 012\n", "f.yaml:1: 012 means 10 in YAML 1.1; write 10, or '012' in quotes"),
-        ("a: +491\n", "f.yaml:1: +491 means 491 in YAML 1.1; write 491, or '+491' in quotes"),
-        ("a: 0x1F\n", "f.yaml:1: 0x1F means 31 in YAML 1.1; write 31, or '0x1F' in quotes"),
-        ("a: 1_000\n", "f.yaml:1: 1_000 means 1000 in YAML 1.1; write 1000, or '1_000' in quotes"),
-        ("a: 12:30\n", "f.yaml:1: 12:30 means 750 in YAML 1.1; write 750, or '12:30' in quotes"),
-        ("a: 1:30.5\n", "f.yaml:1: 1:30.5 means 90.5 in YAML 1.1; write 90.5, or '1:30.5' in quotes"),
-        ("a: 1e-3\n", "f.yaml:1: 1e-3 is a text in YAML 1.1, and not a number; write 0.001, or '1e-3' in quotes"),
+        ("a:\n  - x\n  - b: {c: 1}\n    d: .nan\n", "f.yaml:4: a.1.d: .nan is not a finite number; write a finite one"),
+        ("a: {b: 1}\n7: x\n", "f.yaml:2: the key '7' is not text; put it in quotes"),
+        ("a: .nan\n", "f.yaml:1: a: .nan is not a finite number; write a finite one"),
+        ("a: -.INF\n", "f.yaml:1: a: -.INF is not a finite number; write a finite one"),
+        ("a: 1.0e+999\n", "f.yaml:1: a: 1.0e+999 is too large for a number; write a finite one"),
+        ("a: 012\n", "f.yaml:1: a: 012 means 10 in YAML 1.1; write 10, or '012' in quotes"),
+        ("a: +491\n", "f.yaml:1: a: +491 means 491 in YAML 1.1; write 491, or '+491' in quotes"),
+        ("a: 0x1F\n", "f.yaml:1: a: 0x1F means 31 in YAML 1.1; write 31, or '0x1F' in quotes"),
+        ("a: 1_000\n", "f.yaml:1: a: 1_000 means 1000 in YAML 1.1; write 1000, or '1_000' in quotes"),
+        ("a: 12:30\n", "f.yaml:1: a: 12:30 means 750 in YAML 1.1; write 750, or '12:30' in quotes"),
+        ("a: 1:30.5\n", "f.yaml:1: a: 1:30.5 means 90.5 in YAML 1.1; write 90.5, or '1:30.5' in quotes"),
+        ("a: 1e-3\n", "f.yaml:1: a: 1e-3 is a text in YAML 1.1, and not a number; write 0.001, or '1e-3' in quotes"),
         (
             "a: [1.5e6]",
-            "f.yaml:1: 1.5e6 is a text in YAML 1.1, and not a number; write 1500000.0, or '1.5e6' in quotes",
+            "f.yaml:1: a.0: 1.5e6 is a text in YAML 1.1, and not a number; write 1500000.0, or '1.5e6' in quotes",
         ),
-        ("a: -.5E0\n", "f.yaml:1: -.5E0 is a text in YAML 1.1, and not a number; write -0.5, or '-.5E0' in quotes"),
+        ("a: -.5E0\n", "f.yaml:1: a: -.5E0 is a text in YAML 1.1, and not a number; write -0.5, or '-.5E0' in quotes"),
         (
             "a:\n- 1_0e-8",
-            "f.yaml:2: 1_0e-8 is a text in YAML 1.1, and not a number; write 1.0e-07, or '1_0e-8' in quotes",
+            "f.yaml:2: a.0: 1_0e-8 is a text in YAML 1.1, and not a number; write 1.0e-07, or '1_0e-8' in quotes",
         ),
         (
             "a: 1e999\n",
-            "f.yaml:1: 1e999 is a text in YAML 1.1, and not a number; write a finite one, or '1e999' in quotes",
+            "f.yaml:1: a: 1e999 is a text in YAML 1.1, and not a number; write a finite one, or '1e999' in quotes",
         ),
-        ("a: no\n", "f.yaml:1: no means false in YAML 1.1; write false, or 'no' in quotes"),
-        ("a: Yes\n", "f.yaml:1: Yes means true in YAML 1.1; write true, or 'Yes' in quotes"),
-        ("a: " + "9" * 5000, "f.yaml:1: a number of 5000 digits; write a shorter one, or put it in quotes"),
+        ("a: no\n", "f.yaml:1: a: no means false in YAML 1.1; write false, or 'no' in quotes"),
+        ("a: Yes\n", "f.yaml:1: a: Yes means true in YAML 1.1; write true, or 'Yes' in quotes"),
+        ("a: " + "9" * 5000, "f.yaml:1: a: a number of 5000 digits; write a shorter one, or put it in quotes"),
         (
             "a: 0x" + "f" * 5000 + "g: 1\n",
             "f.yaml:1: is not valid YAML: mapping values are not allowed here; "
             "check indentation, colons and quotes near this line",
         ),
-        ('a: "\\ud800"\n', "f.yaml:1: half of a surrogate pair; write the character itself"),
+        ('a: "\\ud800"\n', "f.yaml:1: a: half of a surrogate pair; write the character itself"),
         ('"\\ud800": 1\n', "f.yaml:1: half of a surrogate pair; write the character itself"),
         ('a: "\\UFFFFFFFF"\n', "f.yaml:1: an escape names no character; correct it"),
         ("a: 1\nb: x\x00y\n", "f.yaml:2: the character '\\x00' has no place in YAML; take it out"),
@@ -125,7 +127,7 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         (b"a: 1\nb: \xff\n", "f.yaml:2: byte 0xff is not UTF-8; save the file as UTF-8"),
     ],
 )
-def test_what_is_ambiguous_is_refused_with_its_line(tmp_path: Path, content: str | bytes, message: str) -> None:
+def test_what_is_ambiguous_is_refused_with_line_and_key(tmp_path: Path, content: str | bytes, message: str) -> None:
     """Each message says what was found and what to do."""
     assert refused(tmp_path, content) == message
 
@@ -140,7 +142,7 @@ def test_what_only_looks_like_an_exponent_stays_text(tmp_path: Path) -> None:
 def test_a_number_that_python_will_not_print_is_refused_too(tmp_path: Path, number: str) -> None:
     """The message stays short."""
     message = refused(tmp_path, f"a: {number}")
-    assert message.startswith(f"f.yaml:1: {number[:99]}")
+    assert message.startswith(f"f.yaml:1: a: {number[:99]}")
     assert "write another number" in message
     assert len(message) < 400
 

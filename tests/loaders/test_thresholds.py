@@ -203,10 +203,10 @@ def test_what_is_not_a_number_is_named_with_what_to_write(tmp_path: Path, found:
 
 
 @pytest.mark.parametrize("found", [".nan", ".inf", "-.inf", "012", "0x10", "1:30", "yes"])
-def test_what_yaml_turns_into_something_else_is_refused_with_its_line(tmp_path: Path, found: str) -> None:
+def test_what_yaml_turns_into_something_else_is_refused_with_its_line_and_its_key(tmp_path: Path, found: str) -> None:
     """``score < nan`` is False, and the gate would be green."""
     (message,) = problems(tmp_path, suite(f"f1:\n  min: {found}"))
-    assert message.startswith(f"thresholds.yaml:5: {found}")
+    assert message.startswith(f"thresholds.yaml:5: suites.qa.f1.min: {found} ")
 
 
 @pytest.mark.parametrize(

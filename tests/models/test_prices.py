@@ -147,7 +147,7 @@ def test_models_yaml_goes_before_every_list() -> None:
         ("models:\n  a:\n    input: true\n    output: 1\n", "p.yaml:3: models.a.input: expected USD"),
         ("models:\n  a:\n    input: null\n    output: 1\n", "p.yaml:3: models.a.input: expected USD"),
         ("models:\n  a: {input: 1, output: 1" + "0" * 400 + "}\n", "p.yaml:2: models.a.output: expected USD"),
-        ("models:\n  a:\n    input: .nan\n    output: 1\n", "p.yaml:3: .nan is not a finite number"),
+        ("models:\n  a:\n    input: .nan\n    output: 1\n", "p.yaml:3: models.a.input: .nan is not a finite number"),
         ('{"models": {"a": {"input": 1, "output": 2}, "a": 1}}', "the key 'a' stands here again"),
         ('models:\n  "a\\x1b": 3\n', "p.yaml:2: models.a\\x1b: expected keys and values"),
     ],
