@@ -89,6 +89,17 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
     assert {row["name"] for row in project.rows("SELECT name FROM scores")} == {"extra", "exact"}
 
 
+def test_the_summary_says_so_where_evals_ask_by_the_long_name_only(project: Project, spread: list[str]) -> None:
+    """The project's wins in its own tests, and whoever reads the eval learns why the name in it is the long one."""
+    project.write(conftest_py=OWN_MODEL, tests__test_own_py="def test_own(model):\n    assert 'own' in model\n")
+    project.eval("def test_echo(llmeval_model, score):\n    assert llmeval_model.name == 'echo'\n", ROWS)
+    result = project.run("tests", "evals", *spread)
+    result.assert_outcomes(passed=2)
+    note = "note: fixture 'model' comes from the project; the plugin's is llmeval_model"
+    assert result.stdout.str().count(note) == 1
+    result.stdout.no_fnmatch_line("*fixture 'score'*")
+
+
 def test_an_own_fixture_that_no_eval_uses_is_not_mentioned(project: Project) -> None:
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     project.write(conftest_py=OWN_MODEL)

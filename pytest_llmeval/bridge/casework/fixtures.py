@@ -51,9 +51,20 @@ def is_made_here(definition: pytest.FixtureDef[Any]) -> bool:
 
 
 def notes_of_shadowed(item: pytest.Item) -> list[str]:
-    """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
-    taken = [name for name in FIXTURE_NAMES if chosen_fixture(item, name) is not None and not is_ours(item, name)]
+    """Return a note for each of our short fixture names that the project has for itself.
+
+    Only for those of which this test gets the project's fixture, or ours under its long name.
+    """
+    taken = [name for name in FIXTURE_NAMES if _is_taken(item, name)]
     return [f"fixture {name!r} comes from the project; the plugin's is llmeval_{name}" for name in taken]
+
+
+def _is_taken(item: pytest.Item, name: str) -> bool:
+    chosen = chosen_fixture(item, name)
+    if chosen is None and chosen_fixture(item, f"llmeval_{name}") is not None:
+        manager = item.session._fixturemanager  # nothing public tells what a test would get under a name
+        chosen = next(reversed(manager.getfixturedefs(name, item) or ()), None)
+    return chosen is not None and not is_made_here(chosen)
 
 
 def give_way(session: pytest.Session) -> None:
