@@ -51,6 +51,7 @@ class ErrorKind(StrEnum):
     QUOTA = "quota"
     AUTH = "auth"
     BAD_REQUEST = "bad_request"
+    REDIRECT = "redirect"
     SERVER_ERROR = "server_error"
     MALFORMED_RESPONSE = "malformed_response"
     TRUNCATED_STREAM = "truncated_stream"

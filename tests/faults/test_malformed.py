@@ -22,8 +22,8 @@ ERRORS = {
     "fault-sse-cut": ("connection", 6),
     "fault-chunkcut": ("connection", 6),
     "fault-body-filter": ("filtered", 1),
-    "fault-redirect-307": ("bad_request", 1),
-    "fault-redirect-301": ("bad_request", 1),
+    "fault-redirect-307": ("redirect", 1),
+    "fault-redirect-301": ("redirect", 1),
     "fault-big-9000000": ("too_large", 1),
     "fault-gzipbomb": ("too_large", 1),
 }
@@ -96,8 +96,24 @@ def test_a_redirect_takes_no_key_anywhere(project: Project, monkeypatch: pytest.
         cases = run_all(project, [f"fault-redirect-{code}-{other.port}" for code in (301, 302, 303, 307, 308)])
         assert other.ledger == []
         assert other.connections == 0
-    assert {row["error_kind"] for row in cases.values()} == {"bad_request"}
+    assert {row["error_kind"] for row in cases.values()} == {"redirect"}
     assert len(project.server.ledger) == 5
+
+
+def test_a_judge_at_an_address_that_redirects_is_asked_in_one_form(project: Project) -> None:
+    """It refuses no form of the reply: the others would be sent there for nothing."""
+    project.eval(
+        """
+        def test_judged(sample, score):
+            score.judge_sync("an answer", rubric="qa")
+        """,
+        [{"id": "a", "input": "x", "target": "x"}],
+    )
+    project.run("evals", f"--judge-model=openai:fault-redirect-307@{project.server.url}")
+    (row,) = project.rows("SELECT error_kind, error FROM cases")
+    assert row["error_kind"] == "redirect"
+    assert "redirect to http://127.0.0.1" in row["error"]
+    assert len(project.server.ledger) == 1
 
 
 def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> None:

@@ -154,7 +154,7 @@ def test_redirect_takes_no_key_along(speaking: FaultServer, vendor: Vendor) -> N
     with FaultServer() as thief:
         for spec in (f"fault-redirect-307-{thief.port}", "fault-redirect-308"):
             error = vendor.fail(speaking.spec(spec), environ={"LLMEVAL_API_KEY": KEY})
-            assert error.kind is ErrorKind.BAD_REQUEST and "redirect to http://127.0.0.1" in str(error)
+            assert error.kind is ErrorKind.REDIRECT and "redirect to http://127.0.0.1" in str(error)
         assert thief.ledger == []
     assert [entry.path for entry in speaking.ledger] == [vendor.path] * 2
 

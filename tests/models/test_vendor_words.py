@@ -64,7 +64,7 @@ def test_an_error_in_a_list_is_read() -> None:
 def test_a_redirect_to_no_utf_8_is_told() -> None:
     told = read_failure(302, {"location": "http://h/\udce9"}, b"", plain, NOW)
     assert (told.kind, str(told)) == (
-        ErrorKind.BAD_REQUEST,
+        ErrorKind.REDIRECT,
         "HTTP 302: redirect to http://h/\\udce9 refused; name that address in the spec",
     )
 

@@ -242,7 +242,8 @@ def test_a_date_to_retry_after_goes_by_the_clock_of_the_server() -> None:
 
 @pytest.mark.parametrize("status", [101, 304])
 def test_a_status_without_an_address_is_no_redirect(status: int) -> None:
-    assert str(read_failure(status, {}, b"", plain, NOW)) == f"HTTP {status}: no answer to the request"
+    told = read_failure(status, {}, b"", plain, NOW)
+    assert (told.kind, str(told)) == (ErrorKind.BAD_REQUEST, f"HTTP {status}: no answer to the request")
 
 
 @pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error"])

@@ -63,11 +63,11 @@ def read_failure(
     """
     if status < 400:
         location = headers.get("location", "") if status >= 300 else ""
+        if not location:
+            return AttemptError(ErrorKind.BAD_REQUEST, f"HTTP {status}: no answer to the request")
         target = excerpt(location.encode("utf-8", "backslashreplace"), redact)
-        told = (
-            f"redirect to {target} refused; name that address in the spec" if location else "no answer to the request"
-        )
-        return AttemptError(ErrorKind.BAD_REQUEST, f"HTTP {status}: {told}")
+        told = f"redirect to {target} refused; name that address in the spec"
+        return AttemptError(ErrorKind.REDIRECT, f"HTTP {status}: {told}")
     error = _error(body)
     said = error.get("message", "").strip()
     meant = 413 if status == 429 and _TOO_LARGE_MESSAGE in said.lower() else status
