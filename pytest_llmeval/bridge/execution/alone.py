@@ -11,14 +11,14 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
 from pytest_llmeval.bridge.casework.items import case_function, param_of
-from pytest_llmeval.bridge.collection.code_digests import names_in
+from pytest_llmeval.bridge.collection.code_digests import globals_in, names_in
 from pytest_llmeval.bridge.execution.body_functions import parameters_of, plain_function
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures, woken_fixture
 from pytest_llmeval.bridge.execution.own_code import globals_of, is_among, seen
@@ -42,6 +42,24 @@ _STOPS = ("breakpoint", "set_trace")
 """What starts a debugger, which uses the streams of the process to talk to a person."""
 _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
 """The modules of mock, by their own names and as they are imported within a test."""
+_REPLACING = frozenset(
+    {
+        "aioresponses",
+        "freezegun",
+        "httpretty",
+        "moto",
+        "pook",
+        "pyfakefs",
+        "requests_mock",
+        "responses",
+        "respx",
+        "time_machine",
+        "vcr",
+    }
+)
+"""Packages by which a test replaces HTTP, the clock or the files of the whole process."""
+_IMPORTED_WITHIN = _REPLACING - {"responses"}
+"""Those that a name tells of that is no variable of the module; ``model.responses`` is an attribute of ours."""
 
 
 def is_watching(item: pytest.Item) -> bool:
@@ -100,7 +118,7 @@ def _reach(function: Callable[..., Any]) -> str:
     """Return what in the code of a test or a fixture affects the whole process; an empty text where nothing does."""
     names = names_in(function)
     caught = _caught(function) or next((name for name in _STOPS if name in names), "")
-    return caught or ("its patch" if _patches(function, names) else "")
+    return caught or ("its patch" if _patches(function, names) else _replacing(function, names))
 
 
 @functools.lru_cache(maxsize=256)
@@ -111,6 +129,35 @@ def _caught(function: Callable[..., Any]) -> str:
     has_module = any(module.__name__ in names or is_among(module, named) for module in _THEIR_MODULES)
     found = (each for each in _CATCHES if is_among(each, named) or (has_module and each.__name__ in names))
     return next((str(each.__name__) for each in found), "")
+
+
+def _replacing(function: Callable[..., Any], names: Collection[str]) -> str:
+    """Return the package by which a test or a fixture replaces a part of the process; an empty text where none does."""
+    known = globals_of(function)
+    named = (_package(known[name]) for name in sorted(globals_in(function)) if name in known)
+    within = (name for name in sorted(names) if name in _IMPORTED_WITHIN)
+    return next((each for each in (*_decorators(function), *named, *within) if each in _REPLACING), "")
+
+
+def _decorators(function: Callable[..., Any]) -> Iterator[str]:
+    """Yield the packages of the decorators around a function, as far as they name what is within."""
+    while (within := getattr(function, "__wrapped__", None)) is not None:
+        maker = getattr(function, "_self_wrapper", function)  # a proxy of wrapt's says of itself what is within
+        yield _top(getattr(maker, "__globals__", {}).get("__name__") or getattr(maker, "__module__", ""))
+        function = within
+
+
+def _package(value: object) -> str:
+    """Return the package of a module, a function or a class; of another value that of its class."""
+    # A lazy object of the user's is asked for its true type only: for more it would be made.
+    if issubclass(type(value), ModuleType):
+        return _top(getattr(value, "__name__", ""))
+    owner = value if issubclass(type(value), (FunctionType, MethodType, type)) else type(value)
+    return _top(getattr(owner, "__module__", ""))
+
+
+def _top(module: object) -> str:
+    return str(module).partition(".")[0]
 
 
 def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:

@@ -1,0 +1,115 @@
+"""Cases that replace HTTP or the clock of the whole process by a package for that are alone: no other body sees it."""
+
+import pytest
+
+from tests.plugin.test_turns_of_bodies import turns
+from tests.support.project import Project
+
+REPLACES = """
+import functools
+
+active = []
+
+class Replaced:
+    def __enter__(self):
+        active.append(self)
+
+    def __exit__(self, *raised):
+        active.pop()
+
+    def __call__(self, test):
+        @functools.wraps(test)
+        async def decorated(*args, **kwargs):
+            with self:
+                return await test(*args, **kwargs)
+
+        return decorated
+
+mock = Replaced()
+"""
+"""As respx does it: what is asked meanwhile fails an assertion, whoever asks."""
+BESIDE = """
+        @pytest.mark.llmeval(ROWS)
+        async def test_beside{number}(sample, model):
+            for _ in range(20):
+                await asyncio.sleep(0.005)
+                assert not sys.modules["{package}"].active, "not mocked"
+"""
+
+
+@pytest.mark.parametrize("package", ["respx", "freezegun", "responses"])
+def test_what_a_case_replaces_in_the_process_is_seen_by_no_other_body(
+    project: Project, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """By a decorator, in the body, by a module imported within it, and by a fixture that a plugin brings."""
+    monkeypatch.setenv("PYTHONPATH", str(project.root), prepend=":")
+    beside = [BESIDE.format(number=number, package=package) for number in range(4)]
+    within = f"import {package} as replacing" if package != "responses" else "replacing = replacer"
+    project.write(
+        **{
+            f"{package}_py": REPLACES,
+            "brings_py": f"""
+            import {package}
+            import pytest
+
+            @pytest.fixture
+            def replaced():
+                with {package}.mock:
+                    yield
+            """,
+        },
+        evals__test_all_py=f"""
+        import asyncio
+        import sys
+
+        import pytest
+        import {package} as replacer
+        from {package} import mock
+
+        ROWS = [{{"id": each, "input": each}} for each in "ab"]
+
+        async def sees(model):
+            assert len(sys.modules["{package}"].active) == 1
+            await model.generate()
+            await asyncio.sleep(0.05)
+            assert len(sys.modules["{package}"].active) == 1
+{beside[0]}
+        @pytest.mark.llmeval(ROWS)
+        @mock
+        async def test_decorated(sample, model):
+            await sees(model)
+{beside[1]}
+        @pytest.mark.llmeval(ROWS)
+        async def test_named(sample, model):
+            with replacer.mock:
+                await sees(model)
+{beside[2]}
+        @pytest.mark.llmeval(ROWS)
+        async def test_imported(sample, model):
+            {within}
+
+            with replacing.mock:
+                await sees(model)
+{beside[3]}
+        @pytest.mark.llmeval(ROWS)
+        async def test_fixture(sample, model, replaced):
+            await sees(model)
+        """,
+    )
+    result = project.run("evals", "-p", "no:xdist", "-p", "brings", inside=False)
+    result.assert_outcomes(passed=16)
+    told = [f"{package} is of the whole process: 6", "fixture 'replaced' is of the whole process: 2"]
+    assert [each for each in told if each not in turns(result)] == []
+
+
+def test_the_answers_of_a_model_are_no_package_that_replaces_http(project: Project) -> None:
+    """``model.responses`` is an attribute of ours, and ``responses`` a package of that kind."""
+    project.eval(
+        """
+        async def test_echo(sample, model, score):
+            await model.generate()
+            score.record("steps", len(model.responses))
+        """,
+        [{"id": each, "input": each} for each in "abcd"],
+    )
+    assert turns(project.run("evals", "-p", "no:xdist")).startswith("4 ran ahead")
