@@ -65,7 +65,7 @@ def compare_found(
         most_flips=most_flips,
         trust=trust_in(reader, rules),
         why_no_base=why_not_whole(base),
-        gate=_gate(current, reader),
+        gate=_gate(current, cases, reader),
     )
 
 
@@ -144,10 +144,11 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
     )
 
 
-def _gate(found: FoundBaseline, reader: SqliteReader | None) -> OwnGate:
+def _gate(found: FoundBaseline, cases: Sequence[JudgedCase], reader: SqliteReader | None) -> OwnGate:
     """Return what the session of a run said of it; the rules of one in a file stayed where it was judged."""
-    verdicts = () if reader is None or found.kind == "file" else reader.verdicts(found.run.id)
-    return own_gate(found.run, verdicts, model=found.model, suite=found.suite)
+    if reader is None or found.kind == "file" or found.run.is_imported:
+        return own_gate(found.run, (), model=found.model, suite=found.suite)
+    return own_gate(found.run, reader.verdicts(found.run.id), model=found.model, suite=found.suite, cases=cases)
 
 
 def _as_asked(found: FoundBaseline) -> Run:

@@ -8,11 +8,12 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.family import on_its_side
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, apply_gate, session_verdict
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds, kind_of
 from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
-from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.core.text import and_more, counted, one_line
 from pytest_llmeval.reports.own_gate import OwnGate
 from pytest_llmeval.reports.row_flips import Flip, PairedSuite, Side, flipped_rows, paired_suites
 
@@ -64,6 +65,8 @@ class Comparison:
         return f"{change.p_value:.2g}" if alpha is None else on_its_side(change.p_value, alpha)[0]
 
 
+_NAMED = 5
+"""Rows that a note names."""
 _MOST_DRAWS = 4_000_000
 """What the intervals of latency may resample, some 2 s of it; beyond that closed forms do, as there are rows enough."""
 
@@ -122,7 +125,7 @@ def compare(
         worse=flipped.worse,
         better=flipped.better,
         set_up=tuple(set_up),
-        notes=(*notes, *_not_alike(base, cases, paired)),
+        notes=(*notes, *_not_answered(cases), *_not_alike(base, cases, paired)),
     )
 
 
@@ -164,6 +167,15 @@ def _exit_code(result: GateResult, rules: Thresholds) -> int:
         only_decided_failures=True,
         money_errors=False,
     )
+
+
+def _not_answered(cases: Iterable[JudgedCase]) -> Iterator[str]:
+    """Yield in words which cases of the current run ended in an error, and why: they are in no list of flips."""
+    failed = [case for case in cases if case.outcome == "error"]
+    for (suite, model), found in sorted(grouped(failed, lambda case: (case.suite, case.model)).items()):
+        rows = dict.fromkeys(f"{one_line(case.sample_id, 60)} ({case.error_kind})" for case in found)
+        told = f"{counted(len(found), 'case')} ended in an error and {'has' if len(found) == 1 else 'have'} no verdict"
+        yield f"{suite} on {model}: {told}: {and_more(list(rows), _NAMED)}"
 
 
 def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedSuite]) -> Iterator[str]:

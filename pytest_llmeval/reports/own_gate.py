@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.core.gate.case import NOT_ANSWERED, JudgedCase
 from pytest_llmeval.core.gate.judging import WORST_FIRST, SessionVerdict, Verdict, session_verdict
-from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
+from pytest_llmeval.core.rules import MEASURED_METRICS, REGRESSION_KINDS, kind_of
 from pytest_llmeval.core.status import FAILED, PASSED, UNMEASURABLE
 from pytest_llmeval.core.text import and_more, one_line, shorten
 from pytest_llmeval.reports.model_names import model_words, told_apart
@@ -20,8 +21,8 @@ _MOST = 10
 """Rules that are listed."""
 _LONGEST = 200
 """Characters of a reason."""
-_TESTS = 3
-"""Failed tests that are named."""
+_NAMED = 3
+"""Failed tests and suites that are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,13 @@ class OwnGate:
     """Those that fail, cannot be measured or are inconclusive, in this order."""
     failed_tests: tuple[str, ...]
     """Node ids of failed tests that are no case, as far as they are kept."""
+    unruled: tuple[str, ...] = ()
+    """The suites without rules whose misses or errors fail the session; empty where that is not known."""
+
+    @property
+    def fails_beside(self) -> bool:
+        """Whether no rule failed the session, and what has none did."""
+        return self.verdict != "fail" and self.exit_code == FAILED and bool(self.unruled or self.failed_tests)
 
     @property
     def mark(self) -> SessionVerdict:
@@ -56,7 +64,14 @@ class OwnGate:
         return "unmeasurable" if self.exit_code == UNMEASURABLE else "fail"
 
 
-def own_gate(run: Run, verdicts: Iterable[Verdict], *, model: str | None, suite: str | None = None) -> OwnGate:
+def own_gate(
+    run: Run,
+    verdicts: Iterable[Verdict],
+    *,
+    model: str | None,
+    suite: str | None = None,
+    cases: Iterable[JudgedCase] = (),
+) -> OwnGate:
     """Return what the session of ``run`` said of it.
 
     Args:
@@ -64,7 +79,11 @@ def own_gate(run: Run, verdicts: Iterable[Verdict], *, model: str | None, suite:
         verdicts: those that are stored with it.
         model: the only one of its models that is looked at; None for all.
         suite: the only one of its suites that is; None for all.
+        cases: of the run, to tell which suites without rules have misses or errors; none where its rules are not
+            known.
     """
+    verdicts = list(verdicts)
+    ruled = {each.suite for each in verdicts if each.metric not in (*MEASURED_METRICS, "error_rate")}
     known = [each for each in verdicts if model is None or each.model in (None, model)]
     known = [each for each in known if suite in (None, each.suite)]
     end, is_part = run.end, suite is not None or (model is not None and len(run.models) > 1)
@@ -80,7 +99,13 @@ def own_gate(run: Run, verdicts: Iterable[Verdict], *, model: str | None, suite:
         models=run.models if model is None else (model,),
         rules=tuple(each for word in WORST_FIRST[:3] for each in known if each.verdict == word),
         failed_tests=tuple(map(str, run.settings.get(FAILED_TESTS, ()))),
+        unruled=tuple(sorted({case.suite for case in cases if case.suite not in ruled and _fails(case)})),
     )
+
+
+def _fails(case: JudgedCase) -> bool:
+    """Whether a case fails its session where its suite has no rules."""
+    return case.outcome == "missed" or (case.outcome == "error" and case.error_kind not in NOT_ANSWERED)
 
 
 def worse_mark(one: SessionVerdict, other: SessionVerdict) -> SessionVerdict:
@@ -96,18 +121,18 @@ def gate_headline(gate: OwnGate | None, compared: SessionVerdict) -> str | None:
     """
     if gate is None:
         return None
-    if gate.verdict in _BAD:
+    if gate.verdict in _BAD and not gate.fails_beside:
         return _of_rules(gate)
     if gate.shard and not gate.unfinished and gate.mark == "none" and compared == "pass":
         return f"shard {gate.shard}, not judged; llmeval merge joins the shards and judges them"
-    if gate.mark in _BAD and worse_mark(gate.mark, compared) != compared:
+    if gate.mark in _BAD and (gate.verdict in _BAD or worse_mark(gate.mark, compared) != compared):
         return _of_status(gate)
     return None
 
 
 def gate_lines(gate: OwnGate | None) -> list[str]:
-    """Return the rules that do not pass, one a line, where the headline names but the first; of very many the first."""
-    if gate is None or len(gate.rules) < 2:
+    """Return the rules that do not pass, one a line, where the headline does not name all; of very many the first."""
+    if gate is None or len(gate.rules) < (1 if gate.fails_beside else 2):
         return []
     lines = [f"{each.verdict}: {words}" for each, words in zip(gate.rules, _rules(gate), strict=True)]
     more = len(lines) - _MOST
@@ -133,11 +158,21 @@ def _of_status(gate: OwnGate) -> str:
         state = "is still running" if gate.unfinished == "running" else f"was {gate.unfinished}"
         return f"the run {'crashed' if gate.unfinished == 'crashed' else state} and is not judged"
     word = f"{gate.mark.upper()}: the session ended with status {gate.exit_code}"
-    if gate.failed_tests:
-        return f"{word}: {and_more([one_line(each, 100) for each in gate.failed_tests], _TESTS)} failed"
+    if told := _beside(gate):
+        return f"{word}: {told}"
     if gate.exit_code == FAILED:
         return f"{word}, though no rule failed: a suite without rules has misses or errors, or a test failed"
     return f"{word}, though no rule says so; llmeval show says why"
+
+
+def _beside(gate: OwnGate) -> str:
+    """Return what failed the session that no rule is about; an empty text where that is not known."""
+    tests, suites = ([one_line(each, 100) for each in found] for found in (gate.failed_tests, gate.unruled))
+    told = [f"{and_more(tests, _NAMED)} failed"] if tests else []
+    if suites:
+        which = "a suite" if len(suites) == 1 else "suites"
+        told.append(f"misses or errors in {which} without rules ({and_more(suites, _NAMED)})")
+    return ", and ".join(told)
 
 
 def _rules(gate: OwnGate) -> Sequence[str]:

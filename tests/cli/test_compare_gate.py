@@ -42,3 +42,32 @@ def test_programs_get_both_verdicts(red: Project, llmeval: Command) -> None:
 def test_a_file_tells_the_verdict_alone(red: Project, llmeval: Command) -> None:
     assert llmeval("baseline", "export", "last", "now.jsonl", "--even-red").status == 0
     assert llmeval("compare", "main", "now.jsonl").out.startswith("gate FAIL where it was recorded, whose rules are")
+
+
+def test_a_rule_that_is_unsure_does_not_get_the_blame_for_a_suite_without_rules(
+    project: Project, llmeval: Command
+) -> None:
+    """It let the run pass; the misses and errors of the suite beside it are what made the check red."""
+    rows = [{"id": f"r{number}", "input": "x", "target": "x"} for number in range(12)]
+    project.eval(BODY, rows)
+    project.write(
+        thresholds_yaml=RULES.format(bar=0.5),
+        evals__test_plain_py="""
+        import pytest
+
+        @pytest.mark.llmeval("data/echo.jsonl")
+        def test_plain(sample, response):
+            assert sample.id != "r0"
+            1 / (sample.id != "r1")
+        """,
+    )
+    project.run("evals")
+    assert llmeval("baseline", "set", "main", "--even-red").status == 0
+    project.eval(BODY.replace("sample.target", "'y' if sample.id in ('r2', 'r3', 'r4') else 'x'"))
+    assert project.run("evals", "--baseline=main").ret == 1
+    told = " ".join(llmeval("compare", "main", "last").out.split())
+    assert told.startswith(
+        "FAIL: the session ended with status 1: misses or errors in a suite without rules (plain)"
+        " inconclusive: echo exact max_drop=0.1: 1 to 0.75"
+    )
+    assert "note: plain on echo: 1 case ended in an error and has no verdict: r1 (code)" in told

@@ -267,3 +267,13 @@ def test_an_inconclusive_change_fails_where_the_suite_says_so() -> None:
     rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=one, settings=settings)})
     found = compared(base, current, rules)
     assert (found.verdict, found.exit_code) == ("inconclusive", 1)
+
+
+def test_rows_without_an_answer_are_named_with_what_broke_them() -> None:
+    """They flip nowhere, and who reads of 'errors' alone does not know where to look; epochs of a row are one name."""
+    broken = [judged(1, outcome="error", error_kind="filtered", epoch=epoch) for epoch in (1, 2)]
+    now = [*broken, *(judged(number, outcome="error", error_kind="code") for number in range(2, 8)), judged(9, 1.0)]
+    (told, *others) = compared([judged(9, 1.0)], now).notes
+    which = "1 (filtered), 2 (code), 3 (code), 4 (code), 5 (code) and 2 more"
+    assert told == f"qa on m: 8 cases ended in an error and have no verdict: {which}"
+    assert others == ["qa on m: 1 row pairs; 7 new"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, compare
@@ -27,11 +28,13 @@ def ended(verdict: SessionVerdict, status: int, **fields: Any) -> Run:
     return run(end=replace(END, verdict=verdict, exit_code=status), **fields)
 
 
-def compared(found: Run, verdicts: list[Verdict], *, worse: bool = False) -> Comparison:
+def compared(
+    found: Run, verdicts: list[Verdict], *, worse: bool = False, cases: list[JudgedCase] | None = None
+) -> Comparison:
     """Return a comparison of twenty rows, which are as good as before, or all worse."""
     before = [judged(number, 1.0) for number in range(20)]
     now = [judged(number, 0.0 if worse else 1.0) for number in range(20)]
-    gate = own_gate(found, verdicts, model=None)
+    gate = own_gate(found, verdicts, model=None, cases=cases or [])
     return compare(side("main", before), side("now", now), Thresholds(), set_up=[], gate=gate)
 
 
@@ -127,6 +130,29 @@ def test_the_tests_that_failed_are_named() -> None:
     found = ended("pass", 1, settings={FAILED_TESTS: ["tests/test_a.py::test_x"]})
     told = "the session ended with status 1: tests/test\\_a.py::test\\_x failed"
     assert heading(compared(found, [])) == f"### ❌ llmeval: FAIL: {told}"
+
+
+@pytest.mark.parametrize("verdict", ["inconclusive", "unmeasurable", "pass", "none"])
+def test_what_failed_the_session_beside_its_rules_is_named_and_not_they(verdict: SessionVerdict) -> None:
+    """A rule on latency alone leaves a suite without rules; what has rules, and was not paid for, fails nothing."""
+    missed = [judged(1, 0.0, suite=name) for name in ("faq", "agent", "tickets")]
+    unpaid = judged(2, suite="poor", outcome="error", error_kind="budget")
+    latency = replace(MISSED, suite="faq", metric="latency_s", rule="max_p95=5", verdict="pass")
+    rules = [replace(UNSURE, verdict=verdict)] if verdict in ("inconclusive", "unmeasurable") else []
+    ruled = replace(MISSED, verdict="pass")
+    found = compared(ended(verdict, 1), [*rules, ruled, latency], cases=[*missed, unpaid])
+    assert heading(found) == (
+        "### ❌ llmeval: FAIL: the session ended with status 1: misses or errors in suites without rules (agent, faq)"
+    )
+    lines = gate_lines(found.gate)
+    assert [each.startswith(f"{verdict}: tickets json_match max_drop=0.02") for each in lines] == [True] * len(rules)
+
+
+def test_an_error_of_a_suite_without_rules_stands_beside_a_test_that_failed() -> None:
+    broken = judged(1, suite="faq", outcome="error", error_kind="code")
+    found = ended("inconclusive", 1, settings={FAILED_TESTS: ["tests/test_a.py::test_x"]})
+    told = "tests/test\\_a.py::test\\_x failed, and misses or errors in a suite without rules (faq)"
+    assert heading(compared(found, [UNSURE], cases=[broken])).endswith(f"status 1: {told}")
 
 
 def test_of_several_models_the_rules_of_the_one_that_takes_part_count() -> None:
