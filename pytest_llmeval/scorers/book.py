@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from pytest_llmeval.core.errors import ScorerError
@@ -37,6 +37,7 @@ class ScoreBook:
         judge: Judging | None = None,
         check: Callable[[], object] | None = None,
         is_fault: Callable[[BaseException], bool] = lambda error: isinstance(error, Exception),
+        answers: Callable[[], Sequence[Response]] = tuple,
     ) -> None:
         """Begin without scores.
 
@@ -45,11 +46,13 @@ class ScoreBook:
             judge: who judges in the case; None where nobody can.
             check: called before anything is scored or recorded; it raises where that may not be.
             is_fault: whether what a scorer raised is an error of that scorer; anything else is raised.
+            answers: gives those that the case got so far, the last one last.
         """
         self._registry = registry
         self._judge = judge
         self._check = check
         self._is_fault = is_fault
+        self._answers = answers
         self._scores: dict[str, Score] = {}
         """By their names as the database keeps them."""
         self._split: dict[str, Score] = {}
@@ -258,12 +261,17 @@ class ScoreBook:
             )
         stem = scorer.stem if name == scorer.name else name
         return self._keep(
-            _judged(name, result, mark, digest, next(iter(bound.arguments.values()), None)),
+            _judged(name, result, mark, digest, self._behind(next(iter(bound.arguments.values()), None))),
             *(
                 Score(name=f"{stem}_{key}", value=value, passed=None, scorer_digest=digest)
                 for key, value in result.companions.items()
             ),
         )
+
+    def _behind(self, said: object) -> object:
+        """Return the last answer of the case where ``said`` is its text, as an application hands it on; else that."""
+        last = self._answers()[-1:] if isinstance(said, str) else ()
+        return next((each for each in last if each.text == said), said)
 
     def _keep(self, score: Score, *companions: Score) -> Score:
         found: dict[str, Score] = {}

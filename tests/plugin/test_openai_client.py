@@ -296,3 +296,23 @@ def test_the_name_of_a_model_is_no_model(project: Project, client: str) -> None:
     assert project.run("evals").ret == 1
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert case["error_kind"] == "code" and "a client takes the fixture `model`, found 'gpt-4o'" in case["error"]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("fault-body-refusal", "the model said nothing else than a refusal: I cannot help with that."),
+        ("fault-body-length", "the answer was cut off at its greatest length; see max_tokens"),
+        ("echo", ""),
+    ],
+)
+def test_a_miss_says_what_became_of_the_answer_whose_text_an_application_hands_on(
+    project: Project, model: str, told: str
+) -> None:
+    """It hands on no response, only the text; another text, such as one that it made up, is not told of so."""
+    scored = "    score.exact(said, 'x')\n    score.exact(said + '?', 'x', name='own')\n"
+    asked = ASYNC.replace("score.exact(", "said = ").replace(", sample.input)\n\n", f" or ''\n{scored}\n")
+    project.eval(asked, ROWS[:1])
+    project.run("evals", model=project.server.spec(model))
+    reasons = {row["name"]: row["reason"] for row in project.rows("SELECT name, reason FROM scores")}
+    assert told in reasons["exact"] and "see max_tokens" not in reasons["own"] and "refusal" not in reasons["own"]

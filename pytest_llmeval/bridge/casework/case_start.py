@@ -11,7 +11,7 @@ from pytest_llmeval.bridge.casework.judge import CaseJudge
 from pytest_llmeval.bridge.casework.raised import is_fault
 from pytest_llmeval.bridge.casework.turns import check_asking
 from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
-from pytest_llmeval.core.types import Sample
+from pytest_llmeval.core.types import Response, Sample
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.store.records import utc_now
 
@@ -30,8 +30,15 @@ def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
         cluster_key=param.eval.cluster,
     )
     check = functools.partial(check_asking, run, calls, "score", _OWN_SCORE)
-    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls), check=check, is_fault=is_fault)
+    run.book = ScoreBook(
+        judge=CaseJudge(run, param.eval, calls), check=check, is_fault=is_fault, answers=lambda: _answers(run)
+    )
     return run
+
+
+def _answers(run: CaseRun) -> tuple[Response, ...]:
+    """Return what a case got so far by its fixture ``model``."""
+    return () if run.model is None else run.model.responses
 
 
 def read_row(run: CaseRun, param: CaseParam) -> None:
