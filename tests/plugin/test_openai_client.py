@@ -290,12 +290,28 @@ def test_anything_but_a_single_answer_is_refused(project: Project) -> None:
     assert project.server.ledger == []
 
 
-@pytest.mark.parametrize("client", ["openai_client", "async_openai_client"])
-def test_the_name_of_a_model_is_no_model(project: Project, client: str) -> None:
-    project.eval(f"def test_echo(model):\n    __import__('pytest_llmeval').{client}('gpt-4o')\n", ROWS[:1])
+@pytest.mark.parametrize("client", ["openai_client", "async_openai_client", "model_endpoint"])
+@pytest.mark.parametrize("own", ["'gpt-4o'", "{'name': 'gpt-4o'}"])
+def test_the_name_of_a_model_is_no_model(project: Project, client: str, own: str) -> None:
+    """Nor is a fixture of the project's own that is called so, which keeps its name."""
+    project.eval(
+        f"""
+        def test_echo(model):
+            from pytest_llmeval import {client} as given
+
+            with given(model):
+                pass
+
+        @pytest.fixture
+        def model():
+            return {own}
+        """,
+        ROWS[:1],
+    )
     assert project.run("evals").ret == 1
     (case,) = project.rows("SELECT error_kind, error FROM cases")
-    assert case["error_kind"] == "code" and "a client takes the fixture `model`, found 'gpt-4o'" in case["error"]
+    assert case["error_kind"] == "code" and f"a client takes the fixture `model`, found {own}" in case["error"]
+    assert case["error"].endswith("where the project has a fixture `model` of its own, ours is `llmeval_model`")
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,13 @@ class _OfCase(Protocol):
 
 
 def fixture(model: Model) -> Model:
-    """Return ``model``; raise TypeError where it is the name of one, which clients of other libraries take."""
-    if isinstance(model, str):
-        raise TypeError(f"a client takes the fixture `model`, found {shown_value(model)}; --model names what it asks")
-    return model
+    """Return ``model``; raise TypeError where it asks nothing: the name of one, say, or a project's own fixture."""
+    if callable(getattr(model, "generate", None)):
+        return model
+    own = "where the project has a fixture `model` of its own, ours is `llmeval_model`"
+    raise TypeError(
+        f"a client takes the fixture `model`, found {shown_value(model)}; --model names what it asks; {own}"
+    )
 
 
 def is_retry(headers: Mapping[str, str]) -> bool:
