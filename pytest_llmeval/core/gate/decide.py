@@ -284,10 +284,20 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
 
 
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
-    low, high = (show_number(end) for end in ends)
     rows, many = column.open_rows("open"), column.count("open")
     told = f"{counted(many, 'case')} without a value {'leaves' if many == 1 else 'leave'} it open"
-    return f"{told}, between {low} and {high}: {name_open(rows, column.metric)}"
+    return f"{told}{_range(*ends)}: {name_open(rows, column.metric)}"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """Return between what two ends a value is, in words; an empty text where neither is a bound."""
+    if low == -math.inf:
+        return "" if high == math.inf else f", at most {show_number(high)}"
+    return (
+        f", at least {show_number(low)}"
+        if high == math.inf
+        else f", between {show_number(low)} and {show_number(high)}"
+    )
 
 
 def _why_empty(column: Column) -> str:

@@ -77,3 +77,12 @@ def test_many_missing_rows_are_told_apart_by_their_groups_in_whatever_order_they
     whole, held = (only(compared([], cases, rule("min_lower", 0.69), max_error_rate=0.1)) for cases in (rows, lost))
     assert whole.verdict == ("fail" if wrong == (0,) else "pass")
     assert (held.verdict, held.is_open) == ("inconclusive", True)
+
+
+def test_what_has_no_bound_on_a_side_is_told_of_without_one() -> None:
+    """A missing latency may be of any length, so 'between 1 and inf' says no more than 'at least 1'."""
+    rows = [case(number, latency_s=1.0) for number in range(10)]
+    lost = [broken(number, "timeout") for number in range(10, 16)]
+    slow = replace(rule("max_p95", 5.0), metric="latency_s")
+    reason = only(compared(run([]), [*rows, *lost], slow, max_error_rate=0.9)).reason
+    assert str(reason).startswith("6 cases without a value leave it open, at least 1: s10, s11,")
