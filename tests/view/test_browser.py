@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.support.hostile import HOSTILE
 from tests.support.hostile_run import hostile_run
 from tests.support.records import record
 from tests.support.stored_runs import END, run
-from tests.view.conftest import NEW, OLD, serving
+from tests.view.conftest import NEW, OLD, VERDICT, serving
 
 pytestmark = needs_chromium
 SIZES = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
@@ -214,6 +215,22 @@ def test_nothing_is_wider_than_the_window(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
             back = page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (back == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_a_phone_shows_each_verdict_and_why_without_scrolling_sideways(
+    served: str, browser: Any, two_runs: SqliteStore
+) -> None:
+    """Who reviews a change there sees what failed; the figures stand behind it."""
+    long = "1 to 0.8462 (-0.154, 90% interval -0.253..-0.0552); p 0.039 after Holm over 5 rules, fails below 0.05"
+    two_runs.set_verdicts(NEW, [replace(VERDICT, rule="max_drop=0.02", verdict="fail", reason=long)])
+    with watched_page(browser, viewport={"width": 375, "height": 900}) as page:
+        page.goto(f"{served}/run?id={NEW}")
+        (row, why) = page.locator(".lv-table tbody").first.locator("tr").all()
+        (reason,) = why.locator("div").all()
+        for part in (row.get_by_text("fail", exact=True), reason):
+            box = part.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 375
+        assert reason.inner_text() == long
 
 
 @pytest.mark.parametrize("verdict", ["unmeasurable", "pass"])
