@@ -45,7 +45,8 @@ def run_notes(
     failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases)), *unruled]
     counts = [*failed, *_cut_off(run), *voting_sentences(voting), *_rerun_sentences(run.id, earlier, cases)]
     code = [*_unknown_code(run), *_other_code(run)]
-    return [*legend, *_unmade(run), *_gone(run), *code, *_asked_elsewhere(run, cases), *counts]
+    asked = [*_asked_elsewhere(run, cases), *_answered_by_others(cases)]
+    return [*legend, *_unmade(run), *_gone(run), *code, *asked, *counts]
 
 
 def _was_judged(run: Run) -> bool:
@@ -115,6 +116,24 @@ def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
     return [
         f"note: {suites} {one_line(', '.join(silent), 120)} made no call through model or response: if {they_ask}"
         f" a model by {alone}, that is not counted and not {' or '.join(unheld)}"
+    ]
+
+
+def _answered_by_others(cases: Iterable[JudgedCase]) -> list[str]:
+    """Return a warning for each suite of which cases made no call, and another epoch or model of their rows did.
+
+    An application that keeps answers gives them those of the other case: models look alike, and epochs agree.
+    """
+    finished = (case for case in cases if case.outcome in ("passed", "missed"))
+    silent: Counter[str] = Counter()
+    for (suite, _), found in grouped(finished, lambda case: (case.suite, case.sample_id)).items():
+        count = sum(not records_calls("input_tokens", [case]) for case in found)
+        silent[suite] += count if count < len(found) else 0
+    return [
+        f"warning: {counted(count, 'case')} of suite {one_line(suite, 60)} made no call, though another epoch or model"
+        " of the row did: if the application keeps answers, they are no results of their own"
+        for suite, count in sorted(silent.items())
+        if count
     ]
 
 

@@ -139,3 +139,34 @@ def test_that_input_is_the_row_as_it_was_read_without_its_pictures(own: Project)
     own.eval(body, [{"id": "a", "input": asked}], name="own")
     own.run("evals/test_own.py")
     assert own.rows("SELECT input FROM cases") == [{"input": "system:\nBe brief.\n\nuser:\nWhat?\n(image_url)"}]
+
+
+KEEPS = """
+def test_kept(sample, model, score):
+    if sample.input not in KEPT:
+        KEPT[sample.input] = model.generate_sync().text
+    score.contains(KEPT[sample.input], sample.target)
+
+KEPT = {}
+"""
+SHARED = "of suite kept made no call, though another epoch or model of the row did: if the application keeps answers,"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--epochs=3",), f"warning: 4 cases {SHARED}"),
+        (("--model=big",), f"warning: 2 cases {SHARED}"),
+        (("--cache=use", "--epochs=1"), None),
+    ],
+)
+def test_answers_that_an_application_keeps_are_no_results_of_other_epochs_and_models(
+    own: Project, llmeval: Command, arguments: tuple[str, ...], told: str | None
+) -> None:
+    """Its cache gives all of them the first one's, so that they agree; one that makes calls for some rows only may."""
+    own.eval(KEEPS, ROWS, name="kept")
+    said = " ".join(own.run("evals", *arguments, inside=False).stdout.str().split())
+    shown = " ".join(llmeval("show", "last").out.split())
+    for text in (said, shown):
+        assert told in text if told else SHARED not in text, text
+        assert "of suite some made no call, though" not in text
