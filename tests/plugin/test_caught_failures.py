@@ -66,10 +66,15 @@ def test_what_was_not_answered_is_an_error_and_never_a_pass_or_a_miss(
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"bad_request"}
 
 
-@pytest.mark.parametrize("otherwise", ["raise RuntimeError('no answer')", "score.contains(None, 'a')"])
-def test_what_else_breaks_because_of_it_hides_no_refused_key(project: Project, otherwise: str) -> None:
-    rules = RULES.replace("suites", "defaults: {max_error_rate: 1}\nsuites")
-    catching(project, "model.generate_sync()", otherwise, rules=rules)
+@pytest.mark.parametrize(
+    "otherwise", ["raise RuntimeError('no answer') from None", "score.contains(None, 'a')", "0 / 0"]
+)
+@pytest.mark.parametrize("rules", ["", RULES.replace("suites", "defaults: {max_error_rate: 1}\nsuites")])
+def test_what_else_breaks_because_of_it_hides_no_refused_key(project: Project, otherwise: str, rules: str) -> None:
+    """Neither where the application breaks over it later, as one does that was told of it by a status of HTTP."""
+    project.eval(CATCHING.replace('score.contains("a", "a")', otherwise) % ("model.generate_sync()", "pass"), ROWS)
+    if rules:
+        project.write(thresholds_yaml=rules)
     assert project.run("evals", model=f"openai:fault-status-401@{project.server.url}").ret == 10
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
 

@@ -149,16 +149,17 @@ class Reporter:
         An error goes before a miss. Of errors two kinds go first: one that is none of ours, such as a bug in the test,
         and one that ends all paying (budget, authentication, quota). In a suite with rules the latter goes before the
         former, in one without, where the former fails the session by itself, behind it. A call that ended all paying
-        counts even if the body caught its error.
+        counts even if the body caught its error, and before the one exception that the body raised then: what an
+        application makes of no answer says nothing of the application.
         """
-        is_gated = self._is_gated(run)
+        goes_first = self._is_gated(run) or not isinstance(error, BaseExceptionGroup)
 
         def rank(each: BaseException) -> int:
             if is_miss(each):
                 return 4
             found = _behind(each)
             if found is not None:
-                return (0 if is_gated else 2) if found.kind in MONEY_KINDS else 3
+                return (0 if goes_first else 2) if found.kind in MONEY_KINDS else 3
             return 1
 
         failure = run.met_failure
