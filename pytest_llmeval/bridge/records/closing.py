@@ -133,6 +133,8 @@ class Closing:
         if is_cut or scored_again < len(broken):
             yield self._go_on
         if scored_again and not is_cut:
+            told = f"code broke over {counted(scored_again, 'answer')}, which is an error and no miss"
+            yield f"note: {told}; where the answer is at fault, pytest.fail() makes it a miss"
             yield f"once the code is mended: {printable(self._settings.llmeval('rescore', self._run.id))}"
 
     def _calls(self) -> str:
