@@ -113,3 +113,45 @@ def test_the_answers_of_a_model_are_no_package_that_replaces_http(project: Proje
         [{"id": each, "input": each} for each in "abcd"],
     )
     assert turns(project.run("evals", "-p", "no:xdist")).startswith("4 ran ahead")
+
+
+@pytest.mark.parametrize(
+    ("module", "taken", "told"),
+    [
+        ("pytest_django.fixtures", "settings", "fixture 'settings' is of the whole process: 2"),
+        ("django.test.utils", "", "django.test.utils is of the whole process: 2"),
+    ],
+)
+def test_settings_of_django_that_a_case_replaces_are_seen_by_no_other_body(
+    project: Project, monkeypatch: pytest.MonkeyPatch, module: str, taken: str, told: str
+) -> None:
+    """The fixture of pytest-django, which names no package of that kind, and the decorator of Django's tests."""
+    monkeypatch.setenv("PYTHONPATH", str(project.root), prepend=":")
+    fixture = "\n@__import__('pytest').fixture\ndef settings():\n    with mock:\n        yield\n" * bool(taken)
+    package = module.partition(".")[0]
+    path = module.replace(".", "__")
+    project.write(**{f"{path}_py": REPLACES + fixture, f"{package}____init___py": ""})
+    if path.count("__") == 2:
+        project.write(django__test____init___py="")
+    use = f"from {module} import mock\n" if not taken else ""
+    project.write(
+        evals__test_all_py=f"""
+        import asyncio
+        import sys
+
+        import pytest
+        {use}
+        ROWS = [{{"id": each, "input": each}} for each in "ab"]
+{BESIDE.format(number=0, package=module)}
+        @pytest.mark.llmeval(ROWS)
+        {"" if taken else "@mock"}
+        async def test_own(sample, model{", " + taken if taken else ""}):
+            await asyncio.sleep(0.05)
+            assert len(sys.modules["{module}"].active) == 1
+{BESIDE.format(number=1, package=module)}
+        """
+    )
+    loaded = ["-p", module] if taken else []
+    result = project.run("evals", "-p", "no:xdist", *loaded, inside=False)
+    result.assert_outcomes(passed=6)
+    assert told in turns(result)

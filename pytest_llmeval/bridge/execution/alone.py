@@ -45,11 +45,15 @@ _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
 _REPLACING = frozenset(
     {
         "aioresponses",
+        "django.test.utils",
+        "flexmock",
         "freezegun",
         "httpretty",
+        "mockito",
         "moto",
         "pook",
         "pyfakefs",
+        "pytest_subprocess",
         "requests_mock",
         "responses",
         "respx",
@@ -57,7 +61,9 @@ _REPLACING = frozenset(
         "vcr",
     }
 )
-"""Packages by which a test replaces HTTP, the clock or the files of the whole process."""
+"""Packages and modules by which a test replaces HTTP, the clock, files or settings of the whole process."""
+_SETTINGS = ("pytest_django.fixtures", "settings")
+"""The module and the name of a fixture by which a test does so that names none of them."""
 _IMPORTED_WITHIN = _REPLACING - {"responses"}
 """Those that a name tells of that is no variable of the module; ``model.responses`` is an attribute of ours."""
 
@@ -117,6 +123,8 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
 def _reach(function: Callable[..., Any]) -> str:
     """Return what in the code of a test or a fixture affects the whole process; an empty text where nothing does."""
     names = names_in(function)
+    if (getattr(function, "__module__", ""), getattr(function, "__name__", "")) == _SETTINGS:
+        return "settings"
     caught = _caught(function) or next((name for name in _STOPS if name in names), "")
     return caught or ("its patch" if _patches(function, names) else _replacing(function, names))
 
@@ -157,7 +165,9 @@ def _package(value: object) -> str:
 
 
 def _top(module: object) -> str:
-    return str(module).partition(".")[0]
+    """Return the package of a module; of a module that is listed itself its own name."""
+    name = str(module)
+    return name if name in _REPLACING else name.partition(".")[0]
 
 
 def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
