@@ -100,7 +100,16 @@ def test_a_redirect_takes_no_key_anywhere(project: Project, monkeypatch: pytest.
     assert len(project.server.ledger) == 5
 
 
-def test_a_judge_at_an_address_that_redirects_is_asked_in_one_form(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("fault", "kind", "told"),
+    [
+        ("redirect-307", "redirect", "HTTP 307: redirect to http://127.0.0.1"),
+        ("status-404", "bad_request", "HTTP 404 of http://127.0.0.1"),
+        ("status-405", "bad_request", "HTTP 405 of http://127.0.0.1"),
+        ("status-410", "bad_request", "HTTP 410"),
+    ],
+)
+def test_a_judge_at_a_wrong_address_is_asked_in_one_form(project: Project, fault: str, kind: str, told: str) -> None:
     """It refuses no form of the reply: the others would be sent there for nothing."""
     project.eval(
         """
@@ -109,10 +118,10 @@ def test_a_judge_at_an_address_that_redirects_is_asked_in_one_form(project: Proj
         """,
         [{"id": "a", "input": "x", "target": "x"}],
     )
-    project.run("evals", f"--judge-model=openai:fault-redirect-307@{project.server.url}")
+    project.run("evals", f"--judge-model=openai:fault-{fault}@{project.server.url}")
     (row,) = project.rows("SELECT error_kind, error FROM cases")
-    assert row["error_kind"] == "redirect"
-    assert "redirect to http://127.0.0.1" in row["error"]
+    assert row["error_kind"] == kind
+    assert told in row["error"]
     assert len(project.server.ledger) == 1
 
 

@@ -24,7 +24,7 @@ _KINDS = {
     429: ErrorKind.RATE_LIMITED,
 }
 # What these are about, whether the error names it or not.
-_PARAMS = {404: "model", 413: "messages"}
+_PARAMS = {404: "model", 405: "model", 410: "model", 413: "messages"}
 # OpenAI says so under status 429, of one request that is larger than the limit of tokens per minute: it never passes.
 _TOO_LARGE_MESSAGE = "request too large"
 _REFUSED = frozenset({401, 403})
@@ -41,7 +41,7 @@ _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usag
 _OF_FORMS = frozenset({"response_format", "tools", "tool_choice"})
 """What a judge sends of its own accord, and what it does without where that is refused."""
 _VERSION = re.compile(r"/v\d")
-# Of a 404 that is none of the address; Azure calls a model that.
+# Of a 404 or 405 that is none of the address; Azure calls a model that.
 _MODEL = re.compile("model|deployment", re.IGNORECASE)
 # OpenAI says so under status 404 of a model, and under 400 of a parameter, that only its Responses API knows.
 _OTHER_API = re.compile("not a chat model|v1/responses", re.IGNORECASE)
@@ -76,7 +76,7 @@ def read_failure(
     told = excerpt(said.encode("utf-8", "surrogatepass") if said else body, redact)
     message = f"HTTP {status}: {told}"
     is_about_model = _is_about_model(error)
-    if status == 404 and url and not (is_about_model or _MODEL.search(told)):
+    if status in (404, 405) and url and not (is_about_model or _MODEL.search(told)):
         advice = "" if _VERSION.search(url) else "; does the address end in /v1?"
         message = f"HTTP {status} of {url}: {told}{advice}"
     if status in (400, 404) and url.endswith(CHAT_PATH) and _OTHER_API.search(said):
