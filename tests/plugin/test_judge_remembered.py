@@ -244,3 +244,12 @@ def test_a_judge_that_never_gave_a_verdict_is_asked_no_more(project: Project, ju
     else:
         assert 24 <= len(judge.ledger) < 80 and errors[stopped] >= 20
         assert errors.total() == 40
+
+
+def test_a_judge_whose_server_refuses_all_is_asked_in_one_form_in_the_end(project: Project, judged_by: Judged) -> None:
+    """Routers say 400 of a model that is not there, and name no parameter: it cannot be known from the first."""
+    judge = judged_by(verdict)
+    project.eval(SYNC, [{"id": f"r{number:02}", "input": "yes", "target": "yes"} for number in range(20)])
+    project.run("evals", named(project, judge, "fault-status-400"), "--max-connections=1")
+    assert [row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")] == ["bad_request"] * 20
+    assert 20 < len(judge.ledger) <= 8 * 6 + 12

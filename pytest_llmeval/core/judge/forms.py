@@ -16,6 +16,8 @@ __all__ = ["Asking", "Forms", "came_at_once", "reply_of", "told", "verdict_of"]
 _MEANS = ("json_schema", "strict tool", "tool", "json_object", "text")
 """From the strictest on. With each of them the same reply counts as a verdict."""
 _TOOL = "verdict"
+_REFUSED = 8
+"""After so many requests that a server refused in all ways, and none that it took, one way is tried of each."""
 
 
 class _Way(NamedTuple):
@@ -40,6 +42,7 @@ class Forms:
         self.temperature = {**JUDGE_PARAMS, **other_than_asked(own or {})}["temperature"]
         self._means = list(_MEANS)
         self._takes_temperature = True
+        self._refused: int | None = 0  # requests that were refused in all ways; None once the server took one
 
     def asking(self, rubric: Rubric, nonce: str, room: Mapping[str, int] | None = None) -> "Asking":
         """Begin a request for a verdict that repeats ``nonce``; ``room`` are bounds above those that the judge has."""
@@ -67,6 +70,14 @@ class Forms:
         self._drop({way.means for way in doubted if way.temperature == taken.temperature})
         if _Way(taken.means, temperature=True) in doubted:
             self._takes_temperature = False
+        self._refused = None
+
+    def acquit(self, way: _Way) -> bool:
+        """Return whether neither form nor temperature can be why the server refused a request, and named nothing."""
+        if way == _Way("text", temperature=False):
+            self._refused = None if self._refused is None else self._refused + 1
+            return True
+        return self._refused is not None and self._refused >= _REFUSED
 
     def _drop(self, means: set[str]) -> None:
         self._means = [each for each in self._means if each not in means]
@@ -117,7 +128,7 @@ class Asking:
             self._forms.refuse(named, self._way)
         elif error.kind == ErrorKind.BAD_REQUEST and not named:
             self._doubted.append(self._way)
-            if self._way == _Way("text", temperature=False):  # neither form nor temperature is to blame
+            if self._forms.acquit(self._way):
                 return False
         elif error.kind != ErrorKind.NOT_CACHED:
             return False

@@ -119,6 +119,21 @@ def test_a_temperature_that_is_refused_is_left_out(named: bool) -> None:
     assert answered(forms, server)[1] == ["json_schema"]
 
 
+@pytest.mark.parametrize("first", ["refused", "taken"])
+def test_no_form_is_to_blame_where_a_server_takes_nothing(first: str) -> None:
+    """Of one that took a request, a refusal in all ways says that this text is not wanted."""
+    forms, nothing = Forms(), without("temperature", "messages", named=False)
+    if first == "taken":
+        assert answered(forms, without())[1] == ALL[:1]
+
+    def refusing(sent: Params) -> CallError | None:
+        return nothing({**sent, "messages": []})
+
+    tried = [len(answered(forms, refusing)[1]) for _ in range(10)]
+    assert tried == ([6] * 10 if first == "taken" else [6] * 8 + [1] * 2)
+    assert answered(forms, without("response_format"))[1] == ALL[:2]
+
+
 @pytest.mark.parametrize(
     ("own", "asked"),
     [({}, 0), ({"seed": 3}, 0), ({"temperature": 0.7}, 0.7), ({"temperature": 0.0}, 0)],
