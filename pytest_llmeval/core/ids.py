@@ -1,5 +1,6 @@
 """Names that stay the same: ids of rows, parts of node ids, digests."""
 
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -50,6 +51,7 @@ def identity_of(key: "CaseKey") -> Identity:
     return (key.suite, key.model, key.sample_id, key.epoch)
 
 
+@functools.lru_cache(maxsize=512)  # the engine asks for that of each case in flight, several times a call
 def case_id(run_id: str, suite: str, model: str, sample_id: str, epoch: int) -> str:
     """Return the id of a case in a run, the same however often the case runs and is recorded."""
     return digest(canonical([run_id, suite, model, sample_id, epoch]))[:24]

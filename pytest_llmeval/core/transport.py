@@ -8,7 +8,7 @@ from enum import Enum
 from json import dumps, loads
 from typing import Any
 
-from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, CaseStart, JudgeRecord, Score, Vote
+from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, CaseStart, JudgeRecord, Request, Score, Vote
 
 __all__ = ["as_json", "as_text", "dump", "load_case", "load_start", "plain", "settled"]
 
@@ -105,7 +105,9 @@ def _plain(value: Any, room: int) -> Any:
         return _named(value)
 
 
-_FIELDS = {kind: tuple(each.name for each in fields(kind)) for kind in (CaseRecord, CaseStart, CaseKey, Score, Call)}
+_FIELDS = {
+    kind: tuple(each.name for each in fields(kind)) for kind in (CaseRecord, CaseStart, CaseKey, Score, Call, Request)
+}
 """Of what travels most; looking them up takes longer than copying them."""
 
 

@@ -19,10 +19,10 @@ __all__ = [
     "bindable",
     "connected_to_read",
     "first_row",
-    "insertion",
     "make_private",
     "open_to_read",
     "switch_to_wal",
+    "write_row",
 ]
 
 BUSY_TIMEOUT_S = 30.0
@@ -138,11 +138,15 @@ def first_row(connection: sqlite3.Connection, path: Path, sql: str, *parameters:
         return connection.execute(sql, parameters).fetchone()
 
 
+def write_row(connection: sqlite3.Connection, table: str, row: dict[str, Any], *, verb: str = "INSERT") -> int:
+    """Write a row; return 1, or 0 where the verb left it out."""
+    return connection.execute(_insertion(table, tuple(row), verb), [*bindable(row).values()]).rowcount
+
+
 @functools.cache
-def insertion(table: str, columns: tuple[str, ...], verb: str) -> str:
+def _insertion(table: str, columns: tuple[str, ...], verb: str) -> str:
     """Return the SQL that writes a row; the names are those of rows.py, never of a dataset."""
-    places = ", ".join(f":{column}" for column in columns)
-    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({places})"
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 def bindable(row: dict[str, Any]) -> dict[str, Any]:

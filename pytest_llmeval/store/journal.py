@@ -23,7 +23,7 @@ from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, CALL_TABLE
 from pytest_llmeval.store.check import check_sound, readable_errors
-from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, first_row, insertion, make_private, open_to_read
+from pytest_llmeval.store.files import BUSY_TIMEOUT_S, first_row, make_private, open_to_read, write_row
 from pytest_llmeval.store.records import LONGEST_SILENCE, Run
 
 __all__ = ["Orphan", "SqliteJournal", "damaged_journals", "orphans", "unread"]
@@ -70,7 +70,7 @@ class SqliteJournal:
         with readable_errors(self.path), self._connection:
             for kept in answers:
                 row = rows.from_call(self._run_id, self._case_id(kept.case), kept.call)
-                self._connection.execute(insertion("answers", tuple(row), "INSERT OR REPLACE"), bindable(row))
+                write_row(self._connection, "answers", row, verb="INSERT OR REPLACE")
             for sql, names in ((_BEGUN, begun), (_FAILED, failed)):
                 self._connection.executemany(sql, [[self._call_id(*each)] for each in names])
 

@@ -16,7 +16,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.columns import columns_of
-from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make_private, switch_to_wal
+from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, make_private, switch_to_wal, write_row
 from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed, stored_case
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -285,10 +285,7 @@ class SqliteStore(SqliteReader):
 
     def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
         """Return how many of the rows were written."""
-        written = 0
-        for row in values:
-            written += self._connection.execute(insertion(table, tuple(row), verb), bindable(row)).rowcount
-        return written
+        return sum(write_row(self._connection, table, row, verb=verb) for row in values)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -70,9 +70,10 @@ _IMPORTED_WITHIN = _REPLACING - {"responses"}
 
 def is_watching(item: pytest.Item) -> bool:
     """Whether a test could notice what runs beside it: it is no case, or catches output or warnings of the process."""
-    if param_of(item) is None or not _CATCHING.isdisjoint(needed_fixtures(item)):
+    if param_of(item) is None:
         return True
-    return any(seen(_caught, function) for function in _own_functions(item))
+    names = needed_fixtures(item)
+    return not _CATCHING.isdisjoint(names) or any(seen(_caught, each) for each in _own_functions(item, names))
 
 
 def why_alone(item: pytest.Item) -> str:
@@ -106,10 +107,10 @@ def _asks_for(item: pytest.Item, asking: str, name: str) -> bool:
     return name in taken or any(each != asking and _asks_for(item, each, name) for each in taken)
 
 
-def _own_functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
-    """Yield the functions that run for one case or class: the test, and its fixtures of these scopes."""
+def _own_functions(item: pytest.Item, names: Iterable[str]) -> Iterator[Callable[..., Any]]:
+    """Yield the functions that run for one case or class: the test, and those of the fixtures of these scopes."""
     yield case_function(item)
-    for name in needed_fixtures(item):
+    for name in names:
         yield from _own_fixture(item, name)
 
 

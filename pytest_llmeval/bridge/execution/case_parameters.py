@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
-from pytest_llmeval.bridge.casework.items import function_name, params_of
+from pytest_llmeval.bridge.casework.items import PARAM, function_name, params_of
 
 __all__ = ["group_of", "is_own_parameter", "late_parameter", "makers_of_values", "own_parameters"]
 
 
 def group_of(item: pytest.Item) -> tuple[Any, ...]:
     """Return a key that cases share which get the same values of shared fixtures."""
-    made = tuple((name, id(value)) for name, value in params_of(item).items() if not is_own_parameter(item, name))
+    given = params_of(item).items()
+    made = tuple((name, id(value)) for name, value in given if name != PARAM and not is_own_parameter(item, name))
     return (item.parent, function_name(item), made)
 
 

@@ -80,8 +80,12 @@ class Reporter:
 
         An expected failure is shown as pytest shows it.
         """
-        caught, is_expected = call.excinfo, item.get_closest_marker("xfail") is not None
-        if caught is None or is_expected or not isinstance(self._deciding(run, caught.value), _IN_ONE_LINE):
+        caught = call.excinfo
+        if (
+            caught is None
+            or item.get_closest_marker("xfail") is not None
+            or not isinstance(self._deciding(run, caught.value), _IN_ONE_LINE)
+        ):
             yield
             return
         whole = caught.traceback
