@@ -154,12 +154,10 @@ class Conductor:
     def _facts_of(self, items: list[pytest.Item]) -> "CollectionFacts":
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-        misplaced = self._functions.misplaced
         facts = CollectionFacts(
             waiting=dict(self._tally.waiting),
             notes=[*self._deselection.notes],
-            problems=[misplaced[item.nodeid] for item in items if item.nodeid in misplaced]
-            + self._prepared.settings_problems,
+            problems=[*self._functions.problems_of(items), *self._prepared.settings_problems],
             count_only=only_shows(self._config),
         )
         if self._prepared.made is not None:
@@ -174,7 +172,7 @@ class Conductor:
             facts.pass_over_problems(tells=not self._selection.only_trains(items))
         if facts.problems:
             return
-        self._deselection.drop(items, [item for item in items if self._functions.is_caseless(item)])
+        self._deselection.drop(items, self._functions.caseless_among(items))
         if self._broken.leave_no_run(session, facts) and is_worker(self._config):
             self._deselection.drop_cases(items)
         if self._prepared.made is not None and facts.count_only and facts.selected:
@@ -184,7 +182,7 @@ class Conductor:
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""
-        is_left = any(map(self._functions.is_caseless, items)) if items else bool(self._functions.caseless)
+        is_left = bool(self._functions.caseless_among(items) if items else self._functions.caseless)
         made = self._prepared.made
         is_unread = made.maker.has_unread if made is not None else bool(self._prepared.settings_problems)
         is_asked = is_unread and self._selection.asks_by_marks_alone

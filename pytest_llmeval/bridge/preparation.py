@@ -110,9 +110,9 @@ class Preparation:
 
     def refuse_secrets(self, items: list[pytest.Item]) -> bool:
         """Take away the cases that a secret names, before anybody sees them; return whether there are any."""
-        found = dict(secret_sets(items, self.secrets))
-        self.problems += found.values()
-        items[:] = [item for item in items if item not in found]
+        if found := dict(secret_sets(items, self.secrets)):
+            self.problems += found.values()
+            items[:] = [item for item in items if item not in found]
         return bool(found)
 
     @property

@@ -17,6 +17,7 @@ __all__ = [
     "case_id",
     "content_id",
     "digest",
+    "digest_number",
     "file_digest",
     "identity_of",
     "input_digest",
@@ -38,6 +39,11 @@ _CONTENT_ID_LENGTH = 12
 def digest(text: str) -> str:
     """Return the sha256 of ``text`` in hex; lone surrogates count as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest_number(text: str) -> int:
+    """Return the number that ``digest`` tells in hex."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
 def file_digest(path: Path) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.ids import digest_number
 from pytest_llmeval.core.text import counted, one_line
 
 __all__ = [
@@ -64,9 +64,13 @@ def ids_digest(ids: Iterable[str]) -> str:
 
     It is the sum of the sha256 of each id: those of shards, which share no row, add up to that of the run.
     """
-    return add_digests(map(digest, ids))
+    return _sum_of(map(digest_number, ids))
 
 
 def add_digests(parts: Iterable[str]) -> str:
     """Return the digest of all rows, from those of parts that have none in common."""
-    return f"{sum(int(part, 16) for part in parts) % 2**256:064x}"
+    return _sum_of(int(part, 16) for part in parts)
+
+
+def _sum_of(digests: Iterable[int]) -> str:
+    return f"{sum(digests) % 2**256:064x}"

@@ -81,7 +81,7 @@ def _slices(row: dict[str, Any], marks: tuple[str, ...], where: str) -> tuple[st
         raise _wrong(where, row, "slice", "a string or a list of strings, none of them empty")
     if not all(map(is_storable, named)):
         raise _wrong(where, row, "slice", _STORABLE)
-    return tuple(dict.fromkeys([*named, *marks]))
+    return tuple(dict.fromkeys([*named, *marks])) if len(named) + len(marks) > 1 else (*named, *marks)
 
 
 def _marks(row: dict[str, Any], where: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_llmeval.store.check import schema_of
 from pytest_llmeval.store.files import open_to_read
-from pytest_llmeval.store.lookup import NEWEST_FIRST
+from pytest_llmeval.store.run_order import NEWEST_FIRST
 
 __all__ = ["CallHistory", "call_history", "judge_history"]
 
@@ -119,5 +119,5 @@ def _code_digest(connection: sqlite3.Connection, run: str, suite: str) -> str | 
 
 def _newest(connection: sqlite3.Connection, has_rows: str, *of: str) -> str | None:
     """Return the id of the newest run of which a query yields a row; its parameters are the id and ``of``."""
-    runs = connection.execute(f"SELECT id FROM runs {NEWEST_FIRST}").fetchall()  # noqa: S608  # an order of lookup.py
+    runs = connection.execute(f"SELECT id FROM runs {NEWEST_FIRST}").fetchall()  # noqa: S608  # of run_order.py
     return next((run_id for (run_id,) in runs if connection.execute(has_rows, [run_id, *of]).fetchone()), None)

@@ -7,15 +7,9 @@ from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import and_more, storable
 from pytest_llmeval.store.records import NamedBaseline, Run
 
-__all__ = ["NEWEST_FIRST", "pick_run"]
+__all__ = ["pick_run"]
 
 _MOST = 3
-
-NEWEST_FIRST = """
-ORDER BY CASE WHEN host = '' THEN started_at
-ELSE max(CASE WHEN host = '' THEN '' ELSE started_at END) OVER (ORDER BY rowid) END DESC, rowid DESC
-"""
-"""The order of the table runs: that of recording, as a clock may go back; an imported one has its place by its time."""
 
 
 def pick_run(

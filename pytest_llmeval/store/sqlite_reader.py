@@ -19,8 +19,9 @@ from pytest_llmeval.store.columns import record_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
-from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
+from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
+from pytest_llmeval.store.run_order import NEWEST_FIRST
 from pytest_llmeval.store.trainings import Training, to_training
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from json import dumps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -56,11 +56,11 @@ class Eval:
         return digest(as_json(self.params))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CaseParam:
+class CaseParam(NamedTuple):
     """What one item carries: a row is read again when its case runs.
 
-    Allure and others show what ``repr`` tells of it, and know the case in the next session by that.
+    Allure and others show what ``repr`` tells of it, and know the case in the next session by that. A tuple, as a
+    ``RowRef`` is.
     """
 
     eval: Eval

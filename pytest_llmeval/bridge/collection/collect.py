@@ -168,17 +168,17 @@ class CaseMaker:
             reading.unclustered = f"{lacking} of {counted(len(taken), 'row')}"
         shard, epochs, many = self._settings.shard, self._settings.epochs, len(self._models) > 1
         own = taken if shard is None else [each for each in taken if shard.holds(each[1])]
-        named: dict[str, tuple[str, str]] = {}
+        named: dict[str, CaseParam] = {}
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
             for ref, sample_id, marks in own:
                 base = prefix + node_part(sample_id)
-                first = named.setdefault(base, (model, sample_id))
-                if first != (model, sample_id):
-                    raise UserError(_one_name(reading.eval.where, base, first, (model, sample_id)))
                 for epoch in range(1, epochs + 1):
                     own_id = f"{base}-e{epoch}" if epochs > 1 else base
                     case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
+                    first = named.setdefault(base, case)
+                    if (first.sample_id, first.model) != (sample_id, model):
+                        raise UserError(_one_name(reading.eval.where, base, first, case))
                     yield pytest.param(case, id=own_id, marks=marks)
 
     def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
@@ -260,9 +260,9 @@ def _no_cluster(reading: Reading) -> str:
     )
 
 
-def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
+def _one_name(where: str, base: str, *cases: CaseParam) -> str:
     """Return that two cases have one node id, which makes a suite fall apart, and what to do."""
-    told = " and ".join(f"model {shown_value(model)} with row {shown_value(id_)}" for model, id_ in cases)
+    told = " and ".join(f"model {shown_value(case.model)} with row {shown_value(case.sample_id)}" for case in cases)
     return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
 
 

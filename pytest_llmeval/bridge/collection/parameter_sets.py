@@ -60,10 +60,11 @@ def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tupl
     """
     found: dict[str, tuple[pytest.Item, CaseParam]] = {}
     problems: dict[str, str] = {}
-    for item, param in cases:
-        first = found.setdefault(item.nodeid, (item, param))
+    for case in cases:
+        item, param = case
+        first = found.setdefault(item.nodeid, case)
         if first[0] is not item and key_of(*first) != key_of(item, param):
-            problems.setdefault(param.eval.where, _one_name(first, (item, param)))
+            problems.setdefault(param.eval.where, _one_name(first, case))
         own_marks = item.callspec.marks  # type: ignore[attr-defined]  # a case has one
         if own_marks and any(mark.name == "llmeval" for mark in own_marks):
             told = (

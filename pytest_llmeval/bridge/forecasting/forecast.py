@@ -11,7 +11,8 @@ import pytest
 
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, own_request
 from pytest_llmeval.bridge.casework.fixtures import uses
-from pytest_llmeval.bridge.casework.items import cases_in, suite_of
+from pytest_llmeval.bridge.casework.items import case_function, cases_in, suite_of
+from pytest_llmeval.bridge.collection.eval_code import judge_calls
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.forecasting.forecast_probe import FORECAST_KEY
 from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
@@ -137,7 +138,7 @@ def _of_model(
     made = Forecast(suite=suite, role="model", model=model.name, cases=len(cases), estimate=_NOT_KNOWN)
     if not asking:
         return replace(made, estimate=estimate([], model.prices))
-    if _is_silent(item, param, known):
+    if _is_silent(item, known):
         return replace(made, caveat=f"suite {one_line(suite, 60)}: {_SILENT}")
     calls = math.ceil(len(asking) * (known.calls_per_case or asks or uses(item, "response")))
     tokens = [_tokens(each) for each in _sampled(asking)]
@@ -167,7 +168,7 @@ def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, pr
     All sets of parameters of one function are told by its name, as one.
     """
     code = prepared.maker.reading(param.eval).code_digest
-    if known.code_digest in (None, code) or not _asks_by_code(item, param):
+    if known.code_digest in (None, code) or not _asks_by_code(item):
         return None
     return (
         f"suite {one_line(param.eval.suite, 60)}: its code has changed since run {known.run}, whose calls are counted"
@@ -175,18 +176,16 @@ def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, pr
     )
 
 
-def _is_silent(item: pytest.Item, param: "CaseParam", known: CallHistory) -> bool:
+def _is_silent(item: pytest.Item, known: CallHistory) -> bool:
     """Return whether nothing tells of a call of a suite: no run of it, or before the first one its code."""
     if uses(item, "response") or known.is_silent is False:
         return False
-    return bool(known.is_silent) or not _asks_by_code(item, param)
+    return bool(known.is_silent) or not _asks_by_code(item)
 
 
-def _asks_by_code(item: pytest.Item, param: "CaseParam") -> bool:
-    """Whether it is the code of a suite that decides how many calls are made."""
-    from pytest_llmeval.bridge.forecasting.judge_forecast import asks_judges
-
-    return uses(item, "model") or uses(item, "judge") or asks_judges(item, param)
+def _asks_by_code(item: pytest.Item) -> bool:
+    """Whether it is the code of a suite that decides how many calls are made: of judges, say, if there is one."""
+    return uses(item, "model") or uses(item, "judge") or any(judge_calls(case_function(item)))
 
 
 def _tokens(param: "CaseParam") -> int | str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.judge.rubric import Rubric
     from pytest_llmeval.core.types import Message, Sample
 
-__all__ = ["asks_judges", "judge_estimate"]
+__all__ = ["judge_estimate"]
 
 _TOKENS_PER_DIMENSION = 100
 """Of a verdict: up to three sentences are asked for, at about 25 words."""
@@ -81,11 +81,6 @@ def judge_estimate(
         output_tokens_per_call=tokens_out,
     )
     return estimate([asked], judge.prices)
-
-
-def asks_judges(item: pytest.Item, param: "CaseParam") -> bool:
-    """Return whether the code of a test asks judges, whether or not there is one."""
-    return bool(_calls_in(item, param))
 
 
 def _calls_in(item: pytest.Item, param: "CaseParam") -> Sequence[_JudgeCall]:

@@ -17,8 +17,8 @@ from pytest_llmeval.store.check import RESTORE, check_database, readable_errors,
 from pytest_llmeval.store.files import open_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.journal import orphans
-from pytest_llmeval.store.lookup import NEWEST_FIRST
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.run_order import NEWEST_FIRST
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [

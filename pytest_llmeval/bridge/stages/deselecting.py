@@ -63,7 +63,7 @@ class Deselection:
         """Leave out, of what is left, what ``--lf`` does not mean and what has ended in an earlier session."""
         self._drop_unmatched_last_failed(items)
         resumed = self._prepared.made.resumed if self._prepared.made is not None else None
-        ended = [case for case in cases_in(items) if resumed is not None and resumed.has_ended(*case)]
+        ended = [case for case in cases_in(items) if resumed.has_ended(*case)] if resumed is not None else []
         for item, param in ended:
             self._tally.has_ended(item, param)
         self.drop(items, [item for item, _ in ended])

@@ -98,6 +98,15 @@ class MarkedFunctions:
         """Whether an item, which is no case, is all that pytest made of a marked function that was met."""
         return item.get_closest_marker("llmeval") is not None and made_of(item) in self.met
 
+    def problems_of(self, items: Iterable[pytest.Item]) -> list[str]:
+        """Return what is wrong with those of ``items`` on which the marker can make no case."""
+        found = self.misplaced
+        return [found[item.nodeid] for item in items if item.nodeid in found] if found else []
+
+    def caseless_among(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
+        """Return those of ``items`` that stand for a function that was asked for and of which there is no case."""
+        return [item for item in items if self.is_caseless(item)] if self.caseless or self.misplaced else []
+
     def is_caseless(self, item: pytest.Item) -> bool:
         """Whether ``item`` stands for a function that was asked for and of which there is no case."""
         return param_of(item) is None and (made_of(item) in self.caseless or item.nodeid in self.misplaced)

@@ -28,6 +28,8 @@ class TrainingItems:
         self._selection = selection
         self._empty: dict[str, Path] = {}
         """Folders without a configuration, by the node id of the function that names one."""
+        self._has_made = False
+        """Whether there is a training item."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -43,13 +45,14 @@ class TrainingItems:
         if not paths:
             self._empty[definition.nodeid] = folder
             return
+        self._has_made = True
         metafunc.fixturenames.append(_PARAM)
         metafunc.parametrize(_PARAM, [pytest.param(path, id=path.stem) for path in paths])
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look at what is left, before anything is loaded."""
-        chosen = [item for item in items if path_of(item) is not None]
+        chosen = [item for item in items if path_of(item) is not None] if self._has_made else []
         left = {function_of(item.nodeid) for item in items} if self._empty else ()
         empty = [folder for nodeid, folder in self._empty.items() if nodeid in left]
         if not chosen and not empty:
