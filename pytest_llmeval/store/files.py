@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def first_row(connection: sqlite3.Connection, path: Path, sql: str, *parameters:
 
 def write_row(connection: sqlite3.Connection, table: str, row: dict[str, Any], *, verb: str = "INSERT") -> int:
     """Write a row; return 1, or 0 where the verb left it out."""
-    return connection.execute(_insertion(table, tuple(row), verb), [*bindable(row).values()]).rowcount
+    return connection.execute(_insertion(table, tuple(row), verb), _storable(row.values())).rowcount
 
 
 @functools.cache
@@ -151,4 +152,8 @@ def _insertion(table: str, columns: tuple[str, ...], verb: str) -> str:
 
 def bindable(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as SQLite can keep it."""
-    return {key: storable(value) if isinstance(value, str) else value for key, value in row.items()}
+    return dict(zip(row, _storable(row.values()), strict=True))
+
+
+def _storable(values: Iterable[Any]) -> list[Any]:
+    return [storable(value) if isinstance(value, str) else value for value in values]

@@ -285,7 +285,7 @@ class SqliteStore(SqliteReader):
 
     def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
         """Return how many of the rows were written."""
-        return sum(write_row(self._connection, table, row, verb=verb) for row in values)
+        return sum([write_row(self._connection, table, row, verb=verb) for row in values])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

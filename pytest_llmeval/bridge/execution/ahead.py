@@ -38,6 +38,8 @@ class ResponsesAhead:
         self._calls = calls
         self._judgements = judgements
         self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
+        self.calls_prompts = any(param.eval.prompt.is_code for _, param in self._places)
+        """Whether prompt functions are called ahead."""
         self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
         self._begun: dict[int, str] = {}
         """The names of the calls that were begun here, by the places of cases that have not ended here."""
@@ -47,7 +49,7 @@ class ResponsesAhead:
     def start(self) -> None:
         """Begin to request, as far as the window of the engine allows."""
         if self._places:
-            if any(param.eval.prompt.is_code for _, param in self._places):
+            if self.calls_prompts:
                 keep_apart(self._places[0][0].config)
             self._work = self._calls.loop.submit(self._request_all())
 

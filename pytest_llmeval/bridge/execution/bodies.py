@@ -107,7 +107,7 @@ class BodiesAhead:
             return
         group = group_of(item) if item is not None else None
         # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
-        is_open = item is not None and self._shared.is_group(group) and self._needs.need(item) == SHARED
+        is_open = item is not None and self._shared.is_group(group) and self._needs.shares(item)
         behind = self._upcoming(item)
         if self._has_crashed():  # behind the queue, to which what a dead worker had is dealt after its crash is noted
             self._needs.obstacle = _CRASHED

@@ -38,10 +38,11 @@ def _is_anothers(item: pytest.Item) -> bool:
 
     What is written for anyio runs on any loop: where its plugin is not there, this one runs it.
     """
-    if item.get_closest_marker("trio") is not None:
+    marks = {mark.name for mark in item.iter_markers()}
+    if "trio" in marks:
         return True
     named = parameters_of(plain_function(getattr(item, "obj")))  # noqa: B009
-    asks = item.get_closest_marker("anyio") is not None or "anyio_backend" in named
+    asks = "anyio" in marks or "anyio_backend" in named
     return asks and any(item.config.pluginmanager.hasplugin(name) for name in ("anyio", "anyio.pytest_plugin"))
 
 

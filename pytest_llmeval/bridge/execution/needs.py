@@ -77,6 +77,10 @@ class BodyNeeds:
             self._of_group[group] = _need_of(item)
         return self._of_group[group]
 
+    def shares(self, item: pytest.Item) -> bool:
+        """Whether ``need`` returns ``SHARED``; of a function known to share nothing, no case is looked at for that."""
+        return self._of_group.get(group_of(item), SHARED) == SHARED and self.need(item) == SHARED
+
     def why_in_turn(self, item: pytest.Item) -> str:
         """Return why a body was not run ahead, for the last lines."""
         if self.obstacle:

@@ -114,9 +114,10 @@ class CaseRunner:
         One that is being called now is waited for, but only for a while, and once one did not return no more: no
         timer of other plugins runs yet that would end the wait.
         """
-        param, is_alone = param_of(item), is_watching(item)
-        if param is not None and self._line is not None and self._ahead is not None:
-            self._meet(item, param, self._ahead)  # now: this worker may die before the setup
+        param, ahead = param_of(item), self._ahead
+        is_alone = ahead is not None and ahead.responses.calls_prompts and is_watching(item)
+        if param is not None and self._line is not None and ahead is not None:
+            self._meet(item, param, ahead)  # now: this worker may die before the setup
         is_held = is_alone and self._calls.alone.acquire(timeout=self._patience_s)
         if is_alone:
             self._patience_s = _PATIENCE_S if is_held else 0
