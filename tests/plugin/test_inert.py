@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.project import Project
+
 HEAVY = (
     "anthropic", "opentelemetry", "aiohttp",
     "openai", "httpx", "httpx2", "httpcore", "pydantic", "yaml", "sqlite_utils", "sqlite3", "jinja2", "torch",
@@ -157,3 +159,20 @@ def test_what_is_no_test_may_be_told_as_deselected(plain: pytest.Pytester) -> No
     result = plain.runpytest_subprocess("-p", "no:hypothesispytest")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     result.assert_outcomes(deselected=1)
+
+
+def test_a_list_of_cases_loads_neither_records_nor_rubrics(project: Project) -> None:
+    """What is foretold of them needs the code of the test and, where there is a database, the order of its runs."""
+    project.eval("def test_echo(sample, score):\n    score.exact(sample.input, 'x')\n", [{"input": "x"}])
+    project.write(
+        conftest_py="""
+            import sys
+
+            def pytest_unconfigure():
+                names = ("pytest_llmeval.store.records", "pytest_llmeval.core.judge.rubric")
+                print("\\nloaded:", [name for name in names if name in sys.modules])
+            """
+    )
+    result = project.run("evals", "--co", fresh=True)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*no call through response, model or a judge is known of it*", "loaded: [[][]]"])

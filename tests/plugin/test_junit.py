@@ -154,3 +154,23 @@ def test_a_report_that_cannot_be_written_ends_with_3_and_takes_nothing_along(
     assert set(project.cases().values()) == {"passed"}
     assert list((project.root / ".llmeval").glob("*.journal*")) == []
     assert len(project.rows("SELECT * FROM calls")) == 1
+
+
+def test_names_of_properties_are_held_once(project: Project) -> None:
+    """Pytest keeps the reports of all cases to the end: of 10,000 cases these texts took 4 MiB."""
+    project.eval(BODY, ROWS)
+    project.write(
+        conftest_py="""
+            held = {}
+
+            def pytest_runtest_logreport(report):
+                for name, _ in report.user_properties:
+                    held.setdefault(name, []).append(name)
+
+            def pytest_unconfigure():
+                texts = {name: len(set(map(id, names))) for name, names in held.items() if len(names) > 1}
+                print("\\nheld:", len(texts), set(texts.values()))
+            """
+    )
+    result = project.run("evals")
+    result.stdout.fnmatch_lines(["held: 7 {1}"])

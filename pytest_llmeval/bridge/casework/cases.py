@@ -86,6 +86,9 @@ class RowFacts:
     cluster: str | None
 
 
+_UNREAD = RowFacts(digest=input_digest(None, None), target=None, cluster=None)
+
+
 @dataclass(slots=True, kw_only=True)
 class OwnResponse:
     """The answer to a case's own prompt, from the first request for it."""
@@ -169,11 +172,8 @@ class CaseRun:
     error: str | None = None
     outcome: str | None = None
     """Decided by setup or call; a teardown that breaks turns it into an error."""
-    row: RowFacts = field(init=False)
+    row: RowFacts = _UNREAD
     """What is recorded of the row, as it was read: a prompt or a body may change its ``sample``."""
-
-    def __post_init__(self) -> None:
-        self.take(self.sample)
 
     def take(self, sample: Sample) -> None:
         """Hold the row of the case."""

@@ -1,5 +1,6 @@
 """The record of a case that has ended, for the database and for JUnit."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -103,7 +104,13 @@ def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> li
         "sample": one_line(key.sample_id),
         **more,
     }
-    return [(f"{_PROPERTY}{name}", value) for name, value in told.items()]
+    return [(_property(name), value) for name, value in told.items()]
+
+
+@functools.lru_cache(maxsize=256)
+def _property(name: str) -> str:
+    """Return the name of a property: one text for all cases, as pytest keeps their reports to the end."""
+    return f"{_PROPERTY}{name}"
 
 
 def _number(score: Score) -> str:
