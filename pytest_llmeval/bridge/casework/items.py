@@ -85,6 +85,8 @@ def suite_named(marker: pytest.Mark, metafunc: pytest.Metafunc) -> str:
 
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
+    if len(item.callspec.params) == 1:  # type: ignore[attr-defined]  # of most cases, and asked often of each
+        return param.eval.suite
     set_id = set_of(item, param)
     return f"{param.eval.suite}[{set_id}]" if set_id else param.eval.suite
 

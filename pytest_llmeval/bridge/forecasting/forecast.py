@@ -119,8 +119,14 @@ def _together(found: Sequence[Forecast]) -> str:
 
 
 def _asking(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "Sequence[tuple[pytest.Item, CaseParam]]":
-    """Return the cases that no mark skips in any case."""
-    return [each for each in cases if each[0].get_closest_marker("skip") is None]
+    """Return the cases that no mark skips in any case; those of modules and classes are looked for once."""
+    parents = {item.parent for item, _ in cases if item.parent is not None}
+    skipping = {parent for parent in parents if parent.get_closest_marker("skip") is not None}
+    return [each for each in cases if each[0].parent not in skipping and not _is_skipped(each[0])]
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    return any(mark.name == "skip" for mark in item.own_markers)
 
 
 def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CaseParam]":
