@@ -70,7 +70,7 @@ def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
         raise DatasetError(f"{shown}: {error.strerror or error}; {hint}") from None
     if not stat.S_ISREG(mode):
         raise DatasetError(f"{shown}: not a regular file; a dataset is a {_KINDS} file")
-    suffixes = [Path(name).suffix.lower() for name in (shown, path)]
+    suffixes = [Path(name).suffix.lower().rstrip(".") for name in (shown, path)]  # Python 3.14 has one in "rows."
     known = next((each for each in suffixes if each in _OPENERS), None)
     if known is None:
         raise DatasetError(f"{shown}: unknown kind of dataset {suffixes[0]!r}; use {_KINDS}")
