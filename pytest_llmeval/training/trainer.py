@@ -28,9 +28,8 @@ from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.memory import is_out_of_memory
-from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.store.whole_file import whole_folder
-from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, require_space, settle, steps_of
+from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, settle, steps_of
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.inside.answer_head import score_answers_only
 from pytest_llmeval.training.inside.arguments import draws, sft_arguments
@@ -41,7 +40,7 @@ from pytest_llmeval.training.inside.flat_adamw import FlatAdamW
 from pytest_llmeval.training.inside.heap import Heap
 from pytest_llmeval.training.inside.liger import Liger, put_liger_in
 from pytest_llmeval.training.inside.lora_linear import fuse_adapters
-from pytest_llmeval.training.inside.material import Material, gather
+from pytest_llmeval.training.inside.material import Material, begin_in_folder, gather
 from pytest_llmeval.training.inside.order import ByLength
 from pytest_llmeval.training.inside.patience import Patience, early_end, had_run_out, has_run_out
 from pytest_llmeval.training.inside.plain_loss import PlainLoss
@@ -58,10 +57,9 @@ from pytest_llmeval.training.inside.watching import (
     require_stop,
 )
 from pytest_llmeval.training.inside.weights import load_base, require_layers, trained_weights
-from pytest_llmeval.training.memory import NoRoomError, require_host
-from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
+from pytest_llmeval.training.memory import NoRoomError
+from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.starting import Layout, say
-from pytest_llmeval.training.variants import as_jsonl
 
 __all__ = ["main", "train"]
 
@@ -278,7 +276,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     launch, is_averaged = plan.config.launch, plan.config.optim.average
     begin, skipped = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
     if ranks.is_first:
-        _begin_in_folder(plan, material, begin, skipped)
+        begin_in_folder(plan, material, begin, skipped)
     if plan.config.device == "cpu":
         score_answers_only()
     liger = put_liger_in(plan.config, material.source)
@@ -309,21 +307,6 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
             raise SaveError(f"{unwritten(plan.adapter, error)}; the checkpoints are whole") from error
     ranks.part()
     return Outcome(state="trained", message=early)
-
-
-def _begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped: list[str]) -> None:
-    """See that there is room for what will be saved, and write down what is trained and how."""
-    launch, is_averaged = plan.config.launch, plan.config.optim.average
-    require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
-    if launch.engine == "fsdp":
-        free = free_host_bytes(sys.maxsize)
-        require_host(material.shape, held=plan.config.held, processes=launch.processes, free=free)
-    plan.hold_to(material.identity)
-    for each in skipped:
-        print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
-    write_json(plan.folder / "fit.json", material.laid_out(begin))
-    if material.variants:
-        write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
 
 
 def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:

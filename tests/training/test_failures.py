@@ -324,11 +324,12 @@ def test_a_base_that_each_process_reads_whole_must_have_room_in_the_host(
     """Before it is split. The kernel would kill one, and with half the rows again."""
     from pytest_llmeval.training import trainer
     from pytest_llmeval.training.config import LaunchModel
+    from pytest_llmeval.training.inside import material
     from pytest_llmeval.training.inside.ranks import Ranks
 
     plan, _ = train(free=1 << 20, dtype="float32")
     split = plan.config.model_copy(update={"launch": LaunchModel(processes=2, engine="fsdp")})
-    monkeypatch.setattr(trainer, "free_host_bytes", lambda unknown: 100_000)
+    monkeypatch.setattr(material, "free_host_bytes", lambda unknown: 100_000)
     with pytest.raises(SettingsError, match=r"^base: each of 2 processes reads .* 0\.00 GiB, .* launch\.processes"):
         trainer.train(replace(plan, config=split, free=8 << 30), Ranks(LaunchModel()), None)  # type: ignore[arg-type]
     assert not plan.identity.exists()

@@ -20,19 +20,22 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, why
 from pytest_llmeval.models.hf.positions import context_tokens
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
+from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.models.local.weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
+from pytest_llmeval.training.checkpoints import require_space
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.inside.embedded import embedded_folder
 from pytest_llmeval.training.inside.encoding import Encoded, encode, require_read
 from pytest_llmeval.training.inside.liger import may_put_liger_in
-from pytest_llmeval.training.memory import Fit, Recipe, Shape, answered_at_once, fit
-from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.memory import Fit, Recipe, Shape, answered_at_once, fit, require_host
+from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.rows import Rows, TrainingRow, read_at_most, read_splits, within
 from pytest_llmeval.training.scoring import require_scorable
 from pytest_llmeval.training.task import Task, load_task
+from pytest_llmeval.training.variants import as_jsonl
 
-__all__ = ["Material", "gather"]
+__all__ = ["Material", "begin_in_folder", "gather"]
 
 _SHOWN = 20
 
@@ -181,6 +184,31 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
             "chat_template": template_sha256(tokenizer.chat_template or ""),
         },
     )
+
+
+def begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped: list[str]) -> None:
+    """See that there is room for what will be saved, and write down what is trained and how.
+
+    Args:
+        plan: of the training.
+        material: what it trains on.
+        begin: the checkpoint that it goes on from; None where it begins.
+        skipped: what is wrong with newer ones.
+
+    Raises:
+        UserError: there is no room, or another training was begun in the folder.
+    """
+    launch, is_averaged = plan.config.launch, plan.config.optim.average
+    require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
+    if launch.engine == "fsdp":
+        free = free_host_bytes(sys.maxsize)
+        require_host(material.shape, held=plan.config.held, processes=launch.processes, free=free)
+    plan.hold_to(material.identity)
+    for each in skipped:
+        print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
+    write_json(plan.folder / "fit.json", material.laid_out(begin))
+    if material.variants:
+        write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
 
 
 def _recipe(config: TrainingConfig, source: Source) -> Recipe:
