@@ -121,7 +121,7 @@ def find_project() -> Project:
 def project_models(project: Project) -> dict[str, NamedModel]:
     """Return the models of the project's models.yaml by name; none where it has no such file."""
     path = project.root / "models.yaml"
-    if not path.exists():
+    if not os.path.lexists(path):  # a link to nowhere is a mistake, and told
         return {}
     document = load_strict(path, error=ModelError, shown_as=path.name)
     return named_models(document.data, path.name, document.line_of)

@@ -330,6 +330,12 @@ def test_models_of_the_project_are_listed_from_a_subfolder(
     assert [model["name"] for model in llmeval("models", "--json").json()] == ["small", "local:smollm2"]
 
 
+def test_a_link_to_nowhere_is_no_project_without_models(here: Path, llmeval: Command) -> None:
+    (here / "models.yaml").symlink_to("nowhere")
+    told = "llmeval: models.yaml: cannot be read (No such file or directory); check the path and its permissions"
+    assert llmeval("models").err.rstrip() == told
+
+
 def test_weights_that_cannot_be_fetched_are_told_with_what_to_do(
     here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
