@@ -55,6 +55,8 @@ def test_two_parametrize_marks_and_epochs_give_one_suite_for_each_combination(pr
     assert [(row["suite"], row["n"]) for row in found] == [
         ("echo[x-1]", 2), ("echo[x-2]", 2), ("echo[y-1]", 2), ("echo[y-2]", 2),
     ]  # fmt: skip
+    ids = [row["nodeid"] for row in project.rows("SELECT nodeid FROM cases WHERE suite = 'echo[x-1]' ORDER BY epoch")]
+    assert ids == [f"evals/test_echo.py::test_echo[a-e{epoch}-x-1]" for epoch in (1, 2)]  # what sets the suite is last
 
 
 def test_parametrized_fixtures_make_suites_too(project: Project) -> None:
