@@ -110,6 +110,8 @@ def test_secrets_of_a_url_are_kept_apart() -> None:
         ("openai:m@http://h/v 1", "spaces"),
         ("openai:m@http://hö/v1", "outside ASCII"),
         ("openai:m@http://a,b/v1", "no usable host"),
+        ("openai:m@http://h/v1,openai:n@http://h/v1", "one model at one address; give --model once for each"),
+        ("anthropic:m@http://h,n@HTTPS://h", "one model at one address"),
     ],
 )
 def test_malformed_specs_are_refused_with_advice(text: str, message: str) -> None:
@@ -169,6 +171,7 @@ def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
         "local:https://user:CANARY@host/v1",
         "anthropic:claude@host:80?key=CANARY",
         "openai:gpt@localhost?key=CANARY",
+        "m@http://user:CANARY@host/v1?k=CANARY,n@http://host/v1?k=CANARY",
     ],
 )
 def test_an_address_that_cannot_be_read_does_not_show_its_password(text: str) -> None:
