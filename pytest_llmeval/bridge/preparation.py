@@ -61,6 +61,7 @@ class Preparation:
         with self._gathering_problems():
             check_database(self.settings.db, to_write=not only_shows(config))
             self._find_earlier(place)
+        knows_earlier = not self.problems
         self.thresholds = Thresholds()
         """The rules; none where there is no file, or a wrong one."""
         with self._gathering_problems():
@@ -72,7 +73,7 @@ class Preparation:
         self.maker = CaseMaker(self.settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
         if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
-        if not self.problems:
+        if knows_earlier:
             self.problems += self.baseline_problems(lambda found: [])
 
     @contextmanager
@@ -169,13 +170,14 @@ class Preparation:
             self.settings = self.resumed.settings
 
     def _choose_models(self) -> None:
-        """Find the models and the judges; raise UserError at the first that is wrong."""
+        """Find the models and the judges; raise UserError at the first judge that is wrong."""
         settings, is_run = self.settings, not only_shows(self.config)
         self.listed = listed_models(settings)
-        if self.rescored is not None:
-            self.models = self.rescored.models()
-        else:
-            self.models = chosen_models(settings, self.listed, to_be_asked=is_run)
+        with self._gathering_problems():
+            if self.rescored is not None:
+                self.models = self.rescored.models()
+            else:
+                self.models = chosen_models(settings, self.listed, to_be_asked=is_run)
         self.judges = chosen_judges(settings, self.listed, self.models, to_be_asked=is_run and self.asks_judges)
 
     def _is_sized(self, suite: str) -> bool:

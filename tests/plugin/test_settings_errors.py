@@ -162,6 +162,17 @@ def everything_wrong(project: Project) -> None:
     project.write(**{".llmeval__llmeval_db": "notes"})
 
 
+def test_a_wrong_model_hides_no_wrong_judge_and_no_wrong_baseline(project: Project, spread: list[str]) -> None:
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {mni: 1}}}\n")
+    result = project.run("evals", "--judge-model=worse:y", "--baseline=old", *spread, model="bad:x")
+    assert result.ret == 4
+    told = result.stderr.str() + result.stdout.str()
+    for part in ("thresholds.yaml:2: suites.echo.exact.mni", "model 'bad:x'", "model 'worse:y'", "--baseline old: "):
+        assert told.count(part) == 1, told
+    assert project.server.ledger == []
+
+
 def test_all_that_is_wrong_is_shown_once_in_every_distribution(project: Project, dist_args: list[str]) -> None:
     everything_wrong(project)
     text = refused(project, *dist_args, model="openia:x")
