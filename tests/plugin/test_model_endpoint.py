@@ -98,7 +98,8 @@ def test_app(sample, model, score):
                 "call": lambda: ask(),
             }[sample.input]()
         except urllib.error.HTTPError as error:
-            assert error.code == 400 and endpoint.api_key not in (told := error.read().decode())
+            with error:
+                assert error.code == 400 and endpoint.api_key not in (told := error.read().decode())
             assert '"type": "llmeval_error"' in told
     score.exact("fallback", "fallback")
 """
