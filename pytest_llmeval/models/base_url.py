@@ -9,10 +9,12 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from pytest_llmeval.core.errors import ModelError
 
-__all__ = ["UNREADABLE", "BaseUrl", "is_loopback", "parse_base_url"]
+__all__ = ["ONE_EACH", "UNREADABLE", "BaseUrl", "is_loopback", "parse_base_url"]
 
 UNREADABLE = "a port is a number up to 65535; in a password write %2F for /, %3F for ?, %23 for # and %5B for ["
+ONE_EACH = "a spec is one model at one address: repeat the option (in a variable or ini key put blanks between them)"
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_REQUEST_PATH = re.compile("/(chat/completions|responses|messages)/?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,4 +83,8 @@ def _problem(text: str, parts: SplitResult) -> str | None:
         return f"has the scheme {parts.scheme!r} instead of http or https"
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
         return f"has no usable host ({parts.hostname!r})"
+    if "," in parts.path:
+        return f"holds a comma; {ONE_EACH}"
+    if found := _REQUEST_PATH.search(parts.path):
+        return f"ends with {found[0]}, which is added for each request; leave it out"
     return "holds a fragment (#…)" if parts.fragment else None

@@ -152,7 +152,7 @@ def _served(model: NamedModel, hosts: Hosts) -> Served | None:
     """Return how a model is asked that a server of this session has; None of any other."""
     if model.spec.kind == "local":
         if hosts.local is None:
-            raise ModelError("local:smollm2 has no server in this process; start one with LocalServer.start")
+            raise ModelError("local:smollm2 has no server in this process; give one as Hosts(local=EmbeddedModel(...))")
         return hosts.local.served(model.spec.weights)
     if model.spec.kind == "vllm":
         assert hosts.vllm is not None and model.spec.weights is not None

@@ -6,7 +6,7 @@ from typing import Literal, cast, get_args
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.names import closest
-from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
+from pytest_llmeval.models.base_url import ONE_EACH, BaseUrl, parse_base_url
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec, parse_weights
 
 __all__ = ["Kind", "ModelSpec", "check_typed", "parse_spec", "storable_spec", "without_secrets"]
@@ -17,7 +17,7 @@ _LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
 # Of a list of specs with commas, which would be asked for as one model, at the last address.
-_LISTED = re.compile(r"@https?://[^,]*,", re.IGNORECASE)
+_LISTED = re.compile(rf"@https?://[^,]*,|,({'|'.join(_KINDS)}):", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)([/?#]|$)|@[\w-]+(\.[\w-]+)+/|@$|@[^@/:]+:[^@]*@")
 _USERINFO = re.compile(r"(@|://).*@")
 _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
@@ -169,9 +169,6 @@ def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:
             raise ModelError(f"model {shown!r}: an address needs its scheme, http:// or https://: {meant}")
         return ModelSpec(kind=kind, name=name, text=f"{kind}:{name}")
     if _LISTED.search(name):
-        raise ModelError(
-            f"model {without_secrets(shown)!r}: an option names one model at one address; give --model"
-            " once for each, or put blanks between them in LLMEVAL_MODEL"
-        )
+        raise ModelError(f"model {without_secrets(shown)!r}: a comma stands between two of them; {ONE_EACH}")
     base_url = parse_base_url(url, where=f"model {shown!r}", example=example)
     return ModelSpec(kind=kind, name=name, base_url=base_url, text=f"{kind}:{name}@{base_url.url}")

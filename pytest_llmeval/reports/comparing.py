@@ -146,9 +146,11 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
 
 def _gate(found: FoundBaseline, cases: Sequence[JudgedCase], reader: SqliteReader | None) -> OwnGate:
     """Return what the session of a run said of it; the rules of one in a file stayed where it was judged."""
-    if reader is None or found.kind == "file" or found.run.is_imported:
-        return own_gate(found.run, (), model=found.model, suite=found.suite)
-    return own_gate(found.run, reader.verdicts(found.run.id), model=found.model, suite=found.suite, cases=cases)
+    run = found.run
+    if reader is None or found.kind == "file" or run.is_imported:
+        return own_gate(run, (), model=found.model, suite=found.suite)
+    ruled = () if run.settings.get("shard") else cases  # the verdicts of a shard are those of the joined run
+    return own_gate(run, reader.verdicts(run.id), model=found.model, suite=found.suite, cases=ruled)
 
 
 def _as_asked(found: FoundBaseline) -> Run:

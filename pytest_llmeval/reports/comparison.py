@@ -66,7 +66,7 @@ class Comparison:
 
 
 _NAMED = 5
-"""Rows that a note names."""
+"""Rows that a note names, and suites that have one."""
 _MOST_DRAWS = 4_000_000
 """What the intervals of latency may resample, some 2 s of it; beyond that closed forms do, as there are rows enough."""
 
@@ -172,10 +172,13 @@ def _exit_code(result: GateResult, rules: Thresholds) -> int:
 def _not_answered(cases: Iterable[JudgedCase]) -> Iterator[str]:
     """Yield in words which cases of the current run ended in an error, and why: they are in no list of flips."""
     failed = [case for case in cases if case.outcome == "error"]
-    for (suite, model), found in sorted(grouped(failed, lambda case: (case.suite, case.model)).items()):
+    groups = sorted(grouped(failed, lambda case: (case.suite, case.model)).items())
+    for (suite, model), found in groups[:_NAMED]:
         rows = dict.fromkeys(f"{one_line(case.sample_id, 60)} ({case.error_kind})" for case in found)
         told = f"{counted(len(found), 'case')} ended in an error and {'has' if len(found) == 1 else 'have'} no verdict"
         yield f"{suite} on {model}: {told}: {and_more(list(rows), _NAMED)}"
+    if more := sum(len(found) for _, found in groups[_NAMED:]):
+        yield f"so did {counted(more, 'case')} of other suites or models"
 
 
 def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedSuite]) -> Iterator[str]:

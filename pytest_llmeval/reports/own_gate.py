@@ -51,7 +51,7 @@ class OwnGate:
 
     @property
     def fails_beside(self) -> bool:
-        """Whether no rule failed the session, and what has none did."""
+        """Whether no rule is failed, and what has none failed the session."""
         return self.verdict != "fail" and self.exit_code == FAILED and bool(self.unruled or self.failed_tests)
 
     @property
@@ -172,6 +172,8 @@ def _beside(gate: OwnGate) -> str:
     if suites:
         which = "a suite" if len(suites) == 1 else "suites"
         told.append(f"misses or errors in {which} without rules ({and_more(suites, _NAMED)})")
+    if told and gate.verdict == "inconclusive":
+        told.append("rules that are inconclusive, where on_inconclusive: fail")
     return ", and ".join(told)
 
 

@@ -19,7 +19,7 @@ from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 __all__ = ["passed_wrongly", "run_notes", "voting_sentences"]
 
 _MOST = 3
-"""Cases and tests that a warning names."""
+"""Cases, tests and suites that a warning names."""
 
 
 def run_notes(
@@ -129,11 +129,13 @@ def _answered_by_others(cases: Iterable[JudgedCase]) -> list[str]:
     for (suite, _), found in grouped(finished, lambda case: (case.suite, case.sample_id)).items():
         count = sum(not records_calls("input_tokens", [case]) for case in found)
         silent[suite] += count if count < len(found) else 0
+    told = [f"{one_line(suite, 60)} ({counted(count, 'case')})" for suite, count in sorted(silent.items()) if count]
+    if not told:
+        return []
+    suites = "suite" if len(told) == 1 else "suites"
     return [
-        f"warning: {counted(count, 'case')} of suite {one_line(suite, 60)} made no call, though another epoch or model"
-        " of the row did: if the application keeps answers, they are no results of their own"
-        for suite, count in sorted(silent.items())
-        if count
+        f"warning: {suites} {and_more(told, _MOST)}: no call was made, though another epoch or model of the same row"
+        " made one; if the application keeps answers, turn that off: they are those of the other case"
     ]
 
 

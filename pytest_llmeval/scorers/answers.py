@@ -28,7 +28,7 @@ def text_of(response: Any) -> str:
         response.close()  # nobody will await it
         raise ScorerError(
             "the response is a coroutine: write await model.generate(), or model.generate_sync() where the test is not"
-            " async; of an application await what it returns"
+            " async; if an async function of your application returned it, await that"
         )
     raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str: {_as_str(response)}")
 

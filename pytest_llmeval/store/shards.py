@@ -181,5 +181,5 @@ def _agreed(shard: ShardRun) -> dict[str, Any]:
 
 def _rows(run: Run) -> object:
     """Return what stands for the rows of a run, in whatever order its machine read them: each lies in one shard."""
-    sets = {name.partition("[")[0]: suite.get("row_set_digest") for name, suite in run.suites.items()}
-    return run.dataset_digest if None in sets.values() else sets
+    sets = {(name.partition("[")[0], suite.get("row_set_digest")) for name, suite in run.suites.items()}
+    return run.dataset_digest if any(digest is None for _, digest in sets) else sets

@@ -37,7 +37,7 @@ from pytest_llmeval.training.soup import FOLDER, train_soup
 from pytest_llmeval.training.starting import beginning, ending, showing_progress
 from pytest_llmeval.version import __version__
 
-__all__ = ["Job", "NothingToGoOnError", "TrainingFailedError", "run_training"]
+__all__ = ["Job", "ProvedError", "TrainingFailedError", "run_training"]
 
 _REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a disk answers that takes no more of a file; any other OSError of a training is a fault of its own."""
@@ -57,6 +57,8 @@ class Job:
     machine: Machine
     is_resumed: bool
     """Whether the newest training of this name that did not end goes on."""
+    is_one_of_several: bool = False
+    """Whether the session has other trainings, which may have ended or not begun where this one goes on."""
     git: Mapping[str, Any] = field(default_factory=dict)
     """``git_commit`` and ``git_dirty``."""
     environ: Mapping[str, str] = field(repr=False)
@@ -77,8 +79,8 @@ class Job:
     """The command that goes on with it."""
 
 
-class NothingToGoOnError(SettingsError):
-    """A training is to go on, and the configuration has none that was begun and not proved."""
+class ProvedError(SettingsError):
+    """A training is to go on that has ended, as has its proof: nothing is left to do."""
 
 
 def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
@@ -91,12 +93,13 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     Raises:
         TrainingFailedError: with why, and where everything of it lies.
         UserError: something a person wrote is wrong.
-        NothingToGoOnError: a training is to go on, and there is none to go on with.
+        ProvedError: one of several is to go on, and nothing of it is left to do.
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
     check_rows(job.config, job.rootdir, place=job.place_of)
     for line in doubted_scores(job.config, job.rootdir, place=job.place_of):
         job.report(line)
+    job = _as_it_stands(job)
     plan = _plan(job)
     in_process = partial(in_a_process, interrupted=lambda plan: job.report(f"{job.name}: {ending(plan)}"))
     with _alone_in(plan.folder):
@@ -205,20 +208,30 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     job.report(f"{job.name}: the adapter lies in {plan.adapter}")
 
 
+def _as_it_stands(job: Job) -> Job:
+    """Return what to do of a training that is to go on: of several, one that was not begun begins; else raise why."""
+    home = job.place / job.name
+    if not job.is_resumed or _unfinished(job, home) is not None:
+        return job
+    proved = max((path.parent.name for path in home.glob("*/proof.json")), default=None)
+    if not job.is_one_of_several:
+        why = f" (the proof of {proved} has ended)" if proved else ""
+        raise SettingsError(f"{job.name}: no training in {home} can go on{why}; leave out --llmeval-train-resume")
+    if proved is None:
+        job.report(f"{job.name}: begins, as nothing of it was begun")
+        return replace(job, is_resumed=False)
+    before = _stored(job).get(proved)
+    if before is not None and before.verdict == "fail":
+        raise TrainingFailedError(f"{job.name}: the proof of {proved} has ended and does not hold:\n{before.reason}")
+    raise ProvedError(f"{job.name}: the proof of {proved} has ended, and nothing is left to do")
+
+
 def _plan(job: Job) -> Plan:
     """Return the plan of a new training, or of the one that goes on; its folder is there and can be written to."""
     home = job.place / job.name
     require_speakable(home, "name a database elsewhere with --llmeval-db: trainings lie beside it")
-    if job.is_resumed:
-        folder = _unfinished(job, home)
-        if folder is None:
-            proved = max((path.parent.name for path in home.glob("*/proof.json")), default=None)
-            why = f" (the proof of {proved} has ended)" if proved else ""
-            raise NothingToGoOnError(
-                f"{job.name}: no training in {home} can go on{why}; leave out --llmeval-train-resume"
-            )
-    else:
-        folder = home / new_run_id()
+    unfinished = _unfinished(job, home) if job.is_resumed else None
+    folder = unfinished or home / new_run_id()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

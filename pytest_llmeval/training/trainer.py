@@ -1,4 +1,4 @@
-"""The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it imports trl."""
+"""The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it and ``inside`` import trl."""
 
 import contextlib
 import os

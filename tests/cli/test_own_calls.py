@@ -149,14 +149,14 @@ def test_kept(sample, model, score):
 
 KEPT = {}
 """
-SHARED = "of suite kept made no call, though another epoch or model of the row did: if the application keeps answers,"
+SHARED = "no call was made, though another epoch or model of the same row made one; if the application keeps answers,"
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--epochs=3",), f"warning: 4 cases {SHARED}"),
-        (("--model=big",), f"warning: 2 cases {SHARED}"),
+        (("--epochs=3",), f"warning: suite kept (4 cases): {SHARED}"),
+        (("--model=big",), f"warning: suite kept (2 cases): {SHARED}"),
         (("--cache=use", "--epochs=1"), None),
     ],
 )
@@ -169,4 +169,4 @@ def test_answers_that_an_application_keeps_are_no_results_of_other_epochs_and_mo
     shown = " ".join(llmeval("show", "last").out.split())
     for text in (said, shown):
         assert told in text if told else SHARED not in text, text
-        assert "of suite some made no call, though" not in text
+        assert "suite some (" not in text

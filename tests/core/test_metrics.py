@@ -86,6 +86,7 @@ def test_the_kinds_that_are_lost_are_those_of_the_infrastructure() -> None:
         ErrorKind.SCORER,
         ErrorKind.JUDGE,
         ErrorKind.BAD_REQUEST,
+        ErrorKind.REDIRECT,
         ErrorKind.CODE,
     }
 

@@ -91,7 +91,7 @@ def test_the_tables_of_columns_are_complete(recorded: Project) -> None:
 def test_text_blocks_are_what_is_printed(project: Project) -> None:
     """Messages and node ids that the pages quote come out so."""
     printed = [*bad_rows(project.root), *bad_rules(project.root), *styles(project)]
-    printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/test_gate_decide.py
+    printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/gate/test_decide.py
     printed += map(without_numbers, closing(project))
     printed += flipped(4)
     printed += [*compared(), *gated(), *compared_red(), *two_prompts(project)]

@@ -110,7 +110,11 @@ def test_secrets_of_a_url_are_kept_apart() -> None:
         ("openai:m@http://h/v 1", "spaces"),
         ("openai:m@http://hö/v1", "outside ASCII"),
         ("openai:m@http://a,b/v1", "no usable host"),
-        ("openai:m@http://h/v1,openai:n@http://h/v1", "one model at one address; give --model once for each"),
+        ("openai:m@http://h/v1,openai:n@http://h/v1", "one model at one address: repeat the option"),
+        ("gpt-4o,openai:n@http://h/v1", "one model at one address: repeat the option"),
+        ("openai:m@http://h/v1,openai:n", "the base URL holds a comma; a spec is one model at one address"),
+        ("openai:m@http://h/v1/chat/completions", "ends with /chat/completions, which is added for each request"),
+        ("anthropic:m@http://h/v1/messages/", "ends with /messages/, which is added"),
         ("anthropic:m@http://h,n@HTTPS://h", "one model at one address"),
     ],
 )

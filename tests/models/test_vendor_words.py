@@ -65,7 +65,7 @@ def test_a_redirect_to_no_utf_8_is_told() -> None:
     told = read_failure(302, {"location": "http://h/\udce9"}, b"", plain, NOW)
     assert (told.kind, str(told)) == (
         ErrorKind.REDIRECT,
-        "HTTP 302: redirect to http://h/\\udce9 refused; name that address in the spec",
+        "HTTP 302: redirect to http://h/\\udce9 is not followed; if the server has moved, name its own base URL",
     )
 
 

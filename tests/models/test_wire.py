@@ -243,7 +243,10 @@ def test_a_date_to_retry_after_goes_by_the_clock_of_the_server() -> None:
 @pytest.mark.parametrize("status", [101, 304])
 def test_a_status_without_an_address_is_no_redirect(status: int) -> None:
     told = read_failure(status, {}, b"", plain, NOW)
-    assert (told.kind, str(told)) == (ErrorKind.BAD_REQUEST, f"HTTP {status}: no answer to the request")
+    assert (told.kind, str(told)) == (
+        ErrorKind.BAD_REQUEST,
+        f"HTTP {status}: no answer; is this the address of a model server?",
+    )
 
 
 @pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error"])

@@ -8,7 +8,7 @@ from pytest_llmeval.training import supervise
 from pytest_llmeval.training.proof import Gain
 from pytest_llmeval.training.supervise import Job
 from tests.support.tiny_base import training_project
-from tests.training.stand_ins import GAIN
+from tests.training.stand_ins import GAIN, Trainer
 
 pytest.importorskip("trl", reason="needs the extra train")
 
@@ -34,15 +34,29 @@ def test_every_line_of_a_training_begins_with_its_name_and_stands_alone(
         assert told == [f"llmeval: {name}: {line}" for name in ("another", "tiny") for line in each]
 
 
-def test_trainings_that_ended_are_skipped_where_those_of_a_session_go_on(project: pytest.Pytester) -> None:
-    """A session of several that was interrupted goes on by the same command; asked for by name, one fails."""
+def test_a_session_of_several_trainings_that_was_interrupted_is_completed(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not begun begins, what was proved is skipped, and what was found no better fails again."""
     path = project.path / "finetune" / "configs" / "tiny.yaml"
-    path.with_stem("another").write_text(path.read_text("utf-8"), "utf-8")
-    result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume", "-rs")
-    result.assert_outcomes(skipped=2, deselected=12)
-    told = "no training in *{0} can go on; leave out --llmeval-train-resume"
-    result.stdout.fnmatch_lines([f"llmeval: {name}: {told.format(name)}" for name in ("another", "tiny")])
-    for named in (["-k", "another"], ["--llmeval-train-strict"], ["finetune/test_tiny_training.py::test_tiny[tiny]"]):
-        result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume", *named)
-        assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert result.parseoutcomes()["failed"] == (2 if "--llmeval-train-strict" in named else 1)
+    for name in ("ended", "failed", "later"):
+        path.with_stem(name).write_text(path.read_text("utf-8"), "utf-8")
+    path.unlink()
+    (project.path / "no-such-base").mkdir()
+    (project.path / "no-such-base" / "config.json").write_text("{}", "utf-8")
+    (project.path / "no-such-base" / "model.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(supervise, "in_a_process", lambda plan, environ, **_: Trainer("trained")(plan, environ))
+    found = {"ended": GAIN, "failed": replace(GAIN, verdict="fail")}
+    monkeypatch.setattr(supervise, "measure", lambda measurement: [found[measurement.name]])
+    first = project.runpytest_inprocess("-m", "train", "-k", "ended or failed")
+    first.assert_outcomes(passed=1, failed=1, deselected=13)
+    found["later"] = GAIN
+    result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume")
+    result.assert_outcomes(passed=1, failed=1, skipped=1, deselected=12)
+    result.stdout.fnmatch_lines(
+        [
+            "llmeval: ended: the proof of * has ended, and nothing is left to do",
+            "llmeval: later: begins, as nothing of it was begun",
+            "failed: the proof of * has ended and does not hold:",
+        ]
+    )

@@ -53,6 +53,7 @@ _REPLACING = frozenset(
         "moto",
         "pook",
         "pyfakefs",
+        "pytest_recording",
         "pytest_subprocess",
         "requests_mock",
         "responses",

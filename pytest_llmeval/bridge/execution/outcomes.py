@@ -103,7 +103,7 @@ class Reporter:
         """Decide what a phase means for its case, by what it ``raised``, and mark its report."""
         error = self._deciding(run, raised) if raised is not None else None
         is_late = error is not None and error is run.late
-        _decide(run, report, error, self._redact, may_miss=report.when == "call" or is_late)
+        _decide(run, report, error, self._redact, may_miss=report.when == "call" or is_late, raised=raised)
         if run.outcome == "missed" and report.failed:
             self._let_miss(run, report, is_late=is_late)
         if run.outcome == "error":  # also of a report that pytest calls failed later: of a call with a broken subtest
@@ -156,7 +156,8 @@ class Reporter:
         counts even if the body caught its error, and before the one exception that the body raised then: what an
         application makes of no answer says nothing of the application.
         """
-        goes_first = self._is_gated(run) or not isinstance(error, BaseExceptionGroup)
+        raised = [*leaves(error)]
+        goes_first = self._is_gated(run) or len(raised) == 1
 
         def rank(each: BaseException) -> int:
             if is_miss(each):
@@ -168,7 +169,9 @@ class Reporter:
 
         failure = run.met_failure
         is_ended = failure is not None and failure.kind in MONEY_KINDS and not isinstance(error, pytest.skip.Exception)
-        return min([*leaves(error), *([failure] if failure is not None and is_ended else [])], key=rank)
+        if failure is not None and is_ended and run.error_kind != failure.kind:  # else it was told in an earlier phase
+            raised.append(failure)
+        return min(raised, key=rank)
 
     def _is_gated(self, run: CaseRun) -> bool:
         return self._thresholds.has_rules(run.key.suite)
@@ -181,6 +184,7 @@ def _decide(
     redact: Callable[[str], str],
     *,
     may_miss: bool,
+    raised: BaseException | None,
 ) -> None:
     if report.skipped or _is_xpass(report, error):
         is_late = report.when == "teardown" and (run.outcome == "skipped" or not hasattr(report, "wasxfail"))
@@ -196,7 +200,10 @@ def _decide(
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
-        run.error = one_line(redact(_message(error, run.met_failure)), _LONGEST_ERROR)
+        told = _message(error, run.met_failure)
+        if error is run.met_failure and raised is not None and raised is not error:
+            told = f"{told}; behind it the case raised {': '.join(filter(None, said(raised)))}"
+        run.error = one_line(redact(told), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
 

@@ -133,8 +133,9 @@ class Closing:
         if is_cut or scored_again < len(broken):
             yield self._go_on
         if scored_again and not is_cut:
-            told = f"code broke over {counted(scored_again, 'answer')}, which is an error and no miss"
-            yield f"note: {told}; where the answer is at fault, pytest.fail() makes it a miss"
+            those = "this is an error and no miss" if scored_again == 1 else "these are errors and no misses"
+            told = f"code broke over {counted(scored_again, 'answer')}: {those}"
+            yield f"note: {told}; if an answer was not good enough, catch the exception and call pytest.fail()"
             yield f"once the code is mended: {printable(self._settings.llmeval('rescore', self._run.id))}"
 
     def _calls(self) -> str:

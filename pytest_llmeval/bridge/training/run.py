@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llmeval.bridge.config.command_line import training_command
 from pytest_llmeval.bridge.config.git_state import git_state
-from pytest_llmeval.bridge.config.settings import Settings, resolve
+from pytest_llmeval.bridge.config.settings import resolve
 from pytest_llmeval.bridge.training.items import path_of, shown
 from pytest_llmeval.bridge.training.proof_options import proof_environ, proof_options
 from pytest_llmeval.core.errors import LlmevalError
@@ -35,20 +35,23 @@ class TrainingRun:
     def run(self) -> None:
         """Train, prove the gain, record both; fail where the adapter is not better by the margin.
 
-        Skips where the machine lacks what the configuration needs, or where one of several is to go on and has nothing
-        to go on with; fails where it was asked for by name.
+        Skips where the machine lacks what the configuration needs, and fails where it was asked for by name. Where
+        several are to go on, it skips what has ended.
         """
         from pytest_llmeval.training.machine import lacking, look_at
-        from pytest_llmeval.training.supervise import Job, NothingToGoOnError, run_training
+        from pytest_llmeval.training.supervise import Job, ProvedError, run_training
         from pytest_llmeval.training.task import load_task
 
         settings = resolve(self._config)
         machine = look_at(settings.environ, self.configuration)
         lack = lacking(self.configuration, machine)
         if lack is not None:
-            self._leave_out(f"{self.name} {lack}", settings)
+            told = f"{self.name} {lack}"
+            if settings.train_strict or _is_named(self._config, self._item):
+                pytest.fail(told, pytrace=False)
+            self._skip(told)
         git = git_state(settings.rootdir, settings.environ)
-        wrong = nothing = None
+        wrong = ended = None
         try:
             gains = run_training(
                 Job(
@@ -59,6 +62,7 @@ class TrainingRun:
                     db=settings.db,
                     machine=machine,
                     is_resumed=settings.train_resume,
+                    is_one_of_several=len(list(filter(None, map(path_of, self._item.session.items)))) > 1,
                     git={"git_commit": git.commit, "git_dirty": git.dirty},
                     environ=proof_environ(settings),
                     pythonpath=tuple(map(str, self._config.getini("pythonpath"))),
@@ -70,22 +74,18 @@ class TrainingRun:
                     again=training_command(self._config, self._item),
                 )
             )
-        except NothingToGoOnError as error:
-            nothing = str(error)
+        except ProvedError as error:
+            ended = str(error)
         except LlmevalError as error:
             wrong = str(error)
-        if nothing is not None and len(list(filter(None, map(path_of, self._item.session.items)))) > 1:
-            self._leave_out(nothing, settings)
-        wrong = wrong or nothing
+        if ended is not None:
+            self._skip(ended)
         if wrong is not None:
             pytest.fail(printable(wrong), pytrace=False)
         for gain in gains:
             self._report(f"{self.name}: {gain.line()}")
 
-    def _leave_out(self, told: str, settings: Settings) -> NoReturn:
-        """Skip this training, or fail where it was asked for by name."""
-        if settings.train_strict or _is_named(self._config, self._item):
-            pytest.fail(printable(told), pytrace=False)
+    def _skip(self, told: str) -> NoReturn:
         self._report(told)
         pytest.skip(printable(told))
 

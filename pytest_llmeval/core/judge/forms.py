@@ -17,7 +17,7 @@ _MEANS = ("json_schema", "strict tool", "tool", "json_object", "text")
 """From the strictest on. With each of them the same reply counts as a verdict."""
 _TOOL = "verdict"
 _REFUSED = 8
-"""After so many requests that a server refused in all ways, and none that it took, one way is tried of each."""
+"""After so many requests that a server refused in all ways, and none that it took, each is made in one way only."""
 
 
 class _Way(NamedTuple):
@@ -25,6 +25,9 @@ class _Way(NamedTuple):
 
     means: str
     temperature: bool
+
+
+_LEAST = _Way("text", temperature=False)
 
 
 class Forms:
@@ -58,6 +61,15 @@ class Forms:
             return plain
         return [*(_Way(means, temperature=True) for means in self._means), plain[-1], *plain[:-1]]
 
+    def first(self) -> _Way:
+        """Return the way in which a request is made first."""
+        return self.best(self.ways())
+
+    def best(self, ways: list[_Way]) -> _Way:
+        """Return the way to take of several, the best first: the least, where all were refused time and again."""
+        is_refused = self._refused is not None and self._refused >= _REFUSED
+        return _LEAST if is_refused and _LEAST in ways else ways[0]
+
     def refuse(self, param: str, way: _Way) -> None:
         """Never again send what the server named."""
         if param == "temperature":
@@ -74,10 +86,10 @@ class Forms:
 
     def acquit(self, way: _Way) -> bool:
         """Return whether neither form nor temperature can be why the server refused a request, and named nothing."""
-        if way == _Way("text", temperature=False):
-            self._refused = None if self._refused is None else self._refused + 1
-            return True
-        return self._refused is not None and self._refused >= _REFUSED
+        if way != _LEAST:
+            return False
+        self._refused = None if self._refused is None else self._refused + 1
+        return True
 
     def _drop(self, means: set[str]) -> None:
         self._means = [each for each in self._means if each not in means]
@@ -91,7 +103,7 @@ class Asking:
         self._rubric = rubric
         self._nonce = nonce
         self._room = room
-        self._way = forms.ways()[0]
+        self._way = forms.first()
         self._passed: list[_Way] = []
         self._doubted: list[_Way] = []
 
@@ -140,7 +152,7 @@ class Asking:
             self._room, self._passed = {}, []
             left = self._forms.ways()
         if left:
-            self._way = left[0]
+            self._way = self._forms.best(left)
         return bool(left)
 
     def taken(self) -> None:

@@ -1,1 +1,1 @@
-"""What can be told before anything is spent: what rules will see of the rows there are, how often they are wrong."""
+"""What rules can see of the rows there are, how often they alarm for nothing, which to begin with; judges no run."""

@@ -72,7 +72,7 @@ class _OfCase(Protocol):
 
 def fixture(model: Model) -> Model:
     """Return ``model``; raise TypeError where it asks nothing: the name of one, say, or a project's own fixture."""
-    if callable(getattr(model, "generate", None)):
+    if callable(getattr(model, "generate_sync", None)):  # other libraries have a ``generate``, too
         return model
     own = "where the project has a fixture `model` of its own, ours is `llmeval_model`"
     raise TypeError(

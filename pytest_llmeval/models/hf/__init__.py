@@ -1,1 +1,1 @@
-"""``hf:`` models: transformers in this process. ``sources`` and ``params`` load nothing heavy; the rest loads torch."""
+"""``hf:`` models: transformers in this process. What only reads files loads nothing heavy."""

@@ -1,1 +1,4 @@
-"""Requests to servers, whatever their protocol: transports, retries, what statuses mean, what bodies have in common."""
+"""Requests to servers, whatever their protocol: transports, retries, what statuses mean, what bodies have in common.
+
+``own_server`` and ``exchange`` are what servers that a session runs itself have in common.
+"""

@@ -1,4 +1,4 @@
-"""What a status other than 200 means: its kind, whether to try again and when, what to do."""
+"""What a status outside 200-299 means: its kind, whether to try again and when, what to do."""
 
 import math
 import re
@@ -64,9 +64,11 @@ def read_failure(
     if status < 400:
         location = headers.get("location", "") if status >= 300 else ""
         if not location:
-            return AttemptError(ErrorKind.BAD_REQUEST, f"HTTP {status}: no answer to the request")
+            return AttemptError(
+                ErrorKind.BAD_REQUEST, f"HTTP {status}: no answer; is this the address of a model server?"
+            )
         target = excerpt(location.encode("utf-8", "backslashreplace"), redact)
-        told = f"redirect to {target} refused; name that address in the spec"
+        told = f"redirect to {target} is not followed; if the server has moved, name its own base URL"
         return AttemptError(ErrorKind.REDIRECT, f"HTTP {status}: {told}")
     error = _error(body)
     said = error.get("message", "").strip()

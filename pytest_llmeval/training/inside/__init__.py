@@ -1,1 +1,1 @@
-"""What runs in the process that trains, and there alone: all that imports torch for it."""
+"""What only the process that trains imports, whose entry is ``trainer``: rows as tokens, weights, optimizer, looks."""

@@ -1,4 +1,4 @@
-"""What is planned for: which metrics and rules, with which share of alpha; how far, ``test_gate_sight`` checks."""
+"""What is planned for: which metrics and rules, with which share of alpha; how far, ``test_sight`` checks."""
 
 import random
 from collections.abc import Iterable, Sequence
