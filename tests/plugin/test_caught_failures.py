@@ -67,7 +67,13 @@ def test_what_was_not_answered_is_an_error_and_never_a_pass_or_a_miss(
 
 
 @pytest.mark.parametrize(
-    "otherwise", ["raise RuntimeError('no answer') from None", "score.contains(None, 'a')", "0 / 0"]
+    "otherwise",
+    [
+        "raise RuntimeError('no answer') from None",
+        "score.contains(None, 'a')",
+        "0 / 0",
+        "raise ExceptionGroup('one task', [KeyError('gone')]) from None",
+    ],
 )
 @pytest.mark.parametrize("rules", ["", RULES.replace("suites", "defaults: {max_error_rate: 1}\nsuites")])
 def test_what_else_breaks_because_of_it_hides_no_refused_key(project: Project, otherwise: str, rules: str) -> None:
@@ -77,6 +83,9 @@ def test_what_else_breaks_because_of_it_hides_no_refused_key(project: Project, o
         project.write(thresholds_yaml=rules)
     assert project.run("evals", model=f"openai:fault-status-401@{project.server.url}").ret == 10
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
+    errors = [row["error"] for row in project.rows("SELECT error FROM cases WHERE attempts > 0")]
+    told = "fault 401" if otherwise.startswith("score") else "fault 401; behind it the case raised "
+    assert errors and all(told in each for each in errors)
 
 
 @pytest.mark.parametrize("body", [

@@ -201,7 +201,7 @@ def _decide(
         run.outcome = "error"
         run.error_kind = _kind(error)
         told = _message(error, run.met_failure)
-        if error is run.met_failure and raised is not None and raised is not error:
+        if raised is not None and all(each is not error for each in leaves(raised)):
             told = f"{told}; behind it the case raised {': '.join(filter(None, said(raised)))}"
         run.error = one_line(redact(told), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too

@@ -1,9 +1,9 @@
 """The process that serves the embedded model; started by ``server`` as a script, never imported.
 
 Its first line of stdin is a JSON object with ``gguf``, ``adapters`` (paths), ``api_key``, ``threads`` and ``n_ctx``;
-its only line of stdout is ``{"port": N}``, ``{"unloadable": "..."}`` or ``{"error": "..."}``. It ends when stdin reaches
-its end or its parent is gone, so that it dies with its owner on every exit, a kill -9 included. It imports nothing of
-this package, so that it runs wherever ``xllamacpp`` is installed.
+its only line of stdout is ``{"port": N}``, ``{"unloadable": "..."}`` or ``{"error": "..."}``. It ends when stdin
+reaches its end or its parent is gone, so that it dies with its owner on every exit, a kill -9 included. It imports
+nothing of this package, so that it runs wherever ``xllamacpp`` is installed.
 """
 
 import json
