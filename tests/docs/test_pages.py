@@ -68,8 +68,10 @@ def anchors(page: Path) -> set[str]:
 
 
 @each("python")
-def test_python_blocks_run(block: Block, project: Project) -> None:
+def test_python_blocks_run(block: Block, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each case of an eval passes, in a project with the files of its page, the rules and models apart."""
+    monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)  # which a client of the application's own asks
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-application")
     own = {block.path or "evals/test_block.py": block.text}
     write(project.root, {**block.files, "evals/test_last.py": LAST, **own})
     for name in ("thresholds.yaml", "models.yaml"):

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-__all__ = ["BODIES", "INSTEAD", "chunks", "completion", "echo", "encoded", "event", "forced_tool"]
+__all__ = ["BODIES", "INSTEAD", "chunks", "completion", "echo", "embedded", "encoded", "event", "forced_tool"]
 
 
 def completion(text: object, model: str = "test", *, finish: object = "stop", **message: object) -> dict[str, Any]:
@@ -41,6 +41,11 @@ def chunks(whole: dict[str, Any]) -> list[bytes]:
     data: list[object] = [{**common, "choices": [piece], "usage": None} for piece in pieces]
     data.append({**common, "choices": [], "usage": whole["usage"]})
     return [*map(event, map(encoded, data)), event(b"[DONE]")]
+
+
+def embedded(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the same embedding for whatever is asked."""
+    return {"object": "list", "model": body["model"], "data": [{"index": 0, "embedding": [0.5, -0.25]}]}
 
 
 def echo(messages: list[dict[str, Any]]) -> str:

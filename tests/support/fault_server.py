@@ -57,7 +57,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.chat_bodies import BODIES, INSTEAD, chunks, completion, echo, encoded, event, forced_tool
+from tests.support.chat_bodies import BODIES, INSTEAD, chunks, completion, echo, embedded, encoded, event, forced_tool
 
 __all__ = ["Entry", "FaultHandler", "FaultServer", "Reply"]
 
@@ -209,7 +209,8 @@ class FaultHandler(BaseHTTPRequestHandler):
 
     def _completion(self, entry: Entry) -> dict[str, Any]:
         """Return the normal answer."""
-        reply = self.server.faults.reply(entry.body.get("messages", []))
+        is_embeddings = entry.path.endswith("/embeddings")
+        reply = embedded(entry.body) if is_embeddings else self.server.faults.reply(entry.body.get("messages", []))
         if isinstance(reply, dict):
             return reply
         tool = forced_tool(entry.body)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 
 from pytest_llmeval import (
     CallError,
@@ -123,7 +124,7 @@ def test_waiting(sample: Sample, model: Model) -> None:
 async def complete(model: Model) -> str | None:
     """Hand OpenAI's clients to an application; it never runs."""
     chat = openai_client(model).chat.completions.create(model="any", messages=[{"role": "user", "content": "Hello"}])
-    listed = await async_openai_client(model).models.list()
+    listed = await async_openai_client(model, embeddings=AsyncOpenAI()).models.list()
     return chat.choices[0].message.content or listed.object
 
 

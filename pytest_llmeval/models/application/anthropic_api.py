@@ -7,10 +7,11 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.types import Response
-from pytest_llmeval.models.application.asking import Asked, Posted, Sent, as_event, json_body
+from pytest_llmeval.models.application.asking import Asked
 from pytest_llmeval.models.application.messages_answer import message_events, message_of
 from pytest_llmeval.models.application.messages_request import MessageRequest, read_request
 from pytest_llmeval.models.application.messages_threads import Threads
+from pytest_llmeval.models.application.posted import Posted, Sent, as_event, json_body
 from pytest_llmeval.models.http.transport import MESSAGES_PATH
 
 __all__ = ["AnthropicApi"]

@@ -1,46 +1,17 @@
 """The model of a case, asked in place of a vendor's server, whatever the way in which a request comes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.protocols import Model
-from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message, Response
+from pytest_llmeval.models.application.embeddings import EMBEDDINGS_PATH, EmbeddingsClient
+from pytest_llmeval.models.application.posted import Posted, Sent
 
-__all__ = ["Api", "Asked", "Asking", "Posted", "Sent", "as_event", "fixture", "is_retry", "json_body"]
-
-_RETRIES = "x-stainless-retry-count"
-"""The header in which vendors' clients say how often they have tried a request before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
-    """A request, as an application's client makes it."""
-
-    method: str
-    path: str
-    """Of its URL."""
-    body: bytes
-    is_retry: bool
-    """Whether the client says that it has made it before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What comes back, under status 200."""
-
-    text: str
-    """In ASCII."""
-    content_type: str = "application/json"
-
-    @classmethod
-    def events(cls, events: Iterator[str]) -> "Sent":
-        """Return a stream of events, all of them at once."""
-        return cls(text="".join(events), content_type="text/event-stream")
+__all__ = ["Api", "Asked", "Asking", "fixture"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,39 +51,20 @@ def fixture(model: Model) -> Model:
     )
 
 
-def is_retry(headers: Mapping[str, str]) -> bool:
-    """Return whether a client says that it has made a request with such headers before."""
-    return headers.get(_RETRIES, "0") != "0"
-
-
-def json_body(posted: Posted) -> dict[str, Any]:
-    """Return the JSON object that a request holds; raise CaseError where it holds none."""
-    try:
-        body = parse(posted.body)
-    except NotJsonError as error:
-        raise CaseError(f"{posted.method} {posted.path}: the body is no JSON: {error}", kind=ErrorKind.CODE) from None
-    if not isinstance(body, dict):
-        raise CaseError(f"{posted.method} {posted.path}: the body is no JSON object", kind=ErrorKind.CODE)
-    return body
-
-
-def as_event(text: str, name: str | None = None) -> str:
-    """Return one event of a stream."""
-    return f"data: {text}\n\n" if name is None else f"event: {name}\ndata: {text}\n\n"
-
-
 class Asking:
     """Asks the model of one case. What fails makes the case an error, also where whoever asks catches it."""
 
-    def __init__(self, model: Model, api: Api) -> None:
+    def __init__(self, model: Model, api: Api, embeddings: EmbeddingsClient | None = None) -> None:
         """Prepare.
 
         Args:
             model: the fixture.
             api: that the application speaks.
+            embeddings: makes the requests for these, which no model of a case answers.
         """
         self._model = fixture(model)
         self._api = api
+        self._embeddings = embeddings
         self._failed: dict[tuple[str, bytes], Exception] = {}
         """What came of the requests that failed, by path and body."""
 
@@ -124,14 +76,22 @@ class Asking:
     def answer_sync(self, posted: Posted) -> Sent:
         """Return the answer to a request; raise what ``model.generate_sync`` raises, and CaseError as ``Api.read``."""
         with self._told(posted):
+            if (embeddings := self._embeddings_for(posted)) is not None:
+                return embeddings.answer_sync(posted)
             asked = self._api.read(posted)
             return asked.answer(self._model.generate_sync(asked.messages, **asked.params), self.name)
 
     async def answer(self, posted: Posted) -> Sent:
         """Return the answer, awaited."""
         with self._told(posted):
+            if (embeddings := self._embeddings_for(posted)) is not None:
+                return await embeddings.answer(posted)
             asked = self._api.read(posted)
             return asked.answer(await self._model.generate(asked.messages, **asked.params), self.name)
+
+    def _embeddings_for(self, posted: Posted) -> EmbeddingsClient | None:
+        """Return who makes a request for embeddings; None for any other, and where nobody does."""
+        return self._embeddings if posted.method == "POST" and posted.path.endswith(EMBEDDINGS_PATH) else None
 
     def refuse(self, error: Exception) -> None:
         """Tell the case of an error: who catches it would be scored else."""

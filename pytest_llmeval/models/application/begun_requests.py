@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from pytest_llmeval.core.loop import pause
-from pytest_llmeval.models.application.asking import Posted, Sent
+from pytest_llmeval.models.application.posted import Posted, Sent
 
 __all__ = ["BegunRequests"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.types import Message, Response, ToolCall
-from pytest_llmeval.models.application.asking import Sent, as_event
 from pytest_llmeval.models.application.assistant_message import assistant_message, call_ids
+from pytest_llmeval.models.application.posted import Sent, as_event
 from pytest_llmeval.models.application.responses_params import custom_names
 
 __all__ = ["CompletionRequest"]

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.request import getproxies_environment
 
 from aiohttp import web
@@ -13,11 +14,16 @@ from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.loop import LoopThread, pause
 from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.models.application.anthropic_api import AnthropicApi
-from pytest_llmeval.models.application.asking import Asked, Asking, Posted, is_retry
+from pytest_llmeval.models.application.asking import Asked, Asking
 from pytest_llmeval.models.application.begun_requests import BegunRequests
+from pytest_llmeval.models.application.embeddings import EmbeddingsClient
 from pytest_llmeval.models.application.endpoint_server import Server
 from pytest_llmeval.models.application.openai_api import OpenAIApi
+from pytest_llmeval.models.application.posted import Posted, is_retry
 from pytest_llmeval.models.http.transport import MESSAGES_PATH
+
+if TYPE_CHECKING:
+    import openai
 
 __all__ = ["Endpoint", "model_endpoint"]
 
@@ -64,7 +70,7 @@ class Endpoint:
 
 
 @contextmanager
-def model_endpoint(model: Model) -> Iterator[Endpoint]:
+def model_endpoint(model: Model, *, embeddings: "openai.OpenAI | None" = None) -> Iterator[Endpoint]:
     """Serve the APIs of OpenAI and Anthropic at an address of this machine: what is asked there are ``model``'s calls.
 
     For an application that is given an address and a key and takes no client: another process, in whatever language, or
@@ -75,8 +81,13 @@ def model_endpoint(model: Model) -> Iterator[Endpoint]:
 
     Args:
         model: the fixture of the test.
+        embeddings: a client that makes the application's requests for embeddings, as ``openai_client`` takes it.
+
+    Raises:
+        TypeError: ``model`` is not the fixture, or ``embeddings`` is no client of OpenAI's that answers at once.
     """
-    loop, served = LoopThread("llmeval-endpoint"), _Served(Asking(model, _Apis()))
+    own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=False)
+    loop, served = LoopThread("llmeval-endpoint"), _Served(Asking(model, _Apis(), own))
     try:
         yield loop.submit(served.start()).result()  # which an async body may wait for: it takes a moment
     finally:

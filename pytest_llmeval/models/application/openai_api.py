@@ -5,8 +5,10 @@ from functools import partial
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.types import Response
-from pytest_llmeval.models.application.asking import Asked, Posted, Sent, as_event, json_body
+from pytest_llmeval.models.application.asking import Asked
 from pytest_llmeval.models.application.completions import CompletionRequest
+from pytest_llmeval.models.application.embeddings import EMBEDDINGS_PATH
+from pytest_llmeval.models.application.posted import Posted, Sent, as_event, json_body
 from pytest_llmeval.models.application.responses_answer import response_object
 from pytest_llmeval.models.application.responses_events import events
 from pytest_llmeval.models.application.responses_request import Answered, ResponseRequest, read_request
@@ -14,6 +16,7 @@ from pytest_llmeval.models.http.transport import CHAT_PATH, RESPONSES_PATH
 
 __all__ = ["OpenAIApi"]
 
+_EMBEDDINGS = "pass a client of OpenAI's that makes embeddings as `embeddings`, beside `model`"
 _ELSEWHERE = "let the application use a client of its own for anything else"
 
 
@@ -32,7 +35,8 @@ class OpenAIApi:
             asked = CompletionRequest.read(json_body(posted))
             return Asked(messages=asked.messages, params=asked.params, answer=asked.answer)
         what = f"{posted.method} {posted.path}: only making chat completions and responses goes through the case's"
-        raise CaseError(f"{what} model; {_ELSEWHERE}", kind=ErrorKind.CODE)
+        instead = _EMBEDDINGS if posted.path.endswith(EMBEDDINGS_PATH) else _ELSEWHERE
+        raise CaseError(f"{what} model; {instead}", kind=ErrorKind.CODE)
 
     def _respond(self, asked: ResponseRequest, response: Response, name: str) -> Sent:
         """Return a response as OpenAI would send it; it is known by its id from now on."""

@@ -7,6 +7,7 @@ import openai
 
 from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.models.application.asking import Asking
+from pytest_llmeval.models.application.embeddings import EmbeddingsClient
 from pytest_llmeval.models.application.openai_api import OpenAIApi
 from pytest_llmeval.models.application.transports import (
     AsyncWay,
@@ -20,7 +21,7 @@ from pytest_llmeval.models.application.transports import (
 __all__ = ["async_openai_client", "openai_client"]
 
 
-def openai_client(model: Model) -> openai.OpenAI:
+def openai_client(model: Model, *, embeddings: openai.OpenAI | None = None) -> openai.OpenAI:
     """Return a client for an application under test: its chat completions and responses are calls of ``model``.
 
     It is OpenAI's own class, with streams, structured answers and tools. Nothing of it leaves the process but through
@@ -39,17 +40,31 @@ def openai_client(model: Model) -> openai.OpenAI:
 
     Args:
         model: the fixture of the test that uses the client.
+        embeddings: a client of the application's own, which makes its requests for embeddings: these are no calls of
+            the model, and are neither recorded nor counted. Where one fails, CaseError is raised. Without it they are
+            refused as any other endpoint is.
+
+    Raises:
+        TypeError: ``model`` is not the fixture, or ``embeddings`` is no client of OpenAI's that answers at once.
     """
-    return _Client(http_client=http_client(Way(Asking(model, OpenAIApi()))), **client_settings("/v1"))
+    own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=False)
+    return _Client(http_client=http_client(Way(Asking(model, OpenAIApi(), own))), **client_settings("/v1"))
 
 
-def async_openai_client(model: Model) -> openai.AsyncOpenAI:
+def async_openai_client(
+    model: Model, *, embeddings: openai.AsyncOpenAI | openai.OpenAI | None = None
+) -> openai.AsyncOpenAI:
     """Return such a client as ``openai_client``, for an application that awaits its answers.
 
     Args:
         model: the fixture.
+        embeddings: as there; one that is not awaited waits in a thread.
+
+    Raises:
+        TypeError: ``model`` is not the fixture, or ``embeddings`` is no client of OpenAI's.
     """
-    client = async_http_client(AsyncWay(Asking(model, OpenAIApi())))
+    own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=True)
+    client = async_http_client(AsyncWay(Asking(model, OpenAIApi(), own)))
     return _AsyncClient(http_client=client, **client_settings("/v1"))
 
 

@@ -4,7 +4,8 @@ from typing import Any, Self
 
 import httpx2
 
-from pytest_llmeval.models.application.asking import Asking, Posted, Sent, is_retry
+from pytest_llmeval.models.application.asking import Asking
+from pytest_llmeval.models.application.posted import Posted, Sent, is_retry
 
 __all__ = ["AsyncWay", "Copied", "Way", "async_http_client", "client_settings", "http_client"]
 

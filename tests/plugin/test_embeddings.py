@@ -1,0 +1,113 @@
+"""An application that looks passages up by embeddings: a client of its own makes them, beside the case's model."""
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [{"id": each, "input": f"say {each}"} for each in "ab"]
+WAYS = ("sync", "async", "thread", "endpoint")
+APP = """
+async def test_rag(sample, model, score):
+    import asyncio
+    import openai
+    from pytest_llmeval import async_openai_client, model_endpoint, openai_client
+
+    own = {"base_url": "URL", "api_key": "of-embeddings", "max_retries": 0}
+
+    def sync(client):
+        vector = client.embeddings.create(model="tiny", input=sample.input).data[0].embedding
+        return vector, client.chat.completions.create(model="x", messages=chat).choices[0].message.content
+
+    async def awaited(client):
+        made = await client.embeddings.create(model="tiny", input=sample.input)
+        completion = await client.chat.completions.create(model="x", messages=chat)
+        return made.data[0].embedding, completion.choices[0].message.content
+
+    def asked(endpoint):
+        with openai.OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key) as client:
+            return sync(client)
+
+    chat = [{"role": "user", "content": sample.input}]
+    with openai.OpenAI(**own) as plain:
+        async with openai.AsyncOpenAI(**own) as waiting:
+            if "WAY" == "sync":
+                vector, said = await asyncio.to_thread(sync, openai_client(model, embeddings=plain))
+            elif "WAY" == "async":
+                vector, said = await awaited(async_openai_client(model, embeddings=waiting))
+            elif "WAY" == "thread":
+                vector, said = await awaited(async_openai_client(model, embeddings=plain))
+            else:
+                with model_endpoint(model, embeddings=plain) as endpoint:
+                    vector, said = await asyncio.to_thread(asked, endpoint)
+    assert vector == [0.5, -0.25]
+    score.exact(said, sample.input)
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_its_own_client_makes_them(project: Project, way: str) -> None:
+    """With its own address and key, and as they were asked for; the calls of the case are those of its model alone."""
+    project.eval(APP.replace("URL", project.server.url).replace("WAY", way), ROWS)
+    project.run("evals").assert_outcomes(passed=2)
+    own = [entry for entry in project.server.ledger if entry.path == "/v1/embeddings"]
+    assert {entry.headers["authorization"] for entry in own} == {"Bearer of-embeddings"}
+    assert sorted((entry.model, entry.body["input"]) for entry in own) == [("tiny", "say a"), ("tiny", "say b")]
+    assert len(project.server.ledger) == 4 and len(project.rows("SELECT id FROM calls")) == 2
+    project.run("evals", "--cache=only").assert_outcomes(passed=2)
+    assert [entry.path for entry in project.server.ledger[4:]] == ["/v1/embeddings"] * 2
+
+
+def test_workers_make_them_too(project: Project) -> None:
+    project.eval(APP.replace("URL", project.server.url).replace("WAY", "async"), ROWS)
+    project.run("evals", "-n2").assert_outcomes(passed=2)
+    assert len(project.server.ledger) == 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_that_fails_is_an_error_of_the_case(project: Project, way: str) -> None:
+    """Also where the application answers without what it was to find, which would be scored."""
+    caught = """
+    try:
+        await app(sample, model)
+    except Exception:
+        pass
+    score.exact("sorry", "sorry")
+"""
+    app = (
+        APP.replace("URL", project.server.url).replace("WAY", way).replace("    score.exact(said, sample.input)\n", "")
+    )
+    app = app.replace('"tiny"', '"fault-echoauth"').replace(
+        "async def test_rag(sample, model, score)", "async def app(sample, model)"
+    )
+    project.eval(f"\nasync def test_rag(sample, model, score):{caught}\n{app}", ROWS)
+    project.run("evals").assert_outcomes(errors=2)
+    (found,) = project.rows("SELECT DISTINCT error_kind, error FROM cases")
+    assert found["error_kind"] == "code"
+    assert "POST /v1/embeddings: AuthenticationError: Error code: 401" in found["error"]
+    assert [entry.path for entry in project.server.ledger] == ["/v1/embeddings"] * 2
+
+
+def test_what_makes_no_embeddings_is_refused(project: Project) -> None:
+    """A name or an address, and a client that is awaited where nobody awaits; without a client the error says so."""
+    project.eval(
+        """
+        def test_rag(sample, model, score):
+            import openai
+            from pytest_llmeval import async_openai_client, model_endpoint, openai_client
+            told = "`embeddings` takes a client of OpenAI's SDK, found 'text-embedding-3-small'"
+            for make in (openai_client, async_openai_client, lambda *a, **k: model_endpoint(*a, **k).__enter__()):
+                with pytest.raises(TypeError, match=told):
+                    make(model, embeddings="text-embedding-3-small")
+            for make in (openai_client, lambda *a, **k: model_endpoint(*a, **k).__enter__()):
+                with pytest.raises(TypeError, match="an openai.OpenAI here, found one whose answers are awaited"):
+                    make(model, embeddings=openai.AsyncOpenAI(api_key="x"))
+            openai_client(model).embeddings.create(model="x", input="x")
+        """,
+        ROWS[:1],
+    )
+    project.run("evals").assert_outcomes(errors=1)
+    (found,) = project.rows("SELECT error FROM cases")
+    told = (
+        "POST /v1/embeddings: only making chat completions and responses goes through the case's model; pass a client"
+    )
+    assert f"{told} of OpenAI's that makes embeddings as `embeddings`, beside `model`" in found["error"]
