@@ -15,7 +15,14 @@ from pytest_llmeval.models.application.endpoint import Endpoint, model_endpoint
 from tests.support.sessions import wait_until
 
 
-class Asleep:
+class Awaited:
+    """A model, as the fixture is one, of which an endpoint uses what is awaited alone."""
+
+    def generate_sync(self, messages: Any, **params: Any) -> Response:
+        raise AssertionError("it was not awaited")
+
+
+class Asleep(Awaited):
     """A model that never answers."""
 
     name = "asleep"
@@ -38,7 +45,7 @@ def test_no_connection_stays_open_that_came_as_the_block_ended() -> None:
             assert client.recv(1) == b""
 
 
-class Slow:
+class Slow(Awaited):
     """A model that takes its time, and never says the same."""
 
     name = "slow"
