@@ -1,4 +1,4 @@
-"""What a scorer reads: the text of an answer, and the answers that a target accepts."""
+"""Reading a scorer's arguments: the text of a response, and the answers that a target accepts."""
 
 import inspect
 import unicodedata
@@ -34,9 +34,9 @@ def text_of(response: Any) -> str:
 
 
 def with_circumstance(reason: str | None, response: Any) -> str | None:
-    """Return why an answer is not good enough, with what else a person needs to know of it.
+    """Return a reason together with what the response's refusal and finish reason add to it.
 
-    A refusal comes first, as it explains what differs; that the answer was cut off, last.
+    A refusal comes first, because it explains the difference; a note that the answer was cut off comes last.
     """
     if not isinstance(response, Response):
         return reason
@@ -50,14 +50,14 @@ def with_circumstance(reason: str | None, response: Any) -> str | None:
 
 
 def _as_str(response: Any) -> str:
-    """Return what to pass in place of what a test read out of an answer."""
+    """Return advice on what the test should pass instead of ``response``."""
     if response is None:
         return "pass '' where the answer has none"
     if isinstance(response, bytes | bytearray):
         return "pass its decode()"
     if isinstance(response, type):
         return "a class is no answer"
-    if hasattr(response, "choices") or hasattr(response, "content"):  # a vendor's object, with more than the text
+    if hasattr(response, "choices") or hasattr(response, "content"):  # a vendor's object: its text and much else
         return "pass the text that it holds"
     if hasattr(response, "model_dump_json"):
         return "pass its model_dump_json()"
@@ -65,16 +65,16 @@ def _as_str(response: Any) -> str:
         return "pass json.dumps(...) of it"
     is_repr = inspect.getattr_static(type(response), "__str__") is object.__str__
     if is_repr and not isinstance(response, int | float):
-        return "pass the text that it holds"  # its str() tells how it is made: a dataclass, the result of an agent
+        return "pass the text that it holds"  # str() gives the repr, as of a dataclass or an agent's result
     return "pass str(...) of it"
 
 
 def accepted_answers(target: Any) -> tuple[str, ...]:
-    """Return the answers that a target accepts, one or more, in its order.
+    """Return the answers that a target accepts: at least one, in the target's order.
 
     Args:
-        target: a text, a list of texts, or an object with ``answer`` (a text) and perhaps ``aliases`` (a list
-            of texts, or None); other keys of the object are not read.
+        target: a text, a list of texts, or an object with ``answer`` (a text) and optionally ``aliases`` (a list of
+            texts, or None). Other keys of the object are ignored.
 
     Raises:
         ScorerError: for any other target, None and an empty list included.
@@ -113,13 +113,13 @@ def _article(value: object) -> str:
 
 
 def normal_text(text: str, *, strip: bool = True, casefold: bool = False, collapse: bool = False) -> str:
-    """Return a text as the scorers compare it: in Unicode NFC, then as the flags say.
+    """Return a text normalised for comparison: Unicode NFC, then whatever the flags ask for.
 
     Args:
-        text: any text, lone surrogates included.
-        strip: drop white space at both ends.
-        casefold: make case no difference (``str.casefold``, so that ``ß`` is ``ss``).
-        collapse: make each run of white space one space.
+        text: any text; lone surrogates are allowed.
+        strip: remove white space at both ends.
+        casefold: ignore case (``str.casefold``, so ``ß`` equals ``ss``).
+        collapse: replace each run of white space by one space.
     """
     text = unicodedata.normalize("NFC", text)
     if casefold:

@@ -1,4 +1,4 @@
-"""The calls of a score book or a model that take their time, so that one that nobody waits for is told."""
+"""Tracking of calls in progress on a score book or a model, so that a forgotten ``await`` is reported."""
 
 import asyncio
 import functools
@@ -14,9 +14,9 @@ M = TypeVar("M", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
 def watched(method: M) -> M:
-    """Have the calls of an async method be known, so that a forgotten ``await`` is told.
+    """Record every call of an async method, so that a forgotten ``await`` is reported.
 
-    An object of its class has them in ``_begun``, which is a ``BegunCalls``.
+    The object that has the method must have a ``BegunCalls`` as ``_begun``.
     """
     return cast(M, _Watched(method))
 
@@ -32,7 +32,7 @@ class _Watched:
 
 
 class _Bound(functools.partial[Coroutine[Any, Any, Any]]):
-    """A method of an object; ``inspect`` finds a coroutine function, as in no plain function around one."""
+    """A bound method. ``inspect`` sees a coroutine function, which a plain wrapper function would hide."""
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         coroutine = super().__call__(*args, **kwargs)
@@ -41,20 +41,20 @@ class _Bound(functools.partial[Coroutine[Any, Any, Any]]):
 
 
 class BegunCalls:
-    """The calls of one case that were begun, by the names of methods or scorers."""
+    """The calls that one case has started, under the name of the method or scorer."""
 
     def __init__(self) -> None:
         self._coroutines: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self._running: list[str] = []
-        """Of calls that are not async: those that run now, in whatever thread."""
+        """The names of the synchronous calls in progress, in any thread."""
 
     def add(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Take an async call."""
+        """Record the coroutine of an async call."""
         self._coroutines.append((name, coroutine))
 
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
-        """Count a call that is not async as one that runs within."""
+        """Count a synchronous call as in progress while the context is open."""
         self._running.append(name)
         try:
             yield
@@ -62,16 +62,16 @@ class BegunCalls:
             self._running.remove(name)
 
     def close_unbegun(self) -> tuple[str, ...]:
-        """Close the async calls that nobody began to await, and return their names."""
+        """Close the coroutines that were never awaited, and return their names."""
         found = [each for each in self._coroutines if inspect.getcoroutinestate(each[1]) == inspect.CORO_CREATED]
         for _, coroutine in found:
             coroutine.close()
         return tuple(name for name, _ in found)
 
     def in_tasks(self) -> tuple[str, ...]:
-        """Return the names of the async calls that tasks of the running loop are in.
+        """Return the names of the async calls that tasks of the running loop are awaiting.
 
-        One that is being cancelled was given up, and is none of them.
+        A task that is being cancelled was given up and does not count.
         """
         left = {coroutine for _, coroutine in self._coroutines if not _has_ended(coroutine)}
         found = set[Any]()
@@ -81,7 +81,7 @@ class BegunCalls:
         return tuple(name for name, coroutine in self._coroutines if coroutine in found)
 
     def left(self) -> tuple[str, ...]:
-        """Return the names of the calls that have not ended."""
+        """Return the names of all calls, async or not, that have not ended."""
         return (*(name for name, coroutine in self._coroutines if not _has_ended(coroutine)), *self._running)
 
 
@@ -90,7 +90,7 @@ def _has_ended(coroutine: Coroutine[Any, Any, Any]) -> bool:
 
 
 def _awaited(task: "asyncio.Task[Any]") -> Iterator[Any]:
-    """Yield the coroutine of a task, and what that awaits, down to the innermost."""
+    """Yield the coroutine of a task, then the one that it awaits, and so on to the innermost."""
     awaited: Any = task.get_coro()
     while awaited is not None:
         yield awaited

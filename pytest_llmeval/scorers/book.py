@@ -1,4 +1,4 @@
-"""The scores of one case: what stands behind the ``score`` fixture."""
+"""The scores of one case: the object behind the ``score`` fixture."""
 
 import functools
 import inspect
@@ -25,9 +25,9 @@ __all__ = ["ScoreBook", "begun_of", "check_free", "keep_split", "recorded_twice"
 class ScoreBook:
     """Records the scores of one case in the order in which the test asks for them.
 
-    ``book.<scorer>(response, target, *, name=None, pass_mark=..., **settings)`` calls a scorer, records what
-    comes out under ``name`` (the scorer's name by default) and returns it as a ``Score``. Nothing is raised
-    for a bad answer or a broken scorer: the case is a miss, or an error, once its body has ended.
+    ``book.<scorer>(response, target, *, name=None, pass_mark=..., **settings)`` calls a scorer, records the result
+    under ``name`` (the scorer's name by default) and returns it as a ``Score``. A bad answer or a broken scorer raises
+    nothing: the case becomes a miss or an error once its body has ended.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class ScoreBook:
         """Begin without scores.
 
         Args:
-            registry: of the scorers.
-            judge: who judges in the case; None where nobody can.
-            check: called before anything is scored or recorded; it raises where that may not be.
-            is_fault: whether what a scorer raised is an error of that scorer; anything else is raised.
-            answers: gives those that the case got so far, the last one last.
+            registry: the scorers that can be called by name.
+            judge: answers ``judge`` and ``prefer``; None where the book has no judge, and both raise RuntimeError.
+            check: called before anything is scored or recorded; raises where recording is not allowed.
+            is_fault: whether an exception of a scorer is recorded as an error; any other propagates.
+            answers: returns the responses that the case has received so far, the latest last.
         """
         self._registry = registry
         self._judge = judge
@@ -54,15 +54,15 @@ class ScoreBook:
         self._is_fault = is_fault
         self._answers = answers
         self._scores: dict[str, Score] = {}
-        """By their names as the database keeps them."""
+        """The recorded scores, keyed by name in the form in which the database stores it."""
         self._split: dict[str, Score] = {}
-        """The same of those that a split panel left without a value; their names stay free."""
+        """Scores without a value from an evenly split panel, keyed likewise; their names may still be recorded."""
         self._begun = BegunCalls()
         self._doubled: list[str] = []
 
     @property
     def scores(self) -> tuple[Score, ...]:
-        """All scores, in the order in which they were recorded."""
+        """All scores: those without a value from a split panel first, then the others in the order of recording."""
         return tuple({**self._split, **self._scores}.values())
 
     @property
@@ -72,11 +72,11 @@ class ScoreBook:
 
     @property
     def errors(self) -> tuple[Score, ...]:
-        """The scores that could not be made because a scorer broke."""
+        """The scores that have no value because the scorer failed."""
         return tuple(score for score in self._scores.values() if score.status == "error")
 
     def __getattr__(self, name: str) -> Callable[..., Score]:
-        if name.startswith("_"):  # what copy and inspect ask for; no entry point is loaded for that
+        if name.startswith("_"):  # copy and inspect probe such names; load no entry point for them
             raise AttributeError(name)
         if (found := self._registry.find(name)) is None:
             raise AttributeError(self._unknown(name))
@@ -89,18 +89,18 @@ class ScoreBook:
         """Record a number that the test computed itself.
 
         Args:
-            name: the score's name; each once in a case.
-            value: any finite number; a bool is 0 or 1.
-            passed: False makes the case a miss, True and None do not.
-            reason: what a person needs to know about it.
+            name: the name of the score; unique within the case.
+            value: any finite number; a bool counts as 0 or 1.
+            passed: False makes the case a miss; True and None do not.
+            reason: an explanation for the reader of the report.
 
         Returns:
             The recorded score. A value that is not a finite number is recorded as an error.
 
         Raises:
-            ScorerError: where the name is recorded already.
-            ValueError: where ``name`` is not a text with something in it, ``passed`` is neither bool nor None, or
-                ``reason`` is neither text nor None.
+            ScorerError: if the case already has a score of this name.
+            ValueError: if ``name`` is not a non-blank text or is the name of a metric of every run, if ``passed`` is
+                neither a bool nor None, or if ``reason`` is neither a text nor None.
         """
         name, verdict = score_name(name), truth(passed)
         if reason is not None and not isinstance(reason, str):
@@ -127,32 +127,35 @@ class ScoreBook:
         right_if: Score | bool | None = None,
         wrong_unless: Score | bool | None = None,
     ) -> Score:
-        """Record what the judge model says of an answer by a rubric, and return the rubric's score.
+        """Ask the judge model to grade an answer by a rubric, and return the score of the whole rubric.
+
+        Each dimension of the rubric is recorded as a score of its own. Where the session has no judge, all of these
+        scores are recorded as None with the reason ``no judge``.
 
         Args:
             response: the answer, a Response or a str.
-            target: what a right answer says; the row's target when None.
-            rubric: the name of a shipped rubric, or a path to one of your own.
-            name: of the score, the rubric's name when None; each dimension has a score of its own, called
-                ``DIMENSION``, with ``name`` ``NAME_DIMENSION``.
-            question: what the answer was to say; the row's input when None.
-            reference: False judges without the target.
-            gates: False makes no miss, whatever is found.
-            per_dimension: True asks about each dimension in a call of its own, so that one colours no other.
-            right_if: a score of this case, or a truth value: where it is 1 or True the answer gets the best level in
-                all dimensions, and the judge is not asked.
-            wrong_unless: the same for the worst level, where it is below 1 or False.
-
-        Where the session has no judge all of them are recorded as None with the reason ``no judge``.
+            target: the reference answer; the row's target when None.
+            rubric: the name of a shipped rubric, or the path of one of your own.
+            name: the name of the score; the rubric's name when None. The scores of the dimensions are called
+                ``DIMENSION``, or ``NAME_DIMENSION`` where ``name`` is given.
+            question: the question that the answer responds to; the row's input when None.
+            reference: False withholds the target from the judge.
+            gates: False never makes the case a miss.
+            per_dimension: True asks about each dimension in a call of its own, so that the grade of one does not
+                influence another.
+            right_if: a score of this case, or a bool. Where it is 1 or True, the answer gets the best level in every
+                dimension without asking the judge.
+            wrong_unless: a score of this case, or a bool. Where it is below 1 or False, the answer gets the worst level
+                in every dimension without asking the judge.
 
         Raises:
-            JudgeError: no reply of the judge was a valid verdict, though it was asked again, or a panel is split
-                evenly.
-            CallError: the judge could not be asked.
-            RubricError: there is no such rubric, it has mistakes, or two of its scores would have one name.
-            ScorerError: there is nothing to judge, or nothing to judge it by, or a name is recorded already.
-            ValueError: where ``name`` is not a text with something in it, or is a metric of every run, or where
-                ``right_if`` or ``wrong_unless`` is neither a score from 0 to 1 nor a truth value.
+            JudgeError: no reply of the judge was a valid verdict, even after asking again, or a panel of judges is
+                evenly split.
+            CallError: the call to the judge failed.
+            RubricError: the rubric does not exist or is invalid, or two of its scores would have the same name.
+            ScorerError: there is no answer to judge or nothing to judge it by, or one of the names is already recorded.
+            ValueError: ``name`` is not a non-blank text or is the name of a metric of every run, or ``right_if`` or
+                ``wrong_unless`` is neither a score from 0 to 1 nor a bool.
         """
         how = judged_how(
             rubric,
@@ -180,7 +183,7 @@ class ScoreBook:
         right_if: Score | bool | None = None,
         wrong_unless: Score | bool | None = None,
     ) -> Score:
-        """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
+        """Ask the judge model to grade an answer, as ``judge`` does, from a test that is not async."""
         how = judged_how(
             rubric,
             name,
@@ -206,11 +209,11 @@ class ScoreBook:
         question: str | None = None,
         reference: bool = True,
     ) -> Score:
-        """Record which of two answers the judge model prefers: 1 for ``a``, 0 for ``b``, 0.5 for neither.
+        """Ask the judge model which of two answers is better: 1 for ``a``, 0 for ``b``, 0.5 for neither.
 
-        It is asked in both orders, since judges like what they read first: an answer wins where it does in both.
-        ``target``, ``rubric``, ``question`` and ``reference`` are those of ``judge``; the score is called ``name``,
-        RUBRIC_preference when None, and makes no miss.
+        The judge is asked in both orders, because judges favour the answer that they read first; an answer wins only if
+        it wins in both. ``target``, ``rubric``, ``question`` and ``reference`` are those of ``judge``. The score is
+        called ``name``, or RUBRIC_preference when None, and never makes the case a miss.
 
         Raises:
             as ``judge`` does.
@@ -229,7 +232,7 @@ class ScoreBook:
         question: str | None = None,
         reference: bool = True,
     ) -> Score:
-        """Record which of two answers the judge model prefers, as ``prefer`` does, in a test that is not async."""
+        """Ask the judge model which of two answers is better, as ``prefer`` does, from a test that is not async."""
         how = judged_how(rubric, name, question, reference=reference)
         with self._begun.running("prefer_sync"):
             return self._keep(*self._judging.prefer_sync(a, b, target, how))
@@ -269,7 +272,7 @@ class ScoreBook:
         )
 
     def _behind(self, said: object) -> object:
-        """Return the last answer of the case where ``said`` is its text, as an application hands it on; else that."""
+        """Return the case's latest response if ``said`` is its text, as an application returns it; else ``said``."""
         last = self._answers()[-1:] if isinstance(said, str) else ()
         return next((each for each in last if each.text == said), said)
 
@@ -284,7 +287,7 @@ class ScoreBook:
         return score
 
     def _check_free(self, name: str) -> None:
-        """Raise where nothing may be recorded, or no score of this name: as a call begins, however long it takes."""
+        """Raise if nothing may be recorded or the name is taken. A long call checks this before it starts."""
         if self._check is not None:
             self._check()
         self._check_name(name)
@@ -295,7 +298,7 @@ class ScoreBook:
             self._refuse(name)
 
     def _refuse(self, name: str) -> NoReturn:
-        """Raise that there is a score of this name, and keep that where the body goes on all the same."""
+        """Raise ScorerError for a taken name, and remember the name in case the test swallows the exception."""
         self._doubled.append(name)
         raise _twice(name)
 
@@ -308,23 +311,23 @@ class ScoreBook:
 
 
 def begun_of(book: ScoreBook) -> BegunCalls:
-    """Return the calls of a book that take their time."""
+    """Return the tracker of a book's calls in progress."""
     return book._begun
 
 
 def check_free(book: ScoreBook, *names: str) -> None:
-    """Raise ScorerError where a book has a score of one of ``names``, before anybody is asked for another."""
+    """Raise ScorerError if one of ``names`` is already recorded, before a judge is asked for that score."""
     for name in names:
         book._check_free(name)
 
 
 def keep_split(book: ScoreBook, scores: Iterable[Score]) -> None:
-    """Have a book hold what keeps the votes of a split panel, whose error is raised all the same."""
+    """Keep the scores that carry the votes of a split panel, whose JudgeError the book raises as well."""
     book._split.update({storable(each.name): each for each in scores})
 
 
 def recorded_twice(book: ScoreBook) -> ScorerError | None:
-    """Return what was raised where a score would have been recorded twice; None where none would."""
+    """Return the error for the first score that was recorded twice; None if there was none."""
     return _twice(book._doubled[0]) if book._doubled else None
 
 

@@ -1,7 +1,7 @@
-"""Labels that stand as words in running prose, and how a statement of the answer begins.
+"""Choice labels that are words of running prose, and the phrases that introduce an answer.
 
-A label in prose decides nothing ("vitamin C", "A city"). Beside a choice that the answer names otherwise it makes two
-of them where the answer comes to it ("so B."), unless it is plainly no answer: "not B", "B is wrong".
+A label in prose alone never decides ("vitamin C", "A city"). Where the answer already names a choice in another way, a
+label that the prose concludes with ("so B.") adds a second one, unless it is plainly rejected: "not B", "B is wrong".
 """
 
 import re
@@ -14,27 +14,27 @@ from pytest_llmeval.scorers.lookalikes import ARTICLE
 __all__ = ["BECAUSE_CLAUSE", "CALLED_RIGHT", "CALLED_WRONG", "STATEMENT", "SURELY", "Prose", "prose"]
 
 _BECAUSE = r"(?:because|since|as|due)\b"
-# "B is correct", and no more in its sentence than the reason: not "B is correct if ..." and not "... right-handed"
+# "B is correct" where its sentence adds at most the reason: not "B is correct if ..." and not "... right-handed"
 CALLED_RIGHT = (
     rf"\s+is\s+(?:also\s+)?(?:the\s+)?(?:correct|right)(?:\s+(?:{NOUN}|one))?"
     rf"[*_`\"')\]]*(?=[ \t\r]*(?:$|[.;!])|,?\s+{_BECAUSE})"
 )
-# "The answer is", "correct option:"; not "the answer choices:", and "To answer this, ...:" with no comma alone
+# "The answer is", "correct option:"; not "the answer choices:", nor "To answer this, ...:" (a comma is in between)
 STATEMENT = (
     rf"\b(?<!</)(?:answer(?!\s+(?:choices|options)\b)(?:(?<!\bto answer)(?<!\bwill answer)(?<!\bcan answer)"
     rf"|(?=[^.,\n:=：]{{0,60}}[:=：]))|(?:correct|right)\s+{NOUN})\b[^.\n:=：]{{0,80}}?(?:\bis\b|[:=：])"
 )
-# Between "the answer is" and what it is
+# Adverbs between "the answer is" and the answer: "clearly", "most likely"
 SURELY = re.compile(
     r",?\s*(?:(?:(?:most|very|almost|quite)\s+)?(?:clearly|certainly|definitely|obviously|evidently|probably|likely"
     r"|undoubtedly|surely|actually|really|simply|apparently|presumably|unquestionably|exactly|indeed|therefore|thus"
     rf"|hence|then|of\s+course|without\s+(?:a\s+)?doubt)\b[,\s]*)+{OPEN}",
     re.IGNORECASE,
 )
-# What gives the reason for a text, to the end of its sentence: "London, because Paris is in France."
+# The reason given after a choice's text, to the end of its sentence: "London, because Paris is in France."
 BECAUSE_CLAUSE = re.compile(rf"{CLOSE},?\s*{_BECAUSE}[^\n]*?(?=[.!;](?:\s|$)|$)", re.IGNORECASE | re.MULTILINE)
 _LOOK_BACK = 24  # characters
-# Before a label: what makes it no answer, and words that one letter belongs to
+# Before a label: words that reject it, and nouns that a single letter belongs to ("vitamin C")
 _RULED_OUT = re.compile(
     r"(?:\b(?:not|nor|never|neither|cannot|than|unlike|nicht|pas|no es)|n['’]t)"
     rf"(?:\s+be)?(?:\s+(?:the|an?|either))?(?:\s+{NOUN})?\s*{OPEN}$",
@@ -45,13 +45,13 @@ _COMPOUND = re.compile(
     r"|level|column|row|points?|line|questions?|problem|item|team|model|version|variable|case|exhibit)\s+$",
     re.IGNORECASE,
 )
-# "Franklin D. Roosevelt", and not "Therefore B. Paris"
+# The initial in "Franklin D. Roosevelt", but not "Therefore B. Paris"
 _INITIAL = re.compile(
     r"\b(?!(?:So|Therefore|Thus|Hence|Then|Option|Answer|Choice|Letter|Is|Antwort|Buchstabe|L[öo]sung|Also|R[ée]ponse"
     r"|Donc|Respuesta|Opci[óo]n|Entonces|\w+ly) )[A-Z]\w+ $"
 )
 _NAME_GOES_ON = re.compile(r"\. [A-Z]\w")
-# Around a label that an answer comes to: "so B.", "It is B,", "B (as it rains)"
+# Before and after a label that the answer concludes with: "so B.", "It is B,", "B (as it rains)"
 _COME_TO = re.compile(
     r"(?:^|[.,;:!?()\n–—，。；：是选選]|\b(?:is|be|so|thus|hence|therefore|then|choose|pick|select|with|take|but|think|believe"
     r"|guess|conclude|option|choice|letter|answer|(?:I|would|['’]d) say|\w+ly"
@@ -77,20 +77,20 @@ CALLED_WRONG = re.compile(_WRONG, re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prose:
-    """How the labels of choices are found in running prose, and the texts of which they may be a part."""
+    """Patterns that find the labels of choices in running prose, and the texts that may contain such a label."""
 
     mentions: str
-    """A pattern, compiled only for answers that need it. It finds a text of the choices, or a label: a capital or
-    number (``label``), or any behind a noun (``option``)."""
+    """Source of a pattern, compiled only for the answers that need it. It matches the text of a choice, or a label: a
+    capital or number (group ``label``), or any label after a noun (group ``option``)."""
     wrong: re.Pattern[str]
-    """What follows a label that is called wrong, perhaps as one of several."""
+    """Matches what follows a label that is called wrong, alone or as the first of several."""
 
     def labels(self, text: str, *, besides: Collection[int] = ()) -> set[str]:
-        """Return the labels that an answer comes to: "so B.", "It is B,"; not those that are plainly no answer.
+        """Return the labels that an answer concludes with ("so B.", "It is B,"), except those it plainly rejects.
 
         Args:
             text: an answer or a part of one.
-            besides: places of labels that are read otherwise.
+            besides: positions of labels that are already accounted for.
         """
         found: set[str] = set()
         for each in re.finditer(self.mentions, text):
@@ -101,12 +101,12 @@ class Prose:
         return found
 
     def _is_come_to(self, text: str, start: int, label: re.Match[str]) -> bool:
-        """Whether a label ends a clause and stands behind a noun, a verb or a mark as an answer does."""
+        """Whether a label ends a clause and follows a noun, verb or mark that introduces an answer."""
         before = text[max(0, start - _LOOK_BACK) : start]
         return _ENDS.match(text, label.end()) is not None and bool(label["option"] or _COME_TO.search(before))
 
     def _is_other(self, text: str, start: int, label: re.Match[str]) -> bool:
-        """Whether a letter is denied, an article, a pronoun, or a part of a name."""
+        """Whether a letter is rejected, an article, a pronoun, or part of a name."""
         before = text[max(0, start - _LOOK_BACK) : start]
         if _RULED_OUT.search(before) or self.wrong.match(text, label.end()):
             return True
@@ -118,12 +118,12 @@ class Prose:
 
 
 def prose(labels: Collection[str], texts: Collection[str], *, nouns: bool) -> Prose:
-    """Return how the labels of choices are found in prose.
+    """Return the patterns that find the labels of choices in prose.
 
     Args:
-        labels: of the choices.
-        texts: of the choices, plain.
-        nouns: whether a noun may stand before a label; False where a text has such a word.
+        labels: the labels of the choices.
+        texts: the texts of the choices, as ``plain`` returns them.
+        nouns: whether a noun may precede a label; False where a choice's text contains such a noun.
     """
     short = "|".join(label for label in labels if re.fullmatch("[A-Z]|[0-9]{1,2}", label)) or "(?!)"
     said = "|".join(map(re.escape, sorted(texts, key=len, reverse=True))).replace("\\ ", r"\s+").replace("'", "['’]")

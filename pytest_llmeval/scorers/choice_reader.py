@@ -1,4 +1,4 @@
-"""Which of several options an answer names, by label or by text."""
+"""Reading an answer to a multiple-choice question: which options it names, by label or by text."""
 
 import re
 import string
@@ -42,20 +42,20 @@ __all__ = ["Options", "options_of"]
 
 _BREAK = re.compile(f"[{BREAKS}]")
 _SAID = re.compile(f"[^{re.escape(WRAP)}{BREAKS}]")
-# "the answer is b. paris is in france"
 _LONGEST_START = 1_000
-"""Characters, beyond those of a choice, of the line behind a statement that are looked at for labels at its start."""
+"""Characters after "the answer is" that are searched for a label at the start, on top of the longest choice's."""
+# A small letter as a label: "the answer is b. paris is in france"
 _SMALL = re.compile(rf"{OPEN}([a-z]){CLOSE}[.,;:!](?=\s|$)")
 # "Option: B", "**Choice** = (B)"
 _NOUN_ALONE = re.compile(rf"^(?i:{NOUN}){CLOSE}\s*[:=：]{CLOSE}\s*{OPEN}")
 _BULLET = re.compile(r"^\s*[-–—•]\s+")
-# "not London", "definitely not (B)"; what follows it in its clause is no answer
+# "not London", "definitely not (B)"; the rest of the clause names no answer
 _DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
 _CLAUSE_END = re.compile(rf"[.!?;,:](?=\s|$)|[。！？；，：{BREAKS}]|\bbut\b", re.IGNORECASE)
 _JOINED = re.compile(rf"{CLOSE}\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*{OPEN}", re.IGNORECASE)
-# What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
+# After the B of "A and B"; anything else means that "and" begins a new clause: "A and B is wrong"
 _AND_ENDS = re.compile(rf"{CLOSE}\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)", re.IGNORECASE)
-# Between the labels of a list that a sentence is to its end; "1,5" and "3/4" are numbers
+# Between the labels of a list that makes up a whole sentence; "1,5" and "3/4" are numbers
 _LISTED = re.compile(
     rf"{CLOSE}\s*(?:[,;+/，；、](?!(?<=\d[,/])\d)\s*(?:(?:or|and)\b)?|\b(?:or|and)\b|&)\s*{OPEN}",
     re.IGNORECASE,
@@ -65,18 +65,19 @@ _SENTENCE_ENDS = re.compile(rf"{CLOSE}\s*(?:$|\.(?!\s*\w)|[。！；])")  # not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The choices of a question, and how they are found in an answer."""
+    """The choices of one question, and the patterns that find them in an answer."""
 
     by_label: Mapping[str, str]
     by_text: Mapping[str, str]
     ambiguous: frozenset[str]
-    """Texts that are the label of another choice, which they name; beside labels they may be texts: ``1) 2``."""
+    """Texts equal to the label of another choice, which they then mean. Beside labels they may count as texts:
+    ``1) 2``."""
     combined: frozenset[str]
-    """The labels of texts that hold two labels: ``Both A and B``."""
+    """Labels whose text contains two labels: ``Both A and B``."""
     inline_tex: re.Pattern[str] | None
-    """Labels in ``\\(...\\)``; None where a text has TeX of its own."""
+    """Finds labels in ``\\(...\\)``; None where the text of a choice contains TeX itself."""
     tags: bool
-    """Whether tags are marks, and no part of a text."""
+    """Whether tags are markup around choices, and not part of a choice's text."""
     statement: re.Pattern[str]
     before_label: re.Pattern[str]
     at_start: re.Pattern[str]
@@ -86,10 +87,14 @@ class Options:
     texts: re.Pattern[str] | None
     prose: Prose
     longest_line: int
-    """Characters; no longer one is a choice and nothing else."""
+    """Characters of the longest line that can be a choice and nothing else."""
 
     def named_by(self, target: Any) -> str:
-        """Return the label of the target."""
+        """Return the label of the target, which is a label or a text of the choices.
+
+        Raises:
+            ScorerError: if it is neither.
+        """
         if isinstance(target, str):
             wanted = target.strip()
             label = wanted if wanted in self.by_label else self.by_text.get(plain(target))
@@ -98,12 +103,12 @@ class Options:
         raise ScorerError(f"the target {shown(target)} is neither a label nor a text of the choices {self.all_shown()}")
 
     def shown(self, label: str) -> str:
-        """Return a label with its text, if it has one."""
+        """Return a label for display, with its text if it has one."""
         text = self.by_label[label]
         return f"{label} ({shown(text, 80)})" if text else label
 
     def all_shown(self) -> str:
-        """Return all choices in one line."""
+        """Return all choices in one line for display."""
         return ", ".join(self.shown(label) for label in self.by_label)
 
     def read(self, text: str) -> set[str]:
@@ -117,10 +122,10 @@ class Options:
         return lines | self._called_right(text) or self._mentioned(text)
 
     def _stated(self, text: str) -> tuple[set[str], str]:
-        """Return the choices that statements name, and the text without those that deny one.
+        """Return the choices that statements ("the answer is ...") name, and the text without statements that deny one.
 
-        The rest of a line is read for texts once, from the first statement that has no label: a model that repeats
-        itself without end would be read in quadratic time.
+        After the first statement without a label, the rest of its line is searched for texts only once: otherwise a
+        model that repeats itself without end would make the time quadratic.
         """
         found: set[str] = set()
         kept: list[str] = []
@@ -152,13 +157,13 @@ class Options:
         return found, "".join([*kept, text[at:]])
 
     def _closing(self, text: str) -> set[str]:
-        """Return the choice that the last line is, and nothing else, unless it is one of a list of them."""
+        """Return the choice that makes up the whole last line, unless the line before is a choice too (a list)."""
         lines = [line for line in text.splitlines() if line.strip()][-2:]
         *before, last = [self._whole(line) if len(line) <= self.longest_line else None for line in lines]
         return {last} if last is not None and before == [None] else set()
 
     def _texts_stated(self, head: str, line: str) -> set[str]:
-        """Return the choices whose texts a statement names, and those whose labels it comes to."""
+        """Return the choices whose texts a statement names, and with them the labels that it concludes with."""
         begin = len(line) - len(_surely(line))
         if (named := self._text_at(line, begin)) and (reason := BECAUSE_CLAUSE.match(line, named[1])):
             line = line[: named[1]] + line[reason.end() :]
@@ -167,7 +172,7 @@ class Options:
         return texts and texts | self.prose.labels(head + line)
 
     def _denies(self, line: str) -> bool:
-        """Whether a statement says what is no answer; "Not applicable" may be a choice."""
+        """Whether a statement rejects an answer ("not B"). "Not applicable" may itself be a choice."""
         found = _DENIED.match(line)
         if found is None:
             return False
@@ -175,7 +180,7 @@ class Options:
         return self.texts is None or not any(map(self.texts.match, begins))
 
     def _labels_at_start(self, line: str) -> set[str]:
-        """Return the label that a line starts with, and those that are joined to it, by label or text."""
+        """Return the label that a line starts with, and the labels and texts joined to it by "or", "and" or "/"."""
         if listed := self._listed(line):
             return listed
         found: set[str] = set()
@@ -195,9 +200,9 @@ class Options:
         return found
 
     def _listed(self, line: str) -> set[str]:
-        """Return the labels that the first sentence of a line is, and nothing else.
+        """Return the labels of a line whose first sentence is nothing but labels, else an empty set.
 
-        One whose text is of labels ("Both A and B") is in no list.
+        A label whose text contains labels ("Both A and B") cannot be part of such a list.
         """
         found: set[str] = set()
         named = self._label_at(line, 0)
@@ -210,7 +215,7 @@ class Options:
         return set()
 
     def _label_at(self, line: str, at: int) -> tuple[str, int] | None:
-        """Return the choice whose label stands at a place, and where that ends; a word or number is none."""
+        """Return the choice whose label is at a position, and its end; None if it is part of a word or number."""
         label = self.at_start.match(line, at)
         if label is None:
             return None
@@ -220,7 +225,7 @@ class Options:
         return None if is_other and named[1] == label.end() else named
 
     def _is_part(self, line: str, label: re.Match[str]) -> bool:
-        """Whether a label is a part of a number or word, and not the mark before its own text: ``2.3 km``."""
+        """Whether a label is part of a number or word, and not the mark before its own text: ``2.3 km``."""
         at = label.end("label")
         if PART.match(line, at) is None:
             return False
@@ -233,12 +238,12 @@ class Options:
         return blank is not None and line[blank.end()].islower() and self._text_at(line, blank.end()) is not None
 
     def _named_at(self, text: str, found: re.Match[str]) -> tuple[str, int]:
-        """Return the choice that is named where a label was found, and where that ends: a longer text there wins."""
+        """Return the choice named where a label was found, and its end; a longer text that starts there wins."""
         said = self._text_at(text, found.start("label"))
         return said if said is not None and said[1] > found.end("label") else (found["label"], found.end())
 
     def _text_at(self, text: str, at: int) -> tuple[str, int] | None:
-        """Return the choice whose text begins at a place, and where that ends."""
+        """Return the choice whose text begins at a position, and its end."""
         said = self.texts.match(plain(text[at : at + self.longest_line])) if self.texts else None
         if said is None:
             return None
@@ -247,14 +252,14 @@ class Options:
         return self.by_text[said.group()], at + length
 
     def _called_right(self, text: str) -> set[str]:
-        """Return the labels that are called right, where a line begins with that."""
+        """Return the labels that the answer calls right; none unless a line begins with such a sentence."""
         lines = (line.lstrip(WRAP) for line in text.splitlines())
         if not any(self.called_right.match(line) for line in lines):
             return set()
         return {self._named_at(text, found)[0] for found in self.called_right.finditer(text)}
 
     def _whole(self, line: str) -> str | None:
-        """Return the one choice that a line is, and nothing else."""
+        """Return the choice that makes up a whole line; None if the line holds anything else."""
         bare = _BULLET.sub("", line).strip(WRAP)
         for said in (line.strip(), bare):
             if said in self.by_label:
@@ -288,13 +293,13 @@ class Options:
         return Counter(found.group() for found in self.texts.finditer(plain(text))) if self.texts else Counter()
 
     def _denied(self, text: str) -> tuple[Counter[str], Counter[str]]:
-        """Return how often labels in brackets and texts stand behind a denial on their line."""
+        """Return how often a line denies each label in brackets and each text."""
         labels: Counter[str] = Counter()
         texts: Counter[str] = Counter()
         for line in text.splitlines():
             line = normal_text(line, collapse=True)
             lows = [unicodedata.normalize("NFC", char.casefold()) for char in line]
-            plain, place = "".join(lows).replace("’", "'"), [0, *accumulate(map(len, lows))]  # ß is two
+            plain, place = "".join(lows).replace("’", "'"), [0, *accumulate(map(len, lows))]  # ß has two characters
             mentions: list[tuple[tuple[int, int, str], str | None]] = [
                 ((place[each.start()], place[each.end()], self._named_at(line, each)[0]), None)
                 for each in self.in_brackets.finditer(line)
@@ -312,7 +317,7 @@ class Options:
         return labels, texts
 
     def _with_label(self, plain: str, text: re.Match[str], option: str) -> int:
-        """Return where a text begins, with its own label if that stands before it: ``B: London``."""
+        """Return where a text begins, including its own label if that precedes it: ``B: London``."""
         label = option.casefold()
         head = plain[max(0, text.start() - len(label) - 9) : text.start()]
         bare = head.rstrip(WRAP)
@@ -321,20 +326,20 @@ class Options:
 
 
 def _surely(line: str) -> str:
-    """Return a line without the "clearly" that it begins with."""
+    """Return a line without an adverb such as "clearly" at its start."""
     said = SURELY.match(line)
     return line[said.end() :] if said else line
 
 
 @lru_cache(maxsize=1024)
 def options_of(choices: tuple[Any, ...]) -> Options:
-    """Return the options of these texts, or of these pairs of a label and a text.
+    """Return the options for these texts, or for these pairs of a label and a text.
 
     Raises:
-        ScorerError: they are fewer than two, not distinct or without order.
+        ScorerError: if the choices are fewer than two, not distinct, or unordered.
     """
     by_label = _labelled(choices)
-    # a text that is itself a label names that one: so a target is read, and so is an answer
+    # a text that equals a label names the choice of that label, in a target as in an answer
     by_text = {plain(text): text if text in by_label else label for label, text in by_label.items() if text}
     if len(by_label) < 2:
         raise ScorerError("choice needs at least two choices")

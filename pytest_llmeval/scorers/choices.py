@@ -16,54 +16,57 @@ __all__ = ["choice"]
 def choice(response: Response | str, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
-    Choices have labels (A, B, C, ... in their order, or the keys of a mapping) and texts. Texts are compared
-    in Unicode NFC, without case, each run of white space as one space, ``’`` as ``'``. The answer is read
-    in this order, and the first step that names a choice decides:
+    Choices have labels (A, B, C, ... in their order, or the keys of a mapping) and texts. Texts are compared in Unicode
+    NFC, ignoring case, with each run of white space read as one space and ``’`` as ``'``. The answer is read in three
+    steps, and the first step that names a choice decides:
 
-    1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is``, ``<answer>`` and the like; not
-       ``the answer choices:``, nor ``to answer this, ...:``) on the same line (on the next one where nothing follows),
-       wherever that stands: a label at its start or behind ``clearly``, ``most likely`` and the like, with those that
-       ``or`` and ``and`` join to it (what else follows a label is not read: ``B, A is wrong``; but ``A is wrong`` names
-       none), else the texts in it, but for the reason of the first (``London, because Paris is in France``). Where its
-       first sentence is nothing but labels, joined by commas, semicolons or plus signs too, they are all named:
-       ``A, B``; a label whose text is of labels (``Both A and B``) goes into no such list. Several such statements must
-       agree; of one that begins with ``not`` (or ``clearly not``, which no choice does) nothing is read, to the end of
-       its clause. The last line counts beside it where it is a choice and nothing else, and not one of a list.
-    2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
-       its text (``B) London``), wherever they stand; and where a line begins with ``B is correct`` or ``B is right``,
-       all labels of which the answer says that.
-    3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
-       brackets (full-width marks are such marks too), and texts as whole words, the longest first (``New York`` is
-       not ``York``); in scripts without spaces between words wherever they stand.
+    1. Statements. What follows ``answer is``, ``answer:`` or ``answer =`` (also ``correct option is``, ``<answer>`` and
+       the like; not ``the answer choices:`` or ``to answer this, ...:``) anywhere in the answer, on the same line, or
+       on the next one if nothing follows. A label at the start or after ``clearly``, ``most likely`` and the like
+       counts, along with those joined to it by ``or`` and ``and``. The rest of the line is then not read
+       (``B, A is wrong``), and a label called wrong names nothing (``A is wrong``). Without such a label, the texts in
+       the line count, except in the reason given for the first (``London, because Paris is in France``). Where the
+       first sentence is nothing but labels, joined also by commas, semicolons or plus signs, all of them are named
+       (``A, B``), except that a label whose text contains labels (``Both A and B``) cannot be part of such a list.
+       Several statements must agree. A statement that begins with ``not`` (or ``clearly not``) names nothing up to the
+       end of its clause, unless the text of a choice begins that way. The last line counts beside the statements where
+       it is nothing but a choice and not one of a list.
+    2. Whole lines. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label
+       with its text (``B) London``), anywhere in the answer. Where a line begins with ``B is correct`` or
+       ``B is right``, all labels that the answer calls right in this way count as well.
+    3. The whole answer. Labels at the start of a line followed by ``.``, ``)`` or ``:``; labels in brackets (full-width
+       marks included); and texts as whole words, the longest first (``New York`` is not ``York``), or at any position
+       in scripts without spaces between words.
 
-    Where texts of a statement, or step 3, decide, labels in running prose that the answer comes to name their choices
-    too (``So B. Paris is in France`` names two); not behind ``not`` or before ``is wrong``, nor the article.
+    Where the texts of a statement or step 3 decide, a label that the running prose concludes with names its choice as
+    well (``So B. Paris is in France`` names two), but not after ``not``, before ``is wrong``, or as the article "a".
 
-    In texts of a statement and in the whole answer, options right behind a denial are not read, nor those that
-    ``or`` joins to them: behind ``not``, ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish,
-    Chinese and Japanese (``**not** London``, ``isn't the (B)``, ``nicht wahr``, ``不是北京``). They are where the
-    clause has an ``if`` or another denial before it, or a question mark behind it. A text behind ``non-``, ``not-``,
-    ``nicht-`` or ``un-`` never is.
+    In the texts of a statement and in step 3, an option right after a denial does not count, nor do those joined to it
+    by ``or``. Denials are ``not``, ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish, Chinese
+    and Japanese (``**not** London``, ``isn't the (B)``, ``nicht wahr``, ``不是北京``). The option does count where the
+    clause has an ``if`` or another denial before it, or a question mark after it. A text after ``non-``, ``not-``,
+    ``nicht-`` or ``un-`` never counts.
 
-    Marks around a label are brackets, quotes of all kinds, Markdown emphasis, TeX (``\(B\)``) and pairs of tags
-    (``<b>B</b>``), TeX and tags only where the choices have none of their own.
+    Marks around a label may be brackets, quotes of all kinds, Markdown emphasis, TeX (``\(B\)``) and pairs of tags
+    (``<b>B</b>``); TeX and tags only where the choices contain none themselves.
 
-    Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
-    choices has such a word. A text that begins with a label is read as the text where it stands whole (``B cells``);
-    a text that is itself a label is that label, in the answer as in the target. In running prose a label counts in
-    capitals only as given, so that the article "a" is no choice; nor is the "A" of ``Answer: A cat``, where a text
-    follows it, and of ``A few``, the "I" of ``Answer: I think``, the "D" of ``D'accord``, or a part of a number
-    (``4.5``, ``4:30``; not ``4.0``). Naming none, or more than one, scores 0 with the reason.
+    ``option``, ``choice``, ``letter`` or ``answer`` may precede a label (``option B``), unless the text of a choice
+    contains such a word. A text that begins with a label is read as the text where it occurs in full (``B cells``). A
+    text that equals a label means the choice of that label, in the answer as in the target. In running prose a label
+    counts only in capitals, as given, so that the article "a" is not a choice. Neither is the "A" of ``Answer: A cat``
+    where ``cat`` is a text, or of ``A few``, the "I" of ``Answer: I think``, the "D" of ``D'accord``, or a part of a
+    number (``4.5``, ``4:30``; but ``4.0`` is read as 4). An answer that names no choice, or more than one, scores 0 and
+    the reason says so.
 
     Args:
         response: a Response or a str.
-        target: the label or the text of the right choice; a label wins where it is both.
-        choices: two to 26 texts, or a mapping of labels to texts; single letters (``"ABCD"``, ``["A", "B"]``)
-            are labels without texts.
+        target: the label or the text of the right choice; if it is both, the label wins.
+        choices: two to 26 texts, or a mapping of labels to texts; single letters (``"ABCD"``, ``["A", "B"]``) are
+            labels without texts.
 
     Raises:
-        ScorerError: where the target is none of the choices, or the choices are fewer than two, not distinct or
-            without order.
+        ScorerError: if the target is not one of the choices, or the choices are fewer than two, not distinct, or
+            unordered.
     """
     if not isinstance(choices, Mapping | Sequence):
         raise ScorerError(f"choices are {type(choices).__name__}, not a list of texts or a mapping of labels to texts")

@@ -1,7 +1,7 @@
 """Which options an answer denies: "not London", "isn't (B)", "nicht wahr", "不是北京".
 
-Only what is plain: an option right behind a denial (in Japanese right before it), or in a list with "or" that stands
-there. All else ("not London alone", "if it is not London", "is it not London?") denies nothing.
+Only plain denials count: an option right after a denial (right before it in Japanese), or in a list with "or" at that
+position. Anything else ("not London alone", "if it is not London", "is it not London?") denies nothing.
 """
 
 import re
@@ -20,7 +20,7 @@ _NONE = (
     r"(?![^\W_])"
 )
 _DENIAL = re.compile(f"{_NOT}|{_NONE}", re.IGNORECASE)
-# What may stand between; "only" and "just" may not: behind them nothing is denied
+# Words allowed between a denial and the option. "only" and "just" are not: they deny nothing
 _ARTICLE = r"(?: (?:an?|the|de[mnrs]|die|das|ein(?:e[mnrs]?)?|une?|una|l[ae]s?|el|los))?"
 _WORDS = (
     r"(?: (?:be )?(?:considered|regarded|seen|classified|labell?ed|rated|deemed|called|seem|appear|look|sound|contain)"
@@ -32,7 +32,7 @@ _WORDS = (
 )
 _BETWEEN = re.compile(rf"[*_]{{0,3}}{_WORDS} {_OPEN}", re.IGNORECASE)
 _BETWEEN_UNSPACED = re.compile(f"[*_]{{0,3}}[是在]? ?{_OPEN}")
-# Before a denial in its clause these leave it open or turn it: "if it is not", "no reason why it should not", "难道不"
+# Words before a denial that leave it open or reverse it: "if it is not", "no reason why it should not", "难道不"
 _TURNED = re.compile(
     rf"\b(?:if|unless|whether|wenn|(?<!no )doubt|hardly|no (?:reason|way))\b|\b(?:why|warum|pourquoi) $|{_NOT}"
     r"|[不非无無没沒]|[难難]道|何[尝嘗]|要$",
@@ -40,11 +40,11 @@ _TURNED = re.compile(
 )
 _CLAUSE = re.compile(r"[.,;:!?。，；：！？]|\b(?:and|but|so|as|because|since|hence|which)\b", re.IGNORECASE)
 _LOOK_BACK = 80  # characters
-# Behind it so do these: "is it not London?", "not London alone", "不是北京就是上海"
+# Words after the option that do the same: "is it not London?", "not London alone", "不是北京就是上海"
 _OPENED = re.compile(rf"{_CLOSE} ?(?:[?？吗嗎]|alone\b|[,，]? ?就是)", re.IGNORECASE)
-# "東京ではなく", "東京ではない。"; more behind "ない" may ask or suggest: "東京ではないでしょうか"
+# "東京ではなく", "東京ではない。"; with more after "ない" it may ask or suggest: "東京ではないでしょうか"
 _BEHIND = re.compile(rf"{_CLOSE}(?:では|じゃ)(?:なく|(?:ない(?:です)?|ありません)(?=$|[。、]))")
-# The opposite that non- makes of an option, with emphasis or marks between
+# A prefix such as "non-" that turns an option into its opposite, with emphasis or marks in between
 _OPPOSITE = re.compile(
     r"\b(?:(?:no[nt]|nicht|un)[*_\"'”’]{0,4}[-\u2010\u2011]|non(?:[*_\"'”’]{0,4}\u2013| ))[*_\"'“‘]{0,4}$",
     re.IGNORECASE,
@@ -58,11 +58,12 @@ _LIST_END = re.compile(rf"{_CLOSE} ?(?:$|[.;,!。；，！])")
 
 
 def denied(line: str, mentions: Sequence[tuple[int, int, str]]) -> set[int]:
-    """Return which of the options that a line mentions stand right behind a denial, or in a list that does.
+    """Return the indices of the options that are denied: right after a denial, or in a list that is.
 
     Args:
-        line: with single spaces.
-        mentions: where the options begin and end, and which they are, in their order; a label and its text are two.
+        line: a line whose words are separated by single spaces.
+        mentions: start, end and choice of each mention, in the order of the line; a label followed by its text makes
+            two mentions.
     """
     found = {
         at
@@ -82,7 +83,7 @@ def denied(line: str, mentions: Sequence[tuple[int, int, str]]) -> set[int]:
 
 
 def _list_end(line: str, mentions: Sequence[tuple[int, int, str]], first: int) -> int:
-    """Return the last option of the list that begins with ``first``; commas alone join none."""
+    """Return the index of the last option in the list that begins with ``first``. Commas alone make no list."""
     last = first
     for at in range(first + 1, len(mentions)):
         (_, end, before), (start, _, option) = mentions[at - 1], mentions[at]

@@ -1,4 +1,4 @@
-"""The digest that tells whether two scores came from one scorer with one set of settings."""
+"""The digest that identifies a scorer together with its settings."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,10 +12,11 @@ __all__ = ["scorer_digest"]
 
 
 def scorer_digest(scorer: Scorer, settings: Mapping[str, Any]) -> str:
-    """Return the sha256 in hex over what decides a scorer's values.
+    """Return the sha256, in hex, of everything that decides a scorer's values.
 
-    For a shipped scorer that is its name and version, for a user's its name, version and source (decorators included,
-    what it calls not; of an object or a partial what it holds, too), for both the settings, defaults filled in.
+    A shipped scorer enters with its name and version; a user's scorer with its name, version and source. The source
+    includes decorators, and what an object or a partial holds, but not the functions that it calls. The settings enter
+    for both, with their defaults filled in.
     """
     return digest(f"{_identity(scorer)}\n{settings_text(settings)}")
 

@@ -1,4 +1,4 @@
-"""Text for people out of values that a model chose: bounded, and with nothing that can move a terminal."""
+"""Readable text from values that a model chose: bounded in length, without terminal control characters."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ __all__ = ["first_few", "number", "shown", "tidy", "visible_line"]
 VALUE_LIMIT = 200
 LINE_LIMIT = 700
 LINE_COUNT = 12
-# Lines that start so are commands to the log of a CI service:
+# A line that starts with one of these is a command to the log of a CI service:
 # https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 _COMMANDS = ("::", "##[")
 
@@ -20,8 +20,8 @@ _chunks = json.JSONEncoder(ensure_ascii=False, default=repr).iterencode
 def visible_line(text: str, limit: int = VALUE_LIMIT) -> str:
     r"""Return ``text`` on one line, cut at ``limit`` characters with a ``…``.
 
-    Whatever does not print (line ends, escapes, zero-width and direction marks, lone surrogates) is written
-    as in Python source: ``\n``, ``\x1b``, ``\u202e``.
+    Characters that do not print (line ends, escapes, zero-width and direction marks, lone surrogates) are escaped as in
+    Python source: ``\n``, ``\x1b``, ``\u202e``.
     """
     head = text[: limit + 1]
     if not head.isprintable():
@@ -49,7 +49,7 @@ def shown(value: Any, limit: int = VALUE_LIMIT) -> str:
 
 
 def tidy(reason: str) -> str:
-    """Return a reason of at most 12 lines, each bounded and without anything that does not print."""
+    """Return a reason of at most 12 lines, each bounded in length and free of characters that do not print."""
     lines = reason.split("\n", LINE_COUNT)
     kept = [_harmless(visible_line(line, LINE_LIMIT)) for line in lines[:LINE_COUNT]]
     return "\n".join([*kept, "…"] if len(lines) > LINE_COUNT else kept)
@@ -60,11 +60,11 @@ def _harmless(line: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number in four digits, enough to read and to compare by eye."""
+    """Return a number with four significant digits, enough to read and compare by eye."""
     return f"{value:.4g}"
 
 
 def first_few(lines: Iterable[str], count: int, *, total: int) -> str:
-    """Return the first ``count`` of ``total`` lines, and how many more there are."""
+    """Return the first ``count`` of ``total`` lines, followed by how many more there are."""
     kept = list(islice(lines, count))
     return "\n".join([*kept, f"+ {total - len(kept)} more"] if total > len(kept) else kept)

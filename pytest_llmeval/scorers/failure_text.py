@@ -10,9 +10,9 @@ LINES = 8
 
 
 def explain(scores: Iterable[Score]) -> str:
-    """Return a few lines for each score that missed or broke; an empty text where none did.
+    """Return a few lines for each score that missed or failed with an error; an empty text if none did.
 
-    The first line names the score and its value against the pass mark, the indented ones say what differed.
+    The first line of a score gives its name and its value against the pass mark; the indented lines say what differed.
     """
     told = [score for score in scores if score.passed is False or score.status == "error"]
     return "\n".join(_paragraph(score) for score in told)

@@ -13,19 +13,19 @@ from pytest_llmeval.scorers.scored import is_number
 
 __all__ = ["compare_json"]
 
-# Lists compared without order: up to this many pairs of leaves the pairing is the best one.
+# Up to this many pairs of leaves, lists compared without order are paired optimally; beyond it, by sorting.
 PAIRED_LEAVES = 20_000
 
 
 def compare_json(target: Any, answer: Any, rules: Rules) -> Comparison:
-    """Return how much of two JSON values agrees; see ``json_match`` for the rules."""
+    """Return how far two JSON values agree; ``json_match`` documents the rules."""
     return _Comparer(rules).compare(target, answer, ROOT, ROOT)
 
 
 class _Comparer:
-    """Walks two values at once.
+    """Walks two values in parallel.
 
-    ``pattern`` is the path with ``[]``, ``place`` the one with list positions.
+    ``pattern`` is the current path with ``[]`` for list elements; ``place`` is the same path with list positions.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -54,7 +54,7 @@ class _Comparer:
             path = child(pattern, key)
             wanted, given = target.get(key), answer.get(key)
             if path in self._rules.ignore or (given is None and key not in target):
-                continue  # an absent key and null are the same
+                continue  # an absent key equals null
             if key not in target:
                 parts.append(self._surplus(given, path, child(place, key)))
             elif key not in answer and wanted is not None:
@@ -85,7 +85,7 @@ class _Comparer:
         return _sum(parts)
 
     def _paired(self, target: list[Any], answer: list[Any], inner: str) -> dict[int, tuple[int, Comparison]]:
-        """Return by target position the answer position and how the two compare; order has no part in it."""
+        """Map target positions to the paired answer position and the comparison of the two, ignoring order."""
         pairs = self._identical(target, answer, inner)
         rows = _others(len(target), (row for row, _ in pairs))
         columns = _others(len(answer), (column for _, column in pairs))
@@ -117,12 +117,12 @@ class _Comparer:
     def _best_pairs(
         self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str
     ) -> dict[int, tuple[int, Comparison]]:
-        """Return the pairs with the most right leaves, and among those the fewest leaves in all."""
+        """Return the pairing with the most right leaves and, among those, the fewest leaves in total."""
         found = [[self.compare(target[row], answer[at], inner, ROOT) for at in columns] for row in rows]
         left = [leaves(target[row], inner, self._rules, nulls=True) for row in rows]
         above = [leaves(answer[column], inner, self._rules, nulls=False) for column in columns]
         weight = sum(left) + sum(above) + 1
-        # the cost of a pair, against leaving both sides unpaired, which counts the leaves of each
+        # the cost of a pair relative to leaving both sides unpaired, which counts the leaves of each
         costs = [
             [one.total - left[i] - above[j] - weight * one.right for j, one in enumerate(line)]
             for i, line in enumerate(found)

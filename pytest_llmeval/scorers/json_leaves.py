@@ -1,4 +1,4 @@
-"""When two numbers, texts or dates count as equal."""
+"""When two numbers or dates count as equal."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,13 +16,13 @@ _TIME_PARTS = ("%H", "%I", "%c", "%X")
 def within(given: int | float | Decimal, wanted: int | float | Decimal, tolerance: float | Decimal) -> bool:
     """Return whether two finite numbers differ by at most ``tolerance``.
 
-    Counted in decimal, as the numbers are written: 1.1 and 1.0 do differ by 0.1.
+    Computed in decimal, on the numbers as written, so that 1.1 and 1.0 differ by exactly 0.1.
     """
     return given == wanted or abs(as_decimal(given) - as_decimal(wanted)) <= as_decimal(tolerance)
 
 
 def as_decimal(value: int | float | Decimal) -> Decimal:
-    """Return a number as it is written, in decimal."""
+    """Return a number in decimal, exactly as it is written."""
     if isinstance(value, Decimal):
         return value
     return Decimal(repr(float(value))) if isinstance(value, float) else Decimal(int(value))
@@ -31,9 +31,9 @@ def as_decimal(value: int | float | Decimal) -> Decimal:
 def same_date(given: str, wanted: str, formats: Sequence[str], tolerance_days: float) -> bool:
     """Return whether two texts are dates that differ by at most ``tolerance_days``.
 
-    A text is read as ISO 8601 (``date.fromisoformat``, ``datetime.fromisoformat``), then by the formats of
-    ``strptime`` in their order. Where one side has no time of day the days are compared as written; else the
-    instants, a time without zone taken as UTC. False where one side is no date.
+    A text is read as ISO 8601 (``date.fromisoformat``, ``datetime.fromisoformat``), then by the ``strptime`` formats in
+    their order. If either side has no time of day, the calendar days are compared as written; otherwise the instants
+    are, a time without zone taken as UTC. False if either side is not a date.
     """
     left, right = _read(given.strip(), formats), _read(wanted.strip(), formats)
     if left is None or right is None:
@@ -52,7 +52,7 @@ def _day(moment: date) -> date:
 
 
 def _read(text: str, formats: Sequence[str]) -> date | None:
-    """Return a date, or a datetime where the text has a time of day; None where it is neither."""
+    """Return a date, or a datetime if the text has a time of day; None if it is neither."""
     if len(text) > DATE_LENGTH:
         return None
     for read in (date.fromisoformat, datetime.fromisoformat):
@@ -71,7 +71,7 @@ def _read(text: str, formats: Sequence[str]) -> date | None:
 
 @lru_cache(maxsize=256)
 def check_date_format(form: str) -> str:
-    """Return the format if ``strptime`` understands it.
+    """Return the format unchanged if ``strptime`` accepts it.
 
     Raises:
         ScorerError: if it does not.

@@ -1,4 +1,4 @@
-"""Paths into JSON: as a test declares them, and as a reason shows them."""
+"""Paths into JSON, as tests declare them and as reasons show them."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _SEGMENT = re.compile(r'(?P<element>\[\])|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]|(?P<
 
 
 def child(path: str, key: str) -> str:
-    """Return the path of a key, quoted where it has other characters than letters, digits, _ and -."""
+    """Return the path of a key, quoted if it has characters other than letters, digits, _ and -."""
     if not _SIMPLE.fullmatch(key):
         return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
     return f"{path}.{key}" if path else key
@@ -35,20 +35,20 @@ def position(path: str, index: int) -> str:
 
 
 def joined(path: str, rest: str) -> str:
-    """Return a path and one relative to it as one path."""
+    """Return a path joined with a path relative to it."""
     return f"{path}.{rest}" if path and rest and not rest.startswith("[") else path + rest
 
 
 def path_text(path: str) -> str:
-    """Return a path for people; the whole value is ``$``."""
+    """Return a path for display; the whole value is ``$``."""
     return visible_line(path, PATH_LIMIT) if path else "$"
 
 
 def declared_all(paths: Iterable[str], setting: str) -> frozenset[str]:
-    """Return declared paths in their one spelling; a single text is one path.
+    """Return declared paths in their canonical spelling; a single text is one path.
 
     Raises:
-        ScorerError: where one is not a path.
+        ScorerError: if one of them is not a path.
     """
     listed = [paths] if isinstance(paths, str) else list(paths)
     return frozenset(declared(path, setting) for path in listed)
@@ -56,10 +56,10 @@ def declared_all(paths: Iterable[str], setting: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def declared(path: Any, setting: str) -> str:
-    """Return a declared path in its one spelling: ``$`` and ``$.`` are dropped, odd keys quoted.
+    """Return a declared path in its canonical spelling: without ``$`` and ``$.``, unusual keys quoted.
 
     Raises:
-        ScorerError: where it is not a path.
+        ScorerError: if it is not a path.
     """
     if not isinstance(path, str) or not path:
         raise ScorerError(f"{setting} holds {path!r}; a path is a text such as items[].price")

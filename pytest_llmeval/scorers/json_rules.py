@@ -1,4 +1,4 @@
-"""What counts as equal in two JSON values, and how a comparison is reported."""
+"""The rules of a JSON comparison, and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,28 +20,28 @@ ABSENT = _Absent()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What counts as equal, by path; paths are in their one spelling (``json_paths.declared``)."""
+    """What counts as equal at which path. Paths are in their canonical spelling (``json_paths.declared``)."""
 
     unordered: frozenset[str] = frozenset()
-    """Lists whose order does not count."""
+    """Paths of lists whose order does not count."""
     ignore: frozenset[str] = frozenset()
-    """Values that are left out on both sides, with everything under them."""
+    """Paths of values that both sides skip, with everything under them."""
     dates: frozenset[str] = frozenset()
-    """Texts compared as dates."""
+    """Paths of texts that are compared as dates."""
     date_formats: tuple[str, ...] = ()
-    """Notations of ``strptime`` beside ISO 8601."""
+    """``strptime`` formats accepted besides ISO 8601."""
     date_tolerance_days: float = 0.0
-    """Days by which dates may differ; at least 0."""
+    """Largest allowed difference between dates, in days; at least 0."""
     tolerance: float = 0.0
-    """By how much numbers may differ where ``tolerances`` says nothing; at least 0."""
+    """Largest allowed difference between numbers at paths without an entry in ``tolerances``; at least 0."""
     tolerances: Mapping[str, float] = field(default_factory=dict)
-    """By how much the number at a path may differ."""
+    """Largest allowed difference between numbers, by path."""
     casefold: bool = False
-    """Whether case makes no difference to texts."""
+    """Whether texts are compared ignoring case."""
 
 
 class Difference(NamedTuple):
-    """One place where two values differ; ``ABSENT`` stands for what is not there."""
+    """One place where two values differ; ``ABSENT`` marks the side that has no value there."""
 
     path: str
     expected: Any
@@ -60,11 +60,11 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """How much of two values agrees."""
+    """The result of a comparison: how far two values agree."""
 
     right: int
-    """Leaves that agree."""
+    """Number of leaves that agree."""
     total: int
-    """Leaves of either side; at least 1 for whole values."""
+    """Number of leaves of both sides together, a shared one counted once; at least 1 for whole values."""
     differences: list[Difference]
-    """In the order of the target; empty where all is right."""
+    """The differences, in the order of the target; empty if everything agrees."""

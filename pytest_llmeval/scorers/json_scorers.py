@@ -1,4 +1,4 @@
-"""Scorers of JSON answers: json_valid, json_match."""
+"""The scorers of JSON answers: json_valid and json_match."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -29,18 +29,18 @@ def json_valid(
 ) -> Scored:
     """Return 1 where the whole answer is one JSON value by RFC 8259, else 0.
 
-    White space around the value is allowed, other text is not. Also 0: NaN and Infinity, a key that stands
-    twice in one object, integers of more than 308 digits, other numbers beyond a double's range (about 1.8e308), more
-    than 100 levels of nesting.
+    White space may surround the value, other text may not. These also score 0: NaN and Infinity, a key that occurs
+    twice in one object, integers of more than 308 digits, other numbers beyond the range of a double (about 1.8e308),
+    and more than 100 levels of nesting.
 
     Args:
         response: a Response or a str.
-        fenced: also accept an answer that is one Markdown code fence (of JSON, or bare) around the value, and
-            nothing else.
-        kind: which value it must be: ``object``, ``array`` or ``any``.
+        fenced: also accept an answer that is a single Markdown code fence (of JSON, or without a language) around the
+            value, and nothing else.
+        kind: the kind of value required: ``object``, ``array`` or ``any``.
 
     Raises:
-        ScorerError: where the response or the kind is something else.
+        ScorerError: if the response or the kind is anything else.
     """
     if kind not in _KINDS:
         raise ScorerError(f"kind is {kind!r}; it is 'any', 'object' or 'array'")
@@ -70,40 +70,39 @@ def json_match(
 ) -> Scored:
     """Return the share of right leaves: those that agree, out of the leaves of target and answer together.
 
-    The share is 1 if and only if nothing differs; ``json_exact`` (with ``name=N``: ``N_exact``) records 1
-    then and 0 else, and makes no miss. An answer that is no JSON (as in ``json_valid``) scores 0.
+    The share is 1 if and only if nothing differs. ``json_exact`` (``N_exact`` with ``name=N``) then records 1,
+    otherwise 0, and never makes the case a miss. An answer that is not JSON (as in ``json_valid``) scores 0.
 
-    A leaf is a number, a text, true, false, null, or an empty object or list. Objects are compared key by
-    key, lists position by position. A leaf that only the target has is wrong, so is one that only the answer
-    has: invented keys and elements lower the score. Where one side has an object, a list or a leaf and the
-    other another of these, as many leaves are wrong as the larger side has. In objects an absent key and null
-    are the same: a null of the target that the answer leaves out is right, and a null that only the answer
-    has is not counted.
+    A leaf is a number, a text, true, false, null, or an empty object or list. Objects are compared key by key, lists
+    position by position. A leaf that only one side has is wrong, so invented keys and elements lower the score. Where
+    the two sides differ in kind (object, list or leaf), as many leaves are wrong as the larger side has. In objects an
+    absent key equals null: a null of the target that the answer omits is right, and a null that only the answer has
+    does not count.
 
-    Equal are: numbers of the same value (1 and 1.0), never a bool and a number, never a number and a text;
-    texts that are the same in Unicode NFC without white space at both ends. Paths name keys joined by dots
-    and ``[]`` for every element of a list: ``total``, ``items[].price``, ``["odd.key"]``; ``$`` is the whole
-    value, ``[]`` the elements of a top list. One text counts as one path.
+    Numbers are equal if they have the same value (1 and 1.0); a number never equals a bool or a text. Texts are equal
+    if they are the same in Unicode NFC without white space at both ends. Paths are keys joined by dots, with ``[]`` for
+    every element of a list: ``total``, ``items[].price``, ``["odd.key"]``; ``$`` is the whole value, ``[]`` the
+    elements of a list at the top. A single text counts as one path.
 
     Args:
         response: a Response or a str.
-        target: the right value; anything JSON can say (tuples count as lists, dates as their ISO text).
-        unordered: lists whose order does not count. Their elements are paired so that the most leaves are
-            right and, among such pairings, the fewest leaves are counted; beyond 20,000 pairs of leaves,
-            identical elements are paired first and, if that leaves too many, the rest in sorted order.
-        ignore: values left out on both sides, with all that lies under them.
-        tolerance: by how much numbers may differ, at least 0; one number for all, or a number by path (exact
-            elsewhere). Counted in decimal, as the numbers are written.
-        dates: texts compared as dates: ISO 8601, or ``date_formats``. Where one side has no time of day the
-            days are compared, else the instants, a time without zone taken as UTC. What is no date is
+        target: the right value; anything that JSON can express (tuples count as lists, dates as their ISO text).
+        unordered: paths of lists whose order does not count. Their elements are paired so that the most leaves are
+            right and, among such pairings, the fewest leaves are counted; beyond 20,000 pairs of leaves, identical
+            elements are paired first and, if that still leaves too many, the rest in sorted order.
+        ignore: paths of values to skip on both sides, with everything under them.
+        tolerance: the largest allowed difference between numbers, at least 0: one number for all, or a mapping of paths
+            to numbers (exact elsewhere). Computed in decimal, on the numbers as written.
+        dates: paths of texts to compare as dates: ISO 8601, or ``date_formats``. If either side has no time of day, the
+            days are compared, otherwise the instants, a time without zone taken as UTC. A text that is not a date is
             compared as text.
-        date_formats: further notations of ``datetime.strptime``, tried in order (``%d/%m/%Y``).
-        date_tolerance_days: by how many days dates may differ; at least 0.
-        casefold: make case no difference to texts; keys are always compared as they are.
-        fenced: also read an answer that is one Markdown code fence around the value, and nothing else.
+        date_formats: further ``datetime.strptime`` formats, tried in order (``%d/%m/%Y``).
+        date_tolerance_days: the largest allowed difference between dates, in days; at least 0.
+        casefold: ignore case in texts; keys are always compared as they are.
+        fenced: also read an answer that is a single Markdown code fence around the value, and nothing else.
 
     Raises:
-        ScorerError: where the response, the target or a setting is of another kind.
+        ScorerError: if the response, the target or a setting is of another type.
     """
     rules = declared_rules(unordered, ignore, tolerance, dates, date_formats, date_tolerance_days, casefold)
     wanted = plain_json(target)
@@ -146,10 +145,10 @@ def declared_rules(
 
 
 def plain_json(value: Any, place: str = ROOT, depth: int = 0) -> Any:
-    """Return a target as ``json.loads`` would have made it.
+    """Return a target as ``json.loads`` would have produced it.
 
     Raises:
-        ScorerError: naming the place of what JSON cannot say.
+        ScorerError: if it contains anything that JSON cannot express; the message names the place.
     """
     if value is None or isinstance(value, (str, bool)):
         return value

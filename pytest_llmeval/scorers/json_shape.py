@@ -1,4 +1,4 @@
-"""How large a JSON value is, and one text for values that are the same."""
+"""The size of a JSON value, and a canonical text for values that are equal."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["canonical", "leaves", "sort_key"]
 def leaves(value: Any, pattern: str, rules: Rules, *, nulls: bool) -> int:
     """Return the number of leaves that are not ignored, at least 1.
 
-    Nulls in objects count where ``nulls`` says so.
+    Nulls in objects count only if ``nulls`` is true.
     """
     if isinstance(value, dict):
         paths = ((child(pattern, key), each) for key, each in value.items() if nulls or each is not None)
@@ -26,14 +26,14 @@ def leaves(value: Any, pattern: str, rules: Rules, *, nulls: bool) -> int:
 
 
 def sort_key(value: Any, pattern: str, rules: Rules) -> tuple[bool, float, str]:
-    """Return what to sort the elements of a list by: numbers by size, then the rest by their text."""
+    """Return the sort key of a list element: numbers come first, by size, then everything else by its text."""
     if is_number(value):
         return (False, float(value), "")
     return (True, 0.0, canonical(value, pattern, rules))
 
 
 def canonical(value: Any, pattern: str, rules: Rules) -> str:
-    """Return a text that is the same for values that are the same whatever the tolerances."""
+    """Return a text that is the same for all values that are equal without any tolerance."""
     if isinstance(value, dict):
         paths = ((key, child(pattern, key)) for key, each in sorted(value.items()) if each is not None)
         parts = [f"{json.dumps(key)}:{canonical(value[key], at, rules)}" for key, at in paths if at not in rules.ignore]

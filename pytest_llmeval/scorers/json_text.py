@@ -1,4 +1,4 @@
-"""Strict and bounded reading of JSON that a model wrote."""
+"""Strict, bounded parsing of JSON written by a model."""
 
 import json
 import math
@@ -19,18 +19,18 @@ _NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: str, *, fenced: bool) -> Any:
-    """Return the one JSON value that a text is, by RFC 8259, white space around it allowed.
+    """Return the single JSON value that a text consists of, by RFC 8259; white space may surround it.
 
-    Stricter than ``json.loads``: the words NaN and Infinity, a key that stands twice in one object, integers of more
-    than 308 digits, other numbers beyond a double's range and more than 100 levels of nesting are refused.
+    Stricter than ``json.loads``: it refuses the words NaN and Infinity, a key that occurs twice in one object, integers
+    of more than 308 digits, other numbers beyond the range of a double, and more than 100 levels of nesting.
 
     Args:
-        text: what the model said.
-        fenced: also read a text that is one Markdown code fence (of JSON, or of no language) and
-            nothing else.
+        text: the answer of the model.
+        fenced: also accept a text that is a single Markdown code fence (of JSON, or without a language) and nothing
+            else.
 
     Raises:
-        NotJsonError: saying what stands where.
+        NotJsonError: saying what is wrong, and where.
     """
     body = inside_fence(text) if fenced else text
     if not body.strip():
@@ -45,7 +45,7 @@ def parse_json(text: str, *, fenced: bool) -> Any:
 
 
 def in_range(value: int | float) -> bool:
-    """Return whether a number is finite and within a double's range, as every number that was parsed is."""
+    """Return whether a number is finite and within the range of a double, as every parsed number is."""
     return abs(value) < 10**MAX_DIGITS if isinstance(value, int) else math.isfinite(value)
 
 

@@ -1,4 +1,4 @@
-"""The scores that come of judgements: one of the whole rubric, then one of each dimension."""
+"""The scores made from a judge's verdicts: one for the whole rubric, then one per dimension."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What a check in code found, so that there is nothing to judge."""
+    """The outcome of a check in code that leaves nothing to judge."""
 
     is_right: bool
     by: str
-    """The name of the check."""
+    """Name of the check."""
 
 
 def unjudged_scores(names: Sequence[str]) -> list[Score]:
-    """Return scores without a value, where there is no judge."""
+    """Return one score without a value per name, for a session that has no judge."""
     return [
         Score(name=name, value=None, passed=None, status="none", reason="no judge") for name in dict.fromkeys(names)
     ]
@@ -45,17 +45,17 @@ def unjudged_scores(names: Sequence[str]) -> list[Score]:
 def judged_scores(
     rubric: "Rubric", ballots: "Sequence[Ballot]", *, name: str | None, gates: bool, judge_id: str
 ) -> list[Score]:
-    """Return the scores that ballots come to.
+    """Return the scores that the judges' ballots add up to.
 
     Args:
-        rubric: that was judged by.
-        ballots: at least one that counts.
-        name: of the whole; the rubric's when None.
-        gates: whether what does not pass makes the case a miss.
-        judge_id: of those who judged, together.
+        rubric: the rubric that the ballots follow.
+        ballots: the ballots; at least one of them counts.
+        name: the name of the score of the whole rubric; the rubric's name when None.
+        gates: whether a value below its pass mark makes the case a miss.
+        judge_id: the identity of all judges together.
 
     Raises:
-        JudgeError: a panel is split evenly.
+        JudgeError: a panel is evenly split.
     """
     try:
         values = tally(rubric, ballots)
@@ -78,19 +78,19 @@ def judged_scores(
 
 
 def settled_scores(rubric: "Rubric", settled: Settled, *, name: str | None, gates: bool, judge_id: str) -> list[Score]:
-    """Return the scores of an answer that a check in code settled: the best or the worst level of each dimension."""
+    """Return the scores of an answer that a check in code settled: every dimension at its best or its worst level."""
     levels = [each.levels[-1 if settled.is_right else 0] for each in rubric.dimensions]
     parts = [_Part(level.value, level.name, [f"settled by {settled.by}"], ()) for level in levels]
     return _scores(rubric, parts, name=name, gates=gates, judge_id=judge_id, decided_by=settled.by, votes=())
 
 
 def preference_name(rubric: "Rubric", name: str | None) -> str:
-    """Return what the score of a comparison is called."""
+    """Return the name of the score of a comparison."""
     return name if name is not None else f"{rubric.name}_preference"
 
 
 def orders_disagree(rubric: "Rubric", orders: "tuple[Ballot, Ballot]") -> bool:
-    """Return whether a judge found another one better where ``b`` was shown first, so that it prefers neither."""
+    """Return whether the two orders gave different winners, so that the judge prefers neither answer."""
     first, second = orders
     return _winner(rubric, first, "ab") != _winner(rubric, second, "ba")
 
@@ -98,16 +98,16 @@ def orders_disagree(rubric: "Rubric", orders: "tuple[Ballot, Ballot]") -> bool:
 def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot, Ballot]]", *, judge_id: str) -> Score:
     """Return the score of a comparison: 1 where ``a`` is better, 0 where ``b`` is, 0.5 for neither.
 
-    Of several judges it is the median, and no value is made up between two votes.
+    Several judges give the median of their votes; a median that no judge voted for counts as a split panel.
 
     Args:
-        name: of the score.
-        rubric: the one of the comparison.
-        orders: of each judge what it found with ``a`` shown first, then with ``b``.
-        judge_id: of those who judged, together.
+        name: the name of the score.
+        rubric: the rubric of the comparison.
+        orders: for each judge, its ballot with ``a`` shown first and its ballot with ``b`` shown first.
+        judge_id: the identity of all judges together.
 
     Raises:
-        JudgeError: a panel is split evenly.
+        JudgeError: a panel is evenly split.
     """
     votes, told = [], []
     for first, second in orders:
@@ -142,7 +142,7 @@ def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What was found in one dimension."""
+    """The finding for one dimension: value, level, the lines of its reason, and the votes behind it."""
 
     value: float
     level: str
@@ -176,7 +176,7 @@ def _scores(
                 votes=part.votes,
             )
         )
-    if names == [whole]:  # the only dimension, called like its rubric, says all
+    if names == [whole]:  # the only dimension has the rubric's name: its score is the whole
         return found
     told = [f"{each.name}: {part.level}" for each, part in zip(rubric.dimensions, parts, strict=True)]
     values = {each.name: part.value for each, part in zip(rubric.dimensions, parts, strict=True)}
@@ -197,7 +197,7 @@ def _scores(
 def _split_scores(
     rubric: "Rubric", ballots: "Sequence[Ballot]", why: str, *, name: str | None, judge_id: str
 ) -> tuple[Score, ...]:
-    """Return what keeps the votes of a panel that is split on some dimension, so that all are without a value."""
+    """Return scores without a value that keep the votes of a panel split on at least one dimension."""
     whole, *names = rubric.score_names(name)
     parts = [
         _undecided(part, why, _votes(ballots, dimension), judge_id=judge_id, dimension=dimension.name)
@@ -223,7 +223,7 @@ def _undecided(name: str, why: str, votes: Sequence[Vote], *, judge_id: str, dim
 
 
 def _votes(ballots: "Sequence[Ballot]", dimension: "Dimension") -> tuple[Vote, ...]:
-    """Return what is kept of several judgements in one dimension; nothing of a single one, whose score says it all."""
+    """Return the votes in one dimension; none for a single ballot, whose score already says everything."""
     if len(ballots) < 2:
         return ()
     found = [(ballot, ballot.verdict.findings[dimension.name]) for ballot in ballots]

@@ -1,4 +1,4 @@
-"""How an answer is to be judged, as a test asked for it, and who judges it."""
+"""How a test asked for an answer to be judged, and the interface of whoever judges it."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ __all__ = ["JudgedHow", "Judging", "judged_how", "refuse_metric", "score_name", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedHow:
-    """How an answer is to be judged: the arguments of ``ScoreBook.judge``."""
+    """How an answer is to be judged: the checked arguments of ``ScoreBook.judge``."""
 
     rubric: str | os.PathLike[str]
     name: str | None
@@ -24,24 +24,24 @@ class JudgedHow:
     reference: bool
     gates: bool
     per_dimension: bool
-    """Whether each dimension is asked about in a call of its own."""
+    """Whether each dimension gets a call of its own."""
     settled: Settled | None
-    """What a check in code found; None where there is something to judge."""
+    """The outcome of a check in code; None where the judge has to decide."""
     checks: tuple[tuple[str, str], ...]
-    """The checks that may settle it: the argument, and the name of the check."""
+    """The checks that may settle the answer: name of the argument and name of the check."""
     checks_digest: str | None
-    """How those checks are done, which may differ from row to row; None where they have no digest."""
+    """Digest of how those checks score, which may differ between rows; None if none of them has a digest."""
 
 
 class Judging(Protocol):
-    """Whoever judges answers: it returns the score of a rubric, then those of its dimensions."""
+    """Judges answers: returns the score of the whole rubric, then those of its dimensions."""
 
     async def judge(self, answer: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the scores of an answer."""
         ...
 
     def judge_sync(self, answer: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
-        """Return the scores of an answer, to a test that is not async."""
+        """Return the scores of an answer, in a test that is not async."""
         ...
 
     async def prefer(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
@@ -49,7 +49,7 @@ class Judging(Protocol):
         ...
 
     def prefer_sync(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
-        """Return the score of a comparison of two answers, to a test that is not async."""
+        """Return the score of a comparison of two answers, in a test that is not async."""
         ...
 
 
@@ -64,9 +64,9 @@ def judged_how(
     right_if: object = None,
     wrong_unless: object = None,
 ) -> JudgedHow:
-    """Return the arguments of ``ScoreBook.judge``; raise ValueError where one cannot be.
+    """Return the checked arguments of ``ScoreBook.judge``; raise ValueError for an invalid one.
 
-    Where both checks settle the answer, ``wrong_unless`` goes before ``right_if``.
+    If both checks settle the answer, ``wrong_unless`` wins over ``right_if``.
     """
     given = [
         (key, check) for key, check in (("wrong_unless", wrong_unless), ("right_if", right_if)) if check is not None
@@ -86,7 +86,7 @@ def judged_how(
 
 
 def _settled(key: str, check: object) -> Settled | None:
-    """Return what a check settles; None where it leaves the answer to the judge, as one does that broke."""
+    """Return the outcome of a check; None where it leaves the answer to the judge, as a check that failed does."""
     if isinstance(check, Score):
         if check.value is not None and not 0 <= check.value <= 1:
             raise ValueError(f"{key} is the score {check.name!r} of {check.value:g}; a check is a score from 0 to 1")
@@ -107,10 +107,10 @@ def _digest(checks: Sequence[str | None]) -> str | None:
 
 
 def score_name(name: object, default: str | None = None) -> str:
-    """Return a name that was given, or ``default``.
+    """Return the given name of a score, or ``default`` if it is None.
 
     Raises:
-        ValueError: it is no text with something in it, or that of a metric which is no score.
+        ValueError: if the name is not a non-blank text, or is the name of a metric that is not a score.
     """
     if name is None and default is not None:
         return default
@@ -121,13 +121,13 @@ def score_name(name: object, default: str | None = None) -> str:
 
 
 def refuse_metric(name: object) -> None:
-    """Raise ValueError where a score would have the name of a metric of every run."""
+    """Raise ValueError for the name of a metric that every run has, such as ``latency_s``."""
     if name in (*COUNTED_METRICS, *MEASURED_METRICS):
         raise ValueError(f"name is {name!r}; that is a metric of every run, which a score would be taken for")
 
 
 def truth(passed: object, what: str = "passed") -> bool | None:
-    """Return a truth value that was given, numpy's too, or None; raise ValueError where it is neither."""
+    """Return a bool (numpy's too) or None as it was given; raise ValueError for anything else."""
     plain = passed.item() if hasattr(passed, "item") else passed
     if plain is None or isinstance(plain, bool):
         return plain

@@ -1,4 +1,4 @@
-"""The numeric scorer, and how a number is read from prose."""
+"""The numeric scorer, and how it reads numbers from prose."""
 
 import math
 import re
@@ -23,7 +23,7 @@ SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0\u2007"  # thin, narrow no-break, no-break and figure space
 _SIGNS = "+-\u2212\u2013\u2010\u2011\u207b\ufe63\uff0d"  # minus, en dash, hyphens, superscript, small, full-width
 _CURRENCY = "$¢£¤¥฿\u20a0-\u20c0﷼﹩＄￠￡￥￦"
-# What may stand between a sign and its digits: emphasis, marks of direction; US$, TeX's \$, USD
+# Allowed between a sign and its digits: emphasis, direction marks, a currency (US$, TeX's \$, USD)
 _EMPHASIS = r"(?:[*\u200e\u200f]{1,3})?"
 _ISO = (
     "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|RMB|INR|HKD|SGD|KRW|TWD|THB|IDR|MYR|VND|SEK|NOK|DKK|PLN|CZK|HUF|ILS|AED|SAR"
@@ -34,12 +34,13 @@ _MONEY = f"{_EMPHASIS}(?:{_CODE}{_EMPHASIS})?"
 _ENDS = tuple(".!?…")
 _CLOSING = tuple(",;%‰°)]}）】」\"'`*_“”‘’")
 _TEX_MARKS = {"{,}": ",", "{.}": ".", ",\\!": ",", "\\,": "\u2009", "’": "'"}
-# There a sign is one, straight or with marks between; elsewhere it joins: (5)-**10**, total--US$5
+# A sign counts after these, directly or with marks in between; elsewhere it is a joiner: (5)-**10**, total--US$5
 _SIGN_BEGINS, _PAIRED, _MOST_PAIRED = tuple("([{=|~≈"), "*_$`\"'“‘«„\u200e\u200f", 8
 _OTHER_MARKS = "\uff0e\u066b\u066c"  # full-width full stop, Arabic decimal and thousands separators
 _FRACTIONS, _POWERS = "\u00bc-\u00be\u2150-\u215f\u2189", "\u00b2\u00b3\u00b9\u2070\u2074-\u2079"
-# A run: digits with single marks between them, perhaps an exponent, and what makes another number of them (3½, 2³,
-# 0x1F; not the footnote of 5¹). Its digits are of any script: of 2５ no part is a number. What it says is for later.
+# A run: digits with single marks in between, an optional exponent, and what turns them into another number (3½, 2³,
+# 0x1F; not the footnote of 5¹). Digits of any script match, so that no part of 2５ is read as a number. Whether the
+# marks form a valid number is checked later.
 _RUN = re.compile(
     rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>{_MONEY})(?P<inner>[{re.escape(_SIGNS)}]?)"
     rf"(?P<body>[.,]?\d++(?:(?:(?<=[0-9])[.,{_SPACES}{_OTHER_MARKS}]|\{{[.,]\}}|,\\!|(?:['’‘_]|\\,)(?=[0-9]{{3}}(?![0-9])))"
@@ -51,7 +52,7 @@ _ASCII_DIGIT = re.compile("[0-9]")
 
 
 class Reading(NamedTuple):
-    """One number in a text; ``value`` is None where its marks make no number."""
+    """One number found in a text; ``value`` is None where its marks do not form a valid number."""
 
     text: str
     value: Decimal | None
@@ -69,29 +70,36 @@ def numeric(
 ) -> Scored:
     r"""Return 1 where the number in the answer is the target's, else 0.
 
-    A number is ASCII digits with, perhaps: a sign before them (``-``, ``+``, minus, en dash, a hyphen or minus of
-    another width; not after a letter or digit, where it is a hyphen), which may stand before the currency (``-US$5``,
-    ``-USD 5``) or the emphasis (``-**5**``) where no en dash is it and the text, a blank, an opening mark, ``=``,
-    ``|``, ``~`` or ``≈`` comes before it; groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``),
-    ``'``, ``_``, thin, figure, narrow or plain no-break space, the same throughout; one decimal mark with digits
-    after it; an exponent (``1e-5``). TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print.
-    Digits right after a letter are part of a word (``B2``, ``x86``) and no number, unless its script sets no space
-    between words. Currency signs, ``%`` and what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose
-    marks make no such number (``1,23``, ``0,500``), and those that are part of another (``3½``, ``2³``, ``0x1F``,
-    ``2５``), are one unreadable number, nothing is guessed. Dates, times and fractions are several numbers.
+    A number consists of ASCII digits and, optionally:
 
-    Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), counted in decimal, as written.
+    - a sign before them: ``-``, ``+``, minus, en dash, or a hyphen or minus of another width. After a letter or digit
+      it is a hyphen instead. Except for the en dash, it may also precede the currency (``-US$5``, ``-USD 5``) or the
+      emphasis (``-**5**``), if it follows the start of the text, a blank, an opening mark, ``=``, ``|``, ``~`` or
+      ``≈``;
+    - groups of three digits, separated throughout by the same one of ``,`` (``.`` where ``decimal`` is ``,``), ``'``,
+      ``_``, or a thin, figure, narrow or plain no-break space;
+    - one decimal mark with digits after it;
+    - an exponent (``1e-5``).
+
+    TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as they print. Digits right after a letter are part of a word
+    (``B2``, ``x86``) and not a number, unless the letter's script sets no spaces between words. Currency signs, ``%``
+    and whatever follows the digits are ignored: ``12 %`` is 12, ``5M`` is 5. Digits whose marks do not form a number
+    (``1,23``, ``0,500``) and digits that are part of another number (``3½``, ``2³``, ``0x1F``, ``2５``) count as one
+    unreadable number; nothing is guessed. Dates, times and fractions are several numbers.
+
+    Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), computed in decimal, on the numbers as
+    written.
 
     Args:
         response: a Response or a str.
-        target: a number, or a text that holds just one.
+        target: a number, or a text that contains exactly one.
         tolerance: the absolute difference allowed; at least 0.
         rel_tolerance: the difference allowed as a share of the target; at least 0.
-        which: ``only``: more than one number in the answer scores 0; ``first``, ``last``: that one counts.
-        decimal: the decimal mark of answer and textual target.
+        which: ``only``: an answer with more than one number scores 0; ``first``, ``last``: that number counts.
+        decimal: the decimal mark of the answer and of a textual target.
 
     Raises:
-        ScorerError: where the response, the target or a setting is of another kind.
+        ScorerError: if the response, the target or a setting is of another type or out of range.
     """
     _check(tolerance, rel_tolerance, which, decimal)
     wanted = _target(target, decimal)
@@ -117,7 +125,7 @@ def numeric(
 
 
 def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
-    """Return the numbers of a text in their order; ``numeric`` says what one is."""
+    """Return the numbers in a text, in order; ``numeric`` documents what counts as a number."""
     readings = []
     for run in _RUN.finditer(text):
         body = run["body"]
@@ -148,7 +156,7 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
 
 
 def _sign(text: str, run: re.Match[str]) -> str:
-    """Return the sign of a run's number; a hyphen or a dash that joins is none."""
+    """Return the sign of a run's number, empty where a hyphen or dash merely joins it to the text before."""
     sign, money, at = run["sign"], run["money"], run.start()
     if run["inner"] and (money or not sign):
         return run["inner"]
@@ -162,15 +170,15 @@ def _sign(text: str, run: re.Match[str]) -> str:
 
 
 def _ends(char: str, *, is_decimal: bool) -> bool:
-    """Whether a mark right after ``char`` belongs to it, and not to the number behind: ``No.5``, ``is...42``, ``x),5``.
+    """Whether a mark after ``char`` belongs to it, not to the number that follows: ``No.5``, ``is...42``, ``x),5``.
 
-    A decimal mark may begin a number in a list (``0,.5``) and behind an opening quotation mark.
+    A decimal mark may begin a number in a list (``0,.5``) and after an opening quotation mark.
     """
     return _joins(char) or char in _ENDS or (char in _CLOSING and not is_decimal)
 
 
 def _joins(char: str) -> bool:
-    """Whether a mark right after ``char`` belongs to it, as a hyphen or a full stop does."""
+    """Whether a hyphen or a full stop right after ``char`` belongs to that character."""
     return char.isalnum() and (not char.isalpha() or is_word_letter(char))
 
 

@@ -1,4 +1,4 @@
-"""The best way to pair rows with columns: the cheapest, or the most that there can be."""
+"""Optimal pairing of rows with columns: the most pairs, or the cheapest."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -7,17 +7,17 @@ __all__ = ["cheapest_pairs", "most_pairs"]
 
 
 def most_pairs(fits: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
-    """Return as many (row, column) pairs as there can be, each row and each column in one at most, by row.
+    """Return the largest possible set of (row, column) pairs, each row and column used at most once, sorted by row.
 
-    Along shortest augmenting paths: C. Berge, "Two Theorems in Graph Theory", PNAS 43 (1957) 842-844.
+    Searches shortest augmenting paths: C. Berge, "Two Theorems in Graph Theory", PNAS 43 (1957) 842-844.
 
     Args:
-        fits: the columns that each row may have.
+        fits: the columns that each row may be paired with.
     """
     owner: dict[int, int] = {}
     held: dict[int, int] = {}
     for row in fits:
-        before: dict[int, int] = {}  # of each column that was reached, the row that reached it
+        before: dict[int, int] = {}  # for each column reached, the row that reached it
         waiting, free = deque([row]), None
         while waiting and free is None:
             here = waiting.popleft()
@@ -35,16 +35,16 @@ def most_pairs(fits: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
 
 
 def cheapest_pairs(costs: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
-    """Return (row, column) pairs, a column for every row, whose costs have the least sum.
+    """Return (row, column) pairs with the least total cost, one column for every row.
 
-    The Hungarian algorithm with potentials (Kuhn 1955, https://doi.org/10.1002/nav.3800020109; Munkres 1957),
-    adding one row after the other along a shortest path; rows² x columns steps.
+    The Hungarian algorithm with potentials (Kuhn 1955, https://doi.org/10.1002/nav.3800020109; Munkres 1957), which
+    adds one row after the other along a shortest path; rows² x columns steps.
 
     Args:
-        costs: at most as many rows as columns, whole numbers.
+        costs: whole numbers, with at most as many rows as columns.
 
     Returns:
-        One pair for each row, by column.
+        One pair for each row, sorted by column.
     """
     columns = len(costs[0]) if costs else 0
     row_potential, column_potential = [0] * len(costs), [0] * columns

@@ -22,22 +22,22 @@ MAX_TIMEOUT_S = 60.0
 def regex(
     response: Response | str, pattern: str, *, full: bool = False, ignore_case: bool = False, timeout_s: float = 1.0
 ) -> Scored:
-    r"""Return 1 where the pattern matches, else 0. It cannot hang.
+    r"""Return 1 where the pattern matches, else 0. The search cannot hang.
 
-    The text is searched as it is, without normalisation. Patterns are those of the third-party ``regex``
-    module in its default version 0, which reads what ``re`` reads; flags may stand in the pattern:
-    ``(?ms)^total: \d+$``.
+    The text is searched as it is, without normalisation. Patterns are those of the third-party ``regex`` module in its
+    default version 0, which accepts what ``re`` accepts. Flags may be part of the pattern: ``(?ms)^total: \d+$``.
 
     Args:
         response: a Response or a str; at most 1,000,000 characters.
         pattern: the regular expression; part of the scorer's digest.
-        full: the whole text must match, not some part of it.
-        ignore_case: make case no difference.
-        timeout_s: seconds of this process's processor time that the search may take; above 0, at most 60.
+        full: the pattern must match the whole text, not only a part of it.
+        ignore_case: ignore case.
+        timeout_s: the longest time that the search may take, in seconds of this process's processor time; above 0, at
+            most 60.
 
     Raises:
-        ScorerError: where the pattern is none, the search takes longer, the text is longer, or an argument is
-            of another kind.
+        ScorerError: if the pattern is invalid, the search takes longer, the text is longer, or an argument is of
+            another type.
     """
     text = text_of(response)
     limit_s, advice = _checked_timeout(timeout_s), " or raise timeout_s"
@@ -51,11 +51,11 @@ def found_in_time(
 ) -> bool:
     """Return whether a pattern matches, within ``timeout_s`` seconds of processor time.
 
-    ``re`` holds the interpreter's lock while it matches, so no thread and no event loop can end it; this
-    engine looks at the clock itself and lets other threads run. ``advice``: what else to do where time runs out.
+    ``re`` holds the interpreter's lock while it matches, so no thread or event loop can stop it; this engine checks the
+    clock itself and lets other threads run. ``advice`` is appended to the message on a timeout.
 
     Raises:
-        ScorerError: where time runs out, the text is above 1,000,000 characters, or the pattern is none.
+        ScorerError: if time runs out, the text is longer than 1,000,000 characters, or the pattern is invalid.
     """
     if len(text) > _MAX_TEXT:
         raise ScorerError(f"the text has {len(text):,} characters; a pattern is matched against at most {_MAX_TEXT:,}")
@@ -71,10 +71,10 @@ def found_in_time(
 
 
 def compiled(pattern: str, *, ignore_case: bool = False) -> "engine.Pattern[str]":
-    """Return a compiled pattern; the engine keeps the last few hundred.
+    """Return a compiled pattern. The engine caches the last few hundred.
 
     Raises:
-        ScorerError: where it is no pattern.
+        ScorerError: if the pattern is invalid.
     """
     if not isinstance(pattern, str):
         raise ScorerError(f"the pattern is {shown(pattern)}; it is a text")

@@ -1,4 +1,4 @@
-"""The scorers that a test can name: the shipped ones, decorated functions and entry points."""
+"""The registry of the scorers that a test can name: shipped ones, decorated functions and entry points."""
 
 import inspect
 import keyword
@@ -16,7 +16,7 @@ from pytest_llmeval.scorers.scored import is_number
 __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", "shipped"]
 
 ENTRY_POINTS = "pytest_llmeval.scorers"
-# What ``score.<name>`` means already.
+# Names with which ``score.<name>`` already means something else.
 RESERVED = frozenset(COUNTED_METRICS + MEASURED_METRICS) | frozenset(
     {"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors"}
 )
@@ -27,51 +27,51 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scorer:
-    """A scoring function and what is known of it."""
+    """A scoring function with its name and defaults."""
 
     name: str
-    """The word after ``score.``."""
+    """The name after ``score.``."""
     function: Callable[..., object]
-    """``(response, target, **settings)``; what it returns is checked by the caller."""
+    """Called as ``(response, target, **settings)``; the caller checks what it returns."""
     signature: inspect.Signature
     pass_mark: float
-    """In [0, 1]; used where the call gives none."""
+    """Default pass mark, in [0, 1]."""
     version: str
-    """Raised whenever a shipped scorer may give another value than before."""
+    """Version of the scorer. A shipped scorer gets a new one whenever it may return another value than before."""
     shipped: bool
     stem: str
-    """Companion values are recorded as ``<stem>_<key>`` where the call gives no name."""
+    """Companion values are recorded as ``<stem>_<key>`` if the call gives no name."""
     called_at: tuple[str, int] | None = None
-    """File and line of the call of ``scorer``: all that tells lambdas, partials and objects apart."""
+    """File and line where ``scorer`` was called, which is all that distinguishes lambdas, partials and objects."""
 
     @property
     def is_nameless(self) -> bool:
-        """Whether the function has no name of its own."""
+        """Whether the function has no name of its own, like a lambda or a partial."""
         name = getattr(self.function, "__qualname__", None)
         return not isinstance(name, str) or name.endswith("<lambda>")
 
     @property
     def shown_place(self) -> str:
-        """``file:line`` to tell a person."""
+        """``file:line`` of the scorer, for messages."""
         if self.is_nameless and self.called_at is not None:
             return f"{short_path(self.called_at[0])}:{self.called_at[1]}"
         return place(self.function)
 
 
 def place(function: Callable[..., object]) -> str:
-    """Return ``file:line`` of a function, relative to the working directory where it lies below it."""
+    """Return ``file:line`` of a function, relative to the working directory if the file is below it."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else repr(function)
 
 
 def short_path(filename: str) -> str:
-    """Return a path relative to the working directory where it lies below it, else the file's name."""
+    """Return a path relative to the working directory if it is below it, else the bare file name."""
     path = Path(filename)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
 
 
 class Registry:
-    """Scorers by name. Entry points are read when a name is asked for that nobody registered."""
+    """Scorers by name. Entry points are loaded only when an unregistered name is looked up."""
 
     def __init__(self, scorers: Mapping[str, Scorer] | None = None) -> None:
         self._scorers = dict(scorers or {})
@@ -79,10 +79,10 @@ class Registry:
         self._broken: dict[str, str] = {}
 
     def add(self, new: Scorer) -> None:
-        """Register a scorer; the same function of a module that was imported again takes its old place.
+        """Register a scorer. The same function from a module that was imported again replaces the earlier one.
 
         Raises:
-            UserError: where the name is taken by a shipped scorer or by another function.
+            UserError: if a shipped scorer or another function has the name.
         """
         old = self._scorers.get(new.name)
         if old is not None and old.shipped:
@@ -102,20 +102,20 @@ class Registry:
         return tuple(sorted(self._scorers))
 
     def own(self) -> tuple[Scorer, ...]:
-        """Return the registered scorers that are not shipped, in alphabetical order."""
+        """Return the registered scorers that are not shipped, ordered by name."""
         return tuple(self._scorers[name] for name in self.names() if not self._scorers[name].shipped)
 
     def find(self, name: str) -> Scorer | None:
-        """Return the scorer of this name, from the entry points if need be; None where there is none.
+        """Return the scorer of this name, loading entry points if necessary; None if there is none.
 
         Raises:
-            ScorerError: where the entry point of this name cannot be used.
+            ScorerError: if the entry point of this name cannot be used.
         """
         found = self._scorers.get(name)
         return found if found is not None else self._from_entry_points(name)
 
     def broken_entry_points(self) -> tuple[str, ...]:
-        """Return what went wrong with entry points that were tried, a line each."""
+        """Return one message for each entry point that failed to load."""
         return tuple(self._broken.values())
 
     def _from_entry_points(self, name: str) -> Scorer | None:
@@ -176,24 +176,24 @@ def scorer(
     pass_mark: float = 1.0,
     version: str | int = 1,
 ) -> F | Callable[[F], F]:
-    """Make a plain function a scorer: ``score.<name>(response, target)`` calls it from then on.
+    """Make a plain function a scorer that tests call as ``score.<name>(response, target)``.
 
-    The function takes the response as the test passed it (``str(response)`` is its text), then ``target`` if
-    it needs one, then its settings. It returns a bool, a number from 0 to 1, or ``Scored``. Whatever it
-    raises, and whatever else it returns, is an error of the case and never a score. The function itself is
-    returned unchanged, so that a unit test can call it.
+    The function takes the response as the test passed it (``str(response)`` is its text), then ``target`` if it needs
+    one, then its settings. It returns a bool, a number from 0 to 1, or ``Scored``. If it raises an exception or returns
+    anything else, that is an error of the case and never a score. The decorator returns the function unchanged, so that
+    a unit test can call it.
 
     Args:
-        function: the scoring function, where the decorator stands bare.
-        name: the word after ``score.``; the function's name by default.
-        pass_mark: from 0 to 1; a value under it is a miss. A call may give another.
-        version: enters the digest that tells two versions of a scorer apart, beside the source.
+        function: the scoring function, if the decorator is used without parentheses.
+        name: the name after ``score.``; the function's name by default.
+        pass_mark: from 0 to 1; a value below it is a miss. A call may override it.
+        version: part of the digest that distinguishes two versions of a scorer, beside the source.
 
     Returns:
         The function, or a decorator for it.
 
     Raises:
-        UserError: where the name is taken or cannot be one, or the function cannot be a scorer.
+        UserError: if the name is taken or invalid, or the function cannot be a scorer.
     """
     caller = sys._getframe(1)
     called_at = (caller.f_code.co_filename, caller.f_lineno)
@@ -206,7 +206,7 @@ def scorer(
 
 
 def shipped(*, version: int, pass_mark: float = 1.0, stem: str | None = None) -> Callable[[F], F]:
-    """Return the decorator of the scorers that come with the plugin."""
+    """Return the decorator for the scorers that ship with the plugin."""
 
     def register(found: F) -> F:
         REGISTRY.add(made(found, pass_mark=pass_mark, version=str(version), shipped=True, stem=stem))
@@ -225,10 +225,10 @@ def made(
     stem: str | None = None,
     called_at: tuple[str, int] | None = None,
 ) -> Scorer:
-    """Return the Scorer of a function, once it is sure that it can be one.
+    """Return the Scorer for a function, after checking that the function can be one.
 
     Raises:
-        UserError: naming the function's place and what to change.
+        UserError: naming where the function is defined and what to change.
     """
     name = name if name is not None else getattr(function, "__name__", None)
     if name is None:
@@ -267,6 +267,6 @@ def _check(function: Callable[..., object], name: str, pass_mark: float, signatu
 
 
 def settings_of(scorer: Scorer, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings among bound arguments: all but the response (the first) and ``target``."""
+    """Return the settings among the bound arguments: all except the response (the first) and ``target``."""
     response = next(iter(scorer.signature.parameters))
     return {key: value for key, value in arguments.items() if key != response and key != "target"}

@@ -15,21 +15,21 @@ __all__ = ["json_schema"]
 
 @shipped(version=3)
 def json_schema(response: Response | str, schema: Mapping[str, Any] | bool, *, fenced: bool = False) -> Scored:
-    """Return 1 where the answer is JSON (as in ``json_valid``) that its JSON Schema accepts, else 0.
+    """Return 1 where the answer is JSON (as in ``json_valid``) that the JSON Schema accepts, else 0.
 
-    The draft is the one of ``$schema``, 2020-12 where there is none. Nothing is ever fetched: a ``$ref`` must
-    lead to a place in the schema itself. ``format`` asserts nothing. Patterns are searched with the bounded
-    engine of ``regex``, all of one answer within one second.
+    The draft is that of ``$schema``, or 2020-12 without one. Nothing is ever fetched: a ``$ref`` must point into the
+    schema itself. ``format`` asserts nothing. Patterns run on the time-limited engine of ``regex``, with one second for
+    all patterns of an answer together.
 
     Args:
         response: a Response or a str.
-        schema: the schema, as an object or a bool; part of the scorer's digest.
-        fenced: also accept an answer that is one Markdown code fence around the value, and nothing else.
+        schema: the schema, an object or a bool; part of the scorer's digest.
+        fenced: also accept an answer that is a single Markdown code fence around the value, and nothing else.
 
     Raises:
-        ScorerError: where the schema is invalid, refers outside itself, has a part with a ``$schema`` of its
-            own, or has both ``patternProperties`` and ``unevaluatedProperties``; where its patterns need more
-            time; where it recurses without end.
+        ScorerError: if the schema is invalid, refers outside itself, has a part with its own ``$schema``, or has both
+            ``patternProperties`` and ``unevaluatedProperties``; if its patterns need more time; if it recurses without
+            end.
     """
     # Imported here because jsonschema takes longer to import than all scorers together, and few evals have a schema.
     from pytest_llmeval.scorers.schemas import broken_rules, validator_of

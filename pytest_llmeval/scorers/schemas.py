@@ -1,4 +1,4 @@
-"""JSON Schemas: whether one is of use, and which of its rules a value breaks."""
+"""Checking JSON Schemas before use, and listing the rules of a schema that a value breaks."""
 
 import json
 import time
@@ -30,15 +30,15 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 def validator_of(schema: Any) -> Validator:
-    """Return what checks values by a schema, an object or a bool; raise ScorerError where it is none of use."""
+    """Return the validator for a schema (an object or a bool); raise ScorerError if the schema cannot be used."""
     return _validator(_schema_text(schema))
 
 
 def broken_rules(validator: Validator, value: Any) -> list[str]:
-    """Return a line for each of the first rules that a value breaks; none where it is valid.
+    """Return one line for each of the first few rules that a value breaks; none if the value is valid.
 
     Raises:
-        ScorerError: the schema's patterns need more than a second, or it recurses without end.
+        ScorerError: if the schema's patterns need more than a second, or it recurses without end.
     """
     errors = _first_errors(validator, value)
     lines = [_line(error) for error in errors[:SHOWN_ERRORS]]
@@ -60,7 +60,7 @@ def _line(error: ValidationError | SchemaError) -> str:
     for step in error.absolute_path:
         path = position(path, step) if isinstance(step, int) else child(path, step)
     message = error.message
-    if len(message) > MESSAGE_LIMIT:  # it begins with the whole value; what was asked for comes first here
+    if len(message) > MESSAGE_LIMIT:  # the original begins with the whole value; this one with the rule
         asked, given = shown(error.validator_value, 80), shown(error.instance, 80)
         message = f"{error.validator} {asked} does not hold for {given}"
     return f"{path_text(path)}: {visible_line(message, MESSAGE_LIMIT)}"
@@ -85,7 +85,7 @@ def _validator(text: str) -> Validator:
     except SchemaError as error:
         raise ScorerError(f"the schema is invalid at {_line(error)}") from None
     if isinstance(schema, dict):
-        # Wherever a validator meets "$schema" it changes to that class and would lose the bounded keywords.
+        # A validator that meets "$schema" switches to the class of that draft, which lacks the bounded keywords.
         schema.pop("$schema", None)
     specification = specification_with(base.ID_OF(base.META_SCHEMA))
     resource = specification.create_resource(schema)

@@ -1,4 +1,4 @@
-"""What a scorer may return, and how it becomes a number in [0, 1]."""
+"""The result of a scorer, and its conversion to a number in [0, 1]."""
 
 import math
 from collections.abc import Mapping
@@ -17,23 +17,23 @@ SLACK = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A scorer's result with the reason for it."""
+    """A scorer's result, with its reason."""
 
     value: Any
     """A bool, or a number from 0 to 1 (numpy scalars, Decimal and Fraction too)."""
     reason: str | None = None
-    """What differed, in a few lines; None where nothing did."""
+    """What differed, in a few lines; None if nothing did."""
     companions: Mapping[str, Any] = field(default_factory=dict)
-    """Further values from 0 to 1, recorded as ``<name of the score>_<key>``. They make no miss."""
+    """Further values from 0 to 1, each recorded as ``<name of the score>_<key>``. They never make the case a miss."""
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Return whether ``value`` is an int or a float; True and False are no numbers."""
+    """Return whether ``value`` is an int or a float; True and False do not count as numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def at_least_0(value: Any, setting: str) -> float:
-    """Return a setting that is a finite number of at least 0; raise ScorerError for any other."""
+    """Return a setting unchanged if it is a finite number of at least 0; raise ScorerError otherwise."""
     if is_number(value) and 0 <= value < math.inf:
         return value
     raise ScorerError(f"{setting} is {value!r}; it is a finite number of at least 0")
@@ -48,7 +48,7 @@ def finite(value: Any) -> float:
     plain = value if isinstance(value, (int, float, Decimal, Fraction)) else _unwrapped(value)
     try:
         result = float(plain)
-    except (OverflowError, ValueError):  # an int beyond a double, a signalling NaN
+    except (OverflowError, ValueError):  # an int beyond the range of a double, a signalling NaN
         result = math.nan
     if math.isfinite(result):
         return result
@@ -68,7 +68,7 @@ def _named(value: Any) -> str:
 
 
 def unit_interval(value: Any) -> float:
-    """Return ``value`` as a float in [0, 1]; up to 1e-9 outside is rounding and is cut off.
+    """Return ``value`` as a float in [0, 1]; up to 1e-9 outside counts as rounding and is clipped.
 
     Raises:
         ScorerError: for anything that is not a number in this range.

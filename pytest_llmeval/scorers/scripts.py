@@ -1,4 +1,4 @@
-"""Letters of scripts that set no space between words: a number or a text may follow them, or they it."""
+"""Letters of scripts without spaces between words, in which a number or a text may touch other letters."""
 
 import re
 
@@ -14,11 +14,11 @@ UNSPACED = (
     "\u3100-\u312f"  # Bopomofo
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
-"""As in a character class of ``re``; the blocks of https://www.unicode.org/charts/ whose words stand without spaces
-(UAX 14, classes SA and ID)."""
+"""Ranges for a character class of ``re``: the blocks of https://www.unicode.org/charts/ of scripts without spaces
+between words (UAX 14, classes SA and ID)."""
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 def is_word_letter(char: str) -> bool:
-    """Whether a digit right after ``char`` is part of a word; False for an empty text."""
+    """Whether a digit right after ``char`` is part of a word, as in ``B2``; False for an empty text."""
     return char.isalpha() and not _UNSPACED.match(char)

@@ -1,4 +1,4 @@
-"""Scorers that compare texts: exact, contains, token_f1."""
+"""The scorers that compare texts: exact, contains and token_f1."""
 
 import string
 import unicodedata
@@ -27,17 +27,17 @@ def exact(
 ) -> Scored:
     """Return 1 where the answer is one of the accepted texts, else 0.
 
-    Both sides are put into Unicode NFC first; nothing else is changed but what the settings say.
+    Both sides are put into Unicode NFC first; nothing else is changed except as the settings say.
 
     Args:
         response: a Response or a str.
         target: a text, a list of accepted texts, or ``{"answer": text, "aliases": [text, ...]}``.
-        strip: drop white space at both ends of both sides.
-        casefold: make case no difference.
-        collapse: make each run of white space one space.
+        strip: remove white space at both ends of both sides.
+        casefold: ignore case.
+        collapse: replace each run of white space by one space.
 
     Raises:
-        ScorerError: where the response or the target is of another kind.
+        ScorerError: if the response or the target is of another type.
     """
     answers = accepted_answers(target)
     text = text_of(response)
@@ -53,18 +53,16 @@ def contains(
 ) -> Scored:
     """Return the share of the target's texts that occur in the answer.
 
-    A text occurs where its characters do, inside a longer word too. Both sides are put into Unicode NFC
-    first.
+    A text occurs if its characters do, even inside a longer word. Both sides are put into Unicode NFC first.
 
     Args:
         response: a Response or a str.
-        target: a text, a list of texts, or ``{"answer": text, "aliases": [text, ...]}``, which always means
-            any.
-        mode: ``all``: the share of the texts that occur; ``any``: 1 where at least one does, else 0.
-        casefold: make case no difference.
+        target: a text, a list of texts, or ``{"answer": text, "aliases": [text, ...]}``, which always means any.
+        mode: ``all``: the share of the texts that occur; ``any``: 1 where at least one occurs, else 0.
+        casefold: ignore case.
 
     Raises:
-        ScorerError: where the response, the target or the mode is of another kind, or a text is empty.
+        ScorerError: if the response, the target or the mode is of another type, or a text is empty.
     """
     wanted = accepted_answers(target)
     if mode not in ("all", "any"):
@@ -89,21 +87,21 @@ def _means_any(target: Any, mode: str) -> bool:
 def token_f1(response: Response | str, target: Any) -> Scored:
     """Return the F1 of the words that answer and target share, the best over the accepted answers.
 
-    The measure of SQuAD 1.1 (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250, section 6.1,
-    "(Macro-averaged) F1 score"), normalised like its evaluation script: lower case, punctuation deleted, the
-    articles a, an and the dropped, split at white space. Punctuation is ASCII's and every character that
-    Unicode calls punctuation; texts are put into NFC first. Order does not count; a word counts as often as
-    it stands on both sides. An answer without words (after this) scores 1 beside an empty target and 0 beside
-    words, as in SQuAD 2.0. Beside a target without words it is compared by its articles (``A``), or as it stands
-    where the target has none of these either (``+``; quotes, emphasis and a full stop around the answer do not
-    count). Default pass mark: 0.5.
+    The measure of SQuAD 1.1 (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250, section 6.1, "(Macro-averaged) F1
+    score"), normalised like its evaluation script: lower case, punctuation removed, the articles a, an and the removed,
+    split at white space. Punctuation is that of ASCII plus every character that Unicode classes as punctuation; texts
+    are put into NFC first. Order does not count; a word counts as often as it occurs on both sides.
+
+    An answer without words (after this) scores 1 against an empty target and 0 against words, as in SQuAD 2.0. A target
+    without words is compared by its articles (``A``), or, if it has none either, as it stands (``+``; quotes, emphasis
+    and a full stop around the answer are ignored). The default pass mark is 0.5.
 
     Args:
         response: a Response or a str.
         target: a text, a list of accepted texts, or ``{"answer": text, "aliases": [text, ...]}``.
 
     Raises:
-        ScorerError: where the response or the target is of another kind.
+        ScorerError: if the response or the target is of another type.
     """
     answers = accepted_answers(target)
     text = text_of(response)
@@ -126,7 +124,7 @@ def words(text: str, *, but: frozenset[str] = ARTICLES) -> list[str]:
 
 
 def _without_words(text: str, target: str) -> float:
-    """Return how an answer without words agrees with a target without any."""
+    """Return the score of an answer without words against a target without words."""
     articles = words(target, but=frozenset())
     if articles:
         return _f1(words(text, but=frozenset()), articles)

@@ -1,4 +1,4 @@
-"""The tool_calls scorer: which tools a model called, and with what."""
+"""The tool_calls scorer: which tools a model called, and with which arguments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ class _Wanted(NamedTuple):
     name: str
     arguments: Any
     any_arguments: bool
-    """Whether the target names none."""
+    """Whether the target names no arguments, so that any are accepted."""
 
 
 class _Made(NamedTuple):
@@ -54,30 +54,30 @@ def tool_calls(
     date_tolerance_days: float = 0.0,
     casefold: bool = False,
 ) -> Scored:
-    """Return the share of right tool calls: those of the target that were made, out of all that either side has.
+    """Return the share of right tool calls: those of the target that were made, out of all calls of either side.
 
-    The share is 1 if and only if the calls are those of the target, none missing and none beside them. A call is right
-    where the tool's name is the target's, character for character, and nothing differs in the arguments, as
-    ``json_match`` compares them; each call of the answer counts for one of the target at most. ``tool_names`` (with
-    ``name=N``: ``N_names``) records the same share by the names alone, and makes no miss.
+    The share is 1 if and only if the calls are exactly those of the target. A call is right if the tool's name equals
+    the target's, character for character, and its arguments do not differ by the rules of ``json_match``. Each call of
+    the answer matches at most one of the target. ``tool_names`` (``N_names`` with ``name=N``) records the same share
+    for the names alone, and never makes the case a miss.
 
     Args:
-        response: a Response, several of them (``model.responses``: all calls of a case, step by step), or a text that
-            is the JSON of the calls, in the target's form.
-        target: the calls, a list of ``{"name": text, "arguments": object}``; without ``arguments`` any will do. A
-            single call may stand without a list, a name alone for its object. An empty list asks for no call. The
-            arguments of a custom tool are a text.
-        ordered: True counts only calls that come in the order of the target (the longest common subsequence).
-        unordered: paths into the arguments, as are all below; see ``json_match``.
+        response: a Response, a list of them (``model.responses``: all responses of a case, step by step), or a text
+            that is the JSON of the calls, in the form of the target.
+        target: the calls, a list of ``{"name": text, "arguments": object}``; without ``arguments`` any are accepted. A
+            single call may be given without a list, and a name alone instead of its object. An empty list means that no
+            tool may be called. The arguments of a custom tool are a text.
+        ordered: True counts only calls in the order of the target (the longest common subsequence).
+        unordered: paths into the arguments, as for all settings below; see ``json_match``.
         ignore: arguments that are not compared.
-        tolerance: by how much numbers may differ.
+        tolerance: the largest allowed difference between numbers.
         dates: arguments compared as dates.
-        date_formats: their notations beside ISO 8601.
-        date_tolerance_days: by how many days they may differ.
-        casefold: make case no difference to texts; names of tools are compared as they are.
+        date_formats: ``strptime`` formats for dates besides ISO 8601.
+        date_tolerance_days: the largest allowed difference between dates, in days.
+        casefold: ignore case in texts; tool names are always compared as they are.
 
     Raises:
-        ScorerError: where the response, the target or a setting is of another kind.
+        ScorerError: if the response, the target or a setting is of another type.
     """
     rules = declared_rules(unordered, ignore, tolerance, dates, date_formats, date_tolerance_days, casefold)
     wanted = _wanted(target)
@@ -93,7 +93,7 @@ def tool_calls(
 
 
 def _wanted(target: Any) -> list[_Wanted]:
-    """Return the calls of a target; raise ScorerError where it holds something else."""
+    """Return the calls of a target; raise ScorerError if it contains anything else."""
     if target is None:
         raise ScorerError("the target is None: the row has no target, or the test did not pass it; [] asks for no call")
     calls = [target] if isinstance(target, str | Mapping) else target
@@ -111,11 +111,11 @@ def _wanted_call(call: Any) -> _Wanted:
 
 
 def _made(response: Any) -> list[_Made]:
-    """Return the calls that were made.
+    """Return the calls that the model made.
 
     Raises:
-        NotJsonError: a text is no JSON of tool calls.
-        ScorerError: it is neither a response, nor responses, nor a text.
+        NotJsonError: if a text is not the JSON of tool calls.
+        ScorerError: if ``response`` is neither a Response, nor a list of them, nor a text.
     """
     answers = [response] if isinstance(response, Response) else response
     if isinstance(answers, list | tuple) and all(isinstance(each, Response) for each in answers):
@@ -125,7 +125,7 @@ def _made(response: Any) -> list[_Made]:
 
 
 def _read(arguments: Any) -> Any:
-    """Return arguments as a JSON value: a text that is no JSON stays a text, and none at all are an empty object."""
+    """Return arguments as a JSON value: text that is not JSON stays text, and missing arguments are an empty object."""
     if not arguments:
         return {}
     try:
@@ -153,7 +153,7 @@ def _same_tool(wanted: _Wanted, made: _Made) -> bool:
 def _in_any_order(
     wanted: Sequence[_Wanted], made: Sequence[_Made], agree: Callable[[_Wanted, _Made], bool]
 ) -> list[tuple[int, int]]:
-    """Return the most pairs of positions whose calls agree, each position in one at most; name by name."""
+    """Return the largest set of pairs of positions whose calls agree, each position used at most once."""
     found: list[tuple[int, int]] = []
     for name in dict.fromkeys(each.name for each in wanted):
         rows = [at for at, each in enumerate(wanted) if each.name == name]
@@ -196,7 +196,7 @@ def _share(pairs: Sequence[tuple[int, int]], wanted: Sequence[_Wanted], made: Se
 def _told(
     wanted: Sequence[_Wanted], made: Sequence[_Made], right: Sequence[tuple[int, int]], response: Any, rules: Rules
 ) -> str:
-    """Return what differs, call by call: of a call with other arguments these."""
+    """Return what differs, call by call; for a call with the wrong arguments, which of them."""
     met, used = {row for row, _ in right}, {column for _, column in right}
     missing = [each for at, each in enumerate(wanted) if at not in met]
     surplus = [each for at, each in enumerate(made) if at not in used]
