@@ -1,1 +1,1 @@
-"""What people write: datasets, prompts, YAML files, thresholds."""
+"""Loading what users write: datasets, prompts, rubrics, YAML files, thresholds."""

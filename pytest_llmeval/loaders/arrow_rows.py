@@ -1,9 +1,10 @@
-"""Tables of Arrow, from Parquet files and Hugging Face datasets: columns become row keys, values what JSON can hold.
+"""Dataset rows from Arrow tables (Parquet files, Hugging Face datasets): columns become row keys, values become JSON.
 
-A null cell is an absent key, as an empty cell of a CSV file is; a null inside a struct or a list stays null, as the
-file cannot say that a field is absent there. Dates and times become ISO 8601 text, maps become objects, half and single
-floats the number that they were written as: 0.1, not 0.10000000149011612. What has no one meaning in JSON (bytes,
-decimals, durations, extension types) is an error of its column; NaN, one of its row.
+A null cell means that the row lacks the key, like an empty cell of a CSV file. A null inside a struct or a list stays
+null, because the file cannot express that a field is absent there. Dates and times become ISO 8601 text, and maps
+become objects. Half and single precision floats become the number that was written: 0.1, not 0.10000000149011612. A
+type without an unambiguous JSON form (bytes, decimals, durations, extension types) is an error of its column; NaN is an
+error of its row.
 """
 
 import math
@@ -20,7 +21,7 @@ from pytest_llmeval.loaders.rows import ROW_KEYS, unknown_key
 __all__ = ["BATCH", "arrow_rows", "check_columns"]
 
 BATCH = 256
-"""Rows that are in memory at once."""
+"""Number of rows held in memory at once."""
 _PLAIN = ("null", "boolean", "integer", "floating", "string", "large_string", "string_view")
 _Reading = Callable[[Any], Any]
 _TIMES = ("date", "time", "timestamp")
@@ -28,7 +29,7 @@ _LISTS = ("list", "large_list", "fixed_size_list", "list_view", "large_list_view
 
 
 def check_columns(schema: "pa.Schema", shown: str) -> None:
-    """Check that the columns are row keys, each once, of types that JSON can hold.
+    """Check that every column is a row key, occurs only once, and has a type that JSON can express.
 
     Raises:
         DatasetError: naming the column and what to do.
@@ -50,7 +51,7 @@ def check_columns(schema: "pa.Schema", shown: str) -> None:
 
 
 def arrow_rows(batches: Iterable["pa.RecordBatch | pa.Table"], shown: str) -> Iterator[tuple[int, Any]]:
-    """Yield the rows with their numbers, from 1; an error in the place of a row that cannot be read."""
+    """Yield the rows, numbered from 1. A row that cannot be read comes as the DatasetError that says why."""
     number = 1
     for batch in batches:
         for row in _rows(batch, number, shown):
@@ -59,7 +60,7 @@ def arrow_rows(batches: Iterable["pa.RecordBatch | pa.Table"], shown: str) -> It
 
 
 def _rows(batch: Any, first: int, shown: str) -> Iterator[Any]:
-    """Yield the rows of one batch; read them one by one where they cannot be read together."""
+    """Yield the rows of one batch; if the batch cannot be converted as a whole, convert row by row."""
     try:
         rows = batch.to_pylist(maps_as_pydicts="strict")
     except (ValueError, KeyError, OverflowError) as error:
@@ -86,11 +87,11 @@ def _row(cells: dict[str, Any], readings: Mapping[str, _Reading], where: str) ->
 
 
 class _NotFiniteError(Exception):
-    """A float that JSON cannot hold."""
+    """Raised for a NaN or infinite float, which JSON cannot express."""
 
 
 def _reading(found: "pa.DataType") -> _Reading:
-    """Return what makes a value of a type, which is not None, one that JSON can hold."""
+    """Return the function that converts a value (never None) of an Arrow type into a JSON value."""
     if _is(found, ("dictionary",)):
         return _reading(found.value_type)
     if _is(found, ("struct",)):
@@ -123,19 +124,19 @@ def _finite(value: Any) -> float:
 
 
 def _singles(values: list[Any]) -> list[Any]:
-    """Return numbers with the fewest digits that are the same single floats, as Arrow writes them: an array at once."""
+    """Return single precision floats with the fewest digits that identify them; Arrow formats the list at once."""
     written = pa.array(values, pa.float32()).cast(pa.string()).cast(pa.float64())
     return [_inner(_finite, number) for number in written.to_pylist()]
 
 
 def _half(value: Any) -> float:
-    """Return the number with the fewest digits that is the same half float; Arrow writes more."""
+    """Return a half precision float with the fewest digits that identify it. Arrow would write more."""
     packed = struct.pack("<e", number := _finite(value))
     return next(short for digits in range(1, 18) if _packed(short := float(f"{number:.{digits}g}")) == packed)
 
 
 def _packed(value: float) -> bytes | None:
-    """Return a number as a half float; None where it is too large for that."""
+    """Return the bytes of a number as a half precision float; None if it is too large for one."""
     try:
         return struct.pack("<e", value)
     except OverflowError:
@@ -143,7 +144,7 @@ def _packed(value: float) -> bytes | None:
 
 
 def _refused(found: "pa.DataType", path: str) -> Iterator[tuple[str, "pa.DataType"]]:
-    """Yield each part of a type that JSON cannot hold, with its path."""
+    """Yield each part of a type that JSON cannot express, with its path."""
     if _is(found, _PLAIN) or _is(found, _TIMES):
         return
     if _is(found, ("struct",)):

@@ -1,7 +1,8 @@
-"""CSV with a header, read as a stream.
+"""CSV datasets with a header, read as a stream.
 
-A column is a row key, or ``input.NAME``, ``target.NAME``, ``metadata.NAME`` for one field of an object. Every cell is
-text. ``slice`` and ``marks`` may hold several names with ``;`` between them. An empty cell is an absent key.
+A column is a row key, or one field of an object: ``input.NAME``, ``target.NAME``, ``metadata.NAME``. Every cell is
+text. ``slice`` and ``marks`` may contain several names separated by ``;``. An empty cell means that the row lacks the
+key.
 """
 
 import csv
@@ -21,14 +22,15 @@ __all__ = ["CsvFile", "uneven"]
 
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_CELL = 2**31 - 1
-"""In characters: the most that csv takes on every platform."""
+"""Largest number of characters in a cell: the most that ``csv`` accepts on every platform."""
 _LIFTED = threading.Lock()
-"""Held while that is the limit: threads read beside each other, and each puts back what it found."""
+"""Held while the limit of ``csv`` is raised. The limit is global, and each thread must restore the value that it
+found."""
 _SEVERAL = ("slice", "marks")
 _NESTED = ("input", "target", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
 _OTHER_SIGNS = (";", "\t", "|")
-"""What spreadsheets put between columns in place of commas."""
+"""Separators that spreadsheets write instead of commas."""
 
 
 class CsvFile:
@@ -43,7 +45,7 @@ class CsvFile:
         self._header_line = 1
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
-        """Yield each record's row; a record may span lines."""
+        """Yield the row of each record; a record may span several lines."""
         with readable(self.shown), open(self.path, "rb") as file:
             records = _records(file, self.shown)
             ref, raw = next(records, (RowRef(0, 0, 1, 0), b""))
@@ -60,7 +62,7 @@ class CsvFile:
                 raise DatasetError(f"{self.shown}: empty dataset; {told}")
 
     def read(self, ref: RowRef) -> Sample:
-        """Return the row of one record, read again."""
+        """Return the row of one record, reading it from the file again."""
         return self._sample(reread(self.path, self.shown, ref), ref)
 
     def _checked(self, raw: bytes, where: str) -> list[str]:
@@ -95,7 +97,7 @@ class CsvFile:
         return to_sample(row, where)
 
     def _unknown(self, row: dict[str, Any], cells: list[str]) -> str:
-        """Return what is wrong with columns that are no part of a row: with the first, and which others are none."""
+        """Return what is wrong with the first unknown column, and the names of further unknown ones."""
         where = f"{self.shown}:{self._header_line}"
         if "" in row:
             place = next(at for at, name in enumerate(self._header) if not name and cells[at])
@@ -106,7 +108,7 @@ class CsvFile:
 
 
 def uneven(cells: int, columns: int) -> str:
-    """Return what is wrong with a record that has another number of cells than there are columns, and the mend."""
+    """Return what is wrong with a record whose number of cells differs from that of the columns, and the fix."""
     mend = "quote cells with commas" if cells > columns else "a cell is missing, or one with a line break has no quotes"
     return f"{counted(cells, 'cell')} under {counted(columns, 'column')}; {mend}"
 
@@ -136,7 +138,7 @@ def _cells(raw: bytes, where: str) -> list[str]:
 
 
 def _next(reader: "Iterator[list[str]]") -> list[str] | None:
-    """Return the next record, however long its cells: the limit is the whole process's, and only lifted meanwhile."""
+    """Return the next record, however long its cells: raises the process-wide limit of ``csv`` only for the call."""
     with _LIFTED:
         before = csv.field_size_limit(_LONGEST_CELL)
         try:
@@ -146,7 +148,7 @@ def _next(reader: "Iterator[list[str]]") -> list[str] | None:
 
 
 def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
-    """Yield the raw bytes of each record that is not blank, with where it begins."""
+    """Yield the raw bytes of each record that is not blank, with its position."""
     taken: list[bytes] = []
 
     def lines() -> Iterator[str]:
@@ -171,7 +173,7 @@ def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
 
 
 def _unreadable(raw: bytes, error: csv.Error) -> str:
-    """Return why a record cannot be read; what csv says of another encoding, or of a CR, is for programmers."""
+    """Return why a record cannot be read, in place of csv's own words on a wrong encoding or a stray CR."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as found:

@@ -1,4 +1,4 @@
-"""From what a marker names to a source of rows."""
+"""Opening the dataset that an ``llmeval`` marker names."""
 
 import os
 import re
@@ -18,23 +18,23 @@ from pytest_llmeval.loaders.source import Dataset
 __all__ = ["open_dataset"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-"""What begins an address; it may hold a password or a token, which no message shows."""
+"""Start of a URL. Messages never show the rest, which may contain a password or a token."""
 _KINDS = ".jsonl, .csv, .yaml, .json or .parquet"
 
 
 def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str = "") -> Dataset:
-    """Return the source of rows that a marker names.
+    """Return the dataset that a marker names.
 
     Args:
-        dataset: a path relative to ``rootdir`` or to the test file's folder, ``hf:`` with a Hugging Face dataset
-            (hub_names says how), a list of dicts, or a callable that returns an iterable of dicts.
-        rootdir: the project; no path may leave it.
+        dataset: a path relative to ``rootdir`` or to the test file's folder, ``hf:`` with a Hugging Face dataset (see
+            hub_names), a list of dicts, or a callable that returns an iterable of dicts.
+        rootdir: the root of the project, which no path may leave.
         test_file: the file of the marked test.
-        where: the node id of the marked test, by which messages name rows from code; a path needs none.
+        where: the node id of the marked test, which messages show for rows made by code; not needed for a path.
 
     Raises:
-        DatasetError: the path leaves the project, names no regular file, has an unknown suffix or needs an extra; or
-            the Hugging Face dataset cannot be had.
+        DatasetError: the path leaves the project, is not a regular file, has an unknown suffix or needs an extra; or
+            the Hugging Face dataset cannot be loaded.
     """
     if isinstance(dataset, str) and dataset.startswith(PREFIX):
         return _open_hub(parse_hub_name(dataset), rootdir=rootdir, test_file=test_file)
@@ -54,7 +54,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str 
 
 
 def _as_named(name: str | os.PathLike[str], path: Path, rootdir: Path, test_file: Path) -> str:
-    """Return a path as messages show it: the link that was named, and not the file in a cache that it leads to."""
+    """Return a path for messages: the link that was named, not the file (in a cache, say) that it points to."""
     for folder in (rootdir, test_file.parent):
         link = Path(os.path.abspath(folder / name))
         if link.exists() and link.is_relative_to(rootdir) and link.resolve() == path:
@@ -70,7 +70,7 @@ def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
         raise DatasetError(f"{shown}: {error.strerror or error}; {hint}") from None
     if not stat.S_ISREG(mode):
         raise DatasetError(f"{shown}: not a regular file; a dataset is a {_KINDS} file")
-    suffixes = [Path(name).suffix.lower().rstrip(".") for name in (shown, path)]  # Python 3.14 has one in "rows."
+    suffixes = [Path(name).suffix.lower().rstrip(".") for name in (shown, path)]  # Python 3.14 sees a suffix in "rows."
     known = next((each for each in suffixes if each in _OPENERS), None)
     if known is None:
         raise DatasetError(f"{shown}: unknown kind of dataset {suffixes[0]!r}; use {_KINDS}")
@@ -102,7 +102,7 @@ _OPENERS: Mapping[str, Callable[[Path, str], Dataset]] = {
     ".json": _open_json,
     ".parquet": _open_parquet,
 }
-"""By suffix; of a link its own decides, or else that of the file that it leads to."""
+"""Openers by file suffix. The suffix of a link decides before that of the file it points to."""
 
 
 def _open_hub(name: HubName, *, rootdir: Path, test_file: Path) -> Dataset:

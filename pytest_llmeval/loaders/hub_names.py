@@ -1,7 +1,7 @@
-"""What ``hf:`` names in a marker: ``hf:ID_OR_PATH?split=test&config=C&revision=R``, and columns by row key.
+"""Parsing of the ``hf:`` datasets in markers: ``hf:ID_OR_PATH?split=test&config=C&revision=R``, and columns by row key.
 
-``&input=question&target=answer`` gives the columns of row keys; several, with commas between them, become an object,
-and so does ``metadata`` always. Where none is given, the columns have to be row keys themselves.
+``&input=question&target=answer`` maps columns to row keys. Several columns, separated by commas, become an object;
+``metadata`` is always an object. Without a mapping, the columns themselves must be row keys.
 """
 
 from collections.abc import Mapping
@@ -20,25 +20,25 @@ _KEYS = ("split", "config", "revision", *ROW_KEYS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubName:
-    """One split of one dataset."""
+    """One split of one Hugging Face dataset."""
 
     shown: str
-    """As the marker has it."""
+    """The text of the marker, for messages."""
     place: str
-    """An id on the hub, or a folder that ``save_to_disk`` wrote."""
+    """Dataset id on the hub, or a folder written by ``save_to_disk``."""
     split: str | None
     config: str | None
     revision: str | None
     """Branch, tag or commit."""
     columns: Mapping[str, tuple[str, ...]]
-    """The columns of each row key that is named."""
+    """Columns by row key; empty where the marker maps none."""
 
 
 def parse_hub_name(text: str) -> HubName:
-    """Return what ``text``, which begins with PREFIX, means.
+    """Return the parsed form of ``text``, which begins with PREFIX.
 
     Raises:
-        DatasetError: it names no dataset, or its query has an unknown, doubled or empty key.
+        DatasetError: it names no dataset, or its query has an unknown, repeated or empty key.
     """
     place, _, query = text.removeprefix(PREFIX).partition("?")
     if not place or place.startswith("//"):

@@ -1,4 +1,4 @@
-"""Hugging Face datasets (extra ``datasets``): of the hub, of its cache without a network, of a saved folder."""
+"""Rows of Hugging Face datasets (extra ``datasets``): from the hub, its cache when offline, or a saved folder."""
 
 import re
 from collections.abc import Iterator
@@ -31,19 +31,19 @@ def open_hub(name: HubName, folder: Path | None) -> SpooledRows:
     """Return the rows of the split that ``name`` names.
 
     Args:
-        name: what the marker says.
-        folder: where ``save_to_disk`` wrote the dataset; None for one of the hub.
+        name: the parsed text of the marker.
+        folder: the folder written by ``save_to_disk``; None for a dataset on the hub.
 
     Raises:
-        DatasetError: in one line, what the hub, the network or the library said, or which splits and columns there
-            are.
+        DatasetError: one line with the error of the hub, the network or the library, or with the splits and columns
+            that exist.
     """
     loaded, revision = _saved(name, folder) if folder else _of_hub(name)
     return SpooledRows(name.shown, _rows(_split(loaded, name), name), revision=revision)
 
 
 def _saved(name: HubName, folder: Path) -> tuple[Any, str]:
-    """Return a saved dataset or its splits; a folder has no revision."""
+    """Return a saved dataset or its splits, and an empty revision."""
     if name.config or name.revision:
         raise DatasetError(f"{name.shown}: a saved folder has neither config nor revision; take them out")
     try:
@@ -53,7 +53,7 @@ def _saved(name: HubName, folder: Path) -> tuple[Any, str]:
 
 
 def _of_hub(name: HubName) -> tuple[Any, str]:
-    """Return the splits of a dataset of the hub, and the commit that they are of."""
+    """Return the splits of a dataset on the hub, and its commit."""
     bars = not are_progress_bars_disabled()
     disable_progress_bars()
     try:
@@ -71,7 +71,7 @@ def _of_hub(name: HubName) -> tuple[Any, str]:
 
 
 def _check_commit(name: HubName, commit: str) -> None:
-    """Refuse another revision than the one asked for: out of reach of the hub, the library takes its newest copy."""
+    """Raise DatasetError if another revision was loaded than asked for: offline, the library takes its newest copy."""
     if name.revision is None:
         return
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name.place, repo_type="dataset")
@@ -85,7 +85,7 @@ def _check_commit(name: HubName, commit: str) -> None:
 
 
 def _split(loaded: Any, name: HubName) -> Any:
-    """Return the split asked for, or the only one."""
+    """Return the split asked for, or the only split there is."""
     if not isinstance(loaded, dict):
         if name.split is not None and name.split != str(loaded.split):
             raise DatasetError(f"{name.shown}: no such split; the folder holds one alone, {loaded.split}")
@@ -98,7 +98,7 @@ def _split(loaded: Any, name: HubName) -> Any:
 
 
 def _rows(split: Any, name: HubName) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a split, by the columns that ``name`` gives."""
+    """Yield the numbered rows of a split, its columns mapped as ``name`` says."""
     wanted = list(dict.fromkeys(column for columns in name.columns.values() for column in columns))
     for column in wanted:
         if column not in split.column_names:
@@ -111,7 +111,7 @@ def _rows(split: Any, name: HubName) -> Iterator[tuple[int, Any]]:
 
 
 def _mapped(batch: "pa.Table", name: HubName) -> "pa.Table":
-    """Return a batch whose columns are row keys."""
+    """Return a batch with its columns renamed to, or combined into, row keys."""
     if not name.columns:
         return batch
     made = {}

@@ -1,4 +1,7 @@
-r"""JSONL: one JSON object a line, read as a stream. Lines end with ``\n`` only; a BOM and CRLF are accepted."""
+r"""JSONL datasets: one JSON object per line, read as a stream.
+
+Lines end with ``\n`` only; a BOM and CRLF are accepted.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class JsonlFile:
-    """The rows of a JSONL file; blank lines are passed over."""
+    """The rows of a JSONL file, blank lines skipped."""
 
     unit = "line"
 
@@ -24,7 +27,7 @@ class JsonlFile:
         self.shown = shown
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
-        """Yield each line's row."""
+        """Yield the row of each line."""
         position = 0
         with readable(self.shown), open(self.path, "rb") as file:
             for number, raw in enumerate(file, 1):
@@ -37,7 +40,7 @@ class JsonlFile:
                 position += len(raw)
 
     def read(self, ref: RowRef) -> Sample:
-        """Return the row of one line, read again."""
+        """Return the row of one line, reading it from the file again."""
         return self._sample(reread(self.path, self.shown, ref), ref)
 
     def _sample(self, raw: bytes, ref: RowRef) -> Sample:

@@ -1,4 +1,4 @@
-"""Rows that are read as a whole: JSON and YAML files, lists, and what a callable returns."""
+"""Datasets held in memory: JSON and YAML files, lists, and the result of a callable."""
 
 import inspect
 import json
@@ -20,15 +20,15 @@ _EMPTY = "empty dataset; it needs at least one row with the key 'input'"
 
 
 class MemoryRows:
-    """Rows of which each is kept as compact JSON text, so that no test can change another one's sample."""
+    """A dataset that keeps each row as compact JSON text, so that no test can change the sample of another."""
 
     def __init__(self, shown: str, numbered: Iterable[tuple[int, Any]], *, by_code: bool = False) -> None:
-        """Prepare to keep the rows that ``numbered`` yields.
+        """Prepare to read rows from ``numbered``.
 
         Args:
-            shown: the name of the source in messages.
-            numbered: rows with their numbers, from 1; an error in the place of a row that cannot be read.
-            by_code: whether code makes them anew in each process.
+            shown: the name of the dataset in messages.
+            numbered: pairs of line or row number, from 1, and row; a row that cannot be read comes as its DatasetError.
+            by_code: whether code produces the rows, and does so anew in each process.
         """
         self.shown = shown
         self.unit = "row" if by_code else "line"
@@ -37,7 +37,7 @@ class MemoryRows:
         self._texts: list[bytes] = []
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
-        """Yield each row; ``line`` is its line in a file, its number in a list."""
+        """Yield each row. ``RowRef.line`` is its line in a file, or its number in a list."""
         for number, row in self._numbered:
             where = f"{self.shown}:{number}"
             try:
@@ -68,7 +68,7 @@ class MemoryRows:
 
 
 def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[tuple[int, Any]]:
-    """Yield the rows that ``function()`` returns; raise DatasetError naming its exception."""
+    """Yield the numbered rows that ``function()`` returns; raise DatasetError with any exception that it raises."""
     name = getattr(function, "__qualname__", repr(function))
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise DatasetError(f"{shown}: {name}() is async; pass a function that returns the rows (by asyncio.run, say)")
@@ -79,7 +79,7 @@ def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[t
 
 
 def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a JSON file, which holds an array of them, with the lines at which they begin."""
+    """Yield the rows of a JSON file, an array of rows, each with the line on which it begins."""
     try:
         with readable(shown):
             text = path.read_text("utf-8-sig")
@@ -111,7 +111,7 @@ def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
 
 
 def yaml_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a YAML file, which holds a list of them, with their lines."""
+    """Yield the rows of a YAML file, a list of rows, each with its line."""
     # Imported here because PyYAML takes as long to import as 3,000 rows of JSONL to collect.
     from pytest_llmeval.loaders.strict_yaml import Limits, load_strict
 
@@ -143,7 +143,7 @@ def _as_json(row: Any, where: str) -> bytes:
 
 
 def _keys(row: Any) -> Iterator[Any]:
-    """Yield all keys in the values of a row; ``json.dumps`` makes texts of numbers, and two keys become one."""
+    """Yield all keys inside the values of a row; ``json.dumps`` turns numbers into texts, and two keys into one."""
     left = [*row.values()] if isinstance(row, dict) else []
     while left:
         value = left.pop()

@@ -1,4 +1,4 @@
-"""Parquet files (extra ``parquet``), read as a stream: a few pages of a row group at a time."""
+"""Parquet datasets (extra ``parquet``), read as a stream: a few pages of a row group at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +16,11 @@ from pytest_llmeval.loaders.spooled import SpooledRows
 __all__ = ["open_parquet"]
 
 _PAGES_BYTES = 1 << 16
-"""Bytes that are read of a column at once; without this, and with pre_buffer, a whole row group is."""
+"""Number of bytes of a column read at once. Without this, or with pre_buffer, a whole row group would be read."""
 
 
 def open_parquet(path: Path, shown: str) -> SpooledRows:
-    """Return the rows of a Parquet file; it is first read when they are."""
+    """Return the rows of a Parquet file, which is opened only when they are read."""
     return SpooledRows(shown, _rows(path, shown))
 
 

@@ -1,4 +1,4 @@
-"""Paths that tests and prompts name: relative to the rootdir or to the test file, never outside the rootdir."""
+"""Resolving paths in markers: relative to the rootdir or to the test file, never outside the rootdir."""
 
 import contextlib
 import os
@@ -11,12 +11,12 @@ __all__ = ["inside"]
 
 
 def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, error: type[UserError]) -> Path:
-    """Return the resolved path that ``name`` means; it need not exist.
+    """Return the resolved path for ``name``; the file need not exist.
 
     A relative name is looked up under ``rootdir`` first, then beside ``test_file``.
 
     Raises:
-        error: the path, symbolic links followed, lies outside ``rootdir``, or cannot be a path at all.
+        error: the path, after following symbolic links, is outside ``rootdir``, or is not a valid path.
     """
     text = os.fspath(name)
     if not isinstance(text, str) or not text:
@@ -26,7 +26,7 @@ def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, erro
         path = next((candidate for candidate in candidates if candidate.exists()), candidates[0])
         resolved, root = path.resolve(), rootdir.resolve()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            resolved.stat()  # Python 3.13 takes links in a circle for resolved, 3.14 also what is too long
+            resolved.stat()  # resolve() raises nothing for circular links in 3.13, nor for too long names in 3.14
     except (OSError, RuntimeError, ValueError) as problem:  # too long, links in a circle, a NUL
         reason = getattr(problem, "strerror", None) or str(problem).partition(" from ")[0]
         raise error(f"{one_line(repr(text), 80)} is no path: {reason}") from None

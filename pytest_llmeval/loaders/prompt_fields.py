@@ -1,4 +1,4 @@
-"""Whether a template takes up what the rows of its suite hold: a misspelt placeholder is sent as it stands."""
+"""Warnings about prompt templates whose placeholders do not match the rows, and so are sent to the model as text."""
 
 import re
 from collections import Counter
@@ -13,40 +13,41 @@ from pytest_llmeval.loaders.rows import ROW_KEYS
 __all__ = ["PromptFields"]
 
 _WORD = re.compile(r" *\w+ *")
-"""What a placeholder holds; anything else in braces is JSON, code or the like."""
+"""Content of a plain placeholder; anything else in braces is JSON, code or the like."""
 _PLACEHOLDER = re.compile(
     r" *(?P<owner>(?:sample\.)?(?:input\.)?)(?P<word>\w+)(?P<part>(?:\.\w+)*) *"
     r"(?P<form>(?:![rsa])?(?::(?:[^{}]?[<>=^])?[-+ ]?#?0?\d*[,_]?(?:\.\d+)?[bcdeEfFgGnosxX%]?)?)"
 )
-"""A name as Python's ``str.format`` has it, with what it may be of and how it is to be written."""
+"""Content of a placeholder in the notation of Python's ``str.format``: owner, name, attributes, conversion and
+format."""
 _OTHER_KEYS = frozenset(ROW_KEYS) - {"input"}
 _TELLING_KEYS = frozenset({"target", "metadata"})
-"""Those that are no everyday words of code and addresses, as ``id`` is."""
+"""Row keys that are not everyday words of code and URLs, as ``id`` is."""
 _NO_KEY = "templates have fields of the input alone: a prompt function gets the whole sample"
 _NEAR = 0.75
-"""Likeness from which on a word may be a misspelt field: that of ``ctiy`` and ``city``."""
+"""Similarity from which a word counts as a misspelt field; that of ``ctiy`` and ``city``."""
 _MOST_SHOWN = 6
 
 
 class PromptFields:
-    """What the rows of one function offer its prompt."""
+    """Collects the input fields of one function's rows, to compare them with the placeholders of its prompt."""
 
     def __init__(self, prompt: Prompt, arguments: Iterable[str] = ()) -> None:
-        """Begin; ``arguments`` are names of the function's own parameters, which no template has."""
+        """Begin without rows. ``arguments`` names the test function's own parameters, which no template can use."""
         self._source = prompt.source
         self._arguments = frozenset(arguments)
         self._in_braces = prompt.names
         self._names: set[str] = set()
         self._having: Counter[str] = Counter()
-        """How many rows have each field that stands in braces."""
+        """Number of rows that have each field named in braces."""
         self._lacking: dict[str, str] = {}
-        """The first row that has not, by what stands in braces."""
+        """Id of the first row that lacks a field named in braces, by field."""
         self._rows = 0
         self._first: Any = None
         self._differ = False
 
     def add(self, input_: Any, id_: str) -> None:
-        """Take the input of the row with an id."""
+        """Add the input of the row with this id."""
         if self._in_braces is None:
             return
         fields = fields_of(input_)
@@ -60,13 +61,14 @@ class PromptFields:
         self._rows += 1
 
     def notes(self, rows: str, *, is_sent: bool) -> Iterator[str]:
-        """Yield what is to be said of a template before it is paid for.
+        """Yield warnings about a template, so that they appear before the calls are paid for.
 
-        That a word in braces is like a field which is not filled, a field written as ``str.format`` has it, another key
-        of the row or an argument of the test, or a field that only some rows have; where none is filled though rows
-        differ, that they are asked the same, if every case sends the prompt itself (``is_sent``), and else what is sent
-        in place of a field. What may stand for itself is told only where nothing else in braces does. They begin with
-        ``rows``, the name of all that was taken.
+        There is a warning for a word in braces that resembles an unused field, is a field in the notation of
+        ``str.format``, another key of the row, or an argument of the test; and for a field that only some rows have. If
+        no field is filled although the rows differ, a warning says that all rows get the same prompt if every case
+        sends the prompt itself (``is_sent``); otherwise it names the words sent in place of a field. A word that may be
+        meant literally is reported only if nothing else in braces is. Each warning begins with ``rows``, the name of
+        the dataset.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
@@ -88,14 +90,14 @@ class PromptFields:
             yield f"{where} has no field of its rows ({fields}) and is sent with {_braced(words)} as it stands"
 
     def _slips(self, unfilled: Sequence[str], filled: Collection[str]) -> dict[str, str]:
-        """Return what is to be said of names in braces that are no field, of each that does not stand for itself."""
+        """Return a message for each name in braces that is not a field, except those that may be meant literally."""
         sure = {name: told for name in unfilled if (told := self._slip(name, filled)) is not None}
         left = [name for name in unfilled if name not in sure]
         likely = {name: told for name in left if (told := self._likely(name, filled)) is not None}
         return {**sure, **likely} if len(likely) == len(left) else sure
 
     def _slip(self, name: str, filled: Collection[str]) -> str | None:
-        """Return what was surely meant by ``name`` in braces, which is no field; None where it may stand for itself."""
+        """Return a message if ``name``, not a field, is certainly a slip; None if it may be meant literally."""
         found = _PLACEHOLDER.fullmatch(name)
         if found is None:
             return None
@@ -109,7 +111,7 @@ class PromptFields:
         return _NO_KEY if found["owner"] == "sample." and word in _OTHER_KEYS else None
 
     def _likely(self, name: str, filled: Collection[str]) -> str | None:
-        """Return what was likely meant by ``name`` in braces, where nothing else in braces stands for itself."""
+        """Return a message if ``name`` is probably a slip; used if nothing else in braces is meant literally."""
         found = _PLACEHOLDER.fullmatch(name)
         if found is None or found["owner"]:
             return None

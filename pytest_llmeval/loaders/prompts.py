@@ -1,4 +1,4 @@
-"""Prompts: how a sample becomes the messages that a model is sent."""
+"""Prompts: rendering a sample into the messages that a model is sent."""
 
 import json
 import os
@@ -22,24 +22,25 @@ _YAML = (".yaml", ".yml")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _ROLES = get_args(Role)
 _SENT_ROLES = (*_ROLES, "function")
-"""With that of results before there were tools: nobody writes it any more, but applications still send it."""
+"""Roles that messages may have. ``function`` is that of results from before there were tools: nobody writes it any
+more, but applications still send it."""
 Renderer = Callable[[Sample], tuple[Message, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt, ready to be rendered for a sample."""
+    """A prompt that is ready to be rendered for a sample."""
 
     source: str
-    """Where it came from: a file, the name of a function, ``template`` or ``input``."""
+    """Origin of the prompt: a file, the name of a function, ``template`` or ``input``."""
     digest: str
-    """sha256 in hex over the file, the template, or the source of the callable with what an object holds."""
+    """sha256, in hex, of the file, the template, or the source of the callable and what a callable object holds."""
     render: Renderer
-    """Returns the messages for a sample; raises PromptError where a callable returned no messages."""
+    """Returns the messages for a sample; raises PromptError if a callable did not return messages."""
     is_code: bool = False
-    """Whether it is a callable, which may take its time."""
+    """Whether the prompt is a callable, which may be slow."""
     names: frozenset[str] | None = None
-    """What stands in braces in a template, fields of a row or not; None where the prompt is none."""
+    """Names in braces in a template, whether fields of a row or not; None if the prompt is not a template."""
 
 
 def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
@@ -47,15 +48,15 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
 
     Args:
         prompt: None (a string input is one user message, a list is the chat, an object is its JSON), a path (a
-            ``Path``, or a str that ends in .txt, .md or .yaml, or in .yml and is one word), a template in which
-            ``{name}`` of an input field is replaced and every other brace stays, or a callable
+            ``Path``, or a str that ends in .txt, .md or .yaml, or that ends in .yml and contains no white space), a
+            template in which ``{name}`` of an input field is replaced and every other brace is kept, or a callable
             ``sample -> str | list[message]``. A YAML prompt is a list of messages with ``role`` and ``content``, each
             content a template.
-        rootdir: the project; no path may leave it.
+        rootdir: the root of the project, which no path may leave.
         test_file: the file of the marked test.
 
     Raises:
-        PromptError: the file cannot be read or does not hold messages, or ``prompt`` is none of these.
+        PromptError: the file cannot be read or does not contain messages, or ``prompt`` is none of these.
     """
     if prompt is None:
         return Prompt(source="input", digest=digest("input"), render=_from_input)
@@ -70,7 +71,7 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
 
 
 def _names_file(prompt: str) -> bool:
-    """Whether a text is a path; "See compose.yml" is none, and the one word "qa.yml" is no prompt."""
+    """Whether a text is a path. "See compose.yml" is a prompt, but the single word "qa.yml" is a path."""
     if prompt.endswith(".yml"):
         return not re.search(r"\s", prompt)
     return prompt.endswith(_SUFFIXES) and "\n" not in prompt
@@ -125,7 +126,7 @@ def _filled(template: str, fields: Mapping[str, Any]) -> str:
 
 
 def fields_of(input_: Any) -> Mapping[str, Any]:
-    """Return what a template can take of the input of a row, by name."""
+    """Return the fields of a row's input that a template can use, by name."""
     return input_ if isinstance(input_, dict) else {"input": input_}
 
 
@@ -139,14 +140,14 @@ def _calling(function: Callable[[Sample], Any], name: str) -> Renderer:
     def render(sample: Sample) -> tuple[Message, ...]:
         try:
             return as_messages(function(sample), f"prompt {name}()")
-        except SystemExit as error:  # pytest, and asyncio, take it for their own end
+        except SystemExit as error:  # pytest and asyncio would end on it
             raise PromptError(f"prompt {name}() would end the process: {error!r}") from error
 
     return render
 
 
 def as_messages(value: Any, what: str) -> tuple[Message, ...]:
-    """Return what a caller passed as messages: a string is one user message; raise PromptError for anything else."""
+    """Return ``value`` as messages; a string becomes one user message. Raise PromptError for anything else."""
     if isinstance(value, str):
         return (_user(value),)
     if isinstance(value, list | tuple) and value and all(_is_message(message) for message in value):

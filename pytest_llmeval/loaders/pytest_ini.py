@@ -1,4 +1,4 @@
-"""The files that configure pytest, read without it, and with the types that TOML has."""
+"""Reading pytest's configuration files without pytest, keeping TOML's types."""
 
 import configparser
 import tomllib
@@ -10,9 +10,9 @@ __all__ = ["find_section", "pytest_section"]
 
 
 def find_section(folder: Path) -> tuple[str, Mapping[str, object]] | None:
-    """Return the name of the file that configures pytest in a folder, and what it says; None where there is none.
+    """Return the name and settings of the file that configures pytest in a folder; None if there is none.
 
-    The first counts: https://docs.pytest.org/en/stable/reference/customize.html.
+    The first file found counts: https://docs.pytest.org/en/stable/reference/customize.html.
     """
     for name in _READERS:
         section = pytest_section(folder / name) if (folder / name).is_file() else None
@@ -22,7 +22,7 @@ def find_section(folder: Path) -> tuple[str, Mapping[str, object]] | None:
 
 
 def pytest_section(path: Path) -> Mapping[str, object] | None:
-    """Return what a file says of pytest; None where that is nothing."""
+    """Return the pytest settings in a file; None if it has none or cannot be read."""
     read = _READERS.get(path.name, _any_toml if path.suffix == ".toml" else _ini)
     try:
         return read(path)
@@ -36,7 +36,7 @@ def _ini(path: Path) -> Mapping[str, object] | None:
     title = "tool:pytest" if path.suffix == ".cfg" else "pytest"
     if parser.has_section(title):
         return dict(parser[title])
-    return {} if path.name.endswith("pytest.ini") else None  # even an empty one is the project's configuration
+    return {} if path.name.endswith("pytest.ini") else None  # even an empty pytest.ini counts as configuration
 
 
 def _pytest_toml(path: Path) -> Mapping[str, object] | None:
@@ -46,11 +46,11 @@ def _pytest_toml(path: Path) -> Mapping[str, object] | None:
 def _pyproject(path: Path) -> Mapping[str, object] | None:
     section = _table(_toml(path).get("tool", {}).get("pytest")) or {}
     native = {key: said for key, said in section.items() if key != "ini_options"}
-    return native or _table(section.get("ini_options"))  # both filled, pytest ends
+    return native or _table(section.get("ini_options"))  # pytest refuses a file that has both
 
 
 def _any_toml(path: Path) -> Mapping[str, object] | None:
-    """Return what a file says that was named with ``-c``."""
+    """Return the pytest settings of a file that was named with ``-c``."""
     section = _pyproject(path)
     return section if section is not None else _pytest_toml(path)
 

@@ -1,7 +1,8 @@
-"""One dataset row, checked: what a file or a caller gave becomes a Sample, or an error that says what is wrong.
+"""Validation of dataset rows: each becomes a Sample, or a DatasetError that says what is wrong.
 
-Checked by hand and not by pydantic: every row of every selected dataset passes here at collection, where 10,000 rows
-may take 1.3 times what bare items take; importing pydantic and one call of it for each row alone take longer.
+The checks are written by hand rather than with pydantic. Every row of every selected dataset passes here at collection,
+where 10,000 rows may take 1.3 times as long as bare items; importing pydantic and calling it once per row would take
+longer than that.
 """
 
 import re
@@ -21,13 +22,13 @@ _KNOWN = frozenset(ROW_KEYS)
 _ROLES = frozenset(get_args(Role))
 _MARK = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnings", "llmeval", "timeout", "anyio"})
-"""Marks that need an argument, which no row has, or that are read before there are rows."""
+"""Marks that cannot be set on a row: they need an argument, which no row can give, or are read before rows exist."""
 _GROUPS = frozenset({"tag", "tags", "label", "labels", "group", "groups", "category", "categories"})
-"""Keys of other tools, of which one is nearly a key of a row, and another one."""
+"""Keys that other tools use for groups of rows. Some resemble a row key of another meaning (``tags``)."""
 _OF_GROUPS = "groups of a row are its slice, marks of pytest its marks, and anything else goes into metadata"
 _NOTHING: dict[str, Any] = {}
 _NO_ADDRESS = {"input": "leave the address out", "target": "give it an 'id', or leave the address out"}
-"""What to do about an address in memory: an input with one is another question in each process."""
+"""Advice for a memory address in a row, by key. An input with one is a different question in each process."""
 _STORABLE = "without NUL and lone surrogates, which the database cannot keep"
 
 
@@ -35,8 +36,8 @@ def to_sample(row: object, where: str) -> Sample:
     """Return the sample that ``row`` describes.
 
     Args:
-        row: what was read; a mapping with the keys of ROW_KEYS, of which only ``input`` is required.
-        where: file and line, as a message shows them.
+        row: the row as read: a mapping with the keys in ROW_KEYS, of which only ``input`` is required.
+        where: file and line, for messages.
 
     Raises:
         DatasetError: naming ``where``, the key, what was found and what to do.
@@ -74,7 +75,7 @@ def _id(row: dict[str, Any], where: str) -> str:
 
 
 def _slices(row: dict[str, Any], marks: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """Return the row's slices, its marks among them, each once."""
+    """Return the row's slices, which include its marks, without duplicates."""
     given = row.get("slice", ())
     named = (given,) if isinstance(given, str) and given else given
     if named is given and not given == () and not (_is_texts(given) and all(given)):
@@ -117,12 +118,12 @@ def _is_message(value: object) -> bool:
 
 
 def doubled_id(sample: Sample, *, unit: str, line: int) -> str:
-    """Return what to do about a row whose id an earlier one has.
+    """Return the message for a row whose id an earlier row already has.
 
     Args:
         sample: the later row.
-        unit: in which the dataset counts its rows: ``line``, say.
-        line: where the earlier one stands.
+        unit: the unit in which the dataset counts rows, such as ``line``.
+        line: the line or number of the earlier row.
     """
     id_, used = one_line(repr(sample.id)), f"is already used in {unit} {line}"
     if sample.id == content_id(sample.input, sample.target):
@@ -131,7 +132,7 @@ def doubled_id(sample: Sample, *, unit: str, line: int) -> str:
 
 
 def check_same_id(row: dict[str, Any], where: str) -> None:
-    """Raise DatasetError where a row that code made would have another id in each process."""
+    """Raise DatasetError if a row made by code would get a different id in each process."""
     for key in ("input", "target") if "id" not in row else ():
         address = memory_address(str(row.get(key)))
         if address is not None:
@@ -142,12 +143,12 @@ def check_same_id(row: dict[str, Any], where: str) -> None:
 
 
 def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ()) -> str:
-    """Return what is wrong with the first key of ``row`` that is no row key; there is one.
+    """Return the message for the first key of ``row`` that is not a row key; there must be one.
 
     Args:
-        row: the keys, and perhaps their values.
-        where: file and line, as a message shows them.
-        nested: keys behind which a dot and the name of a field may stand.
+        row: the keys, alone or with their values.
+        where: file and line, for messages.
+        nested: keys that may be followed by a dot and the name of a field.
     """
     key = next(key for key in row if key not in _KNOWN)
     name, dot, field = str(key).partition(".")

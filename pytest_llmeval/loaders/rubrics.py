@@ -1,4 +1,4 @@
-"""Rubrics from YAML files, read strictly: those that are shipped, by name, and a project's own, by path."""
+"""Loading rubrics from YAML files, strictly: shipped ones by name, a project's own by path."""
 
 import functools
 import os
@@ -54,12 +54,12 @@ class _Rubric(Strict):
 
 
 _OWNERS: Mapping[int, type[Strict]] = {3: _Dimension, 5: _Level}
-"""Which model has the keys of a path of that length."""
+"""The model for keys whose path has this length; ``_Rubric`` for any other."""
 
 
 @functools.cache
 def shipped_rubrics() -> tuple[str, ...]:
-    """Return the names of the rubrics that come with the package."""
+    """Return the names of the rubrics that ship with the package."""
     return tuple(sorted(path.stem for path in _SHIPPED.glob("*.yaml")))
 
 
@@ -67,13 +67,14 @@ def load_rubric(rubric: str | os.PathLike[str], *, rootdir: Path, test_file: Pat
     """Return a rubric.
 
     Args:
-        rubric: the name of one that is shipped, or a path that ends in .yaml or .yml, relative to the rootdir or to
-            the test file; its name is then that of the file.
-        rootdir: the project; no path may leave it.
+        rubric: the name of a shipped rubric, or a path that ends in .yaml or .yml, relative to the rootdir or to the
+            test file; the rubric is then named after the file.
+        rootdir: the root of the project, which no path may leave.
         test_file: the file of the marked test.
 
     Raises:
-        RubricError: there is none, or it has a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
+        RubricError: the rubric does not exist or is invalid; the message has a line
+            ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
     """
     name = os.fspath(rubric) if isinstance(rubric, os.PathLike) else rubric
     if not isinstance(name, str) or not name:
@@ -93,7 +94,7 @@ def load_rubric(rubric: str | os.PathLike[str], *, rootdir: Path, test_file: Pat
 
 @functools.lru_cache(maxsize=64)
 def _read(path: Path, shown: str, changed: int) -> Rubric:
-    """Return the rubric in a file, which was last changed at that time."""
+    """Return the rubric in a file. ``changed``, the file's modification time, keeps the cache up to date."""
     document = load_strict(path, error=RubricError, shown_as=shown)
     try:
         found = _Rubric.model_validate(document.data)
@@ -126,7 +127,7 @@ def _dimension(name: str, found: _Dimension) -> Dimension:
 
 
 def _wrong_levels(document: StrictDocument, dimension: Dimension) -> Iterator[str]:
-    """Yield what is wrong with the levels of a dimension as a whole."""
+    """Yield a message for each problem of a dimension's levels as a whole."""
     key = f"dimensions.{dimension.name}.levels"
     line = document.line_of(("dimensions", dimension.name, "levels"))
     where, values = f"{document.shown_as}:{line}: {key}", [level.value for level in dimension.levels]

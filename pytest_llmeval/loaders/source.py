@@ -1,4 +1,4 @@
-"""What every source of rows offers, and how a row is found again."""
+"""The interface of every dataset, and the references by which a row is read again."""
 
 import contextlib
 import hashlib
@@ -13,39 +13,39 @@ __all__ = ["Dataset", "RowRef", "checksum", "readable", "reread"]
 
 
 class RowRef(NamedTuple):
-    """Where a row stands: enough to read it again and to see that it did not change meanwhile.
+    """The position of a row: enough to read it again and to notice that it has changed.
 
-    A tuple, as one is made for each row at collection: a frozen dataclass takes twice as long.
+    A tuple, because one is created per row at collection and a frozen dataclass would take twice as long.
     """
 
     position: int
-    """Byte offset in a file or in the copy that is read again instead; index in a list."""
+    """Byte offset in the file, or in the copy that is read in its place; index in a list."""
     length: int
-    """Bytes of the row there."""
+    """Length of the row in bytes."""
     line: int
-    """Line in a file of text, from 1; elsewhere the number of the row (``Dataset.unit``)."""
+    """Line in a text file, from 1; in other datasets the number of the row (``Dataset.unit``)."""
     checksum: int
-    """The first 64 bits of the sha256 of the row as it was read."""
+    """First 64 bits of the sha256 of the row as it was read."""
 
 
 class Dataset(Protocol):
-    """Rows of one source."""
+    """The rows of one dataset."""
 
     shown: str
-    """Its name in messages."""
+    """Name of the dataset in messages."""
     unit: str
-    """What the ``line`` of its references counts: line or row."""
+    """What ``RowRef.line`` counts: ``line`` or ``row``."""
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
-        """Yield each row in order; what is no row comes as the error that describes it.
+        """Yield each row in order; an invalid row comes as the error that describes it.
 
         Raises:
-            DatasetError: where the source as a whole cannot be read any further.
+            DatasetError: if the rest of the dataset cannot be read at all.
         """
         ...
 
     def read(self, ref: RowRef) -> Sample:
-        """Return the row at ``ref``; raise DatasetError where it is no longer what it was."""
+        """Return the row at ``ref``; raise DatasetError if it has changed since."""
         ...
 
 
@@ -56,7 +56,7 @@ def checksum(raw: bytes) -> int:
 
 @contextlib.contextmanager
 def readable(shown: str) -> Iterator[None]:
-    """Turn what the file system refuses meanwhile into a DatasetError that begins with ``shown``."""
+    """Turn an OSError inside the context into a DatasetError that begins with ``shown``."""
     try:
         yield
     except OSError as error:
@@ -64,7 +64,7 @@ def readable(shown: str) -> Iterator[None]:
 
 
 def reread(path: Path, shown: str, ref: RowRef) -> bytes:
-    """Return the bytes of a row of a file; raise DatasetError where the file changed since it was collected."""
+    """Return the bytes of a row in a file; raise DatasetError if the row has changed since collection."""
     with readable(f"{shown}:{ref.line}"), open(path, "rb", buffering=0) as file:
         file.seek(ref.position)
         raw = file.read(ref.length)

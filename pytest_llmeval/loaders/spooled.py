@@ -1,4 +1,4 @@
-"""Rows that are read as a stream from what has no cheap way back to one row, and copied to a temporary file."""
+"""Datasets without cheap access to a single row: read as a stream, and copied to a temporary file."""
 
 import os
 import tempfile
@@ -13,18 +13,18 @@ __all__ = ["SpooledRows"]
 
 
 class SpooledRows(MemoryRows):
-    """Rows of which each is kept as JSON text in an unnamed temporary file; the memory holds one at a time.
+    """A dataset that keeps each row as JSON text in an unnamed temporary file, with one row in memory at a time.
 
-    A case sees the row that was collected, whatever becomes of the source meanwhile. Reading is safe in every thread.
+    A case sees the row that was collected, even if the source changes meanwhile. Reading is thread-safe.
     """
 
     def __init__(self, shown: str, numbered: Iterable[tuple[int, Any]], *, revision: str = "") -> None:
-        """Prepare to copy the rows that ``numbered`` yields.
+        """Prepare to copy the rows from ``numbered``.
 
         Args:
-            shown: the name of the source in messages.
-            numbered: rows with their numbers, from 1; an error in the place of a row that cannot be read.
-            revision: of the source; the rows' checksums, and so the digest of the dataset, cover it.
+            shown: the name of the dataset in messages.
+            numbered: pairs of row number, from 1, and row; a row that cannot be read comes as its DatasetError.
+            revision: the revision of the source, which the rows' checksums, and so the dataset's digest, cover.
         """
         super().__init__(shown, numbered)
         self.unit = "row"

@@ -1,8 +1,8 @@
-"""YAML read so that nothing in it can surprise: plain data with line numbers, or one clear error.
+"""Strict YAML loading: plain data with line numbers, or one clear error for anything ambiguous.
 
-PyYAML's safe loader lets the last of two equal keys win, expands aliases without a bound, reads ``no`` as
-False, ``012`` as ten and ``12:30`` as 750, ``1e-3`` as a text, and dates as objects. Here each of those is an
-error that names the line (dates stay text), because a threshold that is misread turns a gate green.
+PyYAML's safe loader lets the last of two equal keys win, expands aliases without a bound, reads ``no`` as False,
+``012`` as ten, ``12:30`` as 750 and ``1e-3`` as text, and turns dates into objects. Here each of these is an error that
+names the line (dates stay text), because a threshold that is misread can turn a failing gate green.
 """
 
 import math
@@ -22,29 +22,29 @@ from pytest_llmeval.core.text import one_line, shorten
 __all__ = ["KeyPath", "Limits", "StrictDocument", "load_strict"]
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: mapping keys and list positions (from 0), outermost first."""
+"""Path of a value: mapping keys and list positions (from 0), outermost first."""
 
 _SHOWN = 160
 _TAG = "tag:yaml.org,2002:"
 _TEXTS = (_TAG + "str", _TAG + "timestamp", _TAG + "value")
 _FOLDED = "\x85"
-"""In YAML 1.1 the end of a line, which is a blank within a text."""
+"""NEL, which ends a line in YAML 1.1 and becomes a blank within a text."""
 _PLAIN_INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _PLAIN_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-# To be numbers in YAML 1.1 they lack a point, or a sign behind the e: https://yaml.org/type/float.html
+# YAML 1.1 takes these for text: they lack a point, or a sign after the e: https://yaml.org/type/float.html
 _TEXT_LIKE_FLOAT = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+")
 _DEEPEST = 100
-"""Mappings and lists inside each other."""
+"""Largest depth of nested mappings and lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a file may hold before it is refused."""
+    """Limits above which a file is refused."""
 
     max_bytes: int = 1 << 20
-    """Size of the file."""
+    """Largest size of the file, in bytes."""
     max_values: int = 500_000
-    """Scalars, lists and mappings."""
+    """Largest number of scalars, lists and mappings together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +53,20 @@ class StrictDocument:
 
     data: Any
     shown_as: str
-    """The file's name, as messages show it."""
+    """Name of the file in messages."""
     lines: Mapping[KeyPath, int] = field(repr=False)
-    """The line (from 1) of every mapping key and list element, and of the document under ``()``."""
+    """Line (from 1) of every mapping key and list element; that of the document under ``()``."""
 
     def line_of(self, path: KeyPath) -> int | None:
-        """Return the line (from 1) of the key or list element at ``path``; None where there is none."""
+        """Return the line (from 1) of the key or list element at ``path``; None if there is none."""
         return self.lines.get(path)
 
     def line_near(self, path: KeyPath) -> int:
-        """Return the line (from 1) of ``path`` or of the nearest key or list element around it."""
+        """Return the line (from 1) of ``path``, or of the innermost key or list element that contains it."""
         return next(self.lines[part] for end in range(len(path), -1, -1) if (part := path[:end]) in self.lines)
 
     def problem(self, path: KeyPath, told: str) -> str:
-        """Return ``FILE:LINE: KEY: told``, for what is wrong with the key at ``path`` or is missing there."""
+        """Return ``FILE:LINE: KEY: told``, about the key at ``path`` or one that is missing there."""
         return f"{self.shown_as}:{self.line_near(path)}: {_where(path)}{told}"
 
 
@@ -84,14 +84,14 @@ def load_strict(
     Args:
         path: A regular file in UTF-8, with or without a byte order mark.
         error: The class of error to raise.
-        shown_as: What messages call the file; ``path`` itself when None.
-        limits: Bounds on the file; ``Limits()`` when None.
-        exponents_are_texts: Leave a plain ``1e-3`` the text that it is in YAML 1.1, for a caller who takes no text
-            where a number belongs.
-        if_empty: What messages say of a file that holds nothing.
+        shown_as: The name of the file in messages; ``path`` itself when None.
+        limits: Limits on the file; ``Limits()`` when None.
+        exponents_are_texts: Read a plain ``1e-3`` as the text that it is in YAML 1.1, for callers who report text in
+            place of a number themselves.
+        if_empty: The message about a file without content.
 
     Raises:
-        UserError: of the class ``error``, its message ``FILE:LINE: what was found, what to do``.
+        UserError: of the class ``error``, with the message ``FILE:LINE: what was found, what to do``.
     """
     limits = limits or Limits()
     name = shown_as or str(path)
@@ -108,7 +108,7 @@ def load_strict(
 
 
 def _read(path: Path, name: str, error: type[UserError], limits: Limits) -> bytes:
-    """Return the content of a regular file; a pipe or a device is never opened, so nothing can hang."""
+    """Return the content of a regular file. Pipes and devices are never opened, so that nothing can hang."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise error(f"{name}: is not a regular file; name a YAML file")
@@ -123,7 +123,7 @@ def _read(path: Path, name: str, error: type[UserError], limits: Limits) -> byte
 
 
 def _decode(content: bytes, name: str, error: type[UserError]) -> str:
-    """Return the text of ``content``, without a byte order mark, made of characters that YAML allows."""
+    """Return the text of ``content`` without its byte order mark; refuse characters that YAML forbids."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -142,7 +142,7 @@ def _decode(content: bytes, name: str, error: type[UserError]) -> str:
 
 
 def _explain(problem: yaml.MarkedYAMLError, name: str) -> str:
-    """Return PyYAML's complaint in one line, with the place first."""
+    """Return PyYAML's message as one line that begins with the place."""
     mark = problem.problem_mark or problem.context_mark
     line = f":{mark.line + 1}" if mark else ""
     what = ", ".join(part for part in (problem.problem, problem.context) if part)
@@ -164,10 +164,10 @@ class _Loader(yaml.SafeLoader):
         self.depth = 0
         self.values = 0
         self.lines: dict[KeyPath, int] = {}
-        self.place: KeyPath = ()  # of the value that is being built, for messages
+        self.place: KeyPath = ()  # path of the value being built, for messages
 
     def document(self, if_empty: str) -> StrictDocument:
-        """Return the one document; raise the error class for none, for two, and for anything ambiguous."""
+        """Return the only document; raise the error class if there is none, a second one, or anything ambiguous."""
         self.check_node()
         node = None if self.check_event(yaml.StreamEndEvent) else self.compose_document()
         if node is None or node.tag == _TAG + "null":
@@ -179,7 +179,7 @@ class _Loader(yaml.SafeLoader):
         return StrictDocument(data=data, shown_as=self.shown_as, lines=self.lines)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Return the next node, once its anchor, tag and depth are found harmless."""
+        """Return the next node after checking its anchor, tag and depth."""
         event = self._peek()
         if getattr(event, "anchor", None) is not None:
             self._refuse(event, "an anchor or alias (& or *)", "write the value out in full")
@@ -198,7 +198,7 @@ class _Loader(yaml.SafeLoader):
         return event
 
     def _build(self, node: yaml.Node, path: KeyPath) -> Any:
-        """Return ``node`` as plain data and note the lines of what is in it."""
+        """Return ``node`` as plain data, recording the lines of everything in it."""
         self.place = path
         self.values += 1
         if self.values > self.limits.max_values:
@@ -292,7 +292,7 @@ class _Loader(yaml.SafeLoader):
         self._refuse(node, f"{text} is a text in YAML 1.1, and not a number", f"{meant}, or '{text}' in quotes")
 
     def _refuse_reading(self, node: yaml.Node, text: str) -> NoReturn:
-        """Refuse a scalar of which PyYAML makes something else than it looks like."""
+        """Refuse a scalar that PyYAML reads differently from how it looks."""
         try:
             meant = str(self.construct_object(node)).lower()
         except (ValueError, OverflowError):  # more digits than Python is willing to print
@@ -311,7 +311,7 @@ def _line(place: yaml.Event | yaml.Node) -> int:
 
 
 def _with_comma(before: yaml.Node | None, key: yaml.Node, value: yaml.Node) -> str | None:
-    """Return the number that was meant where a key without a value is digits behind a whole one: ``{min: 0,7}``."""
+    """Return the number meant by a decimal comma, ``{min: 0,7}``, which YAML reads as two entries; else None."""
     if not isinstance(before, yaml.ScalarNode) or not before.tag == key.tag == _TAG + "int":
         return None
     is_empty = value.tag == _TAG + "null" and not value.value
@@ -319,5 +319,5 @@ def _with_comma(before: yaml.Node | None, key: yaml.Node, value: yaml.Node) -> s
 
 
 def _where(path: KeyPath) -> str:
-    """Return ``a.b.0: ``, or nothing for the top."""
+    """Return ``a.b.0: ``, or an empty text for the top level."""
     return ".".join(map(show_key, path)) + ": " if path else ""

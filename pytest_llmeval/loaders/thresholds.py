@@ -1,4 +1,4 @@
-"""thresholds.yaml, read strictly: every mistake is named with its line, and all of them at once."""
+"""Loading thresholds.yaml, strictly: all mistakes are reported at once, each with its line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -39,21 +39,21 @@ _EXAMPLES = {"pass_at": "{k: 3, min: 0.9}", "judge": "{min_kappa: 0.6}"}
 _METRICS = frozenset({*COUNTED_METRICS, *MEASURED_METRICS, *SHIPPED_SCORES})
 _KINDS = frozenset(get_args(RuleKind)) - {"noninferior"}
 _CONFIDENT = frozenset({"min", "max"})
-"""Bounds that ``confident`` speaks of."""
+"""Bounds that ``confident`` applies to."""
 _ON_A_CHANGE = (REGRESSION_KINDS - {"noninferior"}) | {"mode"}
-"""Keys of rules on a change."""
+"""Keys of rules on a change against the baseline."""
 _NOT_ON: Mapping[str, frozenset[str]] = {
     "pass_rate": frozenset({"max_p50", "max_p95", "max_total"}),
     "error_rate": frozenset({"max_p50", "max_p95", "max_total", "every", "min_lower", "pass_at"}),
     **dict.fromkeys(MEASURED_METRICS, frozenset({"every", "min_lower", "pass_at"})),
 }
-"""Bounds that make no sense on a metric."""
+"""Bounds that make no sense for a metric."""
 _OTHER_SIDE: Mapping[str, Mapping[str, str]] = {
     "pass_rate": {"max_rise": "max_drop"},
     "error_rate": {"min": "max", "max_drop": "max_rise"},
     **dict.fromkeys(MEASURED_METRICS, {"max_drop": "max_rise"}),
 }
-"""Bounds that a metric breaks by getting better, each with the one that is meant."""
+"""Bounds that a metric would break by getting better, each with the bound that is meant."""
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
@@ -61,16 +61,16 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 def load_thresholds(path: Path, *, shown_as: str | None = None) -> Thresholds:
     """Return the rules of the file at ``path``.
 
-    A bound outside [0, 1] on what always lies there is a mistake, and so is one of 1 on its change. Scores that are
-    not SHIPPED_SCORES may be recorded with any finite number and take any finite bound.
+    For metrics and shipped scores that always lie in [0, 1], a bound outside [0, 1] is a mistake, and so is a bound of
+    1 on their change. Scores not in SHIPPED_SCORES may be any finite number and accept any finite bound.
 
     Args:
         path: The file.
-        shown_as: What messages call it, best relative to the rootdir; its name when None.
+        shown_as: The name of the file in messages, ideally relative to the rootdir; the bare file name when None.
 
     Raises:
-        ThresholdsError: It has a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake, in the
-            order of the file.
+        ThresholdsError: with a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake, in the order of the
+            file.
     """
     document = load_strict(path, error=ThresholdsError, shown_as=shown_as or path.name, exponents_are_texts=True)
     reader = _Reader(document)
@@ -80,14 +80,14 @@ def load_thresholds(path: Path, *, shown_as: str | None = None) -> Thresholds:
 
 
 class _Reader:
-    """Walks one document and gathers what is wrong in it: one problem, the first, for each key."""
+    """Walks one document and collects its problems: the first one of each key."""
 
     def __init__(self, document: StrictDocument) -> None:
         self._document = document
         self._problems: dict[KeyPath, str] = {}
 
     def thresholds(self) -> Thresholds:
-        """Return the rules, which are only good where there were no problems."""
+        """Return the rules, which are valid only if ``raise_problems`` finds none."""
         self._refuse_empty(self._document.data, ())
         found = self._validate(FileModel, self._document.data, (), "version: 1")
         data = self._document.data if isinstance(self._document.data, dict) else {}
@@ -101,7 +101,7 @@ class _Reader:
         )
 
     def raise_problems(self) -> None:
-        """Raise all problems together, in the order of the file."""
+        """Raise one ThresholdsError with all problems, in the order of the file, if there are any."""
         found = sorted(self._problems, key=self._document.line_near)
         if found:
             raise ThresholdsError("\n".join(self._document.problem(path, self._problems[path]) for path in found))
@@ -110,7 +110,7 @@ class _Reader:
         self._problems.setdefault(path, text)
 
     def _refuse_empty(self, value: object, path: KeyPath) -> None:
-        """Note every key without a value; YAML reads it as null, which would pass for a default."""
+        """Record every key without a value; YAML reads it as null, which could be mistaken for a default."""
         if value is None:
             self._problem(path, "has no value; write one, or take the key out")
         if isinstance(value, list):
@@ -129,7 +129,7 @@ class _Reader:
         return {}
 
     def _validate(self, model: type[_ModelT], raw: object, path: KeyPath, example: str) -> _ModelT | None:
-        """Return ``raw`` as ``model``; None, and each problem noted, where it is not one."""
+        """Return ``raw`` as ``model``; if it is invalid, record each problem and return None."""
         try:
             return model.model_validate(raw)
         except ValidationError as problem:
@@ -138,7 +138,7 @@ class _Reader:
             return None
 
     def _settings(self, raw: object, path: KeyPath, base: GateSettings) -> GateSettings:
-        """Return ``base`` with what ``raw`` sets; None sets nothing."""
+        """Return ``base`` updated with the settings in ``raw``; None changes nothing."""
         found = self._validate(SettingsModel, raw, path, "{alpha: 0.05}") if raw is not None else None
         if found is None:
             return base
@@ -164,7 +164,7 @@ class _Reader:
         )
 
     def _suite_part(self, path: KeyPath, key: str, raw: object, slices: Mapping[str, Any]) -> Iterator[Rule]:
-        """Yield the rules under one key of a suite, be it a metric or ``slices``."""
+        """Yield the rules under one key of a suite: a metric, or ``slices``."""
         if key == "slices":
             for name, metrics in slices.items():
                 here = (*path, key, name)
@@ -209,7 +209,7 @@ class _Reader:
             )
 
     def _check_whole(self, found: RuleModel, path: KeyPath) -> None:
-        """Note what is wrong between the keys of one rule, and what this version cannot do."""
+        """Record inconsistencies between the keys of one rule."""
         given = found.model_fields_set
         if not given & (_KINDS | {"mode", "margin"}):
             self._problem(path, f"has no bound; write one such as {_EXAMPLE}")
@@ -225,7 +225,7 @@ class _Reader:
             self._check_judge(found.judge, path)
 
     def _check_judge(self, found: JudgeModel, path: KeyPath) -> None:
-        """Note demands that are none, or of a judge where there is none."""
+        """Record judge demands that are empty, or on a metric that no judge scores."""
         metric = str(path[-1])
         if not found.model_fields_set:
             self._problem((*path, "judge"), f"demands nothing; write one such as {_EXAMPLES['judge']}")
@@ -233,7 +233,7 @@ class _Reader:
             self._problem((*path, "judge"), f"{metric} is no score of a judge; demand it of one that is")
 
     def _check_bound(self, path: KeyPath, key: str, bound: float | None, metric: str) -> None:
-        """Note a bound that makes no sense on its metric."""
+        """Record a bound that makes no sense for its metric."""
         meant = _OTHER_SIDE.get(metric, {})
         if key in meant:
             told = f"{key} fails where {metric} gets better, and passes where it gets worse"
@@ -254,7 +254,7 @@ class _Reader:
 
 
 def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:
-    """Return a rule's number and, for ``pass_at``, its attempts."""
+    """Return the number of a rule and, for ``pass_at``, its k."""
     if kind == "every":
         return None, None
     if kind == "noninferior":
@@ -284,7 +284,7 @@ def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:
 
 
 def _misplaced(key: str) -> str | None:
-    """Return where a key belongs that stands at a wrong level; None where it is none of a setting or rule."""
+    """Return where a misplaced key belongs; None if it is neither a setting nor a key of a rule."""
     if key in SettingsModel.model_fields:
         return "is a setting; write it under settings: of its suite, or under defaults:"
     if key in RuleModel.model_fields:
@@ -293,7 +293,7 @@ def _misplaced(key: str) -> str | None:
 
 
 def _is_wrapper(raw: object) -> bool:
-    """Whether all that stands below a metric are mappings, and none of them looks like a part of a rule."""
+    """Whether the value of a metric is a mapping of mappings, none of which resembles part of a rule."""
     if not isinstance(raw, dict) or not raw:
         return False
     return all(
@@ -302,6 +302,6 @@ def _is_wrapper(raw: object) -> bool:
 
 
 def _owner(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
-    """Return the model whose keys stand at ``path``."""
+    """Return the model that defines the keys at ``path``."""
     nested: dict[str, type[BaseModel]] = {"pass_at": PassAtModel, "judge": JudgeModel}
     return model if len(path) == 1 else nested[path[0]]

@@ -1,4 +1,4 @@
-"""What thresholds.yaml may hold, as pydantic models; each validator says what was found and what to write."""
+"""The schema of thresholds.yaml as pydantic models. Each validator says what was found and what to write instead."""
 
 import re
 from collections.abc import Callable
@@ -29,13 +29,19 @@ __all__ = [
 _MEANT = re.compile(
     r"([-+]?(?:[0-9]{1,9}(?:\.[0-9]{0,9}|,(?![0-9]{3}\b)[0-9]{1,9})?|\.[0-9]{1,9})(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)"
 )
-"""A number that YAML 1.1 reads as text; ``1,000`` could be two numbers, so it is none."""
+"""A number that YAML 1.1 reads as text. ``1,000`` does not match, because it could be two different numbers."""
 _QUOTED = re.compile(r"[-+]?[0-9.]+")
-"""One that it reads as text between quotes only."""
+"""A number that YAML 1.1 reads as text only inside quotes."""
 
 
 def _number(value: object) -> float:
-    """Return a finite number; YAML 1.1 makes text of ``90%``, ``0,9`` and ``1e-1``."""
+    """Return a finite number.
+
+    YAML 1.1 reads ``90%``, ``0,9`` and ``1e-1`` as text; the error then says which number to write.
+
+    Raises:
+        ValueError: for anything else.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return float(value)
@@ -49,7 +55,7 @@ def _number(value: object) -> float:
 
 
 def _meant(text: str) -> float | None:
-    """Return the finite number that somebody meant who wrote ``text``; None where that is none."""
+    """Return the finite number that ``text`` was meant to be; None if it is not a number."""
     number = _MEANT.fullmatch(text.strip())
     if number is None:
         return None
@@ -58,7 +64,7 @@ def _meant(text: str) -> float | None:
 
 
 def ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
-    """Return a validator that takes the finite numbers for which ``holds`` is true."""
+    """Return a validator that accepts the finite numbers for which ``holds`` is true."""
 
     def check(value: object) -> float:
         number = _number(value)
@@ -70,7 +76,7 @@ def ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
 
 
 def _checked(holds: Callable[[object], bool], advice: str) -> BeforeValidator:
-    """Return a validator that takes the values for which ``holds`` is true, and says ``advice`` of any other."""
+    """Return a validator that accepts the values for which ``holds`` is true, and gives ``advice`` otherwise."""
 
     def check(value: object) -> object:
         if not holds(value):
@@ -100,13 +106,13 @@ Version = Annotated[
 
 
 class Strict(BaseModel):
-    """What a person writes: no key that is not known, and no value that is only nearly of its kind."""
+    """Base of models for hand-written files: forbids unknown keys and does not convert values between types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class FileModel(Strict):
-    """The top of the file."""
+    """The top level of the file."""
 
     version: Version
     baseline: Text | None = None
@@ -115,7 +121,7 @@ class FileModel(Strict):
 
 
 class SettingsModel(Strict):
-    """``defaults``, or ``settings`` beside a suite's metrics."""
+    """The keys under ``defaults``, or under ``settings`` beside a suite's metrics."""
 
     alpha: Annotated[float, ranged(lambda number: 0 < number <= 0.5, "above 0, up to 0.5")] = 0.05
     max_error_rate: Share = 0.02
@@ -125,14 +131,14 @@ class SettingsModel(Strict):
 
 
 class PassAtModel(Strict):
-    """``pass_at``: the mean chance that one of ``k`` attempts passes is at least ``min``."""
+    """``pass_at``: the mean probability that at least one of ``k`` attempts passes is at least ``min``."""
 
     k: Whole
     min: Share
 
 
 class JudgeModel(Strict):
-    """``judge``: what a judge must be worth before its scores may gate."""
+    """``judge``: the agreement with people that a judge needs before its scores may gate."""
 
     min_kappa: Annotated[float, ranged(lambda number: -1 <= number <= 1, "in -1..1")] | None = None
     min_labels: Whole | None = None
@@ -141,7 +147,7 @@ class JudgeModel(Strict):
 
 
 class RuleModel(Strict):
-    """All bounds on one metric."""
+    """The bounds on one metric, and the options of its rule."""
 
     min: Number | None = None
     max: Number | None = None

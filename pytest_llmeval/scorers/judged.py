@@ -250,7 +250,7 @@ def _votes_on_all(rubric: "Rubric", ballots: "Sequence[Ballot]") -> tuple[Vote, 
 
 
 def _winner(rubric: "Rubric", ballot: "Ballot", order: str) -> str:
-    """Return which of ``a`` and ``b`` won over all dimensions, or ``tie``; ``order`` says who was shown first."""
+    """Return the overall winner: ``a``, ``b`` or ``tie``. ``order`` lists the answers in the order shown."""
     value = rubric.value(ballot.verdict.values)
     if abs(value - 0.5) < 1e-9:
         return "tie"

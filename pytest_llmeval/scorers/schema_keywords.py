@@ -1,4 +1,4 @@
-"""JSON Schema keywords done anew: within bounds what an answer could make dear, in decimal what floats get wrong."""
+"""Replacements for JSON Schema keywords: bounded where an answer could make them slow, decimal where floats err."""
 
 import json
 import time
@@ -20,11 +20,11 @@ from pytest_llmeval.scorers.patterns import found_in_time
 __all__ = ["DEADLINE", "bounded"]
 
 DEADLINE: ContextVar[float] = ContextVar("DEADLINE")
-"""The ``time.monotonic()`` at which the patterns of one validation have had their time."""
+"""The ``time.monotonic()`` by which the patterns of one validation must have finished."""
 
 
 def bounded(base: type[Validator]) -> type[Validator]:
-    """Return a validator class like ``base``: patterns and uniqueItems are bounded in time, multipleOf is decimal."""
+    """Return a validator class like ``base`` with time-bounded patterns and uniqueItems, and a decimal multipleOf."""
     ours = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
@@ -33,7 +33,7 @@ def bounded(base: type[Validator]) -> type[Validator]:
         "multipleOf": _multiple_of,
     }
     kept = {name: keyword for name, keyword in ours.items() if name in base.VALIDATORS}
-    made: type[Validator] = extend(base, validators=kept)  # type: ignore[no-untyped-call]  # so in the stubs
+    made: type[Validator] = extend(base, validators=kept)  # type: ignore[no-untyped-call]  # untyped in its stubs
     return made
 
 
@@ -74,7 +74,7 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _multiple_of(validator: Any, step: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Yield an error unless ``instance`` is one in decimal, as both are written: 19.99 is a multiple of 0.01."""
+    """Yield an error unless ``instance`` is a multiple in decimal, as both are written: 19.99 is a multiple of 0.01."""
     if validator.is_type(instance, "number"):
         times = Fraction(as_decimal(instance)) / Fraction(as_decimal(step))
         if times.denominator != 1:
@@ -93,5 +93,5 @@ def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> I
 
 
 def _whole(value: Any) -> Any:
-    """Return a float without fraction as an int, since JSON Schema calls 1 and 1.0 equal."""
+    """Return a whole float as an int, because JSON Schema treats 1 and 1.0 as equal."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

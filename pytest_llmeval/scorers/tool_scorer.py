@@ -188,7 +188,7 @@ def _in_order(
 
 
 def _share(pairs: Sequence[tuple[int, int]], wanted: Sequence[_Wanted], made: Sequence[_Made]) -> float:
-    """Return the pairs over all calls of either side, each pair counted once; 1 where there is no call at all."""
+    """Return the pairs as a share of all calls of either side, each pair counted once; 1 if there are no calls."""
     total = len(wanted) + len(made) - len(pairs)
     return len(pairs) / total if total else 1.0
 
