@@ -1,4 +1,4 @@
-"""What the rules on a change were judged against, in a few lines."""
+"""A few lines on the baseline that a run's change rules were judged against."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -18,11 +18,12 @@ __all__ = ["NOT_HELD", "against_lines", "difference_line", "is_held_against", "r
 
 NOT_HELD = "no rule on a change was held against it"
 _MOST = 6
-"""Differences told."""
+"""Largest number of set-up differences shown."""
 _FIRST = 3
-"""Rows that flipped for the worse that are named."""
+"""Largest number of rows that flipped for the worse and are named."""
 _LONGEST = timedelta(days=90)
-"""After it small losses may have added up that no comparison with a newer run would see."""
+"""Age above which a baseline is called old: by then small losses may have added up that comparisons with newer runs
+never showed."""
 
 
 def against_lines(
@@ -34,27 +35,26 @@ def against_lines(
     db_option: str = "",
     to_root: str = "",
 ) -> list[str]:
-    """Return lines with the baseline, its age where it is old, what differs in the set-up, and which rows flipped.
+    """Return lines on the baseline: its name, its age if it is old, set-up differences, and the rows that flipped.
 
-    What other epochs in it do to alpha is told, too.
-
-    There are none where suites that ran have rules on a change, and none of them was held against it; nor where none
-    has such a rule, and the baseline has no suite of the run.
+    A different number of epochs in the baseline, which affects alpha, gets a line too. The result is empty if suites
+    that ran have change rules but none of them was judged against the baseline, and if there are no such rules and the
+    baseline shares no suite with the run.
 
     Args:
-        choice: the baseline, or none.
-        run: that was judged.
-        verdicts: of its rules.
-        cases: of the run.
-        db_option: what commands need to find the database, with a blank in front.
-        to_root: what leads to the folder in which they find it, as ``cd svc && ``.
+        choice: the baseline that was chosen, if any.
+        run: the run that was judged.
+        verdicts: the verdicts of its rules.
+        cases: its cases.
+        db_option: the option by which suggested commands find the database, with a leading blank.
+        to_root: the start of a suggested command that changes to the folder in which it works, such as ``cd svc && ``.
     """
     if choice.found is None:
         return []
     base, on_change = choice.found, _on_change(verdicts)
     try:
         beside = beside_baseline(base, cases)
-    except StoreError:  # its file has gone since it was judged
+    except StoreError:  # the file of the baseline has been deleted since
         beside = {}
     if not is_held_against(verdicts, is_beside=bool(beside)):
         return []
@@ -73,7 +73,7 @@ def against_lines(
 
 
 def recorded_line(run: Run, verdicts: Collection[Verdict]) -> str | None:
-    """Return what recorded verdicts on a change were judged against; None where there are none."""
+    """Return a line naming the baseline that recorded change verdicts were judged against; None if there are none."""
     told = run.settings.get("baseline")
     if not told or not is_held_against(verdicts, is_beside=False):
         return None
@@ -86,23 +86,23 @@ def _which(name: str, kind: str, run_id: str) -> str:
 
 
 def is_held_against(verdicts: Iterable[Verdict], *, is_beside: bool) -> bool:
-    """Return whether rules were held against a baseline; of a run without rules on a change, whether it is beside it.
+    """Return whether a run was judged against a baseline or, without change rules, shares a suite with it.
 
     Args:
-        verdicts: of all rules.
-        is_beside: whether both have a suite.
+        verdicts: the verdicts of all rules.
+        is_beside: whether the run and the baseline share a suite.
     """
     on_change = _on_change(verdicts)
     return (is_beside and not on_change) or any(each.verdict != "not_judged" or each.is_reported for each in on_change)
 
 
 def _on_change(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return those of rules on a change, of suites that ran."""
+    """Return the verdicts of change rules on suites that ran."""
     return [each for each in verdicts if kind_of(each.rule) in REGRESSION_KINDS and not lacks_its_suite(each.reason)]
 
 
 def _flipped(beside: Mapping[tuple[str, str], Beside], command: str) -> Iterator[str]:
-    """Yield how many rows flipped, with the first for the worse, and the command that shows them."""
+    """Yield a line with the number of flipped rows, the first ones for the worse, and the command that shows all."""
     directions = flip_counts(beside.values())
     if not directions:
         return
@@ -120,7 +120,7 @@ def _flipped(beside: Mapping[tuple[str, str], Beside], command: str) -> Iterator
 
 
 def difference_line(base: Run, run: Run) -> str | None:
-    """Return what differs in the set-up of ``run`` from that of its baseline; None where nothing is known to."""
+    """Return a line with the set-up differences between ``run`` and its baseline; None if none are known."""
     differences = set_up_differences(base, run)
     told = "; ".join(one_line(each, 120) for each in differences[:_MOST])
     more = f"; and {len(differences) - _MOST} more (llmeval compare)" if len(differences) > _MOST else ""
@@ -128,10 +128,10 @@ def difference_line(base: Run, run: Run) -> str | None:
 
 
 def _age(base: FoundBaseline, run: Run, llmeval: str, db_option: str) -> Iterator[str]:
-    """Yield how old the baseline was when ``run`` began, where that is too old."""
+    """Yield a line with the baseline's age when ``run`` began, if it is too old."""
     try:
         age = datetime.fromisoformat(run.started_at) - datetime.fromisoformat(base.run.started_at)
-    except (ValueError, TypeError):  # a file of somebody else's may say anything
+    except (ValueError, TypeError):  # the start time in an imported file may be any text
         return
     if age > _LONGEST:
         own = shell_words([base.name.removesuffix(f"@{base.model}")])
@@ -141,7 +141,7 @@ def _age(base: FoundBaseline, run: Run, llmeval: str, db_option: str) -> Iterato
 
 
 def _epochs(base: Run, run: Run) -> Iterator[str]:
-    """Yield what other epochs in the baseline do: the mean of many draws, less one of few, is skewed near 0 and 1."""
+    """Yield a warning if the epochs differ: near 0 and 1 the mean of many draws less that of few is skewed."""
     before, now = (each.settings.get("options", {}).get("epochs") for each in (base, run))
     if before and now and before != now:
         yield (

@@ -1,6 +1,6 @@
-"""The worst rows of a run as annotations of GitHub Actions, which stand beside the eval in a pull request.
+"""GitHub Actions annotations for the worst rows of a run, shown beside the eval in a pull request.
 
-The form is ``::error file=…,line=…,title=…::message``, and GitHub shows ten of a step:
+Their form is ``::error file=…,line=…,title=…::message``, and GitHub shows ten per step:
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
@@ -31,14 +31,15 @@ class _Note(NamedTuple):
 
 
 def annotation_lines(report: RunReport, *, root: Path, workspace: Path) -> Iterator[str]:
-    """Yield a line for each of the worst rows, at most ten: those that flipped, then misses, then errors.
+    """Yield an annotation for each of the worst rows, at most ten: rows that flipped, then misses, then errors.
 
-    They are errors where the session failed, else warnings; there, what the baseline missed, too, is not told again.
+    They are errors if the session failed, otherwise warnings. In a session that passed, misses that the baseline has
+    too are left out.
 
     Args:
-        report: of the run.
-        root: of the project, where the files of node ids are.
-        workspace: the checkout, from which GitHub names files.
+        report: the report of the run.
+        root: the root of the project, to which the files in node ids are relative.
+        workspace: the checkout, to which the files in GitHub's annotations are relative.
     """
     end = report.view.run.end
     is_green = end is not None and end.exit_code == 0
@@ -61,7 +62,7 @@ def _flips(report: RunReport) -> Iterator[_Note]:
 
 
 def _cases(report: RunReport, *, only_new: bool) -> Iterator[_Note]:
-    """Yield misses and errors; with ``only_new`` no miss of a row that the baseline has: one that is new flipped."""
+    """Yield misses and errors. ``only_new`` skips misses of rows in the baseline; those that are new have flipped."""
     known = report.against.known if only_new and report.against is not None else ()
     names = {model: one_line(model) for model in report.view.run.models}
     names |= told_apart(report.view.run.models)
@@ -84,7 +85,7 @@ def _told(worst: WorstCase, names: Mapping[str, str]) -> str:
 
 
 def _place(nodeid: str, root: Path, workspace: Path) -> str:
-    """Return the properties that say where the eval stands; its line where it is found."""
+    """Return the ``file`` and, if it is found, ``line`` properties of the eval's position."""
     name, _, rest = nodeid.partition("::")
     path = root / name
     shown = path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else name
@@ -94,9 +95,9 @@ def _place(nodeid: str, root: Path, workspace: Path) -> str:
 
 
 def _line_of(path: Path, names: Sequence[str]) -> int | None:
-    """Return the line of a function, whose name is the last, behind those of its classes; None where it is not found.
+    """Return the line of a function, the last of ``names`` after those of its classes; None if it is not found.
 
-    A method that a class of another name inherits stands where any function of its name does.
+    For a method inherited from a class of another name, any function of its name in the file is taken.
     """
     try:
         text = path.read_text("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The cases of a run beside those of its baseline: what each suite was made of there, and which rows flipped."""
+"""The cases of a run next to those of its baseline: the baseline's cases per suite, and the rows that flipped."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,19 +13,19 @@ __all__ = ["Beside", "beside_baseline", "flip_counts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What the baseline has beside one suite and model of a run."""
+    """The baseline's counterpart of one suite and model of a run."""
 
     before: Sequence[JudgedCase]
-    """Its cases."""
+    """The cases of the baseline."""
     flips: Mapping[str, Direction]
-    """The rows that flipped, by sample id."""
+    """Directions of the rows that flipped, by sample id."""
 
 
 def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tuple[str, str], Beside]:
-    """Return what stands beside each suite and model of ``cases``; those that only one of the runs has are left out.
+    """Return the baseline's counterpart of each suite and model of ``cases`` that both runs have.
 
     Raises:
-        StoreError: the baseline cannot be read to its end.
+        StoreError: if the baseline cannot be read to the end.
     """
     return {
         (each.suite, each.model): Beside(
@@ -37,5 +37,5 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
 
 
 def flip_counts(beside: Iterable[Beside]) -> Counter[Direction]:
-    """Return how many rows flipped, each once whatever its epochs, by direction."""
+    """Return the number of rows that flipped, by direction; a row counts once, whatever its epochs."""
     return Counter(direction for each in beside for direction in each.flips.values())

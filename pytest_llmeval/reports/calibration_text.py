@@ -1,4 +1,4 @@
-"""How a judge agrees with people, as plain text."""
+"""Plain text of a calibration: how far a judge agrees with people."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,34 +30,34 @@ _Row = tuple[str, int, float | None, Interval | None, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """Who was held against whom."""
+    """The two sides of a calibration: which judges and raters, on which run."""
 
     run: str
-    """The run whose answers people labelled."""
+    """Run whose answers people labelled."""
     of: str | None
-    """Another run, whose rates are corrected; None for that one."""
+    """Another run whose rates are corrected with the labels; None to correct those of ``run``."""
     judges: tuple[str, ...]
-    """The names of the judge models."""
+    """Names of the judge models."""
     raters: int
-    """Those who are named."""
+    """Number of raters that labels name."""
     unjudged: int
-    """Answers without a valid verdict, in the run whose rates are told."""
+    """Number of answers without a valid verdict in the run whose rates are shown."""
     split: int
-    """Those of them on which a panel was split evenly, so that their votes are known."""
+    """Number of unjudged answers on which a panel was evenly split, so that its votes are known."""
     settled: int
-    """Its answers that a check in code settled, so that no judge saw them."""
+    """Number of its answers that a check in code settled, so that no judge saw them."""
 
 
 def calibration_lines(
     results: Sequence[Calibration], held: Held, *, width: int, tables: int | None = None
 ) -> list[str]:
-    """Return the lines that show how a judge agrees with people.
+    """Return the lines that show how far a judge agrees with people.
 
     Args:
-        results: of each score, of its models and of its slices.
-        held: who was held against whom.
-        width: the most characters of a line.
-        tables: the most characters of a table's line; ``width`` where that is None.
+        results: one for each score, for its models and for its slices.
+        held: the two sides of the calibration.
+        width: the largest number of characters in a line.
+        tables: the largest number of characters in a table's line; ``width`` when None.
     """
     lines = [line for told in _head(results, held) for line in wrapped(told, width)]
     if not results:
@@ -68,7 +68,7 @@ def calibration_lines(
 
 
 def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
-    """Yield what holds for all scores."""
+    """Yield the lines that apply to all scores."""
     people = {0: "labels that name no rater", 1: "1 rater"}.get(held.raters, f"{held.raters} raters")
     named = f"judge {', '.join(map(one_line, held.judges))}" if held.judges else "the judge"
     yield f"{named} against {people}, on answers of run {held.run}"
@@ -153,7 +153,7 @@ def _confusion_lines(found: Calibration, width: int) -> list[str]:
 
 
 def _rows(found: Calibration) -> Iterator[_Row]:
-    """Yield each measure: its name, of how many answers, its value and interval, and why one of them is missing."""
+    """Yield each measure: its name, n, value, interval, and why value or interval is missing."""
     for name in ("accuracy", "sensitivity", "specificity", "prevalence"):
         yield _measured(name, getattr(found.rates, name), found.reasons.get(name))
     weights = f" ({found.kappa_weights})" if found.kappa_weights else ""
@@ -172,7 +172,7 @@ def _rows(found: Calibration) -> Iterator[_Row]:
 
 
 def _voted(voting: Voting) -> Iterator[_Row]:
-    """Yield what several judgements of one answer show."""
+    """Yield the measures that need several verdicts on one answer."""
     if voting.flips is not None:
         yield _measured("flips", voting.flips)
     if voting.disagreement is not None:

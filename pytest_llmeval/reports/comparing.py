@@ -1,4 +1,4 @@
-"""Two runs that were found, compared: their cases, texts and set-ups as ``compare`` takes them."""
+"""Comparing two stored runs: gathers their cases, texts and set-ups for ``compare``."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -36,11 +36,11 @@ def compare_found(
     """Return what changed from ``base`` to ``current``.
 
     Args:
-        base: the run that is compared with.
+        base: the run to compare with.
         current: the run under test.
-        rules: whose rules on a change decide.
-        reader: of the database whose labels say what judges are worth; None where there is none.
-        most_flips: rows shown in full, worse and better ones together.
+        rules: the thresholds whose change rules decide.
+        reader: the database whose labels show how far judges can be trusted; None if there is none.
+        most_flips: the largest number of rows shown in full, worse and better ones together.
     """
     is_same = base.run.id == current.run.id and "file" not in (base.kind, current.kind)
     is_same_suite = base.suite == current.suite
@@ -74,27 +74,27 @@ class SinceBaseline:
     """The rows of a run that changed since its baseline."""
 
     base: str
-    """Name and id of the baseline's run."""
+    """Name of the baseline."""
     base_id: str
     flipped: FlippedRows
     known: Collection[RowKey]
-    """The rows of the run that the baseline has, with the same input and target."""
+    """Rows of the run that the baseline has too, with the same input and target."""
     differs: str | None
-    """What differs in the set-up, in words; None where nothing is known to."""
+    """Differences in the set-up, in words; None if none are known."""
     is_held: bool
-    """Whether the run's rules on a change, if there are any, were held against it."""
+    """Whether the run's change rules, if it has any, were judged against this baseline."""
 
 
 def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: int) -> SinceBaseline | None:
-    """Return which rows of ``run`` changed since the baseline that its session chose; None where that is gone.
+    """Return the rows of ``run`` that changed since the baseline its session chose; None if that is gone.
 
-    Nothing is judged anew: the run has its verdicts.
+    Nothing is judged again: the recorded verdicts are used.
 
     Args:
-        run: a recorded one.
-        reader: of its database.
-        root: of the project; a file is looked for from the current folder, then from there.
-        most: rows shown in full.
+        run: a recorded run.
+        reader: its database.
+        root: the root of the project. A baseline file is looked up from the current folder, then from there.
+        most: the largest number of rows shown in full.
     """
     base = recorded_baseline(run, reader=reader, root=root)
     if base is None:
@@ -106,7 +106,7 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
         paired = list(paired_suites(baseline, now.cases))
         verdicts = reader.verdicts(run.id)
         flipped = flipped_rows(paired, verdicts, before, now, most=most)
-    except StoreError:  # its file is damaged
+    except StoreError:  # the baseline's file is damaged
         return None
     return SinceBaseline(
         base=base.name,
@@ -121,7 +121,7 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
 
 
 def recorded_baseline(run: Run, *, reader: SqliteReader, root: Path) -> FoundBaseline | None:
-    """Return the baseline that the session of ``run`` chose; None where it chose none, or where that was removed."""
+    """Return the baseline that the session of ``run`` chose; None if it chose none, or it was removed."""
     chosen = run.settings.get("baseline") or {}
     ref = chosen.get("name") if chosen.get("kind") == "file" else chosen.get("run")
     if ref is None:
@@ -145,21 +145,21 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
 
 
 def _gate(found: FoundBaseline, cases: Sequence[JudgedCase], reader: SqliteReader | None) -> OwnGate:
-    """Return what the session of a run said of it; the rules of one in a file stayed where it was judged."""
+    """Return the gate's verdict from the run's own session, without rules if the run was imported from a file."""
     run = found.run
     if reader is None or found.kind == "file" or run.is_imported:
         return own_gate(run, (), model=found.model, suite=found.suite)
-    ruled = () if run.settings.get("shard") else cases  # the verdicts of a shard are those of the joined run
+    ruled = () if run.settings.get("shard") else cases  # a shard is only judged once joined
     return own_gate(run, reader.verdicts(run.id), model=found.model, suite=found.suite, cases=ruled)
 
 
 def _as_asked(found: FoundBaseline) -> Run:
-    """Return the run, with the one model of it that takes part."""
+    """Return the run, limited to the one model that takes part, if only one does."""
     return found.run if found.model is None else replace(found.run, models=(found.model,))
 
 
 def _suites(base: FoundBaseline, current: FoundBaseline) -> list[str]:
-    """Return that two suites are compared as one; nothing where each is compared with that of its name."""
+    """Return a line if two suites of different names are compared, else nothing."""
     if base.suite is None or current.suite is None or base.suite == current.suite:
         return []
     return [f"suite {one_line(base.suite, 120)}, now {one_line(current.suite, 120)}"]

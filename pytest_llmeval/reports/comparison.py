@@ -1,4 +1,4 @@
-"""Two runs compared: the verdict, every change with its size and its chance, and the rows that flipped."""
+"""The comparison of two runs: the verdict, every change with its size and p-value, and the rows that flipped."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,43 +22,43 @@ __all__ = ["Comparison", "compare"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What there is to see of two runs."""
+    """The result of comparing two runs."""
 
     base: str
-    """Name and id of the run that is compared with."""
+    """Name of the run that is compared with."""
     base_id: str
     base_partial: tuple[str, ...]
-    """What left out cases of it; empty where it is whole."""
+    """What left out cases of the base, such as ``-k``; empty for a whole run."""
     current: str
     current_id: str
     current_partial: tuple[str, ...]
     gate: OwnGate | None
-    """What the session of the current run said of it by all its rules; None where that is not known."""
+    """Verdict of the current run's own session, by all its rules; None if that is not known."""
     verdict: SessionVerdict
-    """Of the changes alone."""
+    """Verdict of the changes alone."""
     why_no_base: str | None
-    """Why too much of the base is missing for anything to pass beside it; None where it is whole."""
+    """Why the base misses too many rows for anything to pass against it; None if it is whole."""
     exit_code: int
-    """With ``--fail-on-regression``: 0, 1 or 10."""
+    """Exit status with ``--fail-on-regression``: 0, 1 or 10."""
     changes: tuple[Verdict, ...]
-    """Each rule, by suite, the whole suite before its slices."""
+    """Verdict of each change rule, by suite; the whole suite comes before its slices."""
     alphas: tuple[float | None, ...]
-    """Of each of ``changes``: the adjusted p-value below which it fails; None where no p-value decides."""
+    """For each of ``changes``, the adjusted alpha below which its p-value fails; None if no p-value decides."""
     why_unpaired: str | None
-    """Why nothing of the runs pairs; None where a suite and model is in both."""
+    """Why no rows of the two runs pair; None if they share a suite and model."""
     measures: tuple[MeasureChange, ...]
     flips: tuple[Flip, ...]
-    """The worse ones first, each kind by how much it changed."""
+    """Rows that flipped: those for the worse first, each kind by the size of the change."""
     worse: int
-    """How many rows flipped for the worse, as ``flip_of`` says, of which ``flips`` shows some."""
+    """Number of rows that flipped for the worse by ``flip_of``; ``flips`` shows some of them."""
     better: int
     set_up: tuple[str, ...]
-    """What differs in the set-up, in words."""
+    """Differences in the set-up, in words."""
     notes: tuple[str, ...]
-    """What else there is to say, such as which rows and suites only one of the runs has, in words."""
+    """Further notes in words, such as which rows and suites only one of the runs has."""
 
     def chance(self, change: Verdict) -> str | None:
-        """Return the p-value of one of ``changes`` in about two digits, on its side of alpha; None without one."""
+        """Return the p-value of a change in about two digits that stay on its side of alpha; None without one."""
         if change.p_value is None:
             return None
         alpha = self.alphas[self.changes.index(change)]
@@ -66,9 +66,10 @@ class Comparison:
 
 
 _NAMED = 5
-"""Rows that a note names, and suites that have one."""
+"""Largest number of rows that a note names, and of suites that get a note of their own."""
 _MOST_DRAWS = 4_000_000
-"""What the intervals of latency may resample, some 2 s of it; beyond that closed forms do, as there are rows enough."""
+"""Budget of resampling draws for the latency intervals, some 2 s. Beyond it closed forms are used; by then there are
+rows enough."""
 
 
 def compare(
@@ -86,16 +87,16 @@ def compare(
     """Return what changed from ``base`` to ``current``.
 
     Args:
-        base: what is compared with.
+        base: the run to compare with.
         current: the run under test.
-        thresholds: whose rules on a change decide; suites without any are held to ``max_drop: 0``.
-        set_up: what differs in the set-up, in words.
-        notes: what else is to be told of the runs, in words.
-        most_flips: rows shown in full, worse and better ones together.
-        trust: what judges are worth.
-        why_no_base: why the base says nothing of many of its rows: what got worse among the others still fails, and
-            nothing passes. None where it came to its end.
-        gate: what the session of the run under test said of it.
+        thresholds: the rules whose change rules decide; suites without any are held to ``max_drop: 0``.
+        set_up: the differences in the set-up, in words.
+        notes: further notes on the runs, in words.
+        most_flips: the largest number of rows shown in full, worse and better ones together.
+        trust: how far judges can be trusted.
+        why_no_base: why the base lacks many of its rows: losses on the others still fail, and nothing passes. None if
+            the base ran to its end.
+        gate: the verdict of the own session of the run under test.
     """
     cases = [case for case in current.cases if current.model in (None, case.model)]
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
@@ -139,7 +140,7 @@ def _why_unpaired(base: Side, cases: Sequence[JudgedCase]) -> str:
 
 
 def _of_changes(result: GateResult) -> GateResult:
-    """Return what the gate says without its bars, which share the false alarms and are no changes."""
+    """Return the gate's result limited to changes. Other rules share the false alarm rate but are not changes."""
     kinds = (*REGRESSION_KINDS, "max_error_rate")
     settled = zip(result.verdicts, result.alphas, strict=True)
     shown = [(verdict, alpha) for verdict, alpha in settled if kind_of(verdict.rule) in kinds]
@@ -156,7 +157,7 @@ def _measures(paired: Iterable[PairedSuite]) -> tuple[MeasureChange, ...]:
 
 
 def _exit_code(result: GateResult, rules: Thresholds) -> int:
-    """Return the status of the gate; where nothing could be compared, nothing is known to be as good as before."""
+    """Return the gate's exit status, and 10 if nothing could be compared, so that "no worse" is not known."""
     if result.verdict == "none":
         return UNMEASURABLE
     return exit_status(
@@ -170,7 +171,7 @@ def _exit_code(result: GateResult, rules: Thresholds) -> int:
 
 
 def _not_answered(cases: Iterable[JudgedCase]) -> Iterator[str]:
-    """Yield in words which cases of the current run ended in an error, and why: they are in no list of flips."""
+    """Yield notes on the cases of the current run that ended in an error, with their kinds; no flip shows them."""
     failed = [case for case in cases if case.outcome == "error"]
     groups = sorted(grouped(failed, lambda case: (case.suite, case.model)).items())
     for (suite, model), found in groups[:_NAMED]:
@@ -182,7 +183,7 @@ def _not_answered(cases: Iterable[JudgedCase]) -> Iterator[str]:
 
 
 def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedSuite]) -> Iterator[str]:
-    """Yield in words what only one of the runs has, and what another judge or scorer made in each."""
+    """Yield notes on what only one of the runs has, and on rows scored by another judge or scorer in each."""
     for group in paired:
         column = group.outcomes
         told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}

@@ -1,4 +1,4 @@
-"""A comparison as Markdown for a pull request: the verdict first, tables, then the rows that flipped, folded."""
+"""A comparison as Markdown for a pull request: the verdict, tables, then the flipped rows in a foldable section."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +28,7 @@ __all__ = ["comparison_markdown", "flips_folded", "flips_title"]
 def comparison_markdown(comparison: Comparison, *, longest: int = LONGEST) -> str:
     """Return the comparison as GitHub-flavoured Markdown of at most ``longest`` bytes.
 
-    Rows that flipped are left out from the last one on where they find no room, and the end says how many.
+    If there is not enough room, flipped rows are left out from the last one on, and the end says how many.
     """
     head = [*_opening(comparison), *_about(comparison)]
     tables = [block for block in _tables(comparison) if block]
@@ -49,12 +49,12 @@ def _with_flips(text: str, comparison: Comparison, longest: int) -> str:
 
 
 def flips_title(rows: Comparison | FlippedRows) -> str:
-    """Return how many rows flipped."""
+    """Return a title with the number of rows that flipped."""
     return f"Rows that flipped: {rows.worse} for the worse, {rows.better} for the better"
 
 
 def flips_folded(rows: Comparison | FlippedRows, longest: int) -> str:
-    """Return the rows that flipped, folded, in at most ``longest`` bytes."""
+    """Return the flipped rows as a foldable section of at most ``longest`` bytes."""
     hidden = rows.worse + rows.better - sum(flip.by_outcome for flip in rows.flips)
     blocks = [_flip(flip) for flip in rows.flips]
     more = "{} more rows changed; `llmeval compare --json` has them."
@@ -62,7 +62,7 @@ def flips_folded(rows: Comparison | FlippedRows, longest: int) -> str:
 
 
 def _opening(comparison: Comparison) -> Iterator[str]:
-    """Yield the headline, green where the run's own gate and the comparison both are, and what else they say."""
+    """Yield the headline, green only if both the run's own gate and the comparison are, and what else the two say."""
     mark, (first, *others) = opening(comparison)
     yield f"### {MARKS[mark]} llmeval: {escaped(first)}"
     if others:

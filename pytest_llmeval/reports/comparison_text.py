@@ -47,24 +47,24 @@ _MEASURES: tuple[Column, ...] = (
     ("change (90%)", "right"),
 )
 _LONG = 40
-"""Lines from which on the verdict stands at the end, too, where a terminal shows it."""
+"""Number of lines from which the verdict is repeated at the end, where a terminal shows it."""
 
 _INDENT = "  "
 _GAP = " ... "
 _LONGEST = 100_000
-"""Characters of a text of which both ends are looked at."""
+"""Largest number of characters of a text considered for shortening; both its ends are kept."""
 _FIRST = 3
-"""Lines of a reason that are shown: what the score is, and two of what differs."""
+"""Number of lines shown of a reason: one on the score, two on what differs."""
 
 
 def comparison_lines(comparison: Comparison, *, width: int, tables: int | None = None, verbosity: int = 0) -> list[str]:
     """Return the lines that show a comparison, the verdict first.
 
     Args:
-        comparison: what to show.
-        width: the most columns of a line.
-        tables: the most columns of a table's line; ``width`` where that is None.
-        verbosity: 0 shows answers on one line each, 1 in full.
+        comparison: the comparison to show.
+        width: the largest number of columns in a line.
+        tables: the largest number of columns in a table's line; ``width`` when None.
+        verbosity: 0 shows each answer on one line, 1 in full.
     """
     begin = list(_opening(comparison, width))
     base = _run(comparison.base, comparison.base_id, comparison.base_partial)
@@ -88,7 +88,7 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
 
 
 def _opening(comparison: Comparison, width: int) -> Iterator[str]:
-    """Yield what the run's own gate and the comparison came to, with its rules that do not pass if they are several."""
+    """Yield the verdicts of the run's own gate and of the comparison, and any rules of the gate that do not pass."""
     _, (first, *others) = opening(comparison)
     yield from wrapped(first, width)
     if others:
@@ -120,7 +120,7 @@ def _suite_lines(
 
 
 def _narrowed(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:
-    """Return ``rows`` without the intervals of the changes where the line has no room for them beside whole names."""
+    """Return ``rows``, without the intervals of the changes if they would leave no room for whole names."""
     if table_width(_CHANGES, rows) <= width:
         return rows
     return [[*row[:4], row[4].partition(" ")[0], *row[5:]] for row in rows]
@@ -147,7 +147,7 @@ def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:
 
 
 def _short(title: str, lines: Sequence[str], width: int) -> Iterator[str]:
-    """Yield ``lines`` behind their title, each cut to ``width`` in its middle."""
+    """Yield ``lines`` after their title, each shortened in the middle to ``width``."""
     label = f"    {title:<9} "
     for line in lines or [""]:
         yield (label + squeezed(one_line(line, _LONGEST), width - len(label), _GAP)).rstrip()

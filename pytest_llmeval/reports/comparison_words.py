@@ -1,4 +1,4 @@
-"""What a comparison says, in words and numbers that the terminal and Markdown share."""
+"""Words and numbers of a comparison that the terminal and the Markdown report share."""
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict
@@ -30,7 +30,7 @@ __all__ = [
 
 
 LEGEND = f"p: how likely a loss this large is by chance if nothing changed, after Holm; {MDE_MEANS}"
-"""What two columns of the table mean."""
+"""Explanation of two columns of the table."""
 
 
 def has_legend(comparison: Comparison) -> bool:
@@ -39,10 +39,10 @@ def has_legend(comparison: Comparison) -> bool:
 
 
 def opening(comparison: Comparison) -> tuple[SessionVerdict, list[str]]:
-    """Return the worse of what the run's own gate and the comparison came to, and what they say, the worse known first.
+    """Return the worse of the run's own verdict and the comparison's, and one or two lines, the worse known first.
 
-    What changed is a part of what a run is held to: a reader who sees its red check is not told that all is well. The
-    lines are one or two, of plain text; names in them are not made harmless yet.
+    The change is part of what a run is held to: readers who see its red check must not be told that all is well. The
+    lines are plain text; names in them are not escaped yet.
     """
     own, found = comparison.gate, _headline(comparison)
     first = gate_headline(own, comparison.verdict)
@@ -52,7 +52,7 @@ def opening(comparison: Comparison) -> tuple[SessionVerdict, list[str]]:
 
 
 def _headline(comparison: Comparison) -> str:
-    """Return the verdict and what it rests on, in one line of plain text; names in it are not made harmless yet."""
+    """Return the verdict and its grounds in one line of plain text; names in it are not escaped yet."""
     word = comparison.verdict.upper() if comparison.verdict != "none" else "NOT JUDGED"
     judged = [each for each in comparison.changes if each.verdict != "not_judged"]
     kinds = {
@@ -69,7 +69,7 @@ def _headline(comparison: Comparison) -> str:
     if comparison.verdict == "pass":
         told = "nothing got worse beyond what chance explains or the rules allow"
         return f"{word}: {told}, in {counted(len(judged), 'comparison')}"
-    if comparison.why_unpaired is None and comparison.changes:  # and no rule is about them
+    if comparison.why_unpaired is None and comparison.changes:  # no rule applies to what is paired
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"
     return f"{word}: {comparison.why_unpaired}"
@@ -93,19 +93,19 @@ def _numbers(verdict: Verdict, chance: str | None) -> str:
 
 
 def reason_of(verdict: Verdict) -> str | None:
-    """Return why a rule does not simply pass, behind its name; None where there is nothing to tell."""
+    """Return why a rule does not simply pass, to show beneath its row; None if there is nothing to say."""
     return reason_words(verdict) if verdict.reason and is_worth_a_word(verdict) else None
 
 
 def is_worth_a_word(verdict: Verdict) -> bool:
-    """Return whether the reason is told: of a pass, where a suite has a loss that its rule could not have seen."""
+    """Return whether a verdict's reason is shown: for a pass only if a suite lost more than its rule could detect."""
     rises = kind_of(verdict.rule) == "max_rise" or verdict.metric in (*MEASURED_METRICS, "error_rate")
     loss = (verdict.delta or 0.0) * (1 if rises else -1)
     return verdict.verdict != "pass" or (verdict.slice is None and verdict.mde is None and loss > 0)
 
 
 def verdict_cells(comparison: Comparison, verdict: Verdict) -> list[str]:
-    """Return rows paired, base, current, change, p after Holm, MDE, and the verdict, of one of its changes."""
+    """Return the table cells of a change: rows paired, base, current, change, p after Holm, MDE, verdict."""
     return [
         str(verdict.n),
         _known(verdict.baseline_value),
@@ -118,12 +118,12 @@ def verdict_cells(comparison: Comparison, verdict: Verdict) -> list[str]:
 
 
 def measure_name(change: MeasureChange) -> str:
-    """Return the name of a number of the calls for a table; of a cost, that it is the total."""
+    """Return the name of a measure of the calls for a table; for the cost it says that it is the total."""
     return "cost_usd total" if change.measure == "cost_usd" else change.measure
 
 
 def measure_cells(change: MeasureChange) -> list[str]:
-    """Return rows, base, current and change of one number of the calls."""
+    """Return the table cells of a measure of the calls: rows, base, current, change."""
     delta = change.after - change.before
     return [
         str(change.n),
@@ -134,7 +134,7 @@ def measure_cells(change: MeasureChange) -> list[str]:
 
 
 def _change_cell(delta: float | None, low: float | None, high: float | None) -> str:
-    """Return a change with its 90 % interval."""
+    """Return a change with its 90 % interval, as far as they are known."""
     if delta is None:
         return ""
     if low is None or high is None:
@@ -148,21 +148,21 @@ def _known(value: float | None) -> str:
 
 
 def row_name(flip: Flip) -> str:
-    """Return which row flipped, with its slices."""
+    """Return the name of the row that flipped, with its slices."""
     slices = f" [{', '.join(one_line(part, 30) for part in flip.slices)}]" if flip.slices else ""
     return f"{one_line(flip.suite, 60)} {one_line(flip.sample_id, 60)}{slices}"
 
 
 def score_words(flip: Flip) -> str:
-    """Return how the scores of a row changed; its outcome where it has no other."""
+    """Return how the scores of a row changed, or its outcome if it has no scores."""
     scores = [score for score in flip.scores if score.name != "pass_rate"] or list(flip.scores)
     return ", ".join(f"{one_line(score.name, 60)} {_plain(score.before)} to {_plain(score.after)}" for score in scores)
 
 
 def flip_texts(flip: Flip) -> dict[str, str]:
-    """Return what was asked of a row and what both runs said, as far as it is known; untrusted text as it is.
+    """Return the prompt of a row and both answers, as far as they are known; untrusted text, unchanged.
 
-    Where both said the same, and what it is worth changed all the same, that is told too.
+    If both answers are the same but their scores differ, the reason is included.
     """
     told = {
         "asked": flip.after.prompt or flip.before.prompt,
@@ -176,13 +176,13 @@ def flip_texts(flip: Flip) -> dict[str, str]:
 
 
 def reason_titles(flip: Flip) -> frozenset[str]:
-    """Return under which titles of ``flip_texts`` a reason stands, whose lines are apart, and nothing that was said."""
+    """Return the titles of ``flip_texts`` whose text is a reason, with separate lines, rather than something said."""
     sides = {f"before{_epoch(flip.before)}": flip.before, f"now{_epoch(flip.after)}": flip.after}
     return frozenset({"why", *(title for title, text in sides.items() if text.answer is None)})
 
 
 def expected_text(target: str | None) -> str | None:
-    """Return a target as people write it: a text without its quotation marks."""
+    """Return a target for display; a text appears without its quotation marks."""
     if target is None:
         return None
     value = said_by(target)
@@ -204,7 +204,7 @@ def _plain(value: float | None) -> str:
 
 
 def by_suite(comparison: Comparison) -> dict[tuple[str, str], tuple[list[Verdict], list[MeasureChange]]]:
-    """Return the rules that have numbers, and the numbers of the calls, by suite and model."""
+    """Return the change rules that have numbers, and the measures of the calls, by suite and model."""
     found: dict[tuple[str, str], tuple[list[Verdict], list[MeasureChange]]] = {}
     for change in comparison.changes:
         if change.verdict != "not_judged" or change.is_reported:

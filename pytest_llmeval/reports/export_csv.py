@@ -1,7 +1,7 @@
-"""A run as tables for a spreadsheet: its cases, and what they come to.
+"""CSV export of a run: a table of its cases and a table of its metrics.
 
-What a model wrote is shown as on a terminal, control characters as visible escapes. What a spreadsheet would take for a
-formula gets an apostrophe before it; a text that is a number is left as it is.
+Text from a model is shown as on a terminal, with control characters as visible escapes. A cell that a spreadsheet would
+read as a formula begins with an apostrophe; a text that is a number stays as it is.
 """
 
 import csv
@@ -25,7 +25,7 @@ __all__ = ["cases_csv", "summary_csv"]
 Cell = str | int | float | None
 
 _LONGEST = 32_000
-"""Characters of a cell: Excel takes 32,767, Python's own reader 131,072."""
+"""Largest number of characters in a cell. Excel accepts 32,767, Python's own reader 131,072."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _CASE_COLUMNS = (
     "run",
@@ -67,12 +67,12 @@ _SUMMARY_COLUMNS = (
 
 
 def cases_csv(run_id: str, scores: Mapping[str, bool], cases: Iterable[ExportedCase]) -> Iterator[str]:
-    """Yield the lines of a table with a row for each case, its titles first.
+    """Yield the lines of a table with a row for each case, the header first.
 
     Args:
-        run_id: of the run.
-        scores: the names of its scores, in the order of their columns, and whether it is told who decided each.
-        cases: of the run.
+        run_id: the id of the run.
+        scores: whether there is a column for who decided the score, by name of the score, in the order of the columns.
+        cases: the cases of the run.
     """
     decided = [name for name, is_told in scores.items() if is_told]
     parts = [(name, ("value", "passed", "reason", *(("decided_by",) if name in decided else ()))) for name in scores]
@@ -85,10 +85,10 @@ def cases_csv(run_id: str, scores: Mapping[str, bool], cases: Iterable[ExportedC
 
 
 def summary_csv(run_id: str, cases: Sequence[JudgedCase]) -> Iterator[str]:
-    """Yield the lines of a table with a row for each metric of each suite, model and slice, its titles first.
+    """Yield the lines of a table with a row for each metric of each suite, model and slice, the header first.
 
-    The mean is over samples, its 95 % interval as the gate has it. A miss is a case whose score did not pass, of
-    ``pass_rate`` one that missed.
+    The mean is over samples, with the gate's 95 % interval. A miss is a case whose score did not pass; for
+    ``pass_rate``, a case that missed.
     """
     yield _line(_SUMMARY_COLUMNS)
     misses = _misses(cases)
@@ -146,7 +146,7 @@ def _summary_cells(run_id: str, metric: Metric, misses: int) -> list[Cell]:
 
 
 def _misses(cases: Iterable[JudgedCase]) -> Counter[tuple[str, str, str | None, str]]:
-    """Return how many cases did not pass, by suite, model, slice (None for all) and metric."""
+    """Return the number of cases that did not pass, by suite, model, slice (None for all) and metric."""
     found: Counter[tuple[str, str, str | None, str]] = Counter()
     for case in (each for each in cases if each.outcome != "skipped"):
         names = [name for name, passed in case.passed.items() if passed is False and name in case.scores]
@@ -156,14 +156,14 @@ def _misses(cases: Iterable[JudgedCase]) -> Counter[tuple[str, str, str | None, 
 
 
 def _line(cells: Sequence[Cell]) -> str:
-    """Return one row, without a line end."""
+    """Return one CSV row without its line end."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()[:-1]
 
 
 def _safe(text: str) -> str:
-    """Return a text as a cell may hold it."""
+    """Return a text made safe for a cell."""
     shown = printable(text)
     if _NUMBER.fullmatch(shown):
         return shown

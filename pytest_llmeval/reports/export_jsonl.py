@@ -1,4 +1,4 @@
-"""A run as JSON lines: one object a case, with everything that is stored of it, as it is stored."""
+"""JSON Lines export of a run: one object per case with everything stored about it, unaltered."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,9 @@ __all__ = ["jsonl_lines"]
 def jsonl_lines(run_id: str, cases: Iterable[ExportedCase]) -> Iterator[str]:
     """Yield a line of ASCII JSON for each case.
 
-    Nothing is cut or made harmless, and lone surrogates are escapes of JSON. A terminal and a CI system find nothing to
-    obey in such a line: it begins with a brace, control characters are escapes, and so is the second ``#`` of ``##[``
-    and ``##vso[``.
+    Nothing is cut or altered; lone surrogates are JSON escapes. Even so a line contains nothing that a terminal or CI
+    system would obey: it begins with a brace, control characters are escaped, and so is the second ``#`` of ``##[`` and
+    ``##vso[``.
     """
     for exported in cases:
         yield inert_json(json.dumps(_facts(run_id, exported)))
@@ -43,7 +43,7 @@ def _facts(run_id: str, exported: ExportedCase) -> dict[str, Any]:
 
 
 def _own(row: Label | EarlierOutcome) -> dict[str, Any]:
-    """Return what belongs to a case, without the case's id."""
+    """Return the fields of a row that belongs to a case, without the case's id."""
     return {name: value for name, value in plain(row).items() if name != "case_id"}
 
 

@@ -1,7 +1,7 @@
-"""A run as Prometheus metrics, for node-exporter's textfile collector.
+"""Prometheus export of a run, for node-exporter's textfile collector.
 
-The text format: https://prometheus.io/docs/instrumenting/exposition_formats/. Rows are never labels, and no sample
-has a timestamp of its own, which that collector refuses: when the run was is a metric.
+The text format: https://prometheus.io/docs/instrumenting/exposition_formats/. Rows are never labels. No sample has a
+timestamp, because that collector refuses them; the time of the run is a metric of its own.
 """
 
 import math
@@ -28,10 +28,10 @@ __all__ = ["parsed_labels", "prometheus_lines"]
 
 Labels = Mapping[str, str]
 Sample = tuple[str, Labels, float]
-"""What follows the name of its family, its labels, and its value."""
+"""Suffix to the name of the metric family, labels, and value."""
 
 _LATENCY = "latency_seconds"
-"""The only metric that is a summary, and no gauge."""
+"""The only metric that is a summary; all others are gauges."""
 _QUANTILES = (50, 90, 95, 99)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = frozenset(
@@ -41,10 +41,10 @@ _OWN_LABELS = frozenset(
 
 
 def parsed_labels(given: Iterable[str]) -> dict[str, str]:
-    """Return labels that a person gave as ``NAME=VALUE``.
+    """Return the labels that a user gave as ``NAME=VALUE``.
 
     Raises:
-        SettingsError: one is no label, is one of ours, or is given twice.
+        SettingsError: if one is not a label, is a label of the metrics themselves, or is given twice.
     """
     found: dict[str, str] = {}
     for text in given:
@@ -65,9 +65,9 @@ def prometheus_lines(
 
     Args:
         view: the run.
-        cases: all of it.
-        spending: what its calls came to.
-        labels: put on every sample, to tell projects on one machine apart.
+        cases: all its cases.
+        spending: the totals of its calls.
+        labels: added to every sample, to tell projects on one machine apart.
     """
     for name, told, samples in _families(view, cases, spending):
         found = [sample for sample in samples if math.isfinite(sample[2])]
@@ -81,7 +81,7 @@ def prometheus_lines(
 def _families(
     view: RunView, cases: Sequence[JudgedCase], spending: Sequence[Spending]
 ) -> Iterator[tuple[str, str, Iterable[Sample]]]:
-    """Yield name, help and samples of each metric."""
+    """Yield the name, help text and samples of each metric."""
     run, metrics = view.run, summarise(cases)
     verdict = run.end.verdict if run.end is not None else "none"
     is_whole = run.shown_status in ("finished", "unmeasurable")
@@ -127,7 +127,7 @@ def _verdicts(found: SessionVerdict) -> Iterator[Sample]:
 def _time(iso: str) -> Iterator[Sample]:
     try:
         yield "", {}, datetime.fromisoformat(iso).timestamp()
-    except ValueError:  # a database of elsewhere may say anything
+    except ValueError:  # the start time in a foreign database may be any text
         return
 
 
@@ -156,14 +156,14 @@ def _rules(view: RunView) -> Iterator[Sample]:
     for suite, row in judged:
         yield "", _of(suite, row.model, row.slice, metric=row.metric, rule=row.rule or "", verdict=row.verdict or ""), 1
     for each in view.not_judged:
-        if each.is_reported:  # it stands in its suite
+        if each.is_reported:  # it is already among the rows of its suite
             continue
         own = {"metric": each.metric, "rule": each.rule, "verdict": each.verdict}
         yield "", _of(each.suite, each.model or "", each.slice, **own), 1
 
 
 def _of(suite: str, model: str, part: str | None, **more: str) -> Labels:
-    """Return the labels of a suite, a model (empty for none) and, where it is about one, a slice."""
+    """Return the labels of a suite, its model (left out if empty) and its slice, if there is one."""
     return {"suite": suite, **({"model": model} if model else {}), **({} if part is None else {"slice": part}), **more}
 
 

@@ -1,4 +1,4 @@
-"""The cases of a stored run as exports take them: one after another, each with its calls and labels."""
+"""The cases of a stored run as exports need them: one at a time, each with its calls and labels."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -27,59 +27,59 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedCase:
-    """One case with all that belongs to it."""
+    """One case with everything that belongs to it."""
 
     case: StoredCase
     calls: Sequence[Call]
-    """In their order; those of attempts that came to nothing too."""
+    """Calls in their order, those of failed attempts included."""
     labels: Sequence[Label]
-    """What people said of it."""
+    """Labels from people."""
     earlier: Sequence[EarlierOutcome] = ()
-    """What it came to before it ran again, in order."""
+    """Earlier outcomes, in order, if the case ran more than once."""
 
     @property
     def response(self) -> str | None:
-        """What the model said last; None where it said nothing.
+        """Last answer of the model; None if there is none.
 
-        NUL and lone surrogates are as they were said: the column of the case has them as escapes.
+        NUL and lone surrogates are kept as they were; the column of the case has them as escapes.
         """
         last = _last(self.case, self.calls)
         return self.case.response if last is None else said_in(last)
 
 
 def shown_response(case: StoredCase, calls: Sequence[Call]) -> str | None:
-    """Return what people are shown of what the model said last in a case, as ``shown_in`` does."""
+    """Return the last answer of the model in a case in the form shown to people, as ``shown_in`` does."""
     last = _last(case, calls)
     return case.response if last is None else shown_in(last)
 
 
 def shown_in(call: Call) -> str | None:
-    """Return what people are shown of what a call was answered, its calls of tools too; None without an answer."""
+    """Return the answer to a call in the form shown to people, tool calls included; None without an answer."""
     said = said_in(call)
     return None if said is None else shown_reply(said, call.detail)
 
 
 def called_in(case: StoredCase, calls: Sequence[Call]) -> tuple[str, ...]:
-    """Return ``name(arguments)`` of each call of a tool in what the model said last in a case."""
+    """Return ``name(arguments)`` for each tool call in the model's last answer of a case."""
     last = _last(case, calls)
     called = called_tools(last.detail.get("tool_calls")) if last is not None else []
     return tuple(f"{name}({arguments})" for name, arguments in called)
 
 
 def said_in(call: Call) -> str | None:
-    """Return what a call was answered, NUL and lone surrogates included; None for one without an answer."""
+    """Return the answer to a call, NUL and lone surrogates included; None if there is none."""
     text = call.detail.get("text", call.response)
     return text if isinstance(text, str) else call.response
 
 
 def _last(case: StoredCase, calls: Sequence[Call]) -> Call | None:
-    """Return the call that a case's response is the answer of; None where none is known."""
+    """Return the call that produced the case's response; None if it is not known."""
     said = [call for call in calls if call.role == "model" and call.response == case.response]
     return said[-1] if said else None
 
 
 def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
-    """Yield the cases of a run in the order of recording; one at a time is held."""
+    """Yield the cases of a run in the order of recording, holding only one in memory."""
     labels = grouped(store.labels(run_id), lambda label: label.case_id)
     earlier = grouped(store.earlier_outcomes(run_id), lambda each: each.case_id)
     for case in store.cases(run_id):
@@ -92,7 +92,7 @@ def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
 
 
 def said_by(target: str) -> Any:
-    """Return what a target says; one that is no JSON, as a database of elsewhere may hold, is the text itself."""
+    """Return the parsed value of a target; a target that is not JSON (in a foreign database) is the text itself."""
     try:
         return json.loads(target)
     except (ValueError, RecursionError):
@@ -100,7 +100,7 @@ def said_by(target: str) -> Any:
 
 
 def shown_target(target: str) -> str:
-    r"""Return a target as JSON that people read: ``"für"``, where the database keeps ``"f\u00fcr"``."""
+    r"""Return a target as readable JSON: ``"für"`` where the database stores ``"f\u00fcr"``."""
     if "\\u" not in target:
         return target
     try:

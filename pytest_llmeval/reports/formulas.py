@@ -1,7 +1,8 @@
-"""Texts in the cells of a table, of which no spreadsheet computes anything, whatever sign it takes to part cells.
+"""Guarding text in table cells, so that no spreadsheet computes it, whatever separator it expects.
 
-An apostrophe stands before what would be taken for a formula (https://owasp.org/www-community/attacks/CSV_Injection):
-where the cell begins, and behind each semicolon, tab and line end, which part cells for a program that expects them.
+An apostrophe goes before anything that would be read as a formula
+(https://owasp.org/www-community/attacks/CSV_Injection): at the start of a cell, and after each semicolon, tab and line
+end, which start a new cell in programs that expect them.
 """
 
 import re
@@ -10,18 +11,20 @@ __all__ = ["FORMULA", "guarded", "unguarded"]
 
 _SIGN = "[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]"
 FORMULA = re.compile(f"\\s*{_SIGN}|[\t\r\n]")
-"""What begins a formula, full-width forms included, blanks before it skipped as some programs do; or moves a cell."""
+"""The start of a formula (full-width forms included, leading blanks skipped as some programs do), or a character that
+moves to another cell."""
 _FIRST = re.compile(f"'*(?:{FORMULA.pattern})")
-"""The beginning of what is taken for a formula, with any apostrophes before it."""
+"""The start of a formula, after any number of apostrophes."""
 _BEHIND = "(?<=[;\t\r\n])"
 _LATER = f"(?='*(?:[^\\S\t\r\n]|\")*{_SIGN})"
-"""The same where another cell may begin; quotes are taken away there."""
+"""The same at the start of a later cell, where quotation marks are ignored."""
 
 
 def guarded(text: str) -> str:
     """Return ``text`` with an apostrophe before each formula.
 
-    One stands before apostrophes and a formula, too, so that ``unguarded`` takes away what was put there and no other.
+    A formula that already has apostrophes before it gets one more, so that ``unguarded`` removes exactly what was
+    added.
     """
     found = re.sub(_BEHIND + _LATER, "'", text)
     return f"'{found}" if _FIRST.match(found) else found

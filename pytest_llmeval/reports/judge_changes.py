@@ -1,4 +1,4 @@
-"""What the judges of two runs differ in beside their models: the rubric, and how they are asked by it."""
+"""Differences between the judges of two runs other than their models: the rubric, and how they are asked by it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from json import loads
@@ -14,7 +14,7 @@ from pytest_llmeval.core.types import JudgeRecord
 __all__ = ["judge_changes"]
 
 _MOST = 4
-"""Parts of a rubric that are named."""
+"""Largest number of changed parts of a rubric that are named."""
 
 
 def judge_changes(
@@ -23,15 +23,15 @@ def judge_changes(
     judges_before: Iterable[JudgeRecord],
     judges: Iterable[JudgeRecord],
 ) -> list[str]:
-    """Return what differs in the rubrics of the scores that both runs have, one line for each change.
+    """Return the differences in the rubrics of the scores that both runs have, one line for each.
 
-    A score that several judges made in one of the runs is left out: what is wrong with it is said by its rules.
+    A score made by several judges within one run is left out; its rules report that problem.
 
     Args:
-        before: the cases of the run that is compared with.
-        current: those of the run that is compared.
-        judges_before: what stands behind the judge ids of ``before``.
-        judges: what stands behind those of ``current``.
+        before: the cases of the base.
+        current: the cases of the current run.
+        judges_before: the records behind the judge ids of ``before``.
+        judges: the records behind the judge ids of ``current``.
     """
     old, new = ({each.judge_id: each for each in records} for records in (judges_before, judges))
     made_before, made = _judges_of(before), _judges_of(current)
@@ -56,7 +56,7 @@ def _judges_of(cases: Iterable[JudgedCase]) -> dict[tuple[str, str], set[str]]:
 
 
 def _changes(before: JudgeRecord, now: JudgeRecord) -> Iterator[str]:
-    """Yield the changes of one judge in words; its model and parameters are told of the whole run."""
+    """Yield the changes of one judge in words; its model and parameters are reported for the run as a whole."""
     old, new = loads(before.detail), loads(now.detail)
     rubric, name = list(_rubric_changes(stored_rubric(before), stored_rubric(now))), one_line(now.rubric, 60)
     if before.rubric != now.rubric:

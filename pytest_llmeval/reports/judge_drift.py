@@ -1,4 +1,4 @@
-"""Warnings where another model answered for a judge though nobody changed the judge: an alias means another one now."""
+"""Warnings that a different model answered for an unchanged judge, because its alias now points to another model."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,14 +12,14 @@ _MOST = 3
 
 
 def judge_warnings(run: Run, answering: Mapping[str, list[str]], base: FoundBaseline | None) -> Iterator[str]:
-    """Yield a line for each judge whose name was answered for by several models, or by others than in the baseline.
+    """Yield a warning for each judge whose name several models answered for, or other models than in the baseline.
 
-    What it judged stays judged. A judge that is another one by its spec is no matter of this.
+    Its scores remain valid. Judges with different specs are not compared here.
 
     Args:
-        run: that was judged.
-        answering: its models by the judge's name, as ``SqliteReader.answering`` gives them.
-        base: what it is compared with; None where there is nothing.
+        run: the run that was judged.
+        answering: the models that answered, by judge, as ``SqliteReader.answering`` returns them.
+        base: the baseline of the run; None if there is none.
     """
     before = base.answering() if base is not None else {}
     for judge, models in answering.items():

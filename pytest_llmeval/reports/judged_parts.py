@@ -1,4 +1,4 @@
-"""What people read of what a judge was shown: the row's own texts where these are what was quoted for it."""
+"""The texts that a judge was shown, for people to read: the row's own texts wherever they are what was quoted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -19,18 +19,18 @@ QUOTED = (
 
 
 class ReadParts(NamedTuple):
-    """What people read of what a judge was shown."""
+    """The texts that a judge was shown, in the form for people."""
 
     texts: Mapping[str, str]
-    """By the names that they have for the judge."""
+    """Texts, by the names that they have in the judge's prompt."""
     is_quoted: bool
-    """Whether something may have been put into one of them as it was quoted, so that people need ``QUOTED``."""
+    """Whether quoting may have inserted characters into one of the texts, so that readers need the note ``QUOTED``."""
 
 
 def read_parts(parts: Mapping[str, str], case: StoredCase, calls: Sequence[Call]) -> ReadParts:
-    """Return what people read of ``parts``, which a judge was shown.
+    """Return the form for people of ``parts``, the texts that a judge was shown.
 
-    An answer and a reference are compared: both are the row's own, or both are as they were quoted.
+    Answer and reference are compared with each other, so both are the row's own texts or both are as quoted.
     """
     own = {label: _own(label, text, case, calls) for label, text in parts.items()}
     quoted = {label for label, text in own.items() if text is None and is_perhaps_altered(parts[label])}
@@ -41,13 +41,13 @@ def read_parts(parts: Mapping[str, str], case: StoredCase, calls: Sequence[Call]
 
 
 def _own(label: str, text: str, case: StoredCase, calls: Sequence[Call]) -> str | None:
-    """Return the row's own text that a judge was shown as ``text``; None where it was another one."""
+    """Return the row's own text that a judge was shown as ``text``; None if it was none of them."""
     told = _TEXTS[label](case, calls) if label in _TEXTS else ()
     return next((each for each in told if each is not None and as_shown(each) == text), None)
 
 
 def _questions(case: StoredCase, calls: Sequence[Call]) -> Iterator[str]:
-    """Yield what may be the row's input: each message of the question to the model, then all of them."""
+    """Yield the texts that may be the row's input: each message to the model, the last first, then all of them."""
     messages = asked_messages(case, calls)
     yield from (content for _, content in reversed(messages))
     yield shown_input([{"role": role, "content": content} for role, content in messages])

@@ -1,34 +1,32 @@
-"""How many columns a line may have, in a session and in the command alike."""
+"""The width of output lines, shared by sessions and the command."""
 
 from collections.abc import Mapping
 
 __all__ = ["table_columns"]
 
 _WIDEST = 400
-"""Columns of a line that is not cut."""
+"""Number of columns of a line that is, in effect, never cut."""
 _CI = ("CI", "BUILD_NUMBER")
-"""Variables by which pytest, too, knows a CI, in whose logs it shortens nothing.
-
-https://docs.pytest.org/en/stable/explanation/ci.html
-"""
+"""Environment variables that, to pytest too, mean a CI, in whose logs it shortens nothing.
+https://docs.pytest.org/en/stable/explanation/ci.html"""
 
 
 def table_columns(width: int, *, is_terminal: bool, environ: Mapping[str, str]) -> int:
-    """Return how many columns a line of a table may have, whose names are cut where it is longer.
+    """Return the largest number of columns of a table's line; in a longer one names are cut.
 
-    In the log of a CI, and in a pipe whose reader set no COLUMNS, so many that hardly a name is.
+    In a CI log, and in a pipe without COLUMNS, it is so large that hardly any name is cut.
 
     Args:
-        width: of the terminal, or what stands for it where there is none.
-        is_terminal: whether a terminal shows the lines.
-        environ: the environment.
+        width: the width of the terminal, or its default where there is none.
+        is_terminal: whether the lines go to a terminal.
+        environ: the environment variables.
     """
     is_log = any(environ.get(name) for name in _CI)
     return max(width, _WIDEST) if is_log or not (is_terminal or _is_told(environ)) else width
 
 
 def _is_told(environ: Mapping[str, str]) -> bool:
-    """Whether COLUMNS says how wide lines may be, as ``shutil.get_terminal_size`` reads it."""
+    """Whether COLUMNS sets the width of lines, as ``shutil.get_terminal_size`` reads it."""
     try:
         return int(environ.get("COLUMNS", "")) > 0
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the models of a report are called in it, where their names are long and begin or end alike."""
+"""Short display names for the models of a report, whose full names may be long and alike."""
 
 from collections.abc import Collection, Mapping
 from os.path import commonprefix
@@ -12,10 +12,9 @@ _LONG = 40
 
 
 def told_apart(models: Collection[str]) -> dict[str, str]:
-    """Return what each of several models is called; nothing where there is only one.
+    """Return the display name of each of several models; empty if there is only one.
 
-    That is its name, of paths without the folders that all are in and without the options that all have, where a name
-    is longer than 40 characters.
+    If a name is longer than 40 characters, the options and the path's folders that all names share are left out.
     """
     names = {model: one_line(model) for model in models}
     if len(names) < 2:
@@ -31,5 +30,5 @@ def told_apart(models: Collection[str]) -> dict[str, str]:
 
 
 def model_words(model: str | None, names: Mapping[str, str]) -> str:
-    """Return on which of the models ``names`` something is; nothing where there is only one."""
+    """Return `` on MODEL`` with the display name of a model; an empty text if there is only one."""
     return f" on {squeezed(names.get(model, one_line(model)), _LONG)}" if names and model else ""

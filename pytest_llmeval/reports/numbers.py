@@ -1,21 +1,21 @@
-"""Numbers in about three digits, in every table alike: of what is small, as of money, none of them is lost."""
+"""Formatting numbers in about three digits, alike in every table; small ones, such as costs, keep their digits."""
 
 from pytest_llmeval.core.stats.means import ROUNDING
 
 __all__ = ["number", "short", "signed"]
 
 _SMALL = 0.01
-"""Below this three decimals say too little."""
+"""Below this, three decimals show too little."""
 _LARGE = 99_999.5
-"""From here on five digits would stand with an exponent."""
+"""From here on, ``:.5g`` would write an exponent."""
 _HUGE = 1e15
-"""From here on a float does not tell whole numbers apart."""
+"""From here on, a float cannot distinguish adjacent whole numbers."""
 _LARGE_CHANGE = 9_999.5
-"""From here on four would."""
+"""From here on, ``:.4g`` would write an exponent."""
 
 
 def number(value: float, size: float | None = None) -> str:
-    """Return a value in about three digits, in those that one of ``size`` needs; None for its own."""
+    """Return a value in about three digits, with the precision that suits a value of ``size`` (its own when None)."""
     if abs(value) >= _HUGE:
         return f"{value:.3g}"
     needed = abs(value) if size is None else size
@@ -27,13 +27,13 @@ def number(value: float, size: float | None = None) -> str:
 
 
 def short(value: float, digits: int = 3) -> str:
-    """Return a value in ``digits`` digits, without zeros behind it; as ``number`` where more stand before a point."""
+    """Return a value in ``digits`` digits without trailing zeros, or like ``number`` if that needs an exponent."""
     told = f"{value:.{digits}g}"
     return number(value) if "e+" in told and abs(value) < _HUGE else told
 
 
 def signed(value: float, size: float | None = None) -> str:
-    """Return a change with its sign, in the digits that one of ``size`` needs; None for its own."""
+    """Return a change with its sign, with the precision that suits a value of ``size`` (its own when None)."""
     if abs(value) >= _HUGE:
         return f"{value:+.3g}"
     needed = abs(value) if size is None else size

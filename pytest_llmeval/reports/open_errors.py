@@ -1,4 +1,4 @@
-"""The errors of a run that another try may mend."""
+"""The errors of a run that another attempt may resolve."""
 
 from collections.abc import Iterable
 
@@ -10,9 +10,9 @@ __all__ = ["open_errors"]
 
 
 def open_errors(run: Run, cases: Iterable[JudgedCase]) -> list[JudgedCase]:
-    """Return the errors of an unmeasurable run that another try may mend; of any other run nothing.
+    """Return the errors of an unmeasurable run that another attempt may resolve; of any other run, none.
 
-    Those that ``broke_behind_answer`` want other code, all others an answer.
+    Those that ``broke_behind_answer`` need a change of code, all others an answer.
     """
     if run.end is None or run.end.status != "unmeasurable":
         return []

@@ -1,4 +1,4 @@
-"""What the session of a run said of it, for reports whose reader may see its red check beside them."""
+"""The verdict of a run's own session, for reports whose readers may see its red check next to them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,45 +18,45 @@ __all__ = ["OwnGate", "gate_headline", "gate_lines", "own_gate", "worse_mark"]
 _WORST_FIRST: tuple[SessionVerdict, ...] = ("fail", "unmeasurable", "inconclusive", "none", "pass")
 _BAD = frozenset({"fail", "unmeasurable", "inconclusive"})
 _MOST = 10
-"""Rules that are listed."""
+"""Largest number of rules listed."""
 _LONGEST = 200
-"""Characters of a reason."""
+"""Largest number of characters of a reason."""
 _NAMED = 3
-"""Failed tests and suites that are named."""
+"""Largest number of failed tests, and of suites, named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnGate:
-    """What the session of a run said of it when it ended; of one of its models or suites, what it said of that one."""
+    """The verdict of a run's session at its end, or the part of it that concerns one of its models or suites."""
 
     verdict: SessionVerdict
-    """As stored; ``none`` where nothing was judged."""
+    """Verdict as stored; ``none`` if nothing was judged."""
     exit_code: int | None
-    """Of the session; None where it has not ended, or where it is about other models or suites, too."""
+    """Exit status of the session; None if it has not ended, or covers other models or suites too."""
     unfinished: str | None
-    """``running``, ``interrupted`` or ``crashed``; None where it came to its end."""
+    """``running``, ``interrupted`` or ``crashed``; None if the run came to its end."""
     shard: str | None
-    """Which one of several it is, as 1/3; None for a whole run."""
+    """Shard, such as 1/3; None for a whole run."""
     is_partial: bool
     is_imported: bool
-    """Whether it comes from a file, in which no rules are kept."""
+    """Whether the run comes from a file, which contains no rules."""
     models: tuple[str, ...]
-    """Those that it is about."""
+    """Models that the verdict is about."""
     rules: tuple[Verdict, ...]
-    """Those that fail, cannot be measured or are inconclusive, in this order."""
+    """Rules that fail, cannot be measured or are inconclusive, in this order."""
     failed_tests: tuple[str, ...]
-    """Node ids of failed tests that are no case, as far as they are kept."""
+    """Node ids of failed tests that are not cases, as far as they are stored."""
     unruled: tuple[str, ...] = ()
-    """The suites without rules whose misses or errors fail the session; empty where that is not known."""
+    """Suites without rules whose misses or errors fail the session; empty if that is not known."""
 
     @property
     def fails_beside(self) -> bool:
-        """Whether no rule is failed, and what has none failed the session."""
+        """Whether the session failed although no rule did: through a suite without rules, or an ordinary test."""
         return self.verdict != "fail" and self.exit_code == FAILED and bool(self.unruled or self.failed_tests)
 
     @property
     def mark(self) -> SessionVerdict:
-        """What the check of the session looks like."""
+        """Verdict that the session's check in CI looks like."""
         if self.verdict == "fail" or self.unfinished:
             return "fail" if self.verdict == "fail" else "unmeasurable"
         if self.exit_code in (None, PASSED):
@@ -72,15 +72,15 @@ def own_gate(
     suite: str | None = None,
     cases: Iterable[JudgedCase] = (),
 ) -> OwnGate:
-    """Return what the session of ``run`` said of it.
+    """Return the verdict of the session of ``run``.
 
     Args:
-        run: a recorded one.
-        verdicts: those that are stored with it.
-        model: the only one of its models that is looked at; None for all.
-        suite: the only one of its suites that is; None for all.
-        cases: of the run, to tell which suites without rules have misses or errors; none where its rules are not
-            known.
+        run: a recorded run.
+        verdicts: the verdicts stored with it.
+        model: the only model to look at; None for all.
+        suite: the only suite to look at; None for all.
+        cases: the cases of the run, to find suites without rules that have misses or errors; empty if the rules of the
+            run are not known.
     """
     verdicts = list(verdicts)
     ruled = {each.suite for each in verdicts if each.metric not in (*MEASURED_METRICS, "error_rate")}
@@ -104,20 +104,20 @@ def own_gate(
 
 
 def _fails(case: JudgedCase) -> bool:
-    """Whether a case fails its session where its suite has no rules."""
+    """Whether a case would fail its session if its suite has no rules."""
     return case.outcome == "missed" or (case.outcome == "error" and case.error_kind not in NOT_ANSWERED)
 
 
 def worse_mark(one: SessionVerdict, other: SessionVerdict) -> SessionVerdict:
-    """Return the worse of two verdicts; where nothing was judged that is worse than a pass."""
+    """Return the worse of two verdicts; ``none`` is worse than a pass."""
     return min(one, other, key=_WORST_FIRST.index)
 
 
 def gate_headline(gate: OwnGate | None, compared: SessionVerdict) -> str | None:
-    """Return what stands before a comparison that came to ``compared``, in one line of plain text; None for nothing.
+    """Return the line to show before a comparison whose verdict is ``compared``; None if nothing needs to be said.
 
-    That is what the session's own rules came to, unless they pass, and why its status is worse than the comparison.
-    Names are not made harmless yet.
+    It gives the verdict of the session's own rules unless they pass, and the reason why the session's status is worse
+    than the comparison. It is plain text; names in it are not escaped yet.
     """
     if gate is None:
         return None
@@ -131,7 +131,7 @@ def gate_headline(gate: OwnGate | None, compared: SessionVerdict) -> str | None:
 
 
 def gate_lines(gate: OwnGate | None) -> list[str]:
-    """Return the rules that do not pass, one a line, where the headline does not name all; of very many the first."""
+    """Return the rules that do not pass, one per line and at most ten, if the headline does not name them all."""
     if gate is None or len(gate.rules) < (1 if gate.fails_beside else 2):
         return []
     lines = [f"{each.verdict}: {words}" for each, words in zip(gate.rules, _rules(gate), strict=True)]
@@ -166,7 +166,7 @@ def _of_status(gate: OwnGate) -> str:
 
 
 def _beside(gate: OwnGate) -> str:
-    """Return what failed the session that no rule is about; an empty text where that is not known."""
+    """Return what failed the session outside its rules; an empty text if that is not known."""
     tests, suites = ([one_line(each, 100) for each in found] for found in (gate.failed_tests, gate.unruled))
     told = [f"{and_more(tests, _NAMED)} failed"] if tests else []
     if suites:
@@ -183,7 +183,7 @@ def _rules(gate: OwnGate) -> Sequence[str]:
 
 
 def _rule(verdict: Verdict) -> str:
-    """Return what a rule is about and what was found, as short as it may be: of a change its two ends."""
+    """Return a rule and its finding in as few words as possible; for a change, the values before and after."""
     name = f"{one_line(verdict.suite, 60)} {metric_name(verdict)} {verdict.rule}"
     before, after = verdict.baseline_value, verdict.value
     is_number = verdict.verdict == "fail" or (verdict.verdict == "inconclusive" and not verdict.is_open)

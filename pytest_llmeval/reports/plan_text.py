@@ -1,4 +1,4 @@
-"""What a suite can see as plain text: a table for each suite and model, what the columns mean, and what cannot fail."""
+"""Plain text of a plan: what each suite can detect, what the columns mean, and which rules cannot fail."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,9 +43,9 @@ def plan_lines(
     Args:
         found: the plan.
         thresholds: the rules that it was made with.
-        twin: the other run of the same rows, as people know it; None where there was none.
-        width: the most columns of a line.
-        tables: the most columns of a table's line; ``width`` where that is None.
+        twin: the display name of the other run of the same rows; None if there was none.
+        width: the largest number of columns in a line.
+        tables: the largest number of columns in a table's line; ``width`` when None.
         silent: further rules, which may not gate, with the reasons.
     """
     lines: list[str] = []
@@ -80,7 +80,7 @@ def _size(rows: Sequence[Planned]) -> str:
 
 
 def _table(rows: Sequence[Planned], width: int) -> list[str]:
-    """Return the lines of the table; where it is too wide the deviation gives way before names do."""
+    """Return the lines of the table; if it is too wide, the deviation is dropped before names are cut."""
     needless = () if any(row.rule for row in rows) else ("rule",)
     columns, cells = without(_COLUMNS, [_cells(row) for row in rows], needless)
     if table_width(columns, cells) + len(_INDENT) > width:
@@ -103,8 +103,8 @@ def _cells(row: Planned) -> list[str]:
 
 
 def _source(rows: Sequence[Planned], twin: str | None) -> str:
-    """Return in words what tells how much answers vary."""
-    whole = [row for row in rows if row.slice is None] or rows  # small slices do not tell their own
+    """Return a sentence on the source of the answers' variance."""
+    whole = [row for row in rows if row.slice is None] or rows  # small slices are too noisy on their own
     found = sorted(row.correlation for row in whole if row.correlation is not None)
     ends = [f"{each:.2f}" for each in found[:: max(1, len(found) - 1)][:2]]
     correlate = f"rows correlate by {' to '.join(dict.fromkeys(ends))} between runs" if ends else "no value varied"

@@ -1,4 +1,4 @@
-"""Proposed rules as a thresholds.yaml that people can go on from."""
+"""Proposed rules as the text of a thresholds.yaml to start from."""
 
 import itertools
 import re
@@ -13,17 +13,17 @@ __all__ = ["proposal_lines"]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NO_TEXTS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-"""Words that YAML 1.1 reads as something else."""
+"""Words that YAML 1.1 does not read as text."""
 
 
 def proposal_lines(proposals: Sequence[Proposal], run: str, *, power: float, ruled: Sequence[str]) -> list[str]:
-    """Return the lines of a file.
+    """Return the lines of the file.
 
     Args:
-        proposals: by suite.
-        run: what it goes by, as people know it.
-        power: in how many of all runs a drop is to be found, in (0, 1).
-        ruled: suites that have rules.
+        proposals: the proposed rules, by suite.
+        run: the display name of the run that they come from.
+        power: the share of all runs in which a drop must be found, in (0, 1).
+        ruled: suites that already have rules.
     """
     lines = [
         f"# Rules to begin with, from run {run}.",
@@ -40,7 +40,7 @@ def proposal_lines(proposals: Sequence[Proposal], run: str, *, power: float, rul
 
 
 def _suite_lines(suite: str, proposals: Sequence[Proposal]) -> Iterator[str]:
-    """Yield the lines of one suite; one without a bound stands in comments alone, as no file may have it."""
+    """Yield the lines of one suite; without a bound it would be an invalid entry, and is only a comment."""
     has_bounds = any(map(_bounds, proposals))
     if has_bounds:
         yield f"  {_key(suite)}:"

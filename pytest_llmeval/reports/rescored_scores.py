@@ -1,4 +1,4 @@
-"""What differs between the scores of two runs of the same cases: which flipped, and whose rows are gone."""
+"""Differences between the scores of two runs of the same cases: which flipped, and whose rows are gone."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,45 +17,45 @@ from pytest_llmeval.store.records import Run
 __all__ = ["CASE", "GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_gone", "flip_lines", "gone_line"]
 
 CASE = "pass_rate"
-"""What the outcome of a case is called, beside its scores; as in the rules."""
+"""Name for the outcome of a case beside its scores, as in the rules."""
 _NAMED = 10
 _VALUES = {"passed": 1.0, "missed": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreFlip:
-    """One case that one score says something else of."""
+    """One case whose value of a score differs between the runs."""
 
     sample_id: str
     model: str
     epoch: int
     before: float | None
-    """The value; None where there was none."""
+    """Value of the score; None if there was none."""
     after: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreFlips:
-    """What became of one score of a suite, or of the outcomes of its cases."""
+    """The differences in one score of a suite, or in the outcomes of its cases."""
 
     suite: str
     score: str
     cases: int
-    """Cases that both runs have it of."""
+    """Number of cases that have the score in both runs."""
     to_missed: tuple[ScoreFlip, ...] = ()
-    """By sample id, model and epoch, as all that follow."""
+    """Cases that flipped from passed to missed. These and the following are sorted by sample id, model and epoch."""
     to_passed: tuple[ScoreFlip, ...] = ()
     moved: int = 0
-    """Cases that did not flip and whose value differs."""
+    """Number of cases that did not flip but have another value."""
     lost: tuple[ScoreFlip, ...] = ()
-    """Cases that had a value and have none any more: the case or its scorer broke, or nobody gives the score."""
+    """Cases that had a value and lost it: the case or its scorer failed, or the score is no longer recorded."""
     gained: tuple[ScoreFlip, ...] = ()
-    """Cases that have a value now and had none."""
+    """Cases that have a value now and had none before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoneCase:
-    """One case of a run whose row stands in no dataset any more."""
+    """One case of a run whose row is no longer in any dataset."""
 
     suite: str
     sample_id: str
@@ -70,7 +70,7 @@ class _Said:
 
 
 def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> list[ScoreFlips]:
-    """Return what differs, by suite and score in alphabetical order, the outcomes of its cases before its scores.
+    """Return the differences by suite and score, in alphabetical order, outcomes before scores.
 
     Cases pair by suite, model, sample id and epoch; those that only one of the runs has are left out.
     """
@@ -90,13 +90,14 @@ def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> lis
 def find_gone(old: Run, new: Run, before: Iterable[JudgedCase], after: Iterable[JudgedCase]) -> list[GoneCase]:
     """Return the cases of ``old`` whose rows are gone, in their order.
 
-    None is of a suite of which ``new`` left out cases or did not come to all: those cannot be told from others.
+    Suites in which ``new`` left out cases or did not reach all of them are skipped, because a gone row looks the same
+    there.
 
     Args:
-        old: whose answers were scored again.
-        new: the run that did so.
+        old: the run whose answers were scored again.
+        new: the run that scored them.
         before: the cases of ``old``.
-        after: those of ``new``.
+        after: the cases of ``new``.
     """
     had, has = [_gone(case) for case in before], {_gone(case) for case in after}
     lacks = {run.id: _lacking(run, cases) for run, cases in ((old, had), (new, has))}
@@ -114,7 +115,7 @@ def _gone(case: JudgedCase) -> GoneCase:
 
 
 def _lacking(run: Run, cases: Iterable[GoneCase]) -> Counter[str]:
-    """Return how many cases of each suite a run was to have and has not."""
+    """Return, by suite, the number of expected cases that a run does not have."""
     expected = Counter[str]()
     for (suite, _), count in run.expected.items():
         expected[suite] += count
@@ -122,7 +123,7 @@ def _lacking(run: Run, cases: Iterable[GoneCase]) -> Counter[str]:
 
 
 def gone_line(run_id: str, count: int, sample_ids: Collection[str]) -> str:
-    """Return that ``count`` cases of a run are gone, and the ids of their rows."""
+    """Return a line that says that ``count`` cases of a run are gone, with the ids of their rows."""
     stand = "stands" if count == 1 else "stand"
     names = name_samples(sample_ids)
     return f"{counted(count, 'case')} of run {printable(run_id)} {stand} in no dataset any more: {names}"
@@ -170,7 +171,7 @@ def _number(value: float | None) -> str:
 
 
 def _said(case: StoredCase) -> Mapping[str | None, _Said]:
-    """Return what a case says of itself, under None, and of each of its scores."""
+    """Return value and verdict of a case's outcome, under None, and of each of its scores, by name."""
     value = _VALUES.get(case.outcome)
     own = _Said(value, None if value is None else bool(value))
     return {None: own, **{score.name: _Said(score.value, score.passed) for score in case.scores}}

@@ -1,4 +1,4 @@
-"""The rows that got worse or better between two runs of the same suites, the ones to look at first."""
+"""The rows that got worse or better between two runs of the same suites, which are the ones to look at first."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ Direction = Literal["worse", "better"]
 
 
 class RowKey(NamedTuple):
-    """A row of a run: what all its epochs share."""
+    """Identifies a row of a run across its epochs."""
 
     suite: str
     model: str
@@ -38,20 +38,20 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowText:
-    """What was asked and said in one epoch of a row."""
+    """The texts of one epoch of a row: prompt, target, answer and reason."""
 
     prompt: str | None = None
-    """The messages of the request as text, of several the row's input; None where they are not known."""
+    """Messages of the request as text, or the row's input if there were several requests; None if not known."""
     expected: str | None = None
-    """The row's target as JSON; None where it has none, or it is not known."""
+    """Target of the row as JSON; None if it has none or it is not known."""
     answer: str | None = None
     outcome: str = ""
     """``passed``, ``missed``, ``error`` or ``skipped``."""
     said: str | None = None
-    """The error, or what the failed scores say."""
+    """The error, or the reasons of the failed scores."""
     epoch: int = 1
     nodeid: str | None = None
-    """Of the case; None where it is not known."""
+    """Node id of the case; None if not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,24 +59,24 @@ class Side:
     """One of the two runs."""
 
     name: str
-    """As it was asked for."""
+    """Name by which the run was requested."""
     run_id: str
     model: str | None
-    """The only model of it that takes part; None for all."""
+    """The only model that takes part; None for all."""
     cases: Sequence[JudgedCase]
     texts: Callable[[Mapping[RowKey, bool]], Mapping[RowKey, RowText]]
-    """Gives the texts of rows; it is told whether the epoch that is to be shown of each passed."""
+    """Returns the texts of rows. The value for each row says whether to prefer an epoch that passed."""
     deselected: Mapping[str, int] = field(default_factory=dict)
-    """Rows of each suite that ``-m`` left out, and perhaps not of the other run."""
+    """Number of rows of each suite that ``-m`` deselected, possibly in this run only."""
     expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """How many cases each suite and model was to have, where that is known."""
+    """Number of expected cases of each suite and model, as far as it is known."""
     partial: Sequence[str] = ()
-    """What left out cases of the run; empty where it is whole."""
+    """What left out cases of the run, such as ``-k``; empty for a whole run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreChange:
-    """What one score of a row was and is."""
+    """One score of a row in both runs."""
 
     name: str
     before: float | None
@@ -93,9 +93,9 @@ class Flip:
     slices: tuple[str, ...]
     direction: Direction
     by_outcome: bool
-    """Whether it flipped, as ``flip_of`` says; otherwise only a score that a rule is about changed."""
+    """Whether the row flipped by ``flip_of``; otherwise only a score with a rule on it changed."""
     scores: tuple[ScoreChange, ...]
-    """The share of its cases that passed, and every score that changed."""
+    """Share of its cases that passed, and every score that changed."""
     before: RowText
     after: RowText
 
@@ -105,33 +105,33 @@ class FlippedRows:
     """The rows that changed between two runs."""
 
     flips: tuple[Flip, ...]
-    """The worse ones first, each kind by how much it changed."""
+    """Rows for the worse first, each kind by the size of the change."""
     worse: int
-    """How many rows flipped for the worse, as ``flip_of`` says, of which ``flips`` shows some."""
+    """Number of rows that flipped for the worse by ``flip_of``; ``flips`` shows some of them."""
     better: int
 
 
 class _Ranked(NamedTuple):
-    """A row that changed, on its way to be shown."""
+    """A row that changed, with what its rank depends on."""
 
     row: RowKey
     before: RowKey
-    """The row in the baseline, whose model may have another name."""
+    """The row in the baseline, where the model may have another name."""
     slices: tuple[str, ...]
     change: float
-    """Below 0 where it got worse; of an outcome from -1 to 1."""
+    """Size of the change, negative for the worse; between -1 and 1 for an outcome."""
     by_outcome: bool
-    """As of ``Flip``."""
+    """As in ``Flip``."""
 
 
 class PairedSuite(NamedTuple):
-    """One suite and model that both runs have."""
+    """The cases of one suite and model in both runs."""
 
     suite: str
     model: str
     own: Sequence[JudgedCase]
     before: Sequence[JudgedCase]
-    """The baseline's cases."""
+    """Cases of the baseline."""
     outcomes: PairedColumn
 
 
@@ -151,14 +151,14 @@ def paired_suites(baseline: Baseline, cases: Iterable[JudgedCase]) -> Iterator[P
 def flipped_rows(
     paired: Sequence[PairedSuite], verdicts: Sequence[Verdict], base: Side, current: Side, *, most: int
 ) -> FlippedRows:
-    """Return the rows that changed: those that flipped, else in a score whose rule fails or is inconclusive.
+    """Return the rows that flipped, and those that changed in a score whose rule fails or is inconclusive.
 
     Args:
-        paired: what both runs have.
-        verdicts: of the rules.
-        base: what is compared with.
+        paired: the suites and models that both runs have.
+        verdicts: the verdicts of the rules.
+        base: the run to compare with.
         current: the run under test.
-        most: rows that are shown in full, worse and better ones together.
+        most: the largest number of rows shown in full, worse and better ones together.
     """
     ranked = [row for each in paired for row in _ranked(each, verdicts)]
     changed = [each for each in ranked if each.by_outcome]
@@ -170,7 +170,7 @@ def flipped_rows(
 
 
 def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked]:
-    """Yield the rows that changed: those that flipped, else in a score whose rule fails or is inconclusive."""
+    """Yield the rows that flipped, and those that changed in a score whose rule fails or is inconclusive."""
     suspect = [
         each
         for each in verdicts
@@ -199,7 +199,7 @@ def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked
 
 
 def _scores(chosen: Sequence[_Ranked], paired: Iterable[PairedSuite]) -> dict[RowKey, tuple[ScoreChange, ...]]:
-    """Return what each score of the chosen rows was and is; no other row is looked at."""
+    """Return the score changes of the chosen rows; no other row is paired."""
     found: dict[RowKey, tuple[ScoreChange, ...]] = {}
     for group in paired:
         ids = {each.row.sample_id for each in chosen if each.row[:2] == (group.suite, group.model)}
@@ -223,9 +223,10 @@ def _score_changes(pairs: Mapping[str, Pair]) -> Iterator[ScoreChange]:
 
 
 def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
-    """Return the rows to show: those that flipped before others, the worse before the better, large changes first.
+    """Return the rows to show: flipped rows before others, worse before better, large changes first.
 
-    Better ones that flipped take at most half of the places that worse ones could fill, other better ones none.
+    Better rows that flipped get at most half of the places while worse rows could fill them; other better rows only get
+    places left over.
     """
     by_rank = sorted(ranked, key=lambda each: (not each.by_outcome, -abs(each.change), each.row.sample_id))
     worse = [each for each in by_rank if each.change < 0]

@@ -1,4 +1,4 @@
-"""What was asked and said in the rows of a run: the texts beside the rows that flipped."""
+"""The prompts and answers of a run's rows, as shown beside the rows that flipped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ __all__ = ["asked_messages", "asked_text", "message_texts", "row_texts"]
 
 
 def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowKey, RowText]:
-    """Return the texts of rows: of their first epoch that passed, or did not, as it is wanted, else of the first."""
+    """Return the texts of rows, from the first epoch that passed or did not, as requested, else from the first."""
     chosen: dict[RowKey, StoredCase] = {}
     for case in found.cases() if keys else ():
         key = RowKey(case.key.suite, case.key.model, case.key.sample_id)
@@ -43,13 +43,13 @@ def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
 
 
 def _as_kept(text: RowText) -> RowText:
-    """Return the text of an exported row; one that says nothing may have called tools, which no file keeps."""
+    """Return the texts of an exported row. An empty answer may have been tool calls, which no file stores."""
     is_blank = text.answer is not None and not text.answer.strip()
     return replace(text, answer="(no text; an exported baseline keeps no calls of tools)") if is_blank else text
 
 
 def asked_text(case: StoredCase, calls: Iterable[Call]) -> str | None:
-    """Return what a case was asked, as ``asked_messages`` does, as one text; None where that is not known."""
+    """Return the prompt of a case, the ``asked_messages``, as a single text; None if it is not known."""
     told = asked_messages(case, calls)
     if len(told) == 1:
         return told[0][1]
@@ -57,9 +57,10 @@ def asked_text(case: StoredCase, calls: Iterable[Call]) -> str | None:
 
 
 def asked_messages(case: StoredCase, calls: Iterable[Call]) -> list[tuple[str, str]]:
-    """Return who says what in the question to the model under test; nothing where none is known.
+    """Return role and text of each message to the model under test; empty if none are known.
 
-    Of several calls none is what the last answer answers: the row's input stands in their place.
+    If a case made several calls, the last answer does not respond to any single one of them; the row's input is
+    returned instead.
     """
     if case.input is not None:
         return [("input", case.input)]
@@ -68,7 +69,7 @@ def asked_messages(case: StoredCase, calls: Iterable[Call]) -> list[tuple[str, s
 
 
 def message_texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return who says what in the messages of a request."""
+    """Return role and text of each message in a request."""
     messages = request.get("messages")
     return [
         (str(message.get("role", "")), shown_in_chat(message))

@@ -1,4 +1,4 @@
-"""What a rule is about and why it does not simply pass, in words that terminal, Markdown and HTML share."""
+"""Rules and the reasons why they do not simply pass, in words that terminal, Markdown and HTML share."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -25,7 +25,7 @@ __all__ = [
 
 
 MDE_MEANS = "MDE: the change seen four times in five, if rows scatter no more than here"
-"""What the column of this name says."""
+"""Explanation of the MDE column."""
 
 
 class _Measured(Protocol):
@@ -37,17 +37,17 @@ class _Measured(Protocol):
 
 
 _STATISTICS = {"max_total": "total", "max_p50": "p50", "max_p95": "p95"}
-"""What of a number of the calls a rule is about, by its kind; of all others it is the mean."""
+"""The statistic that a rule on a measured metric applies to, by kind of rule; for all others the mean."""
 
 
 def metric_name(found: _Measured) -> str:
-    """Return ``metric``, or ``metric [slice]`` where it is about a slice."""
+    """Return ``metric``, or ``metric [slice]`` for a slice."""
     name = one_line(found.metric)
     return f"{name} [{one_line(found.slice)}]" if found.slice is not None else name
 
 
 def ruled_name(found: Verdict | TableRow) -> str:
-    """Return ``metric_name`` for a table; of a number of the calls with what of it the rule is about, as `total`."""
+    """Return ``metric_name`` for a table; for a measured metric it includes the statistic, such as ``total``."""
     if found.metric not in MEASURED_METRICS or found.rule is None:
         return metric_name(found)
     name = f"{found.metric} {_STATISTICS.get(kind_of(found.rule), 'mean')}"
@@ -55,33 +55,33 @@ def ruled_name(found: Verdict | TableRow) -> str:
 
 
 def reason_words(found: Verdict | TableRow, names: Mapping[str, str] | None = None) -> str:
-    """Return ``verdict: metric [slice] rule on model: reason``, ``note`` for a pass. The reason is as given.
+    """Return ``verdict: metric [slice] rule on model: reason``, with ``note`` for a pass. The reason is unchanged.
 
     Args:
-        found: what a rule came to.
-        names: of the models, as ``told_apart`` gives them, where they are several.
+        found: the verdict of a rule.
+        names: the display names of the models from ``told_apart``, if there are several.
     """
     word = "note" if found.verdict == "pass" else (found.verdict or "").replace("_", " ")
     return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, names or {})}: {found.reason}"
 
 
 def told_reasons(rows: Iterable[TableRow], names: Mapping[str, str], *, every: bool = False) -> list[str]:
-    """Return what there is to say of the rules of a suite below its table, as ``reason_words`` put it.
+    """Return the reasons to list below a suite's table, in the form of ``reason_words``.
 
     Args:
-        rows: of the table.
-        names: of the models, as there.
-        every: whether that is told too which is worth no word.
+        rows: the rows of the table.
+        names: as in ``reason_words``.
+        every: whether to include reasons that are not ``is_worth_a_word``.
     """
     return [reason_words(row, names) for row in rows if row.reason and (every or row.is_worth_a_word)]
 
 
 def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list[str]:
-    """Return why a run fails of which no rule does; nothing where it does not, or one does.
+    """Return why a run fails although none of its rules does; empty if it does not fail, or if a rule does.
 
     Args:
-        verdicts: of its rules.
-        rules: that it was judged by.
+        verdicts: the verdicts of its rules.
+        rules: the rules that it was judged by.
     """
     strict = strict_suites(verdicts, rules)
     if not strict or session_verdict(verdicts) == "fail":
@@ -91,11 +91,11 @@ def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list
 
 
 def ungated_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
-    """Return a line for each suite with misses of a model that none of its rules on scores is about.
+    """Return a warning for each suite with misses of a model that none of its rules on scores covers.
 
     Args:
-        rules: that the run was judged by.
-        cases: of the run.
+        rules: the rules that the run was judged by.
+        cases: the cases of the run.
     """
     missed = Counter((case.suite, case.model) for case in cases if case.outcome == "missed")
     return [
@@ -107,11 +107,11 @@ def ungated_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
 
 
 def unmeasurable_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
-    """Return a line with the errors that make a run unmeasurable whatever its rules say; none where there are none.
+    """Return a line with the errors that make a run unmeasurable whatever its rules say; empty without such errors.
 
     Args:
-        rules: that the run was judged by.
-        cases: of the run.
+        rules: the rules that the run was judged by.
+        cases: the cases of the run.
     """
     kinds = Counter(case.error_kind or "" for case in cases if is_unmeasurable(case.suite, case.error_kind, rules))
     told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))

@@ -1,4 +1,4 @@
-"""A run as Markdown, as it stands in the summary of a GitHub job: verdict, gate, flips, worst misses, errors, cost."""
+"""A run as Markdown, for the summary of a GitHub job: verdict, gate, flips, worst misses, errors, cost."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,7 +33,7 @@ _SHOW = "`llmeval show -v` has them."
 
 
 def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
-    """Return a run as GitHub-flavoured Markdown of at most ``longest`` bytes; what finds no room is told."""
+    """Return a run as GitHub-flavoured Markdown of at most ``longest`` bytes, with a note on what is left out."""
     view, worst, against = report.view, report.worst, report.against
     blocks = [block for block in _head(report) if block]
     text, left = fitted(blocks, longest)
@@ -57,7 +57,7 @@ def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
 
 
 def _share(text: str, longest: int, parts: int) -> int:
-    """Return the bytes for one of ``parts`` sections that are to follow ``text``."""
+    """Return the bytes available to each of ``parts`` sections that follow ``text``."""
     return (longest - len(text.encode()) - 3) // max(parts, 1)
 
 
@@ -97,7 +97,7 @@ def _spent(spending: Sequence[Spending]) -> str:
 
 
 def _case(worst: WorstCase, names: Mapping[str, str]) -> str:
-    """Return one case: what was asked, expected and said, and why it is no pass."""
+    """Return one case: prompt, target, answer, and why it did not pass."""
     case = worst.case
     reasons = [f"{score.name}: {score.reason}" for score in case.scores if score.passed is False and score.reason]
     told = {

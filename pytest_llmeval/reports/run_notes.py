@@ -1,4 +1,4 @@
-"""What reports say of a run beside its figures: evals that are gone, other code, lost calls, judges at odds, reruns."""
+"""Notes and warnings of reports on a run: missing evals, changed code, lost calls, judges that disagree, reruns."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -19,22 +19,22 @@ from pytest_llmeval.store.vote_counts import Repeats, VoteCounts
 __all__ = ["passed_wrongly", "run_notes", "voting_sentences"]
 
 _MOST = 3
-"""Cases, tests and suites that a warning names."""
+"""Largest number of cases, tests or suites that a warning names."""
 
 
 def run_notes(
     run: Run, cases: Sequence[JudgedCase], reader: SqliteReader, *, ruled: Collection[str] | None = None
 ) -> list[str]:
-    """Return what there is to say of a run, a sentence for each.
+    """Return the notes and warnings on a run, one text each.
 
     Args:
-        run: a recorded one.
-        cases: of it.
-        reader: of its database.
+        run: a recorded run.
+        cases: its cases.
+        reader: its database.
         ruled: the suites that have rules; those of the recorded verdicts when None.
 
     Raises:
-        StoreError: the database cannot be read.
+        StoreError: if the database cannot be read.
     """
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
     verdicts = reader.verdicts(run.id)
@@ -50,12 +50,12 @@ def run_notes(
 
 
 def _was_judged(run: Run) -> bool:
-    """Whether a run came to an end at which its rules are judged, if it has any; those of a shard are not."""
+    """Whether a run finished in a way that would judge its rules, if it has any; a shard does not."""
     return run.shown_status == "finished" and not run.settings.get("has_rules")
 
 
 def _unmade(run: Run) -> list[str]:
-    """Return a warning where a suite has rules that say nothing, as there is no eval of it any more."""
+    """Return a warning if suites have rules without effect, because no eval defines them any more."""
     unmade: dict[str, int] = run.settings.get("unmade", {})
     base = one_line(str((run.settings.get("baseline") or {}).get("name")), 60)
     told = [
@@ -73,7 +73,7 @@ def _unmade(run: Run) -> list[str]:
 
 
 def _gone(run: Run) -> list[str]:
-    """Return a note for each suite that the run asked about rows of which it has no more."""
+    """Return a note for each suite with answers to rows that are no longer in its dataset."""
     return [
         f"note: {counted(len(ids), 'row')} of suite {shown_value(name)} {'is' if len(ids) == 1 else 'are'} not in its"
         f" dataset any more, as this run takes it; no rule counts {name_samples(ids)}"
@@ -82,7 +82,7 @@ def _gone(run: Run) -> list[str]:
 
 
 def _unknown_code(run: Run) -> list[str]:
-    """Return a note where git did not tell of what code a run is."""
+    """Return a note if git refused to say which code a run was made with."""
     refused = run.settings.get(GIT_REFUSED)
     if not refused:
         return []
@@ -93,14 +93,15 @@ def _unknown_code(run: Run) -> list[str]:
 
 
 def _other_code(run: Run) -> list[str]:
-    """Return a warning where a run went on with other code than it had begun with."""
+    """Return a warning if a run was resumed with other code than it began with."""
     return [f"warning: {told}: its answers may be of several states of the application" for told in resumed_on(run)]
 
 
 def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
-    """Return a note where suites came to an end without a call of the model: an application may ask by itself.
+    """Return a note if suites finished without a call of the model, because an application may make its own calls.
 
-    Only where a run has what would not hold for that: a limit of its cost, or a model named for this session.
+    It is only given if the run has an option that would not apply to such calls: a cost limit, or a model named for
+    this session.
     """
     has_limit = run.settings.get("options", {}).get("max_cost") is not None
     unheld = [
@@ -120,9 +121,10 @@ def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
 
 
 def _answered_by_others(cases: Iterable[JudgedCase]) -> list[str]:
-    """Return a warning for each suite of which cases made no call, and another epoch or model of their rows did.
+    """Return a warning if cases made no call while another epoch or model of the same row did.
 
-    An application that keeps answers gives them those of the other case: models look alike, and epochs agree.
+    An application with a cache of its own then returns the answers of the other case: models look alike, and epochs
+    agree.
     """
     finished = (case for case in cases if case.outcome in ("passed", "missed"))
     silent: Counter[str] = Counter()
@@ -140,9 +142,9 @@ def _answered_by_others(cases: Iterable[JudgedCase]) -> list[str]:
 
 
 def _failed_beside(run: Run) -> list[str]:
-    """Return warnings where tests failed beside the evals, or files as they were collected.
+    """Return warnings if ordinary tests failed, or files could not be collected.
 
-    No table shows them, and they decide the status.
+    No table shows them, but they decide the exit status.
     """
     failed = [one_line(str(name), 120) for name in run.settings.get(FAILED_TESTS, ())]
     files, names = [name for name in failed if "::" not in name], [name for name in failed if "::" in name]
@@ -156,9 +158,9 @@ def _failed_beside(run: Run) -> list[str]:
 
 
 def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
-    """Return a note where suites without rules fail a run, whatever the gate says.
+    """Return a note if misses in suites without rules fail a run, whatever the gate says.
 
-    One that nobody needs in a session whose tests fail by these misses, and beside no rule.
+    It is not needed in a session whose tests fail by these misses and which has no rules.
     """
     found = [case for case in cases if case.suite not in ruled and case.outcome == "missed"]
     told = ", ".join(one_line(suite, 60) for suite in sorted({case.suite for case in found}))
@@ -167,14 +169,14 @@ def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
 
 
 def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:
-    """Return a sentence where cases had to fail and passed: no rule says so, and it decides the status."""
+    """Return a sentence if cases passed that had to fail: no rule reports it, and it decides the exit status."""
     found = [f"{one_line(case.sample_id, 60)} of {case.suite}" for case in cases if case.error_kind == XPASSED]
     told = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
     return [f"{told}: {and_more(found, _MOST)}"] if found else []
 
 
 def _cut_off(run: Run) -> list[str]:
-    """Return a sentence where calls of a run may have been paid for nothing."""
+    """Return a sentence if calls of a run may have been paid for without an answer."""
     count = run.calls_cut_off
     if not count:
         return []
@@ -183,7 +185,7 @@ def _cut_off(run: Run) -> list[str]:
 
 
 def voting_sentences(voting: VoteCounts) -> list[str]:
-    """Return a sentence for a panel and for each judge that judged answers twice or compared two; none without."""
+    """Return a sentence for a panel, and one for each judge that judged answers twice or in two orders."""
     told = []
     if voting.answers:
         differed = f"{voting.differed:,} of {counted(voting.answers, 'answer')} ({_share(voting)})"
@@ -198,19 +200,19 @@ def voting_sentences(voting: VoteCounts) -> list[str]:
 
 
 def _share(counts: VoteCounts | Repeats) -> str:
-    """Return the share of the answers on which judges differed, with its interval."""
+    """Return the share of answers on which judges differed, with its 95 % interval."""
     share = counts.differed / counts.answers
     interval = wilson(share, counts.answers / counts.effect)
     return f"{share:.0%}, 95% interval {interval.low:.0%} to {interval.high:.0%}"
 
 
 def _rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[JudgedCase]) -> list[str]:
-    """Return a sentence with the first cases that passed after a rerun; none without any.
+    """Return a sentence with the first cases that passed after a rerun; empty if there are none.
 
     Args:
-        run_id: of the run.
-        earlier: what its cases came to before.
-        cases: what they came to in the end.
+        run_id: the id of the run.
+        earlier: the earlier outcomes of its cases.
+        cases: the cases with their final outcomes.
     """
     before: dict[str, Counter[str]] = defaultdict(Counter)
     for each in earlier:
@@ -231,5 +233,5 @@ def _rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iter
 
 
 def _counts(kinds: Counter[str]) -> str:
-    """Return what a case came to before, each with how often it did."""
+    """Return the earlier outcomes of a case, with how often each occurred."""
     return ", ".join(one_line(kind) + (f" {count} times" if count > 1 else "") for kind, count in kinds.items())

@@ -1,4 +1,4 @@
-"""What reports in a pull request say of a stored run: its view, what it cost, what to look at, what flipped."""
+"""The contents of a report on a stored run for a pull request: view, cost, notes, worst cases, flips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ _MOST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """A run, for people who did not see it."""
+    """A run, for readers who did not see it."""
 
     view: RunView
     spending: Sequence[Spending]
     notes: Sequence[str]
-    """What there is to say of it beside its figures, in sentences."""
+    """Notes and warnings on the run, in sentences."""
     worst: WorstCases
-    """The first 10 of its misses and errors."""
+    """The 10 worst misses and the first 10 errors."""
     against: SinceBaseline | None
-    """10 of the rows that changed since the baseline that it was judged against; None without one."""
+    """Up to 10 rows that changed since the baseline that the run was judged against; None without one."""
 
 
 def read_report(run: Run, *, reader: SqliteReader, root: Path) -> RunReport:
-    """Return what there is to say of a run.
+    """Return the report of a run.
 
     Args:
-        run: a recorded one.
-        reader: of its database.
-        root: of the project.
+        run: a recorded run.
+        reader: its database.
+        root: the root of the project.
     """
     cases = RunCases(judged=list(reader.judged(run.id)))
     return RunReport(

@@ -1,4 +1,4 @@
-"""A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
+"""A run as plain text: a table per suite, the first misses and errors, the verdict, and where to see more."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,13 +34,13 @@ __all__ = [
 
 _DIFFERENCES = 2
 _IN_FULL = 20
-"""Lines that say what was wrong with a case, where they are wanted in full."""
+"""Largest number of lines on what was wrong with a case, if shown in full."""
 _INDENT = "  "
 _UNKNOWN = "unknown"
 SHOW_ALL = "llmeval show -v has all of them"
-"""Where the misses and errors stand that are not shown, for a command without ``-v``."""
+"""Where to see all misses and errors, for commands without ``-v``."""
 _LEGIBLE = 14
-"""Columns in which most names and rules can be read."""
+"""Width at which most names and rules remain readable."""
 _INTERVAL: Column = ("95% interval", "right")
 _CHANGE: Column = ("change", "right")
 _COLUMNS: tuple[Column, ...] = (
@@ -55,7 +55,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("rule", "left"),
     ("verdict", "fixed"),
 )
-"""Of a suite's table."""
+"""Columns of a suite's table."""
 
 
 def run_lines(
@@ -71,13 +71,13 @@ def run_lines(
 
     Args:
         view: the run.
-        width: the most columns of a line.
-        tables: the most columns of a table's line; ``width`` where that is None. Where it is more, nothing is to be
-            cut, and what is said of misses and errors is broken into lines.
-        verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses;
-            2 every miss.
-        in_full: whether misses and errors are broken into lines instead of cut; where None from verbosity 1 on.
-        more: where those are that are not shown.
+        width: the largest number of columns in a line.
+        tables: the largest number of columns in a table's line; ``width`` when None. If it is larger than ``width``,
+            nothing is cut, and lines on misses and errors are wrapped.
+        verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses; 2
+            every miss.
+        in_full: whether misses and errors are wrapped instead of cut; when None, from verbosity 1 on.
+        more: where to see the misses and errors that are not shown.
     """
     lines: list[str] = []
     in_full = verbosity > 0 if in_full is None else in_full
@@ -90,13 +90,13 @@ def run_lines(
 
 
 def told_run(run: Run) -> str:
-    """Return the id of a run, and its name where it has one."""
+    """Return the id of a run, and its name if it has one."""
     name = f" ({one_line(run.name, 60)})" if run.name else ""
     return f"{one_line(run.id)}{name}"
 
 
 def heading(view: RunView, *, width: int) -> list[str]:
-    """Return the lines that say which run this is, and that it is partial; each of at most ``width`` columns."""
+    """Return the lines that identify the run and say if it is partial, each of at most ``width`` columns."""
     run = view.run
     first = list(wrapped(f"run {told_run(run)}: {run.shown_status}{partial_words(run.left_out)}", width))
     lines = [f"began {one_line(run.started_at)}"]
@@ -107,10 +107,10 @@ def heading(view: RunView, *, width: int) -> list[str]:
 
 
 def not_judged_lines(view: RunView, width: int) -> list[str]:
-    """Return one line, broken at ``width``, for each reason why rules were not judged; tables show why others were.
+    """Return a line, wrapped at ``width``, for each reason why rules were not judged and are in no table.
 
-    Where no case of several suites was selected, one line counts their rules. The last one says how many cases count
-    nowhere though they were scored.
+    If no case was selected of several suites, one line counts their rules. The last line gives the number of cases that
+    were scored but count nowhere.
     """
     by_reason: dict[str, list[str]] = {}
     silent = [each for each in view.not_judged if not each.is_reported]
@@ -131,15 +131,15 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
 
 
 def note_lines(notes: Sequence[str], lines: Sequence[str], width: int) -> list[str]:
-    """Return ``notes`` broken at ``width``; what a column means only where a table among ``lines`` has it."""
+    """Return ``notes`` wrapped at ``width``; the MDE column is explained only if a table among ``lines`` has it."""
     told = [note for note in notes if note != MDE_MEANS or any(" MDE " in line for line in lines)]
     return [line for note in told for line in wrapped(note, width)]
 
 
 def verdict_line(view: RunView, exit_code: int | None = None) -> str:
-    """Return one line with the verdict of the gate and how many rules came to which verdict.
+    """Return one line with the verdict of the gate and the number of rules by verdict.
 
-    ``exit_code``, where it is known, stands behind a verdict that does not explain it: a test failed, say.
+    ``exit_code``, if known, is added to a verdict that does not explain it, such as when an ordinary test failed.
     """
     status = view.run.shown_status
     if status in UNFINISHED:
@@ -160,7 +160,7 @@ def verdict_line(view: RunView, exit_code: int | None = None) -> str:
 
 
 def money(cost_usd: float | None, *, below: str = "less than ") -> str:
-    """Return an amount as people read it, ``below`` before the least of them; ``unknown`` for None."""
+    """Return an amount for display, with ``below`` before the smallest amounts; ``unknown`` for None."""
     if cost_usd is None:
         return _UNKNOWN
     if 0 < cost_usd < 0.0001:
@@ -169,7 +169,7 @@ def money(cost_usd: float | None, *, below: str = "less than ") -> str:
 
 
 def token_counts(spending: Spending) -> tuple[str, str]:
-    """Return how many tokens a model was sent and how many it answered; ``at least`` those that its server told."""
+    """Return the tokens sent to a model and those of its answers; ``at least N`` if its server did not report all."""
     return (
         _told_tokens(spending.input_tokens, spending.known_input_tokens),
         _told_tokens(spending.output_tokens, spending.known_output_tokens),
@@ -177,7 +177,7 @@ def token_counts(spending: Spending) -> tuple[str, str]:
 
 
 def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
-    """Return a line, broken at ``width``, for each model: its calls, tokens and cost, those of judges apart."""
+    """Return a line, wrapped at ``width``, for each model and role: calls, tokens and cost."""
     lines: list[str] = []
     names = told_apart([each.model for each in spending])
     for each in spending:
@@ -199,7 +199,7 @@ def _told_tokens(tokens: int | None, known: int) -> str:
 
 
 def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> Iterator[str]:
-    """Yield what a suite came to: its counts, its table, and the reasons of verdicts."""
+    """Yield the result of a suite: its counts, its table, and the reasons of verdicts."""
     names = suite.names
     models = f" on {', '.join(names.values() or map(one_line, suite.models))}" if suite.models else ""
     told = f": {outcome_words(suite)}"
@@ -219,9 +219,9 @@ def _unlucky_lines(
     more: str,
     is_cut: bool,
 ) -> Iterator[str]:
-    """Yield the first errors and misses of a suite: in full, with what was ``called``, where that is given.
+    """Yield the first errors and misses of a suite: in full, with the tool calls in ``called``, if that is given.
 
-    Else a line or two of each, cut where no more finds room, or broken where ``is_cut`` says that none is.
+    Otherwise one or two lines of each, cut at ``width`` if ``is_cut``, else wrapped.
     """
     names = suite.names
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
@@ -243,7 +243,7 @@ def _unlucky_lines(
 
 
 def outcome_words(suite: SuiteView) -> str:
-    """Return how many cases of a suite came to what."""
+    """Return the number of cases of a suite by outcome, in words."""
     found = suite.outcomes
     words = {"passed": "passed", "missed": "missed", "error": "error" if found["error"] == 1 else "errors"}
     counts = ", ".join(f"{found[name]} {word}" for name, word in {**words, "skipped": "skipped"}.items() if found[name])
@@ -251,10 +251,10 @@ def outcome_words(suite: SuiteView) -> str:
 
 
 def _table_lines(rows: Sequence[TableRow], width: int, names: Mapping[str, str]) -> list[str]:
-    """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do.
+    """Return the lines of a suite's table; if it is too wide, expendable columns are dropped before names are cut.
 
-    Beside changes the intervals give way where names find little room; else they, then the changes, where names are
-    told apart only so, or at their narrowest find no room.
+    Tables with changes drop the intervals if names get too little room. Otherwise intervals, then changes, are dropped
+    only if names could not be distinguished or would not fit at their narrowest.
     """
     columns, cells = suite_table(rows, names)
     for title in ("MDE",) if any(row.errors for row in rows) else ("errors", "MDE"):
@@ -269,7 +269,7 @@ def _table_lines(rows: Sequence[TableRow], width: int, names: Mapping[str, str])
 def suite_table(rows: Sequence[TableRow], names: Mapping[str, str]) -> tuple[list[Column], list[list[str]]]:
     """Return the columns of a suite's table and the cells of ``rows``, without columns that would say nothing.
 
-    That is the one of the model where there are no ``names`` of several, and those of changes where there is none.
+    Those are the model column if ``names`` does not name several, and the columns of changes if there are none.
     """
     changes = {"change", "MDE"} if all(row.delta is None for row in rows) else set()
     return without(_COLUMNS, [_cells(row, names) for row in rows], changes if names else {"model", *changes})
@@ -292,7 +292,7 @@ def _cells(row: TableRow, names: Mapping[str, str]) -> list[str]:
 
 
 def case_words(case: StoredCase, names: Mapping[str, str]) -> str:
-    """Return which case it is and what is wrong with it; its model where there are ``names`` of several."""
+    """Return the name of a case and what is wrong with it, with its model if ``names`` has several."""
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
     low = [f"{one_line(score.name)} {number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"
@@ -300,7 +300,7 @@ def case_words(case: StoredCase, names: Mapping[str, str]) -> str:
 
 
 def _differences(case: StoredCase) -> list[str]:
-    """Return the beginning of what was wrong with a case: of a failed assert its first line."""
+    """Return the first lines of what was wrong with a case; for a failed assert, one line."""
     if case.error and case.outcome == "error":
         return [one_line(case.error, 400)]
     lines = _said_of(case)[: 1 if case.error else _DIFFERENCES]
@@ -308,7 +308,7 @@ def _differences(case: StoredCase) -> list[str]:
 
 
 def _said_of(case: StoredCase) -> list[str]:
-    """Return the lines that say what was wrong with a case, those that several scores say alike once."""
+    """Return the lines on what was wrong with a case; lines that several scores share appear once."""
     if case.error:
         return case.error.splitlines()
     reasons = (score.reason for score in case.scores if score.passed is False and score.reason)
@@ -317,13 +317,13 @@ def _said_of(case: StoredCase) -> list[str]:
 
 
 def _called_lines(called: Sequence[str], width: int) -> list[str]:
-    """Return a line for each call of a tool, cut to ``width``, and of very many the first."""
+    """Return a line, cut at ``width``, for each tool call; at most the first 20."""
     lines = [cut(f"    called {one_line(each, width)}", width) for each in called[:_IN_FULL]]
     return [*lines, "    ..."] if len(called) > _IN_FULL else lines
 
 
 def _whole(lines: Sequence[str], width: int) -> list[str]:
-    """Return ``lines`` broken at ``width``, and of very many the first."""
+    """Return ``lines`` wrapped at ``width``; at most the first 20."""
     indent = _INDENT * 2
     bounded = (cut(line, _IN_FULL * width) for line in lines[: _IN_FULL + 1])
     broken = [part for line in bounded for part in wrapped(line, width, indent=indent)]

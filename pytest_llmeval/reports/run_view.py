@@ -1,4 +1,4 @@
-"""A run as people look at it: counts, metrics and verdicts by suite, and the first misses and errors."""
+"""The view model of a run: counts, metrics and verdicts by suite, and the first misses and errors."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ from pytest_llmeval.store.records import UNFINISHED, Run
 __all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "told_verdicts", "view_run"]
 
 GOAL_KINDS = ("min", "max")
-"""Rules whose bound is drawn as a goal: they hold the value itself to it, and not its confidence limit."""
+"""Kinds of rules whose bound charts draw as a goal: they bound the value itself, not its confidence limit."""
 
 _MOSTLY = 0.9
 _FIRST = 3
-"""Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
+"""Number of misses and of errors shown of each suite; ten times as many with -v, all with -vv."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One line of a suite's table: a metric, and one of the rules on it."""
+    """One line of a suite's table: a metric, with one of the rules on it."""
 
     model: str
     slice: str | None
@@ -34,88 +34,88 @@ class TableRow:
     n: int
     value: float | None
     low: float | None
-    """This and the next are the ends of an interval of the value; None for a rule on a change."""
+    """This and ``high`` are the ends of an interval of the value; None for a rule on a change."""
     high: float | None
     errors: int
     delta: float | None = None
-    """The change since the baseline."""
+    """Change since the baseline."""
     mde: float | None = None
-    """The least change that the rule's test can see four times in five."""
+    """Smallest change that the rule's test detects four times in five."""
     rule: str | None = None
     verdict: str | None = None
     reason: str | None = None
     scored: int = 0
-    """Rows of this run with a value, where it is a rule on a score: more than ``n`` where some have no partner."""
+    """Rows of this run with a value, for a rule on a score: more than ``n`` if some do not pair with the baseline."""
 
     @property
     def is_worth_a_word(self) -> bool:
-        """Whether the reason is told: of a rule that passes on a change, where it left out more than a tenth."""
+        """Whether the reason is shown; for a change rule that passes, only if it left out over a tenth of the rows."""
         return self.verdict != "pass" or self.delta is None or self.n < _MOSTLY * self.scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteView:
-    """One suite: its table, and what went wrong in it."""
+    """One suite: its table, and its misses and errors."""
 
     name: str
     models: tuple[str, ...]
     outcomes: Counter[str]
-    """Cases by outcome."""
+    """Number of cases by outcome."""
     rows: tuple[TableRow, ...]
-    """Each metric with the rules on it: one with several rules stands there as often, with what each rule is about."""
+    """Each metric with the rules on it; a metric with several rules has one row per rule, with that rule's figures."""
     numbers: tuple[TableRow, ...]
-    """Each metric once, as it is whatever rules are on it; then the rules on what is none (latency, cost, tokens)."""
+    """Each metric once, without its rules; then the rules on anything that is not a score (latency, cost, tokens)."""
     missed: tuple[StoredCase, ...]
-    """Those that were read in full, the first ones."""
+    """The first misses, which were read in full."""
     broken: tuple[StoredCase, ...]
-    """Those too."""
+    """The first errors, likewise."""
     error_kinds: Counter[str]
-    """Cases that ended in an error, by its kind."""
+    """Number of cases that ended in an error, by kind."""
     judges: Mapping[tuple[str, str], str]
-    """The ids of the judges behind a metric, by model and metric, for those that judges made."""
+    """Ids of the judges behind a metric, by model and metric, for metrics that judges made."""
 
     @property
     def names(self) -> dict[str, str]:
-        """What its models are called, where they are several."""
+        """Display names of its models, if there are several."""
         return told_apart(self.models)
 
     @property
     def main_rows(self) -> list[TableRow]:
-        """Those of ``rows`` that are about the whole suite, or have a rule."""
+        """The ``rows`` that concern the whole suite or have a rule."""
         return [row for row in self.rows if row.slice is None or row.rule]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """One run."""
+    """One run, ready to be shown."""
 
     run: Run
     suites: tuple[SuiteView, ...]
     verdict: SessionVerdict
     not_judged: tuple[Verdict, ...]
-    """Those with numbers of their own, which the tables of the suites show, among them."""
+    """Rules that were not judged, including those with figures, which the tables of the suites show."""
     uncounted: int
-    """Cases that were skipped, or had to fail, though they had scores."""
+    """Number of cases that were scored but skipped or expected to fail, and so count nowhere."""
     is_told: bool = False
-    """Whether the verdict is what an imported run says that it came to: its rules stayed where it was judged."""
+    """Whether the verdict is the one an imported run recorded: its rules stayed where it was judged."""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """As ``RunCases.called``."""
+    """As in ``RunCases.called``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCases:
-    """The cases of a run."""
+    """The cases of a run that a view needs."""
 
     judged: Sequence[JudgedCase] = ()
-    """What the gate needs of each."""
+    """All cases, with what the gate needs of each."""
     unlucky: Sequence[StoredCase] = ()
-    """The first that went wrong, in full."""
+    """The first misses and errors, in full."""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The calls of tools that their answers consist of, by the id of the case; none of an answer with text."""
+    """Tool calls of answers without text, by the id of the case."""
 
     @classmethod
     def read(cls, store: StoreReader, run_id: str, *, verbosity: int = 0) -> "RunCases":
-        """Return those of a stored run, with as many misses and errors as ``verbosity`` shows."""
+        """Return the cases of a stored run, with as many misses and errors as ``verbosity`` shows."""
         unlucky = list(store.unlucky(run_id, most=most_shown(verbosity)))
         silent = (case for case in unlucky if case.response is not None and not case.response.strip())
         called = {case.id: called_in(case, store.calls(case.id)) for case in silent}
@@ -123,12 +123,12 @@ class RunCases:
 
 
 def most_shown(verbosity: int) -> int | None:
-    """Return how many misses and errors of a suite are shown; None for all."""
+    """Return the number of misses and of errors shown of a suite; None for all."""
     return (_FIRST, _FIRST * 10, None)[max(0, min(verbosity, 2))]
 
 
 def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict], *, is_anew: bool = False) -> RunView:
-    """Return what there is to see of a run; ``is_anew`` where its verdicts are not the recorded ones."""
+    """Return the view of a run; ``is_anew`` says that ``verdicts`` are not the recorded ones."""
     judged, unlucky = cases.judged, cases.unlucky
     failed = any(each.verdict == "fail" for each in verdicts)
     verdict = "none" if run.shown_status in UNFINISHED and not failed else session_verdict(verdicts, judged)
@@ -161,9 +161,9 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict], *, is_anew:
 
 
 def told_verdicts(rows: Sequence[TableRow], goal: str | None) -> tuple[str | None, tuple[str, str] | None]:
-    """Return what the rule ``goal`` came to, and the first rule that came to something worse, with what that is.
+    """Return the verdict of the rule ``goal``, and the first rule with a worse verdict, together with that verdict.
 
-    None for each that there is not: a rule that was not judged came to nothing.
+    Either is None if there is none; a rule that was not judged has no verdict.
     """
     found = [(row.rule, row.verdict) for row in rows if row.rule is not None and row.verdict in WORST_FIRST]
     own = next((verdict for rule, verdict in found if rule == goal), None)
@@ -172,7 +172,7 @@ def told_verdicts(rows: Sequence[TableRow], goal: str | None) -> tuple[str | Non
 
 
 def _is_uncounted(case: JudgedCase) -> bool:
-    """Whether a case has a score that counts nowhere; one that had to fail and passed fails its run."""
+    """Whether a case has a score that counts nowhere. A case that had to fail and passed fails its run instead."""
     is_skipped = case.outcome == "skipped" and case.error_kind != XPASSED
     return is_skipped and any(value is not None for value in case.scores.values())
 
@@ -207,7 +207,7 @@ def _judges(cases: Iterable[JudgedCase]) -> dict[tuple[str, str], str]:
 
 
 def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:
-    """Yield each metric with the rules on it, then the rules on what is no score (latency, cost, tokens)."""
+    """Yield each metric with the rules on it, then the rules on anything else (latency, cost, tokens)."""
     left = grouped(verdicts, lambda verdict: (verdict.model, verdict.slice, verdict.metric))
     errors = _errors(metrics)
     for metric in metrics:
@@ -218,7 +218,7 @@ def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[Ta
 
 
 def _numbers(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:
-    """Yield each metric as it is, then the rules on what is none of them."""
+    """Yield each metric without its rules, then the rules on anything else."""
     yield from map(_plain, metrics)
     known = {(metric.model, metric.slice, metric.name) for metric in metrics}
     errors = _errors(metrics)
@@ -228,7 +228,7 @@ def _numbers(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable
 
 
 def _errors(metrics: Sequence[Metric]) -> dict[tuple[str | None, str | None], int]:
-    """Return how many cases ended in an error, by model and slice."""
+    """Return the number of cases that ended in an error, by model and slice."""
     return {(metric.model, metric.slice): metric.errors for metric in metrics if metric.name == "pass_rate"}
 
 
@@ -246,9 +246,9 @@ def _plain(metric: Metric) -> TableRow:
 
 
 def _ruled(verdict: Verdict, base: TableRow | None = None, *, errors: int = 0) -> TableRow:
-    """Return the row of a rule; where that found no value, as without a row that pairs, with that of its metric.
+    """Return the row of a rule; if it found no value (no row pairs, say), with the figures of its metric.
 
-    ``errors`` are those of a rule on what is no score.
+    ``errors`` is the number of errors for a rule on anything that is not a score.
     """
     if base is not None and verdict.value is None:
         return replace(base, rule=verdict.rule, verdict=verdict.verdict, reason=verdict.reason)

@@ -1,4 +1,4 @@
-"""How often the rules raise a false alarm, as plain text."""
+"""Plain text of a self test: how often the rules raise a false alarm."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,10 +24,11 @@ _COLUMNS: tuple[Column, ...] = (
 )
 _INDENT = "  "
 _SPARE = ("95% interval", "unsure")
-"""Columns that give way, the first first, before suites or rules cannot be told apart."""
+"""Columns to drop, in this order, before suites or rules cannot be distinguished."""
 _USUAL = 2.0
-"""Times alpha: McNemar's mid-p test of one rule comes to no more for any number of rows that differ (to 1.46 times 5 %
-for 12 of them, to 1.87 times a third of that for 6); over all numbers it keeps to alpha."""
+"""Multiple of alpha up to which a false alarm rate is normal. McNemar's mid-p test of one rule stays below it for any
+number of differing rows (1.46 times 5 % for 12 of them, 1.87 times a third of that for 6); averaged over all numbers it
+keeps to alpha."""
 
 
 def selftest_lines(
@@ -36,12 +37,12 @@ def selftest_lines(
     """Return the lines that show a self test.
 
     Args:
-        found: what it came to.
-        runs: the two runs, as people know them.
-        seed: of its swaps.
-        width: the most characters of a line.
-        tables: the most characters of a table's line; ``width`` where that is None.
-        is_cut: whether fewer pairs than usual were judged, as the runs are large.
+        found: its result.
+        runs: the display text of the two runs.
+        seed: the seed of its swaps.
+        width: the largest number of characters in a line.
+        tables: the largest number of characters in a table's line; ``width`` when None.
+        is_cut: whether fewer pairs than usual were judged because the runs are large.
     """
     changes = [rule for rule in found.rules if rule.is_change]
     others = [rule for rule in found.rules if not rule.is_change]
@@ -70,7 +71,7 @@ def _what_was_done(found: SelfTest, seed: int, is_cut: bool) -> str:
 
 
 def _headline(found: SelfTest) -> str:
-    """Return the rate, held against what the rules may raise."""
+    """Return the false alarm rate, compared with alpha."""
     rate = f"false alarms: {_percent(found.rate)} of sessions ({_interval(found.interval)})"
     if not _has_differing(found):
         return f"{rate}, which says nothing: no value differs between the two runs, so that a swap changes nothing"
@@ -111,13 +112,13 @@ def _has_differing(found: SelfTest) -> bool:
 
 
 def _was_judged(found: SelfTest) -> bool:
-    """Whether a rule could have raised an alarm in any pair."""
+    """Whether any pair was judged by a change rule, so that an alarm was possible."""
     judged = ("pass", "fail", "inconclusive")
     return any(rule.verdicts.get(word) for rule in found.rules if rule.is_change for word in judged)
 
 
 def _table(rules: Sequence[RuleTally], width: int) -> list[str]:
-    """Return the lines of a table; a column in which all rows agree is left out where it names suite or model."""
+    """Return the lines of a table, without the suite or model column if all its rows have the same one."""
     cells = [_cells(rule) for rule in rules]
     alike = [title for place, (title, _) in enumerate(_COLUMNS[:2]) if len({row[place] for row in cells}) < 2]
     columns, cells = without(_COLUMNS, cells, alike)

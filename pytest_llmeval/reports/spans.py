@@ -1,9 +1,9 @@
-"""The spans of a stored run: the run, its cases, their calls.
+"""OpenTelemetry spans of a stored run: the run, its cases, and their calls.
 
-The names follow the GenAI semantic conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/), in the form of
-opentelemetry-semantic-conventions 0.66, and those of tests and version control. What a run does not store is not made
-up: the calls of a case are laid one after another from its start, as their lengths are known and their starts are not.
-Texts of prompts, answers and reasons are left out unless they are asked for.
+Names follow the GenAI semantic conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/), as in
+opentelemetry-semantic-conventions 0.66, and those for tests and version control. Nothing that a run does not store is
+made up, with one exception: only the lengths of calls are known, so the calls of a case are placed one after another
+from its start. Texts of prompts, answers and reasons are included only on request.
 """
 
 import functools
@@ -29,7 +29,7 @@ __all__ = ["trace_run"]
 Attributes = dict[str, Any]
 
 _LONGEST = 16_384
-"""Characters of an attribute; OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT may cut it shorter."""
+"""Largest number of characters of an attribute; OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT may lower it."""
 _PARAMS = {
     "temperature": "gen_ai.request.temperature",
     "top_p": "gen_ai.request.top_p",
@@ -45,13 +45,13 @@ _SUITE_STATES = {"pass": "success", "fail": "failure"}
 
 
 def trace_run(tracer: Tracer, run: Run, cases: Iterable[ExportedCase], *, with_texts: bool) -> None:
-    """Make the spans of a run that has ended, with the times that are stored of it.
+    """Create the spans of a run that has ended, with its stored times.
 
     Args:
-        tracer: makes them.
+        tracer: creates the spans.
         run: the run.
-        cases: of the run; one at a time is held.
-        with_texts: whether prompts, answers and reasons stand on them.
+        cases: the cases of the run; only one is held in memory.
+        with_texts: whether to include prompts, answers and reasons.
     """
     start = _ns(run.started_at) or 0
     root = tracer.start_span("llmeval run", context=Context(), attributes=_about_run(run), start_time=start)
@@ -90,7 +90,7 @@ def _trace_case(
     *,
     with_texts: bool,
 ) -> int:
-    """Make the spans of a case and its calls; return when it ended."""
+    """Create the spans of a case and its calls; return its end in nanoseconds since 1970."""
     case = exported.case
     start = _ns(case.started_at) or earliest
     about = {
@@ -133,7 +133,7 @@ def _tell_score(span: Span, score: Score, at: int, *, with_texts: bool) -> None:
 def _trace_call(
     tracer: Tracer, within: Context, call: Call, specs: Mapping[str, str], start: int, *, with_texts: bool
 ) -> int:
-    """Make the span of a call; return when it ended. An answer from the cache took no time."""
+    """Create the span of a call; return its end. An answer from the cache took no time."""
     params = call.request.get("params") or {}
     server = _about_model(call.model, specs.get(call.model))
     about = {
@@ -162,7 +162,7 @@ def _trace_call(
 
 
 def _texts(call: Call) -> Attributes:
-    """Return the messages of a call, in the form of the conventions' JSON schemas; each text is cut by itself."""
+    """Return the messages of a call in the form of the conventions' JSON schemas, each text shortened separately."""
     asked = call.request.get("messages")
     messages = [_message(each) for each in asked if isinstance(each, Mapping)] if isinstance(asked, list) else []
     told = said_in(call)
@@ -181,7 +181,7 @@ def _message(message: Mapping[str, Any]) -> Attributes:
 
 
 def _part(part: Any) -> Attributes:
-    """Return a part of a message; of a picture or a file no more than that it is there."""
+    """Return a part of a message; a picture or a file is reduced to its type."""
     if not isinstance(part, Mapping) or "text" in part:
         text = part.get("text") if isinstance(part, Mapping) else part
         return {"type": "text", "content": _text(text if isinstance(text, str) else json.dumps(text))}
@@ -189,17 +189,17 @@ def _part(part: Any) -> Attributes:
 
 
 def _wanted(detail: Mapping[str, Any]) -> list[Attributes]:
-    """Return the parts for the calls of tools in a message, or in the answer of a call."""
+    """Return the message parts for the tool calls in a message, or in the answer to a call."""
     calls = called_tools(detail.get("tool_calls"))
     return [{"type": "tool_call", "name": _text(name), "arguments": _text(arguments)} for name, arguments in calls]
 
 
 @functools.lru_cache(maxsize=64)
 def _about_model(name: str, text: str | None) -> Mapping[str, Any]:
-    """Return the attributes of the model that is called ``name`` in a run: its provider, its name there, its server."""
+    """Return the attributes of the model called ``name`` in a run: provider, the provider's name for it, server."""
     try:
         spec = parse_spec(text or "")
-    except ModelError:  # a run of elsewhere, or of another version
+    except ModelError:  # a foreign run, or one of another version
         return {"gen_ai.request.model": name}
     found = re.match(r"https?://(\[[^\]]*\]|[^/:?#]+)(?::(\d+))?", spec.base_url.url if spec.base_url else "")
     server = {"server.address": found[1], "server.port": found[2] and int(found[2])} if found else {}
@@ -212,7 +212,7 @@ def _stops(value: Any) -> list[str] | None:
 
 
 def _known(attributes: Mapping[str, Any]) -> Attributes:
-    """Return the attributes that have a value; texts as UTF-8 can hold them, cut where they are long."""
+    """Return the attributes that have a value; texts are made valid UTF-8 and shortened."""
     return {
         name: _text(value) if isinstance(value, str) else value
         for name, value in attributes.items()
@@ -229,7 +229,7 @@ def _length(seconds: float | None) -> int:
 
 
 def _ns(iso: str) -> int | None:
-    """Return a time in nanoseconds since 1970; None for what is none."""
+    """Return a time in nanoseconds since 1970; None if the text is not a time."""
     try:
         return int(datetime.fromisoformat(iso).timestamp() * 1e6) * 1000
     except ValueError:

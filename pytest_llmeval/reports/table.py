@@ -1,4 +1,4 @@
-"""Plain tables: aligned columns that shrink to the width of the terminal, without colour or box characters."""
+"""Plain text tables: aligned columns that shrink to the width of the terminal, without colour or box characters."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -9,11 +9,11 @@ from pytest_llmeval.reports.text_width import squeezed, text_width
 __all__ = ["Column", "table_lines", "table_width", "without"]
 
 Column = tuple[str, Literal["left", "right", "fixed"]]
-"""Title and alignment; ``fixed`` stands left and keeps its width."""
+"""Title and alignment. ``fixed`` aligns left and never shrinks."""
 _GAP = "  "
 _NARROWEST = 8
 _FEWEST = 6
-"""Columns of a name before its slice: a few letters, and what stands for the others."""
+"""Smallest number of columns of a name before its slice: a few letters, and the dots for the rest."""
 _BRACKETED = re.compile(r" ?\[[^\[\]]+\]$")
 
 
@@ -29,12 +29,12 @@ def table_lines(
 
     Args:
         columns: the title and the alignment of each column.
-        rows: the cells, one row after another, as many in each as there are columns.
-        width: the most columns of a line, the indent included; the widest ``left`` columns give way, down to
-            8 columns each.
-        indent: what stands before each line.
-        spare: titles of columns that are left out, one after the other, where that is not enough, or where different
-            cells of a column would look the same and need not.
+        rows: the cells, row by row, one for each of ``columns``.
+        width: the largest number of columns in a line, the indent included. The widest ``left`` columns shrink first,
+            down to 8 columns each.
+        indent: the text before each line.
+        spare: titles of columns to drop, one after the other, if shrinking is not enough, or if dropping them keeps
+            different cells of a column from looking the same.
     """
     room = width - len(indent)
     widths = _fitted(columns, rows, room)
@@ -53,25 +53,25 @@ def table_lines(
 def without(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], titles: Collection[str]
 ) -> tuple[list[Column], list[list[str]]]:
-    """Return the columns and the rows of a table without those columns whose titles are given."""
+    """Return the columns and rows of a table without the columns of the given titles."""
     kept = [place for place, (title, _) in enumerate(columns) if title not in titles]
     return [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, names: int | None = None) -> int:
-    """Return how many columns a line of the table needs.
+    """Return the number of terminal columns that a line of the table needs.
 
     Args:
         columns: as in ``table_lines``.
-        rows: as there.
-        names: down to what width the ``left`` columns give way; None where they do not.
+        rows: as in ``table_lines``.
+        names: the width down to which the ``left`` columns shrink; None if they do not.
     """
     widths = _widths(columns, rows)
     return _total(widths if names is None else _least(columns, widths, names))
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Return the widths of the columns in ``room``, or where that is too little where all give way that can."""
+    """Return column widths that fit into ``room``, or the smallest possible ones if that is too little."""
     widths, least = _widths(columns, rows), _least(columns, _widths(columns, rows), _NARROWEST)
     while _total(widths) > room and widths != least:
         shrinkable = [index for index in range(len(widths)) if widths[index] > least[index]]
@@ -80,7 +80,7 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int)
 
 
 def _look_alike(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> bool:
-    """Whether two different cells of a column are the same once they are cut."""
+    """Whether two different cells of a column look the same once they are cut."""
     columns = (({row[index] for row in rows}, width) for index, width in enumerate(widths))
     return any(len({_squeezed(cell, width) for cell in cells}) < len(cells) for cells, width in columns)
 
@@ -90,7 +90,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[in
 
 
 def _least(columns: Sequence[Column], widths: Sequence[int], names: int) -> list[int]:
-    """Return the widths of the columns where all that can give way, down to ``names``."""
+    """Return the widths of the columns with every ``left`` one shrunk to at most ``names``."""
     return [min(width, names) if side == "left" else width for (_, side), width in zip(columns, widths, strict=True)]
 
 
@@ -99,7 +99,7 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _squeezed(text: str, width: int) -> str:
-    """Return a text cut in its middle; a slice or a set of parameters at its end stays whole where it finds room."""
+    """Return a text shortened in the middle; a slice or parameter set at its end stays whole if there is room."""
     end = _BRACKETED.search(text)
     room = width - text_width(end[0]) if end else 0
     is_cut = end is not None and text_width(text) > width and room >= _FEWEST

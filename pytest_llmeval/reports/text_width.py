@@ -1,4 +1,4 @@
-"""How many columns of a terminal a text takes, and texts cut to so many, or broken into lines of them."""
+"""Measuring text in terminal columns, and cutting or wrapping it to a number of them."""
 
 import re
 import unicodedata
@@ -17,29 +17,29 @@ _COMMAND = re.compile("[a-z ]+: (cd .+ && )?(llmeval|pytest) ")
 
 
 def text_width(text: str) -> int:
-    """Return how many columns a text takes.
+    """Return the number of terminal columns of a text.
 
-    Two for each sign of Chinese, Japanese or Korean, say, and none for a mark that stands on the sign before it.
+    A Chinese, Japanese or Korean character takes two, a combining mark none.
     """
     return len(text) if text.isascii() else sum(map(_char_width, text))
 
 
 def beginning(text: str, width: int) -> str:
-    """Return as much of ``text`` as finds room in ``width`` columns."""
+    """Return the longest start of ``text`` that fits into ``width`` columns."""
     return text[: sum(1 for _ in takewhile(lambda end: end <= width, accumulate(map(_char_width, text))))]
 
 
 def cut(text: str, width: int) -> str:
-    """Return ``text`` of at most ``width`` columns, with ``...`` where something is left out at its end."""
+    """Return ``text`` cut to at most ``width`` columns, ending in ``...`` if something was cut."""
     if beginning(text, width) == text:
         return text
     return (beginning(text, width - len(_GAP)) + _GAP)[: max(width, 0)]
 
 
 def squeezed(text: str, width: int, gap: str = _GAP) -> str:
-    """Return ``text`` of at most ``width`` columns, with ``gap`` where its middle is left out.
+    """Return ``text`` shortened to at most ``width`` columns, with ``gap`` in place of its middle.
 
-    What tells texts apart often stands at their end.
+    The end is kept because it is often what distinguishes texts.
     """
     if text_width(text) <= width:
         return text
@@ -48,26 +48,26 @@ def squeezed(text: str, width: int, gap: str = _GAP) -> str:
 
 
 def _end(text: str, width: int) -> str:
-    """Return as much of the end as finds room; no mark whose sign is left out begins it."""
+    """Return the longest end that fits, without a combining mark whose base character is cut off."""
     found = beginning(text[::-1], width)[::-1]
     return found[next((place for place, char in enumerate(found) if _char_width(char)), len(found)) :]
 
 
 def wrapped(text: str, width: int, *, indent: str = "", whole_words: bool = False) -> Iterator[str]:
-    """Yield ``text``, made harmless, in lines of at most ``width`` columns, those after the first further in.
+    """Yield ``text``, escaped, in lines of at most ``width`` columns, all but the first indented further.
 
-    Below 20 columns a line has that many all the same. With ``whole_words`` a path or a command stays one that can be
-    copied: a word that fits in no line has one to itself, and a line that is there for its command is not broken.
+    A line has at least 20 columns, whatever ``width`` says. With ``whole_words``, paths and commands can still be
+    copied: a word too long for any line gets a line of its own, and a line that consists of a command is not broken.
     """
     if whole_words and _COMMAND.match(text):
         yield printable(text)
         return
-    room = max(width - 1, _NARROWEST)  # a line may begin with a command of the CI now: there is room for one more
+    room = max(width - 1, _NARROWEST)  # one column to escape a line that now begins like a CI command
     yield from map(printable, _lines(printable(text), room, indent, whole_words))
 
 
 def _lines(text: str, room: int, indent: str, whole_words: bool) -> Iterator[str]:
-    """Yield ``text`` broken at blanks, and within words that fit in no line, as ``textwrap`` does by characters."""
+    """Yield ``text`` broken at blanks, and within words too long for a line; like ``textwrap``, but by columns."""
     begin, line = indent, ""
     for part in _PARTS.findall(text.expandtabs().replace("\n", " ")):
         if part[0] == " ":

@@ -1,4 +1,4 @@
-"""The spans of a stored run sent to whoever collects traces, as the variables of OpenTelemetry say."""
+"""Sending the spans of a stored run to trace collectors, configured by OpenTelemetry's variables."""
 
 import contextlib
 import logging
@@ -21,21 +21,21 @@ from pytest_llmeval.version import __version__
 __all__ = ["EXPORTERS", "send_traces"]
 
 EXPORTERS = ("otlp", "console")
-"""What ``OTEL_TRACES_EXPORTER`` may name."""
+"""Values that ``OTEL_TRACES_EXPORTER`` may name."""
 _BATCH = 512
 
 
 def send_traces(
     run: Run, cases: Iterable[ExportedCase], *, exporters: Sequence[str], environ: Mapping[str, str], with_texts: bool
 ) -> list[str]:
-    """Send the spans of a run that has ended; return what went wrong, in a line for each exporter that failed.
+    """Send the spans of a run that has ended; return one message for each exporter that failed.
 
     Args:
         run: the run.
-        cases: of the run; one at a time is held.
+        cases: the cases of the run; only one is held in memory.
         exporters: some of ``EXPORTERS``.
-        environ: the environment; the exporters and the SDK read their own variables themselves.
-        with_texts: whether prompts, answers and reasons are sent, too.
+        environ: the environment variables; the exporters and the SDK read their own variables themselves.
+        with_texts: whether to send prompts, answers and reasons too.
     """
     named = "OTEL_SERVICE_NAME" in environ or f"{SERVICE_NAME}=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     with _quiet() as said:
@@ -56,12 +56,12 @@ def _exporter(name: str) -> SpanExporter:
 
 
 def _console_text(span: ReadableSpan) -> str:
-    """Return a span as ASCII JSON, in which a CI system finds no command of its own."""
+    """Return a span as ASCII JSON, in which a CI system finds no commands."""
     return inert_json(span.to_json()) + "\n"
 
 
 class _Batches(SpanProcessor):
-    """Hands spans to an exporter, many at a time, until one batch is not taken."""
+    """Exports spans in batches, until the exporter fails for one."""
 
     def __init__(self, name: str, exporter: SpanExporter, said: list[logging.LogRecord]) -> None:
         self.problem = ""
@@ -94,7 +94,7 @@ class _Batches(SpanProcessor):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[list[logging.LogRecord]]:
-    """Keep what the exporters log off the terminal, and give it."""
+    """Keep the exporters' log off the terminal, and yield its records."""
     logger, keeper = logging.getLogger("opentelemetry"), BufferingHandler(sys.maxsize)
     before = logger.propagate
     logger.addHandler(keeper)

@@ -1,4 +1,4 @@
-"""Trainings as plain text: a table of all, and one with what it made, how it went and what proved its gain."""
+"""Plain text of trainings: a table of all, or one with its result, its course and the evidence of its gain."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -24,11 +24,11 @@ _COLUMNS: tuple[Column, ...] = (
 
 
 def trainings_table(trainings: Sequence[Training], *, width: int) -> list[str]:
-    """Return a table of trainings, with the gain on each held-out split; where it is too wide it goes without times.
+    """Return a table of trainings with the gain on each held-out split; if it is too wide, the times are dropped.
 
     Args:
-        trainings: in the order of the lines.
-        width: the most columns of a line.
+        trainings: the trainings, in the order of the lines.
+        width: the largest number of columns in a line.
     """
     gains = [{_text(each, "split"): _float(each, "delta") for each in _proved(training)} for training in trainings]
     splits = list(dict.fromkeys(split for each in gains for split in each))
@@ -48,12 +48,12 @@ def trainings_table(trainings: Sequence[Training], *, width: int) -> list[str]:
 
 
 def training_lines(training: Training, *, width: int, adapter: str | None) -> list[str]:
-    """Return what there is to say of one training, each sentence broken at ``width``; a path stays whole.
+    """Return the lines on one training, wrapped at ``width``, with paths kept whole.
 
     Args:
-        training: the one.
-        width: the most columns of a line.
-        adapter: its folder as people find it; None where there is none.
+        training: the training.
+        width: the largest number of columns in a line.
+        adapter: the display path of its adapter folder; None if there is none.
     """
     told = [
         f"training {training.id} ({one_line(training.name, 60)}): {training.status}, verdict {training.verdict}",
@@ -70,7 +70,7 @@ def training_lines(training: Training, *, width: int, adapter: str | None) -> li
 
 
 def _pace(training: Training) -> Iterator[str]:
-    """Yield one line on steps, speed and memory, of what is known."""
+    """Yield one line with steps, speed and memory, as far as they are known."""
     best = f", the best {training.best_step:,}" if training.best_step is not None else ""
     parts = [
         f"{training.steps:,} steps{best}" if training.steps is not None else "",
@@ -86,7 +86,7 @@ def _reason(training: Training) -> list[str]:
 
 
 def _gain(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a split of the proof says, and the runs that say it."""
+    """Yield the result of one split of the proof, and the command that compares its runs."""
     split, metric = _text(entry, "split"), _text(entry, "metric")
     before, after, margin = (_value(_float(entry, key)) for key in ("before", "after", "margin"))
     rows = f" over {entry['n']:,} rows" if isinstance(entry.get("n"), int) else ""
@@ -97,7 +97,7 @@ def _gain(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _proved(training: Training) -> list[Mapping[str, Any]]:
-    """Return the splits of the proof, as far as it came."""
+    """Return the splits of the proof that were evaluated."""
     return [each for each in training.proof or () if isinstance(each, Mapping)]
 
 

@@ -1,4 +1,4 @@
-"""The cases of a run that a reader should look at first: the worst misses, and the first errors."""
+"""The cases of a run to look at first: the worst misses, and the first errors."""
 
 import heapq
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ __all__ = ["WorstCase", "WorstCases", "worst_cases"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorstCase:
-    """One of them, with its calls."""
+    """One such case, with its calls."""
 
     case: StoredCase
     calls: Sequence[Call]
@@ -21,18 +21,18 @@ class WorstCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorstCases:
-    """Those of a run, and how many there are at all."""
+    """The worst cases of a run, and the numbers of all misses and errors."""
 
     misses: Sequence[WorstCase]
-    """The lowest failed score first; a plain failed assertion counts as 0."""
+    """Misses, the lowest failed score first; a plain failed assertion counts as 0."""
     errors: Sequence[WorstCase]
-    """In the order of recording."""
+    """Errors, in the order of recording."""
     missed: int
     broken: int
 
 
 def worst_cases(store: StoreReader, run_id: str, *, most: int) -> WorstCases:
-    """Return the worst cases of a run, at most ``most`` of each kind; no more of them are held at a time."""
+    """Return the worst cases of a run, at most ``most`` of each kind and no more than that in memory."""
     counts = {"missed": 0, "error": 0}
     kept: dict[str, list[tuple[float, int, StoredCase]]] = {"missed": [], "error": []}
     for place, case in enumerate(store.unlucky(run_id, most=None)):

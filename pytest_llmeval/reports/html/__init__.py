@@ -1,1 +1,1 @@
-"""Parts of HTML pages; what they return can be put into any page as it is."""
+"""Parts of HTML pages. Their functions return HTML that is safe to put into any page."""

@@ -1,4 +1,4 @@
-"""One case in full: what was asked, said and expected, every score with its reason, every judge's vote, every call."""
+"""One case in full: prompt, response, target, every score with its reason, every judge's vote, every call."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,17 +17,17 @@ from pytest_llmeval.reports.run_text import money
 __all__ = ["case_detail"]
 
 _MOST_CALLS = 20
-"""Calls of one case that are listed, and talks of it that are shown."""
+"""Largest number of calls of a case that are listed, and of conversations that are shown."""
 
 
 def case_detail(case: StoredCase, calls: Sequence[Call], *, limit: int, before: RowText | None) -> Html:
-    """Return all that is known of a case.
+    """Return everything that is known about a case.
 
     Args:
-        case: with its scores and their votes.
-        calls: its calls, in their order.
-        limit: characters shown of each text.
-        before: what the baseline holds of its row; None where there is nothing to tell.
+        case: the case, with its scores and their votes.
+        calls: its calls, in order.
+        limit: the largest number of characters shown of each text.
+        before: the baseline's texts of its row; None if there is nothing to show.
     """
     parts = [
         *_error(case, limit),
@@ -49,7 +49,7 @@ def _error(case: StoredCase, limit: int) -> Iterator[Html]:
 
 
 def _talks(case: StoredCase, calls: Sequence[Call], limit: int) -> Iterator[Html]:
-    """Yield each talk with the model; the last is the one whose response counts."""
+    """Yield each conversation with the model; the response to the last one counts."""
     asked = [call for call in calls if call.role == "model"]
     expected = expected_text(case.target)
     for place, call in enumerate(asked[-_MOST_CALLS:], max(1, len(asked) - _MOST_CALLS + 1)):
@@ -114,7 +114,7 @@ def _votes(scores: Sequence[Score], limit: int) -> Iterator[Html]:
 
 
 def _calls(calls: Sequence[Call]) -> Iterator[Html]:
-    """Yield a table with what each call took; attempts count the requests of a call, retries included."""
+    """Yield a table of the calls. ``attempts`` counts the requests of a call, retries included."""
     rows = [
         [
             call.role,
@@ -137,7 +137,7 @@ def _calls(calls: Sequence[Call]) -> Iterator[Html]:
 
 
 def _judgements(calls: Sequence[Call], limit: int) -> Iterator[Html]:
-    """Yield what judges were asked and answered, folded."""
+    """Yield the prompts and answers of the judges, folded."""
     for call in [call for call in calls if call.role == "judge"][:_MOST_CALLS]:
         said = [bubble(role, text, limit=limit) for role, text in message_texts(call.request)]
         said.append(bubble("response", shown_in(call) or f"no answer: {call.status}", limit=limit))

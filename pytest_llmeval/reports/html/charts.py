@@ -1,8 +1,8 @@
-"""Charts as inline SVG that no script draws.
+"""Charts as inline SVG, drawn without scripts.
 
-Places along a chart are shares of its width and sizes of letters are fixed: it fills whatever is around it, and is
-read at 390 pixels as well as at 1280. Colours come from the style's variables. What a chart shows is told in words
-too, in its ``desc``.
+Positions are percentages of the width and letters have a fixed size, so that a chart fills its container and is
+readable at 390 pixels as well as at 1280. Colours come from the style's variables. The ``desc`` of a chart says in
+words what it shows.
 """
 
 import math
@@ -23,7 +23,7 @@ _HEIGHT = 120
 _MOST_BARS = 30
 _LONGEST_LABEL = 26
 _TOLD = 12
-"""Bars that ``desc`` tells of."""
+"""Number of bars described in ``desc``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +32,24 @@ class Bar:
 
     label: str
     value: float | None
-    """None where there is none."""
+    """Value of the bar; None if there is none."""
     low: float | None = None
-    """This and the next are the ends of its 95 % interval."""
+    """This and ``high`` are the ends of its 95 % interval."""
     high: float | None = None
     n: int = 0
-    """Samples that it stands on."""
+    """Number of samples behind the value."""
     baseline: float | None = None
-    """What it was in the baseline."""
+    """Value in the baseline."""
     bar: float | None = None
-    """What it has to reach."""
+    """Goal that the value has to reach."""
     verdict: str | None = None
-    """Of the rule that ``bar`` is of."""
+    """Verdict of the rule that sets ``bar``."""
     worse: tuple[str, str] | None = None
-    """Another rule on it that came to something worse, and what that is."""
+    """Another rule on the value with a worse verdict, and that verdict."""
 
 
 def slice_bars(title: str, bars: Sequence[Bar]) -> Html:
-    """Return a figure with one bar below the other, on one scale from 0."""
+    """Return a figure of horizontal bars, one below the other, on a common scale from 0."""
     kept = bars[:_MOST_BARS]
     top = _top(kept)
     rows = [part for place, bar in enumerate(kept) for part in _bar(bar, place * _ROW, top)]
@@ -65,15 +65,15 @@ def slice_bars(title: str, bars: Sequence[Bar]) -> Html:
 
 
 def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, unit: str = "", note: str = "") -> Html:
-    """Return a figure that shows how many values lie between every two edges.
+    """Return a histogram of values between the given edges.
 
     Args:
-        title: ours or any text.
+        title: any text.
         values: finite numbers.
-        edges: ascending, two at least; the last one belongs to what is below it, and what lies outside is counted in
+        edges: at least two, ascending. The last one belongs to the column below it, and values outside are counted in
             the first or the last column.
-        unit: of the values, behind the numbers.
-        note: a line below.
+        unit: the unit of the values, appended to the numbers.
+        note: a line below the chart.
     """
     counts = _counts(values, edges)
     ends = (f"{short(low)} to {short(high)}{unit}" for low, high in pairwise(edges))
@@ -102,7 +102,7 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
 
 
 def steps(low: float, high: float) -> list[float]:
-    """Return edges in steps of 1, 2 and 5 times a power of ten that hold all from ``low`` to ``high``, above 0."""
+    """Return edges at 1, 2 and 5 times powers of ten that enclose ``low`` to ``high``, both above 0."""
     low, high = max(low, 1e-3), max(high, 2e-3)
     found = [
         factor * 10.0**power
@@ -115,7 +115,7 @@ def steps(low: float, high: float) -> list[float]:
 
 
 def _top(bars: Sequence[Bar]) -> float:
-    """Return the right end of the scale: 1 for shares, else what holds all."""
+    """Return the right end of the scale: 1 for shares, otherwise the largest number shown."""
     found = [part for bar in bars for part in (bar.value, bar.high, bar.baseline, bar.bar) if part is not None]
     most = max([*found, 0.0])
     return 1.0 if most <= 1 else most
@@ -126,7 +126,7 @@ def _share(value: float, top: float) -> float:
 
 
 def _bar(bar: Bar, top_px: int, top: float) -> list[Html]:
-    """Return the parts of one bar: its name and numbers, and below them value, interval, baseline and bar."""
+    """Return the parts of one bar: its name and numbers, and below them value, interval, baseline and goal."""
     y, height = top_px + _LABEL + 5, 12
     middle = y + height // 2
     label = element("title", bar.label)

@@ -1,4 +1,4 @@
-"""A conversation with a model: what was asked, what it said, and what was expected."""
+"""A conversation with a model: the messages, the response, and the expected response."""
 
 from collections.abc import Iterable
 
@@ -19,14 +19,14 @@ def chat(
     limit: int = LONGEST,
     missing: str = "no response",
 ) -> Html:
-    """Return a conversation from top to bottom, and below it how the response differs from what was expected.
+    """Return a conversation from top to bottom, followed by the differences between response and target.
 
     Args:
         messages: role and text of each message that was sent.
-        response: what the model said; None where it did not.
-        expected: the target as people write it; None where the row has none.
-        limit: characters shown of each text.
-        missing: what stands in the place of a response that is not there.
+        response: the response of the model; None if there is none.
+        expected: the display form of the target; None if the row has none.
+        limit: the largest number of characters shown of each text.
+        missing: the text in place of a missing response.
     """
     said = [bubble(role, text, limit=limit) for role, text in messages]
     if response is None:
@@ -44,7 +44,7 @@ def chat(
 
 
 def bubble(role: str, text: str, *, limit: int = LONGEST) -> Html:
-    """Return one message under the name of its role; an empty one says so."""
+    """Return one message with its role as the title; an empty message says so."""
     kind = role if role in (*_KNOWN, "response", "expected") else "other"
     body = element("pre", shown(text, limit), dir="auto") if text else element("p", "(empty)", class_="le-note")
     return element("div", element("b", role or "?"), body, class_=f"le-bubble le-{kind}")

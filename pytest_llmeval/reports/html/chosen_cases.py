@@ -1,4 +1,4 @@
-"""Which cases of a run a page shows in full."""
+"""Choosing the cases of a run that a page shows in full."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ from pytest_llmeval.reports.row_flips import Direction
 __all__ = ["choose_cases", "left_out_words"]
 
 MOST_CASES = 1_000
-"""Cases up to which a run is shown whole."""
+"""Largest number of cases of a run that is shown whole."""
 MOST_UNLUCKY = 1_500
-"""Errors, misses and rows that flipped that are shown of a larger one,"""
+"""Largest number of errors, misses and flipped rows shown of a larger run."""
 SAMPLED = 200
-"""and others beside them, evenly from first to last."""
+"""Number of other cases shown of a larger run, taken evenly from first to last."""
 _OTHER = 3
-"""The rank of a case of which there is nothing to look at."""
+"""Rank of a case with nothing special to look at."""
 
 
 def choose_cases(cases: Sequence[JudgedCase], flips: Sequence[Direction | None]) -> list[int]:
-    """Return the places of the cases to show: errors, then misses, then rows that flipped, then others.
+    """Return the indices of the cases to show: errors, then misses, then rows that flipped, then others.
 
     Args:
-        cases: of the run, in the order of recording.
-        flips: whether the row of each flipped.
+        cases: the cases of the run, in the order of recording.
+        flips: for each case, the direction in which its row flipped, if it did.
     """
     ranks = [_rank(case, flip) for case, flip in zip(cases, flips, strict=True)]
     unlucky = sorted((place for place, rank in enumerate(ranks) if rank < _OTHER), key=lambda place: ranks[place])
@@ -34,12 +34,12 @@ def choose_cases(cases: Sequence[JudgedCase], flips: Sequence[Direction | None])
 
 
 def left_out_words(total: int, unlucky: int, shown: int) -> str | None:
-    """Return what a page says of the cases that it leaves out; None where it shows all.
+    """Return the note on the cases that a page leaves out; None if it shows all.
 
     Args:
-        total: cases of the run.
-        unlucky: errors, misses and flipped rows among them.
-        shown: cases on the page.
+        total: the number of cases of the run.
+        unlucky: the number of errors, misses and flipped rows among them.
+        shown: the number of cases on the page.
     """
     if shown == total:
         return None

@@ -1,6 +1,6 @@
-"""What an answer has and lacks beside what was expected: word by word, or key by key where both are JSON.
+"""Differences between a response and the expected one: word by word, or key by key if both are JSON.
 
-Both are bounded: texts of any length, however they differ, take some milliseconds.
+Both comparisons are bounded: they take a few milliseconds for texts of any length and any differences.
 """
 
 import json
@@ -20,16 +20,16 @@ __all__ = ["difference"]
 
 _WORD = re.compile(r"\s+|\w{1,64}|[^\w\s]")
 _MOST_WORDS = 400
-"""Words of either side, what both begin and end with apart, that are compared."""
+"""Largest number of words of either side that are compared, a common start and end not counted."""
 _LEAST_ALIKE = 0.3
-"""Of texts that have less in common a difference word by word cannot be read,"""
+"""Smallest similarity at which a word by word difference is readable."""
 _FEW = 8
-"""unless they are of fewer words than this."""
+"""Texts with fewer words than this are compared however little they have in common."""
 _MOST_KEYS = 100
 _COMPARED = 5_000
-"""Keys of a side beyond which it is cut: what stands there is not compared."""
+"""Number of keys of a side after which it is cut; further keys are not compared."""
 _LONGEST_JSON = 200_000
-"""Characters up to which a text is read as JSON."""
+"""Largest number of characters of a text that is read as JSON."""
 _LONGEST_VALUE = 300
 _ABSENT = object()
 _Leaves = dict[str, Any]
@@ -38,13 +38,13 @@ _Leaves = dict[str, Any]
 def difference(
     response: str, expected: str, *, other: Literal["expected", "before"] = "expected", limit: int = LONGEST
 ) -> Html:
-    """Return how ``response`` differs from ``expected``: what it lacks and what it has beside it, marked.
+    """Return the marked differences of ``response`` from ``expected``: what is missing and what was added.
 
     Args:
-        response: of the model.
-        expected: the target as people write it, or an earlier response.
-        other: which of them it is.
-        limit: characters of each text that are looked at.
+        response: the response of the model.
+        expected: the display form of the target, or an earlier response.
+        other: which of the two ``expected`` is.
+        limit: the largest number of characters of each text compared.
     """
     if response == expected:
         return element("p", "The same, character by character.", class_="le-same")
@@ -58,7 +58,7 @@ def difference(
 
 
 def _structure(text: str) -> _Leaves | None:
-    """Return the first leaves of a JSON object or list by their paths; None for any other text."""
+    """Return the first leaves of a JSON object or list, by path; None for any other text."""
     if len(text) > _LONGEST_JSON:
         return None
     try:
@@ -69,7 +69,7 @@ def _structure(text: str) -> _Leaves | None:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield what is no object or list, and empty ones; ``parse_json`` bounds the depth."""
+    """Yield the leaves: everything but non-empty objects and lists. ``parse_json`` limits the depth."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(inner, child(path, key))
@@ -81,7 +81,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _keys(left: _Leaves, right: _Leaves, other: str) -> Html:
-    """Return a table of the keys that differ, and how many are the same; ``other`` says what ``right`` is."""
+    """Return a table of the keys that differ, with the number of equal keys; ``other`` says what ``right`` is."""
     is_cut = max(len(left), len(right)) > _COMPARED
     paths = [path for path in dict.fromkeys([*right, *left]) if not is_cut or (path in left and path in right)]
     pairs = [(path, right.get(path, _ABSENT), left.get(path, _ABSENT)) for path in paths]
@@ -114,7 +114,7 @@ def _value(value: Any, mark: str) -> Html:
 
 
 def _words(response: str, expected: str, limit: int) -> Html:
-    """Return one text with what is missing struck out and what is more underlined; a note where little is alike."""
+    """Return one text with missing words struck out and added ones underlined, or a note if little is alike."""
     given, wanted = _WORD.findall(response[:limit]), _WORD.findall(expected[:limit])
     start = _common(given, wanted)
     end = _common(given[start:][::-1], wanted[start:][::-1])
@@ -130,7 +130,7 @@ def _words(response: str, expected: str, limit: int) -> Html:
 
 
 def _common(one: list[str], other: list[str]) -> int:
-    """Return how many words both begin with."""
+    """Return the number of words with which both lists begin."""
     count = 0
     for left, right in zip(one, other, strict=False):
         if left != right:
@@ -140,7 +140,7 @@ def _common(one: list[str], other: list[str]) -> int:
 
 
 def _is_unlike(theirs: list[str], own: list[str]) -> bool:
-    """Whether texts of some length share so few words that marks would only hide them."""
+    """Whether texts of some length share too few words for a readable difference."""
     sides = [[word for word in words if not word.isspace()] for words in (theirs, own)]
     return min(map(len, sides)) >= _FEW and SequenceMatcher(None, sides[0], sides[1]).quick_ratio() < _LEAST_ALIKE
 

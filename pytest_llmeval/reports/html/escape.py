@@ -1,4 +1,4 @@
-"""Text as HTML that shows it: nothing in it is markup, moves the page or hides."""
+"""Escaping text for HTML: nothing in it acts as markup, reorders the page or stays invisible."""
 
 import base64
 import hashlib
@@ -10,21 +10,21 @@ from pytest_llmeval.core.text import printable
 __all__ = ["LONGEST", "Html", "csp_hash", "element", "escaped", "joined", "shown"]
 
 LONGEST = 20_000
-"""Characters of a text that a page shows, unless it says otherwise."""
+"""Default for the largest number of characters shown of a text."""
 
 
 class Html(str):
-    """HTML that may stand in a page as it is; template engines that know ``__html__`` take it so."""
+    """A string of safe HTML. Template engines that support ``__html__`` insert it unescaped."""
 
     __slots__ = ()
 
     def __html__(self) -> str:
-        """Return it."""
+        """Return the HTML itself."""
         return str(self)
 
 
 def escaped(text: str) -> Html:
-    """Return a text for the inside of an element or of a quoted attribute; Html stays as it is.
+    """Return a text escaped for an element's content or a quoted attribute; Html is returned unchanged.
 
     Control characters, direction marks and lone surrogates are written as ``core.text.printable`` writes them.
     """
@@ -32,7 +32,7 @@ def escaped(text: str) -> Html:
 
 
 def shown(text: str, limit: int = LONGEST) -> Html:
-    """Return the first ``limit`` characters of a text, and how many more there are."""
+    """Return the first ``limit`` characters of a text, escaped, and how many more there are."""
     if len(text) <= limit:
         return escaped(text)
     more = element("span", f" … {len(text) - limit:,} characters more", class_="le-more")
@@ -40,18 +40,18 @@ def shown(text: str, limit: int = LONGEST) -> Html:
 
 
 def joined(parts: Iterable[str], between: str = "") -> Html:
-    """Return parts in a row; whatever is no Html is escaped."""
+    """Return the parts joined; parts that are not Html are escaped."""
     return Html(escaped(between).join(map(escaped, parts)))
 
 
 def element(name: str, *children: str, **attributes: str | float | bool | None) -> Html:
-    """Return one element; whatever is no Html in it is escaped.
+    """Return one element; children and attributes that are not Html are escaped.
 
     Args:
-        name: of the element, ours.
-        children: what it holds, in order.
-        attributes: by name; ``_`` at the end of a name is dropped, another is ``-``. None and False leave it out,
-            True gives it no value.
+        name: the name of the element, which must be trusted.
+        children: the contents, in order.
+        attributes: attributes by name. A trailing ``_`` of a name is dropped, any other ``_`` becomes ``-``. None and
+            False omit the attribute, True writes it without a value.
     """
     told = "".join(
         f" {_attribute(key)}" if value is True else f' {_attribute(key)}="{escaped(str(value))}"'
@@ -62,7 +62,7 @@ def element(name: str, *children: str, **attributes: str | float | bool | None) 
 
 
 def csp_hash(code: bytes) -> str:
-    """Return how a Content-Security-Policy names a text: https://www.w3.org/TR/CSP3/#match-element-to-source-list."""
+    """Return a Content-Security-Policy hash of a text: https://www.w3.org/TR/CSP3/#match-element-to-source-list."""
     return f"sha256-{base64.b64encode(hashlib.sha256(code).digest()).decode()}"
 
 

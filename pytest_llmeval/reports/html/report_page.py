@@ -1,4 +1,4 @@
-"""What a report that pytest-html writes gets beside its own style and script."""
+"""Style and script that are added to the page of a pytest-html report."""
 
 __all__ = ["PAGE_STYLE", "SCRIPT"]
 
@@ -80,7 +80,7 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
   .le-filters output { margin-left: 0; }
 }
 """
-"""CSS for the page around ours, which has the class ``le`` on its body."""
+"""CSS for pytest-html's own page, whose body gets the class ``le``."""
 
 SCRIPT = """
 (() => {
@@ -144,4 +144,5 @@ SCRIPT = """
   });
 })();
 """
-"""It filters rows by what their cells say, and puts the cases in full where rows unfold, those in sight at once."""
+"""JavaScript that filters rows by their cells, and inserts the full case where a row is unfolded, visible ones
+first."""

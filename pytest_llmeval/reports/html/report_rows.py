@@ -1,7 +1,7 @@
-"""A stored run as parts of a report that pytest-html writes: its head, the cells of each case, the cases in full.
+"""The parts of a pytest-html report for a stored run: its head, the cells of each case, and the cases in full.
 
-The cases in full stand in ``template`` elements, which a browser reads and does not draw; the page's script puts one
-where its row unfolds. So a page of 1,000 cases opens as fast as its table.
+The full cases are ``template`` elements, which a browser parses but does not render; the page's script inserts one
+where its row is unfolded. A page of 1,000 cases therefore opens as fast as its table.
 """
 
 from collections import Counter
@@ -37,11 +37,11 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 __all__ = ["COLUMNS", "ReportCase", "RunParts", "read_parts"]
 
 COLUMNS = ("outcome", "suite", "slice", "model", "score", "tokens", "cost")
-"""Of the cells of a case."""
+"""Columns of the table, in the order of a case's cells."""
 _LONGEST_TEXT = 4_000
-"""Characters of each text of a case."""
+"""Largest number of characters shown of each text of a case."""
 _OUTCOMES = ("error", "missed", "passed", "skipped")
-"""As they sort."""
+"""Outcomes in their sort order."""
 _MOST_SLICES = 3
 
 
@@ -54,28 +54,28 @@ class ReportCase:
     error: str | None
     latency_s: float | None
     cells: tuple[Html, ...]
-    """``td`` elements, one for each of COLUMNS."""
+    """``td`` elements, one for each of COLUMNS; empty if the case has no row."""
     place: Html
-    """Where its details are to appear."""
+    """Element in which its details appear."""
     is_shown: bool
-    """Whether it has a row."""
+    """Whether the case has a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParts:
-    """What there is to show of a run."""
+    """The parts of a report on one run."""
 
     summary: Html
     filters: Html
     details: Sequence[Html]
-    """The cases in full, each to stand anywhere in the page."""
+    """The full cases, which may be anywhere in the page."""
     cases: Mapping[str, ReportCase]
-    """By node id: those that are shown, in their order, then the others."""
+    """Cases by node id: first those that are shown, in their order, then the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """What the parts are made from."""
+    """The data that the parts are made from."""
 
     run: Run
     rules: Thresholds
@@ -85,9 +85,9 @@ class _Read:
     beside: Mapping[tuple[str, str], Beside]
     mains: Mapping[str, str]
     slices: Mapping[str, int]
-    """The number of each slice, by which the filters know it."""
+    """Number of each slice, which the filters refer to."""
     repeated: frozenset[tuple[str, str, str]]
-    """Suite, model and id of the rows that have several cases."""
+    """Suite, model and sample id of the rows that have several cases."""
 
     def flip(self, suite: str, model: str, sample_id: str) -> Direction | None:
         beside = self.beside.get((suite, model))
@@ -98,13 +98,13 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
     """Return the parts of a report.
 
     Args:
-        run: a recorded one.
-        rules: which say what its scores have to reach.
-        reader: of its database.
-        root: of the project.
+        run: a recorded run.
+        rules: the thresholds, which say what its scores have to reach.
+        reader: its database.
+        root: the root of the project.
 
     Raises:
-        StoreError: the database cannot be read.
+        StoreError: if the database cannot be read.
     """
     read = _read(run, rules, reader, root)
     verdicts = reader.verdicts(run.id)
@@ -141,7 +141,7 @@ def _read(run: Run, rules: Thresholds, reader: SqliteReader, root: Path) -> _Rea
     beside: Mapping[tuple[str, str], Beside] = {}
     try:
         beside = beside_baseline(base, cases) if base is not None else {}
-    except StoreError:  # its file is damaged
+    except StoreError:  # the baseline's file is damaged
         base = None
     by_suite = grouped(cases, lambda case: case.suite)
     rows = Counter((case.suite, case.model, case.sample_id) for case in cases)
@@ -160,7 +160,7 @@ def _read(run: Run, rules: Thresholds, reader: SqliteReader, root: Path) -> _Rea
 
 
 def _cases(read: _Read, chosen: Sequence[int]) -> tuple[dict[str, ReportCase], list[Html]]:
-    """Return the cases, those at the ``chosen`` places first, and these in full; each is read once."""
+    """Return the cases, the ``chosen`` ones first, and the chosen ones in full; each case is read only once."""
     order = {place: nth for nth, place in enumerate(chosen)}
     before = _before(read, chosen)
     shown: dict[int, ReportCase] = {}
@@ -179,7 +179,7 @@ def _cases(read: _Read, chosen: Sequence[int]) -> tuple[dict[str, ReportCase], l
 
 
 def _before(read: _Read, chosen: Sequence[int]) -> dict[tuple[str, str, str], RowText]:
-    """Return what the baseline holds of the rows that flipped, by suite, model and sample id here."""
+    """Return the baseline's texts of the rows that flipped, by suite, model and sample id in this run."""
     wanted: dict[tuple[str, str, str], RowKey] = {}
     for place in chosen:
         case = read.cases[place]
@@ -205,7 +205,7 @@ def _case(read: _Read, case: StoredCase, place: str, *, is_shown: bool) -> Repor
 
 
 def _cells(read: _Read, case: StoredCase) -> Iterator[Html]:
-    """Yield the cells: each begins with what it is sorted by, which is not seen; none holds a line end."""
+    """Yield the cells. Each begins with its hidden sort key, and none contains a line end."""
     key = case.key
     flip = read.flip(key.suite, key.model, key.sample_id)
     marks = [chip(case.outcome, case.outcome if case.error_kind is None else f"error: {one_line(case.error_kind)}")]
@@ -226,7 +226,7 @@ def _cells(read: _Read, case: StoredCase) -> Iterator[Html]:
 
 
 def _score_cell(name: str, case: StoredCase) -> Html:
-    """Return the cell of the score that tells most of a suite; of the worst that it demands where a case lacks it."""
+    """Return the cell of the suite's main score; of the lowest score with a pass mark if the case lacks that one."""
     named = [score for score in case.scores if score.name == name and score.value is not None]
     demanded = [score for score in case.scores if score.passed is not None and score.value is not None]
     found = next(iter([*named, *sorted(demanded, key=lambda score: score.value or 0.0)]), None)
@@ -249,7 +249,7 @@ def _cell(column: str, sort_by: str, shown: str, **attributes: str | None) -> Ht
 
 
 def _filters(read: _Read, told: str | None) -> Html:
-    """Return what to choose rows by; a row is shown where its cell of the outcome has all that is chosen."""
+    """Return the filters; a row is shown if its outcome cell matches everything that is chosen."""
     outcomes = [case.outcome for case in read.cases]
     counted = [(name, outcomes.count(name)) for name in _OUTCOMES if name in outcomes]
     choices = [_choice("Outcome", [(f'[data-outcome="{name}"]', f"{name} ({count:,})") for name, count in counted])]

@@ -1,4 +1,4 @@
-"""The charts of a run: of each suite and model its slices beside baseline and bar, its scores, and its latency."""
+"""The charts of a run, for each suite and model: slices with baseline and goal, scores, and latency."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,14 +16,15 @@ from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, told
 __all__ = ["main_score", "run_charts"]
 
 _MOST = 20
-"""Suites and models that have charts."""
+"""Largest number of suites and models that get charts."""
 _COLUMNS = 10
 
 
 def main_score(suite: str, cases: Sequence[JudgedCase], rules: Thresholds) -> str:
-    """Return the score that tells most of a suite; ``pass_rate`` where its cases have none.
+    """Return the main score of a suite; ``pass_rate`` if its cases have no scores.
 
-    That is the one of its first rule on a score, else the first by name that demands something, else the first.
+    It is the score of the suite's first rule on one, else the first by name that has a pass mark, else the first by
+    name.
     """
     names = score_names(cases)
     ruled = [rule.metric for rule in rules.suites[suite].rules] if suite in rules.suites else []
@@ -39,14 +40,14 @@ def run_charts(
     mains: Mapping[str, str],
     rules: Thresholds,
 ) -> dict[str, Html]:
-    """Return the charts of each suite, by its name; of the first 20 suites and models.
+    """Return the charts of each suite by name, for the first 20 suites and models.
 
     Args:
         view: the run.
         cases: its cases, by suite and model.
-        beside: what its baseline holds beside them.
-        mains: the score that tells most of each suite.
-        rules: which say what a score has to reach.
+        beside: the baseline's counterpart of each suite and model.
+        mains: the main score of each suite.
+        rules: the thresholds, which say what a score has to reach.
     """
     shown = [(suite, model) for suite in view.suites for model in suite.models][:_MOST]
     found: dict[str, list[Html]] = {}
@@ -70,7 +71,7 @@ def _bars(
     before: Sequence[JudgedCase],
     rules: Thresholds,
 ) -> Iterator[Bar]:
-    """Yield the whole suite, then its slices."""
+    """Yield a bar for the whole suite, then one for each slice."""
     was = {metric.slice: metric.value for metric in summarise(before) if metric.name == name}
     for metric in summarise(cases):
         if metric.name != name:
@@ -92,7 +93,7 @@ def _bars(
 
 
 def _goal(suite: str, model: str, part: str | None, name: str, rules: Thresholds) -> Rule | None:
-    """Return the rule that is drawn as a goal, if any."""
+    """Return the rule whose bound is drawn as the goal, if any."""
     found: list[Rule] = list(rules.suites[suite].rules) if suite in rules.suites else []
     goals = (
         rule
@@ -103,7 +104,7 @@ def _goal(suite: str, model: str, part: str | None, name: str, rules: Thresholds
 
 
 def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
-    """Yield how the values of a score lie; of one that is always 0 or 1 the bars say it all."""
+    """Yield a histogram of a score's values, unless they are all 0 or 1, which the bars already show."""
     values = read_column(name, cases).cases()
     if {*values} <= {0.0, 1.0} or name in (*COUNTED_METRICS, *MEASURED_METRICS):
         return

@@ -1,4 +1,4 @@
-"""A run at a glance: its verdict, what it was compared with, the tables of the gate, and what it cost."""
+"""The head of a report: the verdict, the baseline, the tables of the gate, and the cost."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -25,7 +25,7 @@ __all__ = ["run_summary"]
 _WIDE = 10_000
 _WORDS = {"none": "not judged"}
 _FIRST = ("model", "metric", "rule", "verdict")
-"""Titles of the columns that one sees without scrolling sideways."""
+"""Titles of the columns that come first, visible without scrolling sideways."""
 
 
 def run_summary(
@@ -42,12 +42,12 @@ def run_summary(
 
     Args:
         view: the run.
-        spending: what its calls came to.
-        base: what it was compared with; None for nothing.
-        beside: what that holds beside each suite and model.
-        charts: of each suite, by its name.
-        notes: what there is to say of the run beside its figures, in sentences.
-        is_held: whether its rules on a change, if there are any, were held against ``base``.
+        spending: the totals of its calls.
+        base: the baseline that it was compared with; None if there was none.
+        beside: the baseline's counterpart of each suite and model.
+        charts: the charts of each suite, by name.
+        notes: notes and warnings on the run, in sentences.
+        is_held: whether its change rules, if it has any, were judged against ``base``.
     """
     word = "none" if view.run.shown_status in UNFINISHED else view.verdict
     told = verdict_line(view).removeprefix("gate: ")

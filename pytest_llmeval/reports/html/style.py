@@ -1,6 +1,6 @@
-"""The one stylesheet of everything that this package shows as HTML, light and dark.
+"""The stylesheet of all HTML that this package produces, light and dark.
 
-It concerns what lies in an element of class ``le``, and nothing outside of it.
+It applies to elements inside the class ``le`` and to nothing else.
 """
 
 __all__ = ["STYLE"]
@@ -93,4 +93,4 @@ STYLE = """
   .le .le-scroll pre:not(:empty) { min-width: 0; }
 }
 """
-"""CSS."""
+"""The CSS text."""

@@ -1,4 +1,4 @@
-"""Tables and marks."""
+"""HTML tables, and coloured labels for verdicts and outcomes."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -20,12 +20,12 @@ _TONES = {
 
 
 def chip(kind: str, text: str) -> Html:
-    """Return a word as a mark whose colour says of which kind it is: a verdict, an outcome, ``worse`` or ``better``."""
+    """Return a text as a label coloured by its kind: a verdict, an outcome, ``worse`` or ``better``."""
     return element("span", text, class_=f"le-chip {_TONES.get(kind, '')}".rstrip())
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()) -> Html:
-    """Return a table that scrolls sideways where it is too wide; the columns of titles in ``right`` hold numbers."""
+    """Return a table that scrolls sideways if it is too wide; columns titled in ``right`` are aligned as numbers."""
     kinds = ["le-figure" if title in right else None for title in titles]
     head = [element("th", title, scope="col", class_=kind) for title, kind in zip(titles, kinds, strict=True)]
     body = [
