@@ -1,1 +1,1 @@
-"""Stored runs as web pages: served to this machine, or written as files."""
+"""Stored runs as web pages: served on this machine, or written as files."""

@@ -1,4 +1,4 @@
-"""The server's answers: pages over a database, which each request opens for reading, and one form that writes."""
+"""The web application of ``llmeval view``: pages over a database, opened read-only for each request, and one form."""
 
 import contextlib
 import hmac
@@ -45,9 +45,9 @@ from pytest_llmeval.view.trends import trends
 __all__ = ["make_app"]
 
 _RUNS, _CASES, _FLIPS, _IN_TREND = 50, 50, 20, 30
-"""How many runs, cases and flipped cases a page lists, and how many runs a trend goes over."""
+"""Number of runs, cases and flipped cases on a page, and of runs in a trend."""
 _LONGEST_FORM = 100_000
-"""Bytes."""
+"""Largest size of a submitted form, in bytes."""
 _HEAD = Html('<link rel="stylesheet" href="/assets/view.css">\n<script src="/assets/view.js" defer></script>')
 _TYPES = {"view.css": "text/css", "view.js": "text/javascript"}
 _RATER = "llmeval_rater"
@@ -55,21 +55,21 @@ _LINE_END = re.compile("\r\n|\r|\n")
 
 
 class _NotFoundError(Exception):
-    """There is no such run or case."""
+    """The requested run or case does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pages:
-    """The pages over one database."""
+    """The request handlers over one database."""
 
     source: Source
     frame: Frame
     summaries: Summaries
     token: str
-    """What a form of this server holds, and no other page knows."""
+    """Secret in every form of this server, which no other site can know."""
 
     def runs(self, request: Request) -> Response:
-        """Answer with the list of runs."""
+        """Respond with the list of runs."""
         skipped = _whole(request, "skip") or 0
         with self.source.reader() as reader:
             found = reader.runs()
@@ -90,7 +90,7 @@ class _Pages:
         )
 
     def run(self, request: Request) -> Response:
-        """Answer with one run and some of its cases."""
+        """Respond with one run and some of its cases."""
         with self.source.reader() as reader:
             run = _run(reader, request, "id")
             overview = self.summaries.overview(run)
@@ -105,13 +105,13 @@ class _Pages:
             )
 
     def case(self, request: Request) -> Response:
-        """Answer with one case in full."""
+        """Respond with one case in full."""
         with self.source.reader() as reader:
             run, case = _case(reader, request.query_params.get("id", ""))
             return HTMLResponse(case_page(self.frame, reader, run, case, against_of(reader, run)))
 
     def compare(self, request: Request) -> Response:
-        """Answer with two runs side by side, or two models or suites."""
+        """Respond with two runs, models or suites side by side."""
         with self.source.reader() as reader:
             base, current = _sides(reader, request)
             comparison = self._compared(base, current)
@@ -123,14 +123,14 @@ class _Pages:
             return HTMLResponse(compare_page(self.frame, reader, base, current, comparison, page=page, total=total))
 
     def _compared(self, base: FoundBaseline, current: FoundBaseline) -> Comparison | str | None:
-        """Return what changed; why that cannot be told, where the rules of the run are gone or wrong by now."""
+        """Return the comparison, or None while it is not ready; the error's text if the run's rules are unusable."""
         try:
             return self.summaries.comparison(base, current)
         except ThresholdsError as error:
             return str(error)
 
     def label(self, request: Request) -> Response:
-        """Answer with a case to be labelled: the one that is named, else the next one without a label of the rater."""
+        """Respond with a case to label: the requested one, else the next that this rater has not labelled."""
         rater = unquote(request.cookies.get(_RATER, ""))
         with self.source.reader() as reader:
             run, case = _run(reader, request, "run"), None
@@ -146,7 +146,7 @@ class _Pages:
             return HTMLResponse(self._label_page(reader, run, case, queue, Draft(rater=rater), named is None))
 
     async def save(self, request: Request) -> Response:
-        """Take labels; answer with the way to the next case."""
+        """Store submitted labels, and redirect to the next case."""
         body = b""
         async for part in request.stream():
             body += part
@@ -186,19 +186,19 @@ class _Pages:
         return label_page(self.frame, reader, run, case, draft=draft, queue=queue, is_drawn=is_drawn, token=self.token)
 
     def asset(self, request: Request) -> Response:
-        """Answer with the style or the script."""
+        """Respond with the stylesheet or the script."""
         name = request.path_params["name"]
         if name not in _TYPES:
             return self._refused("There is no such file.", 404)
         return Response(asset(name), media_type=_TYPES[name])
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """Answer where there is no page, or the database cannot be read."""
+        """Respond to an unknown run or case, or to an error such as an unreadable database."""
         status = 404 if isinstance(error, _NotFoundError) else 500
         return self._refused(str(error), status)
 
     def unknown(self, request: Request, error: Exception) -> Response:
-        """Answer where there is no such address, or it takes no such request."""
+        """Respond to an unknown path, or to a method that it does not allow."""
         return self._refused("There is no such page.", getattr(error, "status_code", 404))
 
     def _refused(self, message: str, status: int) -> Response:
@@ -207,7 +207,7 @@ class _Pages:
 
 
 def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
-    """Return the pages over a database, for a server to serve.
+    """Return the application over a database, ready to be served.
 
     Args:
         source: the database.
@@ -244,7 +244,7 @@ def _run(reader: BrowsingReader, request: Request, name: str) -> Run:
 
 
 def _sides(reader: BrowsingReader, request: Request) -> tuple[FoundBaseline, FoundBaseline]:
-    """Return what is compared with what; an address means no file of this machine."""
+    """Return the two sides to compare. A name in a URL never refers to a file on this machine."""
     base, current = (request.query_params.get(name, "") for name in ("base", "current"))
     try:
         return find_sides(base, current, reader=reader, root=None)
@@ -260,7 +260,7 @@ def _case(reader: BrowsingReader, case_id: str) -> tuple[Run, StoredCase]:
 
 
 def _next(queue: Sequence[str], labelled: set[str], after: str | None) -> str | None:
-    """Return the next id without a label behind ``after``, from the beginning on where the end is reached."""
+    """Return the next id after ``after`` that has no label, wrapping round at the end of the queue."""
     start = queue.index(after) + 1 if after in queue else 0
     return next((each for each in (*queue[start:], *queue[:start]) if each not in labelled), None)
 
@@ -268,7 +268,7 @@ def _next(queue: Sequence[str], labelled: set[str], after: str | None) -> str | 
 def _wanted(
     request: Request, reader: BrowsingReader, run: Run, overview: Overview | None, against: Against | None
 ) -> Wanted:
-    """Return which cases an address asks for."""
+    """Return the filter of cases that a URL asks for."""
     asked = {key: value for key, value in request.query_params.items() if value}
     if overview is not None:
         groups, slices = overview.groups, overview.slices
@@ -286,7 +286,7 @@ def _wanted(
 
 
 def _named(told: str | None, names: Iterable[str]) -> str | None:
-    """Return the name that a form means: every line end comes back as CR LF, and what no page can hold as escapes."""
+    """Return the name that a form refers to, though browsers change line ends and pages escape some characters."""
     if told is None:
         return None
     return next((name for name in names if _sent_back(name) == _sent_back(told)), told)

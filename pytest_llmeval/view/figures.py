@@ -1,4 +1,4 @@
-"""The charts of a run: each score by slice, beside what it was and what it has to reach."""
+"""The charts of a run: each score by slice, with its baseline value and its goal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,16 +19,16 @@ Values = Mapping[tuple[str, str, str, str | None], float | None]
 
 _LONGEST_NAME = 120
 _MOST = 12
-"""Charts of a suite."""
+"""Largest number of charts of a suite."""
 
 
 def values_before(view: RunView, base: FoundBaseline | None) -> Values:
-    """Return what the metrics of a run were in its baseline; nothing where there is none, or it cannot be read."""
+    """Return the values of a run's metrics in its baseline; empty if there is none or it cannot be read."""
     if base is None:
         return {}
     try:
         opponents = Opponents(base.baseline(), [suite.name for suite in view.suites], why_none="")
-    except StoreError:  # its file is damaged
+    except StoreError:  # the baseline's file is damaged
         return {}
     return {
         (suite.name, model, metric.name, metric.slice): metric.value
@@ -39,18 +39,18 @@ def values_before(view: RunView, base: FoundBaseline | None) -> Values:
 
 
 def suite_charts(view: RunView, was: Values) -> dict[str, list[Html]]:
-    """Return the charts of each suite: one for each model and score, its bars the whole suite and its slices.
+    """Return the charts of each suite: one for each model and score, with bars for the whole suite and its slices.
 
     Args:
         view: the run.
-        was: what its metrics were in the baseline.
+        was: the values of its metrics in the baseline.
     """
     return {suite.name: _charts(suite, was) for suite in view.suites}
 
 
 def _charts(suite: SuiteView, was: Values) -> list[Html]:
     rows: dict[tuple[str, str], dict[str | None, list[TableRow]]] = {}
-    for row in (*suite.numbers, *suite.rows):  # the plain number of a metric before those of its rules
+    for row in (*suite.numbers, *suite.rows):  # a metric's own row before those of its rules
         rows.setdefault((row.metric, row.model), {}).setdefault(row.slice, []).append(row)
     many = len(suite.models) > 1
     return [
@@ -67,13 +67,13 @@ def _charts(suite: SuiteView, was: Values) -> list[Html]:
 
 
 def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
-    """Return whether there are values and all are from 0 to 1, which one scale can show."""
+    """Return whether there are values, and all are from 0 to 1, so that a common scale can show them."""
     values = [row.value for found in parts.values() for row in found if row.value is not None]
     return bool(values) and all(0 <= value <= 1 for value in values)
 
 
 def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
-    """Return the bar of a slice, None for the whole suite: its first row says how long, its worst rule which colour."""
+    """Return the bar of a slice (None: the whole suite): the first row gives its length, the worst rule its colour."""
     goal = next((each.rule for each in rows if _bound(each.rule) is not None), None)
     verdict, worse = told_verdicts(rows, goal)
     row = rows[0]
@@ -92,7 +92,7 @@ def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
 
 
 def _bound(rule: str | None) -> float | None:
-    """Return the goal that a rule is drawn as: of ``min=0.8`` it is 0.8."""
+    """Return the goal that a rule draws: 0.8 for ``min=0.8``; None for rules without one."""
     _, _, told = (rule or "").partition("=")
     try:
         return float(told.split()[0]) if kind_of(rule or "") in GOAL_KINDS else None

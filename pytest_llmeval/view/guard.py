@@ -1,8 +1,9 @@
-"""What stands between the pages and whoever is not the person in front of them.
+"""Protection of the pages against other websites.
 
 The pages show untrusted text, and one of them writes. A page of another site can send requests to a server on this
-machine: it must not be able to read an answer (no CORS; a name of its own that points here is refused, which is called
-DNS rebinding), to send a form (token, Origin and Sec-Fetch-Site), or to put a page into a frame.
+machine. It must not be able to read a response (there is no CORS, and a foreign host name that resolves to this
+machine, as in DNS rebinding, is refused), to submit a form (token, Origin and Sec-Fetch-Site), or to put a page into a
+frame.
 """
 
 import ipaddress
@@ -34,20 +35,20 @@ _READING = ("GET", "HEAD")
 
 
 class Guard:
-    """Lets through what a person asked for, and tells the browser what pages may do."""
+    """ASGI middleware that refuses requests from other sites and sets the security headers of every response."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         """Guard ``app``.
 
         Args:
-            app: what answers.
+            app: the application to guard.
             host: the name or address that the server listens on.
         """
         self._app = app
         self._host = host.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Pass a request to the application, or refuse it."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -63,7 +64,7 @@ class Guard:
         await answer(scope, receive, guarded)
 
     def _refusal(self, method: str, headers: Mapping[str, str]) -> str | None:
-        """Return why a request is not answered; None where it is."""
+        """Return why a request is refused; None if it is not."""
         host = headers.get("host", "")
         if not self._is_ours(host):
             return "the Host header names another server"
@@ -77,7 +78,7 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Return whether a Host header names this server; where all of the network may ask, any address does."""
+        """Return whether a Host header names this server. One that listens on the network accepts any IP address."""
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:

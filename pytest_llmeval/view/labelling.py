@@ -1,4 +1,4 @@
-"""The page on which a person labels answers, and what it sends taken for labels."""
+"""The page on which people label answers, and the labels in a submitted form."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +25,13 @@ __all__ = ["Draft", "chosen_in", "label_page", "labels_in"]
 
 _NOTHING = "No answer of this run was judged by a judge, so that there is nothing to label."
 _LINE_END = re.compile("\r\n?")
-"""How a line of a form may end: CR LF is what browsers send. A note is kept with LF."""
+"""Line ends in submitted forms: browsers send CR LF. Notes are stored with LF."""
 _DONE = "Every judged answer has a label of yours. llmeval calibrate says how far the judge agrees."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One choice of a dimension."""
+    """One level of a dimension, as the form offers it."""
 
     name: str
     value: float
@@ -41,27 +41,27 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
-    """One score that a person says something of."""
+    """One dimension that the form asks about."""
 
     place: int
-    """In the form, from 0."""
+    """Index of the dimension in the form, from 0."""
     name: str
-    """Of the score."""
+    """Name of the score."""
     question: str
     levels: Sequence[Level]
-    """The worst first."""
+    """Levels, the worst first."""
     chosen: int | None
-    """The place of the level that is chosen; None where none is."""
+    """Index of the chosen level; None if none is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a form was filled in with."""
+    """The contents of a form."""
 
     rater: str
     note: str = ""
     chosen: Mapping[int, int] | None = None
-    """Places of levels by the place of their dimension; None shows what was said before."""
+    """Index of the chosen level by index of the dimension; None shows the earlier labels."""
     problem: str = ""
 
 
@@ -79,14 +79,14 @@ def label_page(
     """Return the page on which a case is labelled.
 
     Args:
-        frame: around it.
-        reader: of the database.
-        run: whose answers are labelled.
-        case: the one that is; None where nothing is left.
-        draft: what the form holds.
-        queue: ids of the cases that may be labelled, in their order.
-        is_drawn: whether the case is the next one of the queue, so that its label is one of a random draw.
-        token: that shows the server that the form is its own.
+        frame: the frame of the page.
+        reader: the database.
+        run: the run whose answers are labelled.
+        case: the case to label; None if none is left.
+        draft: the contents of the form.
+        queue: ids of the cases that may be labelled, in order.
+        is_drawn: whether the case came up as the next of the queue, so that its labels belong to a random draw.
+        token: the secret by which the server recognises its own form.
     """
     labelled = reader.labelled_by(run.id, draft.rater) & {*queue}
     calls = [] if case is None else reader.calls(case.id)
@@ -115,7 +115,7 @@ def label_page(
 
 
 def _chat(case: StoredCase, calls: Sequence[Call], names: Sequence[str]) -> Html:
-    """Return what the judge was shown, of several answers each; where that was not kept, what the model was asked."""
+    """Return what the judge was shown, once per distinct answer; if that was not stored, the model's prompt."""
     texts, expected = texts_of(case.response, calls), expected_text(case.target)
     if not all(map(texts.is_known, names)):
         return element("p", f"This answer cannot be labelled: {UNSURE}.", class_="lv-notice lv-warn")
@@ -126,7 +126,7 @@ def _chat(case: StoredCase, calls: Sequence[Call], names: Sequence[str]) -> Html
 def _judged(
     shown: Shown, case: StoredCase, calls: Sequence[Call], expected: str | None, *, is_only: bool
 ) -> Iterator[Html]:
-    """Yield what people read of what the judge was shown for some scores, under their names where it is not all."""
+    """Yield what the judge was shown for some scores, in the form for people; with their names if they are not all."""
     if not is_only:
         yield element("h2", ", ".join(shown.names))
     if shown.parts:
@@ -145,14 +145,14 @@ def dimensions(
     chosen: Mapping[int, int] | None,
     own: Mapping[str, Label],
 ) -> list[Dimension]:
-    """Return what can be said of a case: each score of a dimension that a judge gave, with the levels of its rubric.
+    """Return the dimensions of a case that can be labelled: those a judge scored, with the levels of its rubric.
 
     Args:
-        reader: of the database.
-        run: that the case is of.
-        case: a judged one.
-        chosen: places of levels by the place of their dimension; None for what was said before.
-        own: what was said before, by score.
+        reader: the database.
+        run: the run of the case.
+        case: a judged case.
+        chosen: index of the chosen level by index of the dimension; None for the earlier labels.
+        own: the rater's earlier labels, by score.
     """
     judged = judged_run(run.id, [case], reader.judges(run.id))
     made = []
@@ -177,7 +177,7 @@ def dimensions(
 
 
 def chosen_in(form: Mapping[str, str]) -> dict[int, int]:
-    """Return what was chosen in a form: places of levels by the place of their dimension."""
+    """Return the choices in a form: index of the level by index of the dimension."""
     found = {key.removeprefix("level-"): told for key, told in form.items() if key.startswith("level-")}
     return {int(place): int(told) for place, told in found.items() if _is_place(place) and _is_place(told)}
 
@@ -187,10 +187,10 @@ def _is_place(text: str) -> bool:
 
 
 def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: StoredCase) -> list[Label]:
-    """Return the labels that a form holds.
+    """Return the labels in a form.
 
     Raises:
-        SettingsError: nothing was chosen, nobody is named, or a choice is none of those that were offered.
+        SettingsError: if nothing was chosen, the rater is not named, or a choice was not offered.
     """
     known = dimensions(reader, run, case, chosen_in(form), {})
     texts = texts_of(case.response, reader.calls(case.id))
@@ -228,7 +228,7 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
 
 
 def _asked(judged: JudgedRun, case: StoredCase) -> list[tuple[Score, rubric.Dimension]]:
-    """Return the scores that can be labelled, each with its dimension, by judge and in the order of its rubric."""
+    """Return the scores that can be labelled, each with its dimension, sorted by judge and then as in its rubric."""
     found = [
         (score, place, dimension)
         for score in judged.labelable(case)

@@ -1,4 +1,4 @@
-"""What each page shows, read from the database; the same for the server and for files."""
+"""The contents of each page, read from the database; shared by the server and the files."""
 
 import json
 from collections import Counter
@@ -41,21 +41,21 @@ from pytest_llmeval.view.trends import Trend, sparkline
 __all__ = ["Frame", "against_of", "base_ref", "case_page", "compare_page", "run_page", "runs_page"]
 
 _MOST_BASES = 1_000
-"""Runs, those of a page apart, that one can compare with."""
+"""Largest number of runs offered to compare with, beside those on the page itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What is around every page."""
+    """The frame of every page: links, name of the database, style and script."""
 
     links: Links
     database: str
-    """As people know it."""
+    """Display name of the database."""
     head: Html
-    """The style and the script: links to them, or they themselves."""
+    """HTML of the style and the script: links to them, or their text."""
 
     def render(self, template: str, title: str, **values: Any) -> str:
-        """Return a page."""
+        """Return a rendered page."""
         return render(template, links=self.links, database=self.database, head=self.head, title=title, **values)
 
 
@@ -72,13 +72,13 @@ def runs_page(
     """Return the list of runs.
 
     Args:
-        frame: around it.
-        runs: of this page, the newest first.
-        trends: of the metrics.
+        frame: the frame of the page.
+        runs: the runs on this page, the newest first.
+        trends: the trends of the metrics.
         every: the runs of all pages, the newest first.
-        waiting: runs whose metrics are not known yet.
-        older: the address of the next page; None where this is the last one.
-        newer: of the page before.
+        waiting: the number of runs whose metrics are not known yet.
+        older: the URL of the next page; None on the last one.
+        newer: the URL of the page before; None on the first one.
     """
     by_suite: dict[str, list[tuple[Trend, Html]]] = {}
     for trend in trends:
@@ -112,16 +112,16 @@ def run_page(
     """Return the page of a run.
 
     Args:
-        frame: around it.
-        reader: of the database.
-        run: that is shown.
-        overview: its metrics; None where they are not known yet.
-        wanted: which cases are listed.
-        page: these cases.
-        total: how many are wanted; None where that is not counted.
-        against: the run that flips are told of; None where there is none.
-        sample: in words, which of the cases there are, where they are not all; None for all.
-        details: cases in full by their ids, where they stand in this page.
+        frame: the frame of the page.
+        reader: the database.
+        run: the run to show.
+        overview: its metrics; None if they are not known yet.
+        wanted: the filter of the listed cases.
+        page: the listed cases.
+        total: the number of cases that match the filter; None if they are not counted.
+        against: the run that flips refer to; None if there is none.
+        sample: which cases are shown, in words, if not all; None for all.
+        details: full cases by id, if this page contains them.
     """
     groups = reader.groups(run.id) if overview is None else overview.groups
     view = view_run(run, RunCases(), reader.verdicts(run.id)) if overview is None else overview.view
@@ -164,7 +164,7 @@ def run_page(
 
 
 def _query_of(wanted: Wanted) -> dict[str, Any]:
-    """Return what the address of a run says of the cases that are wanted."""
+    """Return the query parameters of a run's URL for a filter of cases."""
     told = {name: getattr(wanted, name) for name in ("suite", "model", "slice", "outcome", "search")}
     return {**told, "flipped": "1" if wanted.flipped is not None else None}
 
@@ -181,7 +181,7 @@ def case_page(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, 
 
 
 def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, against: Against | None) -> Html:
-    """Return a case in full: chat, response, what was expected, scores, votes, labels and calls."""
+    """Return a case in full: chat, response, target, scores, votes, labels and calls."""
     calls = reader.calls(case.id)
     partner = None if against is None else reader.partner(case, against)
     response = shown_response(case, calls)
@@ -207,7 +207,7 @@ def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, 
 
 
 def _can_label(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
-    """Return whether people may label a case: of each row and model the first epoch that was judged."""
+    """Return whether a case may be labelled: of each row and model, only the first epoch that was judged."""
     for _, case_id, _ in reader.epochs(run.id, case):
         found = case if case_id == case.id else reader.case(case_id)
         if found is not None and _is_judged(reader, run, found):
@@ -216,10 +216,10 @@ def _can_label(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
 
 
 def _is_judged(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
-    """Return whether a case has scores that people can label; it has none where its judge is not known."""
+    """Return whether a case has scores that can be labelled; none can if the record of the judge is unknown."""
     try:
         return bool(judged_run(run.id, [case], reader.judges(run.id)).labelable(case))
-    except StoreError:  # an older version recorded it
+    except StoreError:  # recorded by an older version
         return False
 
 
@@ -233,16 +233,16 @@ def compare_page(
     page: CasePage,
     total: int,
 ) -> str:
-    """Return two runs, or two models or suites, side by side.
+    """Return two runs, models or suites side by side.
 
     Args:
-        frame: around it.
-        reader: of the database.
-        base: that is compared with.
-        current: that is compared.
-        comparison: of both; why there is none, where the rules cannot be used; None where it is not known yet.
-        page: cases of ``current`` and of ``base`` that flipped, some of them.
-        total: how many flipped.
+        frame: the frame of the page.
+        reader: the database.
+        base: the side to compare with.
+        current: the side under test.
+        comparison: the comparison; a text with the reason if the rules cannot be used; None if it is not known yet.
+        page: some of the cases of ``current`` that flipped, each with its case in ``base``.
+        total: the number of cases that flipped.
     """
     told = comparison if isinstance(comparison, Comparison) else None
     changes = (
@@ -271,9 +271,9 @@ def compare_page(
 
 
 def against_of(reader: BrowsingReader, run: Run) -> Against | None:
-    """Return the run that flips of a run are told of: its baseline where that is in this database, else the one before.
+    """Return the run that a run's flips refer to: its baseline if that is in this database, else an earlier run.
 
-    The one before is the newest whole run of the same models and suites that began earlier.
+    The earlier run is the newest whole run of the same models and suites that began before.
     """
     chosen = run.settings.get("baseline") or {}
     known = {each.id: each for each in reader.runs()}
@@ -293,23 +293,23 @@ def against_of(reader: BrowsingReader, run: Run) -> Against | None:
 
 
 def base_ref(run: Run, against: Against) -> str:
-    """Return what means the run that flips of a run are told of: one model of it, where the baseline is that one."""
+    """Return the reference to the run that flips refer to, with its model if the baseline is a single model."""
     chosen = (run.settings.get("baseline") or {}).get("model") if _is_baseline(run, against) else None
     return against.run_id if chosen is None else f"{against.run_id}@{chosen}"
 
 
 def _is_baseline(run: Run, against: Against | None) -> bool:
-    """Return whether a run is held against its baseline, and not against the one before."""
+    """Return whether ``against`` is the run's baseline rather than an earlier run."""
     return against is not None and (run.settings.get("baseline") or {}).get("run") == against.run_id
 
 
 def _choices(names: Iterable[str]) -> list[str]:
-    """Return the names that one can choose from, sorted; one that is longer than an address may be is none."""
+    """Return the names to choose from, sorted, without those too long for a URL."""
     return sorted({name for name in names if len(name) <= LONGEST_NAME})
 
 
 def _excerpts(reader: BrowsingReader, cases: Iterable[StoredCase | None]) -> dict[str, str | None]:
-    """Return by case what the model said."""
+    """Return the response of each case, by its id."""
     return {case.id: shown_response(case, reader.calls(case.id)) for case in cases if case is not None}
 
 
@@ -318,7 +318,7 @@ def _missing(case: StoredCase) -> str:
 
 
 def _shown_call(call: Call) -> tuple[Call, Sequence[Html], str, str]:
-    """Return a call, its messages and answer as bubbles, its other parameters and details as JSON."""
+    """Return a call, its messages and answer as bubbles, and its other parameters and details as JSON."""
     said = shown_in(call)
     bubbles = [bubble(role, text) for role, text in message_texts(call.request)]
     answer = [] if said is None else [bubble("response", said)]

@@ -1,4 +1,4 @@
-"""Pages made of templates, in which every text is shown as the text that it is."""
+"""Rendering pages from templates, with all values escaped."""
 
 import functools
 import html
@@ -20,18 +20,19 @@ _MISSING = "–"
 
 
 def render(template: str, **values: Any) -> str:
-    """Return a page.
+    """Return a rendered page.
 
     Args:
-        template: the name of its template.
-        values: what it shows; whatever is no HTML of ours is escaped, control characters and directions too.
+        template: the name of the template.
+        values: the values of the template. Values that are not Html are escaped, control and direction characters
+            included.
     """
     return _environment().get_template(template).render(**values)
 
 
 @functools.cache
 def asset(name: str) -> str:
-    """Return a file that pages need: ``view.css``, the style of all our HTML before it, or ``view.js``."""
+    """Return an asset of the pages: ``view.css``, which starts with the style of all our HTML, or ``view.js``."""
     text = files(__package__).joinpath("static", name).read_text("utf-8")
     return STYLE + text if name.endswith(".css") else text
 
@@ -51,19 +52,19 @@ def _environment() -> Environment:
 
 
 def _finished(value: Any) -> Any:
-    """Return what stands in the page for a value of a template."""
+    """Return the text that a page shows for a value of a template."""
     if hasattr(value, "__html__"):
         return value
     return "" if value is None else escaped(str(value))
 
 
 def _exact(value: str) -> Html:
-    """Return a value for an attribute that a form sends back: no character that a page can hold is replaced."""
+    """Return a value for an attribute that a form sends back, changing only characters that no page can hold."""
     return Html(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))
 
 
 def _or_missing(shown: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Return a filter that shows a value as ``shown`` does, and a dash where there is none."""
+    """Return a filter that formats a value with ``shown``, and None as a dash."""
     return lambda value: _MISSING if value is None else shown(value)
 
 
@@ -76,7 +77,7 @@ def _seconds(value: float) -> str:
 
 
 def _time(value: str | None) -> str:
-    """Return a time as people read it, to the second; UTC."""
+    """Return a UTC time for display, to the second."""
     return _MISSING if not value else value[:19].replace("T", " ")
 
 

@@ -1,4 +1,4 @@
-"""The server: one process, on an address of this machine unless more is asked for."""
+"""The server of ``llmeval view``: a single process, on an address of this machine unless another is given."""
 
 import asyncio
 import contextlib
@@ -19,26 +19,27 @@ def serve(app: Guard, host: str, port: int | None, *, ready: Callable[[str], Non
     """Serve until Ctrl-C.
 
     Args:
-        app: what answers.
+        app: the application.
         host: a name or an address of this machine.
-        port: to listen on; None takes the usual one where it is free, else any.
-        ready: is told the address of the first page, once that is answered there.
+        port: the port to listen on; None takes 8765 if it is free, otherwise any free one.
+        ready: called with the URL of the first page once the server responds there.
 
     Raises:
-        SettingsError: the address cannot be listened on.
+        SettingsError: if the address cannot be listened on.
     """
     listening = _listening(host, port)
     with listening:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, lifespan="on")
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended what went on, and raises it again
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises it again
             _Server(config, ready=lambda: ready(address)).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, and minds Ctrl-C, which Python raises before, and may lose in what is called back then.
+    """A server that reports when it is ready, and handles Ctrl-C itself.
 
-    A KeyboardInterrupt raised in the callback of a weak reference is printed, and goes no further.
+    Otherwise Python raises KeyboardInterrupt, which may get lost: raised in the callback of a weak reference, it is
+    printed and goes no further.
     """
 
     def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
@@ -46,7 +47,7 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer, then say so, in a thread: a browser of a terminal is waited for, and asks meanwhile."""
+        """Start to respond, then call ``ready`` in a thread, as it may wait for a browser that sends requests."""
         await super().startup(sockets=sockets)
         await asyncio.to_thread(self._ready)
 

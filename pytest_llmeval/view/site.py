@@ -1,4 +1,4 @@
-"""The pages as files that open without a server: a folder of them, or one page of one run."""
+"""The pages as files that open without a server: a folder of them, or a single page of one run."""
 
 import contextlib
 import os
@@ -35,16 +35,16 @@ from pytest_llmeval.view.trends import trends
 __all__ = ["self_contained", "write_site"]
 
 _FLIPS = 100
-"""Flipped cases of two runs side by side."""
+"""Largest number of flipped cases on a comparison page."""
 _MOST_COMPARED = 1_000
-"""Cases of a run up to which files tell what chance explains: it takes seconds for each pair of runs."""
+"""Largest number of cases of a run for which files include the comparison; it takes seconds per pair of runs."""
 _MARK = "written-by-llmeval.txt"
-"""A file of this name tells that a folder was written by this, so that it may be written again."""
+"""Name of the file that marks a folder as written by llmeval, so that it may be overwritten."""
 _SCRATCH = ".being-written"
-"""Where pages wait until all of them are there."""
+"""Name of the folder in which pages are kept until all of them are written."""
 _NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 _WORST: tuple[Outcome, ...] = ("missed", "error")
-"""What a reader looks for first."""
+"""Outcomes that come first on a page."""
 _LINKED = Html(
     f"<meta http-equiv=\"Content-Security-Policy\" content=\"{_NOTHING_ELSE}style-src 'self' file:; script-src 'self'"
     ' file:">\n<link rel="stylesheet" href="view.css">\n<script src="view.js" defer></script>'
@@ -53,16 +53,16 @@ _LINKED = Html(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sampled:
-    """Some cases of a run."""
+    """A sample of a run's cases."""
 
     pairs: list[CasePair]
-    """Misses, errors, flips, then the others; each kind in the order of recording."""
+    """Misses, errors, flips, then the others, each kind in the order of recording."""
     total: int
-    """Cases of the run."""
+    """Number of cases of the run."""
 
     @property
     def words(self) -> str | None:
-        """Which cases there are; None where it is all of them."""
+        """Note on which cases are shown; None if all of them are."""
         if len(self.pairs) == self.total:
             return None
         return (
@@ -72,7 +72,7 @@ class _Sampled:
 
 
 def self_contained(source: Source, run: Run) -> str:
-    """Return one page of a run with its cases in full; it needs no other file."""
+    """Return one page of a run with its cases in full, which needs no other file."""
     links = FileLinks((), (), lambda case_id: False)
     frame = Frame(links=links, database=source.shown_as, head=_inlined())
     with source.stored() as stored:
@@ -86,12 +86,12 @@ def self_contained(source: Source, run: Run) -> str:
 
 
 def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
-    """Write the pages of ``runs``, the newest first, into a folder; return how many files there are.
+    """Write the pages of ``runs``, the newest first, into a folder; return the number of files.
 
-    Pages that were written into it before stay until all new ones are there.
+    Pages from an earlier call stay in place until all new ones are written.
 
     Raises:
-        SettingsError: the folder holds what this did not write, or it cannot be written.
+        SettingsError: if the folder contains anything that was not written here, or it cannot be written.
     """
     count = 0
     try:
@@ -107,7 +107,7 @@ def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, or see that this wrote what it holds."""
+    """Create the folder, or check that its contents were written here."""
     folder.mkdir(parents=True, exist_ok=True)
     names = os.listdir(folder)
     if names and _MARK not in names:
@@ -119,7 +119,7 @@ def _prepare(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    """Give an empty folder on the same disk, which is gone afterwards."""
+    """Yield an empty folder on the same disk, and remove it afterwards."""
     new = folder / _SCRATCH
     shutil.rmtree(new, ignore_errors=True)  # a killed process left it
     new.mkdir()
@@ -130,7 +130,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _swap(folder: Path, new: Path) -> None:
-    """Put the new pages in the place of those that were written before."""
+    """Replace the earlier pages with the new ones."""
     for name in os.listdir(folder):
         if name.endswith(".html"):
             (folder / name).unlink()
@@ -171,13 +171,13 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
 
 
 def _as_of(reader: BrowsingReader, runs: Sequence[Run]) -> list[Run]:
-    """Return runs as they are at the moment of ``reader``: they may have gone on since they were found."""
+    """Return the runs as ``reader`` sees them; they may have continued since they were found."""
     found = {run.id: run for run in reader.runs()}
     return [found.get(run.id, run) for run in runs]
 
 
 def _sampled(reader: BrowsingReader, run: Run, against: Against | None, *, most: int) -> _Sampled:
-    """Return at most ``most`` cases of a run; a case that flipped since ``against`` comes with its partner."""
+    """Return at most ``most`` cases of a run; a case that flipped since ``against`` comes with its counterpart."""
     flips = [] if against is None else reader.page(run.id, Wanted(flipped=against), size=most).pairs
     flipped = {pair.case.id: pair for pair in flips}
     worst = [pair for outcome in _WORST for pair in reader.page(run.id, Wanted(outcome=outcome), size=most).pairs]
@@ -226,7 +226,7 @@ def _compare_page(frame: Frame, source: Source, stored: BrowsingReader, ref: str
 
 
 def _inlined() -> Html:
-    """Return the style and the script themselves, and what forbids every other."""
+    """Return the style and the script as HTML, with a policy that forbids any other."""
     style, script = asset("view.css"), asset("view.js")
     policy = f"{_NOTHING_ELSE}style-src '{csp_hash(style.encode())}'; script-src '{csp_hash(script.encode())}'"
     return Html(

@@ -1,4 +1,4 @@
-"""Where pages come from."""
+"""The source of the pages: a database, and how to read it."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -14,29 +14,29 @@ __all__ = ["Source"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A database, and what is to be known beside it."""
+    """A database, and what the pages need beside it."""
 
     database: Path
-    """Its tables are up to date."""
+    """Path of the database, already migrated."""
     shown_as: str
-    """Its name on the pages."""
+    """Name of the database on the pages."""
     root: Path
-    """Of the project."""
+    """Root of the project."""
     rules_of: Callable[[Run], Thresholds]
-    """Gives the rules that a run is judged by; raises UserError."""
+    """Returns the rules that a run is judged by; raises UserError."""
     redact: Callable[[str], str]
-    """Takes secrets out of a text."""
+    """Removes secrets from a text."""
     most_cases: int = 200
-    """Cases of each run that stand in files, from 1."""
+    """Largest number of cases of each run written to files; at least 1."""
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[BrowsingReader]:
-        """Give a reader of one moment of the database, whose texts people may see."""
+        """Yield a reader on a snapshot of the database, with texts redacted for display."""
         with self.stored() as stored:
             yield stored.shown(self.redact)
 
     @contextlib.contextmanager
     def stored(self) -> Iterator[BrowsingReader]:
-        """Give a reader of one moment of the database, whose texts are as they are stored, to be worked with."""
+        """Yield a reader on a snapshot of the database, with texts as stored, for computation."""
         with contextlib.closing(BrowsingReader.open(self.database)) as stored, stored.snapshot():
             yield stored

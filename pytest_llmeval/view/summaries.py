@@ -1,8 +1,8 @@
-"""What takes seconds over a large run, worked out once, beside the pages: its metrics, and two runs compared.
+"""Background computation of what takes seconds for a large run: its metrics, and the comparison of two runs.
 
-A page waits a moment for it and says so where it is not there yet. Large runs are worked out in processes of their own,
-as threads would hold up every page meanwhile. Of a run that goes on an earlier result is shown until it is old beside
-the time that it took.
+Each result is computed once. A page waits a moment for it, and says so if it is not ready. Large runs are computed in
+separate processes, because threads would hold up every page meanwhile. While a run is in progress, an earlier result is
+shown until it is old compared with the time that it took.
 """
 
 import contextlib
@@ -39,31 +39,31 @@ __all__ = ["PATIENCE_S", "Overview", "Summaries", "comparison", "overview"]
 
 T = TypeVar("T")
 PATIENCE_S = 0.15
-"""Seconds for which a page waits."""
+"""Seconds that a page waits for a result."""
 _TIMES_OLDER = 20
-"""How many times as old as it took to make may a result of a run that goes on be."""
+"""Largest age of a result for a run in progress, as a multiple of the time that it took."""
 _MOST_HERE = 4_000
-"""Cases up to which a run is worked out in this process."""
+"""Largest number of cases of a run that is computed in this process."""
 _PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What there is to see of a run beside its cases."""
+    """Everything that a page shows of a run other than its cases."""
 
     view: RunView
-    """Without any case."""
+    """View of the run, without cases."""
     groups: Sequence[Group]
     slices: Sequence[str]
     spending: Sequence[Spending]
     notes: Sequence[str]
-    """What there is to say of it beside its figures, in sentences."""
+    """Notes and warnings on the run, in sentences."""
     suites: Html
-    """Charts and numbers of each suite and slice."""
+    """Charts and figures of each suite and slice, as HTML."""
 
 
 class _Made(NamedTuple):
-    """A result, when it was made by the monotonic clock, and how many seconds it took."""
+    """A result, the monotonic time at which it was ready, and the seconds that it took."""
 
     value: Any
     at: float
@@ -71,7 +71,7 @@ class _Made(NamedTuple):
 
 
 class Summaries:
-    """Results by what they are of."""
+    """Computes and caches results, by what they describe."""
 
     def __init__(self, source: Source) -> None:
         """Summarise the runs of ``source``."""
@@ -85,43 +85,43 @@ class Summaries:
         self._end, self._lifeline = multiprocessing.Pipe(duplex=False)
 
     def overview(self, run: Run, *, patience_s: float | None = None) -> Overview | None:
-        """Return what there is to see of a run; None where it takes longer."""
+        """Return the overview of a run; None if it is not ready in time."""
         return self._get(
             (run,), PATIENCE_S if patience_s is None else patience_s, overview, (self._path, self._source.root, run)
         )
 
     def overviews(self, runs: Sequence[Run]) -> list[Overview | None]:
-        """Return what there is to see of each run, as far as it is known after a moment."""
+        """Return the overview of each run that is known after a moment, None for the others."""
         deadline = time.monotonic() + PATIENCE_S
         return [self.overview(run, patience_s=max(0.0, deadline - time.monotonic())) for run in runs]
 
     def comparison(self, base: FoundBaseline, current: FoundBaseline) -> Comparison | None:
-        """Return what changed from one side to another; None where it takes longer.
+        """Return the comparison of two sides; None if it is not ready in time.
 
         Raises:
-            UserError: the rules cannot be used.
+            UserError: if the rules cannot be used.
         """
         rules = self._source.rules_of(current.run)
-        beside = (base.spec, current.spec, repr(rules), self._labelled(rules))  # what changed since is looked at again
+        beside = (base.spec, current.spec, repr(rules), self._labelled(rules))  # a change of one makes it anew
         arguments = (self._path, base.spec, current.spec, rules)
         return self._get((current.run, base.run), PATIENCE_S, comparison, arguments, beside)
 
     def _labelled(self, rules: Thresholds) -> tuple[int, str | None] | None:
-        """Return how many labels there are and when the last was given; None where no rule asks for any."""
+        """Return the number of labels and the time of the last one; None if no rule needs labels."""
         if not any(rule.judge for suite in rules.suites.values() for rule in suite.rules):
             return None
         with contextlib.closing(BrowsingReader.open(self._path)) as reader:
             return reader.labels_given()
 
     def to_label(self, reader: BrowsingReader, run: Run) -> Sequence[str]:
-        """Return the ids of the cases that people may label, in an order that tells nothing; it is waited for.
+        """Return the ids of the cases that may be labelled, in an uninformative order; computed at once.
 
-        Those from the first on are a random draw at any number.
+        The first n of them, for any n, are a random draw.
         """
         return self._waited_for((run,), ("labels",), lambda: _to_label(reader, run))
 
     def total(self, reader: BrowsingReader, run: Run, wanted: Wanted, page: CasePage) -> int | None:
-        """Return how many cases are wanted; None where a search would look through all of them to count them."""
+        """Return the number of cases that match a filter; None if a text search would have to read all of them."""
         if page.before is None and page.after is None:
             return len(page.pairs)
         if wanted.search:
@@ -130,14 +130,14 @@ class Summaries:
         return self._waited_for((run, *base), ("total", wanted), lambda: reader.count(run.id, wanted))
 
     def close(self) -> None:
-        """End the processes, whatever they are at."""
+        """End the processes at once, even in the middle of their work."""
         self._lifeline.close()
         for pool in (self._here, self._beside):
             if pool is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _waited_for(self, runs: tuple[Run, ...], name: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-        """Return what is made here and now, and kept of runs that ended."""
+        """Return a result computed at once, and cache it if its runs have ended."""
         key = (*name, *((run.id, run.end) for run in runs))
         made = self._made.get(key)
         if made is None:
@@ -155,9 +155,9 @@ class Summaries:
         arguments: tuple[Any, ...],
         beside: Hashable = None,
     ) -> T | None:
-        """Return what ``make`` makes of ``runs``, of which the first is worked on; None where it takes longer.
+        """Return the result of ``make`` for ``runs``, the first of which is the one to load; None if it is not ready.
 
-        Of runs that ended since, or with something else ``beside`` them, it is made again.
+        It is computed again if one of the runs has ended since, or if ``beside`` has changed.
         """
         key = (make.__name__, *((run.id, run.end) for run in runs), beside)
         ended = all(run.end is not None for run in runs)
@@ -177,9 +177,10 @@ class Summaries:
         return None if made is None else made.value
 
     def _take(self, key: Hashable) -> _Made | None:
-        """Take over a result that is there; return it. What went wrong is raised once, and tried again then.
+        """Collect a result if it is ready, and return the latest one.
 
-        Of a process that was killed, for want of memory say, there is none: it is begun anew when it is asked for.
+        An exception is raised once; the next request tries again. A process that was killed (out of memory, say) leaves
+        no result, and the next request starts it again.
         """
         begun = self._begun.get(key)
         if begun is not None and begun.done():
@@ -189,7 +190,7 @@ class Summaries:
         return self._made.get(key)
 
     def _begin(self, run_id: str, make: Callable[..., Any], arguments: tuple[Any, ...]) -> "Future[_Made]":
-        """Begin to work something out; of a large run in a process of its own."""
+        """Start a computation; for a large run, in a process of its own."""
         with contextlib.closing(BrowsingReader.open(self._path)) as reader:
             is_small = reader.size(run_id) <= _MOST_HERE
         if is_small:
@@ -208,7 +209,7 @@ class Summaries:
 
 
 def _live_until(end: Connection) -> None:
-    """Let this process end with the one that began it, however that ends; Ctrl-C is for that one."""
+    """End this process when its parent ends, however that happens. Ctrl-C is left to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
@@ -219,13 +220,13 @@ def _live_until(end: Connection) -> None:
 
 
 def overview(path: Path, root: Path, run: Run) -> Overview:
-    """Return what there is to see of a run of the database ``path``; ``root`` is the project's."""
+    """Return the overview of a run in the database at ``path``; ``root`` is the root of the project."""
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
         return overview_in(reader, root, run)
 
 
 def overview_in(reader: BrowsingReader, root: Path, run: Run) -> Overview:
-    """Return what there is to see of a run at the moment of ``reader``, whose texts are as they are stored."""
+    """Return the overview of a run from the snapshot of ``reader``, whose texts are as stored."""
     cases = RunCases(judged=list(reader.judged(run.id)))
     view = view_run(run, cases, reader.verdicts(run.id))
     was = values_before(view, recorded_baseline(run, reader=reader, root=root))
@@ -240,20 +241,20 @@ def overview_in(reader: BrowsingReader, root: Path, run: Run) -> Overview:
 
 
 def comparison(path: Path, base: str, current: str, rules: Thresholds) -> Comparison:
-    """Return what changed between two sides of the database ``path``; no row that flipped is read.
+    """Return the comparison of two sides in the database at ``path``, without the texts of flipped rows.
 
     Args:
-        path: of the database.
-        base: what means the side that is compared with.
-        current: what means the side that is compared.
-        rules: by which it is judged.
+        path: the path of the database.
+        base: the reference to the side to compare with.
+        current: the reference to the side under test.
+        rules: the rules that judge the changes.
     """
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
         return comparison_in(reader, base, current, rules)
 
 
 def comparison_in(reader: BrowsingReader, base: str, current: str, rules: Thresholds) -> Comparison:
-    """Return as ``comparison`` what changed, at the moment of ``reader``, whose texts are as they are stored."""
+    """Return the same as ``comparison``, from the snapshot of ``reader``, whose texts are as stored."""
     before, now = find_sides(base, current, reader=reader, root=None)
     return compare_found(before, now, rules, reader=reader, most_flips=0)
 
@@ -266,7 +267,7 @@ def _timed(make: Callable[..., T], arguments: tuple[Any, ...]) -> _Made:
 
 
 def _to_label(reader: BrowsingReader, run: Run) -> list[str]:
-    """Return the cases that people may label, shuffled."""
+    """Return the ids of the cases that may be labelled, shuffled."""
     checks = {judge.judge_id: settlers(judge) for judge in reader.judges(run.id)}
     ids = first_epochs(
         ((suite, model, sample_id), epoch, case_id)

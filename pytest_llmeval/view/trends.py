@@ -1,4 +1,4 @@
-"""How metrics went over the runs: a line for each, small enough to stand in a table."""
+"""Trends of metrics over runs: one sparkline each, small enough for a table."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _WIDTH, _HEIGHT, _EDGE = 160, 32, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A metric in one run."""
+    """The value of a metric in one run."""
 
     run: Run
     value: float
     low: float | None
-    """This and the next are the ends of its 95 % interval."""
+    """This and ``high`` are the ends of its 95 % interval."""
     high: float | None
 
 
@@ -34,16 +34,17 @@ class Trend:
     model: str
     metric: str
     what: str
-    """What of a measure is told, by the kind of its rule: ``max_p95``; empty for a score, whose mean it is."""
+    """Statistic of a measured metric, as a kind of rule such as ``max_p95``; empty for a score, which shows its
+    mean."""
     marks: str
-    """The expression of ``-m`` that chose the cases of all these runs; empty for none."""
+    """Expression of ``-m`` that selected the cases of all these runs; empty for none."""
     is_judged: bool
-    """Whether judges made it, the same in all these runs."""
+    """Whether judges made the metric; they are the same in all these runs."""
     points: Sequence[Point]
 
     @property
     def name(self) -> str:
-        """The metric, with what of it is told, by whom, and of which cases."""
+        """Display name: the metric, its statistic, its judges, and the ``-m`` expression."""
         told = f"{self.metric} {self.what}" if self.what else self.metric
         judges = ", ".join(self.points[-1].run.judge_models)
         told += f" by {judges}" if self.is_judged and judges else ""
@@ -51,15 +52,15 @@ class Trend:
 
     @property
     def change(self) -> float | None:
-        """Return by how much the last value differs from the one before; None for a single one."""
+        """Return the change from the value before to the last one; None if there is only one."""
         return self.points[-1].value - self.points[-2].value if len(self.points) > 1 else None
 
 
 def trends(views: Iterable[RunView]) -> list[Trend]:
-    """Return the trend of every metric, by suite, metric, model, judge and ``-m``: other cases or judges are no change.
+    """Return the trends by suite, metric, model, judge and ``-m``; other cases or another judge begin another trend.
 
     Args:
-        views: of runs, the newest first.
+        views: the views of the runs, the newest first.
     """
     found: dict[tuple[str, str, str, str, str, str], list[Point]] = {}
     for view in views:
@@ -70,7 +71,7 @@ def trends(views: Iterable[RunView]) -> list[Trend]:
                 judge = suite.judges.get((row.model, row.metric), "")
                 key = (suite.name, row.metric, _what(row), marks, row.model, judge)
                 if row.slice is None and row.value is not None and key not in seen:
-                    seen.add(key)  # of two rules on one number
+                    seen.add(key)  # two rules may be on one figure
                     found.setdefault(key, []).append(Point(run=view.run, value=row.value, low=row.low, high=row.high))
     return [
         Trend(
@@ -87,14 +88,14 @@ def trends(views: Iterable[RunView]) -> list[Trend]:
 
 
 def _what(row: TableRow) -> str:
-    """Return what of a measure a row tells: that of its rule, as a p50 is no p95."""
+    """Return the statistic of a measured metric that a row shows, which is that of its rule: a p50 is not a p95."""
     return kind_of(row.rule or "") if row.metric in MEASURED_METRICS else ""
 
 
 def sparkline(trend: Trend) -> Html:
-    """Return a trend as a line from the oldest run to the newest, with the interval of each where it is known.
+    """Return a sparkline from the oldest run to the newest, with the interval of each value if it is known.
 
-    Shares are drawn from 0 to 1, other values between the ends that they have.
+    Shares are drawn on a scale from 0 to 1, other values between their smallest and largest.
     """
     points = trend.points
     low, high = _scale(trend)
