@@ -25,6 +25,7 @@ KeyPath = tuple[str | int, ...]
 """Path of a value: mapping keys and list positions (from 0), outermost first."""
 
 _SHOWN = 160
+"""Largest number of characters of each part of a message."""
 _TAG = "tag:yaml.org,2002:"
 _TEXTS = (_TAG + "str", _TAG + "timestamp", _TAG + "value")
 _FOLDED = "\x85"

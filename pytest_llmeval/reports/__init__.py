@@ -1,1 +1,1 @@
-"""A stored run as people see it."""
+"""Reports on stored runs: terminal text, Markdown, HTML, exports and traces."""

@@ -20,6 +20,7 @@ from pytest_llmeval.reports.worst_cases import WorstCase
 __all__ = ["annotation_lines"]
 
 _MOST = 10
+"""Largest number of annotations: GitHub shows no more per step."""
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 

@@ -9,6 +9,7 @@ from pytest_llmeval.store.records import Run
 __all__ = ["judge_warnings"]
 
 _MOST = 3
+"""Largest number of models that a warning names."""
 
 
 def judge_warnings(run: Run, answering: Mapping[str, list[str]], base: FoundBaseline | None) -> Iterator[str]:

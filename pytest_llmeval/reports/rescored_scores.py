@@ -19,6 +19,7 @@ __all__ = ["CASE", "GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_go
 CASE = "pass_rate"
 """Name for the outcome of a case beside its scores, as in the rules."""
 _NAMED = 10
+"""Largest number of cases listed for each kind of difference."""
 _VALUES = {"passed": 1.0, "missed": 0.0}
 
 

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _DIFFERENCES = 2
+"""Largest number of lines on what was wrong with a case, if not shown in full."""
 _IN_FULL = 20
 """Largest number of lines on what was wrong with a case, if shown in full."""
 _INDENT = "  "

@@ -12,6 +12,7 @@ Column = tuple[str, Literal["left", "right", "fixed"]]
 """Title and alignment. ``fixed`` aligns left and never shrinks."""
 _GAP = "  "
 _NARROWEST = 8
+"""Width below which no column shrinks."""
 _FEWEST = 6
 """Smallest number of columns of a name before its slice: a few letters, and the dots for the rest."""
 _BRACKETED = re.compile(r" ?\[[^\[\]]+\]$")

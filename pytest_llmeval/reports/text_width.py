@@ -12,6 +12,7 @@ __all__ = ["beginning", "cut", "squeezed", "text_width", "wrapped"]
 
 _GAP = "..."
 _NARROWEST = 20
+"""Smallest number of columns of a wrapped line."""
 _PARTS = re.compile("[^ ]+| +")
 _COMMAND = re.compile("[a-z ]+: (cd .+ && )?(llmeval|pytest) ")
 

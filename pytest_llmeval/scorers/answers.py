@@ -12,6 +12,7 @@ from pytest_llmeval.scorers.display import visible_line
 __all__ = ["accepted_answers", "normal_text", "text_of", "with_circumstance"]
 
 _TOLD = 200
+"""Largest number of characters shown of a refusal."""
 
 
 def text_of(response: Any) -> str:

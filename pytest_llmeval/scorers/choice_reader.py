@@ -68,10 +68,12 @@ class Options:
     """The choices of one question, and the patterns that find them in an answer."""
 
     by_label: Mapping[str, str]
+    """Texts by label, as given; empty texts for labels alone."""
     by_text: Mapping[str, str]
+    """Labels by text, as ``plain`` returns it."""
     ambiguous: frozenset[str]
-    """Texts equal to the label of another choice, which they then mean. Beside labels they may count as texts:
-    ``1) 2``."""
+    """Texts equal to another choice's label, which they name, unless the answer has labels too: in ``1) 2`` only 1
+    counts."""
     combined: frozenset[str]
     """Labels whose text contains two labels: ``Both A and B``."""
     inline_tex: re.Pattern[str] | None

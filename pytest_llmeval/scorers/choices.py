@@ -52,11 +52,11 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
 
     ``option``, ``choice``, ``letter`` or ``answer`` may precede a label (``option B``), unless the text of a choice
     contains such a word. A text that begins with a label is read as the text where it occurs in full (``B cells``). A
-    text that equals a label means the choice of that label, in the answer as in the target. In running prose a label
-    counts only in capitals, as given, so that the article "a" is not a choice. Neither is the "A" of ``Answer: A cat``
-    where ``cat`` is a text, or of ``A few``, the "I" of ``Answer: I think``, the "D" of ``D'accord``, or a part of a
-    number (``4.5``, ``4:30``; but ``4.0`` is read as 4). An answer that names no choice, or more than one, scores 0 and
-    the reason says so.
+    text that equals a label means the choice of that label, in the answer as in the target. In running prose a letter
+    counts as a label only as the capital given, so that the article "a" is not a choice. Neither is the "A" of
+    ``Answer: A cat`` where ``cat`` is a text, or of ``A few``, the "I" of ``Answer: I think``, the "D" of ``D'accord``,
+    or a part of a number (``4.5``, ``4:30``; but ``4.0`` is read as 4). An answer that names no choice, or more than
+    one, scores 0 and the reason says so.
 
     Args:
         response: a Response or a str.

@@ -20,7 +20,7 @@ _NONE = (
     r"(?![^\W_])"
 )
 _DENIAL = re.compile(f"{_NOT}|{_NONE}", re.IGNORECASE)
-# Words allowed between a denial and the option. "only" and "just" are not: they deny nothing
+# Words allowed between a denial and the option. "only" and "just" are not: "not only London" denies nothing
 _ARTICLE = r"(?: (?:an?|the|de[mnrs]|die|das|ein(?:e[mnrs]?)?|une?|una|l[ae]s?|el|los))?"
 _WORDS = (
     r"(?: (?:be )?(?:considered|regarded|seen|classified|labell?ed|rated|deemed|called|seem|appear|look|sound|contain)"

@@ -8,8 +8,11 @@ from typing import Any
 __all__ = ["first_few", "number", "shown", "tidy", "visible_line"]
 
 VALUE_LIMIT = 200
+"""Largest number of characters shown of a value."""
 LINE_LIMIT = 700
+"""Largest number of characters in a line of a reason."""
 LINE_COUNT = 12
+"""Largest number of lines of a reason."""
 # A line that starts with one of these is a command to the log of a CI service:
 # https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 _COMMANDS = ("::", "##[")

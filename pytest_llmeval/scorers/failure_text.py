@@ -7,6 +7,7 @@ from pytest_llmeval.core.types import Score
 __all__ = ["explain"]
 
 LINES = 8
+"""Largest number of lines that say what differed in one score."""
 
 
 def explain(scores: Iterable[Score]) -> str:

@@ -10,6 +10,7 @@ from pytest_llmeval.core.errors import ScorerError
 __all__ = ["as_decimal", "check_date_format", "same_date", "within"]
 
 DATE_LENGTH = 64
+"""Largest number of characters of a text that is read as a date."""
 _TIME_PARTS = ("%H", "%I", "%c", "%X")
 
 

@@ -18,7 +18,9 @@ from pytest_llmeval.scorers.scripts import is_word_letter
 __all__ = ["numbers_in", "numeric"]
 
 MAX_LENGTH = 400
+"""Largest number of characters of a readable number, and of digits of an integer target."""
 EXPONENT_LENGTH = 6
+"""Largest number of characters of a readable exponent: ``e``, a sign and four digits."""
 SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0\u2007"  # thin, narrow no-break, no-break and figure space
 _SIGNS = "+-\u2212\u2013\u2010\u2011\u207b\ufe63\uff0d"  # minus, en dash, hyphens, superscript, small, full-width

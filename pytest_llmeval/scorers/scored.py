@@ -13,6 +13,7 @@ from pytest_llmeval.scorers.display import visible_line
 __all__ = ["Scored", "at_least_0", "finite", "is_number", "unit_interval"]
 
 SLACK = 1e-9
+"""How far outside [0, 1] a value may be through rounding."""
 
 
 @dataclass(frozen=True, slots=True)

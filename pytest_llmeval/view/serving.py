@@ -36,9 +36,9 @@ def serve(app: Guard, host: str, port: int | None, *, ready: Callable[[str], Non
 
 
 class _Server(uvicorn.Server):
-    """A server that reports when it is ready, and handles Ctrl-C itself.
+    """A server that calls ``ready`` once it responds and Ctrl-C stops it.
 
-    Otherwise Python raises KeyboardInterrupt, which may get lost: raised in the callback of a weak reference, it is
+    Before that, Python raises KeyboardInterrupt, which may get lost: raised in the callback of a weak reference, it is
     printed and goes no further.
     """
 

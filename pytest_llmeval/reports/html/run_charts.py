@@ -18,12 +18,13 @@ __all__ = ["main_score", "run_charts"]
 _MOST = 20
 """Largest number of suites and models that get charts."""
 _COLUMNS = 10
+"""Number of columns of a histogram of scores."""
 
 
 def main_score(suite: str, cases: Sequence[JudgedCase], rules: Thresholds) -> str:
     """Return the main score of a suite; ``pass_rate`` if its cases have no scores.
 
-    It is the score of the suite's first rule on one, else the first by name that has a pass mark, else the first by
+    It is the score of the suite's first rule on one, else the first by name that can pass or fail, else the first by
     name.
     """
     names = score_names(cases)
