@@ -26,7 +26,7 @@ def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, erro
         path = next((candidate for candidate in candidates if candidate.exists()), candidates[0])
         resolved, root = path.resolve(), rootdir.resolve()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            resolved.stat()  # resolve() raises nothing for circular links in 3.13, nor for too long names in 3.14
+            resolved.stat()  # resolve() accepts circular links since Python 3.13, and too long names since 3.14
     except (OSError, RuntimeError, ValueError) as problem:  # too long, links in a circle, a NUL
         reason = getattr(problem, "strerror", None) or str(problem).partition(" from ")[0]
         raise error(f"{one_line(repr(text), 80)} is no path: {reason}") from None

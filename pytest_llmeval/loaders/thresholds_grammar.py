@@ -138,7 +138,7 @@ class PassAtModel(Strict):
 
 
 class JudgeModel(Strict):
-    """``judge``: the agreement with people that a judge needs before its scores may gate."""
+    """``judge``: how a judge must have proved itself against people's labels before its scores may gate."""
 
     min_kappa: Annotated[float, ranged(lambda number: -1 <= number <= 1, "in -1..1")] | None = None
     min_labels: Whole | None = None

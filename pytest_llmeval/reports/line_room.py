@@ -7,7 +7,7 @@ __all__ = ["table_columns"]
 _WIDEST = 400
 """Number of columns of a line that is, in effect, never cut."""
 _CI = ("CI", "BUILD_NUMBER")
-"""Environment variables that, to pytest too, mean a CI, in whose logs it shortens nothing.
+"""Environment variables that mark a CI, for pytest too, which shortens nothing in CI logs:
 https://docs.pytest.org/en/stable/explanation/ci.html"""
 
 
