@@ -1,7 +1,7 @@
 """CSV export of a run: a table of its cases and a table of its metrics.
 
-Text from a model is shown as on a terminal, with control characters as visible escapes. A cell that a spreadsheet would
-read as a formula begins with an apostrophe; a text that is a number stays as it is.
+Text from a model is shown as on a terminal, with control characters as visible escapes. Anything in a cell that a
+spreadsheet would read as a formula gets an apostrophe before it; a text that is a number stays as it is.
 """
 
 import csv
