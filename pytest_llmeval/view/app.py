@@ -1,4 +1,4 @@
-"""The web application of ``llmeval view``: pages over a database, opened read-only for each request, and one form."""
+"""The web application of ``llmeval view``: pages over a database, which each request opens, and a form for labels."""
 
 import contextlib
 import hmac
