@@ -1,1 +1,1 @@
-"""The engine: it makes the model calls of a run, each once, many at a time, under the limits of the session."""
+"""The engine makes the model calls of a run: each one once, many concurrently, within the limits of the session."""

@@ -1,4 +1,4 @@
-"""How many requests one account may have in flight: as many as the ceiling, fewer while the server refuses them."""
+"""Adaptive concurrency limit of one account: the ceiling, or fewer requests while the server refuses them."""
 
 import asyncio
 import heapq
@@ -16,42 +16,48 @@ __all__ = ["AccountLimit", "Priority", "Waiter"]
 _FIRST_LIMIT = 32
 _CUT = 0.5
 _LONGEST_PAUSE_S, _ASKED_S = 120.0, 600.0
-"""The longest pause that a server may ask of all calls, and how long such pauses may take in a row, as a cold start, a
-deployment or a quota of a minute takes them; one of a day has them without end."""
+"""Longest pause that a server may impose on all calls, and the total length of such pauses in a row, in seconds.
+
+A cold start, a deployment or a quota per minute needs less in total; a quota per day would go on without end.
+"""
 _DENIALS = 2
 _OWN_PAUSES_S = (0.0, 4.0, 16.0, 50.0)
-"""After refusals in a row that ask for none, the last one after all further ones: at least half of each, they span a
-minute, as most quotas do."""
+"""Pauses in seconds after successive refusals that name no time to wait; the last one repeats.
+
+At least half of each is made. Together they span a minute, the period of most quotas.
+"""
 _LATE_S = 1.0
-"""By which a request may reach the server later than others: it may wait for its connection."""
+"""Seconds by which a request may reach the server later than others, as it may wait for its connection."""
 _REACH_S, _UNREACHED = 60.0, 6
-"""Seconds without any answer, and requests that reached nobody in them, after which none is sent a second time: one
-alone says little of a server that works on others for long, or that nothing was asked of for a while."""
+"""Seconds without any answer, and number of requests without a connection in that time, that end all retries.
+
+One of the two alone says little: the server may work on others for long, or may not have been asked for a while.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
 class Priority:
-    """What decides when the requests of a call go."""
+    """State of a call that decides when its requests go."""
 
     ahead: bool = False
-    """Whether no case waits for it yet."""
+    """Whether no case waits for the call yet."""
     tokens: int = 0
-    """Tokens that it will take, about; those of the last request that went."""
+    """Estimated tokens of the call, as booked for its last request."""
     taken_s: float = 0.0
-    """When they were booked."""
+    """Time when they were booked."""
     expected: Callable[[], int] | None = None
-    """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
+    """Returns a new estimate for each request that goes; it learns from answers that came while the request waited."""
     begin: Callable[[], Awaitable[None]] | None = None
-    """Awaited as its first request may go, before it is sent; None once that is done."""
+    """Awaited before the first request is sent; None once that is done."""
     paying: Paying | None = None
-    """Lets each request go, and is told the tokens of each whose answer is none to use; None where nothing is spent."""
+    """Pays for each request, and books the tokens of unusable answers; None if nothing is spent."""
     is_sent: bool = False
-    """Whether a request was sent, and no refusal or fault has come of it."""
+    """Whether a request was sent and neither refused nor failed."""
     refused_at: int | None = None
-    """How many answers its account had had when a request was last refused for the rate."""
+    """Number of answers that the account had had at the call's last rate-limit refusal."""
 
     def take(self, now: float) -> int:
-        """Return the tokens of a request that goes now."""
+        """Return the estimated tokens of a request that goes now, and note the time."""
         self.taken_s = now
         if self.expected is not None:
             self.tokens = self.expected()
@@ -59,22 +65,23 @@ class Priority:
 
 
 class AccountLimit:
-    """The limit of one account, which adapts: it grows on clean answers while it is used up, and halves on a 429.
+    """Concurrency limit of one account. It grows on clean answers while it is fully used, and halves on a 429.
 
-    Additive increase, multiplicative decrease after a slow start, as TCP does it (RFC 5681, section 3.1); one cut for
-    an episode: refusals of requests that left before the last cut say nothing new. Where requests that are alone in
-    flight are refused, the server means a time and not a number: the account pauses, longer each time.
+    It follows TCP's congestion control: slow start, then additive increase, multiplicative decrease (RFC 5681,
+    section 3.1). Each episode causes one cut: refusals of requests that left before the last cut say nothing new. If
+    a request is refused though it is alone in flight, the server limits the rate and not the number of requests: the
+    account then pauses, longer each time.
     """
 
     def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None, patience_s: float) -> None:
         """Begin.
 
         Args:
-            ceiling: the most requests in flight, at least 1.
-            rpm: requests a minute; None for no limit.
-            tpm: tokens a minute, sent and received; None for no limit.
-            patience_s: seconds from a first refusal in which it pauses by itself, unless an answer comes; as the server
-                asks it pauses for as long in all, and for ten minutes at least.
+            ceiling: largest number of requests in flight, at least 1.
+            rpm: requests per minute; None for no limit.
+            tpm: tokens per minute, sent and received; None for no limit.
+            patience_s: seconds after a first refusal during which the account pauses by itself, unless an answer
+                comes; also the total length of the pauses that the server asks for, but at least ten minutes of those.
         """
         self._ceiling = ceiling
         self._limit = float(min(ceiling, _FIRST_LIMIT))
@@ -83,52 +90,52 @@ class AccountLimit:
         self._paused_until_s = float("-inf")
         self._patience_s = patience_s
         self._refusals = 0
-        """Of requests that were alone in flight, since the last answer, without a word on how long to wait."""
+        """Number of refusals since the last answer that hit a lone request and named no time to wait."""
         self._refused_since_s = 0.0
-        """When the first of them was."""
+        """Time of the first of them."""
         self._waited_s = 0.0
-        """For how long it has paused since the last answer as the server asked, without a long time between."""
+        """Seconds paused at the server's request since its last answer, without a long gap between the pauses."""
         self._asked_until_s = float("-inf")
-        """Until when the server has last asked to wait."""
+        """End of the last pause that the server asked for."""
         self._denials_left = 0
-        """How many denials before the next answer are taken for those of single requests, also by themselves."""
+        """Number of denials before the next answer that still count as those of single requests, without proof."""
         self._denied: list[tuple[float, asyncio.Future[bool]]] = []
-        """When those in flight left that were denied, and what each waits for: what the others say of the account."""
+        """For each denied request in flight, when it left, and the future that tells whether the denial is its own."""
         self._unreached = 0
-        """Requests since the last answer that found nobody to take them."""
+        """Number of requests since the last answer that got no connection."""
         self._unreached_since_s = 0.0
-        """When the first of them did."""
+        """Time of the first of them."""
         self.requests = Pacer(rpm, late_s=_LATE_S) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.answers = 0
-        """How many requests were answered."""
+        """Number of answered requests."""
         self.in_flight = 0
         self.closed: Callable[[], CallError] | None = None
-        """Makes the error of every request that would follow; None while requests may go."""
+        """Returns the error of every further request; None while requests may go."""
         self._waiting: list[Waiter] = []
 
     @property
     def limit(self) -> int:
-        """How many requests may be in flight now."""
+        """Number of requests that may be in flight now."""
         return int(self._limit)
 
     def wait_s(self, now: float) -> float | None:
-        """Return the seconds until one more request may go, 0 for at once; None where one must end first."""
+        """Return the seconds until one more request may go, 0 for at once; None if another must end first."""
         if self.in_flight >= self.limit:
             return None
         pacers = [pacer.wait_s(now) for pacer in (self.requests, self.tokens) if pacer is not None]
         return max(0.0, self._paused_until_s - now, *pacers)
 
     def push(self, waiter: "Waiter") -> None:
-        """Let a request wait; those that a case waits for go before those that are made ahead."""
+        """Queue a request; requests that a case waits for go before those made ahead."""
         heapq.heappush(self._waiting, waiter)
 
     def reorder(self) -> None:
-        """Look anew at who goes first: the priorities of some who wait have changed."""
+        """Restore the order of the queue after a change of priorities."""
         heapq.heapify(self._waiting)
 
     def head(self) -> "Waiter | None":
-        """Return the request that goes next; None where none waits."""
+        """Return the request that goes next; None if none waits."""
         while self._waiting and self._waiting[0].ready.done():  # its caller gave up
             heapq.heappop(self._waiting)
         return self._waiting[0] if self._waiting else None
@@ -147,10 +154,10 @@ class AccountLimit:
         self._weigh_denials()
 
     def answered(self, started_s: float = math.inf) -> None:
-        """Allow more where a clean answer came while the limit was used up; called before ``end``.
+        """Book a clean answer, and raise the limit if it was fully used; called before ``end``.
 
         Args:
-            started_s: when its request left: the answer says nothing of the key for requests that left later.
+            started_s: when the request left. For requests that left later, its answer does not prove the key valid.
         """
         self.reached()
         self.heard()
@@ -162,17 +169,17 @@ class AccountLimit:
             self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
 
     def reached(self) -> None:
-        """Note an answer of any kind: somebody is there."""
+        """Note an answer of any kind: the server can be reached."""
         self._unreached = 0
 
     def heard(self) -> None:
-        """Note an answer that is no refusal, also one that is none to use: the server works."""
+        """Note an answer that is no refusal, even an unusable one: the server works."""
         self._waited_s = 0.0
 
     def is_given_up(self, now: float) -> bool:
-        """Note a request that reached nobody; return whether it is as well not sent again.
+        """Note a request that got no connection, and return whether a retry is pointless.
 
-        A server that restarts is waited for; where none was started, each call would take all its attempts.
+        A server that restarts is waited for; if none was ever started, each call would otherwise use all its attempts.
         """
         if not self._unreached:
             self._unreached_since_s = now
@@ -180,11 +187,11 @@ class AccountLimit:
         return self._unreached > _UNREACHED and now - self._unreached_since_s >= _REACH_S
 
     def refused(self, *, started_s: float, now: float, retry_after_s: float | None, is_rate: bool) -> bool:
-        """Allow less where the server refused a request that left after the last cut; pause where it asks for it.
+        """Lower the limit if the server refused a request that left after the last cut; pause if it asks for that.
 
         Returns:
-            Whether the request is as well not sent again: the server was waited for long enough, and answers nothing.
-            One whose quota is used up for a day would hold up each call for as long as it asks for.
+            Whether a retry is pointless: the server was waited for long enough and has answered nothing. An account
+            whose daily quota is used up would otherwise hold up each call for as long as the server asks.
         """
         is_in_vain = False
         if retry_after_s and retry_after_s <= _LONGEST_PAUSE_S:
@@ -198,19 +205,19 @@ class AccountLimit:
             self._limit = max(1.0, min(self._limit, self.in_flight) * _CUT)
             self._is_slow_start = False
             self._cut_at_s = now
-            if not retry_after_s and self.in_flight <= 1:  # where it works on others, those are what is too many
+            if not retry_after_s and self.in_flight <= 1:  # with others in flight, their number is the problem
                 self._pause(now)
         return is_in_vain
 
     def _wait_until(self, until_s: float, now: float) -> None:
-        """Let nothing go until then, as the server asks."""
+        """Send nothing until ``until_s``, as the server asks."""
         began_s = max(self._paused_until_s, now)
         if until_s > began_s:
             self._waited_s += until_s - began_s
             self._paused_until_s = until_s
 
     def _pause(self, now: float) -> None:
-        """Let nothing go for a while where this refusal is not the first since the last answer."""
+        """Send nothing for a while, unless this refusal is the first since the last answer."""
         if not self._refusals:
             self._refused_since_s = now
         pause_s = _OWN_PAUSES_S[min(self._refusals, len(_OWN_PAUSES_S) - 1)] * _part()
@@ -219,11 +226,12 @@ class AccountLimit:
             self._paused_until_s = max(self._paused_until_s, now + pause_s)
 
     async def is_own_denial(self, started_s: float) -> bool:
-        """Return whether a request that left then was denied for itself and not for its key; called before ``end``.
+        """Return whether a denial concerns the request that left at ``started_s``, and not its key.
 
-        While others are in flight it waits for what they say: a firewall is quicker than any answer. An answer to one
-        that left no earlier speaks for the key; one to an older request may be of a time before. Where all that is in
-        flight was denied, it is the key, unless these are few since an answer.
+        Called before ``end``. While other requests are in flight, it waits for their outcome, as a firewall denies
+        faster than any model answers. An answer to a request that left no earlier proves the key valid; one to an
+        older request may come from a time before the key was revoked. If every request in flight was denied, the key
+        is at fault, unless there were few denials since the last answer.
         """
         verdict: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._denied.append((started_s, verdict))
@@ -239,7 +247,7 @@ class AccountLimit:
             self._settle_denials(are_own=self._denials_left >= 0)
 
     def _settle_denials(self, *, are_own: bool, until_s: float = math.inf) -> None:
-        """Tell those that wait, and left by then, whether each was denied for itself."""
+        """Resolve the waiting denials of requests that left by ``until_s``: ``are_own`` if the key is good."""
         settled = [verdict for left_s, verdict in self._denied if left_s <= until_s]
         self._denied = [each for each in self._denied if each[0] > until_s]
         for verdict in settled:
@@ -247,29 +255,29 @@ class AccountLimit:
                 verdict.set_result(are_own)
 
     def require_open(self) -> None:
-        """Raise CallError where no request may go any more."""
+        """Raise CallError if no further request may go."""
         if self.closed is not None:
             raise self.closed()
 
     def close(self, error: Callable[[], CallError]) -> None:
-        """Let no further request go; whoever waits is told so."""
+        """Let no further request go; those that wait fail with the error."""
         self.closed = self.closed or error
         while (waiter := self.head()) is not None:
             waiter.ready.set_exception(self.closed())
 
 
 def _part() -> float:
-    """Return how much of a pause is made, so that many sessions do not come back at once."""
+    """Return a random share of a pause, so that many sessions do not come back at the same time."""
     return random.uniform(0.5, 1)  # noqa: S311 - no secret depends on it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
-    """A request that waits for its turn; the smaller one goes first."""
+    """A request that waits for its turn; of two waiters the smaller one goes first."""
 
     priority: Priority
     number: int
-    """In the order of asking."""
+    """Position in the order of arrival."""
     ready: "asyncio.Future[None]"
 
     def __lt__(self, other: "Waiter") -> bool:

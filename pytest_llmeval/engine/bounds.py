@@ -1,4 +1,4 @@
-"""What a call may take, told before it is made, and what it took for nothing."""
+"""Estimates of the tokens and cost of a call before it is made, and the cost of attempts without a usable answer."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,22 +14,24 @@ from pytest_llmeval.core.types import Ask, Response, Usage
 __all__ = ["FIRST_TOKENS", "Lengths", "bound", "failed_usd", "lost_usd", "supposed"]
 
 FIRST_TOKENS = 1024
-"""Taken for an answer that nothing bounds until one has come, enough that few go before their length is known, and for
-one that is lost."""
+"""Output tokens assumed for an answer without a bound until the model has answered once, and for one that is lost.
+
+It is large enough that few calls are sent before the length of the model's answers is known.
+"""
 
 
 class Lengths:
-    """How long the answers of each model were: what those to come are taken for where nothing bounds them.
+    """Mean lengths of each model's answers, used as the estimate for calls whose answers have no bound.
 
-    Verdicts of a judge say nothing of its answers, and a likelihood is no answer.
+    They are kept apart by role, as a judge's verdicts say nothing about its answers. Likelihoods do not count.
     """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[int, int]] = {}
-        """Answers of a model in a role, and tokens of all together."""
+        """Number of answers and sum of their tokens, by role and model."""
 
     def expected(self, ask: Ask, most: Usage) -> int:
-        """Return the tokens, sent and received, that a call within ``most`` is let go with."""
+        """Return the tokens, sent and received, to book for a call within ``most`` when it is sent."""
         count, tokens = self._seen.get((ask.role, ask.model), (0, 0))
         room = most.output_tokens
         if room is None:
@@ -37,7 +39,7 @@ class Lengths:
         return (most.input_tokens or 0) + room
 
     def taken(self, ask: Ask, most: Usage, response: Response) -> int:
-        """Return the tokens that a call took, as far as the server said; book the length of its answer."""
+        """Return the tokens that a call took, as reported or else estimated; record the length of its answer."""
         usage = response.usage
         received = usage.output_tokens
         if received is None:
@@ -50,31 +52,31 @@ class Lengths:
 
 
 def bound(backend: Backend, ask: Ask) -> Usage:
-    """Return about the most tokens that a call takes; None for those sent back where nothing bounds the answer."""
+    """Return an estimate of the most tokens a call takes; ``output_tokens`` is None if nothing bounds the answer."""
     params = backend.identity(ask.request).get("params", {})
     return Usage(input_tokens=estimate_tokens(ask.request.messages, params), output_tokens=_room(params))
 
 
 def supposed(most: Usage) -> Usage:
-    """Return what a call within ``most`` is taken to take where nobody tells."""
+    """Return the usage assumed for a call within ``most`` when the server reports none."""
     return most if most.output_tokens is not None else replace(most, output_tokens=FIRST_TOKENS)
 
 
 def lost_usd(prices: Prices | None, usages: Iterable[Usage]) -> float:
-    """Return what attempts without a usable answer cost, as far as their tokens are known."""
+    """Return the USD that attempts without a usable answer cost; those with unknown tokens or prices count as 0."""
     known = (cost_usd(prices, usage) for usage in usages)
     return sum(usd for usd in known if usd is not None)
 
 
 def failed_usd(prices: Prices | None, usages: Iterable[Usage]) -> float | None:
-    """Return what a call cost that came to nothing; None where not all of its tokens are known."""
+    """Return the USD that a failed call cost; None unless the cost of every attempt is known."""
     costs = [cost_usd(prices, usage) for usage in usages]
     known = [usd for usd in costs if usd is not None]
     return sum(known) if known and len(known) == len(costs) else None
 
 
 def _room(params: Mapping[str, Any]) -> int | None:
-    """Return the tokens that all choices of an answer may have together; None where nothing bounds them."""
+    """Return the most output tokens of all choices of an answer together; None if nothing bounds them."""
     if LOGPROB_OF in params:
         return 0
     room, choices = bound_of(params), params.get("n")

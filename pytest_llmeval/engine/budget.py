@@ -1,4 +1,4 @@
-"""What a session may spend."""
+"""The budget of a session: which calls ``--max-cost`` still lets go."""
 
 from collections import Counter
 from typing import Literal
@@ -10,15 +10,16 @@ __all__ = ["Budget", "Ending"]
 
 _ROUNDING_USD = 1e-9
 Ending = Literal["answered", "lost", "none"]
-"""Of an attempt: an answer to use, one that is none to use and may be paid for all the same, none at all."""
+"""How an attempt ended: with a usable answer, with an unusable one that may still be paid for, or without any."""
 
 
 class Budget:
-    """Lets a call, and each further attempt at it, go only where the money left covers it and those in flight.
+    """Lets a call, and each retry of it, go only if the money left covers it and the calls in flight.
 
-    What a call may cost is known where its answer has a bound; else it is taken to cost what the dearest one of its
-    model did: a judge may be a hundred times as dear as the model that it judges. The first one of a model goes as long
-    as nobody was refused for want of money; from then on only where its prompt and a long answer are covered.
+    The most that a call may cost is known if its answer has a bound. Otherwise it is assumed to cost as much as the
+    most expensive call of the same model so far: a judge may be a hundred times as expensive as the model it judges.
+    The first call of a model goes as long as no call was refused for lack of money; after that, only if its prompt and
+    a long answer are covered.
     """
 
     def __init__(self, max_cost_usd: float | None) -> None:
@@ -28,23 +29,25 @@ class Budget:
         self._reserved_usd = 0.0
         self._is_blind = False
         self._is_short = False
-        """Whether a call was refused that what was left did not cover."""
+        """Whether a call was refused because the money left did not cover it."""
         self.spent_usd = 0.0
         self.is_used_up = False
 
     def start(self, model: str, bound_usd: float | None = None, supposed_usd: float = 0.0) -> float | None:
-        """Book a call that is about to go; return what is set aside for it, None where it may not go now.
+        """Book a call that is about to go, and return the USD set aside for it; None if it has to wait.
 
-        Where its bound is not known and no price of its model was seen yet, it goes as the only one of that.
+        Until a call of the model has shown its cost, a call without a bound goes only while no other one of that
+        model is in flight.
 
         Args:
-            model: who is asked.
-            bound_usd: the most that it may cost; None where its answer has no bound.
-            supposed_usd: what it is taken to cost then once money is short, where none of its model has told.
+            model: name of the model that is called.
+            bound_usd: the most that the call may cost; None if its answer has no bound.
+            supposed_usd: cost assumed for a call without a bound once money is short, if no earlier call of the model
+                has shown its cost.
 
         Raises:
-            CallError: the budget is used up, for every later call that costs anything too; or what is left does not
-                cover this one, and may cover another.
+            CallError: the budget is used up, also for every later call that costs anything; or the money left does
+                not cover this call, though it may cover another one.
         """
         if self._max_cost_usd is None:
             return 0.0
@@ -58,10 +61,10 @@ class Budget:
             aside_usd, known = self._dearest_usd[model], ", as the dearest so far"
         elif aside_usd is None:
             aside_usd, known = supposed_usd if self._is_short else 0.0, f", with an answer of {FIRST_TOKENS:,} tokens"
-        is_left = self.spent_usd < self._max_cost_usd - _ROUNDING_USD  # else one of unknown cost goes neither
+        is_left = self.spent_usd < self._max_cost_usd - _ROUNDING_USD  # else not even a call of unknown cost goes
         is_covered = self.spent_usd + self._reserved_usd + aside_usd <= self._max_cost_usd + _ROUNDING_USD
         if not is_free and not (is_left and is_covered):
-            if self._open.total():  # it may come to less
+            if self._open.total():  # the calls in flight may cost less than was set aside
                 return None
             if is_left:
                 self._is_short = True
@@ -73,12 +76,12 @@ class Budget:
         return aside_usd
 
     def require_open(self, aside_usd: float) -> None:
-        """Raise CallError where a call that was booked and has not gone may not go any more.
+        """Raise CallError if a call that was booked but not yet sent may no longer be sent.
 
-        That is where a server did not tell what its answer took, or one cost more than it might have.
+        That happens if a server did not report the tokens of an answer, or a call cost more than its bound.
 
         Args:
-            aside_usd: what ``start`` set aside for it.
+            aside_usd: the USD that ``start`` set aside for the call.
         """
         is_free = aside_usd == 0
         if self._is_blind or (self._max_cost_usd is not None and not is_free and self.spent_usd > self._max_cost_usd):
@@ -87,14 +90,14 @@ class Budget:
     def end(
         self, model: str, aside_usd: float, cost_usd: float | None, how: Ending = "answered", lost_usd: float = 0.0
     ) -> None:
-        """Book what an attempt came to.
+        """Book what an attempt cost.
 
         Args:
-            model: who was asked.
-            aside_usd: what ``start`` set aside for it.
-            cost_usd: what it cost; None where nobody said how many tokens it took.
-            how: whether there was an answer to use, one that was ``lost``, or none at all.
-            lost_usd: what one is taken to cost that was lost, where nobody told; no less than was set aside.
+            model: name of the model that was called.
+            aside_usd: the USD that ``start`` set aside for the attempt.
+            cost_usd: its cost; None if its tokens were not reported.
+            how: whether there was a usable answer, one that was ``lost``, or none at all.
+            lost_usd: least cost assumed for a lost answer of unknown cost; what was set aside counts if it is more.
         """
         if self._max_cost_usd is None:
             return
@@ -109,7 +112,7 @@ class Budget:
             self._is_blind = self.is_used_up = True
 
     def _too_dear(self, aside_usd: float, max_cost_usd: float, known: str) -> CallError:
-        left_usd = max_cost_usd - self.spent_usd  # told in digits that tell it from the call's
+        left_usd = max_cost_usd - self.spent_usd  # shown with enough digits to differ from the call's cost
         digits = next((n for n in range(4, 12) if round(aside_usd, n) != round(left_usd, n)), 12)
         advice = "max_tokens bounds" if known else "a lower max_tokens lowers"
         message = (

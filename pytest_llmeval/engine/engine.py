@@ -1,4 +1,7 @@
-"""The engine: every model call of a run goes through it, in the process that the user started."""
+"""The engine: every model call of a run goes through it, in the process that the user started.
+
+It looks for an answer in the run's journal, then in the cache, and only then calls the model's backend.
+"""
 
 import asyncio
 import contextlib
@@ -34,16 +37,16 @@ _WHY_UNASKED: Mapping[str, str] = {
     " model says to it",
     "judge": "rubric, judge, row or the calls of the test have changed since; --judge-model SPEC has a judge asked",
 }
-"""Of a run that is scored again, by role."""
+"""Why a run that is scored again holds no answer to a request, by role; part of an error message."""
 _CallId = tuple[CaseKey, str]
 _SEEN_AT_ONCE = 8
 
 
 class Engine:
-    """Answers asks. Equal asks of a run are one call: while it is in flight they wait for it, later they are told.
+    """Answers asks. Equal asks of a run share one call: they wait while it is in flight and reuse its answer later.
 
-    That is all that look-ahead, xdist, reruns and resuming need: whoever asks first, in whichever process, causes the
-    call, and nobody causes it again. All methods run on one event loop.
+    Look-ahead, xdist, reruns and resuming need nothing else: whoever asks first, in whichever process, causes the
+    call, and nobody causes it again. All methods but ``peek`` run on one event loop.
     """
 
     def __init__(
@@ -65,19 +68,19 @@ class Engine:
         """Prepare.
 
         Args:
-            open_model: returns the backend of a model's name; called once for each.
-            journal: keeps the answers.
-            limiter: whose slots the backends enter.
-            budget: what may be spent.
-            places: of the responses that are requested ahead.
-            cache: whether answers of earlier runs are used (``use``), made anew (``refresh``) or all there is
-                (``only``).
-            judge_cache: the same for judges, whose verdict on an answer need not be paid for twice.
-            recorded: the run whose answers are scored again: then no model is asked; None asks models.
-            asks_judges: whether judges are asked what that run does not hold.
-            other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
-            on_fault: told when answers cannot be kept or found any more; no call is made from then on.
-            redact: takes secrets out of what an error says that nobody foresaw.
+            open_model: returns the backend for a model's name; called once for each model.
+            journal: stores the answers and finds stored ones.
+            limiter: hands out the slots that the backends enter around each request.
+            budget: limits what the calls may cost.
+            places: hands out the places of responses that are requested ahead.
+            cache: whether models' answers from earlier runs are ignored (``off``), replaced (``refresh``), reused
+                (``use``) or the only source (``only``).
+            judge_cache: the same for judges; the verdict on an answer need not be paid for twice.
+            recorded: the run that is scored again: its answers are used and no model is called. None calls models.
+            asks_judges: whether judges are called for verdicts that ``recorded`` does not hold.
+            other_judges: names of the judges that differ from those of ``recorded``: its verdicts are not theirs.
+            on_fault: called when answers can no longer be written or read; no call is made from then on.
+            redact: removes secrets from the message of an unexpected error.
         """
         self._open_model = open_model
         self._journal, self._limiter, self._budget = journal, limiter, budget
@@ -90,31 +93,31 @@ class Engine:
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
         self._ahead: dict[_CallId, list[Priority]] = {}
-        """Of the calls that were begun ahead, and that no case has asked for yet, and of those that they wait for."""
+        """For each call begun ahead that no case has asked for yet: its priority and those of calls it waits for."""
         self._sharing = Sharing()
         self._lengths = Lengths()
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
         self.counts = CallCounts()
         self._keeping = Keeping(journal, self._halt, self.counts)
         self._judging: set[CaseKey] = set()
-        """The cases that have asked for a judgement in their turn."""
+        """Cases that have asked a judge themselves: no judgement is requested ahead for them any more."""
         self._released: set[int] = set()
-        """The places whose cases ended, or will, without asking for their responses."""
+        """Places whose cases have ended, or will end, without asking for their responses."""
         self._is_closed = False
-        """Whether the journal may be closed, too: from then on not even what is kept is told."""
+        """Whether ``aclose`` has begun. The journal may be closed too, so not even stored answers are returned."""
         self._budget_freed = asyncio.Event()
 
     def open(self, models: Iterable[str]) -> None:
-        """Import now what these are asked by; a fault shows once one is asked."""
+        """Create the backends of these models now, with their imports; an error is raised by the first ask instead."""
         for model in models:
             with contextlib.suppress(Exception):
                 self._backend(model)
 
     async def ask(self, ask: Ask) -> Response:
-        """Return the answer.
+        """Return the answer to ``ask``.
 
         Raises:
-            CallError: there is none.
+            CallError: there is no answer.
         """
         self._note_seen()
         if ask.position is not None:
@@ -130,9 +133,9 @@ class Engine:
                 self._forget((ask.case, name), task)
 
     def peek(self, ask: Ask) -> Response | None:
-        """Return the answer that is there already; None where it is not. Any thread may look.
+        """Return the answer if it is there already, else None. Any thread may call this.
 
-        That saves the thread that runs the tests a way to the loop and back for each response that came ahead.
+        It saves the thread that runs the tests a round trip to the event loop for each response requested ahead.
         """
         key = (ask.case, ask_name(ask))
         task = self._calls.get(key)
@@ -144,7 +147,7 @@ class Engine:
         return task.result()
 
     def _note_seen(self) -> None:
-        """Let go of answers that were looked at."""
+        """Forget the calls whose answers were returned by ``peek``."""
         while self._seen:
             key, task, position = self._seen.popleft()
             self._forget(key, task)
@@ -152,7 +155,7 @@ class Engine:
                 self.places.take(position)
 
     def _forget(self, key: _CallId, task: "asyncio.Task[Response]") -> None:
-        """Let go of a call that has ended; one that was begun anew under its name stays."""
+        """Forget a call that has ended; a newer call under the same key stays."""
         if self._calls.get(key) is task:
             del self._calls[key]
             self._ahead.pop(key, None)
@@ -162,12 +165,12 @@ class Engine:
         return await self.places.claim(total, most)
 
     async def ahead(self, ask: Ask, place: int) -> None:
-        """Begin the call of a place that was claimed, unless its case has asked meanwhile; none waits for it yet."""
+        """Start the call of a claimed place without waiting for it, unless its case has asked in the meantime."""
         if self.places.is_open(place):
             self._task(ask, ask_name(ask), ahead=True)
 
     async def release(self, place: int) -> None:
-        """Make room for another place: the case of this one will not ask for its response, or for a judgement of it."""
+        """Make room for another place: this one's case will not ask for its response or for a judgement of it."""
         self._released.add(place)
         self.places.take(place)
 
@@ -175,11 +178,11 @@ class Engine:
         """Return the answer to a call that the case at ``place`` will make, and keep it until the case asks.
 
         Returns:
-            The answer; None where the case has asked for it, or for a judgement, or has ended without its response,
-            before this call was begun.
+            The answer. None if this call was not started before the case asked for its response (for a judge's
+            call: before it asked for any judgement) or ended without asking.
 
         Raises:
-            CallError: there is none.
+            CallError: there is no answer.
         """
         name = ask_name(ask)
         if ask.role == "judge":
@@ -191,15 +194,15 @@ class Engine:
         return await outcome(self._task(ask, name, ahead=True))
 
     def stop(self, kind: ErrorKind, message: str) -> None:
-        """Make no further call, of any model; calls in flight may end, and their answers are kept."""
+        """Make no further call to any model. Calls in flight may finish, and their answers are stored."""
         self._limiter.close(kind, message)
         self.places.close()
         self._budget_freed.set()
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait for calls in flight, at most ``timeout_s`` seconds, so that what was paid is kept; give up the others.
+        """Wait at most ``timeout_s`` seconds for calls in flight, so that paid answers are stored; cancel the rest.
 
-        Whoever waits for one of those is told so: a worker that waited on would keep the session from its end.
+        Whoever waits for a cancelled call gets a CallError: a worker that kept waiting would block the session's end.
         """
         pending = [task for task in self._calls.values() if not task.done()]
         try:
@@ -209,13 +212,13 @@ class Engine:
             self._give_up()
 
     async def aclose(self) -> None:
-        """Give up what is in flight and close the models."""
+        """Cancel the calls in flight and close the backends."""
         self._is_closed = True
         self.stop(ErrorKind.INTERRUPTED, "the session has ended")
         await asyncio.gather(*self._give_up(), return_exceptions=True)
         self._keeping.flush()
         closing = (backend.aclose() for backend in self._backends.values())
-        await asyncio.gather(*closing, return_exceptions=True)  # all is kept: nothing depends on how they close
+        await asyncio.gather(*closing, return_exceptions=True)  # all answers are stored: a failed close loses nothing
 
     def _give_up(self) -> "list[asyncio.Task[Response]]":
         pending = [task for task in self._calls.values() if not task.done()]
@@ -239,7 +242,7 @@ class Engine:
         return task
 
     async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
-        """Return the answer from where it is to be had at the least cost."""
+        """Return the answer from the cheapest source that has it: recorded run, journal, cache, model."""
         if self._is_closed:
             self._limiter.require_open()
         if self._recorded is not None:
@@ -259,7 +262,7 @@ class Engine:
         return await self._call(ask, name, key, backend, priority)
 
     def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response | None:
-        """Return what the run that is scored again was told in this call of this case; None where a judge is asked."""
+        """Return what this call of this case was answered in ``recorded``; None if a judge is to be called instead."""
         if ask.role == "judge" and ask.model in self._other_judges:
             return None
         request = {"messages": ask.request.messages, "params": ask.request.params}
@@ -277,7 +280,7 @@ class Engine:
         return replace(response_of(call), cached=True, cost_usd=0.0)
 
     async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, priority: Priority) -> Response:
-        """Return what an earlier call with this key was answered, also one that is just in flight."""
+        """Return the answer of an earlier call with this cache key, or of one in flight; make the call if none is."""
         response = await self._sharing.answer(
             key,
             priority,
@@ -289,14 +292,14 @@ class Engine:
         return response
 
     def _join(self, key: _CallId, priority: Priority) -> None:
-        """Have the call that this one waits for go first where its case waits, now or once its turn comes."""
+        """Move the call that this one waits for up in the queue: now if a case waits, else as soon as one does."""
         if key in self._ahead:
             self._ahead[key].append(priority)
         else:
             self._limiter.hurry(priority)
 
     def _known(self, ask: Ask, key: str, backend: Backend) -> Response | None:
-        """Return what is kept under a key; None where it is asked for now."""
+        """Return the cached answer under ``key``; None if the model is to be called."""
         request = {"messages": ask.request.messages, "params": ask.request.params}
         sent = backend.identity(ask.request).get("params")
         found = self._looked_up(lambda: self._journal.cached(key, request, sent))
@@ -309,7 +312,7 @@ class Engine:
         return None
 
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, priority: Priority) -> Response:
-        """Return the answer of the model, once it is kept."""
+        """Call the model and return its answer once it is stored."""
         if ask.wanted is not None and ask.wanted.only_known:
             raise CallError(f"{ask.model}: no answer has come", kind=ErrorKind.NOT_CACHED, attempts=0)
         most = bound(backend, ask)
@@ -337,7 +340,7 @@ class Engine:
                 error.cost_usd = failed_usd(backend.prices, error.usages)
                 has_ended = priority.begin is None
             else:
-                # What breaks has ended; what is given up may be answered yet, unless it waited for its next attempt.
+                # A call that broke has ended. A cancelled one may still be answered, unless no request was in flight.
                 has_ended = isinstance(error, Exception) or not priority.is_sent
             if is_noted and has_ended:
                 self._keeping.fail((ask.case, name))
@@ -354,7 +357,7 @@ class Engine:
         return response
 
     def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
-        """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""
+        """Return what ``look`` finds. If the journal cannot be read, stop: a call might pay for a stored answer."""
         try:
             found = look()
         except StoreError as fault:
@@ -378,15 +381,18 @@ class Engine:
 
 
 def _cache_key(backend: Backend, ask: Ask) -> str:
-    """Return the sha256 in hex over all that decides an answer: a repetition is a question of its own.
+    """Return the sha256 in hex over all that decides an answer; each epoch and each repeated draw has its own key.
 
-    It is taken as it is, and not as the database keeps it, which leaves out what is nested deep.
+    The digest covers the request itself, not the form in the database, which leaves out deeply nested values.
     """
     facts = [1, ask.role, ask.case.epoch, ask.draw, copied(dict(backend.identity(ask.request)))]
     return digest(canonical(facts))
 
 
 def _is_cacheable(ask: Ask, response: Response) -> bool:
-    """Whether the answer may serve a later run: a refusal may not, nor what is no verdict, or only one at last."""
+    """Whether the answer may serve a later run.
+
+    It may not if it is a refusal, has no finish reason, or, where a verdict is wanted, was none at the first reply.
+    """
     is_whole = response.refusal is None and response.finish_reason is not None
     return is_whole and (ask.wanted is None or came_at_once(response, ask.request.params, ask.wanted))

@@ -1,8 +1,8 @@
-"""Messages between the engine and the processes that run cases: JSON objects, each behind its length."""
+"""Messages between the engine and the processes that run cases: JSON objects, each preceded by its length."""
 
 import asyncio
 from dataclasses import fields
-from json import dumps, loads  # by name: a test that patches the module's means its own
+from json import dumps, loads  # by name: a user's test may patch json.dumps
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -19,7 +19,7 @@ _OF_ERRORS = ("attempts", "latency_s", "param", "cost_usd", "cached")
 
 
 async def read(reader: asyncio.StreamReader) -> Frame | None:
-    """Return the next message; None at the end of the connection, however it came."""
+    """Return the next message; None at the end of the connection, whether it was closed or broke."""
     try:
         size = int.from_bytes(await reader.readexactly(_LENGTH_BYTES))
         frame: Frame = loads(await reader.readexactly(size))
@@ -35,14 +35,14 @@ def write(writer: asyncio.StreamWriter, frame: Frame) -> None:
 
 
 def from_ask(ask: Ask) -> Frame:
-    """Return an ask as a message; its request holds nothing but JSON, or it would have no name."""
+    """Return an ask as a message; its request holds only JSON values, as ``ask_name`` has checked."""
     told = {each.name: getattr(ask, each.name) for each in fields(ask)}
     request = {"messages": ask.request.messages, "params": ask.request.params}
     return {**told, "case": plain(ask.case), "request": request, "wanted": plain(ask.wanted)}
 
 
 def to_ask(frame: Frame) -> Ask:
-    """Return the ask of a message."""
+    """Return the ask that a message holds."""
     request, wanted = frame["request"], frame["wanted"]
     return Ask(
         **{
@@ -61,7 +61,7 @@ def from_response(response: Response) -> Frame:
 
 
 def to_response(frame: Frame) -> Response:
-    """Return the response of a message."""
+    """Return the response that a message holds."""
     tool_calls = tuple(ToolCall(**each) for each in frame["tool_calls"])
     lost = tuple(Usage(**each) for each in frame["lost"])
     return Response(**{**frame, "usage": Usage(**frame["usage"]), "tool_calls": tool_calls, "lost": lost})
@@ -73,5 +73,5 @@ def from_error(error: CallError) -> Frame:
 
 
 def to_error(frame: Frame) -> CallError:
-    """Return the error of a message."""
+    """Return the error that a message holds."""
     return CallError(frame["message"], kind=ErrorKind(frame["kind"]), **{name: frame[name] for name in _OF_ERRORS})

@@ -1,4 +1,4 @@
-"""What the engine needs of whatever keeps its answers."""
+"""Protocols of the stores that the engine uses: the journal of its answers, and a recorded run to score again."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,18 +9,18 @@ __all__ = ["Journal", "Recorded"]
 
 
 class Journal(Protocol):
-    """Keeps answers of one run, and finds answers of this and of earlier runs."""
+    """Stores answers of one run, and finds answers of this and of earlier runs."""
 
     damaged: set[str]
-    """The ids of answers that were found, and are none as they are damaged."""
+    """Ids of answers that were found but cannot be used, as they are damaged."""
 
     def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
-        """Make the answers durable: they survive the end of every process from when this returns.
+        """Make answers durable: once this returns, they survive the end of every process.
 
         Args:
-            answers: that came.
-            begun: calls that are about to be made, so that those without an answer are known when all has ended.
-            failed: calls that were begun, and that come to nothing.
+            answers: answers that have arrived.
+            begun: calls that are about to be made, so that calls left without an answer are known in the end.
+            failed: begun calls that have ended without an answer.
 
         Raises:
             StoreError: they could not be written.
@@ -28,36 +28,36 @@ class Journal(Protocol):
         ...
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
-        """Return what this session was answered to the call ``name`` of a case; None where it was not."""
+        """Return this session's answer to the call ``name`` of a case; None if there is none."""
         ...
 
     def recall_earlier(self, case: CaseKey, name: str) -> Call | None:
-        """Return what earlier sessions of the run were answered to that call; None where they were not."""
+        """Return the answer of an earlier session of the run to that call; None if there is none."""
         ...
 
     def cached(self, cache_key: str, request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> Call | None:
-        """Return the newest answer of any run under a key, to this very request; None without one.
+        """Return the newest answer of any run under a cache key to exactly this request; None if there is none.
 
         Args:
-            cache_key: a digest of all that decides the answer.
-            request: the messages, and the parameters that the case asks with.
-            sent: all parameters that go out, the model's own among them; None for those of ``request`` alone.
+            cache_key: digest of all that decides the answer.
+            request: the messages, and the parameters that the case passes.
+            sent: all parameters that are sent, including the model's own; None if they are those of ``request``.
         """
         ...
 
 
 class Recorded(Protocol):
-    """The calls of another run, which answer those of this one in a session that asks no model."""
+    """The calls of a recorded run, which answer those of this run in a session that calls no model."""
 
     @property
     def run_id(self) -> str:
-        """The id of that run."""
+        """The id of the recorded run."""
         ...
 
     def find(self, case: CaseKey, name: str, request: Mapping[str, Any]) -> Call | None:
-        """Return the call ``name`` of a case with this very request, answered or failed; None without one.
+        """Return the call ``name`` of a case with exactly this request, answered or failed; None if there is none.
 
         Raises:
-            StoreError: it cannot be looked up.
+            StoreError: the call cannot be looked up.
         """
         ...

@@ -1,4 +1,4 @@
-"""Making answers durable, a few at a time."""
+"""Batched writes to the journal: answers that arrive together share a commit."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -12,7 +12,11 @@ from pytest_llmeval.engine.journal import Journal
 __all__ = ["CallCounts", "Keeping"]
 
 _KEPT_TOGETHER = 4
-"""A commit costs about a third of what else an answer costs: alone it is dear, and many together wait too long."""
+"""Largest number of answers per commit.
+
+A commit costs about a third of everything else that an answer costs: one per answer is expensive, but in large batches
+answers wait too long.
+"""
 
 
 T = TypeVar("T")
@@ -24,28 +28,28 @@ class CallCounts:
     """How the calls of a session were answered."""
 
     answered: int = 0
-    """By a model, now."""
+    """Calls that a model answered in this session."""
     recalled: int = 0
-    """From what this run was answered before."""
+    """Calls answered from the run's own journal."""
     cached: int = 0
-    """From the cache, or from the run that is scored again."""
+    """Calls answered from the cache, or from the run that is scored again."""
     failed: int = 0
     damaged: int = 0
-    """Of the answers that are kept."""
+    """Stored answers that were found but are damaged."""
     unkept: int = 0
-    """Answers that came and could not be written."""
+    """Answers that arrived but could not be written."""
 
 
 class Keeping:
-    """Writes answers and begun calls to the journal; what comes in the same moment shares a commit."""
+    """Writes answers and begun calls to the journal; those of one turn of the event loop share a commit."""
 
     def __init__(self, journal: Journal, on_fault: Callable[[StoreError], None], counts: CallCounts) -> None:
         """Prepare.
 
         Args:
-            journal: that answers are written to.
-            on_fault: told when one cannot be.
-            counts: where those are counted.
+            journal: stores the answers.
+            on_fault: called when a write fails.
+            counts: counters of the session; ``unkept`` is raised for answers that could not be written.
         """
         self._journal = journal
         self._on_fault = on_fault
@@ -55,10 +59,10 @@ class Keeping:
         self._failed: list[CallName] = []
 
     async def keep(self, kept: Kept) -> None:
-        """Return once an answer is durable; a few that came in the same moment are written together.
+        """Return once an answer is durable; answers that arrive in the same moment are written together.
 
         Raises:
-            CallError: it could not be written.
+            CallError: the answer could not be written.
         """
         done = self._soon()
         self._unkept.append((kept, done))
@@ -67,21 +71,21 @@ class Keeping:
         await done
 
     async def begin(self, name: CallName) -> None:
-        """Return once it is durable that a call is about to be made; raise CallError where it could not be written.
+        """Return once it is recorded durably that a call is about to be made; raise CallError if that fails.
 
-        That takes 0.04 ms of CPU, as most begin where an answer is written.
+        It takes 0.04 ms of CPU: most calls begin when an answer is written and share its commit.
         """
         done = self._soon()
         self._begun.append((name, done))
         await done
 
     def fail(self, name: CallName) -> None:
-        """Forget a call that was begun: it has ended without an answer."""
+        """Record that a begun call has ended without an answer."""
         self._soon()
         self._failed.append(name)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write everything that waits, in one commit."""
         (kept, self._unkept), (begun, self._begun), (failed, self._failed) = (
             (self._unkept, []),
             (self._begun, []),
@@ -96,13 +100,13 @@ class Keeping:
         except StoreError as fault:
             why = str(fault)
             self._on_fault(fault)
-        finally:  # whatever it was, nobody waits for ever
+        finally:  # whatever was raised, nobody waits for ever
             self._counts.unkept += len(kept) if why else 0
             _tell((done for _, done in kept), why and f"the answer came and could not be kept: {why}", attempts=1)
             _tell((done for _, done in begun), why and f"not asked: the answer could not be kept: {why}", attempts=0)
 
     def _soon(self) -> "asyncio.Future[None]":
-        """Return what is done with the next writing, which comes with the next turn of the loop."""
+        """Return a future that the next write resolves, and schedule that write for the next turn of the loop."""
         loop = asyncio.get_running_loop()
         if not (self._unkept or self._begun or self._failed):
             loop.call_soon(self.flush)
@@ -110,7 +114,7 @@ class Keeping:
 
 
 def _tell(waiting: "Iterable[asyncio.Future[None]]", fault: str | None, *, attempts: int) -> None:
-    """Let go those who wait for what was written, or could not be."""
+    """Resolve the futures of what was written, or fail them with ``fault`` as the message of a CallError."""
     for done in waiting:
         if done.done():
             continue

@@ -1,4 +1,4 @@
-"""Which request goes next: the limits of a session, over all accounts and processes."""
+"""The session's limiter: which request goes next, within the limits over all accounts and processes."""
 
 import asyncio
 import itertools
@@ -19,18 +19,18 @@ __all__ = ["PRIORITY", "Limiter", "Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a session allows."""
+    """The limits that a session sets for its requests."""
 
     max_connections: int
-    """Requests in flight, over all accounts; at least 1."""
+    """Largest number of requests in flight over all accounts; at least 1."""
     rpm: float | None = None
-    """Requests a minute to one account; None for no limit."""
+    """Requests per minute to one account; None for no limit."""
     tpm: float | None = None
-    """Tokens a minute of one account, sent and received; None for no limit."""
+    """Tokens per minute of one account, sent and received; None for no limit."""
     most: Mapping[str, int] = field(default_factory=dict)
-    """Requests in flight to single accounts at most, by them; at least 1 each."""
+    """Largest number of requests in flight to single accounts, by account; at least 1 each."""
     patience_s: float = 120.0
-    """Seconds for which an account that is refused without an answer between pauses by itself."""
+    """Seconds for which an account pauses by itself while its requests are refused and none is answered."""
 
 
 PRIORITY: ContextVar[Priority | None] = ContextVar("llmeval_priority", default=None)
@@ -38,7 +38,7 @@ PRIORITY: ContextVar[Priority | None] = ContextVar("llmeval_priority", default=N
 
 
 class Limiter:
-    """Hands out slots; a slot is held while a request is in flight, never while its caller waits to try again."""
+    """Hands out slots. A request holds one while it is in flight, but not while its caller waits for a retry."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = now) -> None:
         self._limits = limits
@@ -48,44 +48,44 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
         self.in_flight = 0
         self.peak = 0
-        """The most requests that were in flight at one moment."""
+        """Largest number of requests that were in flight at one moment."""
         self.requests = 0
-        """Requests sent."""
+        """Number of requests sent."""
         self.faults = Counter[ErrorKind]()
-        """Those of them that gave no answer to use, by kind."""
+        """Number of requests sent that gave no usable answer, by kind of error."""
         self._closed: Callable[[], CallError] | None = None
 
     def slots(self, account: str) -> Callable[[], AbstractAsyncContextManager[None]]:
-        """Return what is entered around each request to ``account``."""
+        """Return a factory of the context managers that are entered around each request to ``account``."""
         return partial(self._slot, self._limit_of(account))
 
     def settle(self, account: str, tokens: int, *, taken_s: float) -> None:
-        """Book the difference between the tokens that a call took and those it was let go with, at ``taken_s``."""
+        """Book the difference between the tokens a call took and those that were booked for it at ``taken_s``."""
         pacer = self._limit_of(account).tokens
         if pacer is not None:
             pacer.settle(tokens, taken_s=taken_s)
             self._dispatch()
 
     def close(self, kind: ErrorKind, message: str) -> None:
-        """Let no further request go, to no account; what is in flight may end. Closing it again changes nothing."""
+        """Send no further request to any account; requests in flight may finish. A second call changes nothing."""
         self._closed = self._closed or (lambda: CallError(message, kind=kind, attempts=0))
         for limit in self._by_account.values():
             limit.close(self._closed)
 
     def require_open(self) -> None:
-        """Raise CallError where all accounts were closed."""
+        """Raise CallError if all accounts were closed."""
         if self._closed is not None:
             raise self._closed()
 
     def hurry(self, priority: Priority) -> None:
-        """Let the requests of a call go as those that a case waits for, also one that waits already."""
+        """Give the requests of a call, also those that wait already, the priority of a call that a case waits for."""
         priority.ahead = False
         for limit in self._by_account.values():
             limit.reorder()
 
     @asynccontextmanager
     async def _slot(self, limit: AccountLimit) -> AsyncIterator[None]:
-        """Hold the account's slot of one request."""
+        """Hold one of the account's slots during a request."""
         priority = PRIORITY.get() or Priority()
         if priority.paying is not None:
             await priority.paying.start()
@@ -106,10 +106,10 @@ class Limiter:
             self._leave(limit, priority, started_s, error)
 
     async def _enter(self, limit: AccountLimit, priority: Priority) -> None:
-        """Wait until a request may go; it is booked then.
+        """Wait until a request may be sent, and book it.
 
         Raises:
-            CallError: none may go any more.
+            CallError: no further request may be sent.
         """
         limit.require_open()
         if limit.head() is None and self._may_go(limit):
@@ -122,25 +122,25 @@ class Limiter:
             if priority.begin is not None:
                 await priority.begin()
                 priority.begin = None
-                limit.require_open()  # it may have been closed meanwhile
+                limit.require_open()  # it may have been closed in the meantime
         except BaseException:
             self._unbook(limit)
             raise
 
     async def _in_line(self, limit: AccountLimit, priority: Priority) -> None:
-        """Wait until the first in line are gone; it is booked then."""
+        """Queue a request and wait until its turn has come and it is booked."""
         ready = asyncio.get_running_loop().create_future()
         limit.push(Waiter(priority, next(self._numbers), ready))
         self._dispatch()
         try:
             await ready
         except asyncio.CancelledError:
-            if ready.done() and not ready.cancelled() and ready.exception() is None:  # it was booked already
+            if ready.done() and not ready.cancelled() and ready.exception() is None:  # already booked
                 self._unbook(limit)
             raise
 
     def _leave(self, limit: AccountLimit, priority: Priority, started_s: float, error: BaseException | None) -> None:
-        """Book the end of a request, and what it says of the account."""
+        """Book the end of a request, and adapt the account's limit to how it ended."""
         fault = error if isinstance(error, AttemptError) else None
         priority.is_sent = fault is None
         if fault is not None and fault.usage is not None and priority.paying is not None:
@@ -152,10 +152,10 @@ class Limiter:
                 if fault is not None:
                     self.faults[fault.kind] += 1
                     self._learn(limit, priority, started_s, fault)
-                if limit.tokens is not None:  # the next attempt books its own
+                if limit.tokens is not None:  # the next attempt books its own tokens
                     taken = _taken(fault, priority.tokens)
                     limit.tokens.settle(taken - priority.tokens, taken_s=priority.taken_s)
-        finally:  # whatever it was, nobody waits for its slot for ever
+        finally:  # always free the slot, or others would wait for it for ever
             limit.end()
             self.in_flight -= 1
             self._dispatch()
@@ -180,14 +180,14 @@ class Limiter:
         self.peak = max(self.peak, self.in_flight)
 
     def _unbook(self, limit: AccountLimit) -> None:
-        """Take back a request that was booked and is not sent."""
+        """Take back the booking of a request that is not sent."""
         limit.end()
         self.in_flight -= 1
         self.requests -= 1
         self._dispatch()
 
     def _dispatch(self) -> None:
-        """Let go whoever may, the first in line first; come back when time alone will let the next one go."""
+        """Let all waiting requests go that may, in order of priority; set a timer if the next one only needs time."""
         waits_s: list[float] = []
         while self.in_flight < self._limits.max_connections:
             now = self._clock()
@@ -209,7 +209,7 @@ class Limiter:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._dispatch)
 
     def _learn(self, limit: AccountLimit, priority: Priority, started_s: float, error: AttemptError) -> None:
-        """Take from a fault what it says of the account: slower, or no further."""
+        """Adapt the account's limit to an error: slow down, pause or close it; may forbid the error's retry."""
         kind, now = error.kind, self._clock()
         if error.is_unsent:
             if limit.is_given_up(now) and error.retryable:
@@ -230,13 +230,16 @@ class Limiter:
 
     @staticmethod
     def _compare(limit: AccountLimit, priority: Priority, error: AttemptError) -> None:
-        """Let a call have all its tries again where others were answered meanwhile: a quota of a minute refuses it."""
+        """Let a refused call count its attempts anew if others were answered since its last refusal.
+
+        Then the server works, and a quota per minute refuses the call.
+        """
         error.counts_anew = priority.refused_at is not None and limit.answers > priority.refused_at
         priority.refused_at = limit.answers
 
 
 def _taken(fault: AttemptError | None, tokens: int) -> int:
-    """Return what a request that was let go with ``tokens`` took: all of them where an answer to it does not tell."""
+    """Return the tokens that a failed request took: 0 without any answer, ``tokens`` if the answer does not say."""
     usage = fault.usage if fault is not None else None
     if usage is None:
         return 0

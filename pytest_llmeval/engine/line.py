@@ -1,4 +1,7 @@
-"""The way from a process that runs cases to the engine of its session."""
+"""Client of the engine for a process that runs cases: its connection to the engine of the session.
+
+``switchboard`` is the server at the other end; ``frames`` defines the messages between them.
+"""
 
 import asyncio
 import contextlib
@@ -26,8 +29,8 @@ class Line:
         """Prepare; the connection is made with the first ask.
 
         Args:
-            path: of the socket; the engine may come up later than this process.
-            on_stop: told why no further case is to start.
+            path: path of the engine's socket; the engine may come up later than this process.
+            on_stop: called with the reason once no further case is to start.
         """
         self._path = path
         self._on_stop = on_stop
@@ -38,20 +41,20 @@ class Line:
         self._is_lost = False
 
     async def ask(self, ask: Ask) -> Response:
-        """Return the answer.
+        """Return the answer to ``ask``.
 
         Raises:
-            CallError: there is none, the request holds what JSON cannot, or the engine is gone.
+            CallError: there is no answer, the request holds values that JSON cannot, or the engine is gone.
         """
         ask_name(ask)
         return frames.to_response(await self._answer({"ask": frames.from_ask(ask)}))
 
     def peek(self, ask: Ask) -> Response | None:
-        """Return None: what is there already, the engine knows."""
+        """Return None: only the engine's process knows which answers are there already."""
         return None
 
     async def claim(self, total: int, most: int) -> list[int]:
-        """Return the next places of which to request the responses ahead; none when all are given out."""
+        """Return the next places whose responses to request ahead; an empty list when all are given out."""
         try:
             places: list[int] = (await self._request({"claim": most, "total": total}))["places"]
         except CallError:
@@ -59,33 +62,33 @@ class Line:
         return places
 
     async def ahead(self, ask: Ask, place: int) -> None:
-        """Begin the call of a place that was claimed; raise CallError as ``ask`` does."""
+        """Start the call of a claimed place without waiting for it; raise CallError as ``ask`` does."""
         ask_name(ask)
         frames.write(await self._writer(), {"ask": frames.from_ask(ask), "ahead": True, "place": place})
 
     async def release(self, place: int) -> None:
-        """Make room for another place: the case of this one will not ask for its response."""
+        """Make room for another place: this one's case will not ask for its response."""
         with contextlib.suppress(CallError):
             frames.write(await self._writer(), {"release": place})
 
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
-        """Return the answer to a call that a case will make; None where it has made it; raise CallError as ``ask``."""
+        """Return the answer to a call that a case will make; None if it comes too late; raise CallError as ``ask``."""
         ask_name(ask)
         answer = await self._answer({"ask": frames.from_ask(ask), "ahead": True, "place": place})
         return None if answer is None else frames.to_response(answer)
 
     async def begin(self, start: str, place: int | None) -> None:
-        """Tell of a case that begins, and of its place if it has one, as far as anybody listens."""
+        """Tell the engine that a case begins, and its place if it has one; do nothing if the engine is gone."""
         with contextlib.suppress(CallError):
             frames.write(await self._writer(), {"begin": start, "place": place})
 
     async def begin_ahead(self, start: str) -> None:
-        """Tell of a case that begins before its turn, as ``begin`` does."""
+        """Tell the engine that a case begins before its turn, as ``begin`` does."""
         with contextlib.suppress(CallError):
             frames.write(await self._writer(), {"begin": start})
 
     async def _answer(self, frame: frames.Frame) -> Any:
-        """Return what the engine answers to ``frame``; raise CallError where that is an error."""
+        """Return the engine's answer to ``frame``; raise CallError if that is an error."""
         reply = await self._request(frame)
         if "error" in reply:
             raise frames.to_error(reply["error"])
@@ -117,7 +120,7 @@ class Line:
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 break
             except OSError:
-                if os.getppid() != parent:  # it may load a model for long; whether it lives is seen
+                if os.getppid() != parent:  # no time limit: loading a model may take long; only its end counts
                     raise _lost() from None
                 await pause(_CONNECT_STEP_S)
         self._listening = asyncio.get_running_loop().create_task(self._listen(reader))

@@ -1,4 +1,4 @@
-"""A rate by the minute, kept by even spacing."""
+"""Rate limiter for requests or tokens per minute, by even spacing."""
 
 import math
 from bisect import bisect_right, insort
@@ -10,12 +10,15 @@ _BURST_S = 1.0
 
 
 class Pacer:
-    """Says when the next amount may go, so that no 60 s see more than ``per_minute`` and, of larger ones, the last.
+    """Says when the next amount may go, so that no 60 s see more than ``per_minute``.
+
+    Only the last amount within 60 s may exceed it, if that amount is larger than what was left.
 
     This is the generic cell rate algorithm (ITU-T I.371, annex A) with a burst of one second's worth: servers that
-    publish a limit by the minute enforce it over shorter spans, so that a minute's worth at once would be refused.
+    publish a limit per minute enforce it over shorter spans and would refuse a minute's worth at once.
 
-    What is given back lets others go the sooner, also where it went long before them: so the last minute is counted.
+    An amount that is given back lets others go sooner, even if it was taken long before them; therefore the amounts
+    of the last minute are summed as well.
     """
 
     def __init__(self, per_minute: float, *, late_s: float = 0.0) -> None:
@@ -23,32 +26,30 @@ class Pacer:
 
         Args:
             per_minute: the amount that may go in 60 s; above 0.
-            late_s: seconds by which what goes may come later than what follows it: the minute is counted from there.
+            late_s: seconds by which an amount may reach the server later than the ones after it; they are added to
+                the 60 s over which amounts are summed.
         """
         self._per_minute = per_minute
         self._span_s = _MINUTE_S + late_s
-        # A window of 60 s sees what its 60 s bring and one burst: both together are per_minute.
+        # A window of 60 s sees the steady rate of 60 s plus one burst; both together are per_minute.
         self._s_per_unit = (_MINUTE_S + _BURST_S) / per_minute
         self._due_s = -_MINUTE_S
         self._lately: list[tuple[float, float]] = []
-        """When each amount that counts went, with what it came to more or less as one of its own, in order."""
+        """Time and size of each amount that still counts, in order of time; a settled difference is an entry too."""
         self._sum = 0.0
-        """Of these amounts."""
+        """Sum of the amounts in ``_lately``."""
 
     def wait_s(self, now: float) -> float:
-        """Return the seconds from ``now`` until something may go; 0 where it may at once."""
+        """Return the seconds from ``now`` until something may go; 0 if it may go at once."""
         return max(0.0, self._due_s - _BURST_S - now, self._full_s(now))
 
     def take(self, amount: float, now: float) -> None:
-        """Book an amount that goes at ``now``; more than a burst goes too, and what follows waits the longer."""
+        """Book an amount that goes at ``now``; one larger than a burst goes too, and what follows waits longer."""
         self._due_s = max(self._due_s, now) + amount * self._s_per_unit
         self._count(amount, now)
 
     def settle(self, amount: float, *, taken_s: float) -> None:
-        """Book the difference between what was taken for something at ``taken_s`` and what it came to.
-
-        It may be negative.
-        """
+        """Book the difference, which may be negative, between an actual amount and the one taken at ``taken_s``."""
         self._due_s += amount * self._s_per_unit
         self._count(amount, taken_s)
 
@@ -57,7 +58,7 @@ class Pacer:
         self._sum += amount
 
     def _full_s(self, now: float) -> float:
-        """Return the seconds until less than the rate will have come within a minute."""
+        """Return the seconds until the amounts of the last minute sum to less than ``per_minute``."""
         gone = bisect_right(self._lately, (now - self._span_s, math.inf))
         self._sum -= sum(amount for _, amount in self._lately[:gone])
         del self._lately[:gone]

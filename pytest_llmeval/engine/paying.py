@@ -1,4 +1,4 @@
-"""Each attempt of a call is let go by the budget, and booked as soon as it is known what it came to."""
+"""Payment of one call: the budget lets each of its attempts go, and books it once its cost is known."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ __all__ = ["Paying"]
 
 
 class Paying:
-    """What the budget set aside for the attempt of a call that is under way, or comes next."""
+    """The money that the budget set aside for a call's current or next attempt."""
 
     def __init__(
         self,
@@ -27,12 +27,12 @@ class Paying:
         """Prepare.
 
         Args:
-            budget: what all calls spend from.
-            model: who is asked.
-            prices: of its tokens.
-            most: the tokens that an attempt takes at most; None for those of an answer that has no bound.
-            freed: set whenever something was booked.
-            require_open: raises CallError where no further attempt may go.
+            budget: budget of all calls.
+            model: name of the model that is called.
+            prices: prices of its tokens.
+            most: the most tokens of an attempt; its ``output_tokens`` are None if the answer has no bound.
+            freed: set whenever the cost of an attempt was booked.
+            require_open: raises CallError if no further attempt may go.
         """
         self._budget = budget
         self._model = model
@@ -44,10 +44,12 @@ class Paying:
         self._aside_usd: float | None = None
 
     async def start(self) -> None:
-        """Wait until the budget lets the next attempt go; what an earlier one cost nothing of is still set aside.
+        """Wait until the budget lets the next attempt go.
+
+        Money set aside for an earlier attempt that cost nothing serves for this one.
 
         Raises:
-            CallError: what is left does not cover it, or no call is made any more.
+            CallError: the money left does not cover the attempt, or no further call is made.
         """
         while self._aside_usd is None:
             self._aside_usd = self._budget.start(self._model, self._bound_usd, self._lost_usd)
@@ -57,19 +59,19 @@ class Paying:
                 self._require_open()
 
     def require_money(self) -> None:
-        """Raise CallError where nothing is to be spent any more, which may have come out since ``start``."""
+        """Raise CallError if nothing may be spent any more, which may have turned out since ``start``."""
         if self._aside_usd is not None:
             self._budget.require_open(self._aside_usd)
 
     def lose(self, usage: Usage) -> None:
-        """Book an attempt without a usable answer, by its tokens or else as ``Budget.end`` says.
+        """Book an attempt without a usable answer, by its tokens if they are known or else as ``Budget.end`` does.
 
-        Another attempt has to be let go anew.
+        The next attempt needs a ``start`` of its own.
         """
         self.end(cost_usd(self._prices, usage), "lost")
 
     def end(self, usd: float | None, how: Ending) -> None:
-        """Book what the attempt under way cost, if there is one; None where nobody told."""
+        """Book the cost of the attempt under way, if there is one; ``usd`` is None if the cost is not known."""
         if self._aside_usd is not None:
             self._budget.end(self._model, self._aside_usd, usd, how, self._lost_usd)
             self._aside_usd = None

@@ -1,4 +1,4 @@
-"""Which responses are requested ahead of time: the next ones in the order of collection, in a bounded window."""
+"""Look-ahead window: which responses are requested ahead of time, in the order of collection."""
 
 import asyncio
 
@@ -8,15 +8,15 @@ __all__ = ["Places"]
 class Places:
     """Hands out the places of cases whose responses can be requested before the cases run.
 
-    Every process that runs cases claims from the one object that the engine's process holds: a response is requested
-    in the order of collection, whoever runs its case.
+    A place is a case's index in the order of collection. All processes that run cases claim places from one object in
+    the engine's process, so responses are requested in the order of collection, whichever process runs the case.
     """
 
     def __init__(self, window: int) -> None:
         """Begin at the first place.
 
         Args:
-            window: the most responses requested ahead and not yet used; at least 1.
+            window: largest number of responses that are requested ahead and not yet used; at least 1.
         """
         self.window = window
         self._next = 0
@@ -26,14 +26,14 @@ class Places:
         self._is_closed = False
 
     async def claim(self, total: int, most: int) -> list[int]:
-        """Return the next places, at least one and at most ``most``, once the window has room.
+        """Wait until the window has room, and return the next places: at least one and at most ``most``.
 
         Args:
-            total: how many places there are.
-            most: how many the caller wants at once.
+            total: number of places in all.
+            most: largest number that the caller wants at once.
 
         Returns:
-            The places in order; none when all are given out.
+            The places in ascending order; an empty list when all are given out or the window is closed.
         """
         self._taken.extend(bytes(max(0, total - len(self._taken))))
         while not self._is_closed:
@@ -49,7 +49,7 @@ class Places:
         return []
 
     def take(self, place: int) -> None:
-        """Note that the case at ``place`` asks for its response itself; a claim of it makes room for another."""
+        """Note that the case at ``place`` asks for its response itself; if it was claimed, that frees its room."""
         if place >= len(self._taken):
             self._taken.extend(bytes(place + 1 - len(self._taken)))
         self._taken[place] = 1
@@ -58,11 +58,11 @@ class Places:
             self._wake()
 
     def is_open(self, place: int) -> bool:
-        """Whether ``place`` is claimed and its case has not asked yet."""
+        """Return whether ``place`` is claimed and its case has not asked yet."""
         return place in self._open
 
     def give_back(self, places: list[int]) -> None:
-        """Take back places that a process claimed and died before it used them."""
+        """Take back places that a process claimed but did not use before it died."""
         for place in places:
             if place in self._open:
                 self._open.discard(place)
@@ -71,7 +71,7 @@ class Places:
         self._wake()
 
     def close(self) -> None:
-        """Give out no more."""
+        """Give out no more places."""
         self._is_closed = True
         self._wake()
 

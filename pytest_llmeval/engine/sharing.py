@@ -1,4 +1,4 @@
-"""One call for all who ask for the same while it is in flight, also in other cases; what a call comes to."""
+"""Sharing of calls in flight: several cases that ask for the same answer wait for one call."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -13,11 +13,14 @@ from pytest_llmeval.engine.account_limit import Priority
 __all__ = ["Sharing", "foreseen", "outcome"]
 
 _WAITED_FOR = 2
-"""Calls of others that one who asks waits for at most: where a server is down, each takes the whole time limit."""
+"""Largest number of other cases' calls that an ask waits for in turn before it makes its own.
+
+While a server is down, each of them takes the whole time limit.
+"""
 
 
 class Sharing:
-    """The calls in flight whose answers may serve others, by their cache keys."""
+    """The calls in flight whose answers may serve other asks, by cache key."""
 
     def __init__(self) -> None:
         self._in_flight: dict[str, tuple[asyncio.Task[Response], Priority]] = {}
@@ -31,20 +34,20 @@ class Sharing:
         call: Callable[[], Coroutine[Any, Any, Response]],
         join: Callable[[Priority], None],
     ) -> Response:
-        """Return an answer under ``key``, ``cached`` where it is that of another call.
+        """Return an answer under ``key``, marked ``cached`` if it comes from another call.
 
-        Where the call in flight fails, the first of those who wait makes the next one, and the others wait for that;
-        where it fails too, or the answer is for one alone, each makes its own.
+        If the call in flight fails, the first of the waiting asks makes the next one and the others wait for that.
+        If that fails too, or if the answer must not be shared, each makes its own call.
 
         Args:
-            key: of the answer.
-            priority: of the call, if it is made.
-            known: returns what was answered before; None where nothing was.
+            key: cache key of the answer.
+            priority: priority of the call, if one is made.
+            known: returns the answer of an earlier call; None if there is none.
             call: makes the call.
-            join: told the priority of the call in flight that is waited for.
+            join: called with the priority of each call in flight that this ask waits for.
 
         Raises:
-            CallError: there is none.
+            CallError: there is no answer.
         """
         for _ in range(_WAITED_FOR):
             first = self._in_flight.get(key)
@@ -72,7 +75,7 @@ class Sharing:
 
 
 async def outcome(task: "asyncio.Task[Response]") -> Response:
-    """Return what a call comes to, which goes on where this is cancelled; raise CallError where it is given up."""
+    """Return the result of a call, which goes on if the waiter is cancelled; raise CallError if it is cancelled."""
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -82,20 +85,20 @@ async def outcome(task: "asyncio.Task[Response]") -> Response:
 
 
 async def foreseen(answer: Awaitable[Response], redact: Callable[[str], str]) -> Response:
-    """Return what is answered; an error that nobody foresaw shows here, and is a CallError for who asked.
+    """Return the answer; report an unexpected exception to the event loop and turn it into a CallError.
 
     Args:
-        answer: of a call.
-        redact: takes secrets out of what the error says.
+        answer: answer of a call.
+        redact: removes secrets from the message of such an exception.
 
     Raises:
-        CallError: there is none.
+        CallError: there is no answer.
     """
     try:
         return await answer
     except CallError:
         raise
-    except Exception as error:  # noqa: BLE001 - a bug, which must leave nobody waiting
+    except Exception as error:  # noqa: BLE001 - a bug must leave nobody waiting
         asyncio.get_running_loop().call_exception_handler({"message": "the engine broke", "exception": error})
         said = redact(f"{type(error).__name__}: {error}").rstrip(": ")
         raise CallError(f"the engine broke: {said}", kind=ErrorKind.CODE) from None

@@ -1,4 +1,4 @@
-"""The engine's side of the connections from processes that run cases."""
+"""Server through which processes that run cases reach the engine; ``line`` is the client."""
 
 import asyncio
 import contextlib
@@ -15,22 +15,22 @@ __all__ = ["Switchboard"]
 
 
 class Switchboard:
-    """Answers the xdist workers of a session over a socket that only their user can open."""
+    """Answers the xdist workers of a session over a Unix socket that only the user who runs it can open."""
 
     def __init__(self, engine: Engine, path: Path, *, on_begin: Callable[[str], None]) -> None:
         """Prepare.
 
         Args:
             engine: answers the asks.
-            path: of the socket, in a folder of its own.
-            on_begin: told, on the loop, what a process says of a case that begins there.
+            path: path of the socket, in a folder of its own.
+            on_begin: called on the event loop with the message of a process whose case begins.
         """
         self._engine = engine
         self._path = path
         self._on_begin = on_begin
         self._server: asyncio.Server | None = None
         self._told: list[frames.Frame] = []
-        """What every process is told, one that connects later too."""
+        """Messages for every process; one that connects later gets them too."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -47,7 +47,7 @@ class Switchboard:
                 frames.write(writer, frame)
 
     async def aclose(self) -> None:
-        """End all connections."""
+        """Close the server and all connections."""
         if self._server is not None:
             self._server.close()
         tasks = list(self._tasks)
@@ -56,7 +56,7 @@ class Switchboard:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one process until it is gone; the calls that it caused go on, others may want them."""
+        """Answer one process until it is gone; the calls that it caused go on, as others may want their answers."""
         self._keep(asyncio.current_task())
         self._writers.add(writer)
         claimed: set[int] = set()
@@ -77,7 +77,7 @@ class Switchboard:
             pass  # the session ends
         finally:
             self._writers.discard(writer)
-            if running is not None:  # where it died before it asked, nobody else will for this case
+            if running is not None:  # if it died before it asked, nobody else will ask for this case
                 self._engine.places.take(running)
             self._engine.places.give_back(sorted(claimed))
             writer.close()
@@ -93,7 +93,7 @@ class Switchboard:
     async def _handle(self, frame: frames.Frame, writer: asyncio.StreamWriter, claimed: set[int]) -> None:
         if "claim" in frame:
             places = await self._engine.claim(frame["total"], frame["claim"])
-            if writer not in self._writers:  # its process died while it waited for room
+            if writer not in self._writers:  # its process died while the claim waited for room
                 self._engine.places.give_back(places)
                 return
             claimed.update(places)
