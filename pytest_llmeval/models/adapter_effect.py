@@ -1,4 +1,4 @@
-"""Whether an adapter changes what its base says: each way to run one looks at the numbers after a short text."""
+"""Check that an adapter changes its base model, by the logits after a short text; shared by all kinds of models."""
 
 from pytest_llmeval.core.errors import ModelError
 
@@ -14,13 +14,13 @@ def require_effect(
     is_same: bool,
     as_base: str = "the logits are those of the base; was it trained?",
 ) -> None:
-    """Raise ModelError where an adapter has no effect, or breaks the model.
+    """Raise ModelError if an adapter has no effect, or breaks the model.
 
     Args:
         where: the adapter, for messages.
-        is_finite: whether what the model computes with it are numbers.
-        is_same: whether they are those of the base.
-        as_base: what is said of it then.
+        is_finite: whether all logits with the adapter are finite.
+        is_same: whether they equal those of the base.
+        as_base: part of the message for an adapter without effect.
     """
     if not is_finite:
         raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")

@@ -1,4 +1,4 @@
-"""The address of a model server, its secrets kept apart from what is shown."""
+"""Base URLs of model servers, with their secrets kept apart from the part that is shown."""
 
 import contextlib
 import ipaddress
@@ -22,13 +22,13 @@ class BaseUrl:
     """A base URL such as ``http://127.0.0.1:8000/v1``."""
 
     url: str
-    """Scheme, host, port and path, without a slash at the end; without user name, password and query."""
+    """Scheme, host, port and path, without a trailing slash, user name, password and query."""
     host: str
-    """The host, with its port where one was given; what error messages name."""
+    """The host, with its port if one was given; error messages show it."""
     userinfo: str = field(default="", repr=False)
-    """``user:password`` of the URL as given, decoded; sent as Basic authorization, never shown or stored."""
+    """``user:password`` of the URL, decoded; sent as Basic authorization, never shown or stored."""
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Query parameters of the URL as given; sent with each request, never shown or stored."""
+    """Query parameters of the URL; sent with each request, never shown or stored."""
 
     @property
     def hostname(self) -> str:
@@ -37,12 +37,12 @@ class BaseUrl:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the address is this machine."""
+        """Whether the address is this machine's."""
         return is_loopback(self.hostname)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or an address means this machine and nobody else; no name is looked up."""
+    """Return whether a host name or IP address always means this machine; no name is resolved."""
     if host.lower() == "localhost":
         return True
     with contextlib.suppress(ValueError):
@@ -53,15 +53,15 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_base_url(text: str, *, where: str, example: str = "http://host:port/v1") -> BaseUrl:
-    """Return the parts of ``text``.
+    """Return the parsed base URL.
 
     Raises:
-        ModelError: it is malformed; the message begins with ``where`` and ends with ``example``.
+        ModelError: ``text`` is malformed; the message begins with ``where`` and ends with ``example``.
     """
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError:  # it quotes what stands in the port's place, which may be a password
+    except ValueError:  # its message quotes the text in the port's place, which may be a password
         raise ModelError(f"{where}: the base URL cannot be read ({UNREADABLE}); expected {example}") from None
     problem = _problem(text, parts)
     if problem:

@@ -1,6 +1,6 @@
-"""Whether a model can be asked, as far as can be told without any network.
+"""Check whether a model can be called, as far as possible without any network access.
 
-Every session with evals looks here: what only one kind of model needs is imported where it is met.
+Every session with evals runs this check, so modules that only one kind of model needs are imported for that kind only.
 """
 
 import importlib.util
@@ -21,17 +21,18 @@ __all__ = ["check_model"]
 def check_model(
     model: NamedModel, environ: Mapping[str, str], *, transport: "TransportName" = "auto", is_asked: bool = True
 ) -> None:
-    """Return where ``model`` can be opened, as far as can be told without any network.
+    """Raise ModelError if ``model`` cannot be opened, as far as that can be checked without any network access.
 
     Args:
-        model: what is to be opened.
-        environ: where its key and its proxy are looked up.
-        transport: that by which a server of OpenAI's protocol is asked; ``lean`` follows no proxy.
-        is_asked: whether it is called; where only its cached answers are wanted, it needs no key and no converter.
+        model: the model to open.
+        environ: environment in which its key and its proxy are looked up.
+        transport: transport to a server of OpenAI's protocol; ``lean`` uses no proxy.
+        is_asked: whether the model will be called; if only its cached answers are wanted, it needs no key and no
+            converter.
 
     Raises:
         ModelError: its key is missing or not meant for its server, its extra is not installed, its files are not
-            there, no folder can keep them, or the proxy before its server cannot be used.
+            there, no folder can hold them, or the proxy for its server cannot be used.
     """
     if model.spec.kind == "local":
         _check_local(model, is_asked=is_asked)

@@ -1,4 +1,4 @@
-"""Which models are asked, of those that specs and names of models.yaml name; nothing is opened."""
+"""Resolve and check the models of ``--model`` and ``--judge-model``, without opening them."""
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
@@ -23,13 +23,13 @@ def choose_models(
     """Return the models under test by name.
 
     Args:
-        specs: or names of models.yaml.
+        specs: specs, or names of models.yaml.
         named: the models of models.yaml.
-        environ: says where names alone are asked.
-        check: raises ModelError where one cannot be asked.
+        environ: environment that decides where bare names are sent.
+        check: raises ModelError for a model that cannot be called.
 
     Raises:
-        ModelError: a spec is wrong, ``check`` says so, or two models have one name.
+        ModelError: a spec is wrong, ``check`` refuses a model, or two models have the same name.
     """
     chosen: dict[str, NamedModel] = {}
     for text in specs:
@@ -53,16 +53,16 @@ def choose_judges(
     """Return the judge models by name.
 
     Args:
-        specs: or names of models.yaml.
+        specs: specs, or names of models.yaml.
         named: the models of models.yaml.
         under_test: the models under test, by name.
         may_judge_itself: whether a judge may be under test too.
-        environ: says where names alone are asked.
-        check: raises ModelError where one cannot be asked.
+        environ: environment that decides where bare names are sent.
+        check: raises ModelError for a model that cannot be called.
 
     Raises:
-        ModelError: a spec is wrong, ``check`` says so, one is under test itself, another model has its name, or it is
-            the same as another judge.
+        ModelError: a spec is wrong, ``check`` refuses a judge, a judge is under test itself, has the name of another
+            model, or is the same as another judge.
     """
     chosen: dict[str, NamedModel] = {}
     for text in specs:
@@ -84,10 +84,10 @@ def choose_judges(
 
 
 def default_models() -> tuple[str, ...]:
-    """Return the specs of the models under test where nobody names one: the embedded one, if its extra is installed.
+    """Return the specs of the models under test if the user names none: the embedded one.
 
     Raises:
-        ModelError: it is not, with what to do.
+        ModelError: its extra is not installed; the message says what to do.
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise ModelError(
@@ -98,7 +98,7 @@ def default_models() -> tuple[str, ...]:
 
 
 def _is_same(one: NamedModel, other: NamedModel) -> bool:
-    """Return whether two judges say the same of all: one would be given what the other was answered."""
+    """Return whether two judges are equal: each would get the other's cached answers."""
     if (one.spec, one.api) != (other.spec, other.api):
         return False
     return other_than_asked(one.params) == other_than_asked(other.params)

@@ -1,6 +1,6 @@
-"""What the head of a GGUF file says: its fields, and the names and shapes of its tensors. No number of them is read.
+"""Reader of a GGUF file's header: its metadata, and the names and shapes of its tensors, without their data.
 
-The format is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
+The format is described in https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
 """
 
 import math
@@ -16,41 +16,41 @@ __all__ = ["GgufHeader", "read_gguf_header"]
 
 _STRING, _ARRAY = 8, 9
 _SCALARS: Mapping[int, str] = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
-"""From the type of a field to what ``struct`` calls it."""
+"""``struct`` format characters by GGUF type of a metadata value."""
 _TENSOR_BYTES: Mapping[int, int] = {0: 4, 1: 2, 30: 2}
-"""From the type of a tensor to the bytes of a number: float32, float16, bfloat16."""
+"""Bytes per element by GGUF type of a tensor: float32, float16, bfloat16."""
 _ALIGNMENT = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufHeader:
-    """The head of one file."""
+    """The header of one file."""
 
     fields: Mapping[str, Any]
-    """Numbers, booleans and texts by key; lists, which are the vocabulary above all, are left out."""
+    """Metadata by key: numbers, booleans and strings. Arrays, mostly the vocabulary, are left out."""
     tensors: Mapping[str, tuple[int, ...]]
-    """Shapes by name, the length of a row first, as the format has them."""
+    """Shapes of the tensors by name, in the order of the format: the length of a row first."""
 
     def count(self, key: str) -> int | None:
-        """Return the whole number of ``key``; None where the file has none."""
+        """Return the whole number under ``key``; None if the file has none."""
         value = self.fields.get(key)
         return value if isinstance(value, int) else None
 
     def text(self, key: str) -> str:
-        """Return the text of ``key``; an empty one where the file has none."""
+        """Return the string under ``key``; an empty one if the file has none."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
 
 def read_gguf_header(path: Path, where: str) -> GgufHeader:
-    """Return the head of ``path``.
+    """Return the header of the file at ``path``.
 
     Args:
         path: the file.
-        where: what messages begin with.
+        where: beginning of error messages.
 
     Raises:
-        ModelError: it cannot be read, is no GGUF file, or is cut off.
+        ModelError: the file cannot be read, is not a GGUF file, or is cut off.
     """
     try:
         with open(path, "rb") as file:
@@ -103,7 +103,7 @@ class _Reader:
         return GgufHeader(fields=fields, tensors=tensors)
 
     def _value(self, kind: int) -> Any:
-        """Return a field's value; None for a list, which is passed over."""
+        """Return a field's value; skip an array and return None."""
         if kind == _STRING:
             return self._text()
         if kind == _ARRAY:
@@ -114,7 +114,7 @@ class _Reader:
         return self._number(_SCALARS[kind])
 
     def _pass_over(self, kind: int, count: int) -> None:
-        """Pass over the items of a list."""
+        """Skip the items of an array."""
         if kind in _SCALARS:
             self._skip(count * struct.calcsize(_SCALARS[kind]))
             return

@@ -1,4 +1,4 @@
-"""Memory of the host that is free, as far as a container lets it be used; who ran out of any. Told without torch."""
+"""Free memory of the host or container, and recognition of out-of-memory errors; without torch."""
 
 from pathlib import Path
 
@@ -16,15 +16,18 @@ _SIGNS = (
     "cublas_status_not_initialized",
     "nvml_success ==",
 )
-"""What errors say that have no class of their own: those of torch on a CPU, of CUDA's libraries and of Triton. Where
-torch cannot ask NVML how much is free (MIG, some containers), it says so in place of its own class."""
+"""Phrases of out-of-memory errors without a class of their own: from torch on a CPU, CUDA's libraries and Triton.
+
+If torch cannot ask NVML how much memory is free (MIG, some containers), it raises the last of them instead of its own
+class.
+"""
 
 
 def free_host_bytes(unknown: int) -> int:
-    """Return the bytes that Linux says are available, or those that the limit of a container leaves if that is less.
+    """Return the bytes that Linux reports as available, or those that a container's limit leaves if that is less.
 
     Args:
-        unknown: what is returned where that is not told, as elsewhere than on Linux.
+        unknown: value to use if the available memory cannot be read, as on systems other than Linux.
     """
     return min(_available(unknown), _under_cgroup())
 
@@ -38,7 +41,7 @@ def _available(unknown: int) -> int:
 
 
 def _under_cgroup() -> int:
-    """Return what a container's limit (cgroup v2) leaves, files that are only cached not counted as used."""
+    """Return the bytes that a container's limit (cgroup v2) leaves; cached files do not count as used."""
     try:
         limit = (_CGROUP / "memory.max").read_text("ascii").strip()
         used = int((_CGROUP / "memory.current").read_text("ascii"))
@@ -51,6 +54,6 @@ def _under_cgroup() -> int:
 
 
 def says_out_of_memory(text: str) -> bool:
-    """Return whether an error says that memory is short, on the host or a device."""
+    """Return whether an error message means that the host or a device is out of memory."""
     lower = text.lower()
     return any(sign in lower for sign in _SIGNS)

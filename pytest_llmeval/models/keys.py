@@ -1,4 +1,4 @@
-"""Which key goes to which server.
+"""API keys and accounts: which key is sent to which server.
 
 ``OPENAI_API_KEY``, like OpenAI's organisation, project and custom headers, goes only to ``OPENAI_BASE_URL``
 or OpenAI's own address. A spec with ``@URL`` sends the key in the variable that its ``api_key_env`` names,
@@ -36,31 +36,31 @@ _USUAL_NAME = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A server and what it is sent beside the request; equal accounts share one limit."""
+    """A server, and the headers and query that identify the caller to it; equal accounts share one limit."""
 
     base_url: BaseUrl
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    """Names and values, the authorization among them."""
+    """Names and values of the headers, including the authorization."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """Values that no text may show."""
+    """Values that no message may show."""
     echoed: tuple[str, ...] = field(default=(), repr=False)
-    """Those of them that no answer may hold either: the key, and what is named like one."""
+    """Those secrets that no answer may contain either: the key, and values with names like a key's."""
     told: str = field(default="", compare=False)
-    """Which key it is, in words that name its variable; empty where nobody has to know."""
+    """Sentence for error messages that says in which variable the key is; empty if there is nothing to say."""
     fixed_id: str = ""
-    """The id where it has one of its own; empty where address and headers decide it."""
+    """The account's id, if it has a fixed one; empty if the id is derived from address and headers."""
 
     @property
     def id(self) -> str:
-        """The same for equal accounts in every process: 12 hex digits that tell nothing of a key, or ``fixed_id``."""
+        """Id that is equal for equal accounts in every process: ``fixed_id``, or 12 hex digits that reveal no key."""
         text = repr((self.base_url.url, self.base_url.query, self.headers))
         return self.fixed_id or hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
     @property
     def address(self) -> str:
-        """The base URL, and a digest of what may lead a request elsewhere: query and headers, but not who asks.
+        """The base URL, and a digest of the query and headers by which a gateway may choose deployment or provider.
 
-        A gateway chooses deployment or provider by them; a key may change while what answers stays.
+        Keys and other values that only identify the caller are left out: they may change while the model stays.
         """
         query = [pair for pair in self.base_url.query if not tells_who_asks(pair[0])]
         headers = sorted((name.lower(), value) for name, value in self.headers if not tells_who_asks(name))
@@ -69,11 +69,11 @@ class Account:
 
 
 def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> Account:
-    """Return the account under which a vendor's model is asked; where it is not, one without a key.
+    """Return the account for calls to a model behind a server; without a key if ``is_asked`` is False.
 
     Raises:
         ModelError: a variable that must hold a key is not set, a key would go to a server it is not meant for, or
-            the address includes the path that is added to it.
+            the address already includes the path that is appended for each request.
     """
     vendor = VENDORS[model.spec.kind]
     base_url = model.spec.base_url or vendor.base_url(environ)
@@ -100,7 +100,7 @@ def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: boo
 
 
 def _told(model: NamedModel, key: str | None, variable: str, *, is_bare: bool) -> str:
-    """Return which key is sent; ``is_bare`` says that nothing else, which may hold one, is sent beside it."""
+    """Return which key is sent, in words; ``is_bare`` says that no other header or query may hold a key."""
     if key is not None:
         sent = model.api_key_env or variable
         return f"the key in {sent} was sent" if is_usual_name(sent) else ""
@@ -116,7 +116,7 @@ def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str,
 
 
 def _key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> str | None:
-    """Return the key that ``api_key_env`` names, for the server at ``address``; None where it names no variable.
+    """Return the key that ``api_key_env`` names, for the server at ``address``; None without ``api_key_env``.
 
     Raises:
         ModelError: the variable is not set, or holds the key of a vendor that is not at ``address``.
@@ -139,18 +139,18 @@ def _key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str
 
 
 def known_secrets(environ: Mapping[str, str], models: Iterable[NamedModel]) -> list[str]:
-    """Return the secrets of the environment, and the keys of ``models`` in variables whose names say nothing of one."""
+    """Return the secrets of the environment, and the keys of ``models``, whatever their variables are called."""
     named = (environ.get(model.api_key_env, "") for model in models if model.api_key_env)
     return [*secrets_in(environ), *(each for value in named for each in values_within(value))]
 
 
 def is_usual_name(variable: str) -> bool:
-    """Return whether ``variable`` is a name as people give it; any other may be a key by mistake, and is not shown."""
+    """Return whether ``variable`` looks like a variable's name; anything else may be a key and is not shown."""
     return _USUAL_NAME.fullmatch(variable) is not None
 
 
 def _with_userinfo(base_url: BaseUrl) -> Account:
-    """Return the account that sends user name and password of the URL, as HTTP prescribes for it."""
+    """Return the account that sends user name and password of the URL by HTTP Basic authentication."""
     token = base64.b64encode(base_url.userinfo.encode()).decode("ascii")
     keys = (base_url.userinfo, base_url.userinfo.partition(":")[2], token)
     secrets = (*keys, *(value for _, value in base_url.query))
@@ -159,10 +159,10 @@ def _with_userinfo(base_url: BaseUrl) -> Account:
 
 
 def _with_key(vendor: Vendor, base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...]) -> Account:
-    """Return the account that sends ``key`` (None: a dummy) as ``vendor`` takes it, and ``extra`` headers.
+    """Return the account that sends ``key`` (None: a dummy) in the vendor's header, and ``extra`` headers.
 
     Anthropic documents ``x-api-key``, https://docs.claude.com/en/api/overview. Compatible servers look for that
-    header, for a bearer token, or for either, and are sent both.
+    header, for a bearer token, or for either, so they get both.
     """
     account = account_with_key(base_url, key, extra)
     if vendor.key_header is None:
@@ -172,10 +172,10 @@ def _with_key(vendor: Vendor, base_url: BaseUrl, key: str | None, extra: tuple[t
 
 
 def _extra_headers(vendor: Vendor, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers that the environment asks for: who asks, and custom ones, one ``Name: value`` a line.
+    """Return the headers that the environment sets: organisation and project, and custom ``Name: value`` lines.
 
     Raises:
-        ModelError: one holds characters that no header takes.
+        ModelError: a header contains characters that HTTP headers cannot hold.
     """
     named = [(header, environ[variable].strip()) for variable, header in vendor.identity if environ.get(variable)]
     _check_sendable(" or ".join(variable for variable, _ in vendor.identity), named)

@@ -1,4 +1,4 @@
-"""Keys of a chat message that one API alone knows: they go from its answers back to it, and to no other."""
+"""Keys of chat messages that only one API knows: they are sent back to that API and removed for all others."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,20 +6,22 @@ from typing import Any
 __all__ = ["IN_PLACE", "PHASE", "REASONING_ITEMS", "WHOLE", "without_foreign_keys"]
 
 WHOLE = "content_blocks"
-"""Key of a message of Anthropic that is more than thoughts, then a text, then calls: all of its blocks."""
+"""All blocks of an Anthropic message whose content is not just reasoning, then a text, then tool calls."""
 IN_PLACE = "in_place"
-"""Key of a system message that stands among the others in that API, too, and is not part of its system prompt."""
+"""Marks a system message that Anthropic's API takes among the other messages, not as part of the system prompt."""
 REASONING_ITEMS = "reasoning_items"
-"""The key of an assistant's message under which it has its reasoning, and what the vendor's tools did in its course, as
-the server said it: the API refuses the one without the other."""
+"""Reasoning of an assistant's message and the calls of the vendor's tools during it, as the server returned them.
+
+The API refuses the message without them.
+"""
 PHASE = "phase"
-"""The key of an assistant's message that says whether it is the final answer, or a comment on the way there."""
+"""Says whether an assistant's message is the final answer or a comment before it."""
 _OF_OTHERS = frozenset({"is_error", IN_PLACE, WHOLE, REASONING_ITEMS})
-"""What the APIs of messages and of responses alone are told: a tool says in its text that something went wrong."""
+"""Keys that only the Messages and Responses APIs get; in chat completions a tool reports an error in its text."""
 _OF_GATEWAYS = frozenset({"cache_control"})
-"""Marks that gateways hand on to Anthropic, and that OpenAI, which caches by itself, refuses."""
+"""Keys that gateways pass on to Anthropic, and that OpenAI, which caches by itself, refuses."""
 _OF_RESPONSES = frozenset({PHASE})
-"""What gateways hand on to OpenAI's own models, whose chat completions refuse it."""
+"""Keys that gateways pass on to OpenAI's own models, and that OpenAI's chat completions refuse."""
 
 
 def without_foreign_keys(
@@ -29,13 +31,13 @@ def without_foreign_keys(
     is_openai: bool,
     own: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Return messages and parameters as they are sent, in one object.
+    """Return messages and parameters in one object, as they are sent.
 
     Args:
-        messages: in the words of the OpenAI protocol.
-        params: the same.
-        is_openai: whether OpenAI itself is asked, and no other server of its protocol.
-        own: keys of an API beside chat completions that is asked.
+        messages: chat messages in the format of OpenAI's protocol.
+        params: parameters in that format.
+        is_openai: whether the request goes to OpenAI itself, not to another server of its protocol.
+        own: keys to keep because the API that is called knows them.
     """
     keys = (_OF_OTHERS | _OF_GATEWAYS | _OF_RESPONSES if is_openai else _OF_OTHERS) - own
     told = {**params, "messages": [_without(message, keys) for message in messages]}
@@ -46,7 +48,7 @@ def without_foreign_keys(
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:
-    """Return an object without ``keys``, of its own and of the parts and calls in it."""
+    """Return an object without ``keys``, also in its content parts and tool calls; return other values unchanged."""
     if not isinstance(value, Mapping):
         return value
     told = {key: each for key, each in value.items() if key not in keys}

@@ -1,14 +1,14 @@
 """``models.yaml``: models with a name, parameters and prices.
 
     models:
-      small:                                     # the name: what --model takes and node ids show
+      small:                                     # the name for --model and in node ids
         spec: openai:gpt-4o-mini                 # required
         params: {temperature: 0, max_tokens: 300}
         prices: {input: 0.15, output: 0.60}      # USD per million tokens
         api_key_env: MY_KEY                      # the variable that holds the key
-        api: responses                           # of an openai: model; chat (completions) without it
+        api: responses                           # for openai: models only; default: chat (completions)
 
-The file is read elsewhere; this module takes the parsed data and a function that knows the line of each key.
+The file is read elsewhere; this module takes the parsed data and a function that returns the line of each key.
 """
 
 import json
@@ -59,33 +59,33 @@ _KEYS: dict[int, tuple[str, ...]] = {
     3: tuple(_ModelRow.model_fields),
     4: tuple(_PricesRow.model_fields),
 }
-"""The keys that are known at each depth of the file."""
+"""Known keys by their depth in the file."""
 
 
 def named_models(data: object, where: str, line_of: LineOf) -> dict[str, NamedModel]:
     """Return the models of a parsed ``models.yaml`` by name, in the order of the file.
 
     Args:
-        data: what the YAML reader returned; None (an empty file) names no model.
+        data: the parsed YAML; None (an empty file) names no model.
         where: the file's path as messages show it.
-        line_of: from the path of a key to its line.
+        line_of: maps the path of a key to its line.
 
     Raises:
-        ModelError: naming file, line and key of the first mistake.
+        ModelError: the file has a mistake; the message names file, line and key of the first one.
     """
     if data is None:
         return {}
     try:
         file = _File.model_validate(data)
     except ValidationError as error:
-        # An unknown key first: it explains the missing one beside it.
+        # An unknown key goes first: it may be the misspelt form of a missing one.
         mistakes = sorted(error.errors(include_url=False), key=lambda row: row["type"] != "extra_forbidden")
         raise _mistake(mistakes[0], where, line_of) from None
     return {name: _model(name, row, where, line_of) for name, row in file.models.items()}
 
 
 def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel:
-    """Return one checked row as what the rest of the package uses."""
+    """Check one row and return it as a NamedModel."""
     if not name or not name.isprintable() or name != name.strip():
         raise mistake_at(
             where,
@@ -124,12 +124,12 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
 
 
 def _prices(row: _PricesRow | None) -> Prices | None:
-    """Return the prices of one row, if it has any."""
+    """Return the prices of one row; None if it has none."""
     return None if row is None else Prices(input_usd_per_million=row.input, output_usd_per_million=row.output)
 
 
 def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
-    """Return one pydantic error in the words of models.yaml."""
+    """Return a pydantic error as a ModelError in the terms of models.yaml."""
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         known = _KEYS.get(len(path), ())
@@ -139,7 +139,7 @@ def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
         return mistake_at(
             where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing"
         )
-    if path[-1:] == ("api_key_env",):  # what was found may be the key
+    if path[-1:] == ("api_key_env",):  # the value may be the key itself
         message = f"{'.'.join(path)}: expected the NAME of a variable (such as MY_KEY), not the key"
         return mistake_at(where, line_of, path, message)
     shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""

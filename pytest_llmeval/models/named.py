@@ -1,4 +1,4 @@
-"""What ``--model`` names: a model of models.yaml, or a spec."""
+"""Named models: what ``--model`` resolves to, a model of models.yaml or a spec."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ from pytest_llmeval.models.specs import ModelSpec, check_typed, parse_spec
 __all__ = ["Api", "NamedModel", "Prices", "resolve_model", "unsendable", "why_unsendable"]
 
 Api = Literal["chat", "responses"]
-"""The ways to ask a model of OpenAI's protocol: chat completions, and the Responses API, which some alone know."""
+"""APIs of OpenAI's protocol: chat completions, and the Responses API, the only one that some models support."""
 
 
 def unsendable(name: str, problem: str, param: str | None = None) -> CallError:
     """Return the error of a request that cannot be sent to a model.
 
     Args:
-        name: the model's.
+        name: the model's name.
         problem: what is wrong with the request.
-        param: the parameter that it is about; None where it is about none alone.
+        param: the parameter at fault; None if there is no single one.
     """
     return CallError(f"{name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)
 
 
 def why_unsendable(params: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the parameters of a request to a server; None where each may be one that it knows."""
+    """Return what is wrong with the parameters of a request to a server; None if the server may know each of them."""
     if LOGPROB_OF in params:
         return "the likelihood of a text is what only hf: models can tell"
     return next((told for _, told in wrong_params(params)), None)
@@ -38,28 +38,28 @@ def why_unsendable(params: Mapping[str, Any]) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedModel:
-    """A model to be asked: what ``--model`` resolves to."""
+    """A model to call: what ``--model`` resolves to."""
 
     name: str
     """The name in models.yaml, else NAME of the spec; never a URL."""
     spec: ModelSpec
     params: Mapping[str, Any] = field(default_factory=dict)
-    """Sampling parameters sent with every request, as they are."""
+    """Sampling parameters, sent unchanged with every request."""
     prices: Prices | None = None
-    """None where they are not known; the cost of a call is then None too."""
+    """Prices of tokens; None if they are not known, and then the cost of a call is None too."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
     api: Api = "chat"
-    """How it is asked; of a model that is no ``openai:`` one it says nothing."""
+    """API by which the model is called; it has no meaning for models other than ``openai:`` ones."""
 
     @property
     def other_api(self) -> tuple[str, ...]:
-        """What of its API tells it from others: nothing where it is asked as all once were."""
+        """The API as part of the model's identity; empty for chat completions, once the only API."""
         return () if self.api == "chat" else (self.api,)
 
     @property
     def bounds(self) -> dict[str, int]:
-        """The bound of an answer where a call states none, by each name that it is sent under; empty without one."""
+        """The default bound of an answer in tokens, by each parameter name it is sent under; empty without a bound."""
         stated = {name: self.params[name] for name in BOUND_NAMES if isinstance(self.params.get(name), int)}
         default = DEFAULT_MAX_TOKENS.get(self.spec.kind)
         return stated if stated or default is None else {"max_tokens": default}
@@ -69,12 +69,13 @@ def resolve_model(text: str, named: Mapping[str, NamedModel], *, at_openai: bool
     """Return the model that ``--model TEXT`` means: a name of models.yaml, else a spec.
 
     Args:
-        text: what was typed.
+        text: the text that was typed.
         named: the models of models.yaml.
-        at_openai: whether a name alone is asked of OpenAI itself, whose models have known names.
+        at_openai: whether a bare name goes to OpenAI itself, whose models' names follow a known form.
 
     Raises:
-        ModelError: ``text`` is neither, or nearly a name of models.yaml, or no name of a model of OpenAI.
+        ModelError: ``text`` is neither, is a likely misspelling of a name of models.yaml, or cannot be the name of a
+            model at OpenAI.
     """
     if text in named:
         return named[text]
@@ -91,12 +92,15 @@ def resolve_model(text: str, named: Mapping[str, NamedModel], *, at_openai: bool
 
 
 def _near(text: str, named: Iterable[str]) -> str | None:
-    """Return the name that ``text`` is a slip of, in letters or their case; None where it is that of another model."""
+    """Return the name that ``text`` is a likely misspelling of, in letters or their case; None if there is none."""
     return closest(text, named, cutoff=0.8) or next((name for name in named if _is_slip(text, name)), None)
 
 
 def _is_slip(text: str, name: str) -> bool:
-    """Return whether letters of a name changed places, or one is another: in a short one a fifth or more of it."""
+    """Return whether two names differ by the order of their letters, or by one letter.
+
+    In a short name that letter is a fifth or more of it, and ``closest`` finds the two too different.
+    """
     one, other = text.casefold(), name.casefold()
     apart = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
     is_one_letter = len(one) == len(other) > 2 and len(apart) == 1 and "".join(apart[0]).isalpha()

@@ -1,7 +1,7 @@
-"""Sampling parameters: what can be none, and what is one misspelt.
+"""Checks of sampling parameters: reserved names, and misspelt ones.
 
-Servers differ in what they take, and some take any name without a word: a misspelt ``temperature`` then draws answers
-at the default one. So a name that is nearly a known one is refused, and all others are sent as they are.
+Servers differ in the parameters they accept, and some silently accept any name: with a misspelt ``temperature`` they
+sample at the default one. So a name close to a known one is refused, and all others are sent unchanged.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,13 +13,13 @@ from pytest_llmeval.core.names import closest
 __all__ = ["DEFAULT_MAX_TOKENS", "wrong_params"]
 
 DEFAULT_MAX_TOKENS: Mapping[str, int] = {"anthropic": 1024, "hf": 256, "local": 256, "vllm": 256}
-"""The bound of an answer where neither models.yaml nor the call has one, by kind of spec; no other kind has one.
+"""Bound of an answer in tokens if neither models.yaml nor the call sets one, by kind of spec; other kinds have none.
 
-The API of Anthropic demands it.
+Anthropic's API requires a bound.
 """
 
 _RESERVED_PARAMS = frozenset({"messages", "model", LOGPROB_OF})
-"""Keys of a request that are not sampling parameters and cannot be set as such."""
+"""Keys of a request that are not sampling parameters and cannot be passed as such."""
 
 _OPENAI = (
     "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens metadata"
@@ -39,19 +39,19 @@ _RESPONSES = (
     "background conversation include instructions max_output_tokens max_tool_calls previous_response_id reasoning text"
     " truncation"
 )
-_OTHERS = "chat_template_args num_predict repetition_penalty_range"  # of servers that speak the same protocol
+_OTHERS = "chat_template_args num_predict repetition_penalty_range"  # other servers of the same protocol
 _KNOWN = frozenset(f"{_OPENAI} {_ANTHROPIC} {_LLAMA_CPP_AND_VLLM} {_RESPONSES} {_OTHERS}".split())
 _NEAR = 0.85
-"""Likeness from which on a name may be a misspelt one: above that of ``top_k`` and ``top_p``."""
+"""Least similarity of a misspelt name to the known one; above that of ``top_k`` and ``top_p``."""
 _SLIPS = 2
-"""Letters in which it may differ: longer names that begin or end alike are often those of another server."""
+"""Largest number of edits in a misspelt name: longer names with a common start or end often belong to other servers."""
 
 
 def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
-    """Yield each name that cannot be sent, with what is wrong with it and what to do."""
+    """Yield each parameter that cannot be sent, with a message that says what is wrong and what to do."""
     for name in sorted(_RESERVED_PARAMS & params.keys()):
         yield name, f"{name!r} is no sampling parameter; remove it"
-    if isinstance(params.get("prompt"), str | list):  # an object may name one that the server keeps
+    if isinstance(params.get("prompt"), str | list):  # an object may refer to a prompt stored on the server
         yield "prompt", "'prompt' is no sampling parameter; pass it as the first argument, or as prompt= of the marker"
     for name in sorted(each for each in params if isinstance(each, str) and each not in _KNOWN):
         meant = None if name in _RESERVED_PARAMS else _meant(name)
@@ -61,7 +61,7 @@ def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
 
 @cache
 def _meant(name: str) -> str | None:
-    """Return the known name that ``name`` is a slip of the finger away from, or another spelling of; None if none."""
+    """Return the known name that ``name`` is a misspelling or another spelling of; None if there is none."""
     bare = _bare(name)
     same = next((each for each in sorted(_KNOWN) if _bare(each) == bare), None)
     near = same or closest(name, _KNOWN, cutoff=_NEAR)
@@ -73,7 +73,7 @@ def _bare(name: str) -> str:
 
 
 def _edits(one: str, other: str) -> int:
-    """Return how many letters were added, left out, replaced or swapped with the next (optimal string alignment)."""
+    """Return the number of letters added, omitted, replaced or swapped with the next (optimal string alignment)."""
     before, last = list[int](), list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
         row = [i]

@@ -1,4 +1,4 @@
-"""A list of prices with its date: the form of the shipped ``prices.json`` and of the user's own file.
+"""Price lists: the format of the shipped ``prices.json`` and of the user's own file.
 
     as_of: 2026-10-10                          # optional in the user's file
     source: our contract                       # optional too
@@ -8,8 +8,8 @@
       small: {input: 0.1, output: 0.4}         # a name of models.yaml
       openai:qwen3@http://10.0.0.7:8000/v1: {input: 0, output: 0}    # a whole spec
 
-The file is read elsewhere, as YAML, of which JSON is a part; this module takes the parsed data and a function that
-knows the line of each key.
+The file is read elsewhere, as YAML, of which JSON is a subset; this module takes the parsed data and a function that
+returns the line of each key.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,24 +37,24 @@ _SHOWN = 240
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceList:
-    """What models cost."""
+    """Prices of models, with their date."""
 
     prices: Mapping[str, Prices]
-    """By spec (``openai:gpt-4o-mini``) or, in the user's file, by name in models.yaml."""
+    """Prices by spec (``openai:gpt-4o-mini``) or, in the user's file, by name in models.yaml."""
     as_of: str | None = None
-    """The day on which the prices were looked up, as YYYY-MM-DD; None where the file does not say."""
+    """The day on which the prices were looked up, as YYYY-MM-DD; None if the file does not say."""
 
 
 def price_list(data: object, where: str, line_of: LineOf) -> PriceList:
     """Return the prices of a parsed file.
 
     Args:
-        data: what the YAML reader returned.
+        data: the parsed YAML.
         where: the file's path as messages show it.
-        line_of: from the path of a key to its line.
+        line_of: maps the path of a key to its line.
 
     Raises:
-        ModelError: naming file, line and key of the first mistake.
+        ModelError: the file has a mistake; the message names file, line and key of the first one.
     """
     return _Reader(where, line_of).read(data)
 
@@ -67,13 +67,13 @@ class _Reader:
         self._line_of = line_of
 
     def read(self, data: object) -> PriceList:
-        """Return what the file says."""
+        """Return the price list in the file."""
         file = self._mapping(data, ())
         self._known_keys(file, (), _TOP, required=("models",))
         return PriceList(prices=dict(self._models(file["models"])), as_of=self._as_of(file))
 
     def _as_of(self, file: Mapping[str, Any]) -> str | None:
-        """Return the date of the file, after a look at its source, which is for people only."""
+        """Return the date of the file; check the type of its source too, which is for human readers only."""
         for key in ("as_of", "source"):
             if key in file and not isinstance(file[key], str):
                 self._refuse((key,), f"expected text, found {file[key]!r}")
@@ -86,7 +86,7 @@ class _Reader:
         return as_of
 
     def _models(self, models: object) -> Iterator[tuple[str, Prices]]:
-        """Yield each model's key in full and its prices."""
+        """Yield the full key of each model and its prices."""
         for key, value in self._mapping(models, ("models",)).items():
             path = ("models", key)
             if key in VENDORS:
@@ -105,13 +105,13 @@ class _Reader:
         return Prices(input_usd_per_million=values[0], output_usd_per_million=values[1])
 
     def _price(self, value: object, path: Path) -> float:
-        """Return a price as a float; NaN and infinity are none."""
+        """Return a price as a float; refuse anything else, NaN and infinity included."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_USD_PER_MILLION:
             self._refuse(path, f"expected USD per million tokens, from 0 to {MAX_USD_PER_MILLION:,}, found {value!r}")
         return float(value)
 
     def _mapping(self, value: object, path: Path) -> Mapping[str, Any]:
-        """Return ``value`` where it is a mapping with texts as keys."""
+        """Return ``value`` if it is a mapping with non-empty strings as keys; refuse anything else."""
         if not isinstance(value, dict) or not all(isinstance(key, str) and key for key in value):
             self._refuse(path, f"expected keys and values, found {value!r}")
         return value
@@ -119,7 +119,7 @@ class _Reader:
     def _known_keys(
         self, found: Mapping[str, Any], path: Path, known: tuple[str, ...], *, required: tuple[str, ...]
     ) -> None:
-        """Return where ``found`` has all keys that it must have and no other than it may have."""
+        """Refuse ``found`` if it has an unknown key or lacks a required one."""
         for key in found:
             if key not in known:
                 hint = did_you_mean(key, known, f"known: {', '.join(known)}")
@@ -134,7 +134,7 @@ class _Reader:
 
 
 def _canonical(key: str) -> str:
-    """Return a spec in the form in which models have it; a name of models.yaml, which may look like any text, as is."""
+    """Return a spec in canonical form, ``ModelSpec.text``; any other text, such as a name of models.yaml, unchanged."""
     try:
         return parse_spec(key).text if ":" in key else key
     except ModelError:

@@ -1,7 +1,7 @@
-"""What a model costs, as far as it is known: from models.yaml, the user's list of prices, or the shipped one.
+"""Prices of models, if known: from models.yaml, the user's list of prices, or the shipped list.
 
-The shipped list holds for the vendors' own addresses only: what a gateway or a server of one's own charges is not in
-it. It is read when a model asks for it, once.
+The shipped list applies to the vendors' own addresses only, as gateways and private servers charge other prices. It is
+read once, on first use.
 """
 
 import functools
@@ -26,7 +26,7 @@ _SNAPSHOT = {"openai": re.compile(r"-20\d\d-\d\d-\d\d$"), "anthropic": re.compil
 
 
 def priced(model: NamedModel, environ: Mapping[str, str], override: PriceList | None = None) -> NamedModel:
-    """Return ``model`` with its prices filled in where they are known; those of models.yaml stay."""
+    """Return ``model`` with its prices filled in if they are known; prices of models.yaml stay."""
     if model.prices is not None and model.spec.kind not in FREE_KINDS:
         return model
     return replace(model, prices=known_prices(model.spec, environ, override, name=model.name))
@@ -35,13 +35,13 @@ def priced(model: NamedModel, environ: Mapping[str, str], override: PriceList | 
 def known_prices(
     spec: ModelSpec, environ: Mapping[str, str], override: PriceList | None = None, *, name: str | None = None
 ) -> Prices | None:
-    """Return what the model behind ``spec`` costs; None where nobody said, 0 where it runs on this machine.
+    """Return the prices of the model behind ``spec``; None if unknown, zero prices if it runs on this machine.
 
     Args:
-        spec: the model.
-        environ: tells whether the spec's vendor is asked at its own address.
-        override: the user's list, which goes before the shipped one.
-        name: the model's name in models.yaml, by which the user's list may call it.
+        spec: the model's spec.
+        environ: environment that decides whether calls go to the vendor's own address.
+        override: the user's list, which takes precedence over the shipped one.
+        name: the model's name in models.yaml, which the user's list may use as a key.
 
     Raises:
         ModelError: the variable with the vendor's address is malformed.
@@ -65,7 +65,7 @@ def shipped_prices() -> PriceList:
 
 
 def _keys(spec: ModelSpec) -> Iterator[str]:
-    """Yield the keys under which a list may have ``spec``: itself, and the model that it is a dated snapshot of."""
+    """Yield the keys under which a list may hold ``spec``: the spec itself, and for a dated snapshot its model."""
     yield spec.text
     undated = _SNAPSHOT[spec.kind].sub("", spec.name)
     if spec.base_url is None and undated != spec.name:

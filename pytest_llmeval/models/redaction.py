@@ -1,4 +1,4 @@
-"""Secrets kept out of every text that a person or a file may see."""
+"""Redaction of secrets from every text that is shown or stored, and recognition of secrets in the environment."""
 
 import base64
 import os.path
@@ -30,9 +30,10 @@ _USERINFO = re.compile(
     r"(?:[^/\s'\"?#]*@)?",
     re.IGNORECASE,
 )
-"""A password may hold an @, as a query may; and a slash, as what follows a port may.
+"""User name and password of a URL. A password may hold an ``@``, but so may a query; or a slash, but so may a path.
 
-The latter has a name without a dot before it, since a host has one, and a host with a path or a port behind it.
+A password with a slash is recognised by a user name without a dot before it, unlike a host, and by a host with a path
+or a port after it.
 """
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:[A-Z0-9]*(?:(?:ACCESS|ACCOUNT|API|PRIVATE|SECRET|STORAGE)KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?"
@@ -43,13 +44,13 @@ _SECRET_NAME = re.compile(
 _LIKELY_NAME = re.compile(r"(?:^|_)[A-Z0-9]*TOKEN[0-9]*(?:$|_)", re.IGNORECASE)
 _LIKELY_LIST = re.compile(r"(?:^|_)(?:ACCESS|API|AUTH|BEARER|BOT|GITHUB|HF)_?TOKENS[0-9]*$", re.IGNORECASE)
 _MAYBE_LIST = re.compile(r"(?:^|_)[A-Z0-9]*TOKENS[0-9]*(?:$|_)", re.IGNORECASE)
-"""MAX_TOKENS is a number, or one for each model: the value has a say."""
+"""Names for which the value decides: MAX_TOKENS is a number, or one number for each model."""
 _PLAIN_VALUE = re.compile(r"[\d.,_+%-]+[A-Za-z]?|[A-Za-z_.-]{,15}|.{,7}")
-"""A number, a word or less than a token is."""
+"""A number, a word, or a text too short for a token."""
 _TOKEN = re.compile(
     r"(?!.*://).*?(?:(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{16}|[\dA-F]{8}(?:-[\dA-F]{4}){3}-[\dA-F]{12})", re.IGNORECASE
 )
-"""It has letters and digits mixed; in the name of a model a dash or a dot parts them before long."""
+"""A text with at least 16 mixed letters and digits in a row, or a UUID; model names have a dash or a dot earlier."""
 _LIST_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;\s\[\]'\"]+")
 _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
@@ -64,7 +65,7 @@ _ASKER = re.compile(
 )
 _LINE_END = re.compile(r"[\r\n]|\\r|\\n")
 _NAME_FIRST = re.compile(r"""["']?[\w.-]+["']?\s*[:=]\s""")
-"""A line of JSON or YAML begins with a name, which is no secret."""
+"""The name at the beginning of a line of JSON or YAML, which is not secret."""
 _CUT = ("...", "…")
 _BREAK = re.compile(r"(?:\s|\\r|\\n)+")
 _WORDS_MEET = re.compile(r"-|(?<=[a-z])(?=[A-Z])")
@@ -73,10 +74,10 @@ _WORDS_MEET = re.compile(r"-|(?<=[a-z])(?=[A-Z])")
 class Redactor:
     """Replaces secret values, and user names and passwords in URLs, by ``***``.
 
-    A value is found raw, JSON-escaped, URL-encoded, in base64 (at any offset) and by its first 12 characters,
-    the form in which providers like to repeat a wrong key, with as many behind them as go on with it. Where a text
-    is cut in the middle, its end is found behind the ``...`` too. Values under 6 characters are not looked for:
-    replacing them would shred ordinary words.
+    A value is found raw, JSON-escaped, URL-encoded and in base64 (at any offset). It is also found by its first 12
+    characters, as providers often repeat a wrong key that way, together with the further characters that match. If
+    its middle was cut out, its end is found after the ``...`` too. Values under 6 characters are not looked for:
+    replacing them would damage ordinary words.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -91,7 +92,7 @@ class Redactor:
         return f"Redactor({_MASK})"
 
     def add(self, *secrets: str) -> None:
-        """Look for these values too."""
+        """Redact these values too."""
         self._secrets.update(secret for secret in secrets if len(secret) >= MIN_SECRET_CHARS)
         forms = sorted({form for secret in self._secrets for form in _spellings(secret)}, key=len, reverse=True)
         self._long = [form for form in forms if len(form) >= PREFIX_CHARS]
@@ -112,14 +113,14 @@ class Redactor:
             for ending, firsts in self._ended.items():
                 if ending in text:
                     text = _without_ending(text, ending, firsts)
-        return _USERINFO.sub(f"{_MASK}@", _masked(text, self._short))  # last: a user name is part of some
+        return _USERINFO.sub(f"{_MASK}@", _masked(text, self._short))  # last: a secret may contain a user name
 
 
 class AnswerRedactor:
-    """Replaces secrets in what a model says, where a server may echo what it was sent.
+    """Replaces secrets in a model's answer, as a server may echo its request.
 
-    It looks for less than ``Redactor`` does, since scorers judge the text: a value under 8 characters or of letters
-    alone ("ollama", "production") may be a word of the answer, and so may the beginning of a key.
+    It looks for fewer forms than ``Redactor``, as scorers judge the text: a value under 8 characters or of letters
+    only ("ollama", "production") may be a word of the answer, and so may the beginning of a key.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -130,15 +131,15 @@ class AnswerRedactor:
         return f"AnswerRedactor({_MASK})"
 
     def __call__(self, text: str) -> str:
-        """Return ``text`` with every secret replaced; without any it is returned as it is."""
+        """Return ``text`` with every secret replaced; without secrets, the same object."""
         return _masked(text, self._forms)
 
 
 def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of the variables whose names speak of keys, tokens, secrets or passwords.
+    """Return the values of variables whose names suggest keys, tokens, secrets or passwords.
 
-    ``API_KEYS`` may be a list of them: each is one too. Paths are left out: ``SSH_KEY_FILE`` and its like name a
-    place, not a secret.
+    ``API_KEYS`` may hold a list; then each of its parts is a secret too. Paths are left out: ``SSH_KEY_FILE`` and the
+    like name a file, not a secret.
     """
     whole: list[str] = []
     parts: list[str] = []
@@ -149,7 +150,7 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
         if _names_a_secret(name, value, listed):
             whole += values_within(value)
             parts += listed if _LIST_NAME.search(name) else ()
-        elif _MAYBE_LIST.search(name):  # beside other words
+        elif _MAYBE_LIST.search(name):  # tokens among other words
             parts += filter(_TOKEN.match, listed)
     return tuple(dict.fromkeys([*whole, *parts]))
 
@@ -165,10 +166,10 @@ def _names_a_secret(name: str, value: str, parts: Sequence[str]) -> bool:
 
 
 def values_within(value: str) -> Iterator[str]:
-    """Yield a secret as programs read it, without blanks around it, and each long line of one of several.
+    """Yield a secret without outer whitespace, as programs read it, and each long line of a multi-line one.
 
-    An error is shown with something before each line, so that the whole is not found. The lines that fence a PEM key
-    are the same for all.
+    An error report may put a prefix before each line, so that the whole value is not found in it. The first and last
+    lines of PEM keys are left out, as they are the same for all keys.
     """
     value = value.strip()
     yield value
@@ -178,15 +179,15 @@ def values_within(value: str) -> Iterator[str]:
 
 
 def _is_path(name: str, value: str) -> bool:
-    """Return whether ``value`` is a place; one key of AWS in 64 begins with a slash too."""
+    """Return whether ``value`` is a path. A leading slash does not suffice: one AWS key in 64 begins with one."""
     may_be = value[:1] in {"/", "~", "."}
     return may_be and (_PLACE_NAME.search(name) is not None or os.path.exists(os.path.expanduser(value)))
 
 
 def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the values of headers or of a query that are secrets, by their names or as they have a token in them.
+    """Return the values of headers or query parameters that are secrets, by their names or as they contain a token.
 
-    Others are who asks or what for ("customer-support"), which an answer may well speak of.
+    Other values say who calls or for what purpose ("customer-support"), and an answer may well contain those words.
     """
     return tuple(value for name, value in named if not _PLAIN_NAME.search(name) and _is_secret(name, value))
 
@@ -197,26 +198,26 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def tells_who_asks(name: str) -> bool:
-    """Return whether a header, or a part of a query, tells by its name who asks or when, not what answers."""
+    """Return whether a header or query parameter says, by its name, who calls or when, not which model answers."""
     variable = _WORDS_MEET.sub("_", name)
     return any(each.search(variable) for each in (_SECRET_NAME, _CREDENTIAL, _ASKER))
 
 
 def _masked(text: str, forms: Iterable[str]) -> str:
-    for form in forms:  # a search for each costs less than one pattern of all
+    for form in forms:  # one search per form costs less than one pattern for all
         if form in text:
             text = text.replace(form, _MASK)
     return text
 
 
 def _without_beginning(text: str, beginning: str, rests: Iterable[str]) -> str:
-    """Return ``text`` with each ``beginning`` replaced, and with it what goes on behind it as one of ``rests`` does."""
+    """Return ``text`` with each ``beginning`` replaced, together with the characters after it that match a rest."""
     first, *others = text.split(beginning)
     return _MASK.join([first, *(other[max(_followed(other, rest) for rest in rests) :] for other in others)])
 
 
 def _followed(text: str, rest: str) -> int:
-    """Return how many of the first characters of ``text`` are those of ``rest``; it may be broken into lines."""
+    """Return how many leading characters of ``text`` match ``rest``; ``text`` may be broken into lines."""
     place = _common(text, rest)
     left = rest[place:]
     while left and (gap := _BREAK.match(text, place)):
@@ -228,7 +229,7 @@ def _followed(text: str, rest: str) -> int:
 
 
 def _without_ending(text: str, ending: str, firsts: Iterable[str]) -> str:
-    """Return ``text`` with each ``ending``, and what one of ``firsts`` has before it, replaced behind a cut."""
+    """Return ``text`` with each ``ending`` after a cut replaced, together with the matching characters before it."""
     *others, last = text.split(ending)
     told = []
     for other in others:
@@ -242,7 +243,7 @@ def _common(text: str, other: str) -> int:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """Yield the spellings of ``secret`` as a whole."""
+    """Yield the whole ``secret`` in all its encodings: raw, JSON, URL and base64."""
     data = secret.encode("utf-8", "surrogatepass")
     yield from (secret, dumps(secret)[1:-1], quote(data, safe=""), quote(data), quote_plus(data))
     for offset in range(3):
@@ -250,7 +251,7 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def _base64_forms(data: bytes, offset: int) -> Iterator[str]:
-    """Yield the base64 characters that ``data`` alone decides, ``offset`` bytes into a triple."""
+    """Yield the base64 characters that depend on ``data`` only, if it begins ``offset`` bytes into a triple."""
     encoded = base64.b64encode(b"\0" * offset + data).decode("ascii").rstrip("=")
     first = (offset * 8 + 5) // 6
     stable = encoded[first : (offset + len(data)) * 8 // 6]

@@ -1,4 +1,4 @@
-"""From a model's description to something that can be asked."""
+"""Create the backend of a named model."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 __all__ = ["Hosts", "Slots", "TransportName", "open_model"]
 
 Slots = Callable[[str], Slot]
-"""From the id of an account to what is entered around each of its requests."""
+"""Maps the id of an account to the factory of the context managers that are entered around each of its requests."""
 
 _BACKENDS: Mapping[str, type[HttpBackend]] = {
     "anthropic": AnthropicBackend,
     "chat": OpenAIBackend,
     "responses": ResponsesBackend,
 }
-"""By the protocol that a model of a server is asked by."""
+"""Backend classes of models behind servers, by protocol."""
 _OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0}
-"""What a model on this machine is sent where neither models.yaml nor the call says otherwise, beside a bound."""
+"""Default parameters of models on this machine, besides a bound; models.yaml and the call override them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosts:
-    """What runs the models of this machine in a session; None where nobody has made one of a kind."""
+    """The objects that run the models of this machine in a session; None for a kind that was not created."""
 
     local: EmbeddedModel | None = None
     hf: "HfModels | None" = None
@@ -55,7 +55,7 @@ class Hosts:
 
 
 def _no_limit(account: str) -> Slot:
-    """Return a slot that is always free."""
+    """Return the factory of a slot that is always free."""
     return nullcontext
 
 
@@ -70,19 +70,19 @@ def open_model(
     transport: TransportName = "auto",
     is_asked: bool = True,
 ) -> Backend:
-    """Return the backend that asks ``model``; its HTTP client is imported now.
+    """Return the backend of ``model``; its HTTP client is imported now.
 
     Args:
-        model: what to ask.
-        environ: where keys, addresses and proxies are looked up.
+        model: the model to call.
+        environ: environment in which keys, addresses and proxies are looked up.
         policy: time limit and retries of each call; None for the defaults.
-        slots: called once, with the backend's ``account``; what it returns is entered around every request, so that
-            all of an account together stay under a limit.
-        redactor: told the model's secrets, and applied to its error messages.
-        hosts: run the models of this machine; needed for those.
-        transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
-            names, ``auto`` is ``sdk`` where there is such a proxy, else ``lean``.
-        is_asked: whether it will be called; where only its cached answers are wanted, it needs no key.
+        slots: called once with the backend's ``account``; the result is entered around every request, so that all
+            requests of an account together stay under a limit.
+        redactor: gets the model's secrets, and is applied to its error messages.
+        hosts: run the models of this machine; needed for such models only.
+        transport: ``lean`` connects to the server directly, ``sdk`` uses the vendor's SDK and the proxy that
+            ``environ`` names, ``auto`` is ``sdk`` if there is such a proxy, else ``lean``.
+        is_asked: whether the model will be called; if only its cached answers are wanted, it needs no key.
 
     Raises:
         ModelError: as ``check_model`` does.
@@ -122,7 +122,7 @@ def _open_transport(
     model: NamedModel, name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor
 ) -> Transport:
     """Return the transport for ``account``, which serves ``model``."""
-    # Imported where they are needed: aiohttp takes 0.2 s and an SDK 1 s, which a session without models saves.
+    # Imported on first use: aiohttp takes 0.2 s and an SDK 1 s, which a session without models saves.
     if model.spec.kind == "anthropic":
         from pytest_llmeval.models.anthropic.sdk import ANTHROPIC_SDK
         from pytest_llmeval.models.http.sdk_transport import SdkTransport
@@ -141,7 +141,7 @@ def _open_transport(
 
 
 def _proxy(account: Account, environ: Mapping[str, str], redactor: Redactor) -> str | None:
-    """Return the URL of the proxy before ``account``, its password kept out of messages; None where there is none."""
+    """Return the URL of the proxy for ``account``, or None; its password is added to ``redactor``."""
     proxy = usable_proxy(account.base_url, environ)
     if proxy is not None:
         redactor.add(*proxy_secrets(proxy))
@@ -149,7 +149,7 @@ def _proxy(account: Account, environ: Mapping[str, str], redactor: Redactor) -> 
 
 
 def _served(model: NamedModel, hosts: Hosts) -> Served | None:
-    """Return how a model is asked that a server of this session has; None of any other."""
+    """Return how to reach a model that a server of this session runs; None for any other model."""
     if model.spec.kind == "local":
         if hosts.local is None:
             raise ModelError("local:smollm2 has no server in this process; give one as Hosts(local=EmbeddedModel(...))")
@@ -161,11 +161,11 @@ def _served(model: NamedModel, hosts: Hosts) -> Served | None:
 
 
 def _own_model(model: NamedModel, params: Mapping[str, object] = MappingProxyType({})) -> NamedModel:
-    """Return ``model`` as a model on this machine: greedy, seeded, of bounded length, free of charge.
+    """Return ``model`` with the defaults of a model on this machine: greedy, seeded, bounded length, free of charge.
 
     Args:
-        model: its description.
-        params: what it is sent besides where neither models.yaml nor the call says otherwise.
+        model: the model as named.
+        params: further default parameters; those of models.yaml and of the call override them.
     """
     own = {**_OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind], **params}
     return replace(model, params=laid_over(own, model.params), prices=FREE)

@@ -1,4 +1,4 @@
-"""Model specs: the text behind ``--model`` and what it names."""
+"""Model specs: parse the text behind ``--model``."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 _LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
-# Of a list of specs with commas, which would be asked for as one model, at the last address.
+# Signs of several specs joined by commas, which would be taken for one model at the last address.
 _LISTED = re.compile(rf"@https?://[^,]*,|,({'|'.join(_KINDS)}):", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)([/?#]|$)|@[\w-]+(\.[\w-]+)+/|@$|@[^@/:]+:[^@]*@")
 _USERINFO = re.compile(r"(@|://).*@")
@@ -25,31 +25,31 @@ _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """One model, as a spec names it."""
+    """One parsed model spec."""
 
     kind: Kind
     name: str
-    """NAME of the spec: what the server is asked for, and what stands in node ids."""
+    """NAME of the spec: the model requested from the server, and the model part of node ids."""
     base_url: BaseUrl | None = None
-    """The server that the spec names with ``@URL``; None where it names none."""
+    """The server that the spec names with ``@URL``; None without one."""
     weights: WeightsSpec | None = None
-    """What an ``hf:`` or ``vllm:`` spec names, or a ``local:`` one with an adapter; None for others."""
+    """The weights of an ``hf:`` or ``vllm:`` spec, or of a ``local:`` one with an adapter; None for others."""
     text: str
-    """The spec in full, without user name, password and query of its URL: safe to show and to store."""
+    """The whole spec without user name, password and query of its URL: safe to show and to store."""
 
 
 def parse_spec(text: str) -> ModelSpec:
-    """Return what ``text`` names.
+    """Return the parsed spec.
 
-    ``NAME`` alone is ``openai:NAME``. NAME may hold ``/``, ``:`` and ``@``: the URL begins at the last ``@``
-    that stands before ``http://`` or ``https://``.
+    ``NAME`` alone is ``openai:NAME``. NAME may contain ``/``, ``:`` and ``@``: the URL begins after the last ``@``
+    that is followed by ``http://`` or ``https://``.
 
     Raises:
         ModelError: the text is empty or malformed, or names an unknown local model.
     """
     name, url = _split_url(text)
     shown = without_secrets(name) if url is None else f"{name}@…"
-    may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # of a path
+    may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # they may name a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
     kind, name = _split_kind(name, shown)
@@ -63,10 +63,10 @@ def parse_spec(text: str) -> ModelSpec:
 
 
 def check_typed(name: str) -> None:
-    """Raise ModelError where a name alone, to be asked of OpenAI, cannot be that of a model there.
+    """Raise ModelError if a bare name, which would go to OpenAI, cannot be a model there.
 
-    It is that of the embedded model or of a kind, has a kind that does not exist, or is a list of names. Of the names
-    at OpenAI only those of fine-tuned models (``ft:...``) have a colon.
+    That is a name close to the embedded model's, the name of a kind, a name with an unknown kind before a colon, or a
+    list of names. At OpenAI only fine-tuned models (``ft:...``) have a colon in their names.
     """
     base, plus, adapter = name.partition("+")
     local = _LOCAL_NAMES[0] if base.casefold() == "local" else closest(base, _LOCAL_NAMES, cutoff=0.9)
@@ -95,7 +95,7 @@ def storable_spec(text: str) -> str:
 
 
 def has_secrets(text: str) -> bool:
-    """Return whether the URL of a spec has a user name, a password or a query, which ``storable_spec`` leaves out.
+    """Return whether the URL of a spec has a user name, password or query, all of which ``storable_spec`` removes.
 
     Raises:
         ModelError: the URL is malformed.
@@ -106,7 +106,7 @@ def has_secrets(text: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text that need not be a spec; where it may hold an address, without user name, password and query."""
+    """Return any text, a spec or not, without the user name, password and query of an address that it may hold."""
     if "@" not in text and "://" not in text:
         return text
     address, query, _ = _USERINFO.sub(r"\1…@", text).partition("?")
@@ -114,13 +114,13 @@ def without_secrets(text: str) -> str:
 
 
 def _split_url(text: str) -> tuple[str, str | None]:
-    """Return the part before the last ``@http(s)://`` and the URL behind that ``@``."""
+    """Return the part before the last ``@http(s)://``, and the URL after that ``@``, or None without one."""
     ats = [match.start() for match in _AT_URL.finditer(text)]
     return (text[: ats[-1]], text[ats[-1] + 1 :]) if ats else (text, None)
 
 
 def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
-    """Return kind and NAME; a prefix that is no kind (``llama3:8b``, ``ft:…``) belongs to the name."""
+    """Return kind and NAME; a prefix that is not a kind (``llama3:8b``, ``ft:…``) is part of the name."""
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _KINDS:
         return cast(Kind, prefix), rest
@@ -148,7 +148,7 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
 
 
 def _of_weights(kind: WeightsKind, name: str, url: str | None, shown: str) -> ModelSpec:
-    """Return the spec of weights that this session runs itself, by transformers or by a server of vLLM."""
+    """Return the spec of weights that this session runs itself, with transformers or in a vLLM server."""
     if url is not None:
         raise ModelError(f"model {shown!r}: {kind}: takes no URL; a server of your own is openai:NAME@http://…")
     weights = parse_weights(name, shown, kind)
@@ -156,7 +156,7 @@ def _of_weights(kind: WeightsKind, name: str, url: str | None, shown: str) -> Mo
 
 
 def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:
-    """Return the spec of a model behind a server: openai: or anthropic:."""
+    """Return the spec of a model behind a server: ``openai:`` or ``anthropic:``."""
     example = "http://host:port" if kind == "anthropic" else "http://host:port/v1"
     if url is None:
         found = _BARE_ADDRESS.search(name)

@@ -1,4 +1,4 @@
-"""Files of models that nobody reads: ``models.yaml`` counts under that name, in the rootdir."""
+"""Find files of models that are not read: only ``models.yaml`` in the rootdir is."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -14,14 +14,16 @@ _OTHER_ENDING = "models.yml"
 
 
 def refuse_unread(specs: Iterable[str], rootdir: Path) -> None:
-    """Do nothing unless a name alone may be one of a file that is not read: a server would be asked that none meant.
+    """Raise ModelError if a bare name may come from ``models.yml``, which is not read.
+
+    Without this check the name would go to a server that the user did not mean.
 
     Args:
-        specs: as typed.
-        rootdir: the project.
+        specs: specs as typed.
+        rootdir: root of the project.
 
     Raises:
-        ModelError: it may.
+        ModelError: there is a bare name, and ``models.yml`` but no ``models.yaml``.
     """
     name = next((text for text in specs if ":" not in text), None)
     if name is None or os.path.lexists(rootdir / MODELS_FILE) or not (rootdir / _OTHER_ENDING).exists():
@@ -33,7 +35,7 @@ def refuse_unread(specs: Iterable[str], rootdir: Path) -> None:
 
 
 def unread_files(rootdir: Path, folders: Iterable[str]) -> Iterator[str]:
-    """Yield each file of models that is not read, below the rootdir: of another ending, or in one of ``folders``."""
+    """Yield the path, relative to the rootdir, of each unread file: ``models.yml``, or either name in ``folders``."""
     others = (Path(folder, name).as_posix() for folder in folders for name in (MODELS_FILE, _OTHER_ENDING))
     for shown in dict.fromkeys((_OTHER_ENDING, *others)):
         path = rootdir / shown

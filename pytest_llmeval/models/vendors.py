@@ -1,4 +1,4 @@
-"""The vendors whose keys have a variable of their own, and the only addresses that such a key goes to."""
+"""Vendors whose keys have a variable of their own, and the only addresses that such a key is sent to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ class Vendor:
     """One vendor of models."""
 
     url: str
-    """Its own address, as its SDK has it."""
+    """Base URL of the vendor's own API, as in its SDK."""
     host: str
     key_variable: str
     url_variable: str
-    """The variable in which the user names another address for this vendor's protocol."""
+    """Variable in which the user names another address for this vendor's protocol."""
     headers_variable: str
-    """That of more headers, as its SDK reads it."""
+    """Variable with further headers, in the format that the vendor's SDK reads."""
     identity: tuple[tuple[str, str], ...] = ()
-    """Variables that say who asks, each with the header that it is sent in."""
+    """Variables that identify the caller, such as an organisation, each with the header it is sent in."""
     key_header: str | None = None
-    """Where it takes the key; None for a bearer token."""
+    """Header for the key; None for a bearer token."""
 
     def base_url(self, environ: Mapping[str, str]) -> BaseUrl:
-        """Return the user's address for this vendor, else its own; raise ModelError if that is malformed."""
+        """Return the user's address for this vendor, else its own; raise ModelError if the former is malformed."""
         text = environ.get(self.url_variable, "").strip() or self.url
         return parse_base_url(text, where=self.url_variable, example=self.example)
 
     def is_asked(self, environ: Mapping[str, str]) -> bool:
-        """Return whether the user names no other address for this vendor's protocol."""
+        """Return whether calls go to the vendor's own address, as the user names no other one."""
         return not environ.get(self.url_variable, "").strip()
 
     @property
     def example(self) -> str:
-        """What an address of a server of one's own looks like."""
+        """Example, for messages, of the address of a user's own server."""
         return "http://host:port/v1" if self.url.endswith("/v1") else "http://host:port"
 
     def owns(self, address: BaseUrl) -> bool:
@@ -63,14 +63,14 @@ ANTHROPIC = Vendor(
     key_header="X-Api-Key",
 )
 VENDORS: Mapping[str, Vendor] = {"openai": OPENAI, "anthropic": ANTHROPIC}
-"""By the kind of spec."""
+"""Vendors by kind of spec."""
 
 
 def refuse_foreign_key(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> None:
-    """Return where ``api_key_env`` of ``model`` names no vendor's key, or ``address`` is one that key is meant for.
+    """Raise ModelError if ``api_key_env`` of ``model`` would send a vendor's key to an address it is not meant for.
 
     Raises:
-        ModelError: the key of one vendor would go to somebody else.
+        ModelError: the key of a vendor would go to somebody else.
     """
     for vendor in VENDORS.values():
         if model.api_key_env != vendor.key_variable or vendor.owns(address):
@@ -83,7 +83,7 @@ def refuse_foreign_key(model: NamedModel, address: BaseUrl, environ: Mapping[str
 
 
 def api_key_of(variable: str, environ: Mapping[str, str]) -> str | None:
-    """Return the key in ``variable`` without outer spaces; None where it is not set or empty."""
+    """Return the key in ``variable`` without outer spaces; None if it is not set or empty."""
     key = environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ModelError(f"{variable} holds characters that no key holds (a line break, or not ASCII); set it again")

@@ -35,37 +35,37 @@ _OPTIONS: Mapping[WeightsKind, Mapping[str, tuple[str, str]]] = {
         "tensor_parallel_size": _COUNT,
     },
 }
-"""What each option of a kind may be: a pattern, and the words for it."""
+"""Options by kind: the pattern of their values, and its description for messages."""
 _NUMBERS = {"bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32"}
-"""What others call a ``dtype``."""
+"""Other common names of a ``dtype``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsSpec:
-    """Weights, an adapter on top, and how they are loaded."""
+    """Weights, the adapter on top of them, and the options for loading them."""
 
     kind: WeightsKind = "hf"
-    """What runs them."""
+    """Kind of the spec, which decides what runs the weights."""
     base: str
-    """An id of the Hugging Face hub, the path of a model's folder, or of a ``.gguf`` file."""
+    """Id on the Hugging Face hub, or path of a model's folder or of a ``.gguf`` file."""
     adapter: str | None = None
-    """The path of a PEFT adapter's folder."""
+    """Path of a PEFT adapter's folder."""
     load: str | None = None
-    """``4bit`` or ``8bit``; None for weights as they are."""
+    """Quantization, ``4bit`` or ``8bit``; None to load the weights as they are."""
     dtype: str | None = None
-    """Of weights and sums; None for float32 on a CPU, bfloat16 elsewhere."""
+    """Number format of weights and arithmetic; None for float32 on a CPU, bfloat16 elsewhere."""
     device: str | None = None
-    """None for the first GPU where there is one, else the CPU; of ``hf:`` alone."""
+    """Device of an ``hf:`` model; None for the first GPU if there is one, else the CPU."""
     revision: str | None = None
-    """Of the base in the hub's cache; None for its branch ``main``."""
+    """Revision of the base in the hub's cache; None for its branch ``main``."""
     untrained: str | None = None
-    """``yes`` takes an adapter that changes nothing, as a control."""
+    """``yes`` accepts an adapter that changes nothing, as a control."""
     max_model_len: str | None = None
-    """Of ``vllm:``, as the next two: the most tokens of a prompt and its answer; None for what the model can read."""
+    """``vllm:`` only: most tokens of a prompt and its answer together; None for the model's context length."""
     gpu_memory_utilization: str | None = None
-    """The share of the GPU's memory that its server takes, in (0, 1]; None for vLLM's own."""
+    """``vllm:`` only: share of the GPU's memory that the server takes, in (0, 1]; None for vLLM's default."""
     tensor_parallel_size: str | None = None
-    """The number of GPUs that share the weights; None for one."""
+    """``vllm:`` only: number of GPUs that share the weights; None for one."""
 
     def __str__(self) -> str:
         names = sorted(_OPTIONS[self.kind])
@@ -75,17 +75,17 @@ class WeightsSpec:
 
 
 def parse_weights(text: str, shown: str, kind: WeightsKind) -> WeightsSpec:
-    """Return what ``text`` names; the adapter begins at the last ``+``, the options at the last ``?``.
+    """Return the parsed weights; the adapter begins after the last ``+``, the options after the last ``?``.
 
-    Where all before the options is there as a path it is the base, whatever its name holds.
+    If everything before the options is an existing path, it is the base, even with a ``+`` in its name.
 
     Args:
-        text: of the spec, what follows its kind.
+        text: the part of the spec after its kind.
         shown: the whole spec, for messages.
-        kind: what the spec names before them.
+        kind: the kind of the spec.
 
     Raises:
-        ModelError: a part is empty, or an option is unknown, given twice or has a value that it cannot have.
+        ModelError: a part is empty, or an option is unknown, given twice or has an invalid value.
     """
     weights, mark, query = text.rpartition("?")
     if not mark:
@@ -116,14 +116,14 @@ def _options(query: str, shown: str, kind: WeightsKind) -> dict[str, Any]:
 
 
 def _meant(name: str, value: str) -> str:
-    """Return what to write where a value of ``load`` or ``dtype`` tells the format of numbers in another word."""
+    """Return a hint if a value of ``load`` or ``dtype`` is another name of a known ``dtype``, else an empty string."""
     numbers = _NUMBERS.get(value.casefold(), value.casefold())
     is_one = name in ("load", "dtype") and re.fullmatch(_DTYPE[0], numbers) is not None
     return f"; did you mean dtype={numbers}?" if is_one else ""
 
 
 def _unknown(name: str, kind: WeightsKind) -> str:
-    """Return what is said of an option that ``kind`` does not have."""
+    """Return the message about an option that ``kind`` does not have."""
     others = [other for other in _OPTIONS if name in _OPTIONS[other]]
     if others:
         kinds = " and ".join(f"{other}:" for other in others)
