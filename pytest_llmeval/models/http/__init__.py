@@ -1,4 +1,4 @@
-"""Requests to servers, whatever their protocol: transports, retries, what statuses mean, what bodies have in common.
+"""HTTP requests to model servers of any protocol: transports, retries, errors by status, and parts of all bodies.
 
-``own_server`` and ``exchange`` are what servers that a session runs itself have in common.
+``own_server`` and ``exchange`` are shared by the servers that a session runs itself.
 """

@@ -1,11 +1,11 @@
-"""A model behind HTTP, whatever its protocol: tried under the policy, secrets taken out, priced."""
+"""Base class of backends over HTTP, of any protocol: it adds retries, redaction of secrets, and cost."""
 
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from json import dumps  # by name: a test that patches the module's means its own
+from json import dumps  # by name: a user's test may patch json.dumps
 from typing import Any, ClassVar
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -27,10 +27,10 @@ __all__ = ["HttpBackend"]
 
 
 class HttpBackend(ABC):
-    """What the models of servers have in common, whatever their protocol."""
+    """Base class for backends of models behind HTTP servers; a subclass adds the protocol."""
 
     path: ClassVar[str]
-    """What is asked of a server, behind its base URL."""
+    """Path of the requests, appended to the server's base URL."""
 
     def __init__(
         self,
@@ -45,12 +45,12 @@ class HttpBackend(ABC):
         """Prepare.
 
         Args:
-            model: what is asked.
-            account: the server.
-            transport: to it.
+            model: the model to call.
+            account: its server and credentials.
+            transport: transport to that server.
             policy: time limit and retries.
-            redactor: applied to messages.
-            slot: entered around each request.
+            redactor: applied to error messages.
+            slot: factory of the context manager that is entered around each request.
         """
         self.name = model.name
         self.spec = model.spec.text
@@ -82,7 +82,7 @@ class HttpBackend(ABC):
         }
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._transport.aclose()
 
     async def complete(self, request: Request) -> Response:
@@ -91,7 +91,7 @@ class HttpBackend(ABC):
         return await self._complete_with(lambda: self._attempt(body))
 
     async def _complete_with(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
-        """Return what ``attempt`` returns in the end, with attempts, latency and cost, or raise CallError."""
+        """Return the response of ``attempt`` after retries, with attempts, latency and cost, or raise CallError."""
         try:
             response = await call_with_retries(attempt, policy=self._policy, slot=self._slot)
         except CallError as error:
@@ -115,13 +115,13 @@ class HttpBackend(ABC):
         )
 
     async def _attempt(self, body: bytes) -> Response:
-        """Return the answer of one request; raise AttemptError where there is none."""
+        """Return the answer to one request; raise AttemptError if there is none."""
         answer = await self._transport.post(body)
         try:
             return self._understood(answer)
         except AttemptError:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug; the answer is paid for all the same
+        except Exception as error:  # noqa: BLE001 - a bug; the answer is still paid for
             frame = traceback.extract_tb(error.__traceback__)[-1]
             message = f"reading the answer broke: {type(error).__name__}: {error} ({frame.name}, line {frame.lineno})"
             raise AttemptError(ErrorKind.CODE, message, usage=Usage()) from None
@@ -135,14 +135,14 @@ class HttpBackend(ABC):
         return self._read(answer)
 
     def _params(self, request: Request) -> Mapping[str, Any]:
-        """Return the parameters that are sent with a request."""
+        """Return the parameters of a request: the model's, overridden by the request's own."""
         return laid_over(self._model.params, request.params)
 
     def _body(self, request: Request, params: Mapping[str, Any]) -> bytes:
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
 
         Raises:
-            CallError: of kind ``bad_request``, where it cannot be sent as it is.
+            CallError: of kind ``bad_request``; the request cannot be sent as it is.
         """
         problem = why_unsendable(params)
         if problem is not None:
@@ -154,8 +154,8 @@ class HttpBackend(ABC):
 
     @abstractmethod
     def _data(self, request: Request, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a request in the words of the protocol; raise CallError, or what ``dumps`` may, where it has none."""
+        """Return a request in the protocol's format; raise CallError, or an error of ``dumps``, if it has none."""
 
     @abstractmethod
     def _read(self, answer: Answer) -> Response:
-        """Return what a body of the protocol says; raise AttemptError where it is none."""
+        """Return the response in a body of the protocol; raise AttemptError if the body is not one."""

@@ -1,7 +1,7 @@
-"""Bodies under a Content-Encoding, decoded up to a number of bytes.
+"""Decoding of compressed response bodies, up to a number of bytes.
 
-Done here rather than by the HTTP client, whose bound on what one read decompresses depends on its version and on how
-it is read: 0.15 MB of gzip can stand for 150 MB.
+0.15 MB of gzip can expand to 150 MB, and the HTTP client's bound on what one read decompresses depends on its version
+and on how it is read; so the bodies are decoded here.
 """
 
 import zlib
@@ -12,24 +12,24 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
 _CM_DEFLATE = 8
 _GZIP = b"\x1f\x8b"
-_PIECE_BYTES = 4096  # what follows a member is copied with each, and there may be 400,000 in 8 MiB
+_PIECE_BYTES = 4096  # each gzip member copies the rest of its piece, and 8 MiB may hold 400,000 members
 
 
 class UndecodableError(Exception):
-    """What is wrong with a body, in a few words."""
+    """A body cannot be decoded; the message says why, in a few words."""
 
 
 def decoded(body: bytes, encoding: str, cap: int, *, is_cut: bool) -> tuple[bytes, bool]:
-    """Return up to ``cap`` bytes of what ``body`` stands for, and whether there is more.
+    """Return up to ``cap`` bytes of the decoded body, and whether there is more.
 
     Args:
-        body: as it was received.
-        encoding: the Content-Encoding; an unknown one is taken as none.
-        cap: in bytes, above 0.
+        body: the body as received.
+        encoding: the Content-Encoding; an unknown one counts as none.
+        cap: largest number of bytes to return, above 0.
         is_cut: whether only the beginning of the body was received.
 
     Raises:
-        UndecodableError: the body is not what ``encoding`` says, or ends too early.
+        UndecodableError: the body is not in ``encoding``, or ends too early.
     """
     if not body or encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
         return body[:cap], is_cut or len(body) > cap
@@ -45,9 +45,9 @@ def decoded(body: bytes, encoding: str, cap: int, *, is_cut: bool) -> tuple[byte
 
 
 def _inflated(body: bytes, most: int) -> tuple[bytes, bool]:
-    """Return up to ``most`` bytes of what ``body`` stands for, and whether what it ends with came to its end.
+    """Return up to ``most`` decompressed bytes, and whether the last compressed member is complete.
 
-    A gzip may have several members, one behind the other (RFC 1952, 2.2): some proxies make one of each flush.
+    A gzip file may have several members in a row (RFC 1952, 2.2): some proxies make one of each flush.
     """
     decompressor, plain, at = zlib.decompressobj(_window(body)), bytearray(), 0
     while at < len(body) and len(plain) < most:
@@ -62,6 +62,6 @@ def _inflated(body: bytes, most: int) -> tuple[bytes, bool]:
 
 
 def _window(body: bytes) -> int:
-    """Return the window bits for ``body``: some servers send deflate without the header that HTTP asks for."""
+    """Return the window bits for ``body``: some servers send deflate without the zlib header that HTTP requires."""
     is_wrapped = body.startswith(_GZIP) or body[0] & 0x0F == _CM_DEFLATE
     return _GZIP_OR_ZLIB if is_wrapped else _RAW_DEFLATE

@@ -1,4 +1,4 @@
-"""What a status outside 200-299 means: its kind, whether to try again and when, what to do."""
+"""Turn HTTP responses outside 200-299 into errors: their kind, whether and when to retry, and what to do."""
 
 import math
 import re
@@ -23,27 +23,27 @@ _KINDS = {
     409: ErrorKind.SERVER_ERROR,
     429: ErrorKind.RATE_LIMITED,
 }
-# What these are about, whether the error names it or not.
+# The parameter at fault for statuses whose error need not name one.
 _PARAMS = {404: "model", 405: "model", 410: "model", 413: "messages"}
-# OpenAI says so under status 429, of one request that is larger than the limit of tokens per minute: it never passes.
+# OpenAI's message under status 429 for a single request larger than the limit of tokens per minute; it never passes.
 _TOO_LARGE_MESSAGE = "request too large"
 _REFUSED = frozenset({401, 403})
 _QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "exceeded_current_quota_error"}
 )
-# Azure and DashScope say so of a prompt that a filter refused; OpenAI and Anthropic say it in words alone, under a code
-# that others use for any prompt.
+# Codes of Azure and DashScope for a prompt refused by a filter. OpenAI and Anthropic say so only in the message, under
+# a code that also stands for other faults of a prompt.
 _FILTER_CODES = frozenset({"content_filter", "data_inspection_failed"})
 _FILTER_MESSAGES = {"invalid_prompt": "flagged", "invalid_request_error": "blocked by content filtering policy"}
-# Anthropic says so under status 400, with the code of any other bad request.
+# Anthropic's messages under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
 
 _OF_FORMS = frozenset({"response_format", "tools", "tool_choice"})
-"""What a judge sends of its own accord, and what it does without where that is refused."""
+"""Parameters that a judge adds itself, and leaves out if a server refuses them."""
 _VERSION = re.compile(r"/v\d")
-# Of a 404 or 405 that is none of the address; Azure calls a model that.
+# Words of a 404 or 405 that concerns the model and not the address; Azure calls a model "deployment".
 _MODEL = re.compile("model|deployment", re.IGNORECASE)
-# OpenAI says so under status 404 of a model, and under 400 of a parameter, that only its Responses API knows.
+# OpenAI's words for a model (status 404) or a parameter (400) that only its Responses API knows.
 _OTHER_API = re.compile("not a chat model|v1/responses", re.IGNORECASE)
 _ASK_BY_IT = "; if the Responses API is to be asked, name the model in models.yaml, with 'api: responses'"
 
@@ -51,15 +51,15 @@ _ASK_BY_IT = "; if the Responses API is to be asked, name the model in models.ya
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime, *, url: str = ""
 ) -> AttemptError:
-    """Return the fault that a response without success stands for.
+    """Return the error for a response with a status outside 200-299.
 
     Args:
-        status: the HTTP status, outside 200-299.
-        headers: of the response, looked up in lower case.
-        body: the (beginning of the) decoded body.
-        redact: replaces secrets in what is quoted of the body.
-        now: the time against which a Retry-After date is read where the response has none, with its time zone.
-        url: what was asked, without secrets; told where it may be the mistake.
+        status: the HTTP status.
+        headers: headers of the response, looked up in lower case.
+        body: the decoded body, or its beginning.
+        redact: replaces secrets in the part of the body that is quoted.
+        now: the current time, with its time zone; a Retry-After date counts from it if the response has no Date.
+        url: the requested URL, without secrets; shown if it may be the mistake.
     """
     if status < 400:
         location = headers.get("location", "") if status >= 300 else ""
@@ -94,14 +94,14 @@ def read_failure(
 
 
 def advise(error: AttemptError, params: Mapping[str, Any]) -> None:
-    """Make an error say what to do, where one of ``params`` was refused that the user asked for."""
+    """Add advice to the message of an error if the server refused one of the user's ``params``."""
     name = error.param
     if error.kind == ErrorKind.BAD_REQUEST and name in params and name not in _OF_FORMS:
         error.message += f"; take {name!r} out of the params of models.yaml, the marker or the call, or change it"
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds from ``now`` that a Retry-After header asks for; None where it makes no sense."""
+    """Return the seconds from ``now`` that a Retry-After header asks for; None if it is missing or invalid."""
     if value is None:
         return None
     try:
@@ -113,7 +113,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
 
 
 def _moment(date: str) -> datetime | None:
-    """Return an HTTP date; None where it is none."""
+    """Return a parsed HTTP date; None if it is invalid."""
     try:
         moment = parsedate_to_datetime(date)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -122,7 +122,7 @@ def _moment(date: str) -> datetime | None:
 
 
 def _kind(status: int, error: dict[str, str]) -> ErrorKind:
-    """Return the kind of a status from 400, with the texts of the error in its body."""
+    """Return the kind of error for a status of at least 400 and the texts of the error in its body."""
     codes = {error.get("code"), error.get("type")}
     if status < 500 and codes & _QUOTA_CODES:
         return ErrorKind.QUOTA
@@ -141,18 +141,18 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
 
 
 def _is_about_model(error: dict[str, str]) -> bool:
-    """Return whether this model is refused to this key, which may ask others.
+    """Return whether the error concerns this model only: the key may have access to others.
 
-    LiteLLM's proxy says ``key_model_access_denied``, ``team_model_access_denied`` and so on.
+    LiteLLM's proxy uses codes such as ``key_model_access_denied`` and ``team_model_access_denied``.
     """
     codes = (error.get("code", ""), error.get("type", ""))
     return error.get("param") == "model" or any("model_not_found" in each or "model_access" in each for each in codes)
 
 
 def _error(body: bytes) -> dict[str, str]:
-    """Return ``code``, ``type``, ``param`` and ``message`` of the error in ``body``, as far as they are texts.
+    """Return ``code``, ``type``, ``param`` and ``message`` of the error in ``body``, those of them that are strings.
 
-    Where OpenRouter's moderation refused the input, what it flagged is there as ``flagged_input``:
+    If OpenRouter's moderation refused the input, ``flagged_input`` holds the part that it flagged:
     https://openrouter.ai/docs/api-reference/errors
     """
     try:

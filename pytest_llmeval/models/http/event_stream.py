@@ -1,4 +1,4 @@
-"""Bodies that come as server-sent events.
+"""Parser of bodies that are streams of server-sent events.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -13,17 +13,17 @@ _END = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\][\r\n]*\Z")
 
 
 def is_event_stream(content_type: str) -> bool:
-    """Return whether a body of this Content-Type is a stream of events."""
+    """Return whether a body with this Content-Type is a stream of server-sent events."""
     return content_type.partition(";")[0].strip().lower() == "text/event-stream"
 
 
 def has_ended(body: bytes) -> bool:
-    """Return whether the last event of a stream has come: nothing of it can be missing then."""
+    """Return whether a stream ends with its last event, ``[DONE]``, so that nothing of it is missing."""
     return _END.search(body) is not None
 
 
 def read_events(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield name and data of each whole event up to ``[DONE]``; the name is empty where it has none."""
+    """Yield name and data of each complete event before ``[DONE]``; the name is empty for an event without one."""
     name, data = "", list[bytes]()
     for line in body.removeprefix(b"\xef\xbb\xbf").splitlines():
         key, _, value = line.partition(b":")

@@ -1,4 +1,4 @@
-"""Questions to a server of this session before its first call: is it there, and does an adapter work?"""
+"""Plain HTTP requests to a server that the session runs, to check its health and its adapters before the first call."""
 
 import json
 from http.client import HTTPConnection, HTTPException
@@ -7,20 +7,20 @@ from typing import Any
 __all__ = ["Reply", "exchange", "in_words"]
 
 Reply = tuple[int, Any]
-"""A status, and the JSON of the body; its text where it is none."""
+"""Status and body of a response; the body is parsed JSON, or text if it is not JSON."""
 
 
 def exchange(
     port: int, path: str, *, key: str = "", body: dict[str, Any] | None = None, timeout_s: float = 5.0
 ) -> Reply | None:
-    """Return what 127.0.0.1 answers; None where nothing does.
+    """Return the reply of the server at 127.0.0.1; None if there is none.
 
     Args:
-        port: of the server.
-        path: of the question.
-        key: sent as a bearer token; empty for none.
-        body: sent as JSON by POST; None for GET.
-        timeout_s: seconds for connection and answer.
+        port: port of the server.
+        path: path of the request.
+        key: key to send as a bearer token; empty for none.
+        body: object to send as JSON by POST; None for GET.
+        timeout_s: timeout in seconds of each socket operation.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     if body is not None:
@@ -41,5 +41,5 @@ def exchange(
 
 
 def in_words(reply: Reply | None) -> str:
-    """Return what came in place of an answer that was expected, for messages."""
+    """Return a description, for messages, of a reply other than the expected one."""
     return "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"

@@ -1,6 +1,6 @@
-"""Which connections of the SDKs' HTTP client are kept: none on which more came than the answer that was asked for.
+"""HTTP transport for the SDKs that keeps no connection on which surplus bytes arrived after an answer.
 
-The client takes in an answer and whatever is behind it at once, and reads the rest as the answer to the next request.
+The client reads an answer and any bytes after it at once, and would take the rest for the answer to the next request.
 """
 
 import ssl
@@ -12,21 +12,22 @@ import httpx2
 
 __all__ = ["KeptConnections"]
 
-_CHUNK = 256 * 1024  # the most that an event loop takes in at once, so that nothing waits unseen behind it
+_CHUNK = 256 * 1024  # the most that an event loop reads at once, so that no further bytes wait unseen
 _HTTP = b"HTTP/"
 
 
 class KeptConnections(httpx2.AsyncHTTPTransport):
-    """The client's own transport, over streams that tell of the bytes that no answer took.
+    """httpx2's transport over streams that report bytes which no answer consumed.
 
-    It sends as it does when this is imported: tests put recorders in its place (vcrpy), which would keep keys.
+    It keeps the request method of the time of import: tests replace that method with recorders (vcrpy), which would
+    store keys.
     """
 
     handle_async_request = httpx2.AsyncHTTPTransport.handle_async_request
 
     def __init__(self, *, verify: ssl.SSLContext, limits: httpx2.Limits, proxy: str | None) -> None:
         super().__init__(verify=verify, limits=limits, proxy=proxy, trust_env=False)
-        self._pool._network_backend = _Backend()  # a pool takes one, and the transport has no argument for it
+        self._pool._network_backend = _Backend()  # a pool takes one, but the transport has no argument for it
 
 
 class _Backend(httpcore2.AnyIOBackend):
@@ -42,9 +43,9 @@ class _Backend(httpcore2.AnyIOBackend):
 
 
 class _Stream(httpcore2.AsyncNetworkStream):
-    """Gives the last byte that came only to who asks for more: an answer that ended before it leaves it here.
+    """Holds back the last received byte until more is asked for, so that a surplus byte after an answer stays here.
 
-    What came before any HTTP is given as it came, since who speaks SOCKS does not ask twice.
+    Bytes before the first HTTP are passed on at once, as the SOCKS handshake does not read twice.
     """
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
@@ -73,13 +74,13 @@ class _Stream(httpcore2.AsyncNetworkStream):
         return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what the client asks; an idle connection that is readable is closed, and not used again."""
+        """Return the info; report surplus bytes as readable, as the pool closes an idle connection that is readable."""
         if info == "is_readable" and (self._left or self._has_record()):
             return True
         return self._stream.get_extra_info(info)
 
     def _has_record(self) -> bool:
-        """Return whether TLS has taken in more than was read; the socket no longer tells of that."""
+        """Return whether TLS holds received bytes that were not read; the socket does not show those."""
         if self._tls is None:
             return False
         try:

@@ -1,4 +1,4 @@
-"""The HTTP client of one transport."""
+"""Holder of a transport's HTTP client: one client per event loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,13 +14,13 @@ C = TypeVar("C")
 
 
 class LoopClient(Generic[C]):
-    """A client that is made with its first call, and anew where that comes in another event loop.
+    """A client that is created on its first use, and again on a use in another event loop.
 
     Connections belong to the event loop that opened them, and keep it alive.
     """
 
     def __init__(self, make: Callable[[], C], close: Callable[[C], Awaitable[object]]) -> None:
-        """Hold what ``make`` returns in a running event loop; ``close`` ends it."""
+        """Prepare; ``make`` creates a client in a running event loop, and ``close`` closes it."""
         self._make = make
         self._close = close
         self._made: tuple[asyncio.AbstractEventLoop, C] | None = None
@@ -30,7 +30,7 @@ class LoopClient(Generic[C]):
         """Return the client for the running event loop.
 
         Raises:
-            AttemptError: it was closed; a call that is still under way must open no connections again.
+            AttemptError: the client was closed; a call that is still under way must not open new connections.
         """
         if self._is_over:
             raise AttemptError(ErrorKind.CONNECTION, "the model was closed while the call was under way")
@@ -49,5 +49,5 @@ class LoopClient(Generic[C]):
     async def _end(self) -> None:
         made, self._made = self._made, None
         if made is not None:
-            with suppress(RuntimeError):  # the connections of a loop that is closed went with it
+            with suppress(RuntimeError):  # a closed loop has already taken its connections with it
                 await self._close(made[1])

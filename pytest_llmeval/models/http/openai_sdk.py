@@ -1,4 +1,4 @@
-"""OpenAI's SDK, as ``sdk_transport`` uses it for calls through a proxy.
+"""OpenAI's SDK for ``sdk_transport``, which uses it for calls through a proxy.
 
 Importing this module imports the SDK.
 """
@@ -11,5 +11,5 @@ __all__ = ["openai_sdk"]
 
 
 def openai_sdk(path: str) -> Sdk:
-    """Return the SDK, for requests to ``path`` behind an account's URL."""
+    """Return the SDK for requests to ``path``, which is appended to an account's base URL."""
     return Sdk(openai, openai.AsyncOpenAI, path)

@@ -1,4 +1,4 @@
-"""Servers that a session runs itself: how a model is asked there, and how one ended."""
+"""Servers that a session runs itself: how to reach their models, and what to report once a server has ended."""
 
 import signal
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ from pytest_llmeval.models.keys import Account, account_with_key
 __all__ = ["Served", "WatchedTransport", "end_in_words", "own_account"]
 
 WhyGone = Callable[[], str | None]
-"""Returns why a server of this session is there no more, in one line; None while it runs."""
+"""Returns why a server of this session has ended, in one line; None while it runs."""
 
 
 class OwnServer(Protocol):
-    """One that runs."""
+    """A running server."""
 
     @property
     def base_url(self) -> str:
@@ -26,43 +26,43 @@ class OwnServer(Protocol):
 
     @property
     def api_key(self) -> str:
-        """Without which it answers nothing."""
+        """The key that every request needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """How a model is asked that a server of this session has."""
+    """How to reach a model on a server of this session."""
 
     account: Account
     revision: str
-    """What identifies the model, in place of its address."""
+    """Digest or similar that identifies the model instead of its address."""
     params: Mapping[str, object] = field(default_factory=dict)
-    """What it is sent where neither models.yaml nor the call says otherwise."""
+    """Default parameters; those of models.yaml and of the call override them."""
     fields: Mapping[str, Any] = field(default_factory=dict)
-    """Of each request beside its own: where on its server the model is."""
+    """Further fields of each request, which select the model on its server."""
     why_gone: WhyGone = lambda: None
 
 
 def own_account(server: OwnServer | None, where: str) -> Account:
-    """Return the account of a server; where none runs, no call is to be made."""
+    """Return the account of a server; for None, one that must not be called."""
     base_url, key = ("http://127.0.0.1/v1", None) if server is None else (server.base_url, server.api_key)
     return account_with_key(parse_base_url(base_url, where=where), key)
 
 
 def end_in_words(status: int) -> str:
-    """Return how a process ended, by its status as ``subprocess`` tells it."""
+    """Return how a process ended, in words, for its return code from ``subprocess``."""
     return f"it ended with status {status}" if status >= 0 else f"it was ended by {signal.Signals(-status).name}"
 
 
 class WatchedTransport:
-    """Asks a server of this session; implements ``transport.Transport``. One that has ended is not asked again."""
+    """Sends requests to a server of this session until it has ended; implements ``transport.Transport``."""
 
     def __init__(self, transport: Transport, why_gone: WhyGone) -> None:
         self._transport = transport
         self._why_gone = why_gone
 
     async def post(self, body: bytes) -> Answer:
-        """Return the answer to one request; raise AttemptError where no whole one came."""
+        """Return the answer to one request; raise AttemptError if no complete one came."""
         self._check()
         try:
             return await self._transport.post(body)
@@ -71,11 +71,11 @@ class WatchedTransport:
             raise
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._transport.aclose()
 
     def _check(self) -> None:
-        """Raise the fault that no other attempt mends where the server has ended."""
+        """Raise an AttemptError that forbids retries if the server has ended."""
         why = self._why_gone()
         if why is not None:
             raise AttemptError(ErrorKind.CONNECTION, why) from None

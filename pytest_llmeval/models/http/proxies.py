@@ -1,4 +1,4 @@
-"""Which proxy the environment puts in front of a server."""
+"""Proxies from the environment: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -12,14 +12,14 @@ __all__ = ["UNUSABLE", "proxy_for", "proxy_secrets", "usable_proxy"]
 
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 UNUSABLE = f"the proxy of the environment cannot be used ({UNREADABLE}); expected http://host:port"
-"""Without what stands in the variable: no part of an address that cannot be read is sure to be no password."""
+"""Message that leaves out the variable's value, as any part of an unreadable address may be a password."""
 
 
 def usable_proxy(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
-    """Return what ``proxy_for`` does.
+    """Return the proxy of ``proxy_for`` after a check that it can be used.
 
     Raises:
-        ModelError: it cannot be read, or is of no kind that can be used.
+        ModelError: its URL cannot be read, or its scheme is not supported.
     """
     proxy = proxy_for(base_url, environ)
     if proxy is None:
@@ -40,20 +40,20 @@ def usable_proxy(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
 
 
 def proxy_secrets(proxy: str) -> tuple[str, ...]:
-    """Return what no text may show of a proxy that can be read: its user and password, as given and decoded."""
+    """Return the secrets in the URL of a usable proxy: its user name and password, as given and decoded."""
     given = urlsplit(proxy).netloc.rpartition("@")[0]
     users = (given, unquote(given))
     return tuple(dict.fromkeys([*users, *(user.partition(":")[2] for user in users)]))
 
 
 def proxy_for(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
-    """Return the URL of the proxy through which ``base_url`` is asked; None where it is asked directly.
+    """Return the URL of the proxy for requests to ``base_url``; None for a direct connection.
 
-    The rules are those of ``urllib.request.getproxies_environment`` (a name in lower case wins, also where it is
-    empty; HTTP_PROXY is not read in a CGI script, whose client can set it), and ALL_PROXY is what other schemes and
-    names leave over. NO_PROXY lists hosts, domains (``corp.example``, ``.corp.example`` or ``*.corp.example``),
-    networks of hosts that are given by address (``10.0.0.0/8``) or ``*``, with commas or blanks between. This machine
-    is always asked directly.
+    The rules are those of ``urllib.request.getproxies_environment``: a lower-case name wins, even if it is empty, and
+    HTTP_PROXY is not read in a CGI script, whose client can set it. ALL_PROXY is used if the variable of the scheme is
+    not set. NO_PROXY lists hosts, domains (``corp.example``, ``.corp.example`` or ``*.corp.example``), networks
+    (``10.0.0.0/8``, for hosts given by address) or ``*``, separated by commas or spaces. Requests to this machine
+    never use a proxy.
     """
     if base_url.is_loopback or _is_exempt(base_url, environ):
         return None
@@ -78,11 +78,11 @@ def _holds(network: str, host: str) -> bool:
     """Return whether ``host`` is an address in ``network``."""
     try:
         return ip_address(host) in ip_network(network, strict=False)
-    except ValueError:  # a name, or no network
+    except ValueError:  # ``host`` is a name, or ``network`` is not a network
         return False
 
 
 def _setting(name: str, environ: Mapping[str, str]) -> str:
-    """Return the variable ``name`` + ``_proxy``; empty where it is not set."""
+    """Return the value of the variable ``name`` + ``_proxy``; an empty string if it is not set."""
     upper = "" if name == "http" and "REQUEST_METHOD" in environ else environ.get(f"{name.upper()}_PROXY", "")
     return environ.get(f"{name}_proxy", upper).strip()

@@ -1,4 +1,4 @@
-"""The one retry loop: when to try again, how long to wait, and when time is up."""
+"""The retry loop of all calls: when to retry, how long to wait, and when time is up."""
 
 import asyncio
 import random
@@ -18,7 +18,10 @@ from pytest_llmeval.models.http.sending import SENDING, Sending
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
 
 Slot = Callable[[], AbstractAsyncContextManager[object]]
-"""Entered around every single attempt, so that back-off holds no slot; its time is not the call's."""
+"""Returns a context manager that is entered around each attempt, so that back-off holds no slot.
+
+The time spent waiting for a slot does not count as the call's.
+"""
 
 
 _MALFORMED = frozenset({ErrorKind.MALFORMED_RESPONSE, ErrorKind.TRUNCATED_STREAM})
@@ -29,16 +32,16 @@ class RetryPolicy:
     """How long and how often a call is tried."""
 
     timeout_s: float = 120.0
-    """Seconds for all attempts and the pauses between them, above 0; a slow drip does not extend it."""
+    """Seconds for all attempts and the pauses between them, above 0; an answer that trickles in does not extend it."""
     max_attempts: int = 6
-    """Requests sent at most, at least 1; counted anew from a refusal on before which others were answered."""
+    """Largest number of requests, at least 1; counted anew from a refusal if others were answered since the last."""
     base_s: float = 0.5
     """Upper end of the first random pause; it doubles with each attempt."""
     cap_s: float = 8.0
     """Upper end of every random pause."""
 
     def backoff_s(self, attempt: int) -> float:
-        """Return a pause after ``attempt`` (from 1): exponential back-off with full jitter.
+        """Return the pause in seconds after ``attempt`` (from 1): exponential back-off with full jitter.
 
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         """
@@ -48,12 +51,12 @@ class RetryPolicy:
 async def call_with_retries(
     attempt: Callable[[], Awaitable[Response]], *, policy: RetryPolicy, slot: Slot = nullcontext
 ) -> Response:
-    """Return what ``attempt`` returns, tried again after faults that may pass.
+    """Return the response of ``attempt``, which is retried after transient errors.
 
-    The response carries the number of attempts, the latency of the last one and what the others took for nothing.
+    The response holds the number of attempts, the latency of the last one and the usage of unusable answers.
 
     Raises:
-        CallError: no attempt gave an answer within the policy, the fault is none that passes, or there was no slot.
+        CallError: no attempt gave an answer within the policy, the error is not transient, or no slot was granted.
     """
     progress = _Progress(policy, slot)
     try:
@@ -65,7 +68,7 @@ async def call_with_retries(
 
 
 async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Response]], fault: AttemptError) -> Response:
-    """Return what ``attempt`` returns after its first ``fault``; tenacity is asked for nothing before there is one."""
+    """Return the response of ``attempt`` after its first ``fault``; tenacity is used only once there is one."""
     faults = [fault]
 
     async def run() -> Response:
@@ -92,7 +95,7 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
             param=last.param,
             usages=tuple(progress.usages),
         ) from None
-    except CallError as closed:  # the slot was refused: only the attempts before it were sent
+    except CallError as closed:  # no slot was granted; only the earlier attempts were sent
         raise CallError(
             f"{progress.last_fault}; not tried again: {str(closed).removeprefix('not asked: ')}",
             kind=closed.kind,
@@ -104,7 +107,7 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
 
 
 class _Progress:
-    """One call under way: attempts made, time left."""
+    """State of one call under way: attempts made, time left."""
 
     def __init__(self, policy: RetryPolicy, slot: Slot) -> None:
         self._policy = policy
@@ -112,17 +115,17 @@ class _Progress:
         self._left_s = policy.timeout_s
         self._malformed = 0
         self._uncounted = 0
-        """Attempts before the server answered others: they say no more of whether it will answer this call."""
+        """Attempts that do not count towards the limit, as the server has answered other calls since then."""
         self.attempts = 0
         self.latency_s: float | None = None
         self.why_over = ""
         self.last_fault = ""
-        """What the last attempt gave in place of an answer."""
+        """Message of the last failed attempt."""
         self.usages: list[Usage] = []
-        """Of attempts that were answered, and whose answers are none to use."""
+        """Token usage of attempts whose answers were unusable."""
 
     async def run(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
-        """Return what one attempt returns within the time left."""
+        """Return the response of one attempt, made within the time left."""
         try:
             return await self._timed(attempt)
         except AttemptError as fault:
@@ -151,19 +154,19 @@ class _Progress:
                 self._left_s -= self.latency_s
 
     def may_pass(self, error: BaseException) -> bool:
-        """Return whether another attempt may help; a malformed answer is asked for once more only."""
+        """Return whether another attempt may help; after a malformed answer only one more is made."""
         if not isinstance(error, AttemptError):
             return False
         self._malformed += error.kind in _MALFORMED
         return error.retryable and self._malformed < 2
 
     def pause_s(self, state: RetryCallState) -> float:
-        """Return the seconds until the next attempt: what the server asks for, else (0 s too) back-off; jittered."""
+        """Return the seconds until the next attempt, jittered: what the server asks for if above 0, else back-off."""
         asked = self._asked_s(state)
         return asked * _between(1, 1.1) if asked else self._policy.backoff_s(self._counted)
 
     def is_over(self, state: RetryCallState) -> bool:
-        """Return whether attempts or time are used up, and keep the reason."""
+        """Return whether attempts or time are used up, and store the reason."""
         asked = self._asked_s(state)
         if self._counted >= self._policy.max_attempts:
             self.why_over = f"gave up after {self.attempts} attempts"
@@ -181,22 +184,22 @@ class _Progress:
         return self.attempts - self._uncounted
 
     async def sleep(self, seconds: float) -> None:
-        """Pause, at the cost of the time left."""
+        """Pause, and subtract the pause from the time left."""
         self._left_s -= seconds
         await pause(seconds)
 
     @staticmethod
     def _asked_s(state: RetryCallState) -> float | None:
-        """Return the wait that the last fault asks for."""
+        """Return the seconds to wait that the last error asks for; None if it names none."""
         error = state.outcome.exception() if state.outcome else None
         return error.retry_after_s if isinstance(error, AttemptError) else None
 
 
 def _shown_s(seconds: float) -> str:
-    """Return seconds as people read them, be they few or senselessly many."""
+    """Return seconds in a readable form, however few or many."""
     return f"{seconds:,.0f}" if 10 <= seconds < 1e9 else f"{seconds:.2g}"
 
 
 def _between(low: float, high: float) -> float:
-    """Return a random number in [low, high], so that many callers do not come back at once."""
+    """Return a random number in [low, high], so that many callers do not come back at the same time."""
     return random.uniform(low, high)  # noqa: S311 - no secret depends on it

@@ -1,4 +1,4 @@
-"""The transport over a vendor's SDK, whose HTTP client knows proxies of every kind.
+"""The transport over a vendor's SDK, whose HTTP client supports all kinds of proxies.
 
 Importing this module imports the HTTP client; ``openai_sdk`` and ``models.anthropic.sdk`` import the SDKs.
 """
@@ -33,41 +33,41 @@ from pytest_llmeval.models.keys import Account
 __all__ = ["Sdk", "SdkTransport"]
 
 _UNSENT = (httpx2.ConnectError, httpx2.ProxyError)
-"""What the client raises where the request reached nobody."""
+"""Exceptions of the client for requests that got no connection to the server."""
 _REFUSED_LOGIN = "407"
-"""How the client's text begins where a proxy refused a tunnel: it has the status nowhere else."""
+"""Start of the client's message if a proxy refused a tunnel for lack of a login; it has the status nowhere else."""
 _NO_ANSWER = "Server disconnected without"
-"""How httpcore2 says that a connection ended before an answer began."""
+"""Start of httpcore2's message for a connection that ended before an answer began."""
 
 
 class Sdk:
-    """One vendor's SDK; those that we know were made by one generator, and differ in their names alone."""
+    """One vendor's SDK. The supported ones come from one generator and differ only in their names."""
 
     def __init__(
         self, module: Any, client: Any, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> None:
-        """Describe it.
+        """Describe the SDK.
 
         Args:
-            module: the SDK.
-            client: its class of clients, which retry nothing here.
-            path: where its requests go, behind the account's URL.
-            headers: what its protocol asks for beside those of every request.
-            options: what its clients are made with beside what all are.
+            module: the SDK's module.
+            client: its client class; the SDK's own retries are switched off.
+            path: path of its requests, appended to the account's base URL.
+            headers: headers that the protocol requires besides those of every request.
+            options: further arguments for its clients.
         """
         self.path = path
         self.stream = module.AsyncStream[Any]
-        """Its class of streamed responses."""
+        """The SDK's class of streamed responses."""
         self.connection_error: type[Exception] = module.APIConnectionError
-        """What it raises where there is no response; its cause is what the HTTP client raised."""
+        """Exception raised if there is no response; its cause is the exception of the HTTP client."""
         self.close = client.close
-        """Ends a client."""
+        """Closes a client."""
         self._made = partial(client, api_key="set by the HTTP client", max_retries=0, **options)
         self._agent = f"{module.__name__} {module.__version__}"
         self._headers = headers
 
     def client(self, account: Account, proxy: str | None) -> Any:
-        """Return a client that asks an account, directly or through the proxy at a URL."""
+        """Return a client for an account, which connects directly (None) or through the proxy at a URL."""
         return self._made(
             base_url=account.base_url.url,
             default_query=dict(account.base_url.query),
@@ -76,13 +76,13 @@ class Sdk:
 
 
 class SdkTransport:
-    """Asks one account, directly or through a proxy; implements ``transport.Transport``."""
+    """Sends requests to one account, directly or through a proxy; implements ``transport.Transport``."""
 
     def __init__(self, sdk: Sdk, account: Account, redact: Redact, proxy: str | None) -> None:
-        """Stand for the account behind ``proxy``, a URL.
+        """Prepare requests to the account, through the proxy at a URL or directly (None).
 
         Raises:
-            ModelError: the proxy's address cannot be used.
+            ModelError: the proxy's URL cannot be used.
         """
         if proxy is not None:
             _check_proxy(proxy)
@@ -91,13 +91,13 @@ class SdkTransport:
         self._client = LoopClient(partial(sdk.client, account, proxy), sdk.close)
 
     async def post(self, body: bytes) -> Answer:
-        """Return the answer to one request; raise AttemptError where no whole one came."""
+        """Return the answer to one request; raise AttemptError if no complete one came."""
         client = await self._client.get()
         has_begun = False
         note_connecting()
         try:
             response = await self._sent(client, body)
-            has_begun = True  # of an error nothing is returned
+            has_begun = True  # an error status raises instead
             try:
                 return await _answer(response)
             finally:
@@ -116,15 +116,15 @@ class SdkTransport:
         await self._client.aclose()
 
     async def _sent(self, client: Any, body: bytes) -> httpx2.Response:
-        # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold: OpenAI's
-        # before 3.0, which does not know that class, as part of its stream.
+        # With stream=True and httpx2.Response the SDKs return the response unread, so that the cap on its size can be
+        # applied. OpenAI's SDK before 3.0 does not know that class and returns the response as part of its stream.
         sent = await client.post(
             self._sdk.path, cast_to=httpx2.Response, content=body, stream=True, stream_cls=self._sdk.stream
         )
         return cast(httpx2.Response, getattr(sent, "response", sent))
 
     def _answer_of(self, error: BaseException, *, has_begun: bool) -> Answer:
-        """Return the answer that ``error`` holds, or raise the fault that it stands for."""
+        """Return the answer that ``error`` holds, or raise it as an AttemptError."""
         if isinstance(error, _HttpStatusError):
             return error.answer
         if isinstance(error, httpx2.TimeoutException):
@@ -152,14 +152,14 @@ def _http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncC
     return httpx2.AsyncClient(
         follow_redirects=False,
         transport=KeptConnections(verify=_tls(), limits=limits, proxy=proxy),
-        trust_env=False,  # the proxy is chosen already
+        trust_env=False,  # the proxy has already been chosen
         timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
         event_hooks={"request": [_own_headers(headers)], "response": [_raise_for_status]},
     )
 
 
 def _tls() -> ssl.SSLContext:
-    """Return what trusts the certificates that SSL_CERT_FILE or SSL_CERT_DIR names, else the system's."""
+    """Return a context that trusts the certificates in SSL_CERT_FILE or SSL_CERT_DIR, else the system's."""
     try:
         return httpx2.create_ssl_context(trust_env=True)
     except OSError as error:
@@ -168,10 +168,10 @@ def _tls() -> ssl.SSLContext:
 
 
 def _own_headers(headers: Mapping[str, str]) -> Callable[[httpx2.Request], Awaitable[None]]:
-    """Return a hook that replaces all headers.
+    """Return a hook that replaces all headers of a request.
 
-    The SDKs read OPENAI_CUSTOM_HEADERS, ANTHROPIC_CUSTOM_HEADERS and the like by themselves and would send them to
-    any host.
+    The SDKs read OPENAI_CUSTOM_HEADERS, ANTHROPIC_CUSTOM_HEADERS and the like themselves and would send them to any
+    host.
     """
 
     async def replace_headers(request: httpx2.Request) -> None:
@@ -184,13 +184,13 @@ def _own_headers(headers: Mapping[str, str]) -> Callable[[httpx2.Request], Await
 
 
 async def _note_sent(event: str, info: Mapping[str, Any]) -> None:
-    """Tell the attempt when its request goes; see https://www.encode.io/httpcore/extensions/#trace."""
+    """Note when the request is sent; see https://www.encode.io/httpcore/extensions/#trace."""
     if event == "http11.send_request_headers.started":
         note_sent()
 
 
 async def _raise_for_status(response: httpx2.Response) -> None:
-    """Raise before the SDK reads an error's body, which it would do without any limit."""
+    """Raise for an error status before the SDK reads the body, which it would do without any limit."""
     if not response.is_success:
         raise _HttpStatusError(await _answer(response))
 
@@ -215,7 +215,7 @@ async def _answer(response: httpx2.Response) -> Answer:
 
 
 def _check_proxy(proxy: str) -> None:
-    """Raise ModelError where ``proxy`` is none that the HTTP client can use, which quotes it."""
+    """Raise ModelError if the HTTP client cannot use ``proxy``; the client's own message would quote the URL."""
     try:
         httpx2.Proxy(proxy)
     except (ValueError, httpx2.InvalidURL):

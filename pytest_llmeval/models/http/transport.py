@@ -1,4 +1,4 @@
-"""One HTTP exchange: what a transport gives to the backend above it, and the faults that all transports share."""
+"""The Transport protocol, its Answer, and the errors that all transports share."""
 
 import socket
 import ssl
@@ -39,38 +39,38 @@ TransportName = Literal["auto", "lean", "sdk"]
 CHAT_PATH = "/chat/completions"
 RESPONSES_PATH = "/responses"
 MESSAGES_PATH = "/v1/messages"
-"""Where each protocol asks, behind the base URL of a server; that of Anthropic ends before ``/v1``."""
+"""Request paths of the protocols, appended to a server's base URL; an Anthropic base URL ends before ``/v1``."""
 
 CONNECT_TIMEOUT_S = 15.0
 MAX_BODY_BYTES = 8 * 1024 * 1024
 ERROR_BODY_BYTES = 64 * 1024
-# No issuer, none that is known, or one that only vouches for itself: X509_V_ERR_… in
+# The issuer of the certificate is missing, unknown or self-signed: X509_V_ERR_… in
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server sent back, whatever its status."""
+    """A server's response, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
-    """Looked up in lower case."""
+    """Headers, looked up in lower case."""
     body: bytes
-    """Decoded, up to ``body_cap`` bytes; empty where the body of an error could not be decoded."""
+    """Decoded body, up to ``body_cap`` bytes; empty if the body of an error could not be decoded."""
     is_cut: bool = False
-    """Whether the body has more bytes than that."""
+    """Whether the body has more bytes than ``body`` holds."""
 
 
 class Transport(Protocol):
     """Sends requests to one account, over connections of its own.
 
-    It follows no redirect, keeps no cookies, sends no headers but ``request_headers`` and those of HTTP itself,
-    and has no time limit but ``CONNECT_TIMEOUT_S``: the deadline is the caller's.
+    It follows no redirects, keeps no cookies, and sends only ``request_headers`` and the headers of HTTP itself. Its
+    only time limit is ``CONNECT_TIMEOUT_S``; the caller sets the deadline.
     """
 
     async def post(self, body: bytes) -> Answer:
-        """Return the answer to one chat completion request; raise AttemptError where no whole one came."""
+        """Return the answer to one request; raise AttemptError if no complete one came."""
         ...
 
     async def aclose(self) -> None:
@@ -79,12 +79,12 @@ class Transport(Protocol):
 
 
 def request_headers(account: Account, client: str, protocol: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the headers of every request; those of the account win over ours, whatever their case.
+    """Return the headers of every request; the account's headers override ours, whatever their case.
 
     Args:
-        account: to whom the request goes.
+        account: the account that receives the request.
         client: name and version of the HTTP client, for User-Agent.
-        protocol: what the server's protocol asks for beside.
+        protocol: further headers that the server's protocol requires.
     """
     ours = {
         "Content-Type": "application/json",
@@ -103,30 +103,30 @@ def is_success(status: int) -> bool:
 
 
 def body_cap(status: int) -> int:
-    """Return how many decoded bytes of a body are read; the beginning of an error's body says enough."""
+    """Return how many decoded bytes of a body are read; for an error, the beginning of the body suffices."""
     return MAX_BODY_BYTES if is_success(status) else ERROR_BODY_BYTES
 
 
 def is_whole(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Return whether an answer whose body was cut off is all there: a stream of events up to the last one.
+    """Return whether a broken-off body is complete after all: an event stream with its last event.
 
-    Some servers and proxies close the connection in place of the empty chunk behind it.
+    Some servers and proxies close the connection instead of sending the final empty chunk.
     """
     is_stream = is_success(status) and is_event_stream(headers.get("content-type", ""))
     return is_stream and not headers.get("content-encoding") and has_ended(body)
 
 
 def unconnected_fault() -> AttemptError:
-    """Return the fault for a connection that was not made within ``CONNECT_TIMEOUT_S``."""
+    """Return the error for a connection that was not made within ``CONNECT_TIMEOUT_S``."""
     return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True, is_unsent=True)
 
 
 def blocked_fault(error: Exception, redact: Redact) -> AttemptError:
-    """Return the fault for a connection that this process may not open; it may once the test that forbids it ends.
+    """Return the error for a connection that this process is forbidden to open, perhaps only during one test.
 
     Args:
-        error: what pytest-socket or the like raises, be it in a group: clients try several addresses at once.
-        redact: takes secrets out of it.
+        error: exception of pytest-socket or the like; a group if the client tried several addresses at once.
+        redact: removes secrets from its message.
     """
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -138,17 +138,17 @@ def blocked_fault(error: Exception, redact: Redact) -> AttemptError:
 def connection_fault(
     error: BaseException, text: str, redact: Redact, *, has_begun: bool = False, is_unsent: bool = False
 ) -> AttemptError:
-    """Return the fault for a connection that was refused, cut or reset, or an answer that is no HTTP.
+    """Return the error for a connection that was refused, cut or reset, or for an answer that is not HTTP.
 
-    A certificate that is not trusted will not be at the next attempt either. An answer that ``has_begun`` may be paid
-    for, whole; a request that ``is_unsent`` reached nobody.
+    A certificate that is not trusted now will not be trusted at the next attempt, so that error is not retried. An
+    answer that ``has_begun`` may be billed in full; a request that ``is_unsent`` reached nobody.
     """
     refusals = [each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
     if not refusals:
         message = _unmade(error) or _line(f"{type(error).__name__}: {text}", redact)
         usage = Usage() if has_begun else None
         return AttemptError(ErrorKind.CONNECTION, message, retryable=True, usage=usage, is_unsent=is_unsent)
-    first = refusals[-1]  # the others are aiohttp's, without what OpenSSL said
+    first = refusals[-1]  # the others are aiohttp's, without OpenSSL's message
     message = _line(f"the certificate of the server is not trusted: {first.verify_message}", redact)
     if first.verify_code in _UNKNOWN_ISSUER:
         message += "; put that of its issuer into a file and name the file in SSL_CERT_FILE"
@@ -156,7 +156,7 @@ def connection_fault(
 
 
 def _unmade(error: BaseException) -> str | None:
-    """Return why no connection was made, in a person's words; None where a client's own have to do."""
+    """Return why no connection was made, in plain words; None if only the client's own message is left."""
     for cause in _causes(error):
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused (is the server running?)"
@@ -166,11 +166,11 @@ def _unmade(error: BaseException) -> str | None:
 
 
 def unreadable_fault(text: str, redact: Redact) -> AttemptError:
-    """Return the fault for an answer whose head aiohttp takes for none of HTTP; it may be paid for, whole.
+    """Return the error for an answer whose headers aiohttp cannot parse as HTTP; it may be billed in full.
 
     Args:
-        text: what it is, and below it what was found, with a mark under the place.
-        redact: takes secrets out of it.
+        text: aiohttp's message, followed by lines with the offending bytes and a marker under their place.
+        redact: removes secrets from it.
     """
     told = " ".join(line.strip() for line in text.splitlines() if line.strip(" ^"))
     message = _line(f"the head of the answer is no good HTTP: {told}", redact)
@@ -179,19 +179,19 @@ def unreadable_fault(text: str, redact: Redact) -> AttemptError:
 
 
 def address_fault(text: str, redact: Redact) -> AttemptError:
-    """Return the fault for a host that the client takes for none."""
+    """Return the error for a host that the client rejects."""
     return AttemptError(ErrorKind.BAD_REQUEST, _line(f"the address cannot be used: {text}", redact))
 
 
 def undecodable_fault(text: str, redact: Redact) -> AttemptError:
-    """Return the fault for a body that is not what its Content-Encoding says."""
+    """Return the error for a body that does not match its Content-Encoding."""
     return AttemptError(
         ErrorKind.MALFORMED_RESPONSE, _line(f"undecodable body: {text}", redact), retryable=True, usage=Usage()
     )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and what it came of, last to first."""
+    """Yield ``error`` and the chain of exceptions that caused it, from last to first."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

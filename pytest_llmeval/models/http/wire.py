@@ -1,11 +1,11 @@
-"""What the bodies of all protocols have in common, checked by hand.
+"""Checks and parsing that the bodies of all protocols share.
 
-A vendor's SDK returns a page of HTML, ``null`` or an object without choices as a success and raises raw parser errors;
-here every body becomes a Response or an AttemptError that says what came.
+The vendors' SDKs return a page of HTML, ``null`` or an object without choices as a success and raise raw parser errors.
+Here every body becomes a Response, or an AttemptError that says what was received.
 """
 
 from collections.abc import Callable, Mapping
-from json import loads  # by name: a test that patches the module's means its own
+from json import loads  # by name: a user's test may patch json.loads
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -30,11 +30,11 @@ EXCERPT_CHARS = 200
 MAX_TOKENS = 2**53
 _REDACTION_MARGIN = 16_384
 Redact = Callable[[str], str]
-"""Takes secrets out of a text."""
+"""Removes secrets from a text."""
 
 
 class UnexpectedError(Exception):
-    """What is wrong with a body, in a few words; ``found`` is the part to quote, None the body as a whole."""
+    """A body is not as expected; the message says why. ``found`` is the part to quote, None for the whole body."""
 
     def __init__(self, problem: str, found: bytes | None = None) -> None:
         super().__init__(problem)
@@ -42,24 +42,29 @@ class UnexpectedError(Exception):
 
 
 def malformed(what: str, problem: UnexpectedError, body: bytes, usage: Usage, redact: Redact) -> AttemptError:
-    """Return the fault for an answer that is not ``what`` was asked for; it is paid for all the same."""
+    """Return the error for an unusable answer, which is still paid for; ``what`` says what it is ("no message")."""
     shown = excerpt(body if problem.found is None else problem.found, redact)
     message = f"the answer is {what}: {problem}: {shown}"
     return AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=usage)
 
 
 def excerpt(body: bytes, redact: Redact) -> str:
-    """Return the beginning of ``body`` on one line: at most 200 characters, without secrets and controls."""
-    # Redacted before it is cut: half a key at the end would no longer be recognised.
+    """Return the first 200 characters of ``body`` on one line, with secrets and control characters replaced."""
+    # Redacted before it is cut, as half a key at the end would no longer be recognised.
     text = redact(body[: EXCERPT_CHARS + _REDACTION_MARGIN].decode("utf-8", "backslashreplace"))[:EXCERPT_CHARS]
     shown = "".join(char if char.isprintable() else _escape(char) for char in text).strip()
     return shown or "an empty body"
 
 
 def json_object(body: bytes, *, may_be_error: Callable[[dict[str, Any]], bool] = lambda data: False) -> dict[str, Any]:
-    """Return the JSON object that ``body`` holds, and that tells of no error, unless ``may_be_error`` says so of it."""
+    """Return the JSON object in ``body``; raise UnexpectedError if it is none, or an error that is not accepted.
+
+    Args:
+        body: the body of a response.
+        may_be_error: whether an object with an ``error`` is accepted.
+    """
     try:
-        # Some gateways put a byte order mark before it, which vendors' SDKs accept.
+        # Some gateways put a byte order mark first, which vendors' SDKs accept.
         data = loads(body.decode("utf-8-sig"))
     except RecursionError:
         raise UnexpectedError("JSON nested too deep", body) from None
@@ -73,7 +78,7 @@ def json_object(body: bytes, *, may_be_error: Callable[[dict[str, Any]], bool] =
 
 
 def named_call(tool: Mapping[str, Any], id_: object, *, is_custom: bool) -> ToolCall:
-    """Return a call by its id and what holds the name of the tool and what it is called with."""
+    """Return a tool call with this id; ``tool`` holds the name of the tool and its arguments or input."""
     name, arguments = spoken(tool.get("name")), tool.get("input" if is_custom else "arguments")
     if name is None:
         raise UnexpectedError("a tool call that names no function")
@@ -86,7 +91,7 @@ def named_call(tool: Mapping[str, Any], id_: object, *, is_custom: bool) -> Tool
 
 
 def arguments_text(arguments: object) -> str:
-    """Return the arguments of a tool call that came as an object as JSON text."""
+    """Return the arguments of a tool call, given as an object, as JSON text."""
     if not isinstance(arguments, dict):
         raise UnexpectedError("a tool call whose arguments are no object")
     try:
@@ -96,12 +101,12 @@ def arguments_text(arguments: object) -> str:
 
 
 def spoken(value: object) -> str | None:
-    """Return ``value`` where it is a string that says something."""
+    """Return ``value`` if it is a non-empty string, else None."""
     return value if isinstance(value, str) and value else None
 
 
 def token_count(value: object) -> int | None:
-    """Return ``value`` where it is a count of tokens that every database can hold."""
+    """Return ``value`` if it is a count of tokens below 2**53, which every database can hold, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 
 
