@@ -1,1 +1,1 @@
-"""Models that are asked by the Messages API of Anthropic: chats in its words, its answers read as those of a chat."""
+"""Models behind Anthropic's Messages API: chats are translated into its format, and its answers back."""

@@ -1,4 +1,4 @@
-"""A model behind the Messages API of Anthropic, over any transport."""
+"""Backend of models behind Anthropic's Messages API, over any transport."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ class AnthropicBackend(HttpBackend):
     path = MESSAGES_PATH
 
     def _params(self, request: Request) -> Mapping[str, Any]:
-        """Return the parameters of a request; the API knows the bound of an answer as ``max_tokens`` alone."""
+        """Return the parameters of a request; ``max_tokens`` is the only name of an answer's bound in this API."""
         params = dict(super()._params(request))
         bound = bound_of(params)
         params.pop("max_completion_tokens", None)
@@ -60,10 +60,10 @@ def _is_system(message: Message) -> bool:
 
 
 def _system(messages: Iterable[Message]) -> str | list[dict[str, Any]]:
-    """Return the contents of the system messages: one text, or a list of blocks where one of them is a list.
+    """Return the contents of the system messages: one text, or a list of blocks if any of them is a list.
 
     Raises:
-        ValueError: one is neither.
+        ValueError: a content is neither a text nor a list.
     """
     contents: list[Any] = [message.get(WHOLE) or message["content"] for message in messages]
     if not all(isinstance(content, str | list | tuple) for content in contents):

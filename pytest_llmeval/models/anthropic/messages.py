@@ -1,6 +1,6 @@
-"""Messages in the words of the OpenAI protocol, told to the Messages API in its own.
+"""Translation of messages from OpenAI's format into that of Anthropic's Messages API.
 
-What is in the API's own words goes out as it is.
+Parts that are already in the API's own format are sent unchanged.
 """
 
 import re
@@ -14,27 +14,27 @@ from pytest_llmeval.models.message_keys import IN_PLACE, PHASE, WHOLE
 __all__ = ["OF_CALLS", "OF_MESSAGES", "PDF", "UNNAMED", "translated_messages"]
 
 OF_MESSAGES = ("container", "context_management", "stop_sequence")
-"""Keys of an answer of this API that it does not take back within a message."""
+"""Keys of this API's answers that it does not accept within a message."""
 OF_CALLS = ("cache_control", "caller", "toolset_name")
-"""What a call may hold in this API beside what OpenAI's holds, and stands beside it there."""
+"""Keys of a tool call that only this API has; in OpenAI's format they are kept beside the call's own."""
 _OF_RESULTS = ("cache_control", "is_error", "toolset_name")
-"""The same of what a tool gave."""
+"""Keys of a tool's result that only this API has."""
 PDF = "application/pdf"
 UNNAMED = "document.pdf"
-"""The name of a file that has none: a server of OpenAI's protocol demands one."""
+"""Name for a file without one, as servers of OpenAI's protocol require a name."""
 _DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
 _UNTOLD = frozenset({"refusal", "annotations", PHASE, WHOLE, IN_PLACE, *OF_MESSAGES})
-"""Keys of an answer, of OpenAI's APIs as of this one, that are none of a message sent to it."""
+"""Keys of answers, of this API and of OpenAI's, that a message sent to this API must not have."""
 
 
 def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return ``messages`` with tool calls and their results as the Messages API has them.
+    """Return ``messages`` with tool calls and their results in the format of the Messages API.
 
-    There a call is a block of what the assistant said, and what its tools gave are blocks of one message of the user:
-    https://docs.anthropic.com/en/api/messages
+    In that API a call is a content block of the assistant's message, and the results of successive calls are blocks of
+    one user message: https://docs.anthropic.com/en/api/messages
 
     Raises:
-        ValueError: the arguments of a call are no JSON object, as that API demands.
+        ValueError: the arguments of a call are not a JSON object, which that API requires.
     """
     told: list[dict[str, Any]] = []
     results: list[dict[str, Any]] | None = None
@@ -55,10 +55,10 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    """Return a message; of an assistant's that calls tools, the calls as blocks behind what it said.
+    """Return a translated message; the content of an assistant's is its reasoning, then its text, then its tool calls.
 
-    What it thought stands before both, as the API demands where it went on to call tools. What OpenAI's objects know
-    beside that and did not say, the API would refuse. A refusal is what was said.
+    The API requires the reasoning to come first if tool calls follow. Keys that are None in OpenAI's objects are left
+    out, as the API would refuse them. A refusal becomes the text.
     """
     told: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
     said: Any = message.get("refusal") if message["content"] is None else _blocks_of(message["content"])
@@ -74,7 +74,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _whole(message: Mapping[str, Any], uses: list[Any]) -> list[Any] | None:
-    """Return all blocks of a message in their places, the calls as ``uses`` has them; None where that is not known."""
+    """Return the original blocks of a message, with ``uses`` as its calls; None if they are missing or do not fit."""
     blocks = message.get(WHOLE)
     if not isinstance(blocks, list | tuple) or not all(isinstance(block, Mapping) for block in blocks):
         return None
@@ -85,16 +85,16 @@ def _whole(message: Mapping[str, Any], uses: list[Any]) -> list[Any] | None:
 
 
 def _list_of(message: dict[str, Any], key: str) -> Sequence[Any] | None:
-    """Take a list out of a message; None where it has none."""
+    """Remove a list from a message and return it; None if the message has none."""
     return message.pop(key) if isinstance(message.get(key), list | tuple) else None
 
 
 def _tool_use(call: Any) -> Any:
-    """Return a tool call; what is none in OpenAI's words goes out as it is."""
+    """Return a tool call as a block; anything that is not a call in OpenAI's format is returned unchanged."""
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
         return call
-    name, arguments = function.get("name"), function.get("arguments") or "{}"  # empty where there is no parameter
+    name, arguments = function.get("name"), function.get("arguments") or "{}"  # empty if there are no parameters
     try:
         given = loads(arguments) if isinstance(arguments, str) else arguments
     except ValueError:
@@ -106,7 +106,7 @@ def _tool_use(call: Any) -> Any:
 
 
 def _blocks_of(content: Any) -> Any:
-    """Return a content with its pictures and PDFs as blocks; a text, and what is a block already, as it is."""
+    """Return a content with its images and PDFs as blocks; texts and existing blocks stay unchanged."""
     return [_block(part) for part in content] if isinstance(content, list | tuple) else content
 
 
@@ -121,11 +121,11 @@ def _block(part: Any) -> Any:
 
 
 def _none(part: Mapping[str, Any]) -> None:
-    """Say that there is no block for it."""
+    """Return None for a part that has no translation."""
 
 
 def _image(part: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the block of a picture; how closely it is to be looked at (``detail``) the API does not ask."""
+    """Return the block of an image; the API has no counterpart of ``detail``."""
     image = part.get("image_url")
     url = image.get("url") if isinstance(image, Mapping) else image
     if not isinstance(url, str):
@@ -136,7 +136,7 @@ def _image(part: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _document(part: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the block of a PDF, which its file holds; None of any other file."""
+    """Return the block of a PDF whose data the part holds; None for any other file."""
     file = part.get("file")
     data = _DATA_URL.fullmatch(str(file.get("file_data"))) if isinstance(file, Mapping) else None
     if data is None or data[1] != PDF or not isinstance(file, Mapping):

@@ -1,6 +1,7 @@
-"""Parameters in the words of the OpenAI protocol, told to the Messages API in its own.
+"""Translation of parameters from OpenAI's format into that of Anthropic's Messages API.
 
-So one test, and one judge, asks every vendor for a tool call. What is in the API's own words goes out as it is.
+With it, the same test or judge can request a tool call from every vendor. Parameters that are already in the API's own
+format are sent unchanged.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +13,10 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
 
 def translated(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``params`` as the Messages API has them.
+    """Return ``params`` in the format of the Messages API.
 
     Raises:
-        ValueError: the form that is asked for is none of that API.
+        ValueError: ``response_format`` has a type that the API does not support.
     """
     whole = dict(params)
     for name, told in _TOLD.items():
@@ -29,7 +30,7 @@ def _tools(whole: dict[str, Any], tools: Any) -> None:
 
 
 def _tool(tool: Any) -> Any:
-    """Return a tool; of a function, its schema goes by another name."""
+    """Return a translated tool: a function's schema has another key in this API."""
     function = tool.get("function") if isinstance(tool, Mapping) else None
     if not isinstance(function, Mapping):
         return tool
@@ -63,7 +64,7 @@ def _reasoning_effort(whole: dict[str, Any], effort: Any) -> None:
 
 
 def _response_format(whole: dict[str, Any], form: Any) -> None:
-    """Ask for an answer that keeps to a schema; that it has a name, and is strict, goes without saying."""
+    """Request an answer that follows a JSON schema; the schema's name and ``strict`` are dropped as implied."""
     kind = form.get("type") if isinstance(form, Mapping) else None
     named = form.get("json_schema") if isinstance(form, Mapping) else None
     if kind == "json_schema" and isinstance(named, Mapping) and "schema" in named:
@@ -82,4 +83,4 @@ _TOLD: Mapping[str, Callable[[dict[str, Any], Any], None]] = {
     "reasoning_effort": _reasoning_effort,
     "response_format": _response_format,
 }
-"""By the names that OpenAI gives them, in the order in which one goes by another."""
+"""Translations by OpenAI's name of the parameter, in the order of application; later ones may build on earlier ones."""

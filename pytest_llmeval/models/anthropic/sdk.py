@@ -1,4 +1,4 @@
-"""Anthropic's SDK, as ``sdk_transport`` uses it for every call.
+"""Anthropic's SDK for ``sdk_transport``, which uses it for every call.
 
 Importing this module imports the SDK.
 """
@@ -17,5 +17,5 @@ ANTHROPIC_SDK = Sdk(
     anthropic.AsyncAnthropic,
     MESSAGES_PATH,
     headers={"Anthropic-Version": API_VERSION},
-    open_telemetry=False,  # it traces nothing
+    open_telemetry=False,  # no tracing
 )

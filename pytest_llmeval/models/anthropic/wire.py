@@ -1,6 +1,6 @@
-"""The bytes of a message of the Messages API.
+"""Parser of messages of Anthropic's Messages API.
 
-Finish reasons come in the words of the OpenAI protocol, so that a test reads the same with every vendor.
+Finish reasons are translated into those of OpenAI's protocol, so that a test reads the same with every vendor.
 """
 
 from typing import Any
@@ -33,10 +33,10 @@ _CACHED = ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 def read_message(body: bytes, redact: Redact) -> Response:
-    """Return the message that ``body`` holds; latency, attempts and cost are the caller's.
+    """Return the message in ``body`` as a response; the caller adds latency, attempts and cost.
 
     Raises:
-        AttemptError: of kind ``malformed_response``.
+        AttemptError: of kind ``malformed_response``; the body is not a message.
     """
     data: dict[str, Any] = {}
     try:
@@ -47,7 +47,7 @@ def read_message(body: bytes, redact: Redact) -> Response:
 
 
 def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the content blocks of a message; there may be none."""
+    """Return the content blocks of a message; the list may be empty."""
     content = data.get("content")
     if not isinstance(content, list):
         raise UnexpectedError("no list of content blocks")
@@ -72,7 +72,7 @@ def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
 
 
 def _extra(data: dict[str, Any], content: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what a message holds that a response has no fields for."""
+    """Return the parts of a message for which a response has no fields."""
     extra: dict[str, Any] = {key: data[key] for key in OF_MESSAGES if data.get(key) is not None}
     thoughts = [block for block in content if block["type"] in _THOUGHTS]
     if thoughts:
@@ -89,7 +89,7 @@ def _extra(data: dict[str, Any], content: list[dict[str, Any]]) -> dict[str, Any
 
 
 def _text(content: list[dict[str, Any]]) -> str:
-    """Return the text blocks joined; blocks of other types (thinking, citations' sources) are no text."""
+    """Return the text blocks joined; blocks of other types, such as thinking or cited sources, do not count."""
     texts = [block.get("text") for block in content if block["type"] == "text"]
     if not all(isinstance(text, str) for text in texts):
         raise UnexpectedError("a text block whose text is no string")
@@ -104,14 +104,14 @@ def _tool_call(block: dict[str, Any]) -> ToolCall:
 
 
 def _refusal(data: dict[str, Any], text: str) -> str:
-    """Return why the answer was refused, in the server's words where it has any."""
+    """Return why the answer was refused: the server's explanation, else the text of the answer."""
     details = data.get("stop_details")
     explanation = spoken(details.get("explanation")) if isinstance(details, dict) else None
     return explanation or text or "refused without an explanation"
 
 
 def _usage(value: object) -> Usage:
-    """Return the token counts, cached input included; None in place of whatever is no count."""
+    """Return the token counts, cached input included; None for each that is missing or invalid."""
     if not isinstance(value, dict):
         return Usage()
     counts = [token_count(value.get("input_tokens"))]

@@ -1,1 +1,1 @@
-"""Models that are asked by the chat completions protocol of OpenAI, which most servers speak."""
+"""Models behind OpenAI's chat completions protocol, which most servers support."""

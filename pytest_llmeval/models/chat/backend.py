@@ -1,4 +1,4 @@
-"""A model behind the OpenAI chat completions protocol, over any transport."""
+"""Backend of models behind OpenAI's chat completions protocol, over any transport."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -41,15 +41,15 @@ class OpenAIBackend(HttpBackend):
         """Prepare.
 
         Args:
-            model: what is asked.
-            account: the server.
-            transport: to it.
+            model: the model to call.
+            account: its server and credentials.
+            transport: transport to that server.
             policy: time limit and retries.
-            redactor: applied to messages.
-            slot: entered around each request.
-            revision: what identifies a model of this machine, in place of its address; None for other servers. Such a
-                model draws by seeds of its own requests, as ``hf:`` models do.
-            fields: of each request beside its own: where on its server the model is.
+            redactor: applied to error messages.
+            slot: factory of the context manager that is entered around each request.
+            revision: identifies a model that runs on this machine, instead of its address; None for other servers. The
+                seed of such a model is derived from each request, as for ``hf:`` models.
+            fields: further fields of each request, which select the model on its server.
         """
         super().__init__(model, account, transport, policy=policy, redactor=redactor, slot=slot)
         self._revision = revision
@@ -57,7 +57,7 @@ class OpenAIBackend(HttpBackend):
         self._refused = RefusedParams()
 
     def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
+        """Return all that decides the answer; a model on this machine is identified by its files, not its address."""
         place = {} if self._revision is None else {"base_url": None}
         return {**super().identity(request), "revision": self._revision, **place}
 

@@ -1,4 +1,4 @@
-"""A streamed chat completion: its chunks put together into the object that an unstreamed one would be."""
+"""Merge the chunks of a streamed chat completion into the object of an unstreamed one."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -7,19 +7,19 @@ from typing import Any
 __all__ = ["merged"]
 
 _TEXTS = ("text", "summary", "data")
-"""Keys whose texts come in pieces, of the parts that a model's thoughts come in."""
+"""Keys of the parts of a model's reasoning whose texts are streamed in pieces."""
 _IN_PIECES = frozenset({"content", "refusal"})
 _OTHERWISE = frozenset({"role", "tool_calls", "function_call", "audio"})
-"""Keys of a message that have rules of their own."""
+"""Keys of a message that are merged by rules of their own."""
 _IN_CALL = frozenset({"id", "index", "type", "function", "custom"})
 _OF_ALL = ("model", "system_fingerprint", "usage")
 
 
 def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the completion whose pieces ``chunks`` are: its first choice, the last usage, model and fingerprint named.
+    """Return the completion that ``chunks`` make up: its first choice, and the last usage, model and fingerprint.
 
-    A text stays None where no chunk has any; a piece that is no string takes the place of the text. Of what else a
-    message holds, such as ``reasoning_content``, texts are joined and so are lists.
+    A text that no chunk holds stays None; a piece that is not a string replaces the whole text. Other keys of a
+    message, such as ``reasoning_content``, are joined if they hold strings or lists.
     """
     whole: dict[str, Any] = {}
     message: dict[str, Any] = {}
@@ -37,14 +37,14 @@ def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _first_choice(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the piece of the choice with index 0; empty where the chunk has none."""
+    """Return the chunk's piece of the choice with index 0; an empty mapping if it has none."""
     choices = chunk.get("choices")
     pieces = choices if isinstance(choices, list) else []
     return next((piece for piece in pieces if isinstance(piece, Mapping) and piece.get("index", 0) == 0), {})
 
 
 def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
-    """Add what ``delta`` says to the pieces in ``message``."""
+    """Add the contents of ``delta`` to the lists of pieces in ``message``."""
     for key in delta.keys() - _OTHERWISE:
         if delta[key] is not None:
             message.setdefault(key, []).append(delta[key])
@@ -59,11 +59,12 @@ def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
 
 
 def _add_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
-    """Add a piece of a tool call to the calls so far: its name comes first, then its arguments bit by bit.
+    """Add a piece of a tool call to the calls so far; the name comes first, then the arguments in pieces.
 
-    A piece belongs to the last call of its index, or without an index to the last one. It begins a call where there is
-    none, where it has no index and names a function, and where it names one under another id: some servers number all
-    parallel calls 0. An id without a name begins none, since others draw a new one for each piece.
+    A piece belongs to the last call with its index or, without an index, to the last call. It begins a new call if
+    there is none, if it names a function without an index, or if it names one under another id: some servers give all
+    parallel calls the index 0. An id without a name does not begin a call, as some servers send a new id with each
+    piece.
     """
     custom, index, call_id = piece.get("custom"), piece.get("index"), piece.get("id")
     is_custom = isinstance(custom, Mapping)
@@ -85,7 +86,7 @@ def _add_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
 
 
 def _joined(message: dict[str, Any]) -> dict[str, Any]:
-    """Return ``message`` with the pieces of each text in one."""
+    """Return ``message`` with the pieces of each key joined."""
     for key in message.keys() - _OTHERWISE:
         message[key] = _text(message[key]) if key in _IN_PIECES else _whole(message[key])
     if "audio" in message:
@@ -98,7 +99,7 @@ def _joined(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a call as it would stand in an unstreamed message."""
+    """Return a call in the form of an unstreamed message."""
     text = _text(call["bits"])
     whole = {**call["extra"], "id": call["id"]}
     if call["custom"]:
@@ -107,14 +108,14 @@ def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(pieces: list[Any]) -> Any:
-    """Return ``pieces`` in one: texts joined, lists one behind the other, of anything else the last."""
+    """Return ``pieces`` joined if all are strings or all are lists, else the last of them."""
     if all(isinstance(piece, list) for piece in pieces):
         return _united(list(chain.from_iterable(pieces)))
     return _text(pieces) if all(isinstance(piece, str) for piece in pieces) else pieces[-1]
 
 
 def _united(parts: list[Any]) -> list[Any]:
-    """Return ``parts`` with those that are pieces of one, by index and type, as that one: its texts joined.
+    """Return ``parts`` with successive pieces of one part, which share index and type, merged and their texts joined.
 
     https://openrouter.ai/docs/use-cases/reasoning-tokens
     """
@@ -139,6 +140,6 @@ def _are_texts(*values: object) -> bool:
 
 
 def _text(pieces: list[Any]) -> Any:
-    """Return ``pieces`` in one, the two halves of a character joined; one that is no string takes the place of all."""
+    """Return ``pieces`` joined, surrogate pairs included; the first piece that is not a string replaces them all."""
     odd = [piece for piece in pieces if not isinstance(piece, str)]
     return odd[0] if odd else "".join(pieces).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

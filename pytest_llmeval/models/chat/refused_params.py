@@ -1,4 +1,4 @@
-"""Parameters that a server refuses: a bound goes out under its other name, all else is for the user to change."""
+"""Parameters that a server refuses: a bound is sent under its other name, all others are for the user to change."""
 
 import re
 from collections.abc import Mapping
@@ -17,31 +17,31 @@ _REFUSED = (
     r"|\b{name}\W{1,3}(?:(?:param|parameter|argument|field) )?(?:is |are )?(?:not |isn't |no longer |un)supported"
     r"|\buse\W{1,3}{other}\b"
 )
-"""How a server says that it does not know a bound by this name; that it is too large, say, is another matter."""
+"""Phrases with which servers say that they do not know a bound by this name, and not that it is too large, say."""
 
 
 class RefusedParams:
-    """What one server refused to take for one model."""
+    """The names of bounds that one server refused for one model."""
 
     def __init__(self) -> None:
         self._bounds: set[str] = set()
 
     def as_taken(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``params`` with the bound of the answer under a name that the server did not refuse."""
+        """Return ``params`` with the bound of the answer under a name that the server has not refused."""
         taken = dict(params)
         for name in self._bounds & params.keys():
             taken.setdefault(str(other_bound(name)), taken.pop(name))
         return taken
 
     def learn(self, error: AttemptError, params: Mapping[str, Any]) -> bool:
-        """Remember the name of a bound that the server refused; return whether it did, and ``params`` hold it.
+        """Remember the name of a bound that the server refused; return whether ``error`` is such a refusal.
 
-        The error is made retryable then: ``as_taken`` has the other name from now on, for all calls. Of the two names
-        at most one is remembered. Where another of ``params`` was refused, the error is made to say what to do.
+        If it is, the error becomes retryable: from now on ``as_taken`` uses the other name, for all calls. At most one
+        of the two names is remembered. If another one of ``params`` was refused, advice is added to the error.
 
-        It is decided by the parameter that the server names: a message may quote the request. Reasoning models of
-        OpenAI refuse ``max_tokens``: "... is not supported with this model. Use 'max_completion_tokens' instead."
-        Nothing else is left out, as that would change what is measured.
+        The parameter that the server names decides, as a message may quote the request. OpenAI's reasoning models
+        refuse ``max_tokens``: "... is not supported with this model. Use 'max_completion_tokens' instead." No other
+        parameter is ever left out, as that would change what is measured.
         """
         name = error.param
         if error.kind != ErrorKind.BAD_REQUEST or name is None or name not in params:
@@ -56,6 +56,6 @@ class RefusedParams:
 
 
 def _is_unknown(name: str, other: str, message: str) -> bool:
-    """Return whether a server says that it takes a bound by its other name alone."""
+    """Return whether a server's message says that it takes a bound by its other name only."""
     pattern = _REFUSED.replace("{name}", name).replace("{other}", other)
     return other in message and re.search(pattern, message, re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""The bytes of a chat completion."""
+"""Parser of chat completions, plain or streamed."""
 
 from typing import Any
 
@@ -21,24 +21,24 @@ from pytest_llmeval.models.http.wire import (
 __all__ = ["read_completion"]
 
 _BROKEN_OFF = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "function_call_filter"})
-"""Finish reasons of answers that came to no end, of OpenRouter (https://openrouter.ai/docs/api-reference/errors), vLLM
-(vllm/v1/engine/__init__.py, FinishReason), DeepSeek, GLM and Gemini."""
+"""Finish reasons of answers that broke off: OpenRouter's (https://openrouter.ai/docs/api-reference/errors), vLLM's
+(vllm/v1/engine/__init__.py, FinishReason), DeepSeek's, GLM's and Gemini's."""
 _FILTERED = frozenset({"content_filter", "sensitive"})
-"""Those of answers that a filter ended; Gemini says why behind a colon, GLM says the latter."""
+"""Finish reasons of answers that a filter ended. Gemini adds the cause after a colon; ``sensitive`` is GLM's."""
 _CUT = frozenset({"model_length", "model_context_window_exceeded"})
-"""Those of answers that ended where the context did, of Mistral and GLM: others say ``length``."""
+"""Finish reasons of Mistral and GLM for answers that filled the context; other servers say ``length``."""
 _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _NAMED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "audio"})
-"""Keys of a message that a response has fields for; of audio it keeps what is said, as the sound may be megabytes."""
+"""Keys of a message that become fields of a response; of audio only the transcript, as sound may take megabytes."""
 _NAMED_IN_CALL = frozenset({"id", "index", "type", "function", "custom"})
 
 
 def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> Response:
-    """Return the first choice of a chat completion, which may have come as a stream of events.
+    """Return the first choice of a chat completion, which may be a stream of events.
 
     Raises:
-        AttemptError: of kind ``filtered`` where a content filter ended the answer, ``server_error`` where the server
-            says that it broke it off, ``truncated_stream`` where a stream ended before the answer did, else
+        AttemptError: of kind ``filtered`` if a content filter ended the answer, ``server_error`` if the server says
+            that it broke off the answer, ``truncated_stream`` if a stream ended before the answer did, else
             ``malformed_response``.
     """
     data: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> R
 
 
 def _streamed(body: bytes) -> dict[str, Any]:
-    """Return the completion that the events in ``body`` make up."""
+    """Return the completion merged from the events in ``body``."""
     data = merged([_chunk(name, event) for name, event in read_events(body)])
     if not data["choices"][0]["finish_reason"]:
         message = "the stream ended without a finish_reason"
@@ -59,14 +59,14 @@ def _streamed(body: bytes) -> dict[str, Any]:
 
 
 def _chunk(name: str, event: bytes) -> dict[str, Any]:
-    """Return the JSON object of one event; where an error ends an answer that has begun, it stands beside a choice."""
+    """Return the JSON object of one event; an error beside a choice ends an answer that has begun, and is accepted."""
     if name == "error":
         raise UnexpectedError("an error under status 200", event)
     return json_object(event, may_be_error=lambda data: bool(data.get("choices")))
 
 
 def _response(data: dict[str, Any]) -> Response:
-    """Return the response in ``data``; latency, attempts and cost are the caller's."""
+    """Return the response in ``data``; the caller adds latency, attempts and cost."""
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
@@ -97,9 +97,9 @@ def _response(data: dict[str, Any]) -> Response:
 
 
 def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
-    """Return the text of ``message``, or the transcript of one that is spoken.
+    """Return the text of ``message``, or the transcript of its audio.
 
-    A refusal, or an answer cut off before its first word, may lack it.
+    The text may be missing from a refusal, from a tool call, or from an answer cut off before its first word.
     """
     content, audio = message.get("content"), message.get("audio")
     transcript = spoken(audio.get("transcript")) if isinstance(audio, dict) else None
@@ -116,9 +116,9 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
 
 
 def _said(parts: list[Any]) -> str | None:
-    """Return what the parts of a content say beside what they think; None where no thought is among them.
+    """Return the joined text parts of a content that also has thinking parts; None if it has no thinking part.
 
-    Mistral's thinking models answer so: https://docs.mistral.ai/capabilities/reasoning/native
+    Mistral's thinking models answer like this: https://docs.mistral.ai/capabilities/reasoning/native
     """
     blocks = [part for part in parts if isinstance(part, dict)]
     texts = [block.get("text") for block in blocks if block.get("type") == "text"]
@@ -128,10 +128,10 @@ def _said(parts: list[Any]) -> str | None:
 
 
 def _calls_in(message: dict[str, Any]) -> object:
-    """Return the tool calls of ``message``; where it has none, the one of the older ``function_call``.
+    """Return the tool calls of ``message``, or the call in the older ``function_call`` if it has none.
 
-    Some servers send that with each answer, and it then names no function; it is one that is broken only where it has
-    arguments, or is no object, and the message says nothing else.
+    Some servers send an empty ``function_call`` with each answer. One without a function's name counts as a broken
+    call only if it has arguments or is not an object, and the message has no other content.
     """
     if message.get("tool_calls"):
         return message["tool_calls"]
@@ -142,7 +142,7 @@ def _calls_in(message: dict[str, Any]) -> object:
 
 
 def _extra(message: dict[str, Any], calls: object) -> dict[str, Any]:
-    """Return what ``message`` and its tool calls hold beside that which a response has fields for."""
+    """Return the parts of ``message`` and of its tool calls for which a response has no fields."""
     extra = {key: value for key, value in message.items() if key not in _NAMED and value not in (None, [], {})}
     if isinstance(message.get("content"), list):
         extra["content"] = message["content"]
@@ -155,7 +155,7 @@ def _extra(message: dict[str, Any], calls: object) -> dict[str, Any]:
 
 
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
-    """Return the calls of functions, and of custom tools, that a message holds."""
+    """Return the calls of functions and custom tools in a message."""
     if not isinstance(calls, list):
         raise UnexpectedError("tool_calls is no list")
     return tuple(map(_tool_call, calls))
@@ -170,7 +170,7 @@ def _tool_call(call: object) -> ToolCall:
 
 
 def _usage(value: object) -> Usage:
-    """Return the token counts; None in place of whatever is no count."""
+    """Return the token counts; None for each that is missing or invalid."""
     if not isinstance(value, dict):
         return Usage()
     asked, said = token_count(value.get("prompt_tokens")), token_count(value.get("completion_tokens"))
@@ -180,10 +180,10 @@ def _usage(value: object) -> Usage:
 
 
 def _thought_beside(usage: dict[str, Any], told: int) -> int:
-    """Return the tokens of thinking that ``usage`` has in its total and not among those that it has ``told``.
+    """Return the reasoning tokens that ``usage`` counts in its total but not in prompt and completion (``told``).
 
-    xAI states their number, too; Gemini's endpoint in OpenAI's format states nothing but three counts. What else a
-    total may have in it (a gateway's cached input, say) was not said by the model.
+    xAI also reports their number; Gemini's endpoint in OpenAI's format reports only the three counts. Other tokens
+    that a total may include, such as a gateway's cached input, are not output of the model.
     """
     total, details = token_count(usage.get("total_tokens")), usage.get("completion_tokens_details")
     beside = 0 if total is None else max(0, total - told)

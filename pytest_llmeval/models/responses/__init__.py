@@ -1,1 +1,1 @@
-"""Models that are asked by the Responses API of OpenAI: chats in its words, and its answers read as those of a chat."""
+"""Models behind OpenAI's Responses API: chats are translated into its format, and its answers back."""

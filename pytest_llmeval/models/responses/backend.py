@@ -1,7 +1,7 @@
-"""A model behind the Responses API of OpenAI, over any transport.
+"""Backend of models behind OpenAI's Responses API, over any transport.
 
-Tests and judges speak the words of chat completions; what is sent and what comes back is translated. Nothing is kept at
-the vendor: the reasoning of an answer comes with it, encrypted, and goes back with the conversation.
+Tests and judges use the format of chat completions; requests and answers are translated. The vendor stores nothing: the
+reasoning of an answer comes with it in encrypted form, and is sent back with the conversation.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ __all__ = ["ResponsesBackend"]
 
 _OWN = frozenset({PHASE, REASONING_ITEMS})
 _NO_ENCRYPTION = "encrypted content is not supported"
-"""How OpenAI refuses to give the reasoning of a model that does not reason: such requests do without."""
+"""OpenAI's refusal to include the reasoning of a model that does not reason; the request is repeated without it."""
 
 
 class ResponsesBackend(HttpBackend):
@@ -31,10 +31,10 @@ class ResponsesBackend(HttpBackend):
 
     path = RESPONSES_PATH
     _gives_reasoning = True
-    """False once its server refused to include that."""
+    """False once the server has refused to include the reasoning."""
 
     def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer to ``request``; by chat completions the model may answer otherwise."""
+        """Return all that decides the answer, including the API, as chat completions may give another answer."""
         return {**super().identity(request), "api": "responses"}
 
     async def complete(self, request: Request) -> Response:
@@ -75,6 +75,6 @@ class ResponsesBackend(HttpBackend):
 
 
 def _is_about_reasoning(error: AttemptError) -> bool:
-    """Return whether a server refuses to include what nobody but this module asked for."""
+    """Return whether a server refuses to include the reasoning, which only this module has requested."""
     is_refused = (error.param or "").startswith("include") or _NO_ENCRYPTION in error.message.lower()
     return error.kind == ErrorKind.BAD_REQUEST and is_refused

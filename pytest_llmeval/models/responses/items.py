@@ -1,8 +1,8 @@
-"""Messages of a chat, told to the Responses API as the items of its input.
+"""Translation of chat messages into input items of the Responses API.
 
-There what the assistant called, and what its tools gave, are items beside its messages; its reasoning is one, too, and
-is given back before what it led to: https://platform.openai.com/docs/guides/reasoning. A message that has no role is
-such an item already, and goes out as it is, as do parts of a content that are in the API's own words.
+In that API tool calls and their results are items beside the assistant's messages. Reasoning is an item too, and is
+sent back before the items it led to: https://platform.openai.com/docs/guides/reasoning. A message without a role is
+already such an item and is sent unchanged, as are content parts in the API's own format.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +15,11 @@ from pytest_llmeval.models.message_keys import REASONING_ITEMS
 __all__ = ["input_items"]
 
 _UNTOLD = frozenset({"annotations", "content", "refusal", "role", "tool_call_id", "tool_calls", REASONING_ITEMS})
-"""Keys of a message that its item says in other words, or that this API does not take back."""
+"""Keys of a message that its item has in another form, or that this API does not accept."""
 
 
 def input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return the items that ``messages`` are to this API, in their order."""
+    """Return the input items for ``messages``, in their order."""
     items: list[dict[str, Any]] = []
     for message in messages:
         told: Mapping[str, Any] = message
@@ -36,16 +36,16 @@ def input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def _message(message: Mapping[str, Any], content: Any) -> dict[str, Any]:
-    """Return a message with its content told; what an object of OpenAI knows and did not say, the API would refuse.
+    """Return a message item with ``content``, without keys that are None, as the API would refuse those.
 
-    Its type goes without saying, but not to llama.cpp, where it is the assistant's.
+    The type is optional, except for llama.cpp in an assistant's message.
     """
     rest = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
     return {"type": "message", **rest, "role": message["role"], "content": content}
 
 
 def _result(message: Mapping[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what a tool gave, of which one of the items ``before`` is the call."""
+    """Return the result of a tool as an item; the call among the items ``before`` decides the item's type."""
     id_, output = message.get("tool_call_id"), _content(message.get("content"))
     calls = [item.get("type") for item in before if isinstance(item, Mapping) and item.get("call_id") == id_]
     kind = "custom_tool_call_output" if "custom_tool_call" in calls else "function_call_output"
@@ -53,7 +53,7 @@ def _result(message: Mapping[str, Any], before: list[dict[str, Any]]) -> dict[st
 
 
 def _of_assistant(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what the assistant thought, said and called."""
+    """Yield the items of an assistant's message: its reasoning, its text and its tool calls."""
     yield from _listed(message.get(REASONING_ITEMS))
     calls = _listed(message.get("tool_calls"))
     content, refusal = message.get("content"), message.get("refusal")
@@ -72,13 +72,13 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _said(part: Any) -> Any:
-    """Return a part of what the assistant said."""
+    """Return a translated content part of an assistant's message."""
     is_text = isinstance(part, Mapping) and part.get("type") == "text"
     return {**part, "type": "output_text"} if is_text else part
 
 
 def _call(call: Any) -> Any:
-    """Return a tool call; what is none in the words of chat completions goes out as it is."""
+    """Return a tool call as an item; anything that is not a call in chat completions is returned unchanged."""
     kind = call.get("type", "function") if isinstance(call, Mapping) else None
     tool = call.get(kind) if kind in ("custom", "function") else None
     if not isinstance(tool, Mapping):
@@ -86,18 +86,18 @@ def _call(call: Any) -> Any:
     named = {"call_id": call.get("id"), "name": tool.get("name")}
     if kind == "custom":
         return {"type": "custom_tool_call", **named, "input": tool.get("input")}
-    arguments = tool.get("arguments") or "{}"  # empty where there is no parameter
+    arguments = tool.get("arguments") or "{}"  # empty if there are no parameters
     text = arguments if isinstance(arguments, str) else dumps(arguments, allow_nan=False)
     return {"type": "function_call", **named, "arguments": text}
 
 
 def _content(content: Any) -> Any:
-    """Return the content of who is not the assistant."""
+    """Return the translated content of a message that is not the assistant's."""
     return [_part(part) for part in content] if isinstance(content, list | tuple) else content
 
 
 def _part(part: Any) -> Any:
-    """Return a part of it: a text, an image, a file; a sound is the same in both."""
+    """Return a translated part: a text, an image or a file; audio has the same form in both APIs."""
     kind = part.get("type") if isinstance(part, Mapping) else None
     if kind == "text":
         return {**part, "type": "input_text"}

@@ -1,7 +1,8 @@
-"""Sampling parameters in the words of chat completions, told to the Responses API in its own.
+"""Translation of sampling parameters from chat completions into the Responses API.
 
-So one test, and one judge, asks by either API. What is in the API's own words (``reasoning``, ``text``, ``include``,
-tools of the vendor's such as ``web_search``) goes out as it is: https://platform.openai.com/docs/api-reference/responses
+With it, the same test or judge can use either API. Parameters in the API's own format (``reasoning``, ``text``,
+``include``, the vendor's tools such as ``web_search``) are sent unchanged:
+https://platform.openai.com/docs/api-reference/responses
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pytest_llmeval.core.param_levels import BOUND_NAMES, bound_of
 __all__ = ["INCLUDED_REASONING", "as_asked", "sent_params", "unsent_params"]
 
 INCLUDED_REASONING = ("reasoning.encrypted_content",)
-"""What is to be included of an answer so that its reasoning can be given back, though the server keeps nothing."""
+"""Value of ``include`` by which an answer carries its reasoning, to be sent back, as the server stores nothing."""
 _LOGPROBS = "message.output_text.logprobs"
 _BOUND = "max_output_tokens"
 _WITHIN = {
@@ -20,9 +21,9 @@ _WITHIN = {
     "response_format": ("text", "format"),
     "verbosity": ("text", "verbosity"),
 }
-"""Names of chat completions, each with the parameter and the key in it that the API has for it."""
+"""Parameters of chat completions, each with the parameter and the key in it that this API has instead."""
 _NESTED = frozenset({"allowed_tools", "custom", "function", "grammar", "json_schema"})
-"""Types of what chat completions keep in a key of that name, and this API does not."""
+"""Types whose fields chat completions nest under a key of the same name, and this API does not."""
 _TAKE_OUT = "is unknown to the Responses API; take it out of the params of models.yaml, the marker or the call"
 _STREAM = "is for streams, and those of the Responses API are not read; remove it from params"
 _UNSENT = {
@@ -38,7 +39,7 @@ _UNSENT = {
     "stream_options": _STREAM,
     "web_search_options": "is unknown to the Responses API; give the tool {'type': 'web_search'}",
 }
-"""Parameters that are not sent, with what is to be done about each."""
+"""Parameters that are not sent, each with the end of a message that says why or what to do."""
 _IDLE: Mapping[str, tuple[Any, ...]] = {
     "background": (False,),
     "frequency_penalty": (0,),
@@ -49,25 +50,25 @@ _IDLE: Mapping[str, tuple[Any, ...]] = {
     "stop": ([],),
     "stream": (False,),
 }
-"""Values of them with which they ask for nothing but what the API does anyway, beside None."""
+"""Values, besides None, with which these parameters request only what the API does by default."""
 _NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
 def unsent_params(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name of each parameter that asks for what cannot be had by this API, with what to do about it."""
+    """Yield the name of each parameter that requests something this API cannot do, with a message about it."""
     for name in sorted(_UNSENT.keys() & params.keys()):
         if params[name] is not None and params[name] not in _IDLE.get(name, ()):
             yield name, f"{name!r} {_UNSENT[name]}"
 
 
 def sent_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``params`` as the API has them, nothing of the answer to be kept by the vendor unless they say so.
+    """Return ``params`` in the format of this API; the vendor stores nothing of the answer unless they request it.
 
     Args:
-        params: without any of ``unsent_params``.
+        params: parameters, none of them reported by ``unsent_params``.
 
     Raises:
-        ValueError: one stands there in both words.
+        ValueError: a parameter is given in the formats of both APIs.
     """
     told = {"store": False, **{name: value for name, value in params.items() if name not in _REPLACED}}
     bound = bound_of(params)
@@ -87,7 +88,7 @@ def sent_params(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_asked(name: str | None, params: Mapping[str, Any]) -> str | None:
-    """Return the name among ``params`` of what the API calls ``name`` where it refuses it: judges go by that."""
+    """Return the name, as in ``params``, of a parameter that the API refused as ``name``; judges react to that name."""
     known, _, _ = (name or "").partition("[")
     if known == "input":
         return "messages"
@@ -102,7 +103,7 @@ def as_asked(name: str | None, params: Mapping[str, Any]) -> str | None:
 
 
 def _flat(value: Any) -> Any:
-    """Return an object in the words of chat completions without its inner one; what is none goes out as it is."""
+    """Return an object of chat completions with its nested fields moved up; return any other value unchanged."""
     kind = value.get("type") if isinstance(value, Mapping) else None
     inner = value.get(kind) if isinstance(kind, str) and kind in _NESTED else None
     if not isinstance(inner, Mapping):
@@ -111,7 +112,7 @@ def _flat(value: Any) -> Any:
 
 
 def _put_within(told: dict[str, Any], name: str, value: Any) -> None:
-    """Put a parameter of chat completions where the API has it, beside what stands there in its own words."""
+    """Put a parameter of chat completions in its place in this API, beside values already there."""
     holder, key = _WITHIN[name]
     held = told.get(holder) or {}
     if not isinstance(held, Mapping) or held.get(key) is not None:
@@ -120,7 +121,7 @@ def _put_within(told: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _included(params: Mapping[str, Any]) -> Any:
-    """Return what is to be included of the answer; None where nothing is said of it."""
+    """Return the value of ``include``, with logprobs if requested; None if there is nothing to include."""
     given = params.get("include")
     if given is not None and not isinstance(given, list | tuple):
         return given
@@ -131,7 +132,7 @@ def _included(params: Mapping[str, Any]) -> Any:
 
 
 def _tool(tool: Any) -> Any:
-    """Return a tool; a function that says nothing of it is not followed strictly, as by chat completions."""
+    """Return a translated tool; a function's ``strict`` is False by default, as in chat completions."""
     told = _flat(tool)
     if told is tool:
         return tool
@@ -147,4 +148,4 @@ def _choice(choice: Any) -> Any:
 
 
 _REPLACED = frozenset({*_UNSENT, *_WITHIN, *BOUND_NAMES, "include", "logprobs"})
-"""Parameters that go out in other words, or not at all."""
+"""Parameters that are sent in another form, or not at all."""

@@ -1,8 +1,8 @@
-"""The bytes of an answer of the Responses API.
+"""Parser of answers of the Responses API, plain or streamed.
 
-Finish reasons come in the words of chat completions, so that a test reads the same by either API. What the vendor's own
-tools did (``web_search_call`` and the like) is in the response's ``extra``, beside the reasoning in whose course it was
-done, and so is what the text cites.
+Finish reasons are translated into those of chat completions, so that a test reads the same with either API. The calls
+of the vendor's own tools (``web_search_call`` and the like) are in the response's ``extra``, in order with the
+reasoning around them, and so are the citations of the text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,10 +29,10 @@ __all__ = ["read_response"]
 
 _CALLS = frozenset({"custom_tool_call", "function_call"})
 _NOT_GIVEN_BACK = frozenset({"image_generation_call", "message", *_CALLS})
-"""Types of items that a response has fields for, and of images, which may be megabytes."""
+"""Types of items that become fields of a response, and of images, which may take megabytes."""
 _LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
 _INCOMPLETE = {"max_output_tokens": "length"}
-"""Why an answer ended early, in the words of chat completions where they have one."""
+"""Reasons for an early end, with the finish reason of chat completions if there is one."""
 _FAILED = {
     "insufficient_quota": ErrorKind.QUOTA,
     "rate_limit_exceeded": ErrorKind.RATE_LIMITED,
@@ -43,22 +43,20 @@ _FAILED = {
     "data_residency_mismatch": ErrorKind.BAD_REQUEST,
     "invalid_prompt": ErrorKind.BAD_REQUEST,
 }
-"""Codes of answers that failed, and not by a fault of the server that may pass."""
+"""Kinds of error by code of a failed answer; all other codes count as transient errors of the server."""
 _OF_IMAGES = "image"
-"""In the code of one that failed as an image of the request is none."""
+"""Part of the codes of answers that failed because an image of the request is invalid."""
 _FLAGGED = "flagged"
-"""Said of a prompt under the code ``invalid_prompt`` where a filter refused it."""
+"""Word in the message under the code ``invalid_prompt`` if a filter refused the prompt."""
 _RETRYABLE = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR})
 
 
 def read_response(body: bytes, redact: Redact, *, content_type: str = "") -> Response:
-    """Return the answer that ``body`` holds, which may have come as a stream of events.
-
-    Latency, attempts and cost are the caller's.
+    """Return the answer in ``body``, which may be a stream of events; the caller adds latency, attempts and cost.
 
     Raises:
-        AttemptError: of kind ``filtered`` where a content filter ended the answer, of the kind that its error has
-            where it failed, ``truncated_stream`` where a stream ended before the answer did, else
+        AttemptError: of kind ``filtered`` if a content filter ended the answer, of the kind that the error's code
+            stands for if the answer failed, ``truncated_stream`` if a stream ended before the answer did, else
             ``malformed_response``.
     """
     data: dict[str, Any] = {}
@@ -70,12 +68,12 @@ def read_response(body: bytes, redact: Redact, *, content_type: str = "") -> Res
 
 
 def _has_failed(data: Mapping[str, Any]) -> bool:
-    """Return whether an answer states that it failed; its error is read with it."""
+    """Return whether an answer has the status ``failed``; ``_failure`` reads its error."""
     return data.get("status") == "failed"
 
 
 def _streamed(body: bytes) -> dict[str, Any]:
-    """Return the answer that the last of the events in ``body`` holds as a whole."""
+    """Return the complete answer, which the last of the events in ``body`` holds."""
     for name, event in read_events(body):
         data = json_object(event)
         kind = spoken(data.get("type")) or name
@@ -110,7 +108,7 @@ def _response(data: dict[str, Any], redact: Redact) -> Response:
 
 
 def _finish_reason(data: dict[str, Any], redact: Redact) -> str | None:
-    """Return why the answer ended; None where the server does not say. Raise where it is none to use."""
+    """Return why the answer ended; None if the server does not say. Raise if the answer failed or is not usable."""
     status = data.get("status")
     if _has_failed(data):
         raise _failure(data, redact)
@@ -127,7 +125,7 @@ def _finish_reason(data: dict[str, Any], redact: Redact) -> str | None:
 
 
 def _failure(data: dict[str, Any], redact: Redact) -> AttemptError:
-    """Return the fault that an answer with the status ``failed`` stands for."""
+    """Return the error for an answer with the status ``failed``."""
     error = data.get("error")
     told = error if isinstance(error, dict) else {}
     code, message = spoken(told.get("code")) or "no code", spoken(told.get("message")) or ""
@@ -141,13 +139,13 @@ def _failure(data: dict[str, Any], redact: Redact) -> AttemptError:
         f"the server made no answer: {shown}",
         retryable=kind in _RETRYABLE,
         param="messages" if kind is ErrorKind.BAD_REQUEST else None,
-        # Of a fault of the server it is not known what was made until then.
+        # After an error of the server it is not known how many tokens were generated before it.
         usage=_usage(data.get("usage")) if is_told or kind is ErrorKind.SERVER_ERROR else None,
     )
 
 
 def _items(value: object, what: str) -> list[dict[str, Any]]:
-    """Return a list of items, or of the parts of one: each has a type; there may be none."""
+    """Return a checked list of items or of content parts, each with a type; the list may be empty."""
     if not isinstance(value, list):
         raise UnexpectedError(f"{what} is no list")
     if not all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in value):
@@ -156,7 +154,7 @@ def _items(value: object, what: str) -> list[dict[str, Any]]:
 
 
 def _joined(parts: Iterable[Mapping[str, Any]], kind: str, key: str) -> str:
-    """Return the texts of the parts of one type, joined."""
+    """Return the joined texts under ``key`` of the parts of type ``kind``."""
     texts = [part.get(key) for part in parts if part["type"] == kind]
     if not all(isinstance(text, str) for text in texts):
         raise UnexpectedError(f"a part of type {kind} whose {key} is no string")
@@ -164,10 +162,11 @@ def _joined(parts: Iterable[Mapping[str, Any]], kind: str, key: str) -> str:
 
 
 def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the answer holds beside that which a response has fields for.
+    """Return the parts of the answer for which a response has no fields.
 
-    Its reasoning, with what the vendor's tools did; whether it is the final answer or a comment on the way there
-    (``phase``), where all of its messages say the same of that; and what its text cites, as chat completions say it.
+    These are its reasoning with the calls of the vendor's tools; ``phase``, which says whether it is the final answer
+    or a comment before it, if all of its messages agree; and the citations of its text, in the format of chat
+    completions.
     """
     reasoning = [item for item in items if item["type"] not in _NOT_GIVEN_BACK]
     phases = [item.get(PHASE) for item in messages]
@@ -183,7 +182,7 @@ def _extra(items: list[dict[str, Any]], messages: list[dict[str, Any]], parts: l
 
 
 def _annotation(annotation: Any) -> Any:
-    """Return what a text cites; of an address, its facts stand in an object of their own."""
+    """Return a citation in the format of chat completions, where that of a URL has its fields in a nested object."""
     if not isinstance(annotation, dict) or annotation.get("type") != "url_citation":
         return annotation
     cited = {key: value for key, value in annotation.items() if key != "type"}
@@ -191,7 +190,7 @@ def _annotation(annotation: Any) -> Any:
 
 
 def _usage(value: object) -> Usage:
-    """Return the token counts, reasoning included; None in place of whatever is no count."""
+    """Return the token counts, reasoning included; None for each that is missing or invalid."""
     if not isinstance(value, dict):
         return Usage()
     return Usage(
