@@ -1,1 +1,1 @@
-"""``local:`` models: the embedded one, its weights and adapters, and the server that a session runs for them."""
+"""``local:`` models: the embedded model, its weights and adapters, and the server that a session runs for them."""

@@ -1,4 +1,4 @@
-"""LoRA adapters for the embedded model: found, checked against it, made into the GGUF files that its server reads."""
+"""LoRA adapters for the embedded model: find them, check them against it, convert them to GGUF for its server."""
 
 import importlib.metadata
 import importlib.util
@@ -33,11 +33,11 @@ __all__ = [
 ]
 
 FORMAT = "2"
-"""Of the files in the cache; another one where they are made in another way."""
+"""Version of the converted files in the cache; changes whenever the conversion does."""
 
 
 def find_local_adapter(weights: WeightsSpec) -> Path:
-    """Return a PEFT adapter's folder, or a ``.gguf`` file; raise ModelError where it is neither."""
+    """Return the path of a PEFT adapter's folder or of a ``.gguf`` file; raise ModelError if it is neither."""
     assert weights.adapter is not None
     path = at_home(weights.adapter)
     if path.suffix != ".gguf":
@@ -48,30 +48,30 @@ def find_local_adapter(weights: WeightsSpec) -> Path:
 
 
 def local_revision(weights: WeightsSpec | None) -> str:
-    """Return what identifies the embedded model: the sha256 of its weights, and that of an adapter on top."""
+    """Return the revision of the embedded model: the sha256 of its weights, and the digest of an adapter if any."""
     return SMOLLM2.sha256 if weights is None else f"{SMOLLM2.sha256}+{adapter_digest(find_local_adapter(weights))}"
 
 
 def local_engine() -> str:
-    """Return name and version of what runs the embedded model, whose answers another version may give otherwise.
+    """Return name and version of the engine of the embedded model; another version may give other answers.
 
-    Its build does not know its own commit.
+    The engine's build does not know its own commit.
     """
     try:
         return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
-    except importlib.metadata.PackageNotFoundError:  # stored runs are looked at without it, too
+    except importlib.metadata.PackageNotFoundError:  # stored runs can be viewed without the engine
         return "xllamacpp"
 
 
 def require_converter(weights: WeightsSpec, cache_dir: Path) -> None:
-    """Raise ModelError where an adapter is still to be made into a GGUF file and the packages for it are missing."""
+    """Raise ModelError if an adapter has yet to be converted to GGUF and the packages for that are missing."""
     path = find_local_adapter(weights)
     if path.is_dir() and not _kept(path, cache_dir).is_file():
         require_packages(str(weights.adapter))
 
 
 def require_packages(adapter: str) -> None:
-    """Raise ModelError where a package is missing that makes an adapter into a GGUF file."""
+    """Raise ModelError if a package for the conversion of an adapter to GGUF is missing."""
     missing = [name for name in ("gguf", "numpy", "safetensors") if importlib.util.find_spec(name) is None]
     if missing:
         raise ModelError(
@@ -81,23 +81,23 @@ def require_packages(adapter: str) -> None:
 
 
 def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Callable[[str], None]) -> Path:
-    """Return the GGUF file of an adapter, made in the cache folder where it is a PEFT folder.
+    """Return the GGUF file of an adapter; a PEFT folder is converted into one in the cache folder.
 
     Args:
-        weights: names it.
-        base: the embedded model's weights.
-        cache_dir: keeps what was made, by the content of the adapter.
-        report: told what is made.
+        weights: the spec with the adapter.
+        base: the file of the embedded model's weights.
+        cache_dir: folder for converted adapters, which are named by their content.
+        report: shows one line to the user after a conversion.
 
     Raises:
-        ModelError: it was made for another base or chat template, cannot be made into a GGUF file, or has tensors that
-            the base has no place for.
+        ModelError: the adapter was made for another base or chat template, cannot be converted to GGUF, or has tensors
+            that do not fit the base.
     """
     path, where = find_local_adapter(weights), f"adapter {weights.adapter}"
     header = read_gguf_header(base, SMOLLM2.label)
     file = path if path.is_file() else _kept(path, cache_dir)
     if path.is_dir():
-        # The last part of its name agrees with the hub's id, and the whole with what a training of ours names.
+        # The last part of this path matches the hub's id, and the whole path what ``finetune`` records as the base.
         own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=path)
         check_adapter_base(read_adapter_config(path, where), weights, own, where, file=base)
         check_templates(known_templates(path), header.text("tokenizer.chat_template"), where)
@@ -113,13 +113,13 @@ def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Call
 
 
 def _kept(folder: Path, cache_dir: Path) -> Path:
-    """Return where the GGUF file of a folder is kept; nothing is in its name but what decides its content."""
+    """Return the path of a folder's GGUF file in the cache; its name depends only on what decides its content."""
     return cache_dir / "adapters" / f"{digest(FORMAT + SMOLLM2.sha256 + adapter_digest(folder))[:32]}.gguf"
 
 
 def _convert(folder: Path, target: Path, base: GgufHeader, where: str) -> None:
-    """Make the file; of several processes each makes one, and they are the same."""
-    # Imported here: numpy and gguf are needed once for each adapter, and not of the extra.
+    """Convert the adapter; several processes may do so at once, with identical results."""
+    # Imported here: numpy and gguf are needed once for each adapter, and are not part of the extra.
     from pytest_llmeval.models.hf.adapter_gguf import convert_adapter, heads_of_gguf
 
     try:
@@ -130,7 +130,7 @@ def _convert(folder: Path, target: Path, base: GgufHeader, where: str) -> None:
 
 
 def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, file: Path, where: str) -> None:
-    """Raise ModelError where a file that ``llmeval adapter gguf`` made names another base or chat template."""
+    """Raise ModelError if a file made by ``llmeval adapter gguf`` names another base or chat template."""
     own = Source(base=file.with_name(SMOLLM2.label), hub_id=None, adapter=None)
     known = read_digests(adapter.text("llmeval.base_weights"))
     made_for = adapter.text("llmeval.base_model")
@@ -142,7 +142,7 @@ def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, f
 
 
 def _check_places(adapter: GgufHeader, base: GgufHeader, where: str) -> None:
-    """Raise ModelError where llama.cpp would not load the adapter on the base; it does not say why."""
+    """Raise ModelError if llama.cpp would not load the adapter on the base; llama.cpp itself gives no reason."""
     if (adapter.text("general.type"), adapter.text("adapter.type")) != ("adapter", "lora"):
         raise ModelError(f"{where}: a GGUF file, but not of a LoRA adapter")
     family, own = adapter.text("general.architecture"), base.text("general.architecture")
@@ -155,7 +155,7 @@ def _check_places(adapter: GgufHeader, base: GgufHeader, where: str) -> None:
         if side not in ("lora_a", "lora_b"):
             raise ModelError(f"{where}: {name} is half of no pair lora_a, lora_b, and would be left out")
         a, b = (adapter.tensors.get(f"{module}.{each}", ()) for each in ("lora_a", "lora_b"))
-        if module == "token_embd.weight":  # llama.cpp adds a·b there, turned round
+        if module == "token_embd.weight":  # llama.cpp adds the transposed product a·b there
             a, b = tuple(reversed(b)), a
         if module not in base.tensors or not _fits(a, b, base.tensors[module]):
             raise ModelError(
@@ -165,5 +165,5 @@ def _check_places(adapter: GgufHeader, base: GgufHeader, where: str) -> None:
 
 
 def _fits(a: Sequence[int], b: Sequence[int], whole: Sequence[int]) -> bool:
-    """Return whether the product b·a has the shape of the matrix; row lengths stand first."""
+    """Return whether the product b·a has the shape ``whole``; shapes begin with the length of a row."""
     return len(a) == len(b) == len(whole) == 2 and a[1] == b[0] and (a[0], b[1]) == tuple(whole)

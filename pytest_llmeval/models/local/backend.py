@@ -1,4 +1,7 @@
-"""The embedded model: what it cannot do is an error that says so, where its server is silent or means its operator."""
+"""Backend of the embedded model, with clear errors for what the model cannot do.
+
+Its server ignores such requests, or gives advice that only the server's operator could follow.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,13 +15,13 @@ from pytest_llmeval.models.named import unsendable
 __all__ = ["LocalBackend"]
 
 _TOOLS = ("tools", "functions")
-"""Its server takes them without a word, and the model is told nothing of them."""
+"""Parameters that the server silently accepts without passing them to the model."""
 _FOR_OPERATORS = ", try increasing it"
-"""The advice of llama.cpp where a prompt is too long; whoever asks here cannot follow it."""
+"""Advice of llama.cpp about a prompt that is too long; a user of this plugin cannot follow it."""
 
 
 class LocalBackend(OpenAIBackend):
-    """``local:smollm2``, with an adapter or without."""
+    """Backend of ``local:smollm2``, with or without an adapter."""
 
     def _data(self, request: Request, params: Mapping[str, Any]) -> dict[str, Any]:
         refused = next(_refused(request, params), None)
@@ -37,7 +40,7 @@ class LocalBackend(OpenAIBackend):
 
 
 def _refused(request: Request, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the parameter that the model cannot use, with what it does not do and what to leave out."""
+    """Yield each parameter that the model cannot use, with a text on what it cannot do and what to leave out."""
     for name in _TOOLS:
         if params.get(name):
             yield name, f"calls no tools; leave out {name!r}"

@@ -1,9 +1,9 @@
-"""The process that serves the embedded model; started by ``server`` as a script, never imported.
+"""The process that serves the embedded model; ``server`` starts it as a script, and nothing imports it.
 
-Its first line of stdin is a JSON object with ``gguf``, ``adapters`` (paths), ``api_key``, ``threads`` and ``n_ctx``;
-its only line of stdout is ``{"port": N}``, ``{"unloadable": "..."}`` or ``{"error": "..."}``. It ends when stdin
-reaches its end or its parent is gone, so that it dies with its owner on every exit, a kill -9 included. It imports
-nothing of this package, so that it runs wherever ``xllamacpp`` is installed.
+The first line of stdin is a JSON object with ``gguf``, ``adapters`` (paths), ``api_key``, ``threads`` and ``n_ctx``;
+the only line of stdout is ``{"port": N}``, ``{"unloadable": "..."}`` or ``{"error": "..."}``. The process ends when
+stdin is closed or its parent is gone, so that it dies with its owner on every exit, even by kill -9. It imports nothing
+from this package, so that it runs wherever ``xllamacpp`` is installed.
 """
 
 import json
@@ -22,20 +22,20 @@ WATCH_INTERVAL_S = 0.5
 
 
 def _end() -> None:
-    """End this process at once, without the tear-down of C++ threads."""
+    """End this process at once, without tearing down the C++ threads."""
     os._exit(0)
 
 
 def _end_with_stdin() -> None:
     """Block until the owner closes our stdin (or dies), then end."""
-    # The raw descriptor: a reader blocked inside sys.stdin would hold its lock while the interpreter shuts down.
+    # Reads the raw descriptor: a thread blocked in sys.stdin would hold its lock while the interpreter shuts down.
     while os.read(0, 4096):
         pass
     _end()
 
 
 def _read_line() -> bytes:
-    """Return the first line of our stdin; no byte after it is consumed."""
+    """Return the first line of our stdin without consuming any byte after it."""
     line = bytearray()
     while (byte := os.read(0, 1)) not in (b"", b"\n"):
         line += byte
@@ -43,9 +43,9 @@ def _read_line() -> bytes:
 
 
 def _params(engine: Any, settings: dict[str, Any]) -> Any:
-    """Return the engine's settings: a free loopback port, nothing warmed up or printed.
+    """Return the engine's settings: a free loopback port, no warm-up, no output.
 
-    The base and each adapter have a slot, whose context is its own, so that each answers as if it were alone.
+    The base and each adapter have a slot with a context of its own, so that each answers as if it were alone.
     """
     slots = 1 + len(settings["adapters"])
     params = engine.CommonParams()
@@ -70,7 +70,7 @@ def _params(engine: Any, settings: dict[str, Any]) -> Any:
 
 def _serve(settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the running server and the line that announces it."""
-    # The wheel's OpenMP threads spin by default and collapse under any other load; it reads this at import only.
+    # The wheel's OpenMP threads spin while they wait and get very slow under other load; it reads this at import only.
     os.environ["OMP_WAIT_POLICY"] = "passive"
     import xllamacpp  # type: ignore[import-untyped]  # has no stubs; imported after the variable is set
 
@@ -91,7 +91,7 @@ def main() -> None:
     except ImportError as error:
         server, line = None, {"unloadable": str(error)}
     except (RuntimeError, OSError, AttributeError, TypeError, ValueError) as error:
-        # what the engine raises is told to the owner, who makes one message of it
+        # the engine's error is sent to the owner, which makes a message of it
         server, line = None, {"error": f"{type(error).__name__}: {error}"}
     announce.write(json.dumps(line) + "\n")
     announce.close()

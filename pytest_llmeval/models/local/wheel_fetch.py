@@ -1,4 +1,4 @@
-"""One wheel fetched by pip or uv, with the progress shown."""
+"""Fetch a wheel with pip or uv, and show the progress."""
 
 import contextlib
 import importlib.util
@@ -29,17 +29,17 @@ def fetch_wheel(
     report: Callable[[str], None],
     environ: Mapping[str, str],
 ) -> str | None:
-    """Fetch ``requirement`` below ``folder``; return the last line of the tool's complaint, if it has any.
+    """Fetch the wheel of ``requirement`` into ``folder``; return the tool's error as one line, or None.
 
-    pip leaves the wheel in ``WHEEL_FOLDER``, uv its unpacked content.
+    In ``WHEEL_FOLDER``, pip leaves the wheel, and uv its unpacked content.
     """
     command = _command(requirement, folder / WHEEL_FOLDER, environ)
     if command is None:
         return "neither pip nor uv is installed in this environment"
     scratch = folder / "tmp"
     scratch.mkdir()
-    # pip and uv write into TMPDIR first: kept in our folder, what they have so far can be seen, and vanishes
-    # with it.
+    # pip and uv write into TMPDIR first: inside our folder their progress can be seen, and the files are removed with
+    # it.
     child_environ = {**environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     with open(folder / "output.txt", "wb") as output:
         process = subprocess.Popen(
@@ -54,7 +54,7 @@ def fetch_wheel(
 
 
 def _command(requirement: str, target: Path, environ: Mapping[str, str]) -> list[str] | None:
-    """Return the command line; None where this environment has no tool."""
+    """Return the command line; None if this environment has neither tool."""
     if importlib.util.find_spec("pip") is not None:
         options = [
             "--no-deps",
@@ -73,7 +73,7 @@ def _command(requirement: str, target: Path, environ: Mapping[str, str]) -> list
 
 
 def _watch(process: subprocess.Popen[bytes], folder: Path, expected: int, report: Callable[[str], None]) -> None:
-    """Return when ``process`` has ended; report the bytes on disk every 2 s, and with every tenth of them."""
+    """Wait for the end of ``process``; report the bytes on disk every 2 s if they have grown, and after each tenth."""
     last_time, last_share = time.monotonic(), 0.0
     while True:
         try:
@@ -89,21 +89,21 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, expected: int, report
 
 
 def _bytes_below(folder: Path) -> int:
-    """Return the size of the largest file below ``folder``: the one that grows."""
+    """Return the size of the largest file below ``folder``, which is the one being written."""
     sizes = [0]
-    for place, _, names in os.walk(folder):  # it passes over folders that go meanwhile; rglob raises
+    for place, _, names in os.walk(folder):  # skips folders that vanish in the meantime, where rglob raises
         for name in names:
-            with contextlib.suppress(OSError):  # renamed or removed meanwhile
+            with contextlib.suppress(OSError):  # renamed or removed in the meantime
                 sizes.append(os.lstat(os.path.join(place, name)).st_size)
     return max(sizes)
 
 
 def _complaint(output: Path, command: list[str], status: int) -> str:
-    """Return what the tool printed from its last error on, as one line; else the last thing it printed."""
+    """Return the tool's output from its last error on, or else its last line, as one line."""
     lines = [line.strip() for line in output.read_text("utf-8", "replace").splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.lower().startswith(("error", "×"))]
     shown = " ".join(lines[errors[-1] if errors else -1 :]) or "no output"
-    if any("connection broken by" in line for line in lines):  # pip tells of it in a warning only
+    if any("connection broken by" in line for line in lines):  # pip mentions it in a warning only
         shown += " (the package index could not be reached)"
     tool = "pip" if "-m" in command else "uv"
     return Redactor()(f"{tool} ended with status {status}: {shown:.500}").rstrip(".")

@@ -1,1 +1,1 @@
-"""``vllm:`` models: a server of vLLM for each base of a session, with the adapters that the session asks."""
+"""``vllm:`` models: a vLLM server for each base of a session, with all its adapters that the session uses."""

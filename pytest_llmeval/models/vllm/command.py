@@ -1,4 +1,4 @@
-"""The command line of ``vllm serve``; its flags are those of vLLM 0.33.0 (vllm/engine/arg_utils.py, entrypoints/)."""
+"""The command line of ``vllm serve``, with the flags of vLLM 0.33.0 (vllm/engine/arg_utils.py, entrypoints/)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,24 +19,24 @@ _FLAGS: Mapping[str, str] = {
 
 
 def serve_command(executable: Path, group: Group, *, port: int, memory: str | None) -> list[str]:
-    """Return the arguments that serve a base and its adapters.
+    """Return the command line that serves a base and its adapters.
 
     Args:
-        executable: ``vllm``.
-        group: what is served.
-        port: of 127.0.0.1.
-        memory: the share of the GPU's memory where the specs name none; None for vLLM's own.
+        executable: path of ``vllm``.
+        group: the base and the adapters to serve.
+        port: port on 127.0.0.1.
+        memory: share of the GPU's memory if the specs do not set one; None for vLLM's default.
     """
     command = [str(executable), "serve", str(group.base), "--host", "127.0.0.1", "--port", str(port)]
     command += ["--served-model-name", *group.names]
-    # Answers are drawn as the request says, whatever the model's files say, and no prompt holds today's date.
+    # Sampling follows the request only, not the model's files, and no prompt contains today's date.
     command += ["--generation-config", "vllm", "--default-chat-template-kwargs", json.dumps(template_kwargs())]
     command += ["--seed", "0", "--disable-uvicorn-access-log", *_chosen(group, memory), *_lora(group)]
     return command
 
 
 def _chosen(group: Group, memory: str | None) -> Iterator[str]:
-    """Yield the flags of the options that the specs give."""
+    """Yield the flags for the options in the specs."""
     if group.weights.load is not None:
         yield from ("--quantization", "bitsandbytes")
     values = {name: getattr(group.weights, name) for name in _FLAGS}

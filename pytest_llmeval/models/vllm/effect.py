@@ -1,4 +1,4 @@
-"""Whether a served adapter has an effect: vLLM has served some as the base alone, with no word of it."""
+"""Check that a served adapter has an effect: vLLM has been seen to silently serve the base without the adapter."""
 
 import math
 from typing import Any
@@ -14,12 +14,12 @@ _TIMEOUT_S = 120.0
 
 
 def check_effect(server: VllmServer, *, base: str, adapter: str, where: str) -> None:
-    """Raise ModelError where the likelihoods of a short text are those of the base, or no numbers.
+    """Raise ModelError if the log probabilities of a short text equal those of the base, or are not finite.
 
     Args:
-        server: serves both.
-        base: what the base is asked as.
-        adapter: what the adapter is asked as.
+        server: the server of both.
+        base: the base's model name on the server.
+        adapter: the adapter's model name on the server.
         where: the adapter, for messages.
     """
     with_it, without = (_logprobs(server, name, where) for name in (adapter, base))
@@ -33,7 +33,7 @@ def check_effect(server: VllmServer, *, base: str, adapter: str, where: str) -> 
 
 
 def _logprobs(server: VllmServer, name: str, where: str) -> list[float]:
-    """Return the logarithms of the probabilities of all tokens of a text but the first, and of one token after it."""
+    """Return the log probabilities of all tokens of the text but the first, and of one generated token."""
     body: dict[str, Any] = {"model": name, "prompt": PROBE_TEXT, "echo": True, "logprobs": 1}
     body |= {"max_tokens": 1, "temperature": 0, "seed": 0}
     reply = server.ask("/v1/completions", body, _TIMEOUT_S)

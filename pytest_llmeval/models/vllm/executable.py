@@ -1,6 +1,6 @@
-"""The ``vllm`` that serves ``vllm:`` models: where it is, and of which version.
+"""Find the ``vllm`` executable that serves ``vllm:`` models, and its version.
 
-It is not imported: it may live in an environment of its own.
+vLLM is not imported, as it may be installed in an environment of its own.
 """
 
 import functools
@@ -20,7 +20,7 @@ _VERSION_S = 120.0
 
 
 def find_vllm(environ: Mapping[str, str]) -> Path:
-    """Return the executable: the one in ``LLMEVAL_VLLM``, else that beside this Python, else the first on ``PATH``.
+    """Return the executable: that of ``LLMEVAL_VLLM``, else the one beside this Python, else the first on ``PATH``.
 
     Raises:
         ModelError: there is none.
@@ -44,10 +44,10 @@ def find_vllm(environ: Mapping[str, str]) -> Path:
 
 @functools.cache
 def vllm_version(executable: Path) -> str:
-    """Return the version of vLLM behind ``executable``: of the package beside it, else what ``--version`` prints.
+    """Return the version of vLLM: that of the package beside ``executable``, else what ``--version`` prints.
 
     Raises:
-        ModelError: it tells none.
+        ModelError: ``--version`` fails or prints nothing.
     """
     root = executable.resolve().parent.parent
     places = [str(place) for place in root.glob("lib/python3*/*-packages")]

@@ -1,4 +1,4 @@
-"""Which ``vllm:`` specs share a server: those of one base, loaded in one way."""
+"""Group ``vllm:`` specs by server: specs with the same base and the same load options share one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,23 +14,23 @@ __all__ = ["Group", "grouped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The specs of one server."""
+    """The specs that share one server."""
 
     weights: WeightsSpec
-    """The base and how it is loaded, without an adapter."""
+    """The base and its load options, without an adapter."""
     base: Path
-    """The folder of the base."""
+    """Folder of the base."""
     members: tuple[WeightsSpec, ...]
     names: tuple[str, ...]
-    """What the base is asked as, at least one name."""
+    """Model names of the base on the server, at least one."""
     adapters: Mapping[str, Path]
-    """From what an adapter is asked as to its folder."""
+    """Folders of the adapters, by their model names on the server."""
     rank: int
-    """The highest of the adapters; 0 without one."""
+    """Highest rank of the adapters; 0 without adapters."""
 
 
 def grouped(asked: Sequence[WeightsSpec], environ: Mapping[str, str]) -> list[Group]:
-    """Return the servers that ``asked`` need, in order.
+    """Return one group for each server that ``asked`` need, in order.
 
     Raises:
         ModelError: files are missing, a base has no chat template, or an adapter cannot be served on its base.

@@ -1,4 +1,4 @@
-"""The ``vllm:`` models of a session: one server for each base, with all adapters that are asked on it."""
+"""The ``vllm:`` models of a session: one server for each base, with all of its adapters that the session uses."""
 
 import math
 import time
@@ -22,28 +22,28 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 __all__ = ["VllmModels"]
 
 _SHARED = 0.9
-"""Of the GPU's memory, what several servers share; one alone takes what vLLM takes by itself."""
+"""Share of the GPU's memory that several servers take together; a single server takes vLLM's default."""
 
 
 class VllmModels:
     """All ``vllm:`` models of a session."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Prepare; ``environ`` names the executable and the hub's cache, and is what servers run in."""
+        """Prepare; ``environ`` is the servers' environment, and names the executable and the hub's cache."""
         self._environ = environ
         self._servers: list[VllmServer] = []
         self._serving: dict[WeightsSpec, VllmServer] = {}
 
     def start(self, asked: Sequence[WeightsSpec], report: Callable[[str], None], timeout_s: float) -> None:
-        """Start a server for each base of ``asked``, one after the other: each measures the memory that is free.
+        """Start a server for each base of ``asked``, one after the other, as each measures the free memory.
 
         Args:
-            asked: the specs.
+            asked: the specs to serve.
             report: shows one line to the user.
-            timeout_s: seconds until a server must be healthy.
+            timeout_s: seconds within which a server must be healthy.
 
         Raises:
-            ModelError: one does not start, or an adapter has no effect; all are ended then.
+            ModelError: a server does not start, or an adapter has no effect; all servers are stopped then.
         """
         groups = grouped(asked, self._environ)
         memory = _share(groups)
@@ -55,11 +55,11 @@ class VllmModels:
             raise
 
     def server(self, weights: WeightsSpec) -> VllmServer | None:
-        """Return the server that answers for a spec; None where none was started."""
+        """Return the server of a spec; None if none was started."""
         return self._serving.get(weights)
 
     def served(self, weights: WeightsSpec) -> Served:
-        """Return how a spec is asked, also where no server was started: then no call is to be made."""
+        """Return how to reach the model of a spec; if no server was started, it must not be called."""
         server, source = self.server(weights), find_source(weights, self._environ)
         version = vllm_version(find_vllm(self._environ))
         token = end_of_turn(source) if weights.adapter is not None else None
@@ -71,7 +71,7 @@ class VllmModels:
         )
 
     def stop(self, *, keep_logs: bool = False) -> None:
-        """End all servers."""
+        """Stop all servers."""
         for server in self._servers:
             server.stop(keep_log=keep_logs)
 
@@ -98,7 +98,7 @@ class VllmModels:
         report(f"vLLM serves {', '.join(names)} after {time.monotonic() - start_s:.1f} s")
 
     def _begin(self, executable: Path, group: Group, memory: str | None) -> VllmServer:
-        """Return a server that has begun to load, and that ``stop`` ends."""
+        """Start a server, register it for ``stop``, and return it while it loads."""
         server = VllmServer.start(
             lambda port: serve_command(executable, group, port=port, memory=memory),
             name=f"vllm:{group.weights}",
@@ -109,16 +109,16 @@ class VllmModels:
 
 
 def _share(groups: Sequence[Group]) -> str | None:
-    """Return what of the GPU's memory each server takes whose specs do not say it; None for what vLLM takes by itself.
+    """Return the share of the GPU's memory for each server whose specs do not set one; None for vLLM's default.
 
     Raises:
-        ModelError: those that say it leave nothing.
+        ModelError: the servers that set a share leave no memory for the others.
     """
     said = [float(share) for group in groups if (share := group.weights.gpu_memory_utilization) is not None]
     others = len(groups) - len(said)
     if not others or len(groups) == 1:
         return None
-    hundredths = math.floor(round(100 * (_SHARED - sum(said)) / others, 6))  # not up: together they would take more
+    hundredths = math.floor(round(100 * (_SHARED - sum(said)) / others, 6))  # rounded down to stay within _SHARED
     if hundredths <= 0:
         raise ModelError(
             f"vllm: {others} of {len(groups)} servers have no gpu_memory_utilization, and the others take"

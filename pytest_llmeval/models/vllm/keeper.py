@@ -1,11 +1,11 @@
-"""The process between a session and its ``vllm serve``; started by ``server`` as a script, never imported.
+"""The process between a session and its ``vllm serve``; ``server`` starts it as a script, and nothing imports it.
 
-It runs its arguments as a command, in the process group that it leads, and ends that whole group when its stdin reaches
-its end, its parent is gone, it is told to end, or the command ends; so nothing is left on any exit of the session, a
-kill -9 included. A signal that the kernel sends to the child of a dead parent (PR_SET_PDEATHSIG) would reach ``vllm``
-alone, not the processes that it starts, and on Linux only.
+It runs its arguments as a command in the process group that it leads. It ends that whole group when its stdin is
+closed, its parent is gone, it gets a signal to end, or the command ends. So nothing is left after any exit of the
+session, even by kill -9. The kernel's signal to the child of a dead parent (PR_SET_PDEATHSIG) would reach only
+``vllm``, not the processes that it starts, and exists on Linux only.
 
-It writes one line to stdout, and only when the command did not start or ended by itself: ``{"status": N}`` or
+It writes a line to stdout only if the command did not start or ended by itself: ``{"status": N}`` or
 ``{"error": "..."}``.
 """
 
@@ -37,7 +37,7 @@ def main() -> NoReturn:
 
 
 def _run(command: list[str], parent: int) -> None:
-    """Return when the command has ended, or was told to and had time for it."""
+    """Run the command until it ends or has to end, and give it ``GRACE_S`` seconds to terminate."""
     try:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     except OSError as error:

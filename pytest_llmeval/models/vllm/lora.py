@@ -1,4 +1,4 @@
-"""Whether vLLM can put an adapter on a base, as far as its files tell."""
+"""Check, by its files, whether vLLM can serve an adapter on a base."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ __all__ = ["check_lora", "max_lora_rank"]
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks of vllm/config/lora.py, vLLM 0.33.0
 _NOT_SERVED = ("use_dora", "lora_bias", "layer_replication", "use_bdlora", "use_qalora")
 _HEADS = frozenset({"classifier", "score"})
-"""Layers that an adapter may bring as a whole."""
+"""Layers that an adapter may replace as a whole (``modules_to_save``)."""
 
 
 def check_lora(weights: WeightsSpec, source: Source) -> int:
     """Return the rank of the adapter of ``weights``, from 1 to 512.
 
     Raises:
-        ModelError: it was made for another base or chat template, is no LoRA, changes what vLLM leaves as it is, or its
-            rank is none that vLLM serves.
+        ModelError: the adapter was made for another base or chat template, is not a LoRA adapter, changes parts of the
+            model that vLLM does not adapt, or has a rank that vLLM does not serve.
     """
     assert source.adapter is not None
     where = f"adapter {weights.adapter}"
@@ -45,12 +45,12 @@ def check_lora(weights: WeightsSpec, source: Source) -> int:
 
 
 def max_lora_rank(rank: int) -> int:
-    """Return the smallest value of ``--max-lora-rank`` that holds ``rank``: vLLM takes a few only."""
+    """Return the smallest value of ``--max-lora-rank`` for ``rank``; vLLM accepts only a few values."""
     return next(size for size in _RANKS if size >= rank)
 
 
 def _check_kind(config: Mapping[str, Any], where: str) -> None:
-    """Raise ModelError where the adapter changes more than vLLM can put on (PEFTHelper of vllm/lora/peft_helper.py)."""
+    """Raise ModelError if the adapter needs more than vLLM supports (PEFTHelper in vllm/lora/peft_helper.py)."""
     found = {name: config[name] for name in _NOT_SERVED if config.get(name)}
     if config.get("bias", "none") != "none":
         found["bias"] = config["bias"]

@@ -1,4 +1,4 @@
-"""One ``vllm serve`` of this session: started, waited for, watched and ended, with all processes that it starts."""
+"""Start, await, watch and stop one ``vllm serve`` of a session, with all processes that it starts."""
 
 import json
 import os
@@ -46,7 +46,7 @@ _ADVICE = (
         "vLLM compiles kernels when it starts, and here is not all that it needs for that",
     ),
 )
-"""From what a log of a start that failed may say to what that means."""
+"""Patterns in the log of a failed start, each with an explanation for the user."""
 _ERROR = re.compile(r"\w(Error|Exception): ")
 
 
@@ -57,9 +57,9 @@ class PortTakenError(ModelError):
 class VllmServer:
     """A running server on a free loopback port.
 
-    One process owns it. Between the two runs a keeper (``keeper.py``), in a session of its own, so that a Ctrl-C in the
-    terminal is the owner's to handle. It ends vLLM and all its processes when its stdin ends: that pipe is held by the
-    owner alone.
+    One process owns it. Between owner and vLLM runs a keeper (``keeper.py``), in a process session of its own, so that
+    Ctrl-C in the terminal is for the owner to handle. The keeper ends vLLM and all its processes when its stdin, a pipe
+    that only the owner holds, is closed.
     """
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], port: int, api_key: str, log: Path) -> None:
@@ -70,7 +70,7 @@ class VllmServer:
         self._end: str | None = None
         self._log = log
         self.api_key = api_key
-        """Random; it stands in no command line."""
+        """Random key; it appears in no command line."""
 
     def __repr__(self) -> str:
         return f"VllmServer({self._name!r}, {self.base_url!r})"
@@ -88,20 +88,20 @@ class VllmServer:
         name: str,
         environ: Mapping[str, str],
     ) -> "VllmServer":
-        """Return a server that has begun to load; ``wait`` for it, and ``stop`` it in the end.
+        """Start a server and return it while it loads; ``wait`` for it, and ``stop`` it in the end.
 
         Args:
-            command_at: from a port to the arguments that serve there.
-            name: what it serves, for messages.
-            environ: its environment, beside what is set here: its key, no telemetry, nothing fetched, and its folder
-                first on ``PATH``: there lies the ninja that it was installed with and that it builds kernels by.
+            command_at: returns the command line that serves on a port.
+            name: the served spec, for messages.
+            environ: environment of the server. Added to it: the server's key, no telemetry, no downloads, and vLLM's
+                folder first on ``PATH``, as it contains the ``ninja`` with which vLLM builds kernels.
         """
         api_key, port = secrets.token_urlsafe(24), _free_port()
         command = command_at(port)
         path = os.pathsep.join(filter(None, [str(Path(command[0]).resolve().parent), environ.get("PATH")]))
         descriptor, log = tempfile.mkstemp(prefix="llmeval-vllm-", suffix=".log")
         own = {"VLLM_API_KEY": api_key, "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "PATH": path}
-        # -P keeps the script's folder off the keeper's path.
+        # -P keeps the script's folder off the keeper's sys.path.
         keeper = [sys.executable, "-P", str(Path(__file__).with_name("keeper.py"))]
         with os.fdopen(descriptor, "ab") as file:
             process = subprocess.Popen(
@@ -115,11 +115,12 @@ class VllmServer:
         return cls(name, process, port, api_key, Path(log))
 
     def wait(self, names: Sequence[str], timeout_s: float) -> None:
-        """Return when it is healthy and serves ``names``.
+        """Return once the server is healthy and serves ``names``.
 
         Raises:
-            PortTakenError: it ended since its port was taken.
-            ModelError: it ended otherwise, was not healthy in time, or serves something else; its last lines are told.
+            PortTakenError: vLLM ended because its port was taken.
+            ModelError: vLLM ended for another reason, was not healthy in time, or serves other names; the message
+                shows the last lines of its log.
         """
         deadline = time.monotonic() + timeout_s
         while (health := exchange(self._port, "/health")) is None or health[0] != 200:
@@ -135,7 +136,7 @@ class VllmServer:
             raise ModelError(self._failure(f"it does not serve {missing[0]!r}, but {served}"))
 
     def ask(self, path: str, body: dict[str, object] | None = None, timeout_s: float = 5.0) -> Reply | None:
-        """Return what it answers to one question of ours; None where it does not."""
+        """Return the reply to a request; None if there is none."""
         return exchange(self._port, path, key=self.api_key, body=body, timeout_s=timeout_s)
 
     @property
@@ -147,16 +148,16 @@ class VllmServer:
         return self._end
 
     def why_gone(self) -> str | None:
-        """Return why no call is answered any more; None while it runs."""
+        """Return why the server has ended; None while it runs."""
         return None if self.end is None else f"the server of vLLM is gone: {self.end}; its log is {self.log}"
 
     @property
     def log(self) -> Path:
-        """What it prints; removed by ``stop``, unless vLLM ended by itself."""
+        """File of vLLM's output; removed by ``stop``, unless vLLM ended by itself."""
         return self._log
 
     def stop(self, *, keep_log: bool = False) -> None:
-        """Wait for vLLM's end and kill what is left of it; harmless when repeated, and in a fork of the owner."""
+        """End vLLM, wait for it and kill what is left; does nothing when repeated or in a fork of the owner."""
         if os.getpid() != self._owner or self._process.returncode is not None:
             return
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -173,7 +174,7 @@ class VllmServer:
             self._log.unlink(missing_ok=True)
 
     def _served(self) -> list[str]:
-        """Return the names that it says it serves; raise ModelError where it does not say them."""
+        """Return the model names that the server lists; raise ModelError if it gives no list."""
         reply = self.ask("/v1/models")
         if reply is not None and reply[0] == 200:
             with suppress(TypeError, KeyError):
@@ -184,43 +185,43 @@ class VllmServer:
         raise ModelError(self._failure(problem))
 
     def _ended(self, end: str) -> ModelError:
-        """Return the error of a start at which it ended by itself."""
+        """Return the error of a start during which vLLM ended by itself."""
         is_taken = re.search(_PORT_TAKEN, self._said(), re.IGNORECASE)
         return (PortTakenError if is_taken else ModelError)(self._failure(end))
 
     def _said(self) -> str:
-        """Return the end of its log."""
+        """Return the end of the log."""
         with open(self._log, "rb") as file:
             file.seek(max(0, self._log.stat().st_size - TAIL_BYTES))
             return printable(file.read().decode("utf-8", "replace"))
 
     def _failure(self, problem: str) -> str:
-        """Return the message of a start that failed."""
+        """Return the message of a failed start."""
         text = self._said()
         advice = next((words for pattern, words in _ADVICE if re.search(pattern, text, re.IGNORECASE)), None)
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-        causes = [line for line in lines[:-TAIL_LINES] if _ERROR.search(line)][:CAUSES]  # of the engine's process
+        causes = [line for line in lines[:-TAIL_LINES] if _ERROR.search(line)][:CAUSES]  # from the engine's process
         said = "\n".join(f"    {line}" for line in [*causes, *lines[-TAIL_LINES:]]) or "    (nothing)"
         told = f": {advice}" if advice else ""
         return f"{self._name}: vLLM did not start{told} ({problem}). The last lines of {self._log}:\n{said}"
 
 
 def _free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody has now; one who takes it before vLLM does makes that start fail."""
+    """Return a port of 127.0.0.1 that is free now; vLLM's start fails if another program takes it first."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def _is_readable(descriptor: int) -> bool:
-    """Return whether a pipe holds something or is closed at its other end."""
-    poll = select.poll()  # unlike select() it takes descriptors above 1023, which a session with many calls has
+    """Return whether a pipe holds data or is closed at its other end."""
+    poll = select.poll()  # unlike select(), it takes descriptors above 1023, which a session with many calls has
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _end_told(line: bytes) -> str:
-    """Return what the keeper says of the end; it says nothing where it was killed."""
+    """Return how vLLM ended, by the line of the keeper, which is empty if the keeper was killed."""
     said = json.loads(line) if line else {"error": "the process that kept it was killed"}
     if "error" in said:
         return str(said["error"])
@@ -228,5 +229,5 @@ def _end_told(line: bytes) -> str:
 
 
 def _has_ended(pid: int) -> bool:
-    """Return whether a child has ended; it is not reaped, so that its id stays its own and its group's."""
+    """Return whether a child has ended, without reaping it, so that its id and its group's are not reused."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -1,6 +1,6 @@
-"""What makes and ends the turns of a chat, as the files of a model tell it: vLLM takes both from the base's tokenizer.
+"""Chat template and end-of-turn token in a model's files: vLLM takes both from the tokenizer of the base.
 
-What is said here of vLLM stands in its 0.33.0 (renderers/hf.py, tokenizers/registry.py, config/model.py,
+The statements about vLLM hold for 0.33.0 (renderers/hf.py, tokenizers/registry.py, config/model.py,
 v1/engine/input_processor.py).
 """
 
@@ -14,20 +14,20 @@ from pytest_llmeval.models.hf.sources import Source, read_json
 __all__ = ["chat_template", "end_of_turn", "require_template"]
 
 _TEMPLATES = ("*.jinja", "chat_template.json", "tekken.json", "tokenizer.model.v*")
-"""Files beside a tokenizer's configuration that make prompts; the last two are Mistral's own tokenizers."""
+"""Files other than the tokenizer's configuration that define prompts; the last two are Mistral's own tokenizers."""
 _OWN_TEMPLATE = ("alpamayo", "blip", "clip", "colpali", "deepseek", "inkling", "kimi", "minicpm", "paligemma", "siglip")
-"""Beginnings of the types of models that vLLM itself makes prompts for."""
+"""Prefixes of the model types for which vLLM has templates of its own."""
 
 
 def chat_template(base: Path) -> str | None:
-    """Return the chat template among the files of a base; None where no tokenizer is to be asked for it."""
+    """Return the chat template in the files of a base; None if it is not there as one text."""
     own = base / "chat_template.jinja"
     template = own.read_text("utf-8") if own.is_file() else _read(base / "tokenizer_config.json").get("chat_template")
     return template if isinstance(template, str) else None
 
 
 def require_template(base: Path, shown: str) -> None:
-    """Raise ModelError where the files of a base say that it has no chat template: vLLM refuses each call then."""
+    """Raise ModelError if, by its files, a base has no chat template, as vLLM would refuse each call."""
     config = base / "tokenizer_config.json"
     is_chat = _read(config).get("chat_template") or any(any(base.glob(name)) for name in _TEMPLATES)
     kind = _read(base / "config.json").get("model_type")
@@ -39,7 +39,7 @@ def require_template(base: Path, shown: str) -> None:
 
 
 def end_of_turn(source: Source) -> int | None:
-    """Return the token that ends a turn of an adapter where the base has another; None where it has not."""
+    """Return the token that ends a turn of an adapter if it differs from the base's, else None."""
     assert source.adapter is not None
     text = own_end_of_turn(source.adapter)
     if text is None or text == own_end_of_turn(source.base):
@@ -48,7 +48,7 @@ def end_of_turn(source: Source) -> int | None:
 
 
 def _token(folder: Path, text: str) -> int | None:
-    """Return the token that is spelt so by the files of a tokenizer; None where they tell none."""
+    """Return the id of the token with this text in the files of a tokenizer; None if there is none."""
     whole, added = _read(folder / "tokenizer.json"), _read(folder / "tokenizer_config.json").get("added_tokens_decoder")
     vocabulary = (whole.get("model") or {}).get("vocab")
     tokens = dict(vocabulary) if isinstance(vocabulary, dict) else {}
