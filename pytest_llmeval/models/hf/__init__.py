@@ -1,1 +1,1 @@
-"""``hf:`` models: transformers in this process. What only reads files loads nothing heavy."""
+"""``hf:`` models, run by transformers in this process. Modules that only read files import nothing heavy."""

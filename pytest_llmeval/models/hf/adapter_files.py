@@ -1,4 +1,4 @@
-"""What the files of a PEFT adapter say about the base that it belongs to; nothing is loaded for it."""
+"""Check a PEFT adapter against its base by their files and the records of its training; no model is loaded."""
 
 import hashlib
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ __all__ = [
 
 _NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
 _ON_A_RESIDUAL = ("pissa", "olora", "corda", "loftq", "lora_ga")
-"""Beginnings of ``init_lora_weights`` that take the adapter's first values out of the base, which changes it."""
+"""Prefixes of ``init_lora_weights`` for methods that subtract the adapter's initial values from the base's weights."""
 
 
 def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
-    """Return what stands in ``adapter_config.json``.
+    """Return the content of ``adapter_config.json``.
 
     Args:
-        folder: the adapter's.
-        where: what messages begin with.
+        folder: folder of the adapter.
+        where: beginning of messages.
 
     Raises:
-        ModelError: it is not JSON.
+        ModelError: the file is not JSON.
     """
     return read_json(folder / ADAPTER_CONFIG, f"{where}: ")
 
@@ -45,18 +45,18 @@ def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
 def check_adapter_base(
     config: Mapping[str, Any], weights: WeightsSpec, source: Source, where: str, *, file: Path | None = None
 ) -> None:
-    """Raise ModelError where the adapter is not one for this base as it is.
+    """Raise ModelError if the adapter does not fit this base as it is.
 
-    It was trained on other weights; or, where no record tells that, it names another base: neither path nor id nor the
-    last part of either agrees; or it belongs on a base that was changed when its training began; or it is of a kind
-    that does not change weights.
+    The reasons: it was trained on other weights; without a record of those, it names another base (neither path nor id
+    nor the last part of either matches); its initialisation changed the base; or it is of a kind that does not change
+    weights, or not for all tokens.
 
     Args:
-        config: what stands in ``adapter_config.json``.
-        weights: names the base.
-        source: where base and adapter are.
-        where: what messages begin with.
-        file: holds the base's weights where ``source`` only names it.
+        config: the content of ``adapter_config.json``.
+        weights: the spec with the base.
+        source: the files of base and adapter.
+        where: beginning of messages.
+        file: file of the base's weights if ``source`` only names the base.
     """
     made_for = config.get("base_model_name_or_path")
     if config.get("peft_type") in _NO_WEIGHTS:
@@ -79,17 +79,17 @@ def check_adapter_base(
 
 
 def has_same_weights(known: Mapping[str, str], made_for: str, base: Path, weights: WeightsSpec, where: str) -> bool:
-    """Return whether a base is known to have the weights that an adapter was trained on, whatever it is called.
+    """Return whether a base is known to have the weights that an adapter was trained on, whatever its name.
 
     Args:
-        known: digests of those, by form.
+        known: digests of the weights that the adapter was trained on, by form.
         made_for: the base that the adapter names.
         base: a folder with safetensors, or a ``.gguf`` file.
-        weights: names that.
-        where: what messages begin with.
+        weights: the spec with that base.
+        where: beginning of messages.
 
     Raises:
-        ModelError: it has others.
+        ModelError: the base is known to have other weights.
     """
     is_same = are_trained_on(known, base)
     if is_same is False and made_for in (weights.base, str(base)):
@@ -106,13 +106,13 @@ def has_same_weights(known: Mapping[str, str], made_for: str, base: Path, weight
 
 
 def changes_base(folder: Path) -> bool:
-    """Return whether loading an adapter changes the base under it: its biases, or how often it has each layer."""
+    """Return whether loading an adapter changes the base itself: its biases, or the number of its layers."""
     config = read_adapter_config(folder, str(folder))
     return config.get("bias", "none") != "none" or bool(config.get("layer_replication"))
 
 
 def own_end_of_turn(folder: Path) -> str | None:
-    """Return the token that ends a turn by the tokenizer beside an adapter; None where there is none."""
+    """Return the end-of-turn token of the tokenizer saved in a folder; None if there is none."""
     path = folder / "tokenizer_config.json"
     said = read_json(path, f"{folder}: ").get("eos_token") if path.is_file() else None
     said = said.get("content") if isinstance(said, dict) else said
@@ -120,18 +120,18 @@ def own_end_of_turn(folder: Path) -> str | None:
 
 
 def is_base(made_for: str, weights: WeightsSpec, source: Source) -> bool:
-    """Return whether an adapter names this base: path or id, or the last part of either, agrees."""
+    """Return whether ``made_for`` names this base: path or id, or the last part of either, matches."""
     here = {weights.base, str(source.base), *_last_parts(weights.base), *_last_parts(str(source.base))}
     return bool(here & {made_for, *_last_parts(made_for)})
 
 
 def check_adapter_template(folder: Path, chat_template: str | Mapping[str, str], where: str) -> None:
-    """Raise ModelError where the adapter was trained on prompts that another template than the base's made."""
+    """Raise ModelError if the adapter was trained with another chat template than the base's."""
     check_templates(known_templates(folder), chat_template, where)
 
 
 def check_templates(known: Mapping[str, str], chat_template: str | Mapping[str, str], where: str) -> None:
-    """Raise ModelError where one of ``known``, sha256 of templates and what names them, is not the base's."""
+    """Raise ModelError if one of ``known``, which maps the sha256 of templates to their source, is not the base's."""
     here = template_sha256(chat_template)
     other = next((place for sha256, place in known.items() if sha256 != here), None)
     if other is not None:
@@ -142,7 +142,7 @@ def check_templates(known: Mapping[str, str], chat_template: str | Mapping[str, 
 
 
 def known_templates(folder: Path) -> dict[str, str]:
-    """Return the sha256 of each chat template that files beside an adapter name, and which file that is."""
+    """Return the chat templates of an adapter's training: the sha256 of each, and the file that holds or names it."""
     own = folder / "chat_template.jinja"
     known = {template_sha256(own.read_text("utf-8")): str(own)} if own.is_file() else {}
     for record, told in records_of(folder).items():
@@ -153,12 +153,12 @@ def known_templates(folder: Path) -> dict[str, str]:
 
 
 def held_otherwise(folder: Path, weights: WeightsSpec, dtype: str) -> str | None:
-    """Return in words that the base was held otherwise while an adapter was trained; None where it was not, or may be.
+    """Return a warning if the base had another dtype or quantisation while the adapter was trained, else None.
 
     Args:
-        folder: the adapter's.
-        weights: what is asked.
-        dtype: of the base's numbers where ``weights`` names no bits.
+        folder: folder of the adapter.
+        weights: the spec in use.
+        dtype: dtype of the base if ``weights`` sets no quantisation.
     """
     now = f"load={weights.load}" if weights.load is not None else f"dtype={dtype}"
     for record, told in records_of(folder).items():
@@ -171,14 +171,14 @@ def held_otherwise(folder: Path, weights: WeightsSpec, dtype: str) -> str | None
 
 
 def template_sha256(chat_template: str | Mapping[str, str]) -> str:
-    """Return the sha256 in hex of a chat template; of several by name that of the one that prompts are made by."""
+    """Return the sha256 in hex of a chat template; of several named ones, that of the default one."""
     if not isinstance(chat_template, str):
         chat_template = chat_template.get("default", "")
     return hashlib.sha256(chat_template.encode()).hexdigest()
 
 
 def _last_parts(text: str) -> set[str]:
-    """Return the last part of a path or id; of a folder in the hub's cache the model's name."""
+    """Return the last part of a path or id and, for a folder in the hub's cache, the model's name."""
     parts = text.rstrip("/").split("/")
     cached = [part.rpartition("--")[2] for part in parts if part.startswith("models--")]
     return {*cached, parts[-1]} - {""}

@@ -1,6 +1,6 @@
-"""PEFT adapters as GGUF files, which llama.cpp puts on a base. Importing this module imports numpy.
+"""Convert PEFT adapters into GGUF files for llama.cpp. Importing this module imports numpy.
 
-The names and the order of rows are those of llama.cpp's own converter, convert_lora_to_gguf.py.
+Tensor names and the order of rows are those of llama.cpp's own converter, convert_lora_to_gguf.py.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ Numbers = npt.NDArray[np.float32]
 
 _ELSEWHERE = "llama.cpp's convert_lora_to_gguf.py may know it; the file that it makes is taken as ADAPTER.gguf"
 _FAMILY = ("llama", "mistral")
-"""The model types that llama.cpp runs as ``llama``, with the rows of q and k in another order."""
+"""Model types that llama.cpp runs as ``llama``, with the rows of q and k in another order."""
 _PARTS = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -46,23 +46,23 @@ _DTYPES: Mapping[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """The heads of a model's attention."""
+    """The numbers of attention heads of a model."""
 
     q: int
-    """Of queries."""
+    """Number of query heads."""
     kv: int
-    """Of keys and values."""
+    """Number of key and value heads."""
 
 
 def heads_of(base: Path, where: str) -> Heads:
-    """Return the heads of a model.
+    """Return the numbers of attention heads of a model.
 
     Args:
         base: a folder with ``config.json``, or a ``.gguf`` file.
-        where: what messages begin with.
+        where: beginning of messages.
 
     Raises:
-        ModelError: it is of another family than Llama's.
+        ModelError: the model is not of the Llama family.
     """
     if base.suffix == ".gguf":
         return heads_of_gguf(read_gguf_header(base, where), where)
@@ -74,7 +74,7 @@ def heads_of(base: Path, where: str) -> Heads:
 
 
 def heads_of_gguf(header: GgufHeader, where: str) -> Heads:
-    """Return the heads of the model in a GGUF file; raise ModelError where it is of another family than Llama's."""
+    """Return the heads of the model in a GGUF file; raise ModelError if it is not of the Llama family."""
     q = header.count("llama.attention.head_count")
     if q is None:
         raise ModelError(_other_family(where, header.text("general.architecture")))
@@ -82,21 +82,19 @@ def heads_of_gguf(header: GgufHeader, where: str) -> Heads:
 
 
 def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int:
-    """Write an adapter as a GGUF file of float32 and return the number of its tensors.
+    """Write an adapter as a GGUF file in float32 and return the number of its tensors.
 
-    ``target`` is there as a whole or not at all.
-
-    What it was made for is kept in the fields ``llmeval.base_model``, ``llmeval.base_weights`` and
-    ``llmeval.chat_template_sha256``.
+    ``target`` is written completely or not at all. The fields ``llmeval.base_model``, ``llmeval.base_weights`` and
+    ``llmeval.chat_template_sha256`` store what the adapter was made for.
 
     Args:
-        folder: the adapter's.
-        target: the file, in a folder that is there.
-        heads: of its base.
-        where: what messages begin with.
+        folder: folder of the adapter.
+        target: the file to write, in an existing folder.
+        heads: heads of the adapter's base.
+        where: beginning of messages.
 
     Raises:
-        ModelError: it is no LoRA for the matrices of a Llama, or its files are broken.
+        ModelError: the adapter is not a LoRA for the matrices of a Llama model, or its files are broken.
         OSError: the file cannot be written.
     """
     config = read_adapter_config(folder, where)
@@ -123,7 +121,7 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int
         os.replace(part, target)
         return len(pairs)
     finally:
-        with contextlib.suppress(OSError):  # on a full disk it fails again
+        with contextlib.suppress(OSError):  # on a full disk, closing fails too
             writer.close()
         part.unlink(missing_ok=True)
 
@@ -131,9 +129,9 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int
 def _pairs(
     folder: Path, config: Mapping[str, Any], heads: Heads, where: str
 ) -> tuple[float, list[tuple[str, Numbers]]]:
-    """Return the file's alpha and all tensors by the names that llama.cpp gives them.
+    """Return the alpha for the file, and all tensors with llama.cpp's names for them.
 
-    llama.cpp scales each product b·a by alpha / rank; where PEFT scales one by anything else, b takes up the rest.
+    llama.cpp scales each product b·a by alpha / rank; if PEFT scales one differently, b is multiplied by the ratio.
     """
     if config.get("peft_type") != "LORA":
         raise ModelError(f"{where}: peft_type in {ADAPTER_CONFIG} is {config.get('peft_type')!r}; llama.cpp takes LORA")
@@ -164,7 +162,7 @@ def _pairs(
 
 
 def _stored(path: Path, where: str) -> Iterator[tuple[str, Numbers]]:
-    """Yield the tensors of a file, in float32."""
+    """Yield name and float32 values of each tensor in a safetensors file."""
     try:
         entries = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]  # has no types
     except SafetensorError as error:
@@ -181,9 +179,9 @@ def _stored(path: Path, where: str) -> Iterator[tuple[str, Numbers]]:
 
 
 def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
-    """Return what PEFT multiplies the product b·a of a module with.
+    """Return the factor by which PEFT multiplies the product b·a of a module.
 
-    As ``LoraLayer.update_layer`` and ``get_pattern_key`` of PEFT 0.21 have it.
+    It is computed as in ``LoraLayer.update_layer`` and ``get_pattern_key`` of PEFT 0.21.
     """
     patterns = dict(config.get("alpha_pattern") or {})
     key = next((key for key in patterns if re.match(rf"(.*\.)?({key})$", module)), None)
@@ -192,7 +190,7 @@ def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
 
 
 def _permuted(numbers: Numbers, heads: int, where: str) -> Numbers:
-    """Return the rows of a head in llama.cpp's order: it rotates neighbours, transformers rotates halves."""
+    """Return the rows of each head in llama.cpp's order: it rotates adjacent pairs, transformers rotates halves."""
     rows, columns = numbers.shape
     if rows % (2 * heads):
         raise ModelError(f"{where}: its {rows} rows of q or k are not those of {heads} heads; it is for another base")

@@ -1,4 +1,4 @@
-"""PEFT adapters: whether one belongs to its base, holds all its weights, and changes what the model says."""
+"""Add a PEFT adapter to a base, and check that it belongs there, has all its weights, and changes the logits."""
 
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
@@ -19,16 +19,16 @@ _EMBEDDINGS = ("embed_tokens.weight", "lm_head.weight", "wte.weight", "embed_out
 
 
 def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source) -> tuple[Any, str]:
-    """Return ``model`` with one adapter more, and the adapter's name in it.
+    """Return ``model`` with a further adapter, and the adapter's name in it.
 
     Args:
         model: the base, or the base with other adapters.
-        tokenizer: the base's.
-        weights: names the adapter.
-        source: its files.
+        tokenizer: the tokenizer of the base.
+        weights: the spec with the adapter.
+        source: the files of the spec.
 
     Raises:
-        ModelError: the adapter was made for another base or chat template, lacks weights, or changes no logit.
+        ModelError: the adapter was made for another base or chat template, lacks weights, or changes no logits.
     """
     assert source.adapter is not None
     folder, where = source.adapter, f"adapter {weights.adapter}"
@@ -50,23 +50,23 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
 
 
 def _stored(folder: Path) -> Mapping[str, Any]:
-    """Return the tensors in an adapter's file by name; none where it cannot be read: PEFT says what is wrong."""
+    """Return the tensors in an adapter's file by name; none if it cannot be read, as PEFT will report that."""
     from safetensors.torch import load_file
 
     try:
         tensors: Mapping[str, Any] = load_file(folder / ADAPTER_WEIGHTS)
-    except Exception:  # noqa: BLE001 - PEFT reads it next, and fails in the same way
+    except Exception:  # noqa: BLE001 - PEFT reads the file next, and fails in the same way
         return {}
     return tensors
 
 
 def _added(model: Any, folder: Path, name: str, stored: Mapping[str, Any]) -> Any:
-    """Put the adapter on.
+    """Load the adapter into the model.
 
-    It is read to where the base is: PEFT would have it on the first GPU first, however full that is.
+    It is loaded onto the base's device: PEFT would first load it onto the first GPU, however full that is.
 
-    One whose file has 16-bit numbers of the base's kind keeps them, and computes in them as it did in training: PEFT
-    makes them fp32, and has each layer cast its input to that and back.
+    An adapter stored in the base's own dtype, such as a 16-bit one, keeps it and computes in it, as in its training:
+    PEFT would convert it to float32 and make each layer cast its input to that and back.
     """
     from peft import PeftModel
 
@@ -83,7 +83,7 @@ def _added(model: Any, folder: Path, name: str, stored: Mapping[str, Any]) -> An
 
 
 def _check_keys(model: Any, name: str, stored: Set[str], where: str) -> None:
-    """Raise ModelError where weights of the adapter are missing or left over: PEFT itself only warns of it."""
+    """Raise ModelError if weights of the adapter are missing or left over; PEFT itself only warns."""
     from peft import get_peft_model_state_dict
 
     wanted = set(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
@@ -94,7 +94,7 @@ def _check_keys(model: Any, name: str, stored: Set[str], where: str) -> None:
 
 
 def _check_embeddings(model: Any, brought: Mapping[str, Any], where: str) -> None:
-    """Raise ModelError where embeddings in the file are not the base's: PEFT would put them in their place."""
+    """Raise ModelError if embeddings in the file differ from the base's, which PEFT would replace with them."""
     own = {_plain(name): value for name, value in model.state_dict().items()} if brought else {}
     for key, value in brought.items():
         here = own.get(_plain(key))
@@ -106,9 +106,9 @@ def _check_embeddings(model: Any, brought: Mapping[str, Any], where: str) -> Non
 
 
 def _brought(stored: Iterable[str], config: Mapping[str, Any]) -> list[str]:
-    """Return the names of the base's own embeddings in an adapter's file: PEFT writes them where it trains on top."""
+    """Return the names of the base's embeddings in an adapter's file; PEFT saves them if it adapts those layers."""
     saved = config.get("modules_to_save") or ()
-    # With weights that are tied PEFT names one of both, and writes both.
+    # If weights are tied, PEFT names one of the two layers and writes both.
     trained = _EMBEDDINGS if saved and config.get("ensure_weight_tying") else tuple(f"{name}.weight" for name in saved)
     return [
         name
@@ -118,18 +118,18 @@ def _brought(stored: Iterable[str], config: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Return the name that a weight has in the base alone."""
+    """Return the name of a weight in the base without adapters."""
     return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
 
 
 def _check_effect(model: Any, tokenizer: Any, name: str, where: str) -> None:
-    """Raise ModelError where the logits after a short text are those of the base, or no numbers."""
+    """Raise ModelError if the logits after a short text equal those of the base, or are not finite."""
     tokens = tokenizer(PROBE_TEXT)["input_ids"]
     ids = torch.tensor([tokens], device=model.device)
     model.set_adapter(name)
     with torch.inference_mode():
         logits = model(input_ids=ids).logits
-        with model.disable_adapter():  # but for biases, which stay
+        with model.disable_adapter():  # except for changed biases, which stay
             base = model(input_ids=ids).logits
     is_finite = bool(torch.isfinite(logits).all())
     require_effect(where, is_finite=is_finite, is_same=torch.equal(logits, base))

@@ -1,4 +1,4 @@
-"""One batch of answers, each row with its own end."""
+"""Generate the answers of a batch, in which each row ends on its own."""
 
 import math
 from collections.abc import Sequence
@@ -27,22 +27,22 @@ class AnswerJob(Job):
     """A request for an answer."""
 
     prompt: Sequence[int]
-    """Its tokens."""
+    """Tokens of the prompt."""
     sampling: Sampling
     seed: int
-    """Of its own draw."""
+    """Seed of this request's own random numbers."""
     form: Any
-    """A matcher of ``forms`` at its beginning; None where the answer is free."""
+    """A matcher of ``forms`` at its beginning; None for free text."""
     timeout_s: float
-    """Seconds that it may take: those of its batch, by the number of rows, which alone would take turns."""
+    """Seconds that the answer may take: the duration of the batch divided by its rows, which alone would take turns."""
 
 
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
-    """Answer or fail each of ``jobs``, in the moment in which its row ends."""
+    """Answer or fail each of ``jobs`` at the moment its row ends."""
     started_s = now()
     room = max(job.room for job in jobs)
     prompts = read(model, [job.prompt for job in jobs], chat.pad_token, room)
-    kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # whole for another try in a smaller batch
+    kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # copies, for a retry in a smaller batch
     seeds = [job.seed for job in jobs]
     model.generate(
         input_ids=prompts.ids,
@@ -61,13 +61,13 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
 
 
 def not_finite(found: str) -> CallError:
-    """Return the error of a row whose numbers are none."""
+    """Return the error of a row with numbers that are not finite; ``found`` says which."""
     message = f"the model broke: {found}; numbers of 16 bits can be too small for it, try ?dtype=float32"
     return CallError(message, kind=ErrorKind.SERVER_ERROR)
 
 
 class _Finite:
-    """A logits processor that fails rows whose logits are no numbers: the likeliest token of those means nothing."""
+    """A logits processor that fails rows with NaN or infinite logits, whose likeliest token means nothing."""
 
     def __init__(self, jobs: Sequence[AnswerJob]) -> None:
         self._jobs = jobs
@@ -82,7 +82,7 @@ class _Finite:
 
 
 class _Ends:
-    """The stopping criterion of a batch: tells each row its newest token, and the model which rows have ended."""
+    """The stopping criterion of a batch: gives each row its newest token, and tells the model which rows have ended."""
 
     def __init__(self, rows: Sequence["_Row"]) -> None:
         self._rows = rows
@@ -94,7 +94,7 @@ class _Ends:
 
 
 class _Row:
-    """An answer while it is written."""
+    """An answer while it is generated."""
 
     def __init__(self, job: AnswerJob, chat: Chat, rows: int, started_s: float) -> None:
         self._job = job
@@ -102,16 +102,17 @@ class _Row:
         self._chat = chat
         self._tokens: list[int] = []
         self._started_s = started_s
-        # A token that says anything is a byte or more, so the end of the answer is in as many; some say nothing.
+        # Most tokens are at least one byte, so a stop text lies within as many tokens as it has bytes; 8 more allow for
+        # tokens without text.
         self._tail = max((len(text.encode()) for text in job.sampling.stop), default=0) + 8
 
     @property
     def is_going(self) -> bool:
-        """Whether the row wants another token."""
+        """Whether the row needs another token."""
         return self._job.is_open
 
     def take(self, token: int) -> None:
-        """Add the newest token; what comes after the end is not looked at."""
+        """Add the newest token; ignore tokens after the end."""
         if not self.is_going:
             return
         elapsed_s = now() - self._started_s

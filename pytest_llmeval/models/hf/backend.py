@@ -1,4 +1,4 @@
-"""One ``hf:`` model as the engine asks it."""
+"""Backend of ``hf:`` models."""
 
 import asyncio
 from collections.abc import Mapping
@@ -25,16 +25,16 @@ __all__ = ["HfBackend"]
 
 
 class HfBackend:
-    """A model in this process; implements ``core.protocols.Backend``. Nothing is tried twice: it would fail again."""
+    """A model in this process; implements ``core.protocols.Backend``. It never retries, as calls would fail again."""
 
     def __init__(self, model: NamedModel, models: HfModels, *, timeout_s: float, slot: Slot = nullcontext) -> None:
         """Prepare.
 
         Args:
-            model: whose params are complete, ``max_tokens`` included.
-            models: holds it in memory.
+            model: the model to call, with complete parameters, ``max_tokens`` included.
+            models: holds the model in memory.
             timeout_s: seconds that an answer may take, as ``AnswerJob`` counts them.
-            slot: entered around each request.
+            slot: factory of the context manager that is entered around each request.
         """
         assert model.spec.weights is not None
         self.name = model.name
@@ -51,12 +51,12 @@ class HfBackend:
         return f"{type(self).__name__}({self.spec!r})"
 
     def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer: files, numbers and device of the model, and what it is asked."""
+        """Return all that decides the answer: the model's files, dtype and device, messages and parameters."""
         found = self._models.find(self._weights).identity
         return {"provider": "hf", **found, "messages": request.messages, "params": self._all(request.params)}
 
     async def complete(self, request: Request) -> Response:
-        """Return the answer to ``request`` out of the batch that it becomes part of, or raise CallError."""
+        """Return the answer to ``request``, computed in a batch with others, or raise CallError."""
         job = self._job(request)
         async with self._slot():
             self._models.submit(job)
@@ -71,11 +71,11 @@ class HfBackend:
         """Do nothing: other specs may share the model in memory."""
 
     def _all(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return all parameters of a request; nothing that is about answers bears on a likelihood."""
+        """Return all parameters of a request; the model's defaults do not apply to likelihoods."""
         return params if LOGPROB_OF in params else laid_over(self._params, params)
 
     def _job(self, request: Request) -> Job:
-        """Return the request in tokens; raise CallError where the model cannot be asked it."""
+        """Return the request as a job, in tokens; raise CallError if the model cannot answer such a request."""
         loaded, params = self._models.find(self._weights), self._all(request.params)
         prompt = loaded.chat.prompt(request.messages)
         if LOGPROB_OF in params:

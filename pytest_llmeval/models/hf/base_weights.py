@@ -1,4 +1,4 @@
-"""What tells the weights of one base from those of another, wherever they lie and whatever they are called."""
+"""Digests that identify the weights of a base, independent of their place and name."""
 
 import hashlib
 import json
@@ -14,17 +14,17 @@ from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, read_json, records_
 __all__ = ["are_trained_on", "read_digests", "trained_on", "weights_digests"]
 
 _READ_BYTES, _TENSOR_BYTES, _LEAST_BYTES = 2**24, 2**16, 2**10
-"""Of all tensors together, and of one at most and at least."""
+"""Largest number of bytes to read of all tensors together, and the most and fewest bytes to read of one tensor."""
 _BLOCKS = 4
 _ONE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def weights_digests(base: Path) -> dict[str, str]:
-    """Return the sha256 in hex of a base's weights by the form that they have; nothing where they cannot be read.
+    """Return the sha256 in hex of a base's weights by their form; empty if they cannot be read.
 
-    Weights of two forms cannot be compared: a GGUF file with a folder, 16 bits with 32, or one that holds an output
-    layer twice. Of one form they are the same in one file or many, with any tokenizer beside them. Of large tensors
-    blocks all over them are read: training moves all weights.
+    Weights of different forms cannot be compared: a GGUF file with a folder, 16-bit with 32-bit numbers, or a model
+    with a second copy of its output layer. Within one form, the digest does not depend on the number of files or on the
+    tokenizer. Of large tensors only blocks spread over them are read, as training changes all weights.
 
     Args:
         base: a folder with safetensors, or a ``.gguf`` file.
@@ -35,15 +35,15 @@ def weights_digests(base: Path) -> dict[str, str]:
         tensors = sorted(_tensors(base), key=lambda tensor: tensor.name)
         return _of_tensors(tensors) if tensors else {}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return {}  # whoever loads them says what is wrong
+        return {}  # loading the weights will report what is wrong
 
 
 def trained_on(adapter: Path) -> dict[str, str]:
-    """Return the digests of the weights that an adapter was trained on, by form; nothing where no record has them.
+    """Return the digests of the weights that an adapter was trained on, by form; empty if no record has them.
 
     Args:
-        adapter: a folder; our trainings leave a record in it. That of the folder above it counts where it has none and
-            both are for a base of one name.
+        adapter: the adapter's folder, in which our trainings leave a record. If it has none, the record in the folder
+            above counts, provided that it belongs to the base that the adapter names.
     """
     place, record = next(iter(records_of(adapter).items()), (adapter, {}))
     base = record.get("base")
@@ -55,7 +55,7 @@ def trained_on(adapter: Path) -> dict[str, str]:
 
 
 def read_digests(text: str | None) -> dict[str, str]:
-    """Return the digests that a field of a GGUF file holds as JSON."""
+    """Return the digests in the JSON text of a GGUF file's field; empty if the text is not valid."""
     try:
         return _strings(json.loads(text or "{}"))
     except ValueError:
@@ -63,10 +63,10 @@ def read_digests(text: str | None) -> dict[str, str]:
 
 
 def are_trained_on(known: Mapping[str, str], base: Path) -> bool | None:
-    """Return whether a base has the weights that an adapter was trained on; None where that cannot be told.
+    """Return whether a base has the weights that an adapter was trained on; None if that is not known.
 
     Args:
-        known: what ``trained_on`` returned.
+        known: the digests from ``trained_on``.
         base: a folder with safetensors, or a ``.gguf`` file.
     """
     here = weights_digests(base) if known else {}
@@ -75,18 +75,18 @@ def are_trained_on(known: Mapping[str, str], base: Path) -> bool | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tensor:
-    """Where the numbers of a tensor are."""
+    """The place of a tensor's data in a file."""
 
     name: str
     form: tuple[Any, ...]
-    """Name, type of the numbers, shape."""
+    """Name, dtype and shape."""
     path: Path
     begin: int
     size: int
-    """In bytes."""
+    """Size in bytes."""
 
     def blocks(self, most: int) -> Iterator[tuple[int, int]]:
-        """Yield place and length of what is read: all of it, or ``most`` bytes in blocks from its begin to its end."""
+        """Yield offset and length of each block to read: the whole tensor, or blocks of ``most`` bytes in all."""
         if self.size <= most:
             yield self.begin, self.size
             return
@@ -108,7 +108,7 @@ def _of_tensors(tensors: list[_Tensor]) -> dict[str, str]:
 
 
 def _tensors(folder: Path) -> Iterator[_Tensor]:
-    """Yield the tensors that transformers reads; https://github.com/huggingface/safetensors#format is the format."""
+    """Yield the tensors that transformers reads; the format is https://github.com/huggingface/safetensors#format."""
     for path in _files(folder):
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -123,7 +123,7 @@ def _tensors(folder: Path) -> Iterator[_Tensor]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of weights in the order in which transformers looks for them."""
+    """Return the weight files that transformers would load: one file, those of an index, or else all."""
     if (folder / _ONE).is_file():
         return [folder / _ONE]
     if (folder / _INDEX).is_file():
@@ -133,7 +133,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _base_name(folder: Path) -> str | None:
-    """Return the base that the adapter in a folder names; None where none lies there."""
+    """Return the base that the adapter in a folder names; None if there is no adapter or it names none."""
     path = folder / ADAPTER_CONFIG
     name = read_json(path).get("base_model_name_or_path") if path.is_file() else None
     return name if isinstance(name, str) else None

@@ -1,4 +1,4 @@
-"""Requests that wait are answered together: one thread forms batches and runs them, whoever asked."""
+"""Batching: a thread collects waiting requests, forms batches of similar lengths and runs them."""
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -12,7 +12,7 @@ from pytest_llmeval.core.types import Response
 __all__ = ["Batcher", "Job", "OutOfMemory", "batches"]
 
 _GATHER_S = 0.02
-"""A batch begins once no request has come for this long: they come in bursts, and the first alone would go alone."""
+"""Seconds without a new request after which a batch begins; requests come in bursts, and none should run alone."""
 _STOP_TIMEOUT_S = 10.0
 
 
@@ -25,16 +25,16 @@ class Job:
     """One request that waits for its batch."""
 
     group: Hashable
-    """What requests must share to be answered together."""
+    """Key that requests must share to be in one batch."""
     tokens: int
-    """Length of what is read."""
+    """Number of tokens to read."""
     room: int
-    """The most tokens that are written; of what writes none, as many as take the memory that it needs besides."""
+    """Largest number of tokens to generate; for a job that generates none, its further memory, in tokens."""
     future: "Future[Response]" = field(default_factory=Future)
 
     @property
     def written(self) -> int:
-        """The most tokens that are written."""
+        """Largest number of tokens to generate."""
         return self.room
 
     @property
@@ -43,24 +43,25 @@ class Job:
         return not self.future.done()
 
     def answer(self, response: Response) -> None:
-        """Hand over the answer; whoever gave up is not told."""
+        """Set the answer, unless the caller has given up."""
         with suppress(InvalidStateError):
             self.future.set_result(response)
 
     def fail(self, error: BaseException) -> None:
-        """Hand over why there is none."""
+        """Set the error, unless the caller has given up."""
         with suppress(InvalidStateError):
             self.future.set_exception(error)
 
 
 def batches(jobs: Sequence[Job], budget: int, positions: int) -> list[list[Job]]:
-    """Return ``jobs`` in batches, the longest first: equal lengths stand together, so that little is padded.
+    """Return ``jobs`` in batches of similar lengths, so that there is little padding; the longest come first.
 
     Args:
-        jobs: of one group.
-        budget: the most tokens of a batch: its rows times its longest prompt and answer. A single job may exceed it.
-        positions: the most tokens that a row of several may have: each row goes on until the last of its batch ends, so
-            that is the longest prompt with the longest answer. A single job may exceed it.
+        jobs: jobs of one group.
+        budget: largest number of tokens in a batch: its rows times its longest prompt and answer. A single job may
+            exceed it.
+        positions: largest number of tokens in a row of several. Each row goes on until the last one of its batch ends,
+            so that number is the longest prompt plus the longest answer. A single job may exceed it.
     """
     found: list[list[Job]] = []
     longest = room = written = 0
@@ -88,9 +89,9 @@ class Batcher:
         """Prepare; the thread starts with the first request.
 
         Args:
-            run: answers or fails each open job of a batch of one group; raises OutOfMemory where it is too large.
-            budget: returns the tokens that a batch of a group may have now.
-            positions: returns the most tokens that a row of such a batch may have beside others.
+            run: answers or fails each open job of a batch of one group; raises OutOfMemory if the batch is too large.
+            budget: returns the number of tokens that a batch of a group may have now.
+            positions: returns the largest number of tokens of a row in a batch of several rows.
             gather_s: seconds without a request after which a batch begins.
         """
         self._run = run
@@ -104,7 +105,7 @@ class Batcher:
         self._is_closed = False
 
     def submit(self, job: Job) -> None:
-        """Let ``job`` wait for its batch."""
+        """Queue ``job`` for a batch; raise CallError if this is closed."""
         with self._changed:
             if self._is_closed:
                 raise CallError("the model was closed", kind=ErrorKind.INTERRUPTED, attempts=0)
@@ -115,7 +116,7 @@ class Batcher:
                 self._thread.start()
 
     def close(self) -> None:
-        """Answer nothing more; a batch that runs ends with its next token."""
+        """Fail the jobs that wait and accept no more; a running batch ends with its next token."""
         with self._changed:
             self._is_closed = True
             waiting, self._waiting = self._waiting, []
@@ -134,7 +135,7 @@ class Batcher:
                     self._run(batch)
             except OutOfMemory as error:
                 self._halve(batch, error)
-            # Whoever waits is told, and the thread serves the next. A panic in Rust (tokenizers, llguidance) is no
+            # The jobs fail, and the thread goes on with the next. A panic in Rust (tokenizers, llguidance) is not an
             # Exception: https://docs.rs/pyo3/latest/pyo3/panic/struct.PanicException.html
             except BaseException as error:  # noqa: BLE001
                 broken = CallError(f"the model broke: {type(error).__name__}: {error}", kind=ErrorKind.SERVER_ERROR)
@@ -142,7 +143,7 @@ class Batcher:
                     job.fail(broken)
 
     def _next(self) -> list[Job] | None:
-        """Return all that waits in the group of the oldest job, that one first; None once this is closed."""
+        """Return all waiting jobs of the oldest job's group, the oldest first; None once this is closed."""
         with self._changed:
             while True:
                 if self._is_closed:
@@ -154,7 +155,7 @@ class Batcher:
             return [job for job in open_jobs if job.group == open_jobs[0].group]
 
     def _batch(self, group: Sequence[Job]) -> list[Job]:
-        """Return the batch that holds the first job of ``group``; none of it waits any longer."""
+        """Remove the batch with the first job of ``group`` from the queue and return it."""
         oldest = group[0]
         budget = min(self._budget(oldest.group), self._learned.get(oldest.group, 2**62))
         formed = batches(group, budget, self._positions(oldest.group))
@@ -164,7 +165,7 @@ class Batcher:
         return batch
 
     def _halve(self, batch: Sequence[Job], error: OutOfMemory) -> None:
-        """Let what is open of a batch wait again, first in line, for batches of half its size."""
+        """Put the open jobs of a batch back to the head of the queue, for batches of half its size."""
         left = [job for job in batch if job.is_open]
         if len(batch) == 1:
             for job in left:

@@ -1,4 +1,4 @@
-"""Keys and values of a batch: what all its prompts begin with is read once, and no token copies those before it."""
+"""Key-value caches of a batch: a common prefix of its prompts is read once, and new tokens do not copy old ones."""
 
 import copy
 import os
@@ -14,31 +14,31 @@ from pytest_llmeval.models.hf.forward import cached, forward, in_like_lengths, l
 __all__ = ["Prompts", "read"]
 
 _WORTH_IT = 16
-"""Tokens that prompts share; fewer are read with the rest as fast."""
+"""Smallest number of tokens in a common prefix that is read separately; fewer are as fast with the rest."""
 _STEP = 64
-"""Tokens by which the room of an answer that is written alone grows: it may be longer than there is memory for."""
+"""Number of tokens by which the cache of a single answer grows; room for its largest length might not fit in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompts:
-    """A batch of prompts, and what was read of them."""
+    """A batch of prompts, with the cache of the tokens already read."""
 
     ids: Any
-    """Their tokens, of shape (rows, longest): what all begin with, padding, what each has of its own."""
+    """Tokens of shape (rows, longest): the common prefix, padding, and the rest of each prompt."""
     mask: Any
-    """Which of them count, of the same shape."""
+    """Attention mask of the same shape."""
     cache: Any
-    """A DynamicCache of the first tokens of ``ids``, from none to all but the last; None for transformers to choose."""
+    """A DynamicCache of the first tokens of ``ids``, from none to all but the last; None lets transformers choose."""
 
 
 def read(model: Any, prompts: Sequence[Sequence[int]], pad: int, room: int) -> Prompts:
-    """Return ``prompts`` as a batch; what they share is read, and where their lengths differ much so is the rest.
+    """Return ``prompts`` as a batch; read their common prefix and, if their lengths differ much, the rest too.
 
-    Of several there is room for ``room`` tokens behind each, all of it made at once: a batch was formed by that.
+    For several prompts, the cache has room for ``room`` tokens after each, allocated at once, as the batch was formed
+    for that size.
 
-    Left as a whole to whoever writes the answers are a single prompt, models of which a layer looks at less than all
-    tokens (the gap that padding leaves behind the beginning would count), and those that are not told where tokens
-    stand (they count what is padded between them).
+    Nothing is read for a single prompt, for models with layers that attend to only some of the tokens (the padding
+    after the prefix would count), and for models that take no positions (they would count the padding).
     """
     cache = DynamicCache(config=model.config)
     is_known = bool(cache.layers) and all(type(layer) is DynamicLayer for layer in cache.layers)
@@ -63,14 +63,14 @@ def read(model: Any, prompts: Sequence[Sequence[int]], pad: int, room: int) -> P
 
 
 def _behind(begin: Sequence[int], own: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
-    """Return tokens and mask of rows that begin alike, padded behind that."""
+    """Return tokens and mask of rows with the common prefix ``begin``, padded between it and the rest."""
     ids, mask = left_padded(own, pad, device)
     shared = torch.tensor([list(begin)] * len(own), dtype=ids.dtype, device=device)
     return torch.cat([shared, ids], dim=1), torch.cat([torch.ones_like(shared), mask], dim=1)
 
 
 def _read_on(model: Any, cache: Any, begin: Sequence[int], rows: Sequence[Sequence[int]], pad: int) -> None:
-    """Add to ``cache`` what it lacks of ``rows``; with them stands ``begin`` where it holds that."""
+    """Read the tokens of ``rows`` into ``cache``; if it already holds ``begin``, the rows follow that prefix."""
     read = cache.get_seq_length()
     ids, mask = _behind(begin[:read], rows, pad, model.device)
     forward(model, mask, logits=1, input_ids=ids[:, read:], use_cache=True, **cached(model, cache))
@@ -85,7 +85,7 @@ def _read_apart(
     pad: int,
     room: int,
 ) -> Any:
-    """Return a cache of all rows but their last tokens, of which each group was read by itself."""
+    """Read each group of rows by itself, and return one cache of all rows without their last tokens."""
     whole = DynamicCache()
     whole.layers = [_RoomyLayer(room) for _ in begun.layers]
     width = len(begin) + max(map(len, own)) - 1
@@ -105,7 +105,10 @@ def _read_apart(
 
 
 class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not followed
-    """A layer that writes into room made ahead: DynamicLayer copies all for each token, a third of the time."""
+    """A layer that writes into preallocated memory.
+
+    DynamicLayer copies all keys and values for each token, which takes a third of the time.
+    """
 
     keys: Any
     values: Any
@@ -115,13 +118,13 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not fo
         """Prepare.
 
         Args:
-            room: tokens behind those that are written, for which there is room then.
+            room: number of further tokens to allocate memory for whenever it has to grow.
         """
         super().__init__()
         self.room = room
 
     def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
-        """Return all keys and values, of shape (rows, heads, tokens, size), the new ones behind the others."""
+        """Append new keys and values, and return all, of shape (rows, heads, tokens, size)."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         size = self.get_seq_length()
@@ -135,14 +138,14 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not fo
         return self.keys, self.values
 
     def hold(self, rows: Sequence[int], part: Any, *, of: int, begin: int, width: int) -> None:
-        """Take some rows over from a layer that holds these alone.
+        """Copy some rows from a layer that holds only these.
 
         Args:
-            rows: their places.
-            part: the layer; its tokens are the first ``begin`` ones and those before the end of ``width``.
-            of: all rows.
-            begin: tokens with which all rows begin.
-            width: tokens of a row, those between included: zeros, as what is masked still enters sums.
+            rows: indices of the rows.
+            part: the layer with the rows; its tokens become the first ``begin`` and the last ones of ``width``.
+            of: number of rows in all.
+            begin: length of the common prefix.
+            width: number of tokens in a row, including the gap, which is zeros, as masked values still enter sums.
         """
         if not self.is_initialized:
             self.lazy_initialization(part.keys, part.values)
@@ -160,7 +163,7 @@ def _zeros(states: Any, rows: int, tokens: int) -> Any:
 
 
 def _room(states: Any, before: Any, size: int, tokens: int) -> Any:
-    """Return room for ``tokens``, with the ``size`` that were there before."""
+    """Return memory for ``tokens``, with the first ``size`` copied from ``before``."""
     rows, heads, _, width = states.shape
     room = states.new_empty(rows, heads, tokens, width)
     if size:

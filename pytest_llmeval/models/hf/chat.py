@@ -1,4 +1,4 @@
-"""From chat messages to the tokens of a prompt, by the model's own chat template, and from tokens to text."""
+"""Turn chat messages into the tokens of a prompt, with the model's own chat template, and tokens into text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,24 +14,24 @@ __all__ = ["Chat"]
 
 
 def _pinned(chat_template: str) -> str:
-    """Return a template whose function ``strftime_now`` tells the pinned day; it is given no function from outside."""
+    """Return a template whose function ``strftime_now`` returns the pinned day; it is a macro inside the template."""
     if "strftime_now" not in chat_template:
         return chat_template
     told = "".join(f".replace('%{key}', '{said}')" for key, said in PINNED.items())
-    # The empty expression keeps a line break at the template's beginning, which a block before it would take away.
+    # The empty expression preserves a line break at the template's beginning, which a block before it would remove.
     return f"{{%- macro strftime_now(format) -%}}{{{{ format{told} }}}}{{%- endmacro %}}{{{{ '' }}}}{chat_template}"
 
 
 class Chat:
-    """The tokenizer of one model."""
+    """The tokenizer of one model, with its chat template and the tokens that end an answer."""
 
     def __init__(self, tokenizer: Any, name: str, stop_tokens: frozenset[int]) -> None:
-        """Wrap.
+        """Wrap a tokenizer.
 
         Args:
             tokenizer: a tokenizer of transformers.
-            name: the model's, for messages.
-            stop_tokens: the tokens that end an answer.
+            name: the model's name, for messages.
+            stop_tokens: ids of the tokens that end an answer.
         """
         self.tokenizer = tokenizer
         self._name = name
@@ -39,20 +39,20 @@ class Chat:
 
     @property
     def has_template(self) -> bool:
-        """Whether the model knows roles; a base model is given the contents of the messages, a blank line between."""
+        """Whether the model has a chat template; without one, prompts are the contents joined by blank lines."""
         return bool(self.tokenizer.chat_template)
 
     @property
     def pad_token(self) -> int:
-        """The token that fills short rows."""
+        """Id of the token that pads short rows."""
         pad = self.tokenizer.pad_token_id
         return pad if pad is not None else next(iter(sorted(self.stop_tokens)), 0)
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Return the tokens of ``messages`` up to where the answer begins.
+        """Return the tokens of the prompt for ``messages``, up to where the answer begins.
 
         Raises:
-            CallError: of kind ``bad_request``, where the template does not take the messages.
+            CallError: of kind ``bad_request``; the template does not accept the messages.
         """
         contents = [self._content(message) for message in messages]
         if not self.has_template:
@@ -72,36 +72,36 @@ class Chat:
         return self.tokens(text)
 
     def tokens(self, text: str) -> list[int]:
-        """Return the tokens of a text, nothing put before or after it.
+        """Return the tokens of a text, without special tokens before or after it.
 
         Raises:
-            CallError: of kind ``bad_request``, where no token spells it.
+            CallError: of kind ``bad_request``; no tokens can represent the text.
         """
         return self._read(text, begins=False)
 
     def token(self, text: str | None) -> int | None:
-        """Return the token that is spelt so; None where there is none."""
+        """Return the id of the token with this text; None if there is none."""
         found: int | None = None if text is None else self.tokenizer.convert_tokens_to_ids(text)
         return found if found is not None and self.tokenizer.convert_ids_to_tokens(found) == text else None
 
     def ending_with(self, text: str | None) -> "Chat":
-        """Return the same with a token more that ends an answer, where there is one that is spelt so."""
+        """Return this chat with the token of this text as a further stop token, if there is such a token."""
         token = self.token(text)
         return self if token is None else Chat(self.tokenizer, self._name, self.stop_tokens | {token})
 
     def text(self, tokens: Sequence[int]) -> str:
-        """Return what ``tokens`` say."""
+        """Return the text of ``tokens``, without special tokens."""
         said: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return said
 
     def _read(self, text: str, *, begins: bool) -> list[int]:
         try:
             return list(self.tokenizer(text, add_special_tokens=begins)["input_ids"])
-        except (TypeError, UnicodeError):  # of what JSON can say, and UTF-8 cannot
+        except (TypeError, UnicodeError):  # lone surrogates, which JSON can represent and UTF-8 cannot
             raise self._refused("the text holds half of a surrogate pair, which no token spells") from None
 
     def _beginning(self) -> int:
-        """Return the token that a text begins behind, as lm-eval has it: that of the beginning, else of the end."""
+        """Return the token before the beginning of a text: the bos token, else the eos token, as in lm-eval."""
         ids = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
         found: int | None = next((each for each in ids if each is not None), None)
         if found is None:
@@ -109,7 +109,7 @@ class Chat:
         return found
 
     def _content(self, message: Mapping[str, Any]) -> str | None:
-        """Return the text of a message; None where an assistant said none, as beside the calls of its tools."""
+        """Return the text of a message; None for an assistant's message without text, such as one of tool calls."""
         content = message.get("content")
         if isinstance(content, str):
             return content

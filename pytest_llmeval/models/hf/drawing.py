@@ -1,4 +1,4 @@
-"""Which token comes next: the likeliest, or one drawn by the request's own seed."""
+"""Sampling of the next token: the likeliest, or one drawn with the request's own seed."""
 
 import random
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ __all__ = ["Draws"]
 
 
 class Draws:
-    """A logits processor that leaves each row one token: rows at temperature 0 as they are, others drawn.
+    """A logits processor that draws the next token of each row; rows at temperature 0 keep their scores.
 
-    A row draws by the inverse of its distribution function, with one number of its own random sequence for a token:
-    what stands in other rows changes nothing but the last bits of the logits.
+    A row is sampled by inverting its cumulative distribution, with one number of its own random sequence per token.
+    So the other rows of the batch have no influence, except on the last bits of the logits.
     """
 
     def __init__(self, samplings: Sequence[Sampling], seeds: Sequence[int], device: Any) -> None:
@@ -27,7 +27,7 @@ class Draws:
         self._randoms = [random.Random(seeds[row]) for row in drawn]  # noqa: S311 - no secret depends on it
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Return the scores of each row's next token, of shape (rows, vocabulary)."""
+        """Return scores of shape (rows, vocabulary); a drawn row has 0 for its token and -inf for all others."""
         if not self._randoms:
             return scores
         probabilities = torch.softmax(scores[self._rows].float() / self._temperatures, dim=-1)

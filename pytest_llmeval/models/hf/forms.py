@@ -1,4 +1,4 @@
-"""Answers that keep to a form (``response_format``): at each token llguidance tells which ones may come next."""
+"""Structured output (``response_format``): before each token, llguidance says which tokens the schema allows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,29 +15,29 @@ from pytest_llmeval.models.hf.chat import Chat
 __all__ = ["FormError", "Forms", "Kept"]
 
 _WRITTEN: Mapping[str, Any] = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""As ``json.dumps`` writes it: where any white space may stand, small models write it for ever."""
+"""Whitespace as ``json.dumps`` writes it: if any were allowed, small models would generate whitespace for ever."""
 
 
 class FormError(ValueError):
-    """No answer can be kept to a schema; says why."""
+    """Answers cannot be made to follow a schema; the message says why."""
 
 
 class Forms:
-    """The forms that one model can be asked for."""
+    """Creates matchers of JSON schemas for one model's tokenizer."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
 
     def follow(self, schema: Mapping[str, Any]) -> Any:
-        """Return a matcher at the beginning of an answer in a JSON schema.
+        """Return a matcher at the beginning of an answer that follows a JSON schema.
 
         Raises:
-            FormError: the schema is none, says what cannot be kept to, llguidance is missing, or it does not read the
-                tokenizer.
+            FormError: the schema is invalid or uses unsupported features, or llguidance is missing or does not support
+                the tokenizer.
         """
         try:
             from llguidance import LLMatcher
-        except ModuleNotFoundError:  # of an extra that was installed before it needed this
+        except ModuleNotFoundError:  # the extra was installed before it included llguidance
             raise FormError("llguidance is missing: pip install 'pytest-llmeval[hf]'") from None
         matcher = LLMatcher(
             self._tokenizer,
@@ -59,14 +59,14 @@ class Forms:
 
 
 class Kept:
-    """A logits processor that leaves each row only what its form allows; a row without a form as it is."""
+    """A logits processor that leaves each row only the tokens its schema allows; rows without a schema stay as is."""
 
     def __init__(self, jobs: Sequence[Job], matchers: Sequence[Any]) -> None:
         """Prepare.
 
         Args:
-            jobs: the rows of a batch; one whose form cannot be kept to any longer fails.
-            matchers: of each row, None where its answer is free.
+            jobs: the rows of a batch; a job fails if its answer can no longer follow its schema.
+            matchers: the matcher of each row; None for free text.
         """
         self._rows = [
             (row, job, matcher)
@@ -76,7 +76,7 @@ class Kept:
         self._has_begun = False
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Return the scores of each row's next token, of shape (rows, vocabulary)."""
+        """Return scores of shape (rows, vocabulary), with -inf for tokens that are not allowed."""
         if not self._rows:
             return scores
         rows, vocabulary = scores.shape
@@ -90,14 +90,14 @@ class Kept:
                 job.fail(CallError(message, kind=ErrorKind.MALFORMED_RESPONSE))
                 continue
             told = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)[: bits.shape[1]]
-            bits[row] = 0  # a model may have numbers that are no tokens
+            bits[row] = 0  # a model's vocabulary may have more ids than the tokenizer has tokens
             bits[row, : len(told)] = told
         self._has_begun = True
         return scores.masked_fill(~_allowed(bits, scores), float("-inf"))
 
 
 def _allowed(bits: Any, scores: Any) -> Any:
-    """Return which tokens may come next, of the shape of ``scores``; they are moved to its device packed."""
+    """Return a boolean mask of the allowed tokens, in the shape of ``scores``; the bits move to its device packed."""
     packed = torch.from_numpy(bits).to(scores.device)
     places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8, device=scores.device)
     return ((packed.unsqueeze(-1) & places) != 0).flatten(1)[:, : scores.shape[-1]]

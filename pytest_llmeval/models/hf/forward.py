@@ -1,6 +1,6 @@
-"""One call of a model for rows of unlike lengths: what stands before short ones, and which are read together.
+"""Forward passes for rows of different lengths: left padding, and grouping of rows that are read together.
 
-It is asked for no more logits than are looked at: all of them can take more room than its weights.
+Only the logits that are needed are requested: all of them can take more memory than the weights.
 """
 
 import inspect
@@ -12,10 +12,12 @@ import torch
 __all__ = ["cached", "forward", "in_like_lengths", "left_padded", "takes"]
 
 _CALL_ON_CPU = 32
-"""Tokens that are read in the time which one more call of the model takes: there a call reads all weights from memory,
-which takes as long as the sums of some tokens."""
+"""Number of tokens that take a CPU as long as one more call of the model.
+
+A call reads all weights from memory, which takes as long as the computation of some tokens.
+"""
 _CALL = 2048
-"""The same elsewhere: an accelerator computes as many in the time in which the host starts all its sums."""
+"""The same number on an accelerator, which computes that many tokens while the host launches the kernels of a call."""
 
 
 def forward(model: Any, mask: Any, *, logits: int, input_ids: Any, **inputs: Any) -> Any:
@@ -23,10 +25,11 @@ def forward(model: Any, mask: Any, *, logits: int, input_ids: Any, **inputs: Any
 
     Args:
         model: the base, or the base with adapters.
-        mask: which tokens count, of shape (rows, longest); those before ``input_ids`` are in the cache.
-        logits: how many of the last logits of each row are wanted; a model that cannot choose returns all.
+        mask: attention mask of shape (rows, longest); it includes the tokens before ``input_ids``, which are in the
+            cache.
+        logits: number of the last logits of each row that are needed; a model without that choice returns all.
         input_ids: tokens to read, of shape (rows, at most longest).
-        inputs: what else it is given.
+        inputs: further arguments for the model.
     """
     taken = _parameters(model)
     positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
@@ -36,12 +39,12 @@ def forward(model: Any, mask: Any, *, logits: int, input_ids: Any, **inputs: Any
 
 
 def cached(model: Any, cache: Any) -> dict[str, Any]:
-    """Return the argument by which a model is given ``cache``; transformers renamed it in 5.24."""
+    """Return the keyword argument that passes ``cache`` to a model; transformers renamed it in 5.24."""
     return {"cache" if takes(model, "cache") else "past_key_values": cache}
 
 
 def takes(model: Any, name: str) -> bool:
-    """Return whether a model, or the base of one with adapters, can be called with an argument."""
+    """Return whether a model, or the base of one with adapters, accepts an argument of this name."""
     return name in _parameters(model)
 
 
@@ -51,7 +54,7 @@ def _parameters(model: Any) -> Collection[str]:
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
-    """Return the tokens of ``rows`` and which of them count, both of shape (rows, longest)."""
+    """Return the padded tokens of ``rows`` and their attention mask, both of shape (rows, longest)."""
     width = max(map(len, rows))
     ids = [[pad] * (width - len(row)) + list(row) for row in rows]
     mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
@@ -59,7 +62,10 @@ def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[A
 
 
 def in_like_lengths(lengths: Sequence[int], device: Any) -> list[list[int]]:
-    """Return the places of rows in groups, the longest first: one more group where padding would cost more than it."""
+    """Return the indices of rows in groups of similar lengths, the longest first.
+
+    A new group begins where the padding of the current one would cost more than another call of the model.
+    """
     most = _CALL_ON_CPU if device.type == "cpu" else _CALL
     groups: list[list[int]] = []
     longest = padding = 0

@@ -1,4 +1,4 @@
-"""Whether bitsandbytes can compute here: it loads its library without a word, and fails at the first call."""
+"""Check that bitsandbytes works on a device: it loads a wrong library silently, and fails at the first call."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ __all__ = ["require_bitsandbytes"]
 
 
 def require_bitsandbytes(device: str) -> None:
-    """Have bitsandbytes quantise a few numbers.
+    """Try to quantise a few numbers with bitsandbytes.
 
     Args:
-        device: as torch names it.
+        device: torch's name of the device.
 
     Raises:
-        ModelError: it cannot; its own word for it is pages long, and why stands at their end.
-        RuntimeError: the device itself can do nothing, or has no memory left.
+        ModelError: it fails; the message replaces bitsandbytes' own, which is pages long with the cause at the end.
+        RuntimeError: the device itself does not work, or has no memory left.
     """
     import bitsandbytes
     import torch
@@ -25,10 +25,10 @@ def require_bitsandbytes(device: str) -> None:
     numbers = torch.ones(64, device=device)
     try:
         bitsandbytes.functional.quantize_4bit(numbers, quant_type="nf4")
-    except Exception as error:  # of a library that is not the right one it raises what it meets
+    except Exception as error:  # with a wrong library, it raises all kinds of exceptions
         if says_out_of_memory(str(error)):
             raise
-        reason = getattr(bitsandbytes.cextension.lib, "error_msg", None)  # a function, where a library was loaded
+        reason = getattr(bitsandbytes.cextension.lib, "error_msg", None)  # a function if a library was loaded
         told = one_line(reason if isinstance(reason, str) else f"{type(error).__name__}: {error}", 300)
         there = sorted(path.stem for path in Path(bitsandbytes.__file__).parent.glob("libbitsandbytes_cuda*.so"))
         raise ModelError(

@@ -1,4 +1,4 @@
-"""The ``hf:`` models of a session in the process that runs them: each base loaded once, one thread for all."""
+"""The ``hf:`` models of a session, in the process that runs them: each base is loaded once; one thread runs all."""
 
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_chat, load_model  # sets torch up
 
@@ -30,12 +30,12 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 __all__ = ["HfModels", "Loaded"]
 
 _SHARE_OF_MEMORY = 0.5
-"""Of what is free, for one batch: the estimate of a token leaves out what only some models need."""
+"""Share of the free memory for one batch; the estimate per token leaves out what only some models need."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Base:
-    """A base in memory, with the adapters that were put on it."""
+    """A base model in memory, with the adapters that were added to it."""
 
     model: Any
     chat: Chat
@@ -43,7 +43,7 @@ class _Base:
 
     @contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:
-        """Lend the model with one adapter, or with none."""
+        """Lend the model with one adapter active, or with none."""
         if adapter is not None:
             self.model.set_adapter(adapter)
         elif hasattr(self.model, "peft_config"):
@@ -54,7 +54,7 @@ class _Base:
 
 
 class Loaded:
-    """One spec in this process; the base may be shared with others."""
+    """The model of one spec in this process; its base may be shared with other specs."""
 
     def __init__(self, weights: WeightsSpec, source: Source) -> None:
         self.weights = weights
@@ -63,15 +63,15 @@ class Loaded:
         self.dtype = chosen_dtype(weights, self.device)
         self.base: _Base | None = None
         self.adapter: str | None = None
-        """The adapter's name in the base; None without one."""
+        """The adapter's name in the base; None without an adapter."""
         self._chat: Chat | None = None
-        """The base's, with the end of a turn that the adapter was trained with; None without an adapter."""
+        """The base's chat with the end of turn that the adapter was trained with; None without an adapter."""
         self._revision = source_digest(weights, source)
         self._files = source_stats(source)
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """What decides the answers beside the request."""
+        """Everything but the request that decides the answers."""
         kind = self.device.partition(":")[0]
         return {
             "revision": self._revision,
@@ -82,57 +82,57 @@ class Loaded:
 
     @property
     def base_key(self) -> Hashable:
-        """What specs must share to share a base in memory; an adapter that changes biases of the base has its own."""
+        """Key of the base in memory; specs with equal keys share it. An adapter that changes the base has its own."""
         own = self.weights.adapter if self.source.adapter is not None and changes_base(self.source.adapter) else None
         return self.source.base, self.weights.load, self.dtype, self.device, own
 
     @property
     def chat(self) -> Chat:
-        """The tokenizer, and what ends an answer."""
+        """The tokenizer, and the tokens that end an answer."""
         return self._chat or self._base.chat
 
     @property
     def forms(self) -> Forms:
-        """What its answers can be kept to."""
+        """The schemas that answers can follow."""
         return self._base.forms
 
     @property
     def context_tokens(self) -> int:
-        """The most tokens of a prompt and its answer together."""
+        """Largest number of tokens of a prompt and its answer together."""
         return context_tokens(self._base.model.config)
 
     @property
     def shared_positions(self) -> int:
-        """The most tokens that a row of a batch may have beside others."""
+        """Largest number of tokens of a row in a batch with other rows."""
         return shared_positions(self._base.model.config)
 
     @property
     def tokens_at_once(self) -> int:
-        """The tokens that a batch may have now."""
+        """Number of tokens that a batch may have now, by the free memory."""
         free = free_bytes(torch.device(self.device))
         return int(free * _SHARE_OF_MEMORY / bytes_per_token(self._base.model.config, self.dtype.itemsize))
 
     def logits_room(self, target: int, prompt: int) -> int:
-        """Return how many tokens of a batch take the memory that logits take.
+        """Return the memory that logits take, in tokens of a batch.
 
         Args:
-            target: tokens whose logits are looked at, with that of the one before.
-            prompt: tokens whose logits are made besides by a model that cannot leave them out.
+            target: number of tokens whose logits are needed, besides those of the token before them.
+            prompt: number of further tokens whose logits a model computes if it cannot leave them out.
         """
         model, item_bytes = self._base.model, self.dtype.itemsize
         config, tokens = model.config, target + 1 if takes(model, "logits_to_keep") else target + prompt
         return math.ceil(tokens * logits_bytes(config, item_bytes) / bytes_per_token(config, item_bytes))
 
     def end_with(self, chat: Chat) -> None:
-        """Let answers end with what ended them where the adapter was trained, too: its own tokenizer says that."""
+        """End answers also at the end-of-turn token of the adapter's training, which its own tokenizer names."""
         assert self.source.adapter is not None
         self._chat = chat.ending_with(own_end_of_turn(self.source.adapter))
 
     def run(self, jobs: Sequence[Any]) -> None:
-        """Answer or fail each of ``jobs``, which ask one thing.
+        """Answer or fail each of ``jobs``, which are all of one type.
 
         Raises:
-            OutOfMemory: they do not fit; those that are open can be tried again.
+            OutOfMemory: they do not fit into memory; the jobs still open can be tried again.
         """
         work: Callable[..., None] = answer if hasattr(jobs[0], "sampling") else weigh
         try:
@@ -154,7 +154,7 @@ class HfModels:
     """All ``hf:`` models of a session."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Prepare; ``environ`` holds the hub's variables."""
+        """Prepare; ``environ`` holds the Hugging Face hub's variables."""
         self._environ = environ
         self._models: dict[WeightsSpec, Loaded] = {}
         self._bases: dict[Hashable, _Base] = {}
@@ -163,13 +163,13 @@ class HfModels:
         )
 
     def find(self, weights: WeightsSpec) -> Loaded:
-        """Return what a spec names, not yet in memory where ``load`` was not called; raise ModelError without files."""
+        """Return the model of a spec, in memory only after ``load``; raise ModelError if its files are not there."""
         if weights not in self._models:
             self._models[weights] = Loaded(weights, find_source(weights, self._environ))
         return self._models[weights]
 
     def load(self, weights: WeightsSpec, report: Callable[[str], None]) -> Loaded:
-        """Return what a spec names, in memory.
+        """Load the model of a spec into memory and return it.
 
         Raises:
             ModelError: it cannot be loaded, or its adapter does not belong to it or changes nothing.
@@ -195,11 +195,11 @@ class HfModels:
         return loaded
 
     def submit(self, job: Job) -> None:
-        """Let a request wait for its batch; its group is a WeightsSpec and the type of the job."""
+        """Queue a request for a batch; its group is a WeightsSpec and the type of the job."""
         self._batcher.submit(job)
 
     def close(self) -> None:
-        """End the thread, so that what still waits fails, and free the memory."""
+        """Stop the thread, fail the requests that still wait, and free the memory."""
         self._batcher.close()
         for loaded in self._models.values():
             loaded.base = None

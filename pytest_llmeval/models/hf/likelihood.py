@@ -1,4 +1,4 @@
-"""How likely a model finds a given text after a prompt."""
+"""Likelihood of a given text after a prompt."""
 
 import math
 from collections.abc import Sequence
@@ -24,23 +24,23 @@ class LikelihoodJob(Job):
 
     prompt: Sequence[int]
     target: Sequence[int]
-    """The tokens of the text, at least one."""
+    """Tokens of the text, at least one."""
 
     @property
     def written(self) -> int:
-        """None: what it has room for is memory."""
+        """0: the job generates nothing, and its ``room`` stands for memory."""
         return 0
 
 
 def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
-    """Answer each of ``jobs`` with the likelihood of its target, as ``Likelihood`` writes itself."""
+    """Answer each of ``jobs`` with the likelihood of its target, as the text of a ``Likelihood``."""
     started_s = now()
     for group in in_like_lengths([len(job.prompt) + len(job.target) for job in jobs], model.device):
         _weigh(model, chat, [jobs[place] for place in group], started_s)
 
 
 def _weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob], started_s: float) -> None:
-    """Answer ``jobs`` of like lengths."""
+    """Answer ``jobs`` of similar lengths in one forward pass."""
     ids, mask = left_padded([[*job.prompt, *job.target] for job in jobs], chat.pad_token, model.device)
     longest = max(len(job.target) for job in jobs)
     logits = forward(model, mask, logits=longest + 1, input_ids=ids, use_cache=False).logits

@@ -1,4 +1,4 @@
-"""From files to a model in memory, by transformers and PEFT. Importing this module imports torch."""
+"""Load a model and its tokenizer from files with transformers. Importing this module imports torch."""
 
 import contextlib
 import importlib.metadata
@@ -24,15 +24,15 @@ __all__ = ["chosen_device", "chosen_dtype", "in_one_line", "load_chat", "load_mo
 
 _WAITING = "OMP_WAIT_POLICY"
 _FAST_BF16 = (8, 0)
-"""The compute capability from which on a GPU of NVIDIA has units for bfloat16."""
+"""Lowest compute capability of NVIDIA GPUs that have units for bfloat16."""
 
 
 @contextlib.contextmanager
 def _passive_threads() -> Iterator[None]:
-    """Let the threads of what is imported within sleep while they wait, unless the environment has it otherwise.
+    """Make the OpenMP threads of modules imported within sleep while they wait, unless the environment sets a policy.
 
-    They would spin, which on cores that others use as well makes them many times slower. torch reads the variable once;
-    the processes that this one starts are not to find it.
+    Threads that spin get many times slower on cores that are shared with other work. torch reads the variable once, and
+    it is removed again so that child processes do not inherit it.
     """
     is_said = _WAITING in os.environ
     os.environ.setdefault(_WAITING, "passive")
@@ -50,10 +50,10 @@ with _passive_threads():
 
 
 def chosen_device(weights: WeightsSpec) -> str:
-    """Return the device of a spec; the first GPU, else the CPU, where it names none.
+    """Return the device of a spec; if it names none, the first GPU, else the CPU.
 
     Raises:
-        ModelError: it names a device that is not there.
+        ModelError: the spec names a device that is not there.
     """
     if weights.device is None:
         return "cuda:0" if torch.cuda.is_available() else "cpu"
@@ -66,28 +66,28 @@ def chosen_device(weights: WeightsSpec) -> str:
 
 
 def chosen_dtype(weights: WeightsSpec, device: str) -> Any:
-    """Return the torch dtype of a spec: where it names none float32 on a CPU, else bfloat16 where that is fast."""
+    """Return the torch dtype of a spec; by default float32 on a CPU, elsewhere bfloat16 if it is fast, else float16."""
     if weights.dtype is not None:
         return getattr(torch, weights.dtype)
     if device == "cpu":
         return torch.float32
     is_nvidia = device.startswith("cuda") and torch.version.hip is None
-    # Of this GPU: torch.cuda.is_bf16_supported tells of the current one.
+    # Asks for this GPU, as torch.cuda.is_bf16_supported looks at the current one.
     has_bf16 = not is_nvidia or torch.cuda.get_device_capability(device) >= _FAST_BF16
     return torch.bfloat16 if has_bf16 else torch.float16
 
 
 def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) -> Any:
-    """Return the base in memory, ready to be asked.
+    """Load the base into memory and return it, ready for use.
 
     Raises:
-        ModelError: its files cannot be read, lack weights or are quantised otherwise than the spec says, it needs code
-            of its own, it does not fit, or bitsandbytes does not work on the device.
+        ModelError: its files cannot be read, lack weights or have another quantisation than the spec says; it needs
+            code of its own, does not fit into memory, or bitsandbytes does not work on the device.
     """
     _check_stored(weights, source)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if weights.load is not None:
-        settings["quantization_config"] = _quantised(weights)  # None would take the place of what config.json says
+        settings["quantization_config"] = _quantised(weights)  # set only here, as None would override config.json
     if source.is_gguf:
         settings["quantization_config"] = transformers.GgufConfig(dequantize=True)
         settings["gguf_file"] = source.base.name
@@ -106,7 +106,7 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
 
 
 def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
-    """Return the tokenizer of the base, and take over how its answers are drawn: greedily, whatever its files say.
+    """Return the chat of the base's tokenizer; reset the model's generation settings, so that its files do not count.
 
     Raises:
         ModelError: the tokenizer's files cannot be read.
@@ -126,15 +126,15 @@ def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' progress bars, warnings and log off the terminal."""
+    """Keep the progress bars, warnings and log messages of transformers off the terminal."""
     level, shows_bars = transformers.utils.logging.get_verbosity(), transformers.utils.logging.is_progress_bar_enabled()
     other = logging.getLogger("bitsandbytes")
     other_level = other.level
-    other.setLevel(logging.ERROR)  # it recommends a package that fetches code
+    other.setLevel(logging.ERROR)  # its warning recommends a package that downloads code
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
-        # One of the bars, that of GGUF files, heeds no setting.
+        # The progress bar of GGUF files ignores all settings.
         with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             warnings.simplefilter("ignore")
             yield
@@ -147,10 +147,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """Have what libraries raise over a full disk be an OSError: safetensors and tokenizers raise errors of their own.
+    """Turn every exception into an OSError: on a full disk, safetensors and tokenizers raise exceptions of their own.
 
     Raises:
-        OSError: what was raised within.
+        OSError: something was raised within.
     """
     try:
         yield
@@ -162,22 +162,22 @@ def writing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def in_one_line(problem: str) -> Iterator[None]:
-    """Have the user read one line, whatever libraries print or raise over files and devices.
+    """Reduce whatever libraries print and raise about files and devices to an error of one line.
 
     Raises:
-        ModelError: what was raised within, behind ``problem`` where it was something else.
+        ModelError: something was raised within; ``problem`` precedes the message unless it was a ModelError.
     """
     with quiet():
         try:
             yield
         except ModelError:
             raise
-        except Exception as error:  # noqa: BLE001 - libraries raise what they meet
+        except Exception as error:  # noqa: BLE001 - libraries raise all kinds of exceptions
             raise ModelError(f"{problem}: {why(error)}") from None
 
 
 def why(error: BaseException) -> str:
-    """Return what an error of a library says, on one line and without its advice."""
+    """Return the message of a library's error on one line, with our advice instead of the library's."""
     text = " ".join(str(error).split())
     if "trust_remote_code" in text:
         return "it needs code that comes with its weights, and none of that is run; serve it with a server of your own"
@@ -187,7 +187,7 @@ def why(error: BaseException) -> str:
 
 
 def _check_stored(weights: WeightsSpec, source: Source) -> None:
-    """Raise ModelError where ``load`` is another form than the files' own: transformers would take the files'."""
+    """Raise ModelError if ``load`` differs from the files' own quantisation, which transformers would use instead."""
     if weights.load is None:
         return
     stored = read_json(source.base / "config.json").get("quantization_config")
@@ -202,7 +202,7 @@ def _check_stored(weights: WeightsSpec, source: Source) -> None:
 
 
 def _check_whole(weights: WeightsSpec, missing: Iterable[str]) -> None:
-    """Raise ModelError where weights were in no file: transformers fills them with random numbers and only logs it."""
+    """Raise ModelError if no file holds some weights; transformers only logs that and uses random numbers."""
     names = sorted(missing)
     if names:
         raise ModelError(
@@ -213,7 +213,7 @@ def _check_whole(weights: WeightsSpec, missing: Iterable[str]) -> None:
 
 
 def _quantised(weights: WeightsSpec) -> Any:
-    """Return the configuration of bitsandbytes for a spec that names one."""
+    """Return the bitsandbytes configuration of a spec with ``load``."""
     if weights.load == "8bit":
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
     device = chosen_device(weights)
@@ -227,9 +227,9 @@ def _quantised(weights: WeightsSpec) -> Any:
 
 @contextlib.contextmanager
 def _folder(source: Source) -> Iterator[Path]:
-    """Lend the folder that transformers reads, for a GGUF file one in which nothing else lies.
+    """Lend the folder for transformers to read; for a GGUF file, a temporary one that contains only that file.
 
-    A tokenizer or an adapter beside the file would go before what it says itself, and no key knows of them.
+    A tokenizer or adapter beside the file would take precedence over the file's own, and is part of no cache key.
     """
     if not source.is_gguf:
         yield source.base
@@ -240,14 +240,14 @@ def _folder(source: Source) -> Iterator[Path]:
 
 
 def _take_gguf_settings(tokenizer: Any, path: Path) -> None:
-    """Set what a GGUF file says of end, padding and digits: transformers guesses them, for SmolLM2 wrongly."""
+    """Set end token, padding token and digit splitting as in a GGUF file; transformers guesses SmolLM2's wrongly."""
     header = read_gguf_header(path, f"hf:{path}")
     for name, key in (("eos_token", "eos_token_id"), ("pad_token", "padding_token_id")):
         token = header.count(f"tokenizer.ggml.{key}")
         if token is not None:
             setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(token))
     if header.text("tokenizer.ggml.pre") == "smollm":
-        # As llama.cpp and the model's own tokenizer.json split a text: else blanks before a digit are other tokens.
+        # Splits as llama.cpp and the model's own tokenizer.json do; otherwise spaces before a digit are other tokens.
         digits = pre_tokenizers.Digits(individual_digits=True)
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [digits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]

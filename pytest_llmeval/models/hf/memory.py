@@ -1,4 +1,4 @@
-"""How many tokens fit into memory at once, and how an error says that it was too many."""
+"""Memory of a batch: bytes per token, free memory, and recognition of out-of-memory errors."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ _UNKNOWN_FREE = 2**33
 
 
 def bytes_per_token(config: Any, item_bytes: int) -> int:
-    """Return the bytes that one token of a batch takes: its keys and values, and the widest sums of one layer.
+    """Return the bytes that one token of a batch takes: its keys and values, and the widest activations of a layer.
 
     Args:
-        config: of a transformers model.
-        item_bytes: bytes of a number of its dtype.
+        config: configuration of a transformers model.
+        item_bytes: bytes per number of its dtype.
     """
     text = config.get_text_config()
     hidden, heads = _size(text, "hidden_size", 1024), _size(text, "num_attention_heads", 0)
@@ -27,18 +27,18 @@ def bytes_per_token(config: Any, item_bytes: int) -> int:
 
 
 def _size(text: Any, name: str, otherwise: int) -> int:
-    """Return a size that a model may not have (no heads), or may have one of for each layer: then the largest."""
+    """Return a size in a model's configuration; ``otherwise`` if it is missing, the largest if layers differ."""
     value = getattr(text, name, None) or otherwise
     return int(max(value) if isinstance(value, list | tuple) else value)
 
 
 def logits_bytes(config: Any, item_bytes: int) -> int:
-    """Return the bytes that the logits of one token take, and their logarithms, which are made row by row."""
+    """Return the bytes of one token's logits and of their float32 log probabilities, computed row by row."""
     return _size(config.get_text_config(), "vocab_size", 0) * (item_bytes + 4)
 
 
 def free_bytes(device: Any) -> int:
-    """Return the memory that is free on a device, as far as this process may use it."""
+    """Return the bytes of free memory on a device that this process may use."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
@@ -46,5 +46,5 @@ def free_bytes(device: Any) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is short: by its class, or in words only."""
+    """Return whether an error means that memory ran out, by its class or by its message."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or says_out_of_memory(str(error))

@@ -1,4 +1,4 @@
-"""An adapter merged into its base: a model of 16-bit weights that needs no PEFT. This module imports torch."""
+"""Merge an adapter into its base: a model of 16-bit weights that needs no PEFT. This module imports torch."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 __all__ = ["Merged", "merge_adapter"]
 
 _MAX_LOST = 0.05
-"""The greatest share of an adapter's change that may be lost; bfloat16 costs 0.3 % of that of a weak one, measured."""
+"""Largest share of an adapter's effect that may be lost; rounding to bfloat16 cost a weak adapter 0.3 %, measured."""
 
 _TEXT = (
     "The quick brown fox jumps over the lazy dog. The capital of France is Paris, that of Japan is Tokyo. 1 + 1 = 2\n"
@@ -33,30 +33,30 @@ _GENERATION_CONFIG = "generation_config.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What a merge did to the probabilities of the tokens of a short text."""
+    """The effect of a merge on the probabilities of the tokens of a short text."""
 
     dtype: str
-    """Of the merged weights: ``bfloat16`` or ``float16``."""
+    """Dtype of the merged weights: ``bfloat16`` or ``float16``."""
     change: float
     """Mean Kullback-Leibler divergence of the base from the base with the adapter on top, in nats, above 0."""
     lost: float
-    """That of the merged model from it, as a share of ``change``: 0 where nothing is lost."""
+    """The same divergence of the merged model, as a share of ``change``; 0 if nothing is lost."""
 
 
 def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Callable[[str], None]) -> Merged:
-    """Write a base with an adapter merged into it, tokenizer, chat template and generation config beside it.
+    """Write a base with an adapter merged into it, with tokenizer, chat template and generation config.
 
-    The sums are made in 32 bits and rounded once, to the base's own 16 bits, else to bfloat16.
+    The merge is computed in float32 and rounded once, to the base's own 16-bit type, else to bfloat16.
 
     Args:
-        weights: base and adapter; how they are loaded is not heeded.
-        source: their files.
-        target: an empty folder.
-        report: told what is done.
+        weights: the spec of base and adapter; its load options are ignored.
+        source: the files of the spec.
+        target: an empty folder for the model.
+        report: shows one line to the user for each step.
 
     Raises:
-        ModelError: the base has quantised weights or does not fit into memory, the adapter is not one for it or changes
-            nothing, or the merged model does not say what the base says with the adapter on top.
+        ModelError: the base has quantised weights or does not fit into memory, the adapter does not fit the base or
+            changes nothing, or the merged model differs too much from the base with the adapter on top.
         OSError: the model cannot be written.
     """
     dtype = _dtype(source, weights)
@@ -76,7 +76,7 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
         report(f"{held}: it may answer otherwise than in its proof")
     with in_one_line(f"adapter {weights.adapter}: it cannot be merged"):
         model = model.merge_and_unload(safe_merge=True)
-    for parameter in model.parameters():  # the check sees the rounded weights, and rounds nothing else
+    for parameter in model.parameters():  # the check uses the rounded weights, but computes in float32
         parameter.data = parameter.data.to(dtype).to(torch.float32)
     change = _divergence(with_it, base)
     lost = _divergence(with_it, _logprobs(model, chat)) / change
@@ -91,7 +91,7 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
 
 
 def _dtype(source: Source, weights: WeightsSpec) -> Any:
-    """Return the base's own 16-bit type, else bfloat16; raise ModelError where its weights are quantised."""
+    """Return the base's own 16-bit dtype, else bfloat16; raise ModelError if its weights are quantised."""
     if source.is_gguf:
         return torch.bfloat16
     config = read_json(source.base / "config.json")
@@ -104,9 +104,9 @@ def _dtype(source: Source, weights: WeightsSpec) -> Any:
 
 
 def _check_memory(source: Source, weights: WeightsSpec) -> None:
-    """Raise ModelError where 32-bit weights do not fit."""
+    """Raise ModelError if the weights do not fit into memory in float32."""
     files = [source.base] if source.is_gguf else list(source.base.glob("*.safetensors"))
-    # Files of 16 bits have two bytes for each of the four; those of a GGUF file, or of 32 bits, others: a rough guard.
+    # 16-bit files are half the size of float32 weights. For GGUF and 32-bit files the factor differs: a rough guard.
     needed, free = 2 * sum(path.stat().st_size for path in files), free_bytes(torch.device("cpu"))
     if free < needed:
         raise ModelError(
@@ -115,7 +115,7 @@ def _check_memory(source: Source, weights: WeightsSpec) -> None:
 
 
 def _logprobs(model: Any, chat: Chat) -> Any:
-    """Return the logarithms of the probabilities of all tokens after each one of a text."""
+    """Return the log probabilities of all possible next tokens, for each token of the text."""
     ids = torch.tensor([chat.tokens(_TEXT)], device=model.device)
     with torch.inference_mode():
         return model(input_ids=ids).logits[0].float().log_softmax(-1)
@@ -131,12 +131,12 @@ def _save(model: Any, chat: Chat, source: Source, target: Path) -> None:
     model.generation_config = transformers.GenerationConfig(
         bos_token_id=chat.tokenizer.bos_token_id, eos_token_id=ends, pad_token_id=chat.pad_token
     )
-    if source.is_gguf:  # transformers guesses the end, for SmolLM2 wrongly
+    if source.is_gguf:  # transformers guesses the end token, wrongly for SmolLM2
         model.config.eos_token_id, model.config.pad_token_id = ends[0] if len(ends) == 1 else ends, chat.pad_token
     with quiet(), writing():
         model.save_pretrained(target)
         chat.tokenizer.save_pretrained(target)
     own = source.base / _GENERATION_CONFIG
-    if own.is_file():  # how the base draws, but for what ends an answer
+    if own.is_file():  # keep the base's sampling settings, but not its end tokens
         kept = {**read_json(own), "eos_token_id": ends}
         (target / _GENERATION_CONFIG).write_text(f"{json.dumps(kept, indent=2)}\n", "utf-8")

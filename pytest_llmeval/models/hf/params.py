@@ -1,4 +1,4 @@
-"""The sampling parameters that ``hf:`` models take, checked."""
+"""Sampling parameters of ``hf:`` models, and their checks."""
 
 import math
 from collections.abc import Mapping
@@ -15,26 +15,26 @@ _KNOWN = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How an answer is drawn."""
+    """Checked sampling parameters of one request."""
 
     max_tokens: int
-    """The most tokens of the answer, at least 1."""
+    """Largest number of tokens in the answer, at least 1."""
     temperature: float
-    """0 for the likeliest token each time."""
+    """At least 0; 0 takes the likeliest token each time."""
     top_p: float
-    """Share of the probability that tokens are drawn from, in (0, 1]."""
+    """Share of the probability mass that tokens are drawn from, in (0, 1]."""
     seed: int
     stop: tuple[str, ...]
-    """Texts at which the answer ends; they are not part of it."""
+    """Texts that end the answer; they are not part of it."""
     schema: Mapping[str, Any] | None = None
-    """The JSON schema that the answer keeps to; None for free text."""
+    """JSON schema that the answer follows; None for free text."""
 
 
 def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
-    """Return checked parameters; of ``max_tokens`` and ``max_completion_tokens`` the latter goes first.
+    """Return checked parameters; ``max_completion_tokens`` takes precedence over ``max_tokens``.
 
     Raises:
-        CallError: of kind ``bad_request``, whose ``param`` is the first parameter that is unknown or has a wrong value.
+        CallError: of kind ``bad_request``; its ``param`` is the first parameter that is unknown or has a wrong value.
     """
     for key in params:
         if key not in _KNOWN:
@@ -64,7 +64,7 @@ def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
 
 
 def _schema(form: Any, name: str) -> Mapping[str, Any] | None:
-    """Return what ``response_format`` asks for, in the words of OpenAI's API."""
+    """Return the JSON schema in ``response_format``, given in the format of OpenAI's API; None for free text."""
     kind = form.get("type") if isinstance(form, Mapping) else None
     if form is None or kind == "text":
         return None

@@ -1,4 +1,4 @@
-"""How many tokens a model reads, alone and as a row beside others."""
+"""Context lengths: the most tokens of a row, alone and in a batch with other rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,23 +9,24 @@ _ANY = 2**31
 
 
 def context_tokens(config: Any) -> int:
-    """Return the most tokens of a prompt and its answer together, by max_position_embeddings.
+    """Return the most tokens of a prompt and its answer together: max_position_embeddings.
 
-    What scales rotary positions is not counted on top: transformers takes the number for that of the scaled model where
-    yarn or longrope have no factor (modeling_rope_utils), and other files have it before or after the scaling.
+    A scaling factor of rotary positions is not applied on top: if yarn or longrope have no factor, transformers takes
+    the number to be that of the scaled model (modeling_rope_utils), and other files give it before or after the
+    scaling.
 
     Args:
-        config: of a transformers model.
+        config: configuration of a transformers model.
     """
     size = getattr(config.get_text_config(), "max_position_embeddings", None)
     return int(size) if size else _ANY
 
 
 def shared_positions(config: Any) -> int:
-    """Return the most tokens that a row may have beside others, where each goes on until the last has ended.
+    """Return the most tokens of a row in a batch, in which each row goes on until the last has ended.
 
-    A table of positions ends with the context, and one row behind it fails all. Rotary positions have no end, but two
-    kinds of them turn otherwise for all rows once one is longer than some length.
+    A table of position embeddings ends with the context, and one row beyond it fails the whole batch. Rotary positions
+    have no end, but two kinds of them ("longrope", "dynamic") change for all rows once one exceeds some length.
     """
     text = config.get_text_config()
     if not getattr(text, "rope_parameters", None):
@@ -40,6 +41,6 @@ def _bound(rope: Mapping[str, Any], context: int) -> int:
 
 
 def _ropes(parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the parameters of rotary positions, of which each type of layer may have its own."""
+    """Return all parameter sets of rotary positions: one, or one for each type of layer."""
     own = [value for value in parameters.values() if isinstance(value, Mapping)]
     return own or [parameters]

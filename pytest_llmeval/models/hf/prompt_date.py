@@ -1,4 +1,4 @@
-"""The day that chat templates are told, so that tomorrow's prompts are today's."""
+"""A fixed date for chat templates, so that prompts are the same every day."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ PINNED: Mapping[str, str] = {
     **{"F": "2024-07-26", "T": "00:00:00", "D": "07/26/24"},
     **{"c": "Fri Jul 26 00:00:00 2024", "x": "07/26/24", "X": "00:00:00"},
 }
-"""What each directive of ``strftime`` says of it, in English whatever the locale is.
+"""Values of the ``strftime`` directives for the fixed date, in English whatever the locale.
 
-Llama 3.2's template and others write today's date into every prompt; this is the day that Llama's falls back to.
+Llama 3.2's template and others write today's date into every prompt; this date is the fallback in Llama's template.
 """
 
 
 def template_kwargs() -> dict[str, Any]:
-    """Return what a chat template is rendered with, wherever prompts are made, so that no prompt holds the date."""
+    """Return the arguments for rendering every chat template, so that no prompt contains today's date."""
     return {"date_string": f"{PINNED['d']} {PINNED['b']} {PINNED['Y']}"}

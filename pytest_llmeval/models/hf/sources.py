@@ -1,4 +1,4 @@
-"""Where the weights of an ``hf:`` or ``vllm:`` spec lie, and what identifies them. Nothing is fetched here."""
+"""Locate the files of an ``hf:`` or ``vllm:`` spec and compute the digests that identify them; nothing is fetched."""
 
 import hashlib
 import importlib.util
@@ -34,7 +34,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _RECORD = "run.json"
 _TRAINED = "adapter"
-"""The folder of the adapter within that of its training."""
+"""Name of the adapter's folder within the folder of its training."""
 _BLOCKS, _BLOCK_BYTES = 256, 2**16
 _LEFT_OUT = frozenset({".cache", ".git"})
 
@@ -44,11 +44,11 @@ class Source:
     """The files behind a spec."""
 
     base: Path
-    """A folder with ``config.json``, or a ``.gguf`` file."""
+    """Folder with ``config.json``, or a ``.gguf`` file."""
     hub_id: str | None
-    """The base's id; None where the spec names a path."""
+    """Id of the base on the Hugging Face hub; None if the spec names a path."""
     adapter: Path | None
-    """A folder with ``adapter_config.json`` and ``adapter_model.safetensors``."""
+    """Folder with ``adapter_config.json`` and ``adapter_model.safetensors``; None without an adapter."""
 
     @property
     def is_gguf(self) -> bool:
@@ -57,7 +57,7 @@ class Source:
 
 
 def require_hf_extra(weights: WeightsSpec) -> None:
-    """Raise ModelError where a package that ``weights`` need is not installed."""
+    """Raise ModelError if a package that ``weights`` need is not installed."""
     needed = ["torch", "transformers", "accelerate"]
     needed += ["peft"] if weights.adapter is not None else []
     needed += ["bitsandbytes"] if weights.load is not None else []
@@ -69,14 +69,14 @@ def require_hf_extra(weights: WeightsSpec) -> None:
 
 
 def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
-    """Return where the files of ``weights`` are; relative paths begin at the current folder.
+    """Return the files of ``weights``; relative paths begin at the current folder.
 
     Args:
-        weights: what to look for.
-        environ: where the hub's variables are looked up.
+        weights: the spec to look up.
+        environ: environment with the hub's variables.
 
     Raises:
-        ModelError: they are not there or are no files of a model, or an option is about what is not named.
+        ModelError: files are missing or are not those of a model, or an option does not apply to the spec.
     """
     shown = f"{weights.kind}:{weights.base}"
     if weights.untrained is not None and weights.adapter is None:
@@ -106,10 +106,10 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
 
 
 def source_digest(weights: WeightsSpec, source: Source) -> str:
-    """Return the sha256 in hex over all that decides what the model is, the same on every machine.
+    """Return the sha256 in hex over all that identifies the model, the same on every machine.
 
-    A base from the hub's cache is its commit, another one the content of its files, of large ones blocks all over
-    them; an adapter is its content.
+    A base from the hub's cache is identified by its commit, any other base by the content of its files (of large files,
+    by blocks spread over them), and an adapter by its content.
     """
     base: list[Any] = [source.hub_id, source.base.name]
     if source.hub_id is None:
@@ -119,14 +119,15 @@ def source_digest(weights: WeightsSpec, source: Source) -> str:
 
 
 def adapter_digest(path: Path) -> str:
-    """Return the sha256 in hex over the content of an adapter, a folder or a file."""
+    """Return the sha256 in hex over the content of an adapter, which is a folder or a file."""
     return digest(canonical(_contents(path) if path.is_dir() else file_digest(path)))
 
 
 def source_stats(source: Source) -> str:
-    """Return the sha256 in hex over places, sizes and times of the base's files: any edit here changes it.
+    """Return the sha256 in hex over paths, sizes and times of the base's files; any edit on this machine changes it.
 
-    Of a base out of the hub's cache it is over nothing: that is known by its commit, wherever the cache lies.
+    For a base from the hub's cache the digest is that of an empty list, as its commit identifies it, wherever the cache
+    is.
     """
     if source.hub_id is not None:
         return digest(canonical([]))
@@ -135,7 +136,7 @@ def source_stats(source: Source) -> str:
 
 
 def _refuse_adapter(base: Path, shown: str) -> None:
-    """Raise ModelError where an adapter lies among the files of a base: transformers would put it on the base."""
+    """Raise ModelError if there is an adapter among the files of a base, as transformers would apply it."""
     if (base / ADAPTER_CONFIG).is_file():
         raise ModelError(
             f"{shown}: {base} holds an adapter beside the model, which would answer with it; move {ADAPTER_CONFIG} and"
@@ -151,7 +152,7 @@ def _base(weights: WeightsSpec, shown: str, environ: Mapping[str, str]) -> tuple
             raise ModelError(f"{shown}: a GGUF file is what hf: runs; vLLM is given a folder of safetensors")
         if not path.is_file():
             raise ModelError(f"{shown}: no such file; relative paths begin at {Path.cwd()}")
-        if read_gguf_header(path, shown).text("general.type") == "adapter":  # else a model of random numbers is made
+        if read_gguf_header(path, shown).text("general.type") == "adapter":  # would load as a model of random weights
             raise ModelError(
                 f"{shown}: a LoRA adapter, not a model; local:smollm2+{text} takes it where it is for that model, and"
                 " hf: takes the PEFT folder that it was made of: hf:BASE+ADAPTER_PATH"
@@ -169,7 +170,7 @@ def _base(weights: WeightsSpec, shown: str, environ: Mapping[str, str]) -> tuple
 def _snapshot(hub_id: str, revision: str, shown: str, environ: Mapping[str, str]) -> Path:
     """Return the folder of a revision in the hub's cache.
 
-    The layout is that of https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+    The layout is described in https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
     """
     cache = _hub_cache(environ)
     folder = cache / f"models--{hub_id.replace('/', '--')}"
@@ -189,12 +190,12 @@ def _snapshot(hub_id: str, revision: str, shown: str, environ: Mapping[str, str]
 
 def _hub_cache(environ: Mapping[str, str]) -> Path:
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    named = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")  # the latter is its former name
+    named = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")  # the latter is the old name
     return at_home(named or Path(home) / "hub")
 
 
 def find_adapter(text: str) -> Path:
-    """Return the folder of a PEFT adapter; raise ModelError where it is none, or its training did not end."""
+    """Return the folder of a PEFT adapter; raise ModelError if it is not one, or its training did not finish."""
     path = at_home(text)
     if path.is_file():
         raise ModelError(
@@ -207,27 +208,27 @@ def find_adapter(text: str) -> Path:
     _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there", meant)
     _require(path / ADAPTER_WEIGHTS, f"adapter {text}: its weights are not there (safetensors only)")
     for record, said in records_of(path).items():
-        if said.get("complete", "training" not in said) is not True:  # one of ours has both
+        if said.get("complete", "training" not in said) is not True:  # our own records have both keys
             raise ModelError(f"adapter {text}: {record} says that its training did not end; resume that, or train anew")
     return path.resolve()
 
 
 def records_of(folder: Path) -> dict[Path, dict[str, Any]]:
-    """Return what is recorded of an adapter's training, by the file beside it or in the folder above it."""
+    """Return the records of an adapter's training by file: ``run.json`` in its folder, and in the folder above."""
     places = (folder / _RECORD, folder.parent / _RECORD)
     return {path: read_json(path) for path in places if path.is_file()}
 
 
 def _require(path: Path, problem: str, meant: str = "") -> None:
-    """Raise ModelError where a file is missing; ``meant`` ends its message."""
+    """Raise ModelError if a file is missing; ``meant`` ends the message."""
     if not path.is_file():
         raise ModelError(f"{problem}: {path} is missing{meant}")
 
 
 def read_json(path: Path, before: str = "") -> dict[str, Any]:
-    """Return the object in a file, an empty one in place of anything else; raise ModelError where it is no JSON.
+    """Return the JSON object in a file, or an empty one for any other JSON; raise ModelError if it is not JSON.
 
-    ``before`` begins its message.
+    ``before`` begins the error message.
     """
     try:
         data = json.loads(path.read_text("utf-8"))
@@ -237,7 +238,7 @@ def read_json(path: Path, before: str = "") -> dict[str, Any]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder that may decide what a model says, in the order of their names."""
+    """Yield the files of a folder that may influence a model's answers, sorted by name."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name not in _LEFT_OUT and path.suffix != ".md":
             yield path
@@ -252,7 +253,7 @@ def _base_files(source: Source) -> list[Path]:
 
 
 def sampled_sha256(path: Path) -> str:
-    """Return the digest of a file, of a large one that of blocks all over it: training moves all weights."""
+    """Return the sha256 in hex of a file or, as training changes all weights, of blocks spread over a large one."""
     size = path.stat().st_size
     if size <= _BLOCKS * _BLOCK_BYTES:
         return file_digest(path)
