@@ -1,1 +1,1 @@
-"""What an application under test asks through, in place of a vendor's server: the calls that it makes are a case's."""
+"""Clients and an endpoint for applications under test: their requests become model calls of the case."""

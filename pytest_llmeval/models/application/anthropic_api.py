@@ -1,4 +1,4 @@
-"""What Anthropic's clients ask a server for."""
+"""Server side of Anthropic's Messages API, for requests of an application under test."""
 
 import json
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ __all__ = ["AnthropicApi"]
 
 
 class AnthropicApi:
-    """Messages, of whose threads a server remembers what was said; implements ``asking.Api``."""
+    """The Messages API, including threads, whose earlier messages it remembers; implements ``asking.Api``."""
 
     def __init__(self) -> None:
         self._threads = Threads()
 
     def read(self, posted: Posted) -> Asked:
-        """Return what a request asks for; raise CaseError where that is no message."""
+        """Return the request as a chat; raise CaseError if it does not ask for a message."""
         if posted.method != "POST" or posted.path != MESSAGES_PATH:
             told = f"{posted.method} {posted.path}: only messages go through the case's model; let the application use"
             raise CaseError(f"{told} a client of its own for anything else", kind=ErrorKind.CODE)
@@ -36,14 +36,14 @@ class AnthropicApi:
     def _message(
         self, body: Mapping[str, Any], whole: Mapping[str, Any], asked: MessageRequest, response: Response, name: str
     ) -> Sent:
-        """Return a response as Anthropic would send it.
+        """Return a response in the form in which Anthropic would send it.
 
         Args:
-            body: of the request.
-            whole: the same with what was said before.
-            asked: that in the words of the OpenAI protocol.
-            response: of the model.
-            name: the model's.
+            body: body of the request.
+            whole: the body with the earlier messages of its thread.
+            asked: the request in OpenAI's format.
+            response: the model's response.
+            name: the model's name.
         """
         message = message_of(asked, response, name)
         self._threads.keep(body, whole, message)

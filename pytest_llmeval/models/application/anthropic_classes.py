@@ -1,4 +1,4 @@
-"""The classes of Anthropic's clients that are handed out. Importing this module imports the SDK and its HTTP client."""
+"""Subclasses of Anthropic's clients for applications. Importing this module imports the SDK and its HTTP client."""
 
 from typing import Any
 
@@ -16,24 +16,24 @@ from pytest_llmeval.models.application.transports import (
 
 __all__ = ["async_client", "client"]
 
-_SETTINGS = {**client_settings(), "open_telemetry": False}  # it traces nothing
+_SETTINGS = {**client_settings(), "open_telemetry": False}  # no tracing
 
 
 def client(asking: Asking) -> anthropic.Anthropic:
-    """Return the client that asks so."""
+    """Return a client whose requests are answered by ``asking``."""
     return _Client(http_client=http_client(_FailingWay(asking)), **_SETTINGS)
 
 
 def async_client(asking: Asking) -> anthropic.AsyncAnthropic:
-    """Return the same, awaited."""
+    """Return the async counterpart of ``client``."""
     return _AsyncClient(http_client=async_http_client(_AsyncFailingWay(asking)), **_SETTINGS)
 
 
 class _Client(Copied, anthropic.Anthropic):
-    """The client that is handed out."""
+    """The client for applications."""
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what a request gives; raise what the model raises."""
+        """Return the result of a request; raise the model's own exception if it fails."""
         try:
             return super().request(*args, **kwargs)
         except _FailedError as failed:
@@ -42,10 +42,10 @@ class _Client(Copied, anthropic.Anthropic):
 
 
 class _AsyncClient(Copied, anthropic.AsyncAnthropic):
-    """The same, awaited."""
+    """The async client for applications."""
 
     async def request(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what a request gives; raise what the model raises."""
+        """Return the result of a request; raise the model's own exception if it fails."""
         try:
             return await super().request(*args, **kwargs)
         except _FailedError as failed:
@@ -54,7 +54,7 @@ class _AsyncClient(Copied, anthropic.AsyncAnthropic):
 
 
 class _FailedError(anthropic.AnthropicError):
-    """What the model raised, on its way through the SDK, which retries all but its own errors, or wraps them."""
+    """Carries an exception of the model through the SDK, which retries or wraps all exceptions but its own."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -62,7 +62,7 @@ class _FailedError(anthropic.AnthropicError):
 
 
 class _FailingWay(Way):
-    """To the model, whose errors come as the SDK's own."""
+    """The transport to the model; it raises the model's exceptions as one of the SDK's own."""
 
     def handle_request(self, request: Any) -> Any:
         """Return the answer."""
@@ -73,7 +73,7 @@ class _FailingWay(Way):
 
 
 class _AsyncFailingWay(AsyncWay):
-    """The same, awaited."""
+    """The async counterpart of ``_FailingWay``."""
 
     async def handle_async_request(self, request: Any) -> Any:
         """Return the answer."""

@@ -1,4 +1,4 @@
-"""Anthropic's own clients, whose messages are calls of a case."""
+"""Clients of Anthropic's SDK for applications under test: their messages become model calls of the case."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,22 +16,22 @@ __all__ = ["anthropic_client", "async_anthropic_client"]
 
 
 def anthropic_client(model: Model) -> "Anthropic":
-    """Return a client for an application under test: the messages that it creates are calls of ``model``.
+    """Return a client for an application under test: each message that it creates is a call of ``model``.
 
-    It is Anthropic's own class, with streams, structured answers, tools and its tool runner. Nothing of it leaves the
-    process but through ``model``: the case's model answers, whatever ``model`` the application names, and the message
-    says which one did. Where that is one of OpenAI's protocol, messages and parameters are told in its words; what it
-    has none for is sent as it is. Parameters go over those of the marker; headers (and so ``betas``), query and timeout
-    of the application go nowhere. A stream comes once its answer is whole.
+    The client is of Anthropic's own class, with streams, structured answers, tools and the tool runner. Its requests
+    leave the process only through ``model``: the case's model answers, whichever ``model`` the application names, and
+    the message says which one did. For a model behind OpenAI's protocol, messages and parameters are translated; what
+    that protocol has no counterpart for is sent unchanged. Parameters override those of the marker. Headers (including
+    ``betas``), query and timeout of the application are ignored. A stream arrives once its answer is complete.
 
-    A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``anthropic``, so that no
-    fallback of the application makes an answer of it; any other endpoint (``count_tokens``, batches, files) raises
-    CaseError, and so does a call of a tool whose arguments are no JSON object, and a client that was made for another
-    case, or for one that has ended. In any of these ways the case that asks is an error, also where the application
-    catches it.
+    A failed call raises the exception of ``model.generate_sync`` and none of the errors of ``anthropic``, so that no
+    fallback of the application turns it into an answer. Any other endpoint (``count_tokens``, batches, files) raises
+    CaseError. So do a tool call whose arguments are not a JSON object, and a client that was made for another case, or
+    for one that has ended. Each of these failures makes the calling case an error, even if the application catches the
+    exception.
 
     Args:
-        model: the fixture of the test that uses the client.
+        model: the ``model`` fixture of the test that uses the client.
 
     Raises:
         ModelError: the extra ``anthropic`` is not installed.
@@ -42,13 +42,13 @@ def anthropic_client(model: Model) -> "Anthropic":
 
 
 def async_anthropic_client(model: Model) -> "AsyncAnthropic":
-    """Return such a client as ``anthropic_client``, for an application that awaits its answers.
+    """Return an async client, for an application that awaits its answers; otherwise like ``anthropic_client``.
 
     Args:
-        model: the fixture.
+        model: the ``model`` fixture of the test that uses the client.
 
     Raises:
-        ModelError: as ``anthropic_client``.
+        ModelError: the extra ``anthropic`` is not installed.
     """
     with _importing():
         from pytest_llmeval.models.application.anthropic_classes import async_client
@@ -57,7 +57,7 @@ def async_anthropic_client(model: Model) -> "AsyncAnthropic":
 
 @contextmanager
 def _importing() -> Iterator[None]:
-    """Say which extra to install, where the SDK is not."""
+    """Raise ModelError, which names the extra to install, if the SDK is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The model of a case, asked in place of a vendor's server, whatever the way in which a request comes."""
+"""Answer an application's requests with the case's model, for clients in the process and for the endpoint."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,21 +16,21 @@ __all__ = ["Api", "Asked", "Asking", "fixture"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a request asks for, told as a chat."""
+    """A request translated into a chat."""
 
     messages: list[Message]
-    """From the first to the last."""
+    """All messages, in order."""
     params: dict[str, Any]
-    """Those that are sent."""
+    """Parameters of the model's call."""
     answer: Callable[[Response, str], Sent]
-    """Returns a response as the API would send it, from a model of that name."""
+    """Returns a response, of a model with this name, in the form in which the API would send it."""
 
 
 class Api(Protocol):
-    """How a vendor's clients speak to its server."""
+    """The server side of a vendor's API."""
 
     def read(self, posted: Posted) -> Asked:
-        """Return what a request asks for; raise CaseError where that is no one answer of a model."""
+        """Return the request as a chat; raise CaseError if it asks for anything but one answer of a model."""
 
 
 @runtime_checkable
@@ -38,12 +38,12 @@ class _OfCase(Protocol):
     """A model that knows its case."""
 
     def refuse(self, error: Exception) -> None:
-        """Make the case an error, whatever becomes of the exception."""
+        """Make the case an error, even if the exception is caught later."""
 
 
 def fixture(model: Model) -> Model:
-    """Return ``model``; raise TypeError where it asks nothing: the name of one, say, or a project's own fixture."""
-    if callable(getattr(model, "generate_sync", None)):  # other libraries have a ``generate``, too
+    """Return ``model``; raise TypeError if it is not our fixture but, say, a model's name or a project's fixture."""
+    if callable(getattr(model, "generate_sync", None)):  # other libraries have a ``generate`` too
         return model
     own = "where the project has a fixture `model` of its own, ours is `llmeval_model`"
     raise TypeError(
@@ -52,29 +52,29 @@ def fixture(model: Model) -> Model:
 
 
 class Asking:
-    """Asks the model of one case. What fails makes the case an error, also where whoever asks catches it."""
+    """Answers requests with the model of one case. A failure makes the case an error, even if the caller catches it."""
 
     def __init__(self, model: Model, api: Api, embeddings: EmbeddingsClient | None = None) -> None:
         """Prepare.
 
         Args:
-            model: the fixture.
-            api: that the application speaks.
-            embeddings: makes the requests for these, which no model of a case answers.
+            model: the ``model`` fixture.
+            api: the API that the application uses.
+            embeddings: makes requests for embeddings, which the case's model cannot answer; None refuses them.
         """
         self._model = fixture(model)
         self._api = api
         self._embeddings = embeddings
         self._failed: dict[tuple[str, bytes], Exception] = {}
-        """What came of the requests that failed, by path and body."""
+        """Exceptions of failed requests, by path and body."""
 
     @property
     def name(self) -> str:
-        """The model's."""
+        """The model's name."""
         return self._model.name
 
     def answer_sync(self, posted: Posted) -> Sent:
-        """Return the answer to a request; raise what ``model.generate_sync`` raises, and CaseError as ``Api.read``."""
+        """Return the answer to a request; raise as ``model.generate_sync`` and ``Api.read`` do."""
         with self._told(posted):
             if (embeddings := self._embeddings_for(posted)) is not None:
                 return embeddings.answer_sync(posted)
@@ -82,7 +82,7 @@ class Asking:
             return asked.answer(self._model.generate_sync(asked.messages, **asked.params), self.name)
 
     async def answer(self, posted: Posted) -> Sent:
-        """Return the answer, awaited."""
+        """Return the answer to a request, asynchronously; raise as ``answer_sync`` does."""
         with self._told(posted):
             if (embeddings := self._embeddings_for(posted)) is not None:
                 return await embeddings.answer(posted)
@@ -90,17 +90,17 @@ class Asking:
             return asked.answer(await self._model.generate(asked.messages, **asked.params), self.name)
 
     def _embeddings_for(self, posted: Posted) -> EmbeddingsClient | None:
-        """Return who makes a request for embeddings; None for any other, and where nobody does."""
+        """Return the embeddings client if this is a request for embeddings; None otherwise, or without a client."""
         return self._embeddings if posted.method == "POST" and posted.path.endswith(EMBEDDINGS_PATH) else None
 
     def refuse(self, error: Exception) -> None:
-        """Tell the case of an error: who catches it would be scored else."""
+        """Report an error to the case; without this, a case whose application catches it would still be scored."""
         if isinstance(self._model, _OfCase):
             self._model.refuse(error)
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Tell the case of all that is raised."""
+        """Report every exception raised within to the case."""
         try:
             yield
         except Exception as error:
@@ -109,7 +109,7 @@ class Asking:
 
     @contextmanager
     def _told(self, posted: Posted) -> Iterator[None]:
-        """Tell the case of all that is raised. A request that has failed meets the same where it is made once more."""
+        """Report every exception raised within to the case; raise that of a failed request again when it is retried."""
         with self.telling():
             try:
                 if posted.is_retry and (posted.path, posted.body) in self._failed:

@@ -1,4 +1,4 @@
-"""What a model said, as a message of a chat: given to an application, and sent back by it."""
+"""Assistant messages of a chat, as given to an application and sent back by it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ __all__ = ["assistant_message", "call_ids"]
 def assistant_message(
     content: Any, *, refusal: str | None, calls: Iterable[Mapping[str, Any]], extra: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the message; what was not said is left out, as servers differ in what they take back.
+    """Return the message, without keys for which there is no value, as servers differ in what they accept.
 
     Args:
-        content: a text or its parts.
-        refusal: the text of one; None without.
-        calls: of tools, in OpenAI's form.
-        extra: what else the message of the server held, as ``core.types.Response.extra`` has it.
+        content: the text, or its parts.
+        refusal: the text of a refusal; None if it is none.
+        calls: tool calls in OpenAI's format.
+        extra: further content of the server's message, as in ``core.types.Response.extra``.
     """
     message: dict[str, Any] = {"role": "assistant", "content": content, **extra}
     besides = message.pop("tool_calls", [])
@@ -38,9 +38,9 @@ def assistant_message(
 def call_ids(messages: Sequence[Message], calls: Sequence[ToolCall]) -> list[str]:
     """Return the ids of the tool calls of an answer to ``messages``, which the application sends back.
 
-    They are the server's, as some templates know a call by them. One that the server gave none, or gave to two, also in
-    an earlier answer, gets one of these messages alone, and the same whenever they are answered again: nine letters and
-    digits, as Mistral's models demand (https://docs.vllm.ai/en/latest/features/tool_calling.html).
+    The server's ids are kept, as some templates identify a call by its id. A call whose id is missing, or not unique in
+    the answer and ``messages``, gets an id derived from ``messages``, which is the same each time they are answered:
+    nine letters and digits, as Mistral's models require (https://docs.vllm.ai/en/latest/features/tool_calling.html).
     """
     taken = Counter([*_told_ids(messages), *(call.id for call in calls)])
     return [

@@ -1,7 +1,7 @@
-"""What a message held beyond its words and calls, carried through an application that speaks another API.
+"""Carry ``Response.extra`` through an application that uses another API than the model's server.
 
-Applications send back what a model thought as they got it, without knowing what its opaque part holds: blocks of
-thinking by the Messages API, items of type ``reasoning`` by the Responses API. ``Response.extra`` goes there as JSON.
+Applications send reasoning back exactly as they got it, without knowing what its opaque part holds: thinking blocks in
+the Messages API, items of type ``reasoning`` in the Responses API. ``Response.extra`` is stored there as JSON.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ from pytest_llmeval.models.message_keys import REASONING_ITEMS
 __all__ = ["extra_in_blocks", "extra_in_item", "is_extra_block", "reasoning_items", "thinking_block"]
 
 _MARK = "llmeval-extra:"
-"""What begins an opaque part that is made here; the rest is JSON."""
+"""Prefix of the opaque parts made here; the rest is JSON."""
 _OPAQUE = {"thinking": "signature", "redacted_thinking": "data"}
-"""Keys of the opaque parts of blocks, by their types."""
+"""Keys of the opaque parts by type of block."""
 
 
 def thinking_block(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the block for what a message held: a thinking one where that tells a thought."""
+    """Return a block that carries ``extra``: a thinking block if there is readable reasoning, else a redacted one."""
     opaque, thought = _MARK + canonical(extra), _thought(extra)
     if thought:
         return {"type": "thinking", "thinking": thought, "signature": opaque}
@@ -33,10 +33,10 @@ def is_extra_block(block: Mapping[str, Any]) -> bool:
 
 
 def extra_in_blocks(blocks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what blocks that were made here hold, as further keys of the chat message that they belong to.
+    """Return the contents of blocks that were made here, as further keys of the chat message they belong to.
 
     Raises:
-        CaseError: one of them is whole no more.
+        CaseError: a block was changed.
     """
     extra: dict[str, Any] = {}
     for block in blocks:
@@ -45,7 +45,7 @@ def extra_in_blocks(blocks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def reasoning_items(extra: Mapping[str, Any], id_: str) -> list[dict[str, Any]]:
-    """Return the items for what a message held, one of them under the id ``id_``."""
+    """Return the items that carry ``extra``: the server's own reasoning items, and one with ``id_`` for the rest."""
     items = [dict(item) for item in _mappings(extra.get(REASONING_ITEMS))]
     rest = {key: value for key, value in extra.items() if key != REASONING_ITEMS}
     if not rest:
@@ -57,10 +57,10 @@ def reasoning_items(extra: Mapping[str, Any], id_: str) -> list[dict[str, Any]]:
 
 
 def extra_in_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an item holds, as further keys of the chat message that it belongs to.
+    """Return the content of a reasoning item, as further keys of the chat message it belongs to.
 
     Raises:
-        CaseError: it was made here, and is whole no more.
+        CaseError: the item was made here, and was changed.
     """
     text = item.get("encrypted_content")
     if not _is_marked(text):
@@ -69,13 +69,13 @@ def extra_in_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _thought(extra: Mapping[str, Any]) -> str:
-    """Return what the model thought, in words; empty where its server does not tell."""
-    told = [extra.get(key) for key in ("reasoning_content", "reasoning")]  # of servers of chat completions
-    blocks = [block.get("thinking") for block in _mappings(extra.get("thinking_blocks"))]  # of Anthropic's API
+    """Return the readable text of the model's reasoning; empty if the server gives none."""
+    told = [extra.get(key) for key in ("reasoning_content", "reasoning")]  # servers of chat completions
+    blocks = [block.get("thinking") for block in _mappings(extra.get("thinking_blocks"))]  # Anthropic's API
     told.append("\n\n".join(text for text in blocks if isinstance(text, str) and text))
     parts = [
         text for part in _mappings(extra.get("content")) for text in _mappings(part.get("thinking"))
-    ]  # of Mistral's
+    ]  # Mistral's API
     told.append("".join(str(text.get("text") or "") for text in parts))
     return next((text for text in told if isinstance(text, str) and text), "")
 
@@ -89,7 +89,7 @@ def _is_marked(opaque: Any) -> bool:
 
 
 def _opened(opaque: str, what: str, whole: str) -> dict[str, Any]:
-    """Return what an opaque part made here holds; raise CaseError where it, ``what`` of ``whole``, was changed."""
+    """Return the content of an opaque part made here; if it was changed, raise CaseError with ``what``, ``whole``."""
     try:
         return dict(parse(opaque.removeprefix(_MARK)))
     except (NotJsonError, TypeError, ValueError) as error:

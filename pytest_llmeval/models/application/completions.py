@@ -1,4 +1,4 @@
-"""Chat completions, as an application asks for them and as OpenAI would send them.
+"""Chat completions: read an application's request, and form the answer as OpenAI would send it.
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -20,19 +20,19 @@ __all__ = ["CompletionRequest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest:
-    """What an application asks for."""
+    """An application's request for a chat completion."""
 
     messages: list[Message]
     params: dict[str, Any]
     is_streamed: bool
     wants_usage: bool
-    """At the end of its stream."""
+    """Whether the token counts are to be sent at the end of the stream."""
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> "CompletionRequest":
-        """Return what the body of a request asks for; raise CaseError where it is for several choices."""
+        """Return the request in a body; raise CaseError if it asks for several choices."""
         params = {key: value for key, value in body.items() if key not in _ELSEWHERE}
-        choices = body.get("n")  # 1 is what goes without saying, and not each server takes it
+        choices = body.get("n")  # dropped, as 1 is the default and some servers refuse it
         if choices not in (None, 1):
             told = f"n={choices!r}: the case's model gives one answer to a request; let the application ask once for"
             raise CaseError(f"{told} each", kind=ErrorKind.CODE)
@@ -44,7 +44,7 @@ class CompletionRequest:
         )
 
     def answer(self, response: Response, name: str) -> Sent:
-        """Return a response as OpenAI would send it, from a model of that name."""
+        """Return a response, of a model with this name, in the form in which OpenAI would send it."""
         message = _message(self, response)
         whole = {
             "id": "chatcmpl-llmeval",
@@ -62,19 +62,19 @@ class CompletionRequest:
 
 
 _ELSEWHERE = frozenset({"messages", "model", "n", "stream", "stream_options"})
-"""Keys of a body that are no parameters of the case's call."""
+"""Keys of a body that are not parameters of the case's call."""
 _IN_PLACE_OF_CONTENT = frozenset({"audio", "function_call", "refusal", "tool_calls"})
-"""Keys of a message that OpenAI takes without a content."""
+"""Keys with which OpenAI accepts a message without ``content``."""
 
 
 def _with_content(message: Any) -> Any:
-    """Return a message as ``Message`` has it, with a content where it holds something in place of one."""
+    """Return a message with the ``content`` key that ``Message`` requires: None if other keys replace it."""
     is_without = isinstance(message, dict) and message.keys() & _IN_PLACE_OF_CONTENT
     return {"content": None, **message} if is_without else message
 
 
 def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool) -> list[dict[str, Any]]:
-    """Return the events of a stream: one with all of the answer, and one with the tokens where they are asked for."""
+    """Return the events of a stream: one with the whole answer and, if requested, one with the token counts."""
     delta = dict(message)
     if "tool_calls" in delta:
         delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
@@ -84,7 +84,7 @@ def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool
 
 
 def _message(asked: CompletionRequest, response: Response) -> dict[str, Any]:
-    """Return what the model said."""
+    """Return the assistant's message with the model's answer."""
     custom = custom_names(asked.params)
     ids = call_ids(asked.messages, response.tool_calls)
     calls = [_tool_call(call, id_, custom) for call, id_ in zip(response.tool_calls, ids, strict=True)]
@@ -98,7 +98,7 @@ def _tool_call(call: ToolCall, id_: str, custom: Collection[str]) -> dict[str, A
 
 
 def _usage(response: Response) -> dict[str, int] | None:
-    """Return the tokens; None where one of the counts is not known."""
+    """Return the token counts; None if one of them is not known."""
     asked, said = response.usage.input_tokens, response.usage.output_tokens
     if asked is None or said is None:
         return None

@@ -1,4 +1,4 @@
-"""Embeddings, by which an application looks something up: no calls of a case's model, but of a client of its own."""
+"""Embeddings for an application's retrieval: made by a client of the application's own, not by the case's model."""
 
 import asyncio
 import inspect
@@ -20,18 +20,18 @@ EMBEDDINGS_PATH = "/embeddings"
 
 
 class EmbeddingsClient:
-    """Makes requests for embeddings as they are; one that fails is an error of the case."""
+    """Passes requests for embeddings on unchanged; one that fails makes the case an error."""
 
     def __init__(self, client: "openai.OpenAI | openai.AsyncOpenAI", *, may_be_awaited: bool) -> None:
         """Prepare.
 
         Args:
-            client: has an address, a key, retries and a deadline of its own.
-            may_be_awaited: whether all requests come from the loop on which the client was made: its connections
-                belong to that.
+            client: a client with an address, a key, retries and a deadline of its own.
+            may_be_awaited: whether an async client is allowed, which requires that all requests come from the event
+                loop that its connections belong to.
 
         Raises:
-            TypeError: it is no client of OpenAI's, or one that is awaited where it may not be.
+            TypeError: ``client`` is not a client of OpenAI's SDK, or is an async one that is not allowed.
         """
         post = getattr(client, "post", None)
         if not (callable(post) and hasattr(client, "embeddings")):
@@ -42,12 +42,12 @@ class EmbeddingsClient:
             raise TypeError("`embeddings` takes an openai.OpenAI here, found one whose answers are awaited")
 
     def answer_sync(self, posted: Posted) -> Sent:
-        """Return the answer to a request; raise CaseError where there is none."""
+        """Return the answer to a request; raise CaseError if there is none."""
         with _told(posted):
             return Sent(text=json.dumps(self._post(EMBEDDINGS_PATH, cast_to=object, body=json_body(posted))))
 
     async def answer(self, posted: Posted) -> Sent:
-        """Return the answer, awaited; a client that is not waits in a thread."""
+        """Return the answer to a request, asynchronously; a synchronous client runs in a thread."""
         if not self._is_awaited:
             return await asyncio.to_thread(self.answer_sync, posted)
         with _told(posted):
@@ -56,7 +56,7 @@ class EmbeddingsClient:
 
 @contextmanager
 def _told(posted: Posted) -> Iterator[None]:
-    """Raise CaseError for whatever a client raises: without what it was to find, an application answers worse."""
+    """Turn every exception of a client into a CaseError, as an application without its retrieval answers worse."""
     try:
         yield
     except CaseError:

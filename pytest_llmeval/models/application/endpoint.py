@@ -1,4 +1,4 @@
-"""An address at which a case's model answers, for applications that take no client of ours."""
+"""A local HTTP endpoint at which a case's model answers, for applications that cannot use a client of ours."""
 
 import os
 import secrets
@@ -32,31 +32,34 @@ _PREFIX = "/v1"
 _KEY_BYTES = 16
 _STOP_TIMEOUT_S = 0.1
 _TURNS = 5
-"""Of the loop, in which the last connection is accepted and made: asyncio forgets one whose server closes meanwhile."""
+"""Turns of the event loop before the server closes, so that the last connection is accepted and set up.
+
+asyncio would lose a connection whose server closes in the meantime.
+"""
 _HAND_OVER = "give the application its `api_key`"
 _FAILED = 400
-"""A status with which no client tries again."""
+"""Status of failed calls; no client retries it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an application finds the model of a case."""
+    """Address and key by which an application reaches the model of a case."""
 
     root_url: str
-    """As clients of Anthropic take it: of this machine, on a port of its own."""
+    """Base URL for clients of Anthropic: an address on this machine, with a port of its own."""
     api_key: str
-    """Without which nothing is answered there; it is worth nothing anywhere else."""
+    """The key that every request needs; it is valid for this endpoint only."""
 
     @property
     def base_url(self) -> str:
-        """Up to ``/v1``, as clients of OpenAI take it."""
+        """Base URL for clients of OpenAI; it ends in ``/v1``."""
         return f"{self.root_url}{_PREFIX}"
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """All of it under the names by which both vendors' clients look it up: for the environment of a process.
+        """Environment variables for a process, by which both vendors' clients find address and key.
 
-        A proxy that is named there is not to be asked for it.
+        If the environment names a proxy, the variables also exclude the endpoint from it.
         """
         kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
         direct = ",".join(filter(None, (kept, _HOST)))
@@ -71,25 +74,25 @@ class Endpoint:
 
 @contextmanager
 def model_endpoint(model: Model, *, embeddings: "openai.OpenAI | None" = None) -> Iterator[Endpoint]:
-    """Serve the APIs of OpenAI and Anthropic at an address of this machine: what is asked there are ``model``'s calls.
+    """Serve the APIs of OpenAI and Anthropic at an address of this machine; requests there are calls of ``model``.
 
-    For an application that is given an address and a key and takes no client: another process, in whatever language, or
-    a framework with a client of its own. While the block runs, chat completions and responses are answered as through
-    ``openai_client``, messages as through ``anthropic_client``. A call that fails comes as status 400, which no client
-    tries again, and makes the case an error whatever the application makes of it, and so do any other request, one
+    This is for an application that takes an address and a key but no client: another process, in any language, or a
+    framework with a client of its own. While the block runs, chat completions and responses are answered as by
+    ``openai_client``, and messages as by ``anthropic_client``. A failed call is answered with status 400, which no
+    client retries, and makes the case an error, whatever the application does about it. So does any other request, one
     without the key, and one that cannot be read.
 
     Args:
-        model: the fixture of the test.
-        embeddings: a client that makes the application's requests for embeddings, as ``openai_client`` takes it.
+        model: the ``model`` fixture of the test.
+        embeddings: a client that makes the application's requests for embeddings, as for ``openai_client``.
 
     Raises:
-        TypeError: ``model`` is not the fixture, or ``embeddings`` is no client of OpenAI's that answers at once.
+        TypeError: ``model`` is not the fixture, or ``embeddings`` is not a synchronous client of OpenAI's SDK.
     """
     own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=False)
     loop, served = LoopThread("llmeval-endpoint"), _Served(Asking(model, _Apis(), own))
     try:
-        yield loop.submit(served.start()).result()  # which an async body may wait for: it takes a moment
+        yield loop.submit(served.start()).result()  # short enough to block the event loop of an async body
     finally:
         try:
             loop.submit(served.stop()).result()
@@ -98,18 +101,18 @@ def model_endpoint(model: Model, *, embeddings: "openai.OpenAI | None" = None) -
 
 
 class _Apis:
-    """Both vendors' APIs, told apart by their paths; implements ``asking.Api``."""
+    """Both vendors' APIs, distinguished by path; implements ``asking.Api``."""
 
     def __init__(self) -> None:
         self._openai, self._anthropic = OpenAIApi(), AnthropicApi()
 
     def read(self, posted: Posted) -> Asked:
-        """Return what a request asks for; raise CaseError where that is no one answer of a model."""
+        """Return the request as a chat; raise CaseError if it asks for anything but one answer of a model."""
         return (self._anthropic if posted.path.startswith(MESSAGES_PATH) else self._openai).read(posted)
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    """Return the body; raise CaseError where its client broke off, or it is not coded as it says."""
+    """Return the body; raise CaseError if the client broke off, or the body does not match its encoding."""
     try:
         return await request.content.read()
     except (web.RequestPayloadError, OSError) as error:
@@ -128,7 +131,7 @@ class _Served:
         self._begun = BegunRequests(asking.answer)
 
     async def start(self) -> Endpoint:
-        """Listen, on a port that is free."""
+        """Listen on a free port and return the endpoint."""
         self._runner = web.ServerRunner(Server(self._handle, self._unread), shutdown_timeout=_STOP_TIMEOUT_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, _HOST, 0).start()
@@ -136,7 +139,7 @@ class _Served:
         return Endpoint(root_url=f"http://{_HOST}:{port}", api_key=self._key)
 
     async def stop(self) -> None:
-        """Close the port; who still waits for an answer gets none."""
+        """Close the port; clients that still wait get no answer."""
         if self._runner is None:
             return
         for _ in range(_TURNS):
@@ -145,7 +148,7 @@ class _Served:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        """Return what the model says, or the error."""
+        """Return the model's answer, or the error under status 400."""
         try:
             with self._asking.telling():
                 self._check_key(request)
@@ -156,14 +159,14 @@ class _Served:
             is_again = is_retry(request.headers)
             posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_again)
             sent = await self._begun.answered(posted, request)
-        except Exception as error:  # noqa: BLE001 - the case knows of it; the application is told
+        except Exception as error:  # noqa: BLE001 - reported to the case, and sent to the application
             kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE
             told = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
             return web.json_response({"type": "error", "error": told}, status=_FAILED)
         return web.Response(body=sent.text.encode("ascii"), headers={"Content-Type": sent.content_type})
 
     def _check_key(self, request: web.BaseRequest) -> None:
-        """Raise CaseError for a request of somebody who was not given the endpoint's key."""
+        """Raise CaseError for a request without the endpoint's key."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         key = request.headers.get("X-Api-Key") or (token if scheme.lower() == "bearer" else "")
         if not secrets.compare_digest(key.encode(errors="surrogateescape"), self._key.encode()):
@@ -171,6 +174,6 @@ class _Served:
             raise CaseError(told, kind=ErrorKind.CODE)
 
     def _unread(self, why: str) -> None:
-        """Tell the case of a request that could not be read."""
+        """Report a request that could not be read to the case."""
         told = f"a request to the case's endpoint could not be read: {why}"
         self._asking.refuse(CaseError(told, kind=ErrorKind.CODE))

@@ -1,4 +1,4 @@
-"""The server of an endpoint, as aiohttp has it, but that it tells of requests which it cannot read."""
+"""aiohttp's HTTP server for an endpoint, extended to report requests that it cannot read."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,31 +8,31 @@ from aiohttp import web
 __all__ = ["Server"]
 
 _LONGEST = 64 * 1024
-"""Of a URL and of a header in bytes: what applications trace with, and tell who they ask for, comes to some."""
+"""Largest size in bytes of a URL and of a header; headers for tracing and user data of applications can be long."""
 
 
 class Server(web.Server):
-    """Makes a connection for each client."""
+    """Creates a connection for each client."""
 
     def __init__(
         self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], unread: Callable[[str], object]
     ) -> None:
-        """Prepare; the loop runs.
+        """Prepare; requires a running event loop.
 
         Args:
             handle: answers a request.
-            unread: takes what was wrong with one of which no more than that is known.
+            unread: called with what is wrong with a request that could not be read.
         """
         super().__init__(handle)
         self._unread = unread
 
     def __call__(self) -> web.RequestHandler:
-        """Return a connection."""
+        """Return a new connection."""
         return _Connection(self, self._unread)
 
 
 class _Connection(web.RequestHandler):
-    """Refuses what it cannot read under status 400, before any handler could know of it."""
+    """Refuses requests that it cannot read with status 400; these never reach the handler."""
 
     def __init__(self, server: Server, unread: Callable[[str], object]) -> None:
         super().__init__(
@@ -51,6 +51,6 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Return the refusal."""
+        """Report the request, and return the error response."""
         self._unread(message or f"{type(exc).__name__}: {exc}")
         return super().handle_error(request, status, exc, message)

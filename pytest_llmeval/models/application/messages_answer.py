@@ -1,4 +1,4 @@
-"""A response, as the Messages API would send it: whole, or as the events of a stream."""
+"""Translate a response into the Messages API's format: a message, or the events of a stream."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,15 +19,15 @@ __all__ = ["message_events", "message_of"]
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "function_call": "tool_use"}
 _UNTOLD = frozenset({"annotations"})
-"""Of a message what alone is not worth a block: no server asks for it again."""
+"""Keys of ``extra`` for which alone no block is made, as no server needs them back."""
 
 
 def message_of(asked: MessageRequest, response: Response, name: str) -> dict[str, Any]:
-    """Return the message that answers a request, from a model of that name.
+    """Return the message that answers a request, from a model with this name.
 
     Raises:
-        CaseError: of kind ``malformed_response``, where a tool was called with what is no JSON object: the message has
-            no place for that.
+        CaseError: of kind ``malformed_response``; the arguments of a tool call are not a JSON object, which a message
+            cannot represent.
     """
     refusal, content = response.refusal, _content(asked, response)
     return {
@@ -45,7 +45,10 @@ def message_of(asked: MessageRequest, response: Response, name: str) -> dict[str
 
 
 def _stop_reason(response: Response) -> str:
-    """Return why the answer ended; agents go by it, and some servers say ``stop`` where tools are called."""
+    """Return why the answer ended; ``tool_use`` if tools are called, though some servers say ``stop``.
+
+    Agents rely on that.
+    """
     reason = response.finish_reason
     if response.extra.get("stop_sequence") is not None:
         return "stop_sequence"
@@ -57,7 +60,7 @@ def _stop_reason(response: Response) -> str:
 
 
 def _content(asked: MessageRequest, response: Response) -> list[dict[str, Any]]:
-    """Return the blocks: what the model thought, what it said, what it called."""
+    """Return the content blocks: reasoning, text and tool calls."""
     extra = {key: value for key, value in response.extra.items() if key not in OF_MESSAGES}
     whole, thoughts, besides = (extra.pop(key, None) or () for key in (WHOLE, "thinking_blocks", "tool_calls"))
     uses = list(map(_tool_use, response.tool_calls, call_ids(asked.messages, response.tool_calls)))
@@ -77,7 +80,7 @@ def _content(asked: MessageRequest, response: Response) -> list[dict[str, Any]]:
 
 def _tool_use(call: ToolCall, id_: str) -> dict[str, Any]:
     try:
-        given = parse(call.arguments or "{}")  # empty where there is no parameter
+        given = parse(call.arguments or "{}")  # empty if there are no parameters
     except NotJsonError:
         given = None
     if not isinstance(given, dict):
@@ -88,7 +91,7 @@ def _tool_use(call: ToolCall, id_: str) -> dict[str, Any]:
 
 
 def message_events(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the events of a stream that ends in ``message``; each block comes whole."""
+    """Yield the events of a stream that makes up ``message``; each block is sent whole."""
     ended = {
         key: message[key] for key in ("stop_reason", "stop_sequence", "stop_details", "container") if key in message
     }
@@ -104,7 +107,7 @@ def message_events(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _begun(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a block as it begins, and what is added to it."""
+    """Return a block as it starts in a stream, and the deltas that complete it."""
     kind = block["type"]
     if kind == "text":
         quoted = [{"type": "citations_delta", "citation": each} for each in block.get("citations") or ()]

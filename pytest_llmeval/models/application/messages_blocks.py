@@ -1,8 +1,8 @@
-"""Messages of the Messages API, told in the words of the OpenAI protocol.
+"""Translation of messages from the Messages API's format into OpenAI's.
 
-What ``models.anthropic.messages`` makes of them again is what they were; where the words of OpenAI do not say all of
-it, the blocks stand beside them, for that alone. Those that other vendors have no word for are parts of a content as
-they are.
+``models.anthropic.messages`` restores the original messages from the result. Where OpenAI's format cannot express a
+message completely, the original blocks are kept beside it for that purpose. Blocks without a counterpart in OpenAI's
+format become content parts unchanged.
 """
 
 import json
@@ -18,21 +18,21 @@ from pytest_llmeval.models.message_keys import IN_PLACE, WHOLE
 __all__ = ["chat_messages"]
 
 _PARAGRAPHS = "\n\n"
-"""Between the texts of one content; what a model said in several ones is one text."""
+"""Separator of the texts in one content; the text blocks of an answer are joined without one."""
 _CALL = frozenset({"type", "id", "name", "input"})
 _RESULT = frozenset({"type", "tool_use_id", "content"})
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
 def chat_messages(messages: Iterable[Mapping[str, Any]], system: Any = None) -> list[Message]:
-    """Return the messages of a chat, the system's first.
+    """Return the messages as a chat that begins with the system message, if there is one.
 
     Args:
-        messages: with a text or blocks as their content.
-        system: the same; None or empty without.
+        messages: messages with a text or blocks as their content.
+        system: content of the system prompt, a text or blocks; None or empty without one.
 
     Raises:
-        CaseError: a block that ``carried_extra`` made is whole no more.
+        CaseError: a block made by ``carried_extra`` was changed.
     """
     told: list[Any] = [] if not system else [_message("system", system)]
     for message in messages:
@@ -47,19 +47,19 @@ def chat_messages(messages: Iterable[Mapping[str, Any]], system: Any = None) -> 
 
 
 def _message(role: Any, content: Any, **keys: Any) -> dict[str, Any]:
-    """Return a message: of several texts one, and the blocks beside it."""
+    """Return a message; several texts are joined into one, with the original blocks kept beside it."""
     text = _content(content)
     whole = {WHOLE: content} if isinstance(text, str) and isinstance(content, list) and len(content) > 1 else {}
     return {"role": role, **keys, "content": text, **whole}
 
 
 def _without_nulls(block: Any) -> Any:
-    """Return a block without the keys that say nothing."""
+    """Return a block without keys that are None."""
     return {key: value for key, value in block.items() if value is not None} if isinstance(block, dict) else block
 
 
 def _said(role: Any, blocks: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return what a user said, and what tools gave, each as a message of its own."""
+    """Return messages for the blocks of a user's message: one for each tool result and each run of other blocks."""
     told: list[dict[str, Any]] = []
     for are_results, group in groupby(blocks, lambda block: _is(block, "tool_result")):
         run = list(group)
@@ -68,15 +68,15 @@ def _said(role: Any, blocks: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _result(block: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a tool gave; that it was no error goes without saying."""
+    """Return the message with a tool's result; ``is_error`` is dropped if False, which is the default."""
     beside = {key: value for key, value in block.items() if key not in _RESULT and (key, value) != ("is_error", False)}
     return _message("tool", block.get("content") or "", tool_call_id=block.get("tool_use_id"), **beside)
 
 
 def _answer(blocks: list[Any]) -> dict[str, Any]:
-    """Return what the model said: what it thought, a text, and calls, each under a key of its own.
+    """Return an assistant's message with reasoning, text and tool calls, each under a key of its own.
 
-    Where they stand in another order, or the text is several ones, all blocks stand beside them.
+    If the blocks have another order, or there are several texts, all blocks are kept beside them.
     """
     extra = extra_in_blocks(block for block in blocks if _is_thought(block) and is_extra_block(block))
     kept = [block for block in blocks if not (_is_thought(block) and is_extra_block(block))]
@@ -110,7 +110,7 @@ def _is_thought(block: Any) -> bool:
 
 
 def _content(content: Any, between: str = _PARAGRAPHS) -> Any:
-    """Return a content as one text, or as parts where it is more than texts."""
+    """Return a content as one text, or as parts if it has other blocks than plain texts."""
     if not isinstance(content, list):
         return content
     blocks = [_without_nulls(block) for block in content]
@@ -120,7 +120,7 @@ def _content(content: Any, between: str = _PARAGRAPHS) -> Any:
 
 
 def _part(block: Any) -> Any:
-    """Return a picture, or a PDF, as OpenAI has it; all else as it is."""
+    """Return an image or a PDF in OpenAI's format, and any other block unchanged."""
     source = block.get("source") if isinstance(block, Mapping) else None
     if not isinstance(source, Mapping):
         return block
@@ -135,7 +135,7 @@ def _part(block: Any) -> Any:
 
 
 def _url(source: Mapping[str, Any]) -> str | None:
-    """Return where a picture or PDF is, or its data as a URL; None where no URL says all that the source does."""
+    """Return the URL of an image or PDF, or its data as a data URL; None if a URL cannot express the whole source."""
     if source.get("type") == "base64" and source.keys() == {"type", "media_type", "data"}:
         media_type = str(source["media_type"])
         return f"data:{media_type};base64,{source['data']}" if not {*media_type} & {";", ","} else None

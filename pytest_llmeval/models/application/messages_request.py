@@ -1,6 +1,6 @@
-"""A request of the Messages API, told in the words of the OpenAI protocol.
+"""Translation of requests from the Messages API's format into OpenAI's.
 
-``models.anthropic`` make the same request of it again.
+``models.anthropic`` restores the original request from the result.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,25 +14,25 @@ __all__ = ["MessageRequest", "read_request"]
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 _FUNCTION = ("name", "description", "strict")
-"""Keys of a tool that OpenAI has by the same names."""
+"""Keys of a tool with the same names in OpenAI's format."""
 _FORM = "answer"
-"""The name of the form of an answer: OpenAI demands one."""
+"""Name of the schema of structured output, as OpenAI requires one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRequest:
-    """What an application asked for."""
+    """An application's request for a message, in OpenAI's format."""
 
     messages: list[Message]
     params: dict[str, Any]
-    """Those that are sent."""
+    """Parameters of the model's call."""
     is_streamed: bool
     thinks_aloud: bool
-    """Whether it wants to be told what the model thought."""
+    """Whether the application wants to see the model's reasoning."""
 
 
 def read_request(body: Mapping[str, Any]) -> MessageRequest:
-    """Return what a body asks for; raise CaseError where what it sends back of an earlier answer was changed."""
+    """Return the request in a body; raise CaseError if opaque parts of an earlier answer in it were changed."""
     params = {key: value for key, value in body.items() if value is not None}
     params.pop("model", None)
     messages = chat_messages(params.pop("messages", ()), params.pop("system", None))
@@ -53,7 +53,7 @@ def _tools(params: dict[str, Any], tools: Any) -> None:
 
 
 def _tool(tool: Any) -> Any:
-    """Return a tool of the application as a function; one that Anthropic knows, or runs, as it is."""
+    """Return a tool of the application as a function; a tool that Anthropic defines or runs is returned unchanged."""
     if not isinstance(tool, Mapping) or "input_schema" not in tool or tool.get("type") not in (None, "custom"):
         return tool
     function = {key: tool[key] for key in _FUNCTION if tool.get(key) is not None}
@@ -98,7 +98,7 @@ def _output_config(params: dict[str, Any], config: Any) -> None:
 
 
 def _is_strict(schema: Any) -> bool:
-    """Return whether OpenAI takes a schema as a strict one: all that its objects may hold they must hold.
+    """Return whether OpenAI accepts a schema as strict: each object requires all its properties and allows no others.
 
     https://platform.openai.com/docs/guides/structured-outputs#all-fields-must-be-required
     """
@@ -122,4 +122,4 @@ _TOLD: Mapping[str, Callable[[dict[str, Any], Any], None]] = {
     "metadata": _metadata,
     "output_config": _output_config,
 }
-"""Parameters that OpenAI has by other names, or in other words."""
+"""Translations of the parameters that have another name or form in OpenAI's format."""

@@ -1,6 +1,6 @@
-"""Conversations that a client of Anthropic goes on with by the id of the last answer.
+"""Conversations that a client of Anthropic continues by the id of the last answer (``thread``).
 
-There the API keeps what was said (``thread``), as the SDK's tool runner has it do by itself; here the client does.
+Anthropic's server stores such a conversation, as the SDK's tool runner requests by itself; here the client stores it.
 """
 
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ from pytest_llmeval.core.text import shown_value
 __all__ = ["Threads"]
 
 _OF_THREADS = ("system", "tools")
-"""Keys that only the first request of a thread has."""
+"""Keys that only the first request of a thread holds."""
 
 
 class Threads:
-    """What one client was told, by the ids of its answers.
+    """The conversations of one client, by the ids of its answers.
 
-    Threads and tasks may use it at the same time: each of its steps reads a dict, or writes one, at once.
+    It may be used from several threads and tasks at once, as each step is a single read or write of a dict.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, dict[str, Any]] = {}
 
     def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the body of a request with all that was said before it.
+        """Return the body of a request with all earlier messages of its conversation.
 
         Raises:
-            CaseError: it goes on from an answer that is not known here.
+            CaseError: it continues an answer that is not known here.
         """
         whole = {key: value for key, value in body.items() if key != "thread"}
         thread = body.get("thread")
@@ -43,11 +43,11 @@ class Threads:
         return {**kept, **whole, "messages": [*kept["messages"], *(body.get("messages") or ())]}
 
     def keep(self, body: Mapping[str, Any], whole: Mapping[str, Any], message: Mapping[str, Any]) -> None:
-        """Keep an answer, where its request is one of a thread.
+        """Store an answer if its request is part of a thread.
 
         Args:
-            body: of the request.
-            whole: the same with what was said before.
+            body: body of the request.
+            whole: the body with the earlier messages of its conversation.
             message: the answer.
         """
         if body.get("thread"):
@@ -58,7 +58,7 @@ class Threads:
 
 
 def _without_marks(message: Any) -> Any:
-    """Return a message without its marks of what to cache: they were for an earlier request, and one may have few."""
+    """Return a message without ``cache_control``: the marks were for an earlier request, and only a few are allowed."""
     if not isinstance(message, Mapping):
         return message
     kept = {key: value for key, value in message.items() if key != "cache_control"}

@@ -1,4 +1,4 @@
-"""What OpenAI's clients ask a server for."""
+"""Server side of OpenAI's chat completions and Responses API, for requests of an application under test."""
 
 import json
 from functools import partial
@@ -21,13 +21,13 @@ _ELSEWHERE = "let the application use a client of its own for anything else"
 
 
 class OpenAIApi:
-    """Chat completions, and responses, of which a server remembers those that it gave; implements ``asking.Api``."""
+    """Chat completions, and responses, which it remembers by their ids; implements ``asking.Api``."""
 
     def __init__(self) -> None:
         self._answered = Answered()
 
     def read(self, posted: Posted) -> Asked:
-        """Return what a request asks for; raise CaseError where that is no one answer of a model."""
+        """Return the request as a chat; raise CaseError if it asks for anything but one answer of a model."""
         if posted.method == "POST" and posted.path.endswith(RESPONSES_PATH):
             told = read_request(json_body(posted), self._answered)
             return Asked(messages=told.messages, params=told.params, answer=partial(self._respond, told))
@@ -39,7 +39,7 @@ class OpenAIApi:
         raise CaseError(f"{what} model; {instead}", kind=ErrorKind.CODE)
 
     def _respond(self, asked: ResponseRequest, response: Response, name: str) -> Sent:
-        """Return a response as OpenAI would send it; it is known by its id from now on."""
+        """Return a response in the form in which OpenAI would send it, and remember it by its id."""
         whole = response_object(asked, response, name)
         self._answered.note(whole["output"])
         if asked.body.get("store") is not False:

@@ -1,4 +1,4 @@
-"""OpenAI's own clients, whose chat completions and responses are calls of a case.
+"""Clients of OpenAI's SDK for applications: their chat completions and responses become model calls of the case.
 
 Importing this module imports the SDK and its HTTP client.
 """
@@ -24,28 +24,29 @@ __all__ = ["async_openai_client", "openai_client"]
 def openai_client(model: Model, *, embeddings: openai.OpenAI | None = None) -> openai.OpenAI:
     """Return a client for an application under test: its chat completions and responses are calls of ``model``.
 
-    It is OpenAI's own class, with streams, structured answers and tools. Nothing of it leaves the process but through
-    ``model``: the case's model answers, whatever ``model`` the application names, and the completion says which one
-    did. Parameters go over those of the marker; headers, query and timeout of the application go nowhere. A stream
-    comes once its answer is whole. What else its message held (``Response.extra``) comes with it, ``logprobs`` and
-    sound do not; calls of ``functions`` come as tool calls.
+    The client is of OpenAI's own class, with streams, structured answers and tools. Its requests leave the process only
+    through ``model``: the case's model answers, whichever ``model`` the application names, and the completion says
+    which one did. Parameters override those of the marker. Headers, query and timeout of the application are ignored.
+    A stream arrives once its answer is complete. Answers include further content of the server's message
+    (``Response.extra``), but no ``logprobs`` and no audio; calls of ``functions`` arrive as tool calls.
 
-    A response is asked for as a chat completion, its items as messages: tools that OpenAI runs, and all else that no
-    chat completion has, raise CaseError. The client knows its own answers by their ids (``previous_response_id``).
+    A response is requested as a chat completion, with its items as messages. Tools that OpenAI runs, and everything
+    else that chat completions do not have, raise CaseError. The client remembers its own answers by their ids
+    (``previous_response_id``).
 
-    A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
-    fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError, and so
-    does a client that was made for another case, or for one that has ended. In any of these ways the case that asks is
-    an error, also where the application catches it.
+    A failed call raises the exception of ``model.generate_sync`` and none of the errors of ``openai``, so that no
+    fallback of the application turns it into an answer. Any other endpoint, and ``n`` above 1, raises CaseError. So
+    does a client that was made for another case, or for one that has ended. Each of these failures makes the calling
+    case an error, even if the application catches the exception.
 
     Args:
-        model: the fixture of the test that uses the client.
-        embeddings: a client of the application's own, which makes its requests for embeddings: these are no calls of
-            the model, and are neither recorded nor counted. Where one fails, CaseError is raised. Without it they are
-            refused as any other endpoint is.
+        model: the ``model`` fixture of the test that uses the client.
+        embeddings: a client of the application's own that makes its requests for embeddings. These are not calls of the
+            model, and are neither recorded nor counted; one that fails raises CaseError. Without this client they are
+            refused like any other endpoint.
 
     Raises:
-        TypeError: ``model`` is not the fixture, or ``embeddings`` is no client of OpenAI's that answers at once.
+        TypeError: ``model`` is not the fixture, or ``embeddings`` is not a synchronous client of OpenAI's SDK.
     """
     own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=False)
     return _Client(http_client=http_client(Way(Asking(model, OpenAIApi(), own))), **client_settings("/v1"))
@@ -54,14 +55,14 @@ def openai_client(model: Model, *, embeddings: openai.OpenAI | None = None) -> o
 def async_openai_client(
     model: Model, *, embeddings: openai.AsyncOpenAI | openai.OpenAI | None = None
 ) -> openai.AsyncOpenAI:
-    """Return such a client as ``openai_client``, for an application that awaits its answers.
+    """Return an async client, for an application that awaits its answers; otherwise like ``openai_client``.
 
     Args:
-        model: the fixture.
-        embeddings: as there; one that is not awaited waits in a thread.
+        model: the ``model`` fixture of the test that uses the client.
+        embeddings: as for ``openai_client``; a synchronous client runs in a thread.
 
     Raises:
-        TypeError: ``model`` is not the fixture, or ``embeddings`` is no client of OpenAI's.
+        TypeError: ``model`` is not the fixture, or ``embeddings`` is not a client of OpenAI's SDK.
     """
     own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=True)
     client = async_http_client(AsyncWay(Asking(model, OpenAIApi(), own)))
@@ -69,8 +70,8 @@ def async_openai_client(
 
 
 class _Client(Copied, openai.OpenAI):
-    """The client that is handed out; before 3.14 the SDK raises an APIConnectionError from what the model raises."""
+    """The client for applications; before 3.14 the SDK wraps the model's exception in an APIConnectionError."""
 
 
 class _AsyncClient(Copied, openai.AsyncOpenAI):
-    """The same, awaited."""
+    """The async client for applications."""

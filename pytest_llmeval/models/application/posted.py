@@ -1,4 +1,4 @@
-"""A request of an application's client, and what comes back, whatever the way in which they travel."""
+"""Requests of an application and their answers, independent of how they are transported."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,42 +10,42 @@ from pytest_llmeval.core.strict_json import NotJsonError, parse
 __all__ = ["Posted", "Sent", "as_event", "is_retry", "json_body"]
 
 _RETRIES = "x-stainless-retry-count"
-"""The header in which vendors' clients say how often they have tried a request before."""
+"""Header in which the vendors' clients send the number of earlier attempts at a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """A request, as an application's client makes it."""
+    """A request of an application's client."""
 
     method: str
     path: str
-    """Of its URL."""
+    """Path of the URL."""
     body: bytes
     is_retry: bool
-    """Whether the client says that it has made it before."""
+    """Whether the client says that it has sent the request before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What comes back, under status 200."""
+    """The answer to a request, with status 200."""
 
     text: str
-    """In ASCII."""
+    """Body, in ASCII."""
     content_type: str = "application/json"
 
     @classmethod
     def events(cls, events: Iterator[str]) -> "Sent":
-        """Return a stream of events, all of them at once."""
+        """Return an answer that is a stream of server-sent events, all sent at once."""
         return cls(text="".join(events), content_type="text/event-stream")
 
 
 def is_retry(headers: Mapping[str, str]) -> bool:
-    """Return whether a client says that it has made a request with such headers before."""
+    """Return whether the headers of a request say that the client has sent it before."""
     return headers.get(_RETRIES, "0") != "0"
 
 
 def json_body(posted: Posted) -> dict[str, Any]:
-    """Return the JSON object that a request holds; raise CaseError where it holds none."""
+    """Return the JSON object in the body of a request; raise CaseError if there is none."""
     try:
         body = parse(posted.body)
     except NotJsonError as error:
@@ -56,5 +56,5 @@ def json_body(posted: Posted) -> dict[str, Any]:
 
 
 def as_event(text: str, name: str | None = None) -> str:
-    """Return one event of a stream."""
+    """Return a server-sent event with this data and, optionally, name."""
     return f"data: {text}\n\n" if name is None else f"event: {name}\ndata: {text}\n\n"

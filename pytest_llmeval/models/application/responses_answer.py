@@ -1,4 +1,4 @@
-"""An answer of a model as the Response object that OpenAI would send.
+"""Translate a model's answer into the Response object that OpenAI would send.
 
 https://platform.openai.com/docs/api-reference/responses/object
 """
@@ -41,14 +41,13 @@ _ECHOED: dict[str, Any] = {
     "truncation": "disabled",
     "user": None,
 }
-"""What a response repeats of its request, and what it says where that did not."""
+"""Keys that a response repeats from its request, with the values to use if the request does not set them."""
 
 
 def response_object(asked: ResponseRequest, response: Response, name: str) -> dict[str, Any]:
-    """Return the object for what a model of that name said.
+    """Return the Response object for the answer of a model with this name.
 
-    Its ids, and those of its items, are the same whenever the same is asked and said, as the application may send them
-    back.
+    Its id and those of its items are the same for the same request and answer, as the application may send them back.
     """
     ids = call_ids(asked.messages, response.tool_calls)
     calls = [[call.name, call.arguments, id_] for call, id_ in zip(response.tool_calls, ids, strict=True)]
@@ -72,7 +71,7 @@ def response_object(asked: ResponseRequest, response: Response, name: str) -> di
 
 
 def _output(asked: ResponseRequest, response: Response, seal: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the items of an answer: what the model thought, said and called; the last one may have been cut off."""
+    """Return the items of an answer: reasoning, message and tool calls; the last one may be incomplete."""
     is_cut = response.finish_reason == "length"
     content: list[dict[str, Any]] = []
     if response.text or not (response.refusal is not None or response.tool_calls or is_cut):
@@ -101,7 +100,7 @@ def _call(call: ToolCall, own_id: str, id_: str, custom: Collection[str]) -> dic
 
 
 def _usage(response: Response) -> dict[str, Any] | None:
-    """Return the tokens; None where one of the counts is not known."""
+    """Return the token counts; None if one of them is not known."""
     asked, said = response.usage.input_tokens, response.usage.output_tokens
     if asked is None or said is None:
         return None

@@ -1,4 +1,4 @@
-"""A whole Response object as the events of its stream, in the order in which OpenAI sends them.
+"""Translate a complete Response object into the events of a stream, in the order in which OpenAI sends them.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -9,12 +9,12 @@ from typing import Any
 __all__ = ["events"]
 
 _PARTS = {"output_text": "text", "refusal": "refusal", "reasoning_text": "text"}
-"""Types of the parts of a message, or of what a model thought, and the key of what each says."""
+"""Types of content parts of messages and reasoning, each with the key of its text."""
 _CALLS = {
     "function_call": ("arguments", "function_call_arguments"),
     "custom_tool_call": ("input", "custom_tool_call_input"),
 }
-"""Types of calls: the key of what they call with, and what their events are named after."""
+"""Types of tool calls, each with the key of its arguments and the stem of its events' names."""
 _NOT_YET: dict[str, Any] = {
     "completed_at": None,
     "incomplete_details": None,
@@ -22,11 +22,11 @@ _NOT_YET: dict[str, Any] = {
     "status": "in_progress",
     "usage": None,
 }
-"""What a response has while nothing of it has been said."""
+"""Values of a response before any of its output has been sent."""
 
 
 def events(whole: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the events that make up a response; each says all that it has to say at once."""
+    """Yield the events that make up a response; each text is sent in a single delta."""
     for number, event in enumerate(_events(whole)):
         yield {**event, "sequence_number": number}
 
@@ -45,7 +45,7 @@ def _events(whole: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _begun(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item of which nothing has been said."""
+    """Return an item without content, as at its start in a stream."""
     empty: dict[str, Any] = {"status": "in_progress"} if "status" in item else {}
     empty |= {key: [] for key in ("content", "summary") if item.get(key)}
     if item["type"] in _CALLS:
@@ -54,7 +54,7 @@ def _begun(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_item(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the events of what one item says."""
+    """Yield the events of one item's content."""
     for index, part in enumerate(item.get("summary") or ()):
         for event in _of_summary(part):
             yield {**event, "summary_index": index}
@@ -70,7 +70,7 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _of_part(part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     kind = part["type"]
-    if kind not in _PARTS:  # of a server that speaks of such items itself
+    if kind not in _PARTS:  # a server's own items may have other parts
         return
     key = _PARTS[kind]
     further: dict[str, Any] = {"logprobs": []} if kind == "output_text" else {}
@@ -82,7 +82,7 @@ def _of_part(part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _of_summary(part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the events of one part of a summary of what a model thought."""
+    """Yield the events of one part of a reasoning summary."""
     yield {"type": "response.reasoning_summary_part.added", "part": {**part, "text": ""}}
     yield {"type": "response.reasoning_summary_text.delta", "delta": part["text"]}
     yield {"type": "response.reasoning_summary_text.done", "text": part["text"]}

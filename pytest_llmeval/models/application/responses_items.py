@@ -1,7 +1,7 @@
-"""Items of the Responses API, told as chat messages.
+"""Translation of items of the Responses API into chat messages.
 
-There each thing that is said stands for itself: https://platform.openai.com/docs/api-reference/responses/create. What a
-model thought, said and called in one turn is one message of a chat.
+In that API, reasoning, messages and tool calls are separate items:
+https://platform.openai.com/docs/api-reference/responses/create. All items of an assistant's turn become one message.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,14 +18,14 @@ from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS
 __all__ = ["chat_messages", "kind_of"]
 
 _CALLS = {"function_call": ("function", "arguments"), "custom_tool_call": ("custom", "input")}
-"""Types of calls: what they call, and the key of what they call it with."""
+"""Types of tool calls, each with the type of tool and the key of its arguments."""
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _OF_CALLS: Mapping[str, tuple[Any, ...]] = {"async": (False,), "caller": ({"type": "direct"},), "namespace": ()}
-"""What else a call, and what it gave, may have there, with the values that say nothing."""
+"""Further keys of tool calls and their results in that API, with the values that have no effect."""
 _KNOWN = frozenset({"message", *_CALLS, *_RESULTS})
 _TEXTS = frozenset({"input_text", "output_text", "text"})
 _ALIKE = frozenset({"input_audio", "image_url", "file"})
-"""Types of parts that a chat has in the same words."""
+"""Types of content parts with the same form in a chat."""
 _ROLES = frozenset({"system", "developer", "user"})
 
 
@@ -33,18 +33,18 @@ def chat_messages(items: Iterable[Any], was_given: Callable[[Any], bool]) -> lis
     """Return ``items`` as chat messages.
 
     Args:
-        items: in their order.
-        was_given: whether one is of an answer to the application.
+        items: the items in their order.
+        was_given: returns whether an item comes from an earlier answer to the application.
 
     Raises:
-        CaseError: one of them is nothing that a chat can have.
+        CaseError: an item has no counterpart in a chat.
     """
     told: list[Any] = []
     turn = _Turn()
     for item in items:
         kind = kind_of(item)
         if kind not in _KNOWN and was_given(item):
-            kind = "reasoning"  # what a vendor's tool did in its course: the one goes back with the other
+            kind = "reasoning"  # calls of the vendor's tools are sent back together with the reasoning
         if not _is_of_assistant(kind, item):
             told += [*turn.messages(), _result(item) if kind in _RESULTS else _message(kind, item)]
             turn = _Turn()
@@ -57,7 +57,7 @@ def chat_messages(items: Iterable[Any], was_given: Callable[[Any], bool]) -> lis
 
 
 def kind_of(item: Any) -> str:
-    """Return the type of an item; one that states none is a message, or refers to another item."""
+    """Return the type of an item; one without a type is a message if it has a role, else an item reference."""
     if not isinstance(item, Mapping):
         raise untold(f"{shown_value(item)} in input", "pass a text or a list of items")
     return str(item.get("type") or ("message" if "role" in item else "item_reference"))
@@ -68,7 +68,7 @@ def _is_of_assistant(kind: str, item: Mapping[str, Any]) -> bool:
 
 
 def _message(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the message of anybody but the assistant."""
+    """Return a message that is not the assistant's."""
     if kind != "message":
         raise untold(f"an item of type {kind!r} in input", "leave it out, or let the application say it in a message")
     role = item.get("role")
@@ -78,13 +78,13 @@ def _message(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _result(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a tool gave."""
+    """Return the message with a tool's result."""
     _check(item)
     return {"role": "tool", "tool_call_id": item.get("call_id"), "content": _content(_parts(item.get("output")))}
 
 
 def _check(item: Mapping[str, Any]) -> None:
-    """Raise CaseError where a call, or what it gave, says more than that the model called a tool of this name."""
+    """Raise CaseError if a tool call or its result has further keys that would have an effect."""
     for key, values in _OF_CALLS.items():
         if item.get(key) not in (None, *values):
             told = f"{key}={shown_value(item[key])} of an item of type {kind_of(item)!r}"
@@ -92,14 +92,14 @@ def _check(item: Mapping[str, Any]) -> None:
 
 
 def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Return parts as the content of a message: a text where they are one, as each server knows that."""
+    """Return parts as the content of a message; a single text part becomes a string, which every server accepts."""
     if not parts:
         return ""
     return str(parts[0]["text"]) if len(parts) == 1 and _is_plain(parts[0]) else parts
 
 
 def _is_plain(part: Mapping[str, Any]) -> bool:
-    """Return whether a part is a text and nothing else."""
+    """Return whether a part is a text without further keys."""
     return part.keys() == {"type", "text"}
 
 
@@ -152,10 +152,10 @@ def _stated(part: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Turn:
-    """What an assistant says in one turn, as its items come."""
+    """Collects the items of one turn of the assistant."""
 
     parts: list[dict[str, Any]] | None = None
-    """Of its texts; None where it has said none."""
+    """Content parts of its messages; None if there is no message with text."""
     refusal: str | None = None
     calls: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -164,7 +164,7 @@ class _Turn:
     def is_over(self, kind: str) -> bool:
         """Return whether an item of this type begins another turn.
 
-        None does behind calls: nothing may stand between them and what they gave.
+        After tool calls none does, as nothing may come between calls and their results.
         """
         return self._has_spoken() and not self.calls and kind not in _CALLS
 
@@ -172,7 +172,7 @@ class _Turn:
         return self.parts is not None or self.refusal is not None
 
     def add(self, kind: str, item: Mapping[str, Any]) -> None:
-        """Take an item in."""
+        """Add an item to the turn."""
         if kind == "reasoning":
             further = extra_in_item(item)
             verbatim = [*self.extra.get(REASONING_ITEMS, ()), *further.get(REASONING_ITEMS, ())]
@@ -187,7 +187,7 @@ class _Turn:
             self.calls.append({"id": item.get("call_id"), "type": called, called: tool})
 
     def _enter(self, phase: Any) -> None:
-        """Take in of which phase a message is; raise CaseError where the turn has one of another."""
+        """Set the phase of the turn from a message; raise CaseError if an earlier message has another phase."""
         if self._has_spoken() and phase != self.extra.get(PHASE):
             told = f"a message of phase={shown_value(phase)} in a turn that has one of another"
             raise untold(told, "let the application say them in one phase, or before the calls")
@@ -206,7 +206,7 @@ class _Turn:
             self.refusal = "".join(map(str, refusals))
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return the message; none where nothing was said."""
+        """Return the turn as a list of one message; empty if the turn has no items."""
         if self.parts is None and self.refusal is None and not self.calls and not self.extra:
             return []
         content = _content(self.parts or [])

@@ -1,4 +1,4 @@
-"""Parameters of the Responses API, the tools among them, told as those of a chat completion.
+"""Translation of parameters of the Responses API, including tools, into those of a chat completion.
 
 https://platform.openai.com/docs/api-reference/responses/create and https://platform.openai.com/docs/api-reference/chat
 """
@@ -12,10 +12,12 @@ from pytest_llmeval.core.text import shown_value
 __all__ = ["chat_params", "custom_names", "untold"]
 
 _ELSEWHERE = frozenset({"input", "instructions", "model", "previous_response_id", "stream"})
-"""What is no parameter of a chat completion, but its messages, or how it is sent."""
+"""Keys of a request that become messages of the chat completion, or decide how it is sent."""
 _WITHOUT_EFFECT = frozenset({"background_options", "include", "max_tool_calls", "metadata", "store", "stream_options"})
-"""What changes no answer here: how it is kept and shown, and the calls of tools that OpenAI runs. OpenAI takes the
-``metadata`` of a chat completion only where it keeps that."""
+"""Parameters that do not change the answer: they concern its storage, its display, and tools that OpenAI runs.
+
+OpenAI accepts ``metadata`` in a chat completion only if it stores the completion.
+"""
 _UNTOLD: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "access_programs": ((), "leave it out"),
     "background": ((False,), "ask without it, and wait for the answer"),
@@ -25,23 +27,23 @@ _UNTOLD: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "prompt": ((), "pass the text of the template as instructions or input"),
     "truncation": (("disabled",), "leave it out, and shorten the input in the application"),
 }
-"""What would change an answer: the values that do not, and what to do instead."""
+"""Parameters that would change an answer: the values that do not, and what to do instead of using them."""
 _REASONING: Mapping[str, tuple[Any, ...]] = {"context": ("auto",), "mode": ("standard",)}
-"""The same of keys of ``reasoning``."""
+"""Keys of ``reasoning`` that would change an answer, with the values that do not."""
 _OF_REASONING = frozenset({"effort", "generate_summary", "summary"})
-"""Its other keys: how much the model is to think, and what of it is shown."""
+"""The other keys of ``reasoning``: how much the model reasons, and how much of that is shown."""
 _KINDS = {"function": ("name", "description", "parameters", "strict"), "custom": ("name", "description", "format")}
-"""Types of tools that an application runs itself, and what a chat completion knows of each."""
+"""Types of tools that an application runs itself, each with its keys in a chat completion."""
 _UNNEEDED = {"allowed_callers": (["direct"],), "async": (False,), "defer_loading": (False,)}
-"""What else may stand in them, with the values that change nothing."""
+"""Further keys of these tools, with the values that have no effect."""
 _OF_TOOLS = ("parallel_tool_calls", "tool_choice")
 
 
 def chat_params(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a chat completion for the body of a request; keys that no API knows among them.
+    """Return the parameters of a chat completion for the body of a request, including keys that are not known here.
 
     Raises:
-        CaseError: what the body asks for cannot be had of a chat completion.
+        CaseError: the body asks for something that a chat completion cannot do.
     """
     params: dict[str, Any] = {}
     for name, value in body.items():
@@ -49,7 +51,7 @@ def chat_params(body: Mapping[str, Any]) -> dict[str, Any]:
             params |= _TOLD.get(name, _refused if name in _UNTOLD else _same)(name, value)
     if "tools" in params:
         return params
-    # Without tools OpenAI refuses these in a chat completion; a response may have them all the same.
+    # Without tools, OpenAI refuses these in a chat completion but accepts them in a response.
     return {name: value for name, value in params.items() if name not in _OF_TOOLS or value == "required"}
 
 
@@ -59,7 +61,7 @@ def custom_names(params: Mapping[str, Any]) -> set[str]:
 
 
 def untold(what: str, todo: str) -> CaseError:
-    """Return the error of a request that holds ``what``; ``todo`` is what the application can do instead."""
+    """Return the error for a request that contains ``what``; ``todo`` says what the application can do instead."""
     told = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
     return CaseError(told, kind=ErrorKind.CODE)
 
@@ -69,7 +71,7 @@ def _same(name: str, value: Any) -> dict[str, Any]:
 
 
 def _refused(name: str, value: Any) -> dict[str, Any]:
-    """Return nothing for a value that changes nothing; raise CaseError for any other one."""
+    """Return no parameter for a value without effect; raise CaseError for any other value."""
     values, todo = _UNTOLD[name]
     if value in values:
         return {}
@@ -77,7 +79,7 @@ def _refused(name: str, value: Any) -> dict[str, Any]:
 
 
 def _text(name: str, value: Any) -> dict[str, Any]:
-    """Return what is said of the form of the answer."""
+    """Return ``text`` as ``verbosity`` and ``response_format``."""
     for key in value.keys() - {"format", "verbosity"}:
         raise untold(f"text.{key}={shown_value(value[key])}", "leave it out")
     verbosity, form = value.get("verbosity"), value.get("format") or {"type": "text"}
@@ -89,7 +91,7 @@ def _text(name: str, value: Any) -> dict[str, Any]:
 
 
 def _reasoning(name: str, value: Any) -> dict[str, Any]:
-    """Return how much the model is to think."""
+    """Return ``reasoning`` as ``reasoning_effort``."""
     for key, each in value.items():
         if key not in _OF_REASONING and each not in (None, *_REASONING.get(key, ())):
             raise untold(f"reasoning.{key}={shown_value(each)}", "leave it out, or send it by extra_body")
@@ -98,7 +100,7 @@ def _reasoning(name: str, value: Any) -> dict[str, Any]:
 
 
 def _caching(name: str, value: Any) -> dict[str, Any]:
-    """Return what is said of OpenAI's own cache; which earlier response to compare with is for display."""
+    """Return the options of OpenAI's own cache, without the response to compare with, which is for display only."""
     if value.get("prewarm"):
         raise untold("prompt_cache_options.prewarm=True", "leave it out")
     told = {key: each for key, each in value.items() if key not in ("comparison_response_id", "prewarm")}
@@ -106,10 +108,10 @@ def _caching(name: str, value: Any) -> dict[str, Any]:
 
 
 def _tools(tools: Any) -> dict[str, Any]:
-    """Return tools as parameters; none where there are none, as servers refuse an empty list.
+    """Return ``tools`` as a parameter; no parameter for an empty list, which servers refuse.
 
     Raises:
-        CaseError: one of them is run by OpenAI.
+        CaseError: one of the tools is run by OpenAI.
     """
     told = [_tool(tool) for tool in tools]
     return {"tools": told} if told else {}
@@ -142,7 +144,7 @@ def _no_tool(kind: str) -> CaseError:
 
 
 def _format(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the input of a custom tool must be; a grammar is an object of its own there."""
+    """Return the format of a custom tool's input; in a chat completion a grammar is a nested object."""
     rest = {key: value for key, value in form.items() if key != "type"}
     kind = form.get("type")
     return {"type": kind, "grammar": rest} if kind == "grammar" else {"type": kind, **rest}
@@ -152,7 +154,7 @@ def _choice(choice: Any) -> dict[str, Any]:
     """Return ``tool_choice`` as a parameter.
 
     Raises:
-        CaseError: it names a tool that is run by OpenAI.
+        CaseError: it names a tool that OpenAI runs.
     """
     if isinstance(choice, str):
         return {"tool_choice": choice}
@@ -163,7 +165,7 @@ def _choice(choice: Any) -> dict[str, Any]:
 
 
 def _named(tool: Any) -> dict[str, Any]:
-    """Return a tool by its name."""
+    """Return the reference to a tool by its name."""
     kind = _kind(tool)
     if kind not in _KINDS:
         raise _no_tool(kind)
@@ -179,4 +181,4 @@ _TOLD: Mapping[str, Callable[[str, Any], dict[str, Any]]] = {
     "tools": lambda _, value: _tools(value),
     "top_logprobs": lambda _, value: {"logprobs": True, "top_logprobs": value} if value else {},
 }
-"""What a chat completion has in other words."""
+"""Translations of the parameters that have another form in a chat completion."""

@@ -1,4 +1,4 @@
-"""A request of the Responses API, told as a chat completion, and what a client has answered so far."""
+"""Translation of requests of the Responses API into chat completions, and memory of a client's earlier answers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,37 +15,37 @@ __all__ = ["Answered", "ResponseRequest", "read_request"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRequest:
-    """What an application asks for."""
+    """An application's request for a response, translated into a chat completion."""
 
     body: Mapping[str, Any]
-    """As it came."""
+    """Body of the request as received."""
     items: tuple[Any, ...]
-    """Those of earlier turns that it goes on from, and its own."""
+    """Items of the earlier turns that the request continues, and its own."""
     messages: list[Message]
-    """The items, behind the instructions."""
+    """The instructions, if any, followed by the items as messages."""
     params: dict[str, Any]
-    """Of the chat completion."""
+    """Parameters of the chat completion."""
 
 
 class Answered:
-    """What one client answered, by the ids that it gave out: OpenAI's servers keep it, and a request may go on from it.
+    """The answers of one client, by their ids, so that requests can continue them as with OpenAI's servers.
 
-    Threads and tasks may use it at the same time: each of its steps reads a dict, or writes one, at once.
+    It may be used from several threads and tasks at once, as each step is a single read or write of a dict.
     """
 
     def __init__(self) -> None:
         self._items: dict[str, Any] = {}
-        """Items of answers, by their own ids."""
+        """Items of stored answers, by their ids."""
         self._conversations: dict[str, tuple[Any, ...]] = {}
-        """All items up to the end of an answer, by the id of its response."""
+        """All items of a conversation up to the end of an answer, by the id of its response."""
         self._given: set[tuple[str, str]] = set()
-        """Types and ids of all items of answers, also of those that are not to be kept."""
+        """Types and ids of the items of all answers, stored or not."""
 
     def before(self, response_id: str | None) -> tuple[Any, ...]:
-        """Return the items up to the end of a response; none for None.
+        """Return all items up to the end of a response; none for None.
 
         Raises:
-            CaseError: there is none of this id.
+            CaseError: there is no stored response with this id.
         """
         if response_id is None:
             return ()
@@ -53,10 +53,10 @@ class Answered:
         return items
 
     def resolved(self, item: Any) -> Any:
-        """Return an item, in place of a reference to it; of what a model thought the whole, by its id.
+        """Return the item that a reference names, the stored item for bare reasoning, or else the item itself.
 
         Raises:
-            CaseError: it refers to nothing.
+            CaseError: a reference names no stored item.
         """
         kind = kind_of(item)
         if kind == "item_reference":
@@ -65,15 +65,15 @@ class Answered:
         return self._items.get(str(item.get("id")), item) if is_bare else item
 
     def gave(self, item: Any) -> bool:
-        """Return whether an item is one of an answer."""
+        """Return whether an item comes from an answer."""
         return _name_of(item) in self._given
 
     def note(self, output: Iterable[Mapping[str, Any]]) -> None:
-        """Note which items an answer has: an application may send them back, whether they are kept or not."""
+        """Note the items of an answer, which an application may send back, whether they are stored or not."""
         self._given.update(map(_name_of, output))
 
     def keep(self, response_id: str, items: Iterable[Any], output: Iterable[Mapping[str, Any]]) -> None:
-        """Keep an answer: the items that were asked with, and those that it has."""
+        """Store an answer: the items of its request and its own."""
         kept = tuple(output)
         self._items.update({item["id"]: item for item in kept if "id" in item})
         self._conversations[response_id] = (*items, *kept)
@@ -91,10 +91,10 @@ def _found(known: Mapping[str, Any], id_: object, what: str) -> Any:
 
 
 def read_request(body: Mapping[str, Any], answered: Answered) -> ResponseRequest:
-    """Return what the body of a request asks for.
+    """Return the request in a body as a chat completion.
 
     Raises:
-        CaseError: no chat completion can answer it, or it goes on from what ``answered`` does not hold.
+        CaseError: no chat completion can answer it, or it continues an answer that ``answered`` does not hold.
     """
     asked = body.get("input") or ()
     own = [{"role": "user", "content": asked}] if isinstance(asked, str) else map(answered.resolved, asked)

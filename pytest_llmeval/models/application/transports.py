@@ -1,4 +1,4 @@
-"""What stands in an SDK's HTTP client where its connections would be: the way to the model of a case."""
+"""HTTP transports that pass the requests of an SDK's client to the case's model instead of a server."""
 
 from typing import Any, Self
 
@@ -11,27 +11,27 @@ __all__ = ["AsyncWay", "Copied", "Way", "async_http_client", "client_settings", 
 
 
 class Copied:
-    """Itself in each deep copy: frameworks copy what they are given, and no client of an SDK survives that."""
+    """A class whose deep copy is the object itself: frameworks copy clients, which would break the SDKs' own."""
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
 
 class Way(httpx2.BaseTransport):
-    """To the model."""
+    """The transport to the model."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Return the answer; what the model raises is no error of the HTTP client."""
+        """Return the answer; exceptions of the model are raised as they are, not as errors of the HTTP client."""
         with self._asking.telling():
-            posted = _posted(request, request.read())  # a file that is uploaded is a stream until then
+            posted = _posted(request, request.read())  # the body of a file upload is a stream until it is read
         return _received(self._asking.answer_sync(posted))
 
 
 class AsyncWay(httpx2.AsyncBaseTransport):
-    """The same, awaited."""
+    """The async transport to the model."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
@@ -44,17 +44,17 @@ class AsyncWay(httpx2.AsyncBaseTransport):
 
 
 def http_client(way: Way) -> httpx2.Client:
-    """Return the HTTP client for an SDK; no setting of the machine's reaches it."""
+    """Return the HTTP client for an SDK; it ignores the proxy settings and the like of the machine."""
     return httpx2.Client(transport=way, trust_env=False)
 
 
 def async_http_client(way: AsyncWay) -> httpx2.AsyncClient:
-    """Return the same for an SDK that is awaited."""
+    """Return the async HTTP client for an SDK."""
     return httpx2.AsyncClient(transport=way, trust_env=False)
 
 
 def client_settings(base_path: str = "") -> dict[str, Any]:
-    """Return what each client of an SDK is made with; deadlines and retries are those of the model's calls."""
+    """Return the arguments for each client of an SDK; deadlines and retries are left to the model's calls."""
     return {
         "api_key": "not-needed",
         "base_url": f"http://llmeval.invalid{base_path}",  # never resolves: https://www.rfc-editor.org/rfc/rfc6761
