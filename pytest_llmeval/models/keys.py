@@ -36,7 +36,7 @@ _USUAL_NAME = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A server, and the headers and query that identify the caller to it; equal accounts share one limit."""
+    """A server, with the headers and query sent to it with every request; equal accounts share one limit."""
 
     base_url: BaseUrl
     headers: tuple[tuple[str, str], ...] = field(repr=False)

@@ -26,7 +26,7 @@ __all__ = [
 
 _NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
 _ON_A_RESIDUAL = ("pissa", "olora", "corda", "loftq", "lora_ga")
-"""Prefixes of ``init_lora_weights`` for methods that subtract the adapter's initial values from the base's weights."""
+"""Prefixes of ``init_lora_weights`` for methods that take the adapter's initial values out of the base, changing it."""
 
 
 def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:

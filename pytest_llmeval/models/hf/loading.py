@@ -106,7 +106,7 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
 
 
 def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
-    """Return the chat of the base's tokenizer; reset the model's generation settings, so that its files do not count.
+    """Return the base's tokenizer as a Chat; make the model generate greedily, whatever its files say.
 
     Raises:
         ModelError: the tokenizer's files cannot be read.

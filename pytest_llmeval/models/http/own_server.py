@@ -35,7 +35,7 @@ class Served:
 
     account: Account
     revision: str
-    """Digest or similar that identifies the model instead of its address."""
+    """Versions and digests that identify the model, in place of its address."""
     params: Mapping[str, object] = field(default_factory=dict)
     """Default parameters; those of models.yaml and of the call override them."""
     fields: Mapping[str, Any] = field(default_factory=dict)

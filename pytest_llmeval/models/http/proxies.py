@@ -51,9 +51,9 @@ def proxy_for(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
 
     The rules are those of ``urllib.request.getproxies_environment``: a lower-case name wins, even if it is empty, and
     HTTP_PROXY is not read in a CGI script, whose client can set it. ALL_PROXY is used if the variable of the scheme is
-    not set. NO_PROXY lists hosts, domains (``corp.example``, ``.corp.example`` or ``*.corp.example``), networks
-    (``10.0.0.0/8``, for hosts given by address) or ``*``, separated by commas or spaces. Requests to this machine
-    never use a proxy.
+    missing or empty. NO_PROXY lists hosts, domains (``corp.example``, ``.corp.example`` or ``*.corp.example``),
+    networks (``10.0.0.0/8``, for hosts given by address) or ``*``, separated by commas or spaces. Requests to this
+    machine never use a proxy.
     """
     if base_url.is_loopback or _is_exempt(base_url, environ):
         return None

@@ -97,7 +97,7 @@ def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Call
     header = read_gguf_header(base, SMOLLM2.label)
     file = path if path.is_file() else _kept(path, cache_dir)
     if path.is_dir():
-        # The last part of this path matches the hub's id, and the whole path what ``finetune`` records as the base.
+        # The last part of this path matches the hub's id, and the whole path the base that our trainings record.
         own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=path)
         check_adapter_base(read_adapter_config(path, where), weights, own, where, file=base)
         check_templates(known_templates(path), header.text("tokenizer.chat_template"), where)

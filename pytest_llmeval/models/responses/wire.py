@@ -43,7 +43,7 @@ _FAILED = {
     "data_residency_mismatch": ErrorKind.BAD_REQUEST,
     "invalid_prompt": ErrorKind.BAD_REQUEST,
 }
-"""Kinds of error by code of a failed answer; all other codes count as transient errors of the server."""
+"""Kinds of error by code of a failed answer; other codes, except those about images, count as errors of the server."""
 _OF_IMAGES = "image"
 """Part of the codes of answers that failed because an image of the request is invalid."""
 _FLAGGED = "flagged"
