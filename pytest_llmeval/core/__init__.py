@@ -1,1 +1,1 @@
-"""The core: types, metrics, the gate and the errors. Standard library only."""
+"""The core: data types, metrics, statistics, the gate and the errors. It uses the standard library only."""

@@ -1,4 +1,4 @@
-"""What can go wrong in one attempt at a call, before it is known whether there will be another."""
+"""The error of one attempt at a call, raised before it is decided whether to retry."""
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Usage
@@ -7,14 +7,17 @@ __all__ = ["AttemptError"]
 
 
 class AttemptError(Exception):
-    """One attempt gave no usable answer.
+    """One attempt at a call gave no usable answer.
 
-    ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
-    in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take, ``usage`` the
-    tokens of an answer that was made, and may be paid for, and is none to use (None where none was made),
-    ``may_be_own`` whether a refusal of the key may be one of this request alone, ``is_unsent`` whether the request
-    reached nobody, ``counts_anew`` whether the server has answered others since it refused this call the last time, so
-    that tries are counted from this one on.
+    Attributes:
+        retryable: whether another attempt may help.
+        retry_after_s: seconds that the server asks to wait, at least 0; None if it does not say.
+        param: parameter that the server does not accept.
+        usage: tokens of an unusable answer, which may have to be paid for; None if there was no answer.
+        may_be_own: whether what looks like a refused key may be a refusal of this request alone.
+        is_unsent: whether the request never reached the server.
+        counts_anew: whether the server has answered other calls since it last refused this one, so that attempts are
+            counted from this one on.
     """
 
     def __init__(
@@ -41,13 +44,13 @@ class AttemptError(Exception):
         self.counts_anew = False
 
     def be_own(self) -> None:
-        """Become an error of this request, whose ``messages`` are refused: its key is good."""
+        """Become an error of this request alone: the key is valid, and the server refuses the ``messages``."""
         self.kind = ErrorKind.BAD_REQUEST
         self.message += "; other requests of this key are answered, so it is this one that is refused"
         self.param = "messages"
         self.may_be_own = False
 
     def be_last(self, why: str) -> None:
-        """Become an error after which there is no other attempt."""
+        """Become an error that is not retried, for the reason ``why``."""
         self.retryable = False
         self.message += f"; {why}, so it is not tried again"

@@ -1,4 +1,4 @@
-"""From asks to the records of calls, and back from a kept record to the response it holds."""
+"""Conversion of asks and responses into stored call records, and of a stored record back into a response."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +17,13 @@ _LONGEST_ERROR = 2000
 
 
 def ask_name(ask: Ask) -> str:
-    """Return what tells a call from the other calls of its case, the same in every process and session.
+    """Return a call's name, unique within its case and the same in every process and session.
 
-    It holds a digest of role, model and request, and how-manieth call with them it is: a case that runs again asks
-    under the same names, whatever the order in which its calls end.
+    The name is a digest of role, model and request, followed by the number of the call among equal ones (``nth``). A
+    case that runs again therefore uses the same names, in whatever order its calls finish.
 
     Raises:
-        CallError: the request holds what JSON cannot.
+        CallError: the request contains something that JSON cannot represent.
     """
     try:
         text = canonical([ask.role, ask.model, ask.request.messages, ask.request.params])
@@ -34,7 +34,7 @@ def ask_name(ask: Ask) -> str:
 
 
 def _instead(params: Mapping[str, Any]) -> str:
-    """Return what to do about a class among parameters, which vendors' own clients take for its JSON Schema."""
+    """Return advice on a parameter that is a class, whose JSON Schema a vendor's own client would send; else ``""``."""
     found = next((name for name, value in params.items() if isinstance(value, type)), None)
     if found is None:
         return ""
@@ -45,7 +45,7 @@ def _instead(params: Mapping[str, Any]) -> str:
 
 
 def answered(ask: Ask, response: Response, name: str) -> Call:
-    """Return the record of a call that was answered."""
+    """Return the record of an answered call."""
     said: dict[str, Any] = {
         "finish_reason": response.finish_reason,
         "model": response.model,
@@ -54,7 +54,7 @@ def answered(ask: Ask, response: Response, name: str) -> Call:
         "tool_calls": [_tool_call(each) for each in response.tool_calls] or None,
         "extra": plain(response.extra) or None,
     }
-    if storable(response.text) != response.text:  # the table holds it escaped; whoever is told it again wants it whole
+    if storable(response.text) != response.text:  # the table holds an escaped text; ``response_of`` needs the original
         said["text"] = response.text
     return Call(
         name=name,
@@ -80,7 +80,7 @@ def _tool_call(call: ToolCall) -> dict[str, str]:
 
 
 def failed(ask: Ask, error: CallError, name: str) -> Call:
-    """Return the record of a call that gave no answer."""
+    """Return the record of a failed call."""
     return Call(
         name=name,
         role=ask.role,

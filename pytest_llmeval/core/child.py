@@ -1,4 +1,4 @@
-"""A process that this one starts and waits for, and that is told when this one is to end."""
+"""Running a child process to its end, passing on the signals that ask this process to stop."""
 
 import contextlib
 import math
@@ -19,10 +19,10 @@ __all__ = ["ECHO_S", "run_child", "run_told"]
 
 _PASSED_ON = ("SIGTERM", "SIGHUP")
 _LONGEST_TOLD = 4000
-"""Characters of what a process printed."""
+"""Most characters of a process's output that ``run_told`` returns."""
 ECHO_S = 0.5
-"""Within these a signal that comes again is the same one: a terminal that is lost tells of it twice, its shell and the
-kernel, and ``timeout`` tells first its command and then the command's process group."""
+"""Seconds within which a repeated signal counts as the same one: when a terminal is lost, both the shell and the kernel
+send SIGHUP, and ``timeout`` signals first its command and then the command's process group."""
 
 
 def run_child(
@@ -33,23 +33,23 @@ def run_child(
     environ: Mapping[str, str] | None = None,
     interrupted: Callable[[], None] = lambda: None,
 ) -> subprocess.Popen[bytes]:
-    """Return the ended process of ``command``.
+    """Run ``command`` and return its process once it has ended.
 
-    It reads nothing, and is in a process group of its own: a Ctrl-C of the terminal reaches this process alone, which
-    passes it on once, as it does SIGTERM and SIGHUP. Then it waits all the same: whoever records something ends better
-    by itself than killed. A second interrupt kills. Where this process is killed, the other one can tell by
-    ``parent_pid``.
+    The child has no standard input and its own process group, so Ctrl-C in the terminal reaches only this process.
+    This process passes an interrupt, SIGTERM or SIGHUP on to the child once and goes on waiting, because a child that
+    records results should end by itself. A second interrupt kills the child. If this process is killed, the child can
+    find out with ``parent_pid``.
 
     Args:
         command: the program and its arguments.
-        output: a file for what it prints, to both streams.
-        cwd: the folder that it starts in; None for this process' own.
-        environ: its environment; None for this process' own.
-        interrupted: called at an interrupt, once it is passed on and before the other process has ended.
+        output: file for the child's standard output and standard error.
+        cwd: working directory of the child; None for this process's own.
+        environ: environment of the child; None for this process's own.
+        interrupted: called on an interrupt, after it was passed on and before the child has ended.
 
     Raises:
-        KeyboardInterrupt: this process was interrupted, and the other has ended since.
-        BaseException: what a signal's handler of this process raises; the other was sent SIGTERM and has ended since.
+        KeyboardInterrupt: this process was interrupted, and the child has ended.
+        BaseException: raised by a signal handler of this process; the child was sent SIGTERM and has ended.
     """
     process = subprocess.Popen(
         command,
@@ -79,7 +79,7 @@ def run_child(
 def run_told(
     command: Sequence[str], *, cwd: Path, environ: Mapping[str, str] | None = None
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Return the ended process of ``command`` as ``run_child`` does, and the end of what it printed."""
+    """Return the ended process of ``command``, as ``run_child`` does, and the last 4,000 characters of its output."""
     with tempfile.TemporaryFile() as output:
         ended = run_child(command, output=output, cwd=cwd, environ=environ)
         output.seek(0, os.SEEK_END)
@@ -89,7 +89,7 @@ def run_told(
 
 @contextlib.contextmanager
 def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Pass signals on that would end this process and leave the other one behind; then they act here as before."""
+    """Pass SIGTERM and SIGHUP on to the child instead of leaving it behind, and restore their handlers afterwards."""
     is_main = threading.current_thread() is threading.main_thread()
     numbers = [getattr(signal, name) for name in _PASSED_ON if is_main and hasattr(signal, name)]
     handlers = {number: signal.getsignal(number) for number in numbers}
@@ -105,7 +105,7 @@ def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         if not is_echo:
             _pass_on(process, number)
 
-    for number in before:  # not where nobody is to hear it, or C code does, whose handler none could put back
+    for number in before:  # neither ignored signals nor those handled in C, whose handler could not be restored
         signal.signal(number, pass_on)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The one tree of this package's errors.
+"""The exception hierarchy of this package.
 
     LlmevalError
     ├── UserError                something a person wrote is wrong: exit status 4, no traceback
@@ -11,11 +11,11 @@
     │   └── StoreError           the database cannot be used
     └── CaseError                one case has no verdict; ``kind`` says why
         ├── CallError            the model or judge gave no usable answer
-        ├── JudgeError           the judge's answers were no verdicts
+        ├── JudgeError           the judge gave no valid verdict
         └── ScorerError          a scorer raised or returned something that is not a score
 
-A miss (the answer is not good enough) is no error of this tree: it is an AssertionError or a failed score. Nor is what
-goes wrong in one attempt at a call, an ``AttemptError``: the last one becomes a CallError.
+A miss (the answer is not good enough) is not in this hierarchy: it is an AssertionError or a failed score. Neither is
+``AttemptError``, the failure of one attempt at a call: the last attempt's becomes a CallError.
 """
 
 from enum import StrEnum
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class ErrorKind(StrEnum):
-    """Why a case has no verdict. The words are stable: they stand in the database and in reports."""
+    """Why a case has no verdict. The values are stable: they are stored in the database and shown in reports."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
@@ -72,7 +72,7 @@ class LlmevalError(Exception):
 
 
 class UserError(LlmevalError):
-    """Something a person wrote is wrong; the message names where, what was found and what to do."""
+    """Something a person wrote is wrong; the message says where, what was found and what to do."""
 
 
 class DatasetError(UserError):
@@ -84,11 +84,11 @@ class ThresholdsError(UserError):
 
 
 class ModelError(UserError):
-    """A model cannot be had: unknown spec, missing key, missing extra, missing weights."""
+    """A model is not available: unknown spec, missing key, missing extra, missing weights."""
 
 
 class SettingsError(UserError):
-    """An option, an ini key or an environment variable has a value that makes no sense."""
+    """An option, an ini key or an environment variable has an invalid value."""
 
 
 class PromptError(UserError):
@@ -100,23 +100,23 @@ class RubricError(UserError):
 
 
 class StoreError(UserError):
-    """The database file cannot be used: foreign, newer, or not writable."""
+    """The database file cannot be used: not ours, of a newer version, or not writable."""
 
 
 class CaseError(LlmevalError):
-    """One case has no verdict; ``kind`` says why, in a word that stands in the database."""
+    """One case has no verdict; ``kind`` says why, with a value that is stored in the database."""
 
     def __init__(self, message: str, *, kind: ErrorKind) -> None:
         super().__init__(message)
         self.kind = kind
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what copy and pickle make it of; by themselves they would call it without its keywords."""
+        """Support copy and pickle, which by default would call the class without its keyword arguments."""
         return _made_again, (type(self), *self.args), vars(self)
 
 
 def _made_again(kind: type[CaseError], *args: object) -> CaseError:
-    """Return an error that is yet to be given its fields."""
+    """Return an error without its attributes, which the caller sets afterwards."""
     return kind.__new__(kind, *args)
 
 
@@ -124,9 +124,9 @@ class CallError(CaseError):
     """A model or judge call that failed after its retries.
 
     ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
-    parameter that the error is about, ``usages`` the tokens of each answer that was none to use, as far as the server
-    told, ``cost_usd`` what those cost (None where that is not known), ``cached`` whether it is the failure of an
-    earlier run, told again: nothing was sent now.
+    parameter that the error is about, ``usages`` the tokens of each unusable answer, as far as the server reported
+    them, ``cost_usd`` the cost of those answers (None if unknown), ``cached`` whether the failure comes from an
+    earlier run, so that nothing was sent this time.
     """
 
     def __init__(
@@ -151,9 +151,9 @@ class CallError(CaseError):
 
 
 class JudgeError(CaseError):
-    """A judge gave no valid verdict, though it was asked again, or a panel was split evenly.
+    """A judge gave no valid verdict even when asked again, or a panel was split evenly.
 
-    ``scores`` are those that would have come of a split panel: without a value, with its votes.
+    ``scores`` are the scores of a split panel: without values, but with the votes.
     """
 
     def __init__(self, message: str, *, scores: "tuple[Score, ...]" = ()) -> None:

@@ -1,4 +1,4 @@
-"""One event loop in one daemon thread: where model calls and the bodies of async evals run."""
+"""An event loop in a daemon thread, in which model calls and the bodies of async evals run."""
 
 import asyncio
 import concurrent.futures.thread
@@ -18,37 +18,37 @@ __all__ = ["LoopThread", "pause", "retrieved", "task_here"]
 P = ParamSpec("P")
 T = TypeVar("T")
 _STOP_TIMEOUT_S = 5.0
-"""For the thread of a loop and those that its bodies began, together."""
+"""Seconds that ``close`` waits for the loop's thread and its executor's threads, together."""
 _WAITED_FOR: MutableMapping[Any, object] = getattr(concurrent.futures.thread, "_threads_queues", {})
-"""The threads of all executors, for whose end Python waits before its own."""
+"""Threads of all executors that Python joins before it exits."""
 _HELD_S = 0.2
-"""For which a task runs without a pause before it is said to hold its loop."""
+"""Seconds that a task must run without yielding before ``held_by`` reports that it holds the loop."""
 _ROUNDS = 8
-"""Of cancelling what there is: tasks may begin others as they end, some of them without end."""
+"""Most rounds of cancelling all tasks: tasks may start others as they end, some of them endlessly."""
 
 
 _HERE = threading.local()
-"""Of each thread of a loop of ours, the task that gave it what it runs: ``task``."""
+"""``_HERE.task`` in an executor's thread: the task that submitted the function which runs there."""
 
 
 class _Serving(threading.Thread):
-    """A thread that runs a loop of ours, which it must not block."""
+    """A thread that runs one of our loops and must not be blocked."""
 
 
 class _InContext(concurrent.futures.ThreadPoolExecutor):
-    """Runs what it is given in the context of who gave it, as ``asyncio.to_thread`` does.
+    """An executor that runs each function in its submitter's context, as ``asyncio.to_thread`` does.
 
-    Its threads are daemons, as the one that runs the loop is, and Python waits at its end for none of them: a client
-    without a timeout would hold the process for ever, and its status with it. ``LoopThread.close`` waits a little.
+    Python does not join its threads at exit, just as it does not join the loop's daemon thread: a client without a
+    timeout would keep the process from ever exiting with its status. ``LoopThread.close`` waits for them a few seconds.
     """
 
     @property
     def threads(self) -> tuple[threading.Thread, ...]:
-        """Those that were started."""
+        """Threads started so far."""
         return tuple(self._threads)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
-        """Return a future for what ``fn`` returns."""
+        """Return a future for the result of ``fn``."""
         run = functools.partial(contextvars.copy_context().run, fn, *args, **kwargs)
         future = super().submit(_run_for, task_here(), run)
         for thread in self._threads:
@@ -57,7 +57,7 @@ class _InContext(concurrent.futures.ThreadPoolExecutor):
 
 
 def task_here() -> "asyncio.Task[Any] | None":
-    """Return the task that runs here, or gave this thread of our loop what it runs; None where there is none."""
+    """Return the current task, or in a thread of our executor the task that submitted the work; None without either."""
     try:
         return asyncio.current_task()
     except RuntimeError:  # no event loop runs here
@@ -65,7 +65,7 @@ def task_here() -> "asyncio.Task[Any] | None":
 
 
 def _run_for(task: "asyncio.Task[Any] | None", run: Callable[[], T]) -> T:
-    """Run what ``task`` gave to this thread."""
+    """Run a function that ``task`` submitted to this thread."""
     _HERE.task = task
     try:
         return run()
@@ -74,7 +74,7 @@ def _run_for(task: "asyncio.Task[Any] | None", run: Callable[[], T]) -> T:
 
 
 async def pause(seconds: float) -> None:
-    """Wait, whatever a test puts in the place of ``asyncio.sleep``."""
+    """Sleep, even if a test has patched ``asyncio.sleep``."""
     ended = asyncio.Event()
     timer = asyncio.get_running_loop().call_later(seconds, ended.set)
     try:
@@ -84,19 +84,24 @@ async def pause(seconds: float) -> None:
 
 
 def retrieved(ended: "asyncio.Future[Any]") -> None:
-    """Look at the exception of what nobody waits for, so that asyncio does not complain of it."""
+    """Retrieve the exception of a future that nobody awaits, so that asyncio does not log it as never retrieved."""
     if not ended.cancelled():
         ended.exception()
 
 
 class LoopThread:
-    """Runs coroutines for threads that are not async themselves. The thread starts with the first of them.
+    """Runs coroutines on behalf of threads that are not async. Its thread starts with the first coroutine.
 
-    It belongs to the process that made it: a forked child has neither the thread nor what is served there.
+    It works only in the process that created it: a forked child inherits neither the thread nor its tasks.
     """
 
     def __init__(self, name: str = "llmeval-loop", *, threads: int = 0) -> None:
-        """Prepare; ``threads`` are the most of its default executor, never fewer than Python's own has."""
+        """Prepare the loop without starting its thread.
+
+        Args:
+            name: of the thread.
+            threads: most threads of the default executor; never fewer than Python's own default.
+        """
         self._name = name
         self._threads = max(threads, min(32, (os.cpu_count() or 1) + 4))
         self._pid = os.getpid()
@@ -106,7 +111,7 @@ class LoopThread:
         self._lock = threading.Lock()
 
     def is_current(self) -> bool:
-        """Whether the caller runs on this loop."""
+        """Return whether the caller runs on this loop's thread."""
         return threading.current_thread() is self._thread
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -119,11 +124,11 @@ class LoopThread:
             coroutine.close()
             told = "the model cannot be asked in a forked child process; ask in the test's own process, or use a thread"
             raise CallError(told, kind=ErrorKind.CODE, attempts=0)
-        with self._lock:  # until it is handed over: a loop that has ended looks for the last time at what it was given
+        with self._lock:  # held until the hand-over: a loop that ends takes it before it drains what was handed over
             return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def call_soon(self, callback: Callable[[], object]) -> None:
-        """Run ``callback`` on the loop, where that is running, without waiting for it."""
+        """Run ``callback`` on the loop, if the loop is running, without waiting for it."""
         if self._is_forked:
             return
         with self._lock:
@@ -131,9 +136,9 @@ class LoopThread:
                 self._loop.call_soon_threadsafe(callback)
 
     def held_by(self) -> str:
-        """Return the name of the task that keeps the loop from all others; an empty text where none does.
+        """Return the name of the task that blocks the loop, or an empty string if none does.
 
-        It is one where it ran before and after a while in which the loop came to nothing else.
+        A task blocks the loop if it is the current task both before and after 0.2 s in which nothing else could run.
         """
         loop, is_free = self._loop, threading.Event()
         if loop is None:
@@ -147,11 +152,11 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return the result of ``coroutine``; an interrupt of the waiting thread cancels it.
 
-        A thread that runs a loop of somebody else's may wait: nothing here waits for that one.
+        A thread that runs a foreign event loop may call this: nothing on our loops waits for a foreign loop.
 
         Raises:
             CallError: this is a forked child process.
-            RuntimeError: the calling thread runs a loop of this kind.
+            RuntimeError: the calling thread runs one of our loops.
         """
         if isinstance(threading.current_thread(), _Serving) and not self._is_forked:
             coroutine.close()
@@ -168,9 +173,9 @@ class LoopThread:
             raise
 
     def close(self) -> None:
-        """Cancel what still runs, end the thread; what runs in other threads has some seconds to come to its end.
+        """Cancel all tasks and end the thread; functions in the executor's threads get a few seconds to finish.
 
-        Calling it again does nothing, as it does in a forked child.
+        Does nothing when called again, or in a forked child.
         """
         if self._is_forked:
             return
@@ -178,7 +183,7 @@ class LoopThread:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
-        with contextlib.suppress(RuntimeError):  # a task of somebody else's ended it
+        with contextlib.suppress(RuntimeError):  # foreign code in a task has already ended the loop
             loop.call_soon_threadsafe(loop.stop)
         until = now() + _STOP_TIMEOUT_S
         thread.join(_STOP_TIMEOUT_S)
@@ -187,19 +192,19 @@ class LoopThread:
 
     @property
     def _is_forked(self) -> bool:
-        """Whether this is a forked child; looked at before the lock, which may be held there for ever."""
+        """Whether this is a forked child. Check it before taking the lock, which may be held forever there."""
         return os.getpid() != self._pid
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        """Return the loop, under the lock."""
+        """Return the loop, started if necessary; the caller holds the lock."""
         if self._loop is None:
             loop = asyncio.new_event_loop()
-            loop.time = now  # type: ignore[method-assign]  # by which timeouts and pauses end
-            self._executor = _InContext(self._threads, thread_name_prefix="asyncio")  # it starts no thread yet
+            loop.time = now  # type: ignore[method-assign]  # the clock of timeouts and pauses
+            self._executor = _InContext(self._threads, thread_name_prefix="asyncio")  # starts no thread yet
             loop.set_default_executor(self._executor)
             self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
             self._thread.start()
-            self._loop = loop  # now: an interrupt above must leave no loop that nobody runs
+            self._loop = loop  # only now: an interrupt above must not leave behind a loop that no thread runs
         return self._loop
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -208,14 +213,14 @@ class LoopThread:
             loop.run_forever()
         finally:
             with self._lock:
-                if self._loop is loop:  # a task of somebody else's raised SystemExit: what comes now goes to another
+                if self._loop is loop:  # foreign code raised SystemExit: what is submitted from now on gets a new loop
                     self._loop = None
             _drain(loop)
             loop.close()
 
 
 def _drain(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what runs, and what was handed over and is no task yet, so that nobody waits for it for ever."""
+    """Cancel all tasks, and coroutines handed over but not yet tasks, so that nobody waits for them forever."""
     _cancel_all(loop)
     _run(loop, loop.shutdown_asyncgens())
     _cancel_all(loop)
@@ -233,6 +238,6 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _run(loop: asyncio.AbstractEventLoop, work: Awaitable[object]) -> None:
-    """Run ``work`` to its end, or until a task raises what ends the loop."""
+    """Run ``work`` until it is done or a task raises SystemExit or KeyboardInterrupt, which end the loop."""
     with contextlib.suppress(SystemExit, KeyboardInterrupt):
         loop.run_until_complete(work)

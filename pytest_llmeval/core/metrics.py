@@ -1,7 +1,7 @@
-"""From finished cases to metric values.
+"""Metric values computed from finished cases.
 
-Epochs are reduced to the mean of their sample before anything else: n counts samples, and repeating a row
-does not make it weigh more.
+The epochs of a sample are first reduced to their mean. So ``n`` counts samples, and repeating a sample does not give it
+more weight.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ __all__ = ["Metric", "score_names", "summarise"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One number over many scores, with what it stands on."""
+    """A metric over many scores, with its interval and the counts behind it."""
 
     name: str
     suite: str
@@ -26,27 +26,27 @@ class Metric:
     slice: str | None
     """None for the whole suite."""
     n: int
-    """Samples with a value; for ``error_rate`` cases."""
+    """Number of samples with a value; for ``error_rate`` number of cases."""
     value: float | None
-    """The mean over samples; None where no sample has a value."""
+    """Mean over the samples; None if no sample has a value."""
     low: float | None
-    """Lower end of the 95 % interval; None where it cannot be estimated."""
+    """Lower end of the 95 % interval; None if it cannot be estimated."""
     high: float | None
     collected: int
-    """Cases, skipped ones and errors included."""
+    """Number of cases, including skipped ones and errors."""
     errors: int
     skipped: int
 
 
 def score_names(cases: Iterable[JudgedCase]) -> list[str]:
-    """Return the names of all scores that any case has, with or without a value, sorted."""
+    """Return the sorted names of all scores in ``cases``, with or without a value."""
     return sorted({name for case in cases for name in case.scores})
 
 
 def summarise(cases: Iterable[JudgedCase]) -> tuple[Metric, ...]:
-    """Return ``pass_rate`` and every score of each suite and model, over all its cases and per slice.
+    """Return ``pass_rate`` and every score of each suite and model, for the whole suite and per slice.
 
-    The order is by suite and model, the whole suite before its slices, ``pass_rate`` before the scores.
+    They are sorted by suite and model, with the whole suite before its slices and ``pass_rate`` before the scores.
     """
     groups = grouped(cases, lambda case: (case.suite, case.model))
     return tuple(metric for key in sorted(groups) for metric in _summarise_group(groups[key]))

@@ -1,4 +1,4 @@
-"""Who is asked, and through whom: a model's backend, the fixture of a test, and the engine between them."""
+"""Interfaces on the way of a model call: the ``model`` fixture, the engine that makes calls, and a model's backend."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,88 +13,89 @@ __all__ = ["Asker", "Backend", "Model"]
 
 
 class Backend(Protocol):
-    """One model that can be asked. It owns its transport and its retries; it records nothing."""
+    """One model that can be called. A backend owns its transport and its retries; it records nothing."""
 
     name: str
-    """The name that stands in node ids and tables; never a URL."""
+    """Name shown in node ids and tables; never a URL."""
     spec: str
-    """The spec that it was made from, without secrets."""
+    """Spec that the backend was made from, without secrets."""
     account: str
-    """Whose limits its requests count against: the same for all models that share a server and key; no secret."""
+    """Account whose rate limits the requests count against, shared by all models of one server and key; not a secret.
+    """
 
     prices: "Prices | None"
-    """What tokens cost; None where it is not known."""
+    """Prices per token; None if unknown."""
 
     def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer to ``request``: provider, address, model, revision, what is sent."""
+        """Return everything that determines the answer: provider, address, model, revision, the request as sent."""
         ...
 
     async def complete(self, request: Request) -> Response:
-        """Return the answer to ``request``; raise CallError once the retries are used up."""
+        """Return the answer to ``request``; raise CallError when the retries are used up."""
         ...
 
     async def aclose(self) -> None:
-        """Close connections; the backend is not used afterwards."""
+        """Close the connections; the backend must not be used afterwards."""
         ...
 
 
 class Model(Protocol):
-    """What the ``model`` fixture offers to a test."""
+    """The interface of the ``model`` fixture."""
 
     @property
     def name(self) -> str:
-        """The model's name, as it stands in node ids."""
+        """The model's name, as shown in node ids."""
         ...
 
     @property
     def responses(self) -> tuple[Response, ...]:
-        """What the case was answered so far, in the order in which it asked, by whatever took it to the model."""
+        """Responses that the case has received so far, in the order of its calls, whichever client made them."""
         ...
 
     async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
-        """Return the model's answer; None sends the case's own prompt, anything else is sent as it is."""
+        """Return the model's answer; None sends the case's own prompt, other messages are sent unchanged."""
         ...
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
-        """Return the model's answer, from a test that is not async."""
+        """Return the model's answer, like ``generate``, in a test that is not async."""
         ...
 
     async def logprob(self, target: str, messages: str | list[Message] | None = None) -> "Likelihood":
-        """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell."""
+        """Return the log-likelihood of ``target`` as the model's answer; only ``hf:`` models support this."""
         ...
 
     def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> "Likelihood":
-        """Return that likelihood, from a test that is not async."""
+        """Return the log-likelihood of ``target``, like ``logprob``, in a test that is not async."""
         ...
 
 
 class Asker(Protocol):
-    """Answers asks: the engine, or the way to it from another process."""
+    """Answers asks: the engine itself, or a connection to it from another process."""
 
     async def ask(self, ask: Ask) -> Response:
-        """Return the answer; raise CallError where there is none."""
+        """Return the answer; raise CallError if there is none."""
         ...
 
     def peek(self, ask: Ask) -> Response | None:
-        """Return the answer where it can be had at once, from any thread."""
+        """Return the answer if it is available at once, else None; may be called from any thread."""
         ...
 
     async def claim(self, total: int, most: int) -> list[int]:
-        """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
+        """Return the next places below ``total``, at most ``most`` of them, whose responses to request ahead."""
         ...
 
     async def ahead(self, ask: Ask, place: int) -> None:
-        """Begin the call of a place that was claimed."""
+        """Start the call of a claimed place."""
         ...
 
     async def release(self, place: int) -> None:
-        """Make room for another place: the case of this one will not ask for its response."""
+        """Give up a place whose case will not ask for its response, so that another one can be claimed."""
         ...
 
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
-        """Return the answer to a call that a case at a place will make; None where it has made it already.
+        """Return the answer to a call that the case at ``place`` will make; None if it has already made the call.
 
         Raises:
-            CallError: there is none.
+            CallError: there is no answer.
         """
         ...

@@ -1,4 +1,4 @@
-"""The rules of thresholds.yaml, and what they are held against: the suites of a session."""
+"""The rules of thresholds.yaml as data, and what collection learned of the suites that they name."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -39,16 +39,16 @@ OnInconclusive = Literal["warn", "fail", "escalate"]
 Change = Literal["judge", "scorer"]
 
 MORE_EPOCHS = 2
-"""Epochs that a second look at a run asks for, where an inconclusive rule escalates."""
+"""Number of epochs that ``on_inconclusive: escalate`` adds to a run for a second look."""
 
 REGRESSION_KINDS: frozenset[RuleKind] = frozenset({"max_drop", "max_rise", "noninferior"})
-"""Rules that compare with a baseline."""
+"""Kinds of rules that compare with a baseline."""
 
 MEASURED_METRICS = ("latency_s", "cost_usd", "input_tokens", "output_tokens")
-"""Metrics of the calls: numbers from 0 up, no bound above."""
+"""Metrics of the calls: at least 0, without an upper bound."""
 
 COUNTED_METRICS = ("pass_rate", "error_rate")
-"""Metrics that count outcomes: shares, in [0, 1]."""
+"""Metrics that count outcomes: shares in [0, 1]."""
 
 SHIPPED_SCORES = (
     "choice",
@@ -64,37 +64,42 @@ SHIPPED_SCORES = (
     "tool_calls",
     "tool_names",
 )
-"""What shipped scorers record under their own names: in [0, 1]. Kept here, as rules are read without the scorers."""
+"""Scores that shipped scorers record under their own names, all in [0, 1]. Listed here because rules are read without
+importing the scorers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSettings:
-    """How the rules of one suite are judged."""
+    """Settings for judging the rules of one suite."""
 
     alpha: float = 0.05
-    """Share of false alarms that all regression rules together may give, in (0, 0.5]."""
+    """Largest probability of a false alarm by all regression rules together, in (0, 0.5]."""
     max_error_rate: float = 0.02
-    """Share of errors, in [0, 1], above which a suite and model are unmeasurable (one error never is)."""
+    """Share of errors, in [0, 1], above which a suite and model are unmeasurable; a single error is always tolerated.
+    """
     on_inconclusive: OnInconclusive = "warn"
-    """What an inconclusive rule does to the exit status."""
+    """How an inconclusive rule affects the exit status."""
     allow_change: tuple[Change, ...] = ()
-    """What may differ from the baseline's without making a rule unmeasurable."""
+    """Parts that may differ from the baseline's without making a rule unmeasurable."""
     require_judge: bool = False
-    """Whether a judge rule without a judge is unmeasurable; otherwise it is not judged."""
+    """Whether a judge rule is unmeasurable if there is no judge; otherwise it is not judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeDemands:
-    """What a judge must be worth before a rule on its scores may gate; at least one of them, None demands nothing."""
+    """Agreement with people that a judge must show before a rule on its scores may gate.
+
+    At least one demand is set; a demand that is None is not made.
+    """
 
     min_kappa: float | None = None
-    """Its kappa with people, as estimated, is at least this; in [-1, 1]."""
+    """Smallest estimate of the judge's kappa with people, in [-1, 1]."""
     min_labels: int | None = None
-    """At least so many of its answers are labelled; from 1."""
+    """Smallest number of labelled answers, at least 1."""
     max_age_days: int | None = None
-    """Labels that are older do not count, and one at least must; from 1."""
+    """Age in days, at least 1, above which a label no longer counts; at least one label must count."""
     min_specificity: float | None = None
-    """Of the answers that people fail, it fails at least this share; in [0, 1]."""
+    """Smallest share of the answers failed by people that the judge fails too, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,31 +111,32 @@ class Rule:
     """A score's name, ``pass_rate``, ``error_rate``, ``latency_s``, ``cost_usd`` or a token count."""
     kind: RuleKind
     bound: float | None = None
-    """The number beside the key, finite; for ``noninferior`` the margin, None for ``every``."""
+    """Finite number beside the rule's key; the margin of ``noninferior``; None for ``every``."""
     k: int | None = None
-    """Attempts of ``pass_at``, from 1; None otherwise."""
+    """Number of attempts of ``pass_at``, at least 1; None for other kinds."""
     slice: str | None = None
-    """The slice that the rule is about; None for the whole suite."""
+    """Slice that the rule applies to; None for the whole suite."""
     model: str | None = None
-    """The only model that the rule is about; None for each."""
+    """Only model that the rule applies to; None for all models."""
     confident: bool = False
-    """Whether ``min`` or ``max`` fails only where chance alone does not explain the miss."""
+    """Whether ``min`` or ``max`` fails only if chance alone does not explain that the bound is missed."""
     judge: JudgeDemands | None = None
-    """What the judge of the metric must be worth; None for any."""
+    """Demands on the judge of the metric; None for no demands."""
     line: int | None = None
-    """Where the bound stands in the file, from 1."""
+    """Line of the bound in the file, from 1."""
     is_implied: bool = False
-    """Whether it stands in no file: two runs are compared by it, and it shares false alarms with its like alone."""
+    """Whether the rule is in no file but was added to compare two runs. Implied rules share alpha only with each other.
+    """
 
     @property
     def text(self) -> str:
-        """The rule in a few words, as verdicts show it: ``min=0.8``, ``every``, ``pass_at(3)=0.9``."""
+        """The rule as verdicts show it: ``min=0.8``, ``every``, ``pass_at(3)=0.9``."""
         name = f"pass_at({self.k})" if self.kind == "pass_at" else self.kind
         return name if self.bound is None else f"{name}={self.bound:.12g}"
 
 
 def kind_of(text: str) -> str:
-    """Return the kind of a rule by its ``text``; of ``max_error_rate=0.02``, which is no rule, the name."""
+    """Return the kind of a rule from its ``text``, or the name of a setting shown like it (``max_error_rate=0.02``)."""
     return text.partition("=")[0].partition("(")[0]
 
 
@@ -140,18 +146,18 @@ class SuiteRules:
 
     name: str
     settings: GateSettings = field(default_factory=GateSettings)
-    """The suite's own settings over the file's defaults."""
+    """The file's defaults, overridden by the suite's own settings."""
     rules: tuple[Rule, ...] = ()
     """In the order of the file."""
     slice_lines: Mapping[str, int | None] = field(default_factory=dict)
-    """The slices that the file names, each with its line."""
+    """Slices that the file names, each with its line."""
     line: int | None = None
 
     def decides(self, models: Collection[str] | None = None) -> bool:
-        """Whether the gate decides about the suite's misses, in a session of ``models`` (None: of any).
+        """Return whether the gate decides about the suite's misses in a session of ``models`` (None: of any models).
 
-        So it is where the suite or one of its slices has a rule on a score or on ``pass_rate`` that is about one of
-        them; rules on latency, cost, tokens or ``error_rate`` alone leave a miss a plain failure.
+        It does if the suite or one of its slices has a rule on a score or on ``pass_rate`` that applies to one of these
+        models. With rules on latency, cost, tokens or ``error_rate`` alone, a miss is a plain failure.
         """
         return any(
             rule.metric not in (*MEASURED_METRICS, "error_rate")
@@ -162,20 +168,20 @@ class SuiteRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """What thresholds.yaml says."""
+    """The content of thresholds.yaml."""
 
     shown_as: str = "thresholds.yaml"
     """The file's name, as messages show it."""
     baseline: str | None = None
-    """A baseline's name or an exported file; None where the file names none."""
+    """Name of a baseline, or path of an exported one; None if the file names none."""
     defaults: GateSettings = field(default_factory=GateSettings)
     suites: Mapping[str, SuiteRules] = field(default_factory=dict)
     """By name, in the order of the file."""
     models: frozenset[str] | None = None
-    """Those of the session that is judged; None where that is not known."""
+    """Models of the judged session; None if they are not known."""
 
     def has_rules(self, suite: str) -> bool:
-        """Return whether ``suite`` has a rule on a score or on ``pass_rate`` that is about one of ``models``."""
+        """Return whether ``suite`` has a rule on a score or on ``pass_rate`` that applies to one of ``models``."""
         return suite in self.suites and self.suites[suite].decides(self.models)
 
 
@@ -185,8 +191,8 @@ class SuiteSeen:
 
     name: str
     slices: frozenset[str] = frozenset()
-    """Every slice of the rows that were read."""
+    """Slices of the rows that were read."""
     read_to_end: bool = False
     """Whether the whole dataset was read, so that ``slices`` is complete."""
     models: frozenset[str] | None = None
-    """Every model that a rule may name: the session's and those of models.yaml; None checks none."""
+    """Models that a rule may name: the session's and those of models.yaml; None to leave names of models unchecked."""

@@ -1,4 +1,4 @@
-"""Code as a text that decides what it does: of a function its source, of a partial or an object what it holds, too."""
+"""Stable texts and digests of code and settings, by which two runs can tell whether a callable has changed."""
 
 import ast
 import inspect
@@ -24,17 +24,19 @@ _DEEPEST = 20
 
 
 def source_digest(function: Callable[..., Any]) -> str:
-    """Return the sha256 in hex of what ``source_text`` says of a callable."""
+    """Return the sha256 in hex of a callable's ``source_text``."""
     return digest(source_text(function))
 
 
 def source_text(function: Callable[..., object]) -> str:
-    """Return the source of a callable, its decorators included and what it calls not, the same in every process.
+    """Return the source of a callable with its decorators, but without what it calls; the same in every process.
 
-    Comments and blank lines are left out: they decide nothing. Of a lambda it is that expression alone, not the
-    statement around it, which may be a whole function below a decorator. Of a function whose source is out of reach it
-    is the compiled code; of a partial the function and its arguments, of an object the source of its class and what it
-    holds.
+    Comments and blank lines are left out, since they have no effect. Special cases:
+
+    - a lambda: the expression alone, without its statement, which may be a whole function below a decorator
+    - a function whose source cannot be found: its compiled code
+    - a partial: the function and its arguments
+    - an object with ``__call__``: the source of its class, and its attributes
     """
     if isinstance(function, partial):
         return f"{source_text(function.func)}\n{_text([function.args, function.keywords])}"
@@ -49,12 +51,12 @@ def source_text(function: Callable[..., object]) -> str:
 
 
 def without_comments(text: str) -> str:
-    """Return Python source without its comments and blank lines, those in strings kept; as it is where it is none."""
+    """Return Python source without comments and blank lines, except in strings; unchanged if it does not tokenize."""
     lines: list[str | None] = [*text.split("\n")]
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             row, column = token.start
-            if token.type == tokenize.ERRORTOKEN:  # with Python 3.11; later ones raise
+            if token.type == tokenize.ERRORTOKEN:  # Python 3.11 yields one where later versions raise
                 return text
             if token.type == tokenize.COMMENT:
                 lines[row - 1] = token.line[:column].rstrip()
@@ -92,7 +94,7 @@ def _slots_of(kind: type) -> Iterable[str]:
 
 
 def code_text(value: Any) -> str:
-    """Return compiled code or one of its constants as a text that is the same in every process."""
+    """Return a text for compiled code or one of its constants, the same in every process."""
     if isinstance(value, CodeType):
         return f"{value.co_code.hex()} {value.co_names} {[code_text(const) for const in value.co_consts]}"
     if isinstance(value, tuple):
@@ -103,27 +105,28 @@ def code_text(value: Any) -> str:
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Return settings as JSON with sorted keys, the same in every process.
 
-    What JSON cannot say is told by its type and what it holds: of a dataclass the fields, of anything else the ``repr``
-    without what tells where it lies in memory.
+    A value that JSON cannot represent becomes its type's name and its content: the fields of a dataclass, else the
+    ``repr`` without memory addresses.
     """
     return _text(dict(settings))
 
 
 def stable_text(value: object) -> str | None:
-    """Return a value as settings are told; None where another process may tell something in it otherwise.
+    """Return a value as ``settings_text`` would, or None if the text may differ in another process.
 
-    That is where a ``repr`` holds a place in memory, or braces: of a set the order is another in each process.
+    It may differ if a ``repr`` contains a memory address, or braces: they may be a set's, whose order changes from
+    process to process.
     """
     try:
         told = repr(value)
         return _dumped(_plain(value, is_strict=True)) if memory_address(told) is None else None
-    except Exception:  # noqa: BLE001 - it is a stranger's
+    except Exception:  # noqa: BLE001 - it is a stranger's ``repr``
         return None
 
 
 def _text(value: Any) -> str:
     try:
-        return _dumped(value)  # nearly all of them, and much the fastest way: each score has its settings
+        return _dumped(value)  # enough for nearly all settings and by far the fastest, which counts: once per score
     except (TypeError, ValueError, RecursionError):
         return _dumped(_plain(value))
 
@@ -133,10 +136,10 @@ def _dumped(value: Any) -> str:
 
 
 def _plain(value: Any, within: tuple[int, ...] = (), *, is_strict: bool = False) -> Any:
-    """Return a value as JSON can say it; what holds itself is told by its type where it comes again.
+    """Return a value as one that JSON can represent; a value nested in itself becomes its type's name.
 
     Raises:
-        ValueError: if ``is_strict``, where a ``repr`` may be another in another process.
+        ValueError: with ``is_strict``, if a ``repr`` may differ in another process.
     """
     if value is None or isinstance(value, str | int | float):
         return value
@@ -158,7 +161,7 @@ def _plain(value: Any, within: tuple[int, ...] = (), *, is_strict: bool = False)
 
 
 def _held(value: Any, inner: Callable[[Any], Any], *, is_strict: bool) -> Any:
-    """Return what decides what an object does, as far as that can be told."""
+    """Return the content of an object that determines what it does, as far as it can be found."""
     if isinstance(value, partial):
         return inner([value.func, value.args, value.keywords])
     if is_dataclass(value) and not isinstance(value, type):
@@ -174,7 +177,7 @@ def _held(value: Any, inner: Callable[[Any], Any], *, is_strict: bool) -> Any:
 
 
 def _names_of_fields(value: object) -> list[str]:
-    """Return the names of what an object of pydantic or attrs holds and shows."""
+    """Return the names of the fields in the ``repr`` of a pydantic or attrs object; empty for other objects."""
     attrs, model = getattr(type(value), "__attrs_attrs__", ()), getattr(type(value), "model_fields", None)
     names = [each.name for each in attrs if each.repr]
     if isinstance(model, Mapping):
@@ -184,7 +187,7 @@ def _names_of_fields(value: object) -> list[str]:
 
 
 def _nameless(value: object) -> str:
-    """Return the ``repr`` of a value without what tells where it lies in memory."""
+    """Return the ``repr`` of a value without memory addresses, or its type's name if ``repr`` fails."""
     try:
         told = repr(value)
     except Exception:  # noqa: BLE001 - it is a stranger's

@@ -1,4 +1,4 @@
-"""The exit status of a session, from what pytest says of it and what the gate says of its run."""
+"""The exit status of a session, computed from pytest's own status and the gate's verdicts."""
 
 from collections.abc import Iterable
 
@@ -24,10 +24,10 @@ __all__ = [
 PASSED = 0
 FAILED = 1
 BROKEN = (2, 3, 4, 5)
-"""pytest's statuses of a session that did not come to the end of its cases, or had none."""
+"""pytest's exit statuses for a session that did not reach the end of its cases, or had none."""
 UNMEASURABLE = 10
 _MILD = (5, 6)
-"""pytest's statuses for nothing collected and too many warnings: they yield to what the gate says."""
+"""pytest's exit statuses for nothing collected and too many warnings; the gate's verdict takes precedence over them."""
 
 
 def exit_status(
@@ -39,15 +39,15 @@ def exit_status(
     only_decided_failures: bool,
     money_errors: bool,
 ) -> int:
-    """Return the status that the process ends with.
+    """Return the exit status of the process.
 
     Args:
         natural: the status that pytest would end with.
-        verdict: of the gate.
-        on_inconclusive: what the rules that are inconclusive do, beside one that is unmeasurable too.
+        verdict: the gate's verdict on the session.
+        on_inconclusive: what inconclusive rules do to the status, even if another rule is unmeasurable.
         stopped: whether ``-x`` or ``--maxfail`` stopped the run.
-        only_decided_failures: whether each failure of the session is an error that the gate has decided about.
-        money_errors: whether a case ended for budget, authentication or quota, or as ``is_unmeasurable`` says.
+        only_decided_failures: whether every failure of the session is an error that the gate decides about.
+        money_errors: whether a case ended with an error for which ``is_unmeasurable`` holds (budget, auth, quota, …).
     """
     if natural not in (PASSED, FAILED, *_MILD):
         return natural
@@ -61,41 +61,41 @@ def exit_status(
 
 
 def is_decided(suite: str, kind: str | None, rules: Thresholds) -> bool:
-    """Return whether the gate, not the single case, decides what an error does to the exit status."""
+    """Return whether the gate, rather than the single case, decides how an error affects the exit status."""
     return rules.has_rules(suite) or kind in NOT_ANSWERED
 
 
 def is_unmeasurable(suite: str, kind: str | None, rules: Thresholds) -> bool:
-    """Return whether one error makes a run unmeasurable.
+    """Return whether one error of this kind makes the whole run unmeasurable.
 
-    So it is where it stopped the calls, in any suite, and for an answer that ``--cache only`` did not find, in a
-    suite without rules; where there are rules, they say how many such errors they bear.
+    Errors that stop all further calls (budget, auth, quota) do so in any suite. An answer that ``--cache only`` did
+    not find does so only in a suite without rules; elsewhere the rules say how many such errors they tolerate.
     """
     return kind in MONEY_KINDS or (kind == ErrorKind.NOT_CACHED and not rules.has_rules(suite))
 
 
 def on_inconclusive(result: GateResult, rules: Thresholds) -> OnInconclusive:
-    """Return what the inconclusive verdicts of a run do: ``warn`` where all of their suites say so.
+    """Return how the inconclusive verdicts of a run affect its status: ``warn`` if all their suites are set to it.
 
-    One that missing answers leave open is not among them: it makes the run unmeasurable.
+    A verdict that is open because answers are missing does not count here: it makes the run unmeasurable.
     """
     return "fail" if strict_suites(result.verdicts, rules) else "warn"
 
 
 def strict_suites(verdicts: Iterable[Verdict], rules: Thresholds) -> dict[str, OnInconclusive]:
-    """Return the suites of which an inconclusive verdict fails the run, each with its setting that says so."""
+    """Return the suites with an inconclusive verdict that fails the run, mapped to their ``on_inconclusive``."""
     unsure = {each.suite for each in verdicts if each.verdict == "inconclusive" and not each.is_open}
     settings = {name: suite.settings.on_inconclusive for name, suite in rules.suites.items() if name in unsure}
     return {name: setting for name, setting in settings.items() if setting != "warn"}
 
 
 def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[str, str, str | None]]) -> int:
-    """Return the status that a stored run comes to: what its session would have ended with, ordinary tests apart.
+    """Return the exit status that the session of a stored run would have had, ordinary tests left out.
 
     Args:
-        result: of the gate.
-        rules: that it applied.
-        cases: suite, outcome and kind of error of each case.
+        result: the gate's result for the run.
+        rules: the rules that the gate applied.
+        cases: suite, outcome and error kind of each case.
     """
     failed = money = False
     for suite, outcome, kind in cases:
@@ -114,11 +114,11 @@ def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[s
 
 
 def worse_status(one: int, other: int) -> int:
-    """Return which of two statuses of one run counts: a failure before unmeasurable, both before all others but 2 to 4.
+    """Return the more severe of two exit statuses of one run: 2, 3 and 4 before 1, then 10, then all others.
 
     Args:
-        one: of the session.
-        other: 0, 1 or 10, of all that its run holds.
+        one: the status of the session.
+        other: 0, 1 or 10: the status of everything that its run holds.
     """
     if one not in (PASSED, FAILED, UNMEASURABLE, *_MILD):
         return one

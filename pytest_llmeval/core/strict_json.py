@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, and nothing that Python's reader adds to it.
+"""Strict JSON: parsing as RFC 8259 defines it, and canonical output.
 
-Python's ``json`` accepts ``NaN``, lets the last of two equal keys win, turns ``1e999`` into infinity and ends in a
-RecursionError or a ValueError of its own on deep or long input. Here each of these is one ``NotJsonError``.
+Python's ``json`` accepts ``NaN``, keeps the last of two equal keys, turns ``1e999`` into infinity and raises
+RecursionError or ValueError on deeply nested input or very long numbers. Here each of these is a ``NotJsonError``.
 """
 
 import math
@@ -63,9 +63,9 @@ def parse_at(text: str, start: int) -> tuple[Any, int]:
 
 
 def inside_fence(text: str) -> str:
-    """Return what a text holds that is one Markdown code fence of JSON, or of no language, else the text.
+    """Return the content if ``text`` is one Markdown code fence of JSON or without a language, else ``text`` itself.
 
-    As CommonMark has it: three backticks or tildes or more, and no fewer at the end.
+    As in CommonMark, a fence has at least three backticks or tildes, and its end has no fewer than its start.
     """
     first, newline, rest = text.strip().partition("\n")
     info = first.lstrip(first[:1])
@@ -85,31 +85,31 @@ def _refusal(error: ValueError) -> NotJsonError:
 
 
 def canonical(value: Any) -> str:
-    """Return one ASCII text for ``value``: keys sorted, no spaces; equal values give equal texts.
+    """Return canonical ASCII JSON for ``value``: keys sorted, no spaces; equal values give equal texts.
 
     Raises:
         ValueError: for NaN and infinity.
-        TypeError: for what JSON cannot say.
+        TypeError: for values that JSON cannot represent.
     """
     return dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 def copied(value: Any) -> Any:
-    """Return the same lists and objects once more, with the same texts and numbers in them, and keys as JSON has them.
+    """Return a deep copy of lists, tuples and dicts, with dict keys as the strings that JSON makes of them.
 
-    Numbers as keys, such as tokens, become texts here and not on the way to another process: they sort otherwise, and
-    what is sent and what comes of it there would have two names.
+    Number keys, such as token ids, become strings here rather than on the way to another process: strings sort
+    differently, so the same call would have two names.
     """
     if isinstance(value, dict):
         keys = [_text_of(key) for key in value]
-        kept = keys if len({*keys}) == len(keys) else value  # 1 and "1" are told apart, and refused, where it is sent
+        kept = keys if len({*keys}) == len(keys) else value  # with both 1 and "1" it is left to be refused when sent
         return {key: copied(each) for key, each in zip(kept, value.values(), strict=True)}
     copies = [copied(each) for each in value] if isinstance(value, list | tuple) else value
     return tuple(copies) if isinstance(value, tuple) else copies
 
 
 def _text_of(key: Any) -> Any:
-    """Return a key as the text that JSON makes of it; one that it cannot hold as it is."""
+    """Return a key as the string that JSON makes of it; unchanged if JSON cannot represent it."""
     if isinstance(key, str):
         return key
     try:
@@ -120,14 +120,14 @@ def _text_of(key: Any) -> Any:
 
 
 def rebuilt(value: Any, made: Callable[[Any], Any]) -> Any:
-    """Return the same objects and lists with each value in them as ``made`` makes it."""
+    """Return a copy of nested objects and lists with ``made`` applied to each value in them."""
     if isinstance(value, Mapping):
         return {key: rebuilt(each, made) for key, each in value.items()}
     return [rebuilt(each, made) for each in value] if isinstance(value, list | tuple) else made(value)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of ``pairs``; raise NotJsonError where a key stands in it twice."""
+    """Return ``pairs`` as a dict; raise NotJsonError if a key occurs twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
         doubled = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
@@ -136,12 +136,12 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def no_constant(name: str) -> Any:
-    """Raise NotJsonError for what Python takes for a number: NaN, Infinity and -Infinity."""
+    """Raise NotJsonError for a constant that Python accepts but JSON does not have: NaN, Infinity or -Infinity."""
     raise NotJsonError(f"{name} is not JSON")
 
 
 def finite(digits: str) -> float:
-    """Return the number of ``digits``; raise NotJsonError for one that becomes infinite."""
+    """Return ``digits`` as a float; raise NotJsonError if it overflows to infinity."""
     number = float(digits)
     if not math.isfinite(number):
         raise NotJsonError(f"{digits[:40]} is beyond double precision")

@@ -1,4 +1,4 @@
-"""Untrusted text made harmless: what a model wrote must not steer a terminal, a CI log or a database."""
+"""Sanitising and shortening of untrusted text: a model's output must not control a terminal, a CI log or a database."""
 
 import re
 import shlex
@@ -19,13 +19,13 @@ __all__ = [
     "storable",
 ]
 
-# C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
-# surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
+# Characters that are invisible or move visible ones: C0 without tab and newline, DEL and C1, soft hyphen, zero-width
+# and bidirectional controls, line separators, lone surrogates, characters that XML cannot hold, tags.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
-# GitHub Actions reads "::name::" at the start of a line, blanks before it allowed, and "##[name]" anywhere:
+# GitHub Actions reads "::name::" at the start of a line, after optional blanks, and "##[name]" anywhere:
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 # Azure Pipelines reads "##vso[name]" anywhere, TeamCity "##teamcity[name]":
 # https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
@@ -36,9 +36,9 @@ _MOST_LINES = 20
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with control characters as visible escapes and CI workflow commands broken.
+    """Return ``text`` with control characters as visible escapes and CI workflow commands defused.
 
-    Newlines and tabs stay. A line that starts with ``::`` gets a backslash before it, ``##[`` and ``##vso[`` inside.
+    Newlines and tabs stay. A backslash is put before ``::`` at the start of a line, and inside ``##[`` and ``##vso[``.
     """
     visible = _CONTROL.sub(_escape, text)
     if "::" in visible:
@@ -47,24 +47,24 @@ def printable(text: str) -> str:
 
 
 def inert_json(text: str) -> str:
-    """Return JSON in which a CI system finds none of its ``##[`` and ``##vso[`` commands, and that says the same."""
-    return _AGENT_COMMAND.sub(r"#\\u0023", text) if "##" in text else text  # only a string can hold it
+    """Return equivalent JSON in which a CI system finds no ``##[`` or ``##vso[`` command."""
+    return _AGENT_COMMAND.sub(r"#\\u0023", text) if "##" in text else text  # in JSON it can occur only inside a string
 
 
 def and_more(items: Sequence[str], most: int) -> str:
-    """Return the first ``most`` of ``items``, and how many more there are."""
+    """Return the first ``most`` items, joined by commas, and the number of further ones."""
     more = f" and {len(items) - most:,} more" if len(items) > most else ""
     return f"{', '.join(items[:most])}{more}"
 
 
 def first_lines(lines: Sequence[str], *, word: str = "") -> str:
-    """Return the first 20 lines, and a last one that says how many more there are, and of what."""
+    """Return the first 20 lines, and a last line with the number of further ones, followed by ``word``."""
     more = [f"… and {len(lines) - _MOST_LINES:,} more {word}".rstrip()] if len(lines) > _MOST_LINES else []
     return "\n".join([*lines[:_MOST_LINES], *more])
 
 
 def counted(number: int, word: str) -> str:
-    """Return ``1 row`` or ``1,200 rows``, of a word whose plural takes an s."""
+    """Return a count with its noun, such as ``1 row`` or ``1,200 rows``; the plural of ``word`` must take an s."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
@@ -74,12 +74,12 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def shown_value(value: object) -> str:
-    """Return a value as messages show it: on one line, and of a long one the beginning."""
+    """Return the ``repr`` of a value for a message: on one line, cut to 60 characters."""
     return one_line(repr(value), 60)
 
 
 def shown_yaml(value: object) -> str:
-    """Return a value of a YAML file as messages show it; of a mapping or a list they tell only that it is one."""
+    """Return a value of a YAML file for a message; a mapping or list is only named as such."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -90,18 +90,18 @@ def shown_yaml(value: object) -> str:
 
 
 def shell_words(words: Iterable[str]) -> str:
-    """Return words as a shell takes them; nothing where they are too long to be copied, or not printable."""
+    """Return words quoted for a shell; empty if the line is longer than 200 characters or not printable."""
     joined = shlex.join(words)
     return joined if one_line(joined) == joined else ""
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return ``text`` cut to at most ``limit`` characters, with ``...`` where something is left out."""
+    """Return ``text`` cut to at most ``limit`` characters, ending in ``...`` if anything was cut off."""
     return text if len(text) <= limit else (text[: max(limit - 3, 0)] + "...")[: max(limit, 0)]
 
 
 def storable(text: str) -> str:
-    r"""Return ``text`` as SQLite can keep it: lone surrogates and NUL as ``\udc80`` and ``\x00``, all else as it is."""
+    r"""Return ``text`` as SQLite can store it: lone surrogates and NUL escaped as ``\udc80`` and ``\x00``."""
     if "\x00" in text:
         text = text.replace("\x00", "\\x00")
     if text.isascii():
@@ -110,7 +110,7 @@ def storable(text: str) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Return whether SQLite keeps ``text`` as it is."""
+    """Return whether SQLite can store ``text`` unchanged."""
     return "\x00" not in text and (text.isascii() or storable(text) == text)
 
 

@@ -1,4 +1,4 @@
-"""The record of a finished case as one ASCII JSON text: what rides on a test report, with and without xdist."""
+"""Case records as one ASCII JSON string, the form in which a test report carries them, with and without xdist."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _DEEPEST = 100
 
 
 def dump(case: CaseRecord | CaseStart) -> str:
-    """Return ``case`` as one ASCII text."""
+    """Return ``case`` as one ASCII JSON string."""
     return dumps(plain(case), allow_nan=False)
 
 
@@ -40,7 +40,7 @@ def _load_score(data: dict[str, Any]) -> Score:
 
 
 def settled(case: CaseRecord) -> CaseRecord:
-    """Return what ``load_case(dump(case))`` does, without the way through JSON where that would change nothing."""
+    """Return the same as ``load_case(dump(case))``, skipping the JSON round trip where it would change nothing."""
     return case if _is_plain(case) else load_case(dump(case))
 
 
@@ -56,34 +56,34 @@ def _is_plain(case: CaseRecord) -> bool:
 
 
 def load_start(text: str) -> CaseStart:
-    """Return what ``dump`` wrote."""
+    """Return the start of a case that ``dump`` wrote."""
     data = loads(text)
     return CaseStart(**{**data, "key": CaseKey(**data["key"]), "slices": tuple(data["slices"])})
 
 
 def as_json(value: Any) -> str:
-    """Return ``value`` as ASCII JSON, whatever it is; equal values give equal texts."""
+    """Return any ``value`` as ASCII JSON, see ``plain``; equal values give equal texts."""
     return dumps(plain(value), sort_keys=True, allow_nan=False)
 
 
 def as_text(value: Any) -> str:
-    """Return a text as it is, and anything else as JSON."""
+    """Return a string unchanged, and anything else as JSON."""
     told = plain(value)
     return told if isinstance(told, str) else as_json(told)
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` as JSON can hold it, whatever it is: nothing that a test passes can end a session.
+    """Return ``value`` as plain JSON data, whatever it is, so that no value passed by a test can break a session.
 
-    Numbers of other libraries become Python's, NaN and infinity become their names; anything unknown, broken or
-    nested more than 100 deep becomes its type's name.
+    Numbers of other libraries become Python numbers, NaN and infinity become their names. Anything unknown, broken or
+    nested more than 100 levels deep becomes its type's name.
     """
     return _plain(value, _DEEPEST)
 
 
 def _plain(value: Any, room: int) -> Any:
     kind = type(value)
-    if value is None or kind is str or kind is bool:  # what most values are
+    if value is None or kind is str or kind is bool:  # most values
         return value
     try:
         names = _FIELDS.get(kind)
@@ -101,14 +101,14 @@ def _plain(value: Any, room: int) -> Any:
             return [_plain(inner, room - 1) for inner in value]
         inner = float(value) if isinstance(value, Decimal) else value.item()
         return _scalar(inner) if isinstance(inner, bool | str | int | float) else _named(value)
-    except Exception:  # noqa: BLE001  # whatever a foreign object raises when it is looked at
+    except Exception:  # noqa: BLE001  # a foreign object may raise anything when it is inspected
         return _named(value)
 
 
 _FIELDS = {
     kind: tuple(each.name for each in fields(kind)) for kind in (CaseRecord, CaseStart, CaseKey, Score, Call, Request)
 }
-"""Of what travels most; looking them up takes longer than copying them."""
+"""Field names of the most frequent types, looked up once: the lookup takes longer than copying the fields."""
 
 
 def _scalar(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What travels between the parts: samples, requests, responses, scores and the record of a finished case."""
+"""The data types that all parts share: samples, requests, responses, scores and the record of a finished case."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,18 +36,18 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 class Message(TypedDict):
-    """One chat message, sent to the model as it is."""
+    """One chat message, sent to the model unchanged."""
 
     role: Role
-    """Who says it."""
+    """Author of the message."""
     content: str | list[dict[str, Any]]
-    """A text, or its parts in the server's own form: texts, images, files."""
+    """A string, or a list of content parts in the server's own format: texts, images, files."""
     name: NotRequired[str]
-    """Of who says it, where several share a role."""
+    """Name of the author, where several authors share a role."""
     tool_calls: NotRequired[list[dict[str, Any]]]
-    """Of an assistant: the calls that it made, in OpenAI's form, each with an ``id``."""
+    """Tool calls made by an assistant, in OpenAI's format, each with an ``id``."""
     tool_call_id: NotRequired[str]
-    """Of the role ``tool``: the ``id`` of the call whose result this is."""
+    """``id`` of the tool call that a message with the role ``tool`` answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,45 +55,46 @@ class Sample:
     """One dataset row."""
 
     id: str
-    """Unique in its dataset; taken from the row, else derived from its content."""
+    """Unique within the dataset; taken from the row, or derived from its content where the row has none."""
     input: Any
     """A string, an object (dict) or a list of chat messages."""
     target: Any = None
-    """What a right answer looks like; anything JSON can say."""
+    """The expected answer; any JSON value."""
     slices: tuple[str, ...] = ()
-    """Names of the groups that the row belongs to, its row marks included."""
+    """Slices that the row belongs to, including one for each of its marks."""
     marks: tuple[str, ...] = ()
-    """Names of the pytest marks that the row asks for."""
+    """Names of the pytest marks that the row puts on its case."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever else the dataset says of the row."""
+    """Any further information about the row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one call, as the server counts them."""
+    """Token counts of one call, as the server reports them."""
 
     input_tokens: int | None = None
-    """Of the messages, at least 0; None where the server did not say."""
+    """Tokens of the messages, at least 0; None if the server did not report them."""
     output_tokens: int | None = None
-    """Of the answer, at least 0; None where the server did not say."""
+    """Tokens of the answer, at least 0; None if the server did not report them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One chat completion to ask for: the messages, and the sampling parameters sent beside them.
+    """One chat completion request: the messages and the sampling parameters.
 
-    It holds copies: what a test does with its messages afterwards changes neither what is sent nor what is recorded.
+    A request holds copies, so a test that changes its messages afterwards changes neither what is sent nor what is
+    recorded.
     """
 
     messages: tuple[Message, ...]
-    """From the first to the last."""
+    """The conversation, oldest message first."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """By name: ``temperature``, ``max_tokens``, …; empty where the server's defaults do."""
+    """Sampling parameters by name: ``temperature``, ``max_tokens``, …; empty to use the server's defaults."""
 
     def __post_init__(self) -> None:
         try:
             messages, params = copied(self.messages), copied(dict(self.params))
-        except RecursionError:  # it holds itself: whoever would send it says so
+        except RecursionError:  # a value contains itself: reported when the request is to be sent
             return
         object.__setattr__(self, "messages", messages)
         object.__setattr__(self, "params", params)
@@ -101,14 +102,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A tool that a model wants called."""
+    """A tool call requested by the model."""
 
     name: str
-    """Of the tool, as the model wrote it."""
+    """Name of the tool, as the model wrote it."""
     arguments: str
-    """JSON as the model wrote it, unchecked; canonical where it came as an object. Of a custom tool its text."""
+    """Unchecked JSON as the model wrote it; canonical JSON where the server sent an object; the input text of a custom
+    tool."""
     id: str | None = field(default=None, compare=False)
-    """By which the server knows the call and is told its result; None where it gave none."""
+    """Id under which the server expects the result; None if it gave none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,36 +118,36 @@ class Response:
     """What a model said. ``str(response)`` is its text."""
 
     text: str
-    """Empty where it called tools and said nothing."""
+    """Text of the answer; may be empty if the model only called tools."""
     tool_calls: tuple[ToolCall, ...] = ()
-    """In the order in which they came; empty where it called none."""
+    """Tool calls in the order of the answer; empty if there were none."""
     finish_reason: str | None = None
-    """``stop``, ``length``, ``tool_calls``, … as the server said it; None where it did not."""
+    """``stop``, ``length``, ``tool_calls``, … as reported by the server; None if it reported none."""
     usage: Usage = field(default_factory=Usage)
-    """Tokens of the attempt that gave the answer."""
+    """Tokens of the attempt that succeeded."""
     latency_s: float | None = None
-    """Seconds from sending the last attempt to its full answer, back-off left out; None where it is not known."""
+    """Seconds from sending the last attempt to receiving its full answer, without back-off; None if unknown."""
     model: str | None = None
-    """The name under which the server says it answered; None where it did not."""
+    """Model name that the server reports; None if it reports none."""
     system_fingerprint: str | None = None
-    """What the server says of the state that it answered in; None where it says nothing."""
+    """Server's fingerprint of its backend configuration; None if it reports none."""
     attempts: int = 1
-    """Requests sent for this answer, retries included; at least 1."""
+    """Number of requests sent for this answer, including retries; at least 1."""
     lost: tuple[Usage, ...] = field(default=(), compare=False)
-    """Tokens of each attempt before it that was answered and gave nothing to use; empty where it was not asked now."""
+    """Tokens of each earlier attempt that was answered but unusable; empty if the answer was not requested just now."""
     cost_usd: float | None = None
-    """USD, of ``lost`` too as far as the server said; None where the price or the tokens are not known."""
+    """Cost in USD, including ``lost`` as far as the server reported it; None if the price or the tokens are unknown."""
     cached: bool = False
-    """True where the answer came from a cache and no request was sent."""
+    """True if the answer came from the cache and no request was sent."""
     earlier: bool = field(default=False, compare=False)
-    """True where a session of the same run that was broken off was given it."""
+    """True if an earlier, interrupted session of the same run received the answer."""
     refusal: str | None = None
-    """The text of a refusal; None where the server marks none."""
+    """Text of a refusal; None if the server marks none."""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-    """What else the message of the answer held, in the words of its server: ``reasoning_content``, ``annotations``, …;
-    under ``tool_calls`` what each call held besides. A conversation that goes on sends it back in that message."""
+    """Further fields of the answer's message, named as the server names them: ``reasoning_content``, ``annotations``,
+    …; under ``tool_calls`` the further fields of each call. A conversation that goes on sends them back."""
     cache_key: str | None = None
-    """sha256 in hex over everything that decides the answer; None where the answer may not be kept for later runs."""
+    """sha256 in hex of everything that determines the answer; None if the answer may not be cached for later runs."""
 
     def __str__(self) -> str:
         return self.text
@@ -156,31 +158,31 @@ class Score:
     """One scorer's result for one case."""
 
     name: str
-    """As rules and reports know it; each stands once in a case."""
+    """Name of the score in rules and reports; unique within a case."""
     value: float | None
-    """In [0, 1] for a scorer's result, any finite number for a recorded one; None where there is no score."""
+    """In [0, 1] for a scorer's result, any finite number for a recorded one; None if there is no score."""
     passed: bool | None
-    """Whether the value reached its pass mark; None where nothing was demanded."""
+    """Whether the value reached its pass mark; None if it has no pass mark."""
     reason: str | None = None
-    """What differed, in a few lines; None where nothing is to be said."""
+    """Explanation of the value in a few lines, such as what differed; None if there is nothing to explain."""
     status: Literal["scored", "none", "error"] = "scored"
-    """``none``: rightly without a value (no judge); ``error``: the scorer broke."""
+    """``none``: legitimately without a value (no judge); ``error``: the scorer failed."""
     scorer_digest: str | None = None
-    """sha256 in hex over the scorer's name, version (or source) and settings; None for recorded and judged ones."""
+    """sha256 in hex of the scorer's name, version (or source) and settings; None for recorded and judged scores."""
     judge_id: str | None = None
-    """What identifies the judge behind it, its checks and way of asking, too; None for a scorer without a judge."""
+    """Identifies the judge, its checks and the way it is asked; None for a scorer without a judge."""
     dimension: str | None = None
-    """Of the rubric, that the score is of; None for the whole rubric and for a scorer without a judge."""
+    """Rubric dimension that was scored; None for the whole rubric and for a scorer without a judge."""
     decided_by: str | None = None
-    """Of a judged score: the judge's name, ``panel``, or the scorer that left nothing to judge; None for others."""
+    """For a judged score the judge's name, ``panel``, or the scorer that made a judge needless; None for others."""
     votes: tuple["Vote", ...] = ()
-    """What each judge said, where there are several judgements; empty where there is one."""
+    """The single judgements, if there were several; empty if there was one."""
 
     def __bool__(self) -> bool:
-        """Return whether the value reached its pass mark; where there is no value, nothing was missed.
+        """Return False if the value is below its pass mark, else True, also where there is no value.
 
         Raises:
-            TypeError: nothing was demanded of the value, so that neither is true.
+            TypeError: the score has a value but no pass mark, so it is neither true nor false.
         """
         if self.status == "scored" and self.passed is None:
             raise TypeError(f"the score {self.name!r} has no pass mark, so it is neither true nor false; see its value")
@@ -189,42 +191,42 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """What one judge said in one of several judgements of an answer."""
+    """One judge's verdict in one of several judgements of an answer."""
 
     judge: str
-    """Its name."""
+    """Name of the judge."""
     repeat: int
-    """0 for the judgement that counts; from 1 for those that only show how often a judge changes its mind."""
+    """0 for the judgement that counts; from 1 for repeats, which only measure how often a judge changes its mind."""
     value: float
     """In [0, 1]."""
     level: str
-    """By name; empty for a whole rubric."""
+    """Name of the chosen level; empty for a whole rubric."""
     reason: str
-    """In the judge's words; empty for a whole rubric."""
+    """The judge's explanation in its own words; empty for a whole rubric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeRecord:
-    """What stands behind a ``judge_id``, as it is stored."""
+    """The stored description of the judges and the rubric that a ``judge_id`` stands for."""
 
     judge_id: str
     rubric: str
-    """Its name."""
+    """Name of the rubric."""
     detail: str
-    """JSON: ``rubric`` (all that it says), ``judges`` (of each its spec, its parameters and, but for chat completions,
-    its API) and ``how`` they were asked."""
+    """JSON object: ``rubric`` (its full content), ``judges`` (the spec and parameters of each, and its API unless that
+    is chat completions) and ``how`` (the way they were asked)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One model or judge call of a case, as it is stored."""
+    """The stored record of one model or judge call of a case."""
 
     role: Literal["model", "judge"]
     model: str
     request: Mapping[str, Any]
     response: str | None
     status: str
-    """``ok`` or the kind of the error."""
+    """``ok``, or the kind of the error."""
     attempts: int
     latency_s: float | None
     input_tokens: int | None
@@ -232,18 +234,18 @@ class Call:
     cost_usd: float | None
     cached: bool = False
     name: str = ""
-    """What tells it from the other calls of its case: see ``core.calls.ask_name``."""
+    """Name of the call, unique within its case: see ``core.calls.ask_name``."""
     cache_key: str | None = None
-    """As in its response."""
+    """Same as ``Response.cache_key``."""
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """``finish_reason``, ``model``, ``system_fingerprint``, ``refusal``, ``tool_calls`` and ``extra`` of the response,
-    if there; ``text`` where SQLite cannot hold it; ``error`` of a failed call; of a judge's the names of its
-    ``scores``."""
+    """Where present: the response's ``finish_reason``, ``model``, ``system_fingerprint``, ``refusal``, ``tool_calls``
+    and ``extra``; its ``text`` if SQLite cannot hold it unescaped; the ``error`` of a failed call; the names of the
+    ``scores`` that a judge's call served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseKey:
-    """What identifies a case within a run."""
+    """The parts that identify a case within a run."""
 
     nodeid: str
     suite: str
@@ -254,12 +256,12 @@ class CaseKey:
 
 
 CallName = tuple[CaseKey, str]
-"""The case that asks, and what tells the call from the others of it."""
+"""A case, and the name of one of its calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An answered call and the case that asked."""
+    """A stored call that was answered, and the case that made it."""
 
     case: CaseKey
     call: Call
@@ -267,26 +269,26 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One call that a case wants answered. Within a run equal asks are one call: it is made, and paid, once."""
+    """One call that a case wants answered. Equal asks within a run are one call, made and paid for once."""
 
     case: CaseKey
     role: Literal["model", "judge"] = "model"
     model: str
-    """The name of the model that is asked."""
+    """Name of the model to ask."""
     request: Request
     nth: int = 1
-    """How many calls with this request the case has made, this one included."""
+    """Number of calls with this request that the case has made, including this one."""
     draw: int = 1
-    """The same without those that take the place of an earlier one, as that has: by it later runs find the answer."""
+    """Like ``nth``, except that a call which replaces an earlier one takes over its number. Part of the cache key."""
     position: int | None = None
-    """The place of its case among those whose answers are requested ahead; None for every other call."""
+    """Place of the case among those whose responses are requested ahead; None for any other call."""
     wanted: "Wanted | None" = None
-    """What the answer must be to serve later runs; None where any answer may."""
+    """Form that the answer must have to be cached for later runs; None if any answer may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseStart:
-    """What is known of a case before it has finished, and all that is where its worker dies."""
+    """What is known of a case before it has finished; all that is left of it if its worker dies."""
 
     key: CaseKey
     slices: tuple[str, ...] = ()
@@ -296,7 +298,7 @@ class CaseStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRecord:
-    """A finished case, as it is stored."""
+    """The stored record of a finished case."""
 
     key: CaseKey
     slices: tuple[str, ...]
@@ -304,18 +306,18 @@ class CaseRecord:
     error_kind: str | None = None
     error: str | None = None
     input_digest: str | None = None
-    """sha256 in hex over the row's input and target."""
+    """sha256 in hex of the row's input and target."""
     started_at: str = ""
     """ISO 8601, UTC."""
     scores: tuple[Score, ...] = ()
     judges: tuple[JudgeRecord, ...] = ()
-    """What stands behind the judge_ids of its scores."""
+    """Descriptions of the ``judge_id`` values of the scores."""
     calls: tuple[Call, ...] = ()
     waited_s: float | None = None
-    """Seconds for which the case waited for answers in its turn; what they took ahead of it is not in it."""
+    """Seconds that the case waited for answers during its turn, without the time that they took before it."""
     target: str | None = None
-    """The row's target as JSON; None where the row has none."""
+    """The row's target as JSON; None if the row has none."""
     cluster: str | None = None
-    """What the row's metadata holds under the marker's ``cluster`` key, as text; None for a row independent of all."""
+    """Metadata value, as text, under the marker's ``cluster`` key; None for a row that is independent of all others."""
     input: str | None = None
-    """The row's input as text, where the case made several calls of the model; else None."""
+    """The row's input as text if the case called the model several times, else None."""

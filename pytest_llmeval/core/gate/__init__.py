@@ -1,1 +1,1 @@
-"""The gate: rules applied to the cases of a run, beside those of a baseline."""
+"""The gate: applies the rules of thresholds.yaml to the cases of a run, compared with a baseline where rules ask."""

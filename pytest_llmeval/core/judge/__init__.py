@@ -1,1 +1,1 @@
-"""Judging by a model: rubrics, what a judge is asked, and what may be taken for its verdict."""
+"""Model-graded scoring: rubrics, the requests sent to a judge, and the checks that its answers must pass."""

@@ -1,1 +1,1 @@
-"""What rules can see of the rows there are, how often they alarm for nothing, which to begin with; judges no run."""
+"""Planning of rules, apart from any run: the changes they can detect, their false alarms, and rules to start with."""
