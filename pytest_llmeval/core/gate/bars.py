@@ -1,4 +1,4 @@
-"""What one run says against a bar that it is to miss with confidence."""
+"""Evidence of one run against a bar with ``confident: true``, which fails only if chance does not explain the miss."""
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -16,12 +16,12 @@ __all__ = ["weigh_bar"]
 
 
 def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evidence | None:
-    """Return what ``column`` says against a bar that is to be missed with confidence; None without a value.
+    """Return the evidence of ``column`` against a confident ``min`` or ``max``; None without a value.
 
     Args:
         rule: ``min`` or ``max``, with its bound.
-        column: the readings of its metric, in its slice.
-        states: of the readings whose value could be any.
+        column: readings of the rule's metric in the rule's slice.
+        states: states of the readings whose value could be any.
     """
     grouped = column.grouped()
     found, shown = _weight(rule, column, grouped), numbers_of(column, grouped)
@@ -44,9 +44,10 @@ def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evide
 def _ends(
     rule: Rule, column: Column, states: tuple[State, ...], value: float
 ) -> tuple[tuple[Weight | None, ...], bool]:
-    """Return what values say with the best, with the worst and with some more for what is missing.
+    """Return the weights with the best, the worst and some further values for the missing ones.
 
-    And whether no values say anything beyond: not where Student's t decides, unless even the worst meets the bar.
+    Also return whether they are bounds for all possible values: not if Student's t decides, unless even the worst
+    values meet the bar.
     """
     worst, best = column.span if rule.kind == "min" else column.span[::-1]
     ends = tuple(_end(rule, column, fill, states) for fill in (best, worst))
@@ -63,9 +64,9 @@ def _ends(
 
 
 def _mixed(rule: Rule, column: Column, states: tuple[State, ...], ends: tuple[float, float]) -> Iterator[Weight | None]:
-    """Yield what values say with some of the missing ones at their worst and the others at their best.
+    """Yield weights with some of the missing values at their worst and the others at their best.
 
-    Graded ones that may be anything have no such ends.
+    Yield nothing for values of unlimited range, which have no worst or best.
     """
     best, worst = ends
     if not (math.isfinite(best) and math.isfinite(worst)):
@@ -80,11 +81,11 @@ def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> 
 
 
 def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
-    """Return what values by sample say against the bar.
+    """Return the weight of the values, by sample, against the bar.
 
-    By the exact binomial test of yes-or-no rows, else by Student's t; where there is no spread to estimate, by
-    Hoeffding's bound of what lies in [0, 1], which takes none. Of dependent rows the error is no less than that of a
-    mean at the bar over as many samples as ``score_interval`` takes: the score test, whose interval that is.
+    The p-value is that of the exact binomial test for yes-or-no rows, else of Student's t, or if no spread can be
+    estimated, Hoeffding's bound for values in [0, 1], which needs none. For dependent rows the error is at least that
+    of a mean at the bar over the ``effective_n`` samples: the score test, to which ``score_interval`` corresponds.
     """
     values, clusters = sample_means(grouped), column.clusters(grouped)
     value = mean(values)
@@ -107,14 +108,14 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
 
 
 def _is_binomial(column: Column, grouped: Grouped) -> bool:
-    """Return whether each value is 0 or 1, and independent of the others."""
+    """Return whether all values are 0 or 1, and independent."""
     return column.clusters(grouped) is None and all(each in (0, 1) for each in sample_means(grouped))
 
 
 def _without_spread(shortfall: float, values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:
-    """Return the most that the p-value can be where nothing is known of the spread; None for few groups of rows.
+    """Return the greatest possible p-value if the spread is unknown; None for fewer than 5 groups of dependent rows.
 
-    Whatever a row may come to, or the mean of a group of dependent rows, it lies between 0 and 1.
+    It relies only on rows, or the means of groups of dependent rows, lying between 0 and 1.
     """
     if clusters is None:
         return hoeffding(shortfall, [1 / len(values)] * len(values))
@@ -125,7 +126,7 @@ def _without_spread(shortfall: float, values: Sequence[float], clusters: Sequenc
 
 
 def _binomial(is_floor: bool, values: Sequence[float], bound: float) -> float:
-    """Return how likely so many misses (hits, under a ceiling) come at a true share of ``bound``."""
+    """Return the probability of so many misses (or hits, under a ceiling) if the true share is ``bound``."""
     hits = round(total(values))
     if is_floor:
         return binomial_at_least(len(values) - hits, len(values), 1 - bound)

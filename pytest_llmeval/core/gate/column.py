@@ -1,7 +1,7 @@
 """One metric read from many cases.
 
-What a case says of a metric is a :class:`Reading`: a value, or why there is none. All readings of one metric
-form a :class:`Column`, and only a column is averaged.
+A :class:`Reading` is a case's value of the metric, or the reason why it has none. All readings of one metric form a
+:class:`Column`; averages are taken only over columns.
 """
 
 import math
@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "cached"]
-"""What a case says of a metric.
+"""Whether a case has a value of a metric, and if not, why.
 
-``scored``: a value. ``open``: it could be any (a bad answer may hide behind an error, or it is unknown).
-``lost``: an error of the infrastructure. ``unscored``: the case finished without it. ``no_judge``: nobody to
-give it. ``skipped``: the case was skipped. ``cached``: a latency that is not this run's, or of two
-runs' costs one that cannot be compared (``costs``).
+``scored``: it has a value. ``open``: the value is unknown and could be any, since a bad answer may be behind an error.
+``lost``: an infrastructure error. ``unscored``: the case finished without this score. ``no_judge``: there is no judge.
+``skipped``: the case was skipped. ``cached``: a latency that is not this run's, or a cost that cannot be compared with
+the other run's (``costs``).
 """
 
 
@@ -49,38 +49,38 @@ class _HasSlices(Protocol):
 _Sliced = TypeVar("_Sliced", bound=_HasSlices)
 
 Grouped = dict[tuple[str, int], list[float]]
-"""Values by what is averaged first."""
+"""Values by unit, see ``Reading.unit``."""
 
 
 class Reading(NamedTuple):
-    """What one case says of one metric; a tuple, as one is made for each case and metric and a dataclass is slow."""
+    """One case's value of one metric. A tuple, because there is one per case and metric, and dataclasses are slow."""
 
     sample_id: str
     unit: tuple[str, int]
-    """What is averaged first: the sample, with 0; for ``error_rate`` the case (sample and epoch)."""
+    """Unit that is averaged first: the sample (id and 0), or for ``error_rate`` the case (id and epoch)."""
     state: State
     value: float | None = None
     """Finite; None unless ``state`` is ``scored``."""
     hit: bool | None = None
-    """Whether it is good enough: passed, or a value of 1 where nothing was demanded; None without a value."""
+    """Whether the value is good enough: the score passed, or is 1 if it has no pass mark; None without a value."""
     slices: tuple[str, ...] = ()
     is_error: bool = False
     """Whether the case ended in an error; it may have a value nevertheless."""
     cluster: str | None = None
-    """Rows with equal values are dependent; None for a row that is independent of all others."""
+    """Name of a group of dependent rows, shared by its rows; None for a row that is independent of all others."""
     is_answered: bool = False
-    """Whether the case broke by the user's own code behind an answer, which can be scored again."""
+    """Whether the user's own code raised after an answer had come, so that the answer can be scored again."""
 
 
 class OpenRows(NamedTuple):
-    """Rows whose value could be any."""
+    """Rows whose value is open."""
 
     ids: list[str]
     """Their sample ids, sorted, each once."""
     asked_again: bool
-    """Whether another try may give one of them its value."""
+    """Whether asking again may give one of them its value."""
     scored_again: bool
-    """Whether one of them has an answer, which mended code may score."""
+    """Whether one of them has an answer that can be scored once the user's code is fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,19 +90,19 @@ class Column:
     metric: str
     readings: tuple[Reading, ...]
     span: tuple[float, float]
-    """Between what a missing value lies."""
+    """Least and greatest possible value of a missing reading; may be infinite."""
 
     @property
     def errors(self) -> int:
-        """Cases that ended in an error, whether or not they have a value."""
+        """Number of cases that ended in an error, whether or not they have a value."""
         return sum(reading.is_error for reading in self.readings)
 
     def parts(self) -> "dict[str, Column]":
-        """Return the readings of every slice, by its name; all in one pass."""
+        """Return a column for every slice, by its name, in one pass over the readings."""
         return {name: replace(self, readings=readings) for name, readings in by_slice(self.readings).items()}
 
     def count(self, *states: State) -> int:
-        """Return how many cases are in one of ``states``."""
+        """Return the number of cases in one of ``states``."""
         return sum(reading.state in states for reading in self.readings)
 
     def ids(self, *states: State) -> list[str]:
@@ -119,7 +119,7 @@ class Column:
         return [reading.value for reading in self.readings if reading.value is not None]
 
     def grouped(self, fill: float | None = None, states: Collection[State] = ()) -> Grouped:
-        """Return the values by unit, with ``fill`` for cases in ``states``; others without are left out."""
+        """Return the values by unit, with ``fill`` for cases in ``states``; others without a value are left out."""
         grouped: Grouped = {}
         for reading in self.readings:
             value = fill if reading.state in states else reading.value
@@ -128,10 +128,11 @@ class Column:
         return grouped
 
     def mixtures(self, worst: float, best: float, states: Collection[State]) -> Iterator[Grouped]:
-        """Yield the values of the units of cases in ``states``, some of these at ``worst`` and the others at ``best``.
+        """Yield ways to fill in the cases in ``states``: some with ``worst``, the others with ``best``.
 
-        No other unit is among them: there may be 100,000. Of dependent rows whole clusters are told apart, those first
-        of which the rest is worst: that makes clusters differ as much, and as little, as they can.
+        Only units with such a case are yielded, as there may be 100,000 others. Dependent rows are filled by whole
+        clusters, in the order of their known means: ``worst`` goes to the lowest clusters, then to the highest ones.
+        That makes clusters differ as much, and as little, as they can.
         """
         missing = [reading.unit for reading in self.readings if reading.state in states]
         known, groups = self.grouped(), list[str]()
@@ -151,9 +152,9 @@ class Column:
             yield filled
 
     def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
-        """Return the cluster of each of ``units``, one without being its own; None where none has one.
+        """Return the cluster of each unit, a unit without one being its own; None if no unit has a cluster.
 
-        Several units of one sample, as of ``error_rate``, are a cluster unless they are in another one.
+        Several units of one sample, as for ``error_rate``, form a cluster unless their row is in another one.
         """
         held = list(units)
         known = {reading.unit: f"={reading.cluster}" for reading in self.readings if reading.cluster is not None}
@@ -163,7 +164,7 @@ class Column:
 
 
 def by_slice(items: Iterable[_Sliced]) -> dict[str, tuple[_Sliced, ...]]:
-    """Return the items of each slice, in their order; all in one pass."""
+    """Return the items of each slice, in their given order, in one pass."""
     found: dict[str, list[_Sliced]] = {}
     for item in items:
         for name in item.slices:
@@ -172,7 +173,7 @@ def by_slice(items: Iterable[_Sliced]) -> dict[str, tuple[_Sliced, ...]]:
 
 
 def span_of(metric: str, seen: Iterable[float]) -> tuple[float, float]:
-    """Return between what a missing value of ``metric`` lies: 0 and 1 for a share, and a score never seen outside."""
+    """Return the range of a missing value: [0, 1] for shares and for scores whose ``seen`` values all lie there."""
     if metric in MEASURED_METRICS:
         return 0.0, math.inf
     return (0.0, 1.0) if all(0 <= value <= 1 for value in seen) else (-math.inf, math.inf)
@@ -184,14 +185,14 @@ def sample_means(grouped: Grouped) -> list[float]:
 
 
 def read_column(metric: str, cases: Iterable[JudgedCase]) -> Column:
-    """Return what ``cases`` (of one suite and model) say of ``metric``."""
+    """Return the readings of ``metric`` from ``cases`` of one suite and model."""
     readings = tuple(read(metric, case) for case in cases)
     span = span_of(metric, (reading.value for reading in readings if reading.value is not None))
     return Column(metric=metric, readings=readings, span=span)
 
 
 def read(metric: str, case: JudgedCase) -> Reading:
-    """Return what one case says of ``metric``."""
+    """Return the reading of ``metric`` from one case."""
     value = None if case.outcome == "skipped" else _value(metric, case)
     return Reading(
         sample_id=case.sample_id,
@@ -207,7 +208,7 @@ def read(metric: str, case: JudgedCase) -> Reading:
 
 
 def _value(metric: str, case: JudgedCase) -> float | None:
-    """Return the metric's value in one case; a score given before the case broke counts."""
+    """Return the metric's value in one case; a score recorded before the case broke off counts."""
     if metric == "error_rate":
         return float(case.outcome == "error")
     if metric == "pass_rate":
@@ -218,7 +219,7 @@ def _value(metric: str, case: JudgedCase) -> float | None:
 
 
 def _measured(metric: str, case: JudgedCase) -> float | None:
-    """Return a number of the calls; time and tokens of calls that broke on the way are no answer's."""
+    """Return a measured value of the calls; time and tokens of calls lost to the infrastructure do not count."""
     if metric == "latency_s" and case.cached:
         return None
     if metric != "cost_usd" and case.outcome == "error" and case.error_kind in LOST_KINDS:
@@ -228,7 +229,7 @@ def _measured(metric: str, case: JudgedCase) -> float | None:
 
 
 def _missing(metric: str, case: JudgedCase) -> State:
-    """Return why a case has no value."""
+    """Return the state of a case without a value."""
     if case.outcome == "skipped":
         return "skipped"
     if metric in MEASURED_METRICS:
@@ -242,10 +243,10 @@ def _missing(metric: str, case: JudgedCase) -> State:
 
 
 def _missing_measure(metric: str, case: JudgedCase) -> State:
-    """Return why a number of the calls is missing.
+    """Return the state of a case without a measured value of its calls.
 
-    A failed call says nothing of its tokens and is mostly not billed, so it is lost; a timeout took long, but
-    how long is open. An answer without a number has one that is not known.
+    A failed call reports no tokens and is mostly not billed, so it is lost. The latency of a timeout is open: it was
+    long, but how long is unknown. An answer without a number is open too: it has one that is not known.
     """
     if metric == "latency_s" and case.cached:
         return "cached"

@@ -1,9 +1,9 @@
-"""One rule over one column of readings: the decision.
+"""The decision on an absolute rule (``min``, ``max``, ``every``, …) from the readings of its metric.
 
-Errors bound the answer (C. F. Manski, "Partial Identification of Probability Distributions", 2003): a case
-whose value could be any takes the least, then the greatest possible value. Where both ends agree the rule is
-decided. Errors of the infrastructure say nothing of the answer and leave the mean, unless the run is not
-valid: then a rule can only fail, and only where it fails whatever the lost cases would have been.
+Missing values are bounded (C. F. Manski, "Partial Identification of Probability Distributions", 2003): an open case is
+given first the least, then the greatest possible value. If both ends agree, the rule is decided. Cases lost to the
+infrastructure say nothing about the answer and are left out, unless the run is not valid: then a rule can only fail,
+and only if it fails whatever the lost cases would have been.
 """
 
 import math
@@ -23,48 +23,48 @@ __all__ = ["SLACK", "Decision", "Judgement", "decide", "name_open", "name_sample
 Judgement = Literal["pass", "fail", "inconclusive", "unmeasurable", "not_judged"]
 
 SLACK = 1e-9
-"""How far a value may be beyond a bar, so that rounding alone fails nothing; ``min_lower`` has none."""
+"""How far a value may lie beyond a bound, so that rounding alone fails no rule; ``min_lower`` has no slack."""
 
 _LIKELY_MISS = 0.02
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SECTIONS = 16
-"""They leave 0.0005 of what is searched, of a statistic that is flat where it is greatest."""
+"""Golden sections in ``_searched``: they narrow the range to 0.0005 of itself, around a maximum that is flat."""
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one rule says of one column."""
+    """The verdict on one rule over one column, with its numbers and its reason."""
 
     verdict: Judgement
     value: float | None = None
-    """The number held against the bar (``min_lower`` holds ``low`` instead); None where there is none."""
+    """Number compared with the bound (for ``min_lower`` that is ``low``); None if there is none."""
     n: int = 0
-    """Samples behind the value; cases for ``error_rate``, quantiles and totals."""
+    """Number of samples behind the value; number of cases for ``error_rate``, quantiles and totals."""
     low: float | None = None
-    """Ends of the 95 % interval of the value; None where it has none or it cannot be estimated."""
+    """Lower end of the 95 % interval of the value; None if it has none or it cannot be estimated."""
     high: float | None = None
     reason: str | None = None
-    """Why, in one line; None where the numbers say it all."""
+    """Explanation in one line; None if the numbers say everything."""
     baseline_value: float | None = None
-    """This and the next three belong to rules against a baseline, whose ``low`` and ``high`` are the ends of the 90 %
-    interval of ``delta``."""
+    """The baseline's value. This and the next three fields belong to rules against a baseline, for which ``low`` and
+    ``high`` are the ends of the 90 % interval of ``delta``."""
     delta: float | None = None
     p_value: float | None = None
-    """After Holm, one-sided; None where no test decides."""
+    """One-sided, after Holm's adjustment; None if no test decides."""
     mde: float | None = None
-    """The least change that the rule would see in four runs of five; None where nothing tells."""
+    """Smallest true change that the rule would detect in four runs of five (80 % power); None if unknown."""
     is_open: bool = False
-    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
+    """Whether the verdict is inconclusive because answers are missing, which makes the session unmeasurable."""
 
 
 def decide(rule: Rule, column: Column, *, broken: str | None) -> Decision:
-    """Return the decision of an absolute ``rule`` over ``column``.
+    """Return the decision on an absolute ``rule`` over ``column``.
 
     Args:
-        rule: Any rule but one against a baseline.
+        rule: Any rule except those against a baseline.
         column: Readings of the rule's metric in the rule's slice.
-        broken: Why the run is not valid for this suite and model; such a rule fails or is unmeasurable.
+        broken: Why the run is not valid for this suite and model, so that the rule can only fail or be unmeasurable.
     """
     if not column.count("scored"):
         return Decision(verdict="unmeasurable", reason=broken or _why_empty(column))
@@ -76,16 +76,16 @@ def decide(rule: Rule, column: Column, *, broken: str | None) -> Decision:
 
 
 def name_samples(ids: Collection[str], *, in_order: bool = False) -> str:
-    """Return up to five sample ids in one line, sorted unless their order says something, and how many more."""
+    """Return up to five sample ids in one line and the number of others; sorted, unless they are ``in_order``."""
     chosen = list(ids) if in_order else sorted(ids)
     shown = ", ".join(one_line(sample_id, 40) for sample_id in chosen[:_NAMED])
     return f"{shown} and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else shown
 
 
 def name_open(rows: OpenRows, metric: str) -> str:
-    """Return the rows that leave a rule on ``metric`` open, and what may give them a value.
+    """Return the rows that leave a rule on ``metric`` open, and how they may get a value.
 
-    Nothing gives an answer its tokens, nor their cost.
+    Missing token counts, and the costs computed from them, cannot be obtained afterwards.
     """
     if metric in ("cost_usd", "input_tokens", "output_tokens"):
         return name_samples(rows.ids)
@@ -97,7 +97,7 @@ def name_open(rows: OpenRows, metric: str) -> str:
 
 
 def _decide_every(column: Column, broken: str | None) -> Decision:
-    """Any miss fails; without one, a case without a value leaves the rule open."""
+    """Decide ``every``: any miss fails; without a miss, cases without a value make the rule unmeasurable."""
     shown = numbers_of(column, column.grouped())
     missed = {reading.sample_id for reading in column.readings if reading.hit is False}
     if missed:
@@ -110,7 +110,7 @@ def _decide_every(column: Column, broken: str | None) -> Decision:
 
 
 def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
-    """As any bound, over hits instead of values, once each sample has enough attempts."""
+    """Decide ``pass_at`` like any other bound, on hits instead of values, if each sample has enough attempts."""
     hits = tuple(
         reading if reading.hit is None else reading._replace(value=float(reading.hit)) for reading in column.readings
     )
@@ -140,23 +140,23 @@ def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
     if met != {True}:
         return replace(shown, verdict="inconclusive", is_open=True, reason=_why_open(column, ends))
     low, high = column.span
-    is_in_reach = rule.bound is not None and low < rule.bound < high  # what lies in 0..1 misses no min of 0
+    is_in_reach = rule.bound is not None and low < rule.bound < high  # values in 0..1 cannot miss a min of 0
     return replace(shown, verdict="pass", reason=_rerun(rule, column, grouped) if is_in_reach else None)
 
 
 def numbers_of(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
-    """Return the numbers of a decision that is yet to be made: the value over what was scored, n and the interval.
+    """Return a preliminary decision with the numbers only: the value over all scored cases, n and the interval.
 
     Args:
         column: The readings of a metric.
         grouped: Their values by unit.
-        rule: Whose statistic is the value; None for the mean.
+        rule: Rule whose statistic is the value; None for the mean.
     """
     if rule is not None and rule.kind in ("max_p50", "max_p95", "max_total"):
         value = _statistic(rule, column, grouped)
         return Decision(verdict="unmeasurable", value=_finite(value), n=column.count("scored"))
     values = _per_sample(rule, grouped)
-    is_of_calls = column.metric in MEASURED_METRICS  # such a number only happens to lie in [0, 1]
+    is_of_calls = column.metric in MEASURED_METRICS  # their values may lie in [0, 1], but only by chance
     interval = None if is_of_calls else score_interval(values, clusters=column.clusters(grouped))
     return Decision(
         verdict="unmeasurable",
@@ -174,7 +174,7 @@ def _per_sample(rule: Rule | None, grouped: Grouped) -> list[float]:
 
 
 def _statistic(rule: Rule, column: Column, grouped: Grouped) -> float | None:
-    """Return the number that is held against the bar; None where it cannot be estimated."""
+    """Return the number that is compared with the bound; None if it cannot be estimated."""
     cases = [value for values in grouped.values() for value in values]
     if rule.kind == "max_total":
         return total(cases)
@@ -187,9 +187,10 @@ def _statistic(rule: Rule, column: Column, grouped: Grouped) -> float | None:
 
 
 def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float | None]:
-    """Return the least and the greatest that the statistic comes to by any possible values of the cases in ``states``.
+    """Return the least and the greatest value of the statistic, over all possible values of the cases in ``states``.
 
-    That is with all of them at their least, then at their greatest possible value.
+    For most statistics these are reached with all such cases at their least, then at their greatest possible value. The
+    lower end of an interval may be lower or higher in between, so for ``min_lower`` further values are tried.
     """
     least, most = (column.grouped(fill, states) for fill in column.span)
     found = [_statistic(rule, column, grouped) for grouped in (least, most)]
@@ -200,7 +201,7 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
     if is_met and clusters is None:
         return found
     tried: Iterable[float | None]
-    if is_met or all(value in (0, 1) for value in known):  # groups that differ most have the widest interval
+    if is_met or all(value in (0, 1) for value in known):  # the interval is widest if groups differ most
         tried = _mixed_lower_ends(column, least, clusters, states)
     else:
         tried = _lower_ends(sample_means(least), sample_means(most), clusters, known)
@@ -211,7 +212,7 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
 def _mixed_lower_ends(
     column: Column, least: Grouped, clusters: Sequence[str] | None, states: Collection[State]
 ) -> Iterator[float | None]:
-    """Yield lower ends of the interval with some of the cases in ``states`` at their least and the others not."""
+    """Yield lower ends of the interval with some cases in ``states`` at their least, the others at their greatest."""
     means = dict(zip(least, sample_means(least), strict=True))
     for filled in column.mixtures(*column.span, states):
         mixed = means | dict(zip(filled, sample_means(filled), strict=True))
@@ -222,11 +223,11 @@ def _mixed_lower_ends(
 def _lower_ends(
     least: Sequence[float], most: Sequence[float], clusters: Sequence[str] | None, known: Sequence[float]
 ) -> Iterator[float | None]:
-    """Yield lower ends of the interval of means of samples, each between its ``least`` and its ``most``.
+    """Yield lower ends of the interval, with each sample mean between its ``least`` and its ``most``.
 
-    They close in on the greatest one. Values far from the others widen the interval, so that is where all samples with
-    a missing value come as close as they can to one level, a little above the others' mean; a mean of few clusters may
-    have it elsewhere. A sample that is known in part may reach above or below the mean of the ``known`` alone.
+    They approach the greatest possible lower end. Outlying values widen the interval, so the lower end is greatest if
+    all samples with a missing value lie as close as possible to one level, a little above the mean of the others; with
+    few clusters it may lie elsewhere. A partly known sample may reach above or below the mean of the ``known`` alone.
     """
 
     def lower_end(level: float) -> float | None:
@@ -242,9 +243,10 @@ def _lower_ends(
 
 
 def _searched(statistic: Callable[[float], float | None], low: float, high: float) -> Iterator[float | None]:
-    """Yield the statistic at points that close in on its one greatest value between ``low`` and ``high``.
+    """Yield the statistic at points that approach its single maximum between ``low`` and ``high``.
 
-    J. Kiefer, "Sequential Minimax Search for a Maximum", Proceedings of the AMS 4 (1953) 502-506: golden sections.
+    Golden-section search: J. Kiefer, "Sequential Minimax Search for a Maximum", Proceedings of the AMS 4 (1953)
+    502-506.
     """
     first, second = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_first, at_second = statistic(first), statistic(second)
@@ -290,7 +292,7 @@ def _why_open(column: Column, ends: Iterable[float | None]) -> str:
 
 
 def _range(low: float | None, high: float | None) -> str:
-    """Return between what two ends a value is, in words; an empty text where neither is a bound."""
+    """Return the range of a value in words; empty if it is unbounded on both sides."""
     if low == -math.inf:
         return "" if high == math.inf else f", at most {show_number(high)}"
     return (
@@ -314,9 +316,9 @@ def _why_empty(column: Column) -> str:
 
 
 def _rerun(rule: Rule, column: Column, grouped: Grouped) -> str | None:
-    """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone.
+    """Return a warning if a rerun of the same system is likely (above 2 %) to miss the bar by chance alone.
 
-    Of independent rows that are right or wrong the chance is the binomial one.
+    The chance is binomial for independent rows that are right or wrong, else a normal approximation.
     """
     if rule.kind not in ("min", "max") or rule.bound is None:
         return None
@@ -338,5 +340,5 @@ def _finite(value: float | None) -> float | None:
 
 
 def show_number(value: float | None, digits: int = 4) -> str:
-    """Return a number as reasons tell it."""
+    """Return a number as it is shown in reasons: ``digits`` significant digits, ``unknown`` for None."""
     return "unknown" if value is None else f"{value:.{digits}g}"

@@ -1,7 +1,7 @@
-"""What the numbers say against a rule: by how much it falls short, and how likely chance alone does that.
+"""Evidence against a rule: its shortfall, and the probability that chance alone causes such a shortfall.
 
-A rule that is decided by a p-value is first weighed by itself; what the p-value may be depends on all of them
-(``family``). Values that are missing are weighed at both of their ends.
+Evidence is collected for each rule by itself; the p-value below which a rule fails depends on all rules that share
+alpha (``family``). Missing values are weighed at both ends of their range.
 """
 
 from dataclasses import dataclass
@@ -20,100 +20,101 @@ __all__ = [
 ]
 
 LEAST_CLUSTERS = 5
-"""With fewer groups of dependent rows nothing can fail."""
+"""Smallest number of groups of dependent rows with which a rule can fail."""
 FEW_ROWS = 30
-"""Fewer rows than this take the sign-flip test in place of t."""
+"""Number of rows below which the sign-flip test replaces Student's t."""
 FEW_GROUPS = 10
-"""So do groups of dependent rows that are worth fewer than this."""
+"""Effective number of groups of dependent rows (``df + 1``) below which the sign-flip test replaces Student's t."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewChanges:
-    """Rows, or groups of dependent ones, of which some changed but so few that their signs decide."""
+    """Units (rows, or groups of dependent rows) of which so few changed that a test on their signs decides."""
 
     worse: int
     better: int
     units: int
-    """All of them."""
+    """Number of all units, changed or not."""
     size: float
-    """By how much those that changed did, in the mean over their rows."""
+    """Mean absolute change of the changed units, over their rows."""
     has_mid_p: bool
     """Whether the p-value is a mid-p."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """What one set of values says against a rule."""
+    """The evidence of one set of values against a rule."""
 
     shortfall: float
-    """By how much the value lies on the wrong side: the drop, or how far it is from the bar; negative is good."""
+    """How far the value lies on the wrong side: the drop, or the distance from the bar; negative if it is good."""
     p_value: float | None
-    """One-sided: how likely so much comes by chance alone; None where no test is possible."""
+    """One-sided probability of such a shortfall by chance alone; None if no test is possible."""
     signs: float | None = None
-    """The mid-p of the signs of groups of dependent rows that are too few for a test: it tells what is noise, and fails
-    nothing. None elsewhere."""
+    """Mid-p of the sign-flip test on groups of dependent rows that are too few to fail a rule; it only tells noise.
+    None otherwise."""
     error: float | None = None
-    """The standard error of the shortfall, above 0; None where it is unknown."""
+    """Standard error of the shortfall, above 0; None if unknown."""
     df: float | None = None
-    """Degrees of freedom of ``error``; known without it where there was no spread at all."""
+    """Degrees of freedom of ``error``; also set if the error is unknown because there was no spread at all."""
     flips: tuple[int, int, int] | None = None
-    """Rows that got worse, that got better, and all; None where a change may be anything else than −1, 0 and 1 of a
-    share or a score in [0, 1], and where rows are dependent."""
+    """Number of rows that got worse, that got better, and of all rows. None unless rows are independent and all changes
+    are −1, 0 or 1 in a share or a score in [0, 1]."""
     few: FewChanges | None = None
-    """None where none changed, or as many as let the error decide."""
+    """None if no unit changed, or enough for the error to decide."""
     units: int | None = None
-    """Rows, or as many groups of one size as groups of dependent ones are worth, none of which can lose more than 1 a
-    row; None where a row can."""
+    """Effective number of independent units: rows, or the ``equal_clusters`` of groups. None if a row can lose more
+    than 1."""
     losses: tuple[float, ...] = ()
-    """The largest losses of rows or groups, in shares of what one of ``units`` can lose, the largest first; not more of
-    them than those. A group that is larger than they are can lose more than 1."""
+    """Largest losses of rows or groups, the largest first, at most ``units`` of them; each as a share of what one unit
+    can lose, which is more than 1 for a group larger than a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a rule is decided by, with the numbers that are shown beside it."""
+    """The evidence that decides a rule, with the numbers shown beside it."""
 
     n: int
-    """Rows with a value (of both runs, where there are two)."""
+    """Number of rows with a value; in a comparison, with a value in both runs."""
     clusters: int | None
-    """Groups of dependent rows; None where rows are independent."""
+    """Number of groups of dependent rows; None if rows are independent."""
     value: float
     found: Weight
-    """From the values that are there."""
+    """Weight of the known values alone."""
     ends: tuple[Weight | None, ...] | None = None
-    """With the best, then with the worst for every missing value, then with some between; None where none is missing,
-    one of the first two None where there is no such end."""
+    """Weights with the best value for every missing one, with the worst, then with some in between. None if no value is
+    missing; the first or second entry is None if the range has no such end."""
     are_bounds: bool = True
-    """Whether nothing that the missing values may be says more or less than ``ends``; else some were tried."""
+    """Whether ``ends`` bound the weight for all possible missing values; if not, they are only values tried."""
     low: float | None = None
-    """Ends of the 95 % interval of ``value``, of two runs of the 90 % one of ``delta``; None where there is none."""
+    """Lower end of the 95 % interval of ``value``, or in a comparison of the 90 % interval of ``delta``; None if there
+    is none."""
     high: float | None = None
     before: float | None = None
-    """This and all that follow belong to two runs."""
+    """The baseline's value. This and all following fields belong to a comparison of two runs."""
     delta: float | None = None
     worse: tuple[str, ...] = ()
     """Sample ids of the rows that got worse, the worst first."""
     better: int = 0
-    """How many rows got better."""
+    """Number of rows that got better."""
     is_binary: bool = False
-    """Whether each row is one value of 0 or 1 in each run."""
+    """Whether each row has a single value in each run, 0 or 1."""
     left_out: str = ""
-    """Which rows are not in it, in words; empty where all are."""
+    """Rows that are left out, in words; empty if none are."""
     note: str = ""
     """What makes the rule itself doubtful, in words; mostly empty."""
 
     @property
     def has_test(self) -> bool:
-        """Whether it may fail by a p-value; two runs with fewer than ``LEAST_CLUSTERS`` groups of pairs cannot."""
+        """Whether a p-value can fail the rule; not so for a comparison of fewer than ``LEAST_CLUSTERS`` groups."""
         if self.before is None or self.clusters is None or self.clusters >= LEAST_CLUSTERS:
             return True
         return any(weight is not None and weight.p_value is not None for weight in self.possible)
 
     @property
     def possible(self) -> tuple[Weight | None, ...]:
-        """What all values may come to, the best first: ``found`` where none is missing, else the ends.
+        """Possible weights, the best first: ``found`` if no value is missing, else ``ends``.
 
-        Where those do not bound it ``found`` is one more that was tried, though no value of a missing row gives it.
+        If the ends are no bounds, ``found`` is added as one more try, though no value for the missing rows yields it.
         """
         if self.ends is None:
             return (self.found,)
@@ -121,12 +122,12 @@ class Evidence:
 
 
 def are_few_groups(df: float) -> bool:
-    """Return whether groups that are worth ``df + 1`` of one size are too few for Student's t."""
+    """Return whether groups that are worth ``df + 1`` groups of equal size are too few for Student's t."""
     return df + 1 <= FEW_GROUPS - 1e-6
 
 
 def falls_when_worse(rule: Rule) -> bool:
-    """Return whether a lower value is the worse one, for a rule on a change."""
+    """Return whether a lower value is worse, for a rule on a change."""
     if rule.kind == "noninferior":
         return rule.metric not in (*MEASURED_METRICS, "error_rate")
     return rule.kind == "max_drop"

@@ -1,4 +1,4 @@
-"""The judge behind a metric: whether it is one and the same in all rows, and whether it may gate."""
+"""The judge behind a metric: whether all rows have the same one, and whether it may gate."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,15 +15,15 @@ __all__ = ["gating", "judges_of", "reported", "why_no_one_judge", "why_not_gatin
 
 
 def judges_of(metric: str, cases: Iterable[JudgedCase], part: str | None = None) -> frozenset[str | None]:
-    """Return what identifies the judges of a metric, over the cases with a value; None stands for a plain scorer.
+    """Return the judge ids behind a metric, over the cases with a value; None among them stands for a plain scorer.
 
-    The outcome (``pass_rate``) is made by all scores of a case, so that two judges of one of them are two of it; where
-    no score has two it has no judge.
+    All scores of a case make its outcome (``pass_rate``). If one of them has two judges, those are its judges;
+    otherwise it has none.
 
     Args:
         metric: the metric.
-        cases: of one suite and model.
-        part: a slice; None for all.
+        cases: cases of one suite and model.
+        part: a slice; None for all cases.
     """
     found: dict[str, set[str | None]] = {}
     for case in cases:
@@ -37,7 +37,7 @@ def judges_of(metric: str, cases: Iterable[JudgedCase], part: str | None = None)
 
 
 def why_no_one_judge(rule: Rule, judges: frozenset[str | None], trust: Trust) -> str | None:
-    """Return why a metric is no number of one judge, where it must be, or of one that a rule can hold to nothing."""
+    """Return why a metric comes from several judges, or why the rule cannot make demands on its judge; else None."""
     known = judges - {None}
     if len(known) > 1:
         return (
@@ -51,7 +51,7 @@ def why_no_one_judge(rule: Rule, judges: frozenset[str | None], trust: Trust) ->
 
 
 def why_not_gating(rule: Rule, judges: frozenset[str | None], trust: Trust) -> str | None:
-    """Return why a rule may not gate, as its judge does not meet what the rule demands; None where it may."""
+    """Return why a rule may not gate, if its judge does not meet the rule's demands; else None."""
     (known, *_) = [*(judges - {None}), None]
     if rule.judge is None or known is None:
         return None
@@ -66,12 +66,12 @@ def _of_comparison(rule: Rule) -> str:
 
 
 def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) -> tuple[Thresholds, dict[Rule, str]]:
-    """Return the rules that may gate, and why each of the others may not, whichever model it is about.
+    """Return the rules that may gate for at least one model, and why each of the others may not.
 
     Args:
         thresholds: all rules.
-        cases: of a run.
-        trust: what judges are worth.
+        cases: cases of a run.
+        trust: agreement of the judges with people.
     """
     demanding = [rule for suite in thresholds.suites.values() for rule in suite.rules if rule.judge is not None]
     groups = grouped(cases if demanding else (), lambda case: (case.suite, case.model))
@@ -90,7 +90,7 @@ def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) ->
 
 
 def reported(decision: Decision, why: str) -> Decision:
-    """Return a decision that is shown and decides nothing."""
+    """Return ``decision`` as one that is shown but not judged, for the reason ``why``."""
     told = f" ({decision.reason})" if decision.reason else ""
     reason = f"its judge may not gate: {why}. The rule by itself: {decision.verdict}{told}"
     return replace(decision, verdict="not_judged", is_open=False, reason=reason)

@@ -1,7 +1,7 @@
-"""The gate: all rules of thresholds.yaml applied to the cases of a run.
+"""The gate: applies all rules of thresholds.yaml to the cases of a run.
 
-Every rule is judged for each model by itself. It never raises on what a run holds: what cannot be decided is
-``unmeasurable`` and says why.
+Each rule is judged separately for each model. The gate never raises because of a run's content: a rule that cannot be
+decided is ``unmeasurable``, with a reason.
 """
 
 import functools
@@ -33,7 +33,7 @@ WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...]
     "inconclusive",
     "pass",
 )
-"""What a rule that was judged comes to."""
+"""Verdicts on judged rules, the worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,28 +42,28 @@ class Verdict(Decision):
 
     suite: str
     model: str | None
-    """None for a rule that was not judged because no case of its suite was there."""
+    """None for a rule that was not judged because the run has no case of its suite."""
     metric: str
     slice: str | None
     rule: str
-    """The rule in a few words: ``min=0.8``."""
+    """The rule as text: ``min=0.8``."""
 
     @property
     def is_reported(self) -> bool:
-        """Whether it is not judged and has its numbers all the same: its judge may not gate."""
+        """Whether the rule has numbers but is not judged, because its judge may not gate."""
         return self.verdict == "not_judged" and self.value is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
-    """What the gate says of a run."""
+    """The gate's result for a run."""
 
     verdicts: tuple[Verdict, ...]
     """In the order of the file; a rule's models in alphabetical order."""
     verdict: SessionVerdict
-    """The worst of the judged: fail, unmeasurable, inconclusive, pass; ``none`` where no rule was judged."""
+    """Worst verdict on the judged rules: fail, unmeasurable, inconclusive, pass; ``none`` if no rule was judged."""
     alphas: tuple[float | None, ...] = ()
-    """Of each of ``verdicts``: the adjusted p-value below which it fails; None where no p-value decides."""
+    """For each of ``verdicts`` the adjusted p-value below which the rule fails; None if no p-value decides."""
 
 
 def apply_gate(
@@ -77,19 +77,19 @@ def apply_gate(
     first_look: int | None = None,
     asks_again: bool = False,
 ) -> GateResult:
-    """Return the verdict of every rule over ``cases``, which may come in any order.
+    """Return the verdict on every rule over ``cases``, which may come in any order.
 
     Args:
         thresholds: The rules.
-        cases: All finished cases of the run, each once; of those of suites without rules only
-            what stopped their calls counts.
-        collected: How many cases each suite and model was to have, where that is known: what did not finish
-            makes its rules unmeasurable.
-        baseline: What regression rules compare with; without it they are not judged.
-        no_baseline: Why there is none, in a few words.
-        trust: What judges are worth.
-        first_look: Epochs of the first look, where there were two: ``max_total`` is about those.
-        asks_again: Whether a second look follows where one is due.
+        cases: All finished cases of the run, each once; of cases in suites without rules, only errors that
+            stopped their calls count.
+        collected: Number of cases that each suite and model should have, if known: where some did not finish,
+            the rules are unmeasurable.
+        baseline: Run that regression rules compare with; without it they are not judged.
+        no_baseline: Why there is no baseline, in a few words.
+        trust: Agreement of the judges with people.
+        first_look: Epochs of the first look, if there were two: ``max_total`` bounds only those.
+        asks_again: Whether a second look follows if a rule asks for one.
     """
     cases = in_order(cases)
     by_suite, expected = grouped(cases, lambda case: case.suite), collected or {}
@@ -106,17 +106,17 @@ def apply_gate(
 
 
 def _of_one_look(thresholds: Thresholds, there: Collection[str]) -> Iterator[SuiteRules]:
-    """Yield the rules of each suite with the alpha of one look at the suites that are ``there``."""
+    """Yield the rules of each suite, with the alpha for one look at a run that has the suites ``there``."""
     for rules in thresholds.suites.values():
         alpha = looks_alpha(thresholds, rules.settings, there)
         yield replace(rules, settings=replace(rules.settings, alpha=alpha))
 
 
 def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = ()) -> SessionVerdict:
-    """Return the worst verdict: fail > unmeasurable > inconclusive > pass; ``none`` where none was judged.
+    """Return the worst verdict: fail > unmeasurable > inconclusive > pass; ``none`` if no rule was judged.
 
-    A rule that missing answers leave open makes the session unmeasurable, and so does what stopped its calls in any of
-    ``cases``, though no rule is about that suite: such a run never reports success.
+    The session is also unmeasurable if missing answers leave a rule open, or if any case has an error that stopped all
+    calls, even in a suite without rules: such a run never reports success.
     """
     found = {"unmeasurable" if verdict.is_open else verdict.verdict for verdict in verdicts}
     worst: SessionVerdict = next((worst for worst in WORST_FIRST if worst in found), "none")
@@ -125,7 +125,7 @@ def session_verdict(verdicts: Iterable[Verdict], cases: Iterable[JudgedCase] = (
 
 
 def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[tuple[Verdict, float | None]]:
-    """Yield the verdict of each rule, those that share their false alarms decided together, and its alpha."""
+    """Yield the verdict on each rule with its alpha; rules that share alpha are decided together."""
     claims = {**dict(_claims(found, looks, is_implied=False)), **dict(_claims(found, looks, is_implied=True))}
     for place, case in enumerate(found):
         decision, alpha = case.decision, None
@@ -147,9 +147,9 @@ def _settled(found: Sequence[Weighed], looks: Mapping[str, int]) -> Iterator[tup
 def _claims(
     found: Sequence[Weighed], looks: Mapping[str, int], *, is_implied: bool
 ) -> Iterator[tuple[int, tuple[Share, Callable[[Weight], Adjusted | None]]]]:
-    """Yield what each rule that waits for the others may claim, and what adjusts its p-value, by its place.
+    """Yield for each rule decided by a p-value its place in ``found``, its share of alpha, and its Holm adjustment.
 
-    One that cannot fail, or may not gate, claims nothing of the others' share.
+    A rule that cannot fail, or may not gate, takes no share of alpha away from the others.
     """
     tested = [
         (place, case, case.evidence)
@@ -164,7 +164,7 @@ def _claims(
 
 
 def _alone(weight: Weight) -> Adjusted | None:
-    """Return the p-value of a rule that shares its false alarms with no other."""
+    """Return the unadjusted p-value, for a rule that shares alpha with no other."""
     p_value = weight.p_value
     return None if p_value is None else Adjusted(found=p_value, least=p_value, most=p_value)
 

@@ -1,7 +1,7 @@
-"""Two runs side by side: the rows of one suite that both of them have, with what each says of one metric.
+"""Pairs of rows: the values of one metric in two runs, for the rows of a suite that both runs have.
 
-Rows pair by id and by the digest of their input and target. A row that is new, or that changed, is counted and left
-out: it says nothing of what the change under test did.
+Rows pair by id and by the digest of their input and target. New and changed rows are counted but left out of the
+comparison, since they say nothing about the effect of the change under test.
 """
 
 from collections import Counter
@@ -18,83 +18,83 @@ from pytest_llmeval.core.stats.means import mean
 __all__ = ["Pair", "PairedColumn", "pair_up"]
 
 _USUAL = 0.9
-"""Share of a run's finished cases from which on a score is no matter of what was said in them.
+"""Share of a run's finished cases that must have a score for it to count as one that the test always records.
 
-A scorer that a test always calls is in all of them, but for a few that end early; one behind ``if "```" in answer``
-comes and goes with the answers, and most of them lack it.
+A scorer that a test always calls is missing only from the few cases that end early. One that is called under a
+condition, such as ``if "```" in answer``, depends on the answers and is missing from most cases.
 """
 
 
 class Pair(NamedTuple):
-    """One row of both runs; a tuple, as one is made for each row and metric."""
+    """One row of both runs. A tuple, because there is one per row and metric."""
 
     sample_id: str
     slices: tuple[str, ...]
-    """Those of the current run."""
+    """Slices of the row in the current run."""
     cluster: str | None
     before: float | None
-    """The mean over the baseline's scored epochs; None where it has none."""
+    """Mean over the baseline's scored epochs; None if there are none."""
     after: float | None
-    """The mean over the current run's scored epochs; None where it has none."""
+    """Mean over the current run's scored epochs; None if there are none."""
     scored_before: int
-    """Epochs behind ``before``."""
+    """Number of epochs behind ``before``."""
     scored: int
-    """Epochs behind ``after``."""
+    """Number of epochs behind ``after``."""
     open: int
-    """Epochs of the current run whose value could be any."""
+    """Number of the current run's epochs whose value is open."""
     answered: int
-    """Those of them that the user's own code broke behind an answer."""
+    """Number of open epochs in which the user's own code raised after an answer had come."""
     lost: int
-    """Epochs of the current run that the infrastructure lost."""
+    """Number of the current run's epochs that were lost to the infrastructure."""
     skipped: int
-    """Epochs of the current run that were skipped, or that had no judge."""
+    """Number of the current run's epochs that were skipped or had no judge."""
     unscored: int
-    """Epochs of the current run that finished without it."""
+    """Number of the current run's epochs that finished without this score."""
     is_single: bool
-    """Whether each side is one epoch at most."""
+    """Whether each run has at most one epoch of the row."""
     is_cached: bool
-    """Whether it lacks a value for no other reason than that a side's answers come from the cache."""
+    """Whether a value is missing only because a run's answers come from the cache."""
     is_unknown: bool
-    """Whether a side has no value, as it is open or lost."""
+    """Whether a run has no value because it is open or lost."""
     by_model: bool
-    """Whether its values are what the model alone cost, as verdicts come from the cache."""
+    """Whether the values are costs of the model alone, because verdicts of a judge came from the cache."""
     was_lost: bool
-    """Whether an error left the baseline without a value, so that the row is there in name only."""
+    """Whether the baseline has no value because of an error, so that it has the row in name only."""
 
     @property
     def change(self) -> float | None:
-        """By how much the value rose; None where a side has none."""
+        """``after`` minus ``before``; None if either is missing."""
         return None if self.before is None or self.after is None else self.after - self.before
 
     @property
     def flip(self) -> int:
-        """As ``flip_of``, of outcomes: -1 where the row got worse, 1 where it got better; 0 where a side has none."""
+        """``flip_of`` the row's outcome: -1 if it got worse, 1 if it got better, else 0, also without both values."""
         if self.before is None or self.after is None:
             return 0
         return flip_of(self.before, self.scored_before, self.after, self.scored)
 
     @property
     def is_whole(self) -> bool:
-        """Whether both sides have a value."""
+        """Whether both runs have a value."""
         return self.before is not None and self.after is not None
 
     @property
     def has_no_value(self) -> bool:
-        """Whether the baseline scored it and the current run left it without a value, which is not open either."""
+        """Whether the baseline has a value but the current run has neither a value nor an open one."""
         return self.before is not None and self.after is None and not self.open
 
     @property
     def is_missing(self) -> bool:
-        """Whether that is so as it was skipped or lost; an answer from the cache merely has no latency or cost."""
+        """``has_no_value`` because the row was skipped or lost; not because a cached answer has no latency or cost."""
         return self.has_no_value and bool(self.skipped or self.lost)
 
     @property
     def is_unscored(self) -> bool:
-        """Whether that is so only as it finished without the score."""
+        """``has_no_value`` only because the row's cases finished without this score."""
         return self.has_no_value and not self.is_missing and self.unscored > 0
 
     def filled(self, fill: float, *, with_lost: bool) -> float | None:
-        """Return the mean of the current run with ``fill`` for what is open, and for what is lost where asked."""
+        """Return the current run's mean with ``fill`` for open epochs, and for lost ones too if ``with_lost``."""
         missing = self.open + (self.lost if with_lost else 0)
         if not missing:
             return self.after
@@ -102,45 +102,48 @@ class Pair(NamedTuple):
 
 
 _Slices = tuple[tuple[str, ...], ...]
-"""The slices of each of some rows."""
+"""One tuple of slice names for each of some rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedColumn:
-    """All pairs of one metric, of one suite and model or of a slice, with the rows that did not pair."""
+    """All pairs of one metric in a suite and model, or in a slice of it, with the rows that did not pair.
+
+    Rows that matter only by their number are given by their slices, so that a slice can be cut out of the column.
+    """
 
     metric: str
     pairs: tuple[Pair, ...]
     span: tuple[float, float]
-    """Between what a missing value lies."""
+    """Least and greatest possible value of a missing reading; may be infinite."""
     added: _Slices = ()
-    """The slices of each row that only the current run has."""
+    """Rows that only the current run has."""
     altered: _Slices = ()
-    """The baseline's slices of each row whose input or target is another one there."""
+    """Rows whose input or target has changed, with the baseline's slices."""
     absent: _Slices = ()
-    """The slices of each row that only the baseline has."""
+    """Rows that only the baseline has."""
     renamed: _Slices = ()
-    """Those of them whose input and target a row has that is new in the current run, under another id."""
+    """Absent rows whose input and target are those of an added row, which has another id."""
     absent_in_suite: int = 0
-    """How many such rows there are in the whole suite."""
+    """Number of absent rows in the whole suite."""
     remade: Mapping[str, _Slices] = field(default_factory=dict)
-    """The slices of each paired row whose ``judge`` or ``scorer`` is another one."""
+    """Paired rows whose value was made by another ``judge`` or another ``scorer`` than the baseline's, by that word."""
     lone_scores: tuple[str, ...] = ()
-    """The scores that make outcomes in one of the runs alone, where the metric is the outcome; sorted."""
+    """For ``pass_rate``, the sorted names of the scores that decide outcomes in only one of the runs."""
     by_lone: _Slices = ()
-    """The slices of each row that is ``remade`` by another ``scorer`` for nothing but those."""
+    """Rows that are ``remade`` by another ``scorer`` only because of ``lone_scores``."""
     is_usual: bool = False
-    """Whether nearly all finished rows of the baseline have the score, so that one without it lost it; known only where
-    there is one."""
+    """Whether nearly all finished rows of the baseline have the score, so that a row without it has lost it. Only
+    determined if there is such a row."""
     usual_slices: frozenset[str] = frozenset()
-    """The slices of which that is so."""
+    """Slices for which ``is_usual`` holds."""
     left: int = 0
-    """Rows of the baseline's slice that are there still, but not in this slice; 0 for the whole suite."""
+    """Number of the baseline's rows in this slice that pair but have left the slice; 0 for the whole suite."""
     left_slices: Mapping[str, int] = field(default_factory=dict)
-    """How many that is of each slice."""
+    """Number of rows that have left each slice."""
 
     def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
-        """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
+        """Return the part of the column that belongs to the slice ``name``, whose pairs are ``pairs``."""
 
         def within(rows: _Slices) -> _Slices:
             return tuple(slices for slices in rows if name in slices)
@@ -160,37 +163,37 @@ class PairedColumn:
 
     @property
     def unscored_before(self) -> int:
-        """Rows that the baseline did not score."""
+        """Number of rows without a value in the baseline."""
         return sum(pair.before is None for pair in self.pairs)
 
     @property
     def lost_before(self) -> int:
-        """Rows that an error left without a value in the baseline's run; ``unscored_before`` counts them, too."""
+        """Number of rows without a value in the baseline because of an error; included in ``unscored_before``."""
         return sum(pair.was_lost for pair in self.pairs)
 
     @property
     def cached(self) -> int:
-        """Rows without a value on a side, for no other reason than that its answers come from the cache."""
+        """Number of rows for which ``Pair.is_cached`` holds."""
         return sum(pair.is_cached for pair in self.pairs)
 
     @property
     def unknown(self) -> int:
-        """Rows of which a side has no value, as it is open or lost."""
+        """Number of rows for which ``Pair.is_unknown`` holds."""
         return sum(pair.is_unknown for pair in self.pairs)
 
     @property
     def by_model(self) -> int:
-        """Rows that are compared by what the model alone cost."""
+        """Number of rows that are compared by the cost of the model alone."""
         return sum(pair.by_model for pair in self.pairs)
 
     @property
     def missing(self) -> int:
-        """Rows of the baseline that the current run skipped or lost, or without a score there that nearly all had."""
+        """Number of rows that the current run skipped or lost, or that lack a score which nearly all rows had."""
         return sum(self._is_missing(pair) for pair in self.pairs)
 
     @property
     def missing_unlost(self) -> int:
-        """Those of the missing ones of which the infrastructure lost nothing."""
+        """Number of ``missing`` rows of which no epoch was lost to the infrastructure."""
         return sum(self._is_missing(pair) and not pair.lost for pair in self.pairs)
 
     def _is_missing(self, pair: Pair) -> bool:
@@ -198,7 +201,7 @@ class PairedColumn:
 
     @property
     def open_rows(self) -> OpenRows:
-        """The rows that the baseline scored and of which a value is open."""
+        """Rows that have a value in the baseline and an open epoch in the current run."""
         found = [pair for pair in self.pairs if pair.before is not None and pair.open]
         asked_again, scored_again = (
             any(pair.answered < pair.open for pair in found),
@@ -212,12 +215,12 @@ class _Row:
     """One row of one run while its epochs are read."""
 
     first: JudgedCase
-    """Of its epochs: it says what the row is."""
+    """The first epoch, whose slices, cluster and digest are taken for the row's."""
     values: list[float] = field(default_factory=list)
     scored: list[JudgedCase] = field(default_factory=list)
-    """The epochs behind ``values``."""
+    """Epochs behind ``values``."""
     without: list[State] = field(default_factory=list)
-    """Why each of the other epochs has no value."""
+    """States of the other epochs: why each has no value."""
     answered: int = 0
 
     @property
@@ -277,10 +280,10 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
 
 
 def _lone_scores(cases: Sequence[JudgedCase], others: Iterable[JudgedCase]) -> frozenset[str]:
-    """Return the scores that passed or missed any of ``cases`` and are usual there, and that none of ``others`` has.
+    """Return the scores with a pass mark that are usual in ``cases`` and that none of ``others`` has.
 
-    So it is with a scorer that was written or taken out since. One that only some rows come to is in either run by
-    chance, and its outcomes are compared.
+    They come from a scorer that was added or removed between the runs. A score that only some rows have may be in one
+    run by chance, so it does not count and outcomes are compared.
     """
     known = {name for case in others for name in case.scores}
     found = {name for case in cases for name, passed in case.passed.items() if passed is not None}
@@ -288,13 +291,13 @@ def _lone_scores(cases: Sequence[JudgedCase], others: Iterable[JudgedCase]) -> f
 
 
 def _usual_in(name: str, cases: Sequence[JudgedCase]) -> frozenset[str | None]:
-    """Return the slices in which a score is usual; None among them stands for all of ``cases``."""
+    """Return the slices in which a score is usual; None among them stands for ``cases`` as a whole."""
     parts = [(None, cases), *by_slice(cases).items()]
     return frozenset(part for part, own in parts if _is_usual(name, own))
 
 
 def _is_usual(name: str, cases: Iterable[JudgedCase]) -> bool:
-    """Return whether nearly all of ``cases`` that finished have a score, with or without a value."""
+    """Return whether nearly all (90 %) of the finished ``cases`` have a score, with or without a value."""
     having = [name in case.scores for case in cases if case.outcome in ("passed", "missed")]
     return bool(having) and sum(having) >= _USUAL * len(having)
 
@@ -318,7 +321,7 @@ def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]
 
 
 def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
-    """Yield ``judge`` and ``scorer`` where another one made the value; a judge's change explains its own scorer's."""
+    """Yield ``judge`` or ``scorer`` if another one made the value; a changed judge explains its scorer's new digest."""
     made = [(old, new) for old in was.scored for new in row.scored]
     judged = [_changed(metric, old.judge_ids, new.judge_ids) for old, new in made]
     if any(judged):
@@ -329,10 +332,10 @@ def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
 
 
 def _hangs_on(lone: frozenset[str], was: _Row, row: _Row) -> bool:
-    """Return whether the outcomes of a row are perhaps not comparable, as scores that one run lacks took part.
+    """Return whether a row's outcomes may not be comparable because of scores that only one run has.
 
-    So it is where those alone made a miss, and where the row passes today without one that it was held to before. What
-    is missed by others, too, is a miss with them and without; what passes with a score more passes without it.
+    They are not if such scores alone made a miss, or if the row passes now but had to pass such a score before. A row
+    that misses another score is a miss with or without them, and a row that passes one more score passes without it.
     """
     if not was.scored or not row.scored:
         return False
@@ -348,10 +351,10 @@ def _missed_alone(lone: frozenset[str], case: JudgedCase) -> bool:
 
 
 def _changed(metric: str, was: Mapping[str, str | None], now: Mapping[str, str | None]) -> frozenset[str]:
-    """Return the names of the scores behind a value that were made otherwise.
+    """Return the names of the scores behind a value whose judge id or digest has changed.
 
-    The outcome is made by all scorers of a case; one that only one of both came to is no difference, unless only one of
-    the runs has it at all (``_hangs_on``).
+    All scores of a case make its outcome. A score that only one of the two cases has counts as no change here; scores
+    that a whole run lacks are handled by ``_hangs_on``.
     """
     if was is now:
         return frozenset()

@@ -1,7 +1,7 @@
-"""Bounds that nothing in 0..1 can miss, or none of it can meet: 2 where 0.02 was meant, or a number that is no share.
+"""Bounds that no value in 0..1 can miss, or none can meet: 2 instead of 0.02, or any other number that is no share.
 
-Which scores lie there is known once they were made: those of a scorer or a judge do, as both are held to it; what a
-test recorded itself may be any number.
+Whether a score lies in 0..1 is known only from a run: scorers and judges are held to that range, while a number that a
+test records itself may be any.
 """
 
 import math
@@ -14,17 +14,17 @@ from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, REGRESS
 __all__ = ["span_under", "why_out_of_reach", "why_unlikely"]
 
 _LEAST_PERCENT = 10
-"""A bar from here on was meant in percent."""
+"""Smallest bar that is taken to be meant in percent."""
 _CEILINGS: frozenset[RuleKind] = frozenset({"max", "max_p50", "max_p95"})
 
 
 def why_out_of_reach(rule: Rule, column: Column, cases: Iterable[JudgedCase]) -> str | None:
-    """Return why a rule says nothing of scores that are known to lie in 0..1; None where it says something.
+    """Return why a rule is meaningless for scores that are known to lie in 0..1; None if it is meaningful.
 
     Args:
-        rule: any.
-        column: the readings of its metric.
-        cases: of its suite and model.
+        rule: any rule.
+        column: readings of the rule's metric.
+        cases: cases of the rule's suite and model.
     """
     told = _beyond(rule)
     if told is None or column.span != (0.0, 1.0) or not _is_unit(rule, cases):
@@ -33,19 +33,19 @@ def why_out_of_reach(rule: Rule, column: Column, cases: Iterable[JudgedCase]) ->
 
 
 def why_unlikely(rule: Rule, span: tuple[float, float]) -> str:
-    """Return why a rule on a change may say nothing of scores that only happen to lie in 0..1; else an empty text."""
+    """Return why a rule on a change may be meaningless, as all its values happen to lie in 0..1; else an empty text."""
     told = _beyond(rule) if span == (0.0, 1.0) else None
     return f"what lies in 0..1, as all its values do, {told}" if told else ""
 
 
 def span_under(rule: Rule, span: tuple[float, float], rows: int, cases: Iterable[JudgedCase]) -> tuple[float, float]:
-    """Return between what a missing value lies: any number where a test recorded them and no share misses the rule.
+    """Return the range of a missing value: unlimited if a test recorded the values and none in 0..1 misses the rule.
 
     Args:
-        rule: any.
-        span: between what it lies by the values that are there.
-        rows: how many values a total has.
-        cases: of its suite and model.
+        rule: any rule.
+        span: range of a missing value, judged by the known values.
+        rows: number of values in a total.
+        cases: cases of the rule's suite and model.
     """
     if span != (0.0, 1.0) or rule.metric in COUNTED_METRICS or not _holds_for_shares(rule, rows):
         return span
@@ -53,7 +53,7 @@ def span_under(rule: Rule, span: tuple[float, float], rows: int, cases: Iterable
 
 
 def _holds_for_shares(rule: Rule, rows: int) -> bool:
-    """Return whether nothing in 0..1 misses a rule."""
+    """Return whether no values in 0..1 can miss a rule."""
     bound = 0.0 if rule.bound is None else rule.bound
     if rule.kind in REGRESSION_KINDS or rule.kind in _CEILINGS:
         return bound >= 1
@@ -63,9 +63,9 @@ def _holds_for_shares(rule: Rule, rows: int) -> bool:
 
 
 def _beyond(rule: Rule) -> str | None:
-    """Return what a number in 0..1 never does, where the rule is about that."""
+    """Return in words why a number in 0..1 always or never meets the rule; None if it may do either."""
     bound = 0.0 if rule.bound is None else rule.bound
-    if rule.metric in COUNTED_METRICS:  # the file is refused for such a bound on a share
+    if rule.metric in COUNTED_METRICS:  # such a bound on a share is already refused when the file is read
         return None
     if rule.kind in REGRESSION_KINDS:
         moves = "rise" if rule.kind == "max_rise" else "drop"
@@ -80,7 +80,7 @@ def _beyond(rule: Rule) -> str | None:
 
 
 def _is_unit(rule: Rule, cases: Iterable[JudgedCase]) -> bool:
-    """Return whether a scorer or judge made each value of a metric."""
+    """Return whether a scorer or a judge made every value of the metric."""
     if rule.metric in MEASURED_METRICS:
         return False
     valued = [case for case in cases if case.scores.get(rule.metric) is not None]
@@ -89,6 +89,6 @@ def _is_unit(rule: Rule, cases: Iterable[JudgedCase]) -> bool:
 
 
 def _meant(rule: Rule, bound: float) -> str:
-    """Return what to write in place of a bound: that much in percent, where it can be one."""
+    """Return what to write instead of a bound: a hundredth of it, if it can be a percentage."""
     least = 1 if rule.kind in REGRESSION_KINDS else _LEAST_PERCENT
     return f"{bound / 100:.12g}" if least <= bound <= 100 else "a number there"

@@ -1,4 +1,4 @@
-"""From evidence to a verdict, in numbers and in words."""
+"""The verdicts on rules that are decided by a test or an interval: from evidence to numbers, verdict and reason."""
 
 import functools
 import math
@@ -24,7 +24,7 @@ __all__ = ["decide_by_p", "decide_noninferior"]
 _POWER = 0.8
 _TRIED = "with all that was tried for the missing values, from the best to the worst"
 _UNSURE = 4.0
-"""A change is inconclusive where its p-value lies below this many times ``Share.whole``; above it is noise."""
+"""A change is inconclusive if its p-value is below this many times ``Share.whole``, and noise from there on."""
 
 
 def decide_by_p(
@@ -36,15 +36,15 @@ def decide_by_p(
     broken: str | None,
     open_rows: OpenRows,
 ) -> Decision:
-    """Return the decision on a rule that fails only where chance alone does not explain it.
+    """Return the decision on a rule that fails only if chance alone does not explain its shortfall.
 
     Args:
         rule: ``max_drop``, ``max_rise``, or ``min`` and ``max`` with ``confident``.
-        evidence: against it.
-        share: what it may claim.
-        adjusted: gives Holm's p-value of a weight.
-        broken: why the run is not valid; such a rule fails or is unmeasurable.
-        open_rows: those without a value that leave it open.
+        evidence: the evidence against the rule.
+        share: the rule's share of alpha.
+        adjusted: returns Holm's adjusted p-value of a weight.
+        broken: why the run is not valid, so that the rule can only fail or be unmeasurable.
+        open_rows: rows without a value that leave the rule open.
     """
     found = adjusted(evidence.found)
     shown = _shown(rule, evidence, share, found.found if found is not None else None)
@@ -64,11 +64,11 @@ def decide_by_p(
 def decide_noninferior(
     rule: Rule, evidence: Evidence, alpha: float, *, broken: str | None, open_rows: OpenRows
 ) -> Decision:
-    """Return the decision on ``mode: noninferior``: it passes where the loss is surely less than the margin.
+    """Return the decision on ``mode: noninferior``: it passes if the loss is less than the margin with confidence.
 
-    Surely: the one-sided upper bound of the loss at ``1 - alpha`` (t, by clusters where there are any) lies below it.
-    Student's t knows too little of few losses: where no row can lose more than 1, the bound is no less than what rare
-    rows may hide (``hidden_loss``), of which clusters are as many as they are worth (``equal_clusters``).
+    That is, if the one-sided upper confidence bound of the loss at ``1 - alpha`` (Student's t, clustered where rows
+    are) lies below the margin. As t is unreliable with few losses, the bound is at least what rare rows may hide
+    (``hidden_loss``) where no row can lose more than 1; clusters count there as ``equal_clusters`` of one size.
     """
     share = Share(alpha=alpha, rules=1)
     shown = _shown(rule, evidence, share, None)
@@ -87,7 +87,7 @@ def decide_noninferior(
 
 
 def _told_loss(bounds: Sequence[float], margin: float) -> str:
-    """Return how large the loss may be; how small the gain, where one is demanded: by a margin of 0 or below."""
+    """Return in words how large the loss may be, or how small the gain if the margin demands one (0 or below)."""
     word, sign = ("gain may be as little as", -1) if margin <= 0 else ("loss may be up to", 1)
     told = sorted(sign * bound for bound in bounds)
     ends = [each if math.isfinite(each) else None for each in (told[0], told[-1])]
@@ -96,28 +96,27 @@ def _told_loss(bounds: Sequence[float], margin: float) -> str:
 
 
 def _told_apart(*values: float | None) -> list[str]:
-    """Return numbers with as few digits as show which of them differ from the last one."""
+    """Return numbers as text, with enough digits to show which of them differ from the last one."""
     few = [show_number(value) for value in values]
     is_hidden = any(told == few[-1] and value != values[-1] for told, value in zip(few, values, strict=True))
     return [show_number(value, 12) for value in values] if is_hidden else few
 
 
 def _detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
-    """Return the least true change that the rule would see in four runs of five; None where it sees none, or unknown.
+    """Return the smallest true change that the rule detects with 80 % power; None if it detects none, or unknown.
 
-    What is seen must lie t_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
-    much and t_{0.8} standard errors more. Of few rows or groups, alpha is the largest share of all signs below it, and
-    where that is the one in which all got worse, all of them must in four runs of five. Yes-or-no rows: as ``Sight``
-    says, as many as flipped by chance flip besides.
-    Where so few others, or so few clusters, changed that their signs decide, and not all, it is no less than if each
-    were such a row and lost as much as those that changed did, in the mean over their rows.
-    Of ``noninferior`` it is the loss that is ruled out in four runs of five in which nothing changed, None where not
-    even the loss of all is.
+    The observed change must lie t_{1-alpha} standard errors below 0 and beyond what the rule allows; the true change
+    must lie t_{0.8} standard errors further. With few rows or groups, ``errors_of_signs`` gives both numbers. For
+    yes-or-no rows see ``Sight``, with as many further flips as this run has by chance. If other rows or clusters are
+    decided by the signs of the few that changed, and not all changed, the result is at least that of yes-or-no rows
+    which each lose as much as those that changed, in the mean over their rows.
+    For ``noninferior`` the result is the loss that is ruled out in four of five runs without any change; None if not
+    even a loss of 1 is.
 
     Args:
-        rule: that is to see it.
-        evidence: of this run.
-        alpha: the p-value below which it fails.
+        rule: the rule that is to detect the change.
+        evidence: the evidence of this run.
+        alpha: the p-value below which the rule fails.
     """
     error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
     if rule.kind != "noninferior" and _is_blind(rule, evidence, alpha):  # its bound needs no signs
@@ -141,7 +140,7 @@ def _detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
 
 
 def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, float]:
-    """Return how many standard errors a change is that is seen in four runs of five, and how many that share makes."""
+    """Return how many standard errors a change must have to be detected with 80 % power, and the part due to power."""
     units = evidence.n if evidence.clusters is None else evidence.clusters
     if rule.kind in ("max_drop", "max_rise") and _is_by_signs(evidence):
         return errors_of_signs(units, alpha=alpha, power=_POWER)
@@ -151,21 +150,21 @@ def _in_errors(rule: Rule, evidence: Evidence, alpha: float) -> tuple[float, flo
 
 
 def _is_by_signs(evidence: Evidence) -> bool:
-    """Whether the signs of rows, or of groups of dependent ones, decide in place of Student's t."""
+    """Return whether a sign-flip test on rows, or on groups of dependent rows, decides instead of Student's t."""
     return evidence.found.few is not None or _are_few(evidence)
 
 
 def _are_few(evidence: Evidence) -> bool:
-    """Whether they would however many changed."""
+    """Return whether there are too few rows or groups for Student's t, however many of them changed."""
     if evidence.clusters is None:
         return evidence.n < FEW_ROWS
     return evidence.found.df is None or are_few_groups(evidence.found.df)
 
 
 def _is_blind(rule: Rule, evidence: Evidence, alpha: float) -> bool:
-    """Return whether all rows, or groups of dependent ones, getting worse would not be enough.
+    """Return whether the rule could not fail even if all rows, or all groups of dependent rows, got worse.
 
-    Rows with epochs are taken to be graded, unless what was found is below ``alpha`` as it stands.
+    Rows with several epochs are assumed to be graded, unless the p-value found is below ``alpha`` anyway.
     """
     groups = evidence.clusters
     if groups is not None and rule.kind not in REGRESSION_KINDS:
@@ -178,18 +177,18 @@ def _is_blind(rule: Rule, evidence: Evidence, alpha: float) -> bool:
 
 
 def _by_chance(fewer: int, more: int, alpha: float) -> int:
-    """Return how many of the rows that flipped did so by chance: all, but for what chance alone does not explain."""
+    """Return how many flips to attribute to chance: all of them, or twice the fewer side if they are significant."""
     return 2 * fewer if mcnemar(more, fewer) < alpha else fewer + more
 
 
 @functools.lru_cache(maxsize=1024)
 def _least_drop(rows: int, flips: int, alpha: float, allowed: float) -> float | None:
-    """Return the same of yes-or-no rows, so many of which flip besides, as if all were right and could be lost."""
+    """Return the smallest detectable drop of yes-or-no rows that were all right, with ``flips`` more by chance."""
     return Sight(spread=_flipping(rows, flips), alpha=alpha, power=_POWER, allowed=allowed).least()
 
 
 def _least_of_few(few: FewChanges, alpha: float, allowed: float) -> float | None:
-    """Return the same where signs decide; None where changes of that size do not come to more than is allowed."""
+    """Return the smallest detectable drop where signs decide; None if such changes cannot exceed what is allowed."""
     alpha = alpha if few.has_mid_p else alpha / 2  # a p-value is at most twice the mid-p
     by_chance = _by_chance(min(few.worse, few.better), max(few.worse, few.better), alpha)
     share = _least_drop(few.units, by_chance, alpha, allowed / few.size)
@@ -198,13 +197,13 @@ def _least_of_few(few: FewChanges, alpha: float, allowed: float) -> float | None
 
 @functools.lru_cache(maxsize=1024)
 def _least_margin(rows: int, flips: int, alpha: float) -> float | None:
-    """Return the same for ``noninferior``; None where not even the loss of all is ruled out."""
+    """Return the smallest margin that ``noninferior`` can rule out for yes-or-no rows; None if it is 1 or more."""
     margin = margin_needed(_flipping(rows, flips), alpha=alpha, power=_POWER, n=rows)
     return margin if margin < 1 else None
 
 
 def _least_margin_of_units(found: Weight, alpha: float) -> float | None:
-    """Return the same of other rows that can lose 1 at most."""
+    """Return the smallest margin that can be ruled out for other rows that lose at most 1; None if it is 1 or more."""
     assert found.units is not None
     error, hidden = found.error or 0.0, hidden_loss(found.losses, found.units, alpha=alpha)
     margin = max(-normal_quantile(alpha) * error, hidden) + normal_quantile(_POWER) * error
@@ -212,14 +211,14 @@ def _least_margin_of_units(found: Weight, alpha: float) -> float | None:
 
 
 def _flipping(rows: int, flips: int) -> Spread:
-    """Return the spread of rows that are right but for so many that flip."""
+    """Return the spread of yes-or-no rows that are all right, except that ``flips`` of them flip."""
     within = flips / rows / 2
     return Spread(
         n=rows,
         mean=1.0,
         sd=None,
         epochs=1.0,
-        between=-within,  # so that their mean square is 1, as it is of rows that are right
+        between=-within,  # so that their mean square is 1, as for rows that are right
         within=within,
         is_unit=True,
         is_binary=True,
@@ -233,7 +232,7 @@ def _flipping(rows: int, flips: int) -> Spread:
 def _at(
     rule: Rule, weight: Weight | None, share: Share, adjusted: Callable[[Weight], Adjusted | None]
 ) -> set[Judgement | None]:
-    """Return what a rule comes to at one end, whatever the other rules come to; None where that end has no bound."""
+    """Return the verdicts possible at one end, over all p-values of the other rules; {None} if the end is unbounded."""
     if weight is None:
         return {None}
     p_value = adjusted(weight)
@@ -251,9 +250,9 @@ def _by_p(rule: Rule, weight: Weight, share: Share, p_value: float | None) -> Ju
 
 
 def _is_noise_by_signs(weight: Weight, share: Share) -> bool:
-    """Whether the signs of groups that are too few for a test call it noise.
+    """Return whether the signs of groups, too few for a test, show that a change is noise.
 
-    They cannot tell where so few changed that it would be noise if all of these had got worse.
+    They cannot if so few groups changed that even all of them getting worse would count as noise.
     """
     if weight.signs is None or weight.few is None:
         return False
@@ -262,7 +261,7 @@ def _is_noise_by_signs(weight: Weight, share: Share) -> bool:
 
 
 def _allowed(rule: Rule) -> float:
-    """Return what a rule on a change lets pass."""
+    """Return the change that a ``max_drop`` or ``max_rise`` allows; 0 for other rules."""
     return rule.bound or 0.0 if rule.kind in ("max_drop", "max_rise") else 0.0
 
 
@@ -281,7 +280,7 @@ def _shown(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) 
 
 
 def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: str | None) -> str:
-    """Return in words what was found, for a verdict that every end agrees on."""
+    """Return the reason for a verdict on which all ends agree."""
     if evidence.before is None:
         value, bar = _told_apart(evidence.value, rule.bound)
         told = [
@@ -299,7 +298,7 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
 
 
 def _whatever(evidence: Evidence, broken: str | None) -> list[str]:
-    """Return that every end agrees, in words; nothing where no value is missing."""
+    """Return a remark that missing values do not change the verdict; empty if no value is missing."""
     if evidence.ends is None:
         return []
     so = "whatever the missing values are" if evidence.are_bounds else _TRIED
@@ -307,7 +306,7 @@ def _whatever(evidence: Evidence, broken: str | None) -> list[str]:
 
 
 def _changed(rule: Rule, evidence: Evidence) -> str:
-    """Return by how much the value changed, in words."""
+    """Return the change of the value in words, with its interval."""
     change = evidence.delta or 0.0
     interval = ""
     if evidence.low is not None and evidence.high is not None:
@@ -330,12 +329,12 @@ def _chance(rule: Rule, evidence: Evidence, share: Share, p_value: float | None)
 
 
 def _too_few_groups(evidence: Evidence) -> int | None:
-    """Return how many groups of dependent rows there are, where that are too few for a test."""
+    """Return the number of groups of dependent rows if they are too few for a test, else None."""
     return evidence.clusters if evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS else None
 
 
 def _sight(rule: Rule, evidence: Evidence, share: Share, mde: float | None) -> list[str]:
-    """Return what the rule can see; nothing where ``_chance`` says that there is no test."""
+    """Return in words which changes the rule can detect; empty if ``_chance`` already says that there is no test."""
     if mde is not None:
         return [f"sees changes from {mde:.2g} up"]
     if _too_few_groups(evidence) is not None:
@@ -347,7 +346,7 @@ def _sight(rule: Rule, evidence: Evidence, share: Share, mde: float | None) -> l
 
 
 def _rows(evidence: Evidence) -> list[str]:
-    """Return which rows changed, which are left out, and what makes the rule doubtful."""
+    """Return in words which rows changed, which are left out, and what makes the rule doubtful."""
     named = f" ({name_samples(evidence.worse, in_order=True)})" if evidence.worse else ""
     told = f"rows: {len(evidence.worse)} worse{named}, {evidence.better} better"
     return [each for each in (told, evidence.left_out, evidence.note) if each]
@@ -364,9 +363,9 @@ def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | N
 
 
 def _loss_bound(weight: Weight | None, alpha: float, unknown: float) -> float:
-    """Return what the loss surely lies below; ``unknown`` for an end that is none.
+    """Return the upper confidence bound of the loss at ``1 - alpha``; ``unknown`` for an end without a weight.
 
-    Of numbers that may be any, nothing is known but their spread: where all changed alike, the loss is that.
+    If values may be any number, only their spread is known: if all rows changed alike, the bound is the loss itself.
     """
     if weight is None:
         return unknown
