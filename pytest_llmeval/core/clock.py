@@ -1,6 +1,6 @@
-"""The clocks of Python as they were when this was imported: tests patch those that others look up.
+"""Python's clocks as they were at import time, unaffected by tests that patch the time.
 
-They stand in default values, where nobody looks who replaces a function in every module that has it.
+They are bound as default values: a tool that replaces a function in every module holding it does not look there.
 """
 
 import time
@@ -11,15 +11,15 @@ __all__ = ["now", "stored_time", "utc"]
 
 
 def now(clock: Callable[[], float] = time.monotonic) -> float:
-    """Return the time, in seconds that never go back."""
+    """Return the monotonic time in seconds."""
     return clock()
 
 
 def utc(clock: Callable[[tzinfo], datetime] = datetime.now) -> datetime:
-    """Return date and time."""
+    """Return the current date and time in UTC."""
     return clock(UTC)
 
 
 def stored_time(time: datetime) -> str:
-    """Return a time in UTC as it is stored: ISO 8601, to the millisecond."""
+    """Return a UTC time in the form that is stored: ISO 8601, to the millisecond."""
     return time.isoformat(timespec="milliseconds")

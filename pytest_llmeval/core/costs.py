@@ -1,4 +1,4 @@
-"""What tokens cost."""
+"""Prices of tokens and the cost of calls."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["FREE", "Prices", "cost_usd"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What tokens cost; each at least 0."""
+    """Prices of input and output tokens, each at least 0."""
 
     input_usd_per_million: float
     output_usd_per_million: float
@@ -20,7 +20,7 @@ FREE = Prices(input_usd_per_million=0, output_usd_per_million=0)
 
 
 def cost_usd(prices: Prices | None, usage: Usage) -> float | None:
-    """Return what a call cost; None where a price or a token count is not known, 0 where all is free."""
+    """Return the cost of a call in USD; None if a price or a token count is unknown, 0 if all prices are 0."""
     if prices is None:
         return None
     if prices.input_usd_per_million == 0 == prices.output_usd_per_million:

@@ -1,4 +1,4 @@
-"""What stands on a disk, and how one that cannot be written is told."""
+"""Checks of files on disk, and the message for a file that cannot be written."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ __all__ = ["is_there", "unwritten"]
 
 
 def is_there(path: Path, look: Callable[[str], object] = os.stat) -> bool:
-    """Whether a file exists, also where a test has patched what tells: see core/clock.py."""
+    """Return whether a file exists, even if a test has patched ``os.stat``: see core/clock.py."""
     try:
         look(str(path))
     except OSError:
@@ -20,9 +20,9 @@ def is_there(path: Path, look: Callable[[str], object] = os.stat) -> bool:
 
 
 def unwritten(path: Path, error: BaseException) -> str:
-    """Return that ``path`` cannot be written, why by ``error``, and how much of its disk is free.
+    """Return the message that ``path`` cannot be written, with the reason from ``error`` and the free disk space.
 
-    Where a file stands in place of a folder, that is why, and it is named.
+    If a file is where a folder is needed, that file is named as the reason.
     """
     told = (error.strerror if isinstance(error, OSError) else None) or one_line(str(error))
     there = next(each for each in path.absolute().parents if os.path.exists(each))

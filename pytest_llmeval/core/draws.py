@@ -1,4 +1,4 @@
-"""What tells equal requests of a run apart, for models that draw by a seed."""
+"""Seeds for sampling that differ between repeated, otherwise equal requests and are the same in every session."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,21 +8,22 @@ from typing import Any
 __all__ = ["DRAW", "own_seed", "with_own_seed"]
 
 DRAW: ContextVar[str] = ContextVar("llmeval_draw", default="1-1")
-"""Epoch and number of the call that the running task makes: a repetition is another draw, and the same in each session.
+"""Epoch and number (``Ask.nth``) of the running task's call: each repetition is another draw, the same in each session.
 """
 
 
 def own_seed(seed: int, asked: str) -> int:
-    """Return the seed of one draw, from 0 to 2**64 - 1: of its parameter, of which draw it is, and of what is asked."""
+    """Return the seed of one draw, from 0 to 2**64 - 1, made from the ``seed`` parameter, ``DRAW`` and the request."""
     text = f"{seed} {DRAW.get()} {asked}"
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
 def with_own_seed(params: Mapping[str, Any], asked: str) -> Mapping[str, Any]:
-    """Return the parameters of a request with a seed of its own, from 0 to 2**31 - 1, as servers take them.
+    """Return the parameters of a request with a seed of its own, from 0 to 2**31 - 1, the range that servers accept.
 
-    One that draws by the seed alone would say the same in every epoch, and draw alike for all rows. Greedy requests and
-    those whose seed is no whole number from 0 up (llama.cpp takes -1 for chance), are left as they are.
+    With the plain seed, a server would give the same answer in every epoch and use the same random numbers for all
+    rows. Greedy requests, and those whose seed is not an integer from 0 up (llama.cpp reads -1 as random), are left
+    unchanged.
     """
     seed, temperature = params.get("seed"), params.get("temperature")
     if not isinstance(seed, int) or seed < 0 or not temperature:

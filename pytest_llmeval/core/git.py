@@ -1,4 +1,4 @@
-"""What git says of a folder."""
+"""Running git commands in a folder."""
 
 import subprocess
 from pathlib import Path
@@ -7,20 +7,20 @@ __all__ = ["git", "git_refusal"]
 
 _TIMEOUT_S = 10.0
 _REMEDY = "git config "
-"""How the line begins in which git says what to do, whatever language the others are in."""
+"""Start of the line in git's error output that says what to do; it is not translated."""
 
 
 def git(folder: Path, *arguments: str) -> str | None:
-    """Return what a command of git prints, without white space at the ends; None where it fails or there is no git."""
+    """Return the stripped output of a git command; None if it fails or git is not installed."""
     done = _done(folder, *arguments)
     return _text(done.stdout) if done is not None and done.returncode == 0 else None
 
 
 def git_refusal(folder: Path) -> str:
-    """Return why git will not look at the repository that holds a folder, and what to do, in one line.
+    """Return in one line why git refuses to read the repository of a folder, and what to do.
 
-    That is where the files belong to another user, say, as in a container. Empty where git looks at it, and where there
-    is no git.
+    Git refuses, for example, if the files belong to another user, as in a container. Empty if git does not refuse, or
+    is not installed.
     """
     done = _done(folder, "rev-parse", "--git-dir")
     if done is None or done.returncode == 0:
@@ -32,7 +32,7 @@ def git_refusal(folder: Path) -> str:
 
 
 def _done(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes] | None":
-    """Return a command of git that has ended; None where it does not, or there is no git."""
+    """Return a finished git command; None if it does not finish in 10 s, or git is not installed."""
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         return subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)

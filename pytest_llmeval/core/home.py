@@ -1,4 +1,4 @@
-"""Paths that begin with ``~``, also where nobody can tell whose home that is."""
+"""Expansion of ``~`` in paths, even if the home folder is unknown."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,9 @@ __all__ = ["at_home"]
 
 
 def at_home(path: str | Path) -> Path:
-    """Return a path with ``~`` as the home folder; as it is where there is none, and so probably no such file.
+    """Return a path with ``~`` replaced by the home folder; unchanged if that is unknown.
 
-    A container may have neither HOME nor an entry for its user, where ``Path.expanduser`` raises.
+    A container may have neither HOME nor an entry for its user, and ``Path.expanduser`` would raise there. The
+    unchanged path is probably that of no file.
     """
     return Path(os.path.expanduser(path))

@@ -1,4 +1,4 @@
-"""Names that stay the same: ids of rows, parts of node ids, digests."""
+"""Stable ids: ids of rows and cases, parts of node ids, digests."""
 
 import functools
 import hashlib
@@ -37,47 +37,47 @@ _CONTENT_ID_LENGTH = 12
 
 
 def digest(text: str) -> str:
-    """Return the sha256 of ``text`` in hex; lone surrogates count as they are."""
+    """Return the sha256 of ``text`` in hex; lone surrogates are allowed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def digest_number(text: str) -> int:
-    """Return the number that ``digest`` tells in hex."""
+    """Return ``digest`` of ``text`` as an integer."""
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file in hex; raise OSError where it cannot be read."""
+    """Return the sha256 of a file in hex; raise OSError if it cannot be read."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def identity_of(key: "CaseKey") -> Identity:
-    """Return what tells a case from the others of its run, whatever its node id is by now."""
+    """Return the part of a case's key that identifies it within its run, even if its node id has changed."""
     return (key.suite, key.model, key.sample_id, key.epoch)
 
 
-@functools.lru_cache(maxsize=512)  # the engine asks for that of each case in flight, several times a call
+@functools.lru_cache(maxsize=512)  # the engine needs the ids of all cases in flight several times for each call
 def case_id(run_id: str, suite: str, model: str, sample_id: str, epoch: int) -> str:
-    """Return the id of a case in a run, the same however often the case runs and is recorded."""
+    """Return the id of a case in a run; it stays the same if the case runs and is recorded again."""
     return digest(canonical([run_id, suite, model, sample_id, epoch]))[:24]
 
 
 def input_digest(input_: Any, target: Any) -> str:
-    """Return the sha256 in hex over a row's input and target, whatever the order of their keys."""
+    """Return the sha256 in hex of a row's input and target; the order of keys does not matter."""
     return digest(canonical([input_, target]))
 
 
 def content_id(input_: Any, target: Any) -> str:
-    """Return the id of a row that states none: the first 12 hex digits of its input digest.
+    """Return the id of a row without one: the first 12 hex digits of its input digest.
 
-    It depends on nothing but the row, so that an inserted row moves no other id.
+    It depends on the row alone, so inserting a row changes no other id.
     """
     return input_digest(input_, target)[:_CONTENT_ID_LENGTH]
 
 
 def memory_address(text: str) -> str | None:
-    """Return the first address in memory that ``text`` has of an object: it is another one in each process."""
+    """Return the first memory address of an object in ``text``, if any; addresses differ from process to process."""
     found = _ADDRESS.search(text)
     return found.group(1) if found else None
 
@@ -85,8 +85,8 @@ def memory_address(text: str) -> str | None:
 def node_part(name: str) -> str:
     """Return ``name`` as a part of a node id.
 
-    Characters outside ``[A-Za-z0-9._-]`` become ``_``, the whole is cut at 80 characters, and where that changed
-    anything, ``-`` and six hex digits of the original's sha256 follow, so that different names stay different.
+    Characters outside ``[A-Za-z0-9._-]`` become ``_`` and the result is cut at 80 characters. If that changed anything,
+    ``-`` and six hex digits of the original's sha256 are appended, so that different names stay different.
     """
     safe = _UNSAFE.sub("_", name)[:_NODE_PART_LENGTH]
     return safe if safe == name else f"{safe}-{digest(name)[:6]}"
@@ -95,8 +95,8 @@ def node_part(name: str) -> str:
 def shown_name(name: str) -> str:
     """Return ``name`` printable, on one line and at most 120 characters long, never empty.
 
-    Where that changed anything, ``-`` and six hex digits of the original's sha256 follow, so that different names stay
-    different.
+    If that changed anything, ``-`` and six hex digits of the original's sha256 are appended, so that different names
+    stay different.
     """
     shown = one_line(name, _SHOWN_LENGTH)
     return shown if shown == name and name else f"{shown}-{digest(name)[:6]}"

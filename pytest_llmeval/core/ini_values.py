@@ -1,4 +1,4 @@
-"""Values of pytest's configuration as texts: an INI file holds nothing else, a TOML table numbers and lists too."""
+"""Values of pytest's configuration as strings: INI files have only strings, TOML tables also numbers and lists."""
 
 import shlex
 
@@ -9,7 +9,7 @@ def one_text(value: object) -> str:
     """Return one value as an INI file would have it.
 
     Raises:
-        ValueError: it is a list, a table or a time.
+        ValueError: the value is a list, a table or a time.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -19,9 +19,9 @@ def one_text(value: object) -> str:
 
 
 def many_texts(value: object) -> list[str]:
-    """Return the values of a key that may hold several: those of a list, or of a text in which they are quoted.
+    """Return the values of a key that may hold several: a list, or one string that is split like a shell command.
 
     Raises:
-        ValueError: one of them is a list, a table or a time, or a quote is not closed.
+        ValueError: one of the values is a list, a table or a time, or a quote is not closed.
     """
     return [one_text(each) for each in value] if isinstance(value, list) else shlex.split(one_text(value))

@@ -1,4 +1,4 @@
-"""What a session left out, in the words in which a run keeps it, and how those of its shards and suites add up."""
+"""The stored notes on what a session left out, and how the notes of shards and suites are combined."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -22,22 +22,22 @@ _SUITES = re.compile(r"[0-9,]+ suites? not selected: .*")
 
 
 def cases_not_selected(count: int) -> str:
-    """Return that cases of a suite were left out by anything but ``-m``, ``--limit`` and ``--slice``."""
+    """Return the note that cases of a suite were left out by anything but ``-m``, ``--limit`` and ``--slice``."""
     return f"{count} {'case was' if count == 1 else 'cases were'} not selected"
 
 
 def tells_of_cases(why: str) -> bool:
-    """Whether ``cases_not_selected`` said it."""
+    """Return whether a note comes from ``cases_not_selected``."""
     return _CASES.fullmatch(why) is not None
 
 
 def suites_not_selected(names: Collection[str]) -> list[str]:
-    """Return that suites were left out whole; nothing without any."""
+    """Return the note that whole suites were left out; an empty list without such suites."""
     return [f"{counted(len(names), 'suite')} not selected: {one_line(', '.join(names))}"] if names else []
 
 
 def join_left_out(parts: Iterable[str]) -> list[str]:
-    """Return what left out cases, from what shards say of a suite or the suites of a run: cases add up."""
+    """Return the combined notes of several shards or suites on what left out cases; numbers of cases are added up."""
     told = list(parts)
     counts = [int(found[1]) for why in told if (found := _CASES.fullmatch(why))]
     others = dict.fromkeys(why for why in told if not tells_of_cases(why))
@@ -45,30 +45,31 @@ def join_left_out(parts: Iterable[str]) -> list[str]:
 
 
 def join_unselected(names: Collection[str], parts: Iterable[str]) -> list[str]:
-    """Return what left out suites whole.
+    """Return the combined notes of several shards on what left out whole suites.
 
     Args:
-        names: of the suites of which no shard has a case and which have some.
-        parts: what the shards say; which suites they lack is not what the run lacks.
+        names: names of the suites that have cases, but none in any shard.
+        parts: the shards' notes; the suites that a single shard lacks are dropped, as the run may still have them.
     """
     return [*suites_not_selected(names), *dict.fromkeys(why for why in parts if not _SUITES.fullmatch(why))]
 
 
 def partial_words(left_out: Collection[str]) -> str:
-    """Return what marks a run behind its name or status: that it is partial, and why; nothing of a whole one."""
+    """Return the suffix that marks a run as partial, with the reasons; empty for a complete run."""
     return f", partial ({', '.join(left_out)})" if left_out else ""
 
 
 def ids_digest(ids: Iterable[str]) -> str:
-    """Return what tells the rows of a suite that were selected from any others, in hex, whatever their order.
+    """Return a digest, in hex, of the selected rows of a suite, whatever their order.
 
-    It is the sum of the sha256 of each id: those of shards, which share no row, add up to that of the run.
+    It is the sum of the sha256 of each id, modulo 2**256: the digests of shards, which share no row, add up to the
+    run's digest.
     """
     return _sum_of(map(digest_number, ids))
 
 
 def add_digests(parts: Iterable[str]) -> str:
-    """Return the digest of all rows, from those of parts that have none in common."""
+    """Return the digest of all rows from the digests of parts that have no row in common."""
     return _sum_of(int(part, 16) for part in parts)
 
 

@@ -1,4 +1,4 @@
-"""Names that people wrote: which one was meant, and how one is shown."""
+"""Names that people wrote: suggestions for misspelt ones, and their form in messages."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ _SHOWN = 60
 
 
 def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the name in ``known`` most like ``word``; None where none is like it.
+    """Return the name in ``known`` that is most similar to ``word``; None if none is similar enough.
 
     ``cutoff`` is the least similarity, in [0, 1], by ``difflib.SequenceMatcher.ratio``.
     """
-    import difflib  # no session needs it where nothing is wrong
+    import difflib  # not needed unless something is wrong
 
     folded = {name.casefold(): name for name in sorted(known, reverse=True)}
     found = difflib.get_close_matches(word.casefold()[:200], sorted(folded), n=1, cutoff=cutoff)
@@ -22,9 +22,9 @@ def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """Return what to do about an unknown ``word``: the name that was meant, else ``otherwise``.
+    """Return advice on an unknown ``word``: the name that was probably meant, else ``otherwise``.
 
-    Where that is None, the names there are: at most ten are listed; without any the text is empty.
+    If ``otherwise`` is None, up to ten known names are listed instead; without known names the text is empty.
     """
     names = sorted(known)
     near = closest(word, names)
@@ -36,8 +36,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 def _look_alike(word: str, near: str) -> str:
-    """Return what tells two names apart that look the same: an ü may be one character, or a u and its dots."""
-    import unicodedata  # no session needs it where nothing is wrong
+    """Return how two names differ that look the same: an ü may be one character, or a u with combining dots."""
+    import unicodedata  # not needed unless something is wrong
 
     if unicodedata.normalize("NFC", word) != unicodedata.normalize("NFC", near):
         return ""
@@ -45,12 +45,12 @@ def _look_alike(word: str, near: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as YAML reads it, in single quotes, where a backslash is one; as Python does if not printable."""
+    """Return a name in YAML's single quotes, in which backslashes are literal; its ``repr`` if it is not printable."""
     return "'" + name.replace("'", "''") + "'" if name.isprintable() else repr(name)
 
 
 def show_key(name: object) -> str:
-    """Return a key as a part of a place in a message: as it is where it is plain, else quoted and cut."""
+    """Return a key as part of a place in a message: unchanged if it is plain, else quoted and cut to 60 characters."""
     text = str(name)
     if text and len(text) <= _SHOWN and all(letter.isalnum() or letter in "_-" for letter in text):
         return text

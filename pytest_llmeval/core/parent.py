@@ -1,4 +1,4 @@
-"""The process that started this one, which may have ended before this one could look, and what it tells."""
+"""The parent process, which may have ended already, and the environment variables through which it passes facts on."""
 
 import contextlib
 import os
@@ -6,17 +6,18 @@ import os
 __all__ = ["ESCALATED", "ESCALATED_CALLS", "PARENT", "parent_pid"]
 
 PARENT = "LLMEVAL_PARENT_PID"
-"""The variable in which a process tells those that it starts who it is."""
+"""Environment variable in which a process passes its own process id to its children."""
 ESCALATED = "LLMEVAL_ESCALATED"
-"""That in which a session tells one that it starts which run it escalates."""
+"""Environment variable in which a session tells a session that it starts which run to escalate."""
 ESCALATED_CALLS = "LLMEVAL_ESCALATED_CALLS"
-"""That in which it tells it which file is to say how its calls were answered."""
+"""Environment variable in which it names the file where that session reports how its calls were answered."""
 
 
 def parent_pid() -> int:
-    """Return the process that started this one: no longer what ``os.getppid()`` says once it has ended.
+    """Return the id of the process that started this one, even if it has ended and ``os.getppid()`` is another one.
 
-    A child of a child has the variable too, and its own parent is another; then the one that is named still runs.
+    A grandchild inherits the variable too, although its parent is another process. The named process then still runs,
+    and ``os.getppid()`` is returned.
     """
     named = os.environ.get(PARENT, "")
     if named.isdecimal() and int(named) != os.getppid():

@@ -1,4 +1,4 @@
-"""Shards: which samples one of several machines takes."""
+"""Shards: the part of the samples that one of several machines runs."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``of`` parts of all samples; each sample lies in exactly one, the same on every machine."""
+    """One of ``of`` parts of all samples; each sample is in exactly one part, the same on every machine."""
 
     number: int
     """From 1."""
@@ -19,14 +19,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Return the shard that ``i/N`` names; raise ValueError where it names none."""
+        """Return the shard for a text ``i/N``; raise ValueError for any other text."""
         number, _, of = text.strip().partition("/")
         if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
             raise ValueError("expected i/N with i from 1 to N, such as 2/4")
         return cls(int(number), int(of))
 
     def holds(self, sample_id: str) -> bool:
-        """Return whether a sample lies in this shard; its models, epochs and suites say nothing of that."""
+        """Return whether a sample is in this shard; this depends on its id alone, not on model, epoch or suite."""
         return int(digest(sample_id)[:_DIGITS], 16) % self.of == self.number - 1
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The run that a run is compared with, as the gate needs it."""
+"""The baseline: the run that the run under test is compared with, as the gate sees it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,13 @@ class Baseline:
     """A run to compare with."""
 
     name: str
-    """As people know it."""
+    """Name shown to people."""
     cases: Iterable[JudgedCase]
-    """All its cases, each once; read once."""
+    """All cases of the run, each once; iterated only once."""
     again: str | None = None
-    """What ``llmeval rescore`` scores again of it: a name or a run; None where it has no calls, in or from a file."""
+    """Argument for ``llmeval rescore`` to score it again: a name or a run. None for an exported file, or a run imported
+    from one, which has no stored calls."""
     model: str | None = None
-    """The only model of it to compare with; None pairs models by name, or the only one it has of a suite."""
+    """Only model of the baseline to compare with; None to pair models by name, or a suite's single models."""
     deselected: Mapping[str, int] = field(default_factory=dict)
-    """Rows of each suite that ``-m`` left out of the current run: they are not missing from it."""
+    """Number of rows in each suite that ``-m`` left out of the current run, where they do not count as missing."""

@@ -1,4 +1,4 @@
-"""What pairs of rows say against a rule on a change between two runs."""
+"""Evidence of paired rows against a rule on a change between two runs."""
 
 import functools
 import heapq
@@ -28,23 +28,23 @@ from pytest_llmeval.core.stats.paired import mcnemar, paired_t, sign_flip
 __all__ = ["weigh_change"]
 
 _FEW_CHANGES = 10
-"""Rows, or groups, of which fewer than this changed take the sign-flip test, however many there are."""
+"""Number of changed rows, or groups, below which the sign-flip test decides, however many did not change."""
 _CONFIDENCE = 0.90
-"""Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
+"""Confidence of the interval of a difference; its lower end is a one-sided bound at 95 %."""
 _LARGEST = 1e150
-"""Changes beyond count as so much, so that sums of their squares are finite."""
+"""Limit to which changes are clipped, so that sums of their squares are finite."""
 
 
 def weigh_change(
     rule: Rule, column: PairedColumn, *, unfinished: int, with_lost: bool, left_out: str = ""
 ) -> Evidence | None:
-    """Return what ``column`` says against a rule on a change; None where no pair has both values.
+    """Return the evidence of ``column`` against a rule on a change; None if no pair has both values.
 
     Args:
         rule: ``max_drop``, ``max_rise`` or ``noninferior``.
-        column: the pairs of its metric, in its slice.
-        unfinished: cases that never finished; each could be any row.
-        with_lost: whether what the infrastructure lost could be any value, as where the run is not valid.
+        column: pairs of the rule's metric in the rule's slice.
+        unfinished: number of cases that never finished; each could be any row.
+        with_lost: whether values lost to the infrastructure could be any, as in a run that is not valid.
         left_out: which rows are not among the pairs, in words.
     """
     whole = [pair for pair in column.pairs if pair.is_whole]
@@ -82,9 +82,10 @@ def weigh_change(
 def _ends(
     rule: Rule, column: PairedColumn, sign: int, *, unfinished: int, with_lost: bool
 ) -> tuple[tuple[Weight | None, ...] | None, bool]:
-    """Return what the pairs say with the best, with the worst and with some more for what is missing.
+    """Return the weights with the best, the worst and some further values for missing ones; None without missing ones.
 
-    And whether no values say anything beyond: not where Student's t may decide, unless even the worst is let pass.
+    Also return whether they are bounds for all possible values: not if Student's t may decide, unless even the worst
+    change is allowed.
     """
     known = [pair for pair in column.pairs if pair.before is not None]
     if not unfinished and not any(pair.open or (with_lost and pair.lost) for pair in known):
@@ -122,7 +123,7 @@ def _ends(
 
 
 def _is_binary(column: PairedColumn) -> bool:
-    """Whether each row is one value of 0 or 1 in each run, as far as it has one."""
+    """Return whether each row has at most one value in each run, 0 or 1."""
     known = [pair for pair in column.pairs if pair.before is not None]
     values = {value for pair in known for value in (pair.before, pair.after) if value is not None}
     is_unit = column.span == (0, 1)
@@ -136,9 +137,9 @@ def _may_take_t(
     clusters: Sequence[str] | None,
     are_flips: bool,
 ) -> bool:
-    """Return whether Student's t may decide with what is missing; of signs and flips the ends are the ends.
+    """Return whether Student's t may decide with some values for the missing ones; else both ends are true bounds.
 
-    The bound of ``noninferior`` is Student's of however few rows and groups, unless they flip.
+    The bound of ``noninferior`` uses Student's t however few rows and groups there are, unless all changes are flips.
     """
     if rule.kind == "noninferior":
         return not are_flips
@@ -150,13 +151,13 @@ def _may_take_t(
 
 
 def _change(pair: Pair, after: float | None) -> float:
-    """Return the change to ``after``; infinite where that is, as the end of a range may be."""
+    """Return the change to ``after``, which may be infinite as the end of a range; then so is the change."""
     assert pair.before is not None and after is not None
     return _difference(pair.before, after) if math.isfinite(after) else after
 
 
 def _difference(before: float, after: float) -> float:
-    """Return the change, 0 where rounding alone explains it."""
+    """Return the change, or 0 if rounding alone explains it."""
     change = after - before
     return 0.0 if abs(change) <= ROUNDING * max(abs(before), abs(after)) else _bounded(change)
 
@@ -168,9 +169,9 @@ def _bounded(change: float) -> float:
 def _weight(
     gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool, is_unit: bool, is_binary: bool
 ) -> Weight:
-    """Return what ``gains``, of which a negative one is for the worse, say against the new run.
+    """Return the weight of ``gains`` against the new run; a negative gain is a loss.
 
-    Epochs that all say the same are no more rows than one: what flips is counted whatever they are.
+    Flips are counted whatever the number of epochs: epochs that all agree make no more than one row.
     """
     known = estimated_mean(gains, clusters)
     if clusters is None:
@@ -197,7 +198,7 @@ def _weight(
 
 
 def _few_changes(groups: Sequence[Sequence[float]], sums: Sequence[float], *, has_mid_p: bool) -> FewChanges | None:
-    """Return how many rows or groups changed, by the sums of their gains; None where signs do not decide."""
+    """Return how many rows or groups changed, by the sums of their gains; None if signs do not decide."""
     least = _least(sums)
     moved = [(each, len(group)) for each, group in zip(sums, groups, strict=True) if abs(each) > least]
     if not 0 < len(moved) < _FEW_CHANGES:
@@ -208,7 +209,7 @@ def _few_changes(groups: Sequence[Sequence[float]], sums: Sequence[float], *, ha
 
 
 def _losses(groups: Sequence[Sequence[float]], sums: Sequence[float]) -> tuple[int, tuple[float, ...]]:
-    """Return how many independent units of one size there are, and the largest losses in shares of such a unit."""
+    """Return the effective number of independent, equal-sized units, and the largest losses as shares of a unit."""
     units = equal_clusters(map(len, groups))
     rows = sum(map(len, groups)) / units
     return units, tuple(heapq.nlargest(min(MOST_LOSSES, units), (-each / rows for each in sums if each < 0)))
@@ -217,9 +218,9 @@ def _losses(groups: Sequence[Sequence[float]], sums: Sequence[float]) -> tuple[i
 def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
     """Return the one-sided p-value of "no drop at all" over independent rows.
 
-    Rows that did not change have no part in the sign-flip test, and nearly none in Student's t. Where fewer than ten
-    changed, by the same amount, t fails too often: of three that lost it says 0.04, and one in eight of all signs is as
-    bad. From ten on it fails no more often than McNemar's mid-p does. Epochs that all say the same change no test.
+    Unchanged rows play no part in the sign-flip test, and nearly none in Student's t. If fewer than ten rows changed,
+    by equal amounts, t fails too often: with three losses its p is 0.04, although one in eight of all signs is as bad.
+    From ten on, t fails no more often than McNemar's mid-p. Epochs that all agree do not change the test.
     """
     is_few = len(gains) < FEW_ROWS or _changes(gains) < _FEW_CHANGES
     if (is_single or is_few) and all(gain in (-1, 0, 1) for gain in gains):
@@ -229,24 +230,24 @@ def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
 
 
 def _changes(gains: Sequence[float]) -> int:
-    """Return how many there are that rounding alone does not explain."""
+    """Return the number of gains that rounding alone does not explain."""
     least = _least(gains)
     return sum(abs(gain) > least for gain in gains)
 
 
 def _least(gains: Sequence[float]) -> float:
-    """Return what a change is above if rounding alone does not explain it."""
+    """Return the size up to which rounding alone explains a change."""
     return ROUNDING * max(map(abs, gains), default=0.0)
 
 
 def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float, *, is_binary: bool) -> float | None:
-    """Return the same over groups of dependent rows, by what they are worth; None where they are too few.
+    """Return the one-sided p-value over groups of dependent rows, by what they are worth; None if they are too few.
 
-    Groups of one size have one degree of freedom less than there are groups. One that holds many of all rows takes
-    more: Student's t then fails too often, as its error hangs on very few numbers.
+    Equal-sized groups have one degree of freedom less than there are groups. A group with many of the rows reduces the
+    degrees further; Student's t then fails too often, because its error depends on very few numbers.
 
-    Of yes-or-no rows now more and now fewer groups change, so that mid-p keeps to alpha in the mean over runs. Where
-    all do in every run, as graded ones, the least mid-p, 1/2^(n + 1), comes with twice its chance.
+    With yes-or-no rows the number of groups that change varies from run to run, so that mid-p keeps alpha on average.
+    If all groups change in every run, as with graded rows, the least mid-p, 1/2^(n + 1), has twice that probability.
     """
     groups = in_clusters(gains, clusters)
     if len(groups) < LEAST_CLUSTERS:
@@ -259,7 +260,7 @@ def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float, *, 
 
 
 def _half_interval(weight: Weight) -> float | None:
-    """Return half the width of the t interval; None where it cannot be estimated."""
+    """Return half the width of the t interval; None if it cannot be estimated."""
     if weight.error is None or weight.df is None:
         return None
     return student_quantile((1 + _CONFIDENCE) / 2, weight.df) * weight.error

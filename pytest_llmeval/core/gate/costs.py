@@ -1,4 +1,4 @@
-"""What two runs' costs are compared by: the same calls on both sides, whatever the cache had an answer for."""
+"""Comparable costs of two runs: both sides count the same calls, whichever answers came from the cache."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,14 +8,16 @@ from pytest_llmeval.core.gate.column import Reading, read
 __all__ = ["compared_by_model", "read_compared"]
 
 _DIGITS = 12
-"""Of a dollar: finer than any price, and coarse enough that a part taken off a sum leaves the rest as it was."""
+"""Decimal places of a dollar to which a difference is rounded: finer than any price, coarse enough to hide the rounding
+error of subtracting a part from a sum."""
 
 
 def compared_by_model(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedCase]) -> Mapping[str, bool]:
-    """Return the rows that are compared by what the model alone cost, and whether it cost anything in either run.
+    """Return the rows to compare by the cost of the model alone, and whether the model cost anything in either run.
 
-    Those are the rows of which, in either run, a verdict came from the cache and no answer of the model. So it may be
-    where a judge is known and its part is not, as of a baseline that was exported before. None but of a cost.
+    These are the rows for which, in either run, a judge's verdict came from the cache but no answer of the model; also
+    those that had a judge whose cost is unknown, as in baselines exported by an older version. Empty for any metric
+    but ``cost_usd``.
     """
     if metric != "cost_usd":
         return {}
@@ -26,10 +28,10 @@ def compared_by_model(metric: str, current: Iterable[JudgedCase], before: Iterab
 
 
 def read_compared(metric: str, case: JudgedCase, by_model: Mapping[str, bool]) -> Reading:
-    """Return what a case says of a metric that is compared, with the answer of ``compared_by_model``.
+    """Return a case's reading of a metric for a comparison; ``by_model`` is the result of ``compared_by_model``.
 
-    A cost that cannot be compared is ``cached``: an answer of the model came from there, or the judges' part cannot be
-    taken off, or nothing is left of both runs' cost without it.
+    The state of a cost that cannot be compared is ``cached``: an answer of the model came from the cache, the judges'
+    part cannot be subtracted, or nothing is left of both runs' costs without that part.
     """
     found = read(metric, case)
     is_paid = by_model.get(case.sample_id)
@@ -48,7 +50,7 @@ def _is_by_model(case: JudgedCase) -> bool:
 
 
 def _of_model(case: JudgedCase) -> float | None:
-    """Return what the model alone cost; None where that is not known."""
+    """Return the cost of the model alone in USD; None if unknown."""
     if case.cost_usd is None or case.judge_cost_usd is None:
         return None
     return round(case.cost_usd - case.judge_cost_usd, _DIGITS)

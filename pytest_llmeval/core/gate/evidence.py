@@ -65,8 +65,8 @@ class Weight:
     """Effective number of independent units: rows, or the ``equal_clusters`` of groups. None if a row can lose more
     than 1."""
     losses: tuple[float, ...] = ()
-    """Largest losses of rows or groups, the largest first, at most ``units`` of them; each as a share of what one unit
-    can lose, which is more than 1 for a group larger than a unit."""
+    """Largest losses of rows or groups, the largest first, at most ``units`` of them. Each is a share of what one unit
+    can lose; it may exceed 1 for a group larger than a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""The rules of a session that are decided by a p-value share its false alarms.
+"""Sharing alpha, the probability of a false alarm, among all rules of a session that are decided by a p-value.
 
-Suite-level rules take one half of alpha and slice rules the other (all of it where only one of both kinds is there),
-and within each half S. Holm's procedure (Scandinavian Journal of Statistics 6 (1979) 65-70) keeps the chance that any
-rule fails though nothing changed.
+Suite-level rules get one half of alpha and slice rules the other half; if there is only one kind, it gets all of alpha.
+Within each half, S. Holm's procedure (Scandinavian Journal of Statistics 6 (1979) 65-70) bounds the probability that
+any rule fails although nothing has changed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,33 +26,33 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one rule may claim."""
+    """One rule's share of alpha."""
 
     alpha: float
-    """Below this adjusted p-value it fails, in (0, 0.5]."""
+    """Adjusted p-value below which the rule fails, in (0, 0.5]."""
     rules: int
-    """How many rules, it included, share that."""
+    """Number of rules that share ``alpha``, including this one."""
     looks: int = 1
-    """Looks at the run that each have as much, where what is inconclusive in this one is not yet the end of it."""
+    """Number of looks at the run with this ``alpha`` each: 2 if an inconclusive verdict may lead to a second look."""
 
     @property
     def whole(self) -> float:
-        """What those looks may claim together: below four times that a change is inconclusive."""
+        """Alpha of all looks together; a change is inconclusive up to four times this p-value."""
         return self.alpha * self.looks
 
     @property
     def strictest(self) -> float:
-        """The p-value below which the rule fails whatever the others say."""
+        """Unadjusted p-value below which the rule fails whatever the other rules' p-values are."""
         return self.alpha / self.rules
 
 
 def is_decided_by_p(rule: Rule) -> bool:
-    """Return whether a p-value takes part in deciding ``rule``."""
+    """Return whether ``rule`` is decided by a p-value that Holm's procedure adjusts."""
     return rule.kind in ("max_drop", "max_rise") or (rule.confident and rule.kind in ("min", "max"))
 
 
 def on_its_side(p_value: float, alpha: float) -> tuple[str, str]:
-    """Return a p-value and its alpha with as few digits as show on which side of that it lies."""
+    """Return a p-value and its alpha as text, with enough digits to show on which side of alpha the p-value lies."""
     for digits in (2, 3, 4, 6, 12):
         told, bound = f"{p_value:.{digits}g}", f"{alpha:.{max(digits, 3)}g}"
         if _side(float(told), float(bound)) == _side(p_value, alpha):
@@ -61,28 +61,28 @@ def on_its_side(p_value: float, alpha: float) -> tuple[str, str]:
 
 
 def _side(p_value: float, alpha: float) -> tuple[bool, bool]:
-    """Return whether it lies below, and whether above."""
+    """Return whether the p-value is below alpha, and whether it is above."""
     return p_value < alpha, p_value > alpha
 
 
 def looks_alpha(thresholds: Thresholds, settings: GateSettings, suites: Iterable[str]) -> float:
-    """Return the alpha of one look at a run: half of it where a second look may follow (Bonferroni).
+    """Return the alpha of one look at a run: half of the suite's if there may be a second look (Bonferroni).
 
     Args:
         thresholds: the rules.
-        settings: of the suite whose alpha it is.
-        suites: those of the session.
+        settings: settings of the suite in question.
+        suites: names of the session's suites.
     """
     return settings.alpha / (2 if settings.on_inconclusive == "escalate" else _looks_at(thresholds, suites))
 
 
 def looks_of(thresholds: Thresholds, suites: Iterable[str], *, asks_again: bool) -> dict[str, int]:
-    """Return ``Share.looks`` by suite: of one that escalates it is 1 in a look that is the last.
+    """Return ``Share.looks`` by suite; it is 1 for a suite that escalates, if this look is the last.
 
     Args:
         thresholds: the rules.
-        suites: those of the session.
-        asks_again: whether a second look follows where one is due.
+        suites: names of the session's suites.
+        asks_again: whether a second look follows if a rule asks for one.
     """
     looks = _looks_at(thresholds, suites)
     return {
@@ -92,17 +92,18 @@ def looks_of(thresholds: Thresholds, suites: Iterable[str], *, asks_again: bool)
 
 
 def _looks_at(thresholds: Thresholds, suites: Iterable[str]) -> int:
-    """Return how many looks there may be at a run of these suites: a second is one at all, whichever asks for it."""
+    """Return the largest number of looks at a run of these suites: 2 if any escalates, as that repeats all suites."""
     known = (thresholds.suites[name].settings for name in suites if name in thresholds.suites)
     return 2 if any(each.on_inconclusive == "escalate" for each in known) else 1
 
 
 def shares_of(rules: Sequence[tuple[Rule, float]], looks: Mapping[str, int] | None = None) -> list[Share]:
-    """Return what each rule may claim; a rule comes once for each model that it is judged for.
+    """Return each rule's share of alpha.
 
     Args:
-        rules: all of the session that are decided by a p-value, each with the alpha of its suite and of one look.
-        looks: of each suite, ``Share.looks``; of others 1.
+        rules: all rules of the session that are decided by a p-value, once for each model they are judged for, each
+            with its suite's alpha of one look.
+        looks: ``Share.looks`` by suite; 1 for suites that are not in it.
     """
     sliced = sum(rule.slice is not None for rule, _ in rules)
     counts = {True: sliced, False: len(rules) - sliced}
@@ -115,23 +116,23 @@ def shares_of(rules: Sequence[tuple[Rule, float]], looks: Mapping[str, int] | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjusted:
-    """Holm's adjusted p-value of a rule, in [0, 1]."""
+    """Holm's adjusted p-value of a rule, in [0, 1], which depends on the p-values of the other rules."""
 
     found: float
-    """By what was found against the others."""
+    """Adjusted p-value given the other rules' p-values as found."""
     least: float
-    """By the least p-values that the others may come to, whatever the answers are that they lack."""
+    """Adjusted p-value given the least p-values that the others' missing answers allow."""
     most: float
-    """By the greatest of these: Holm's procedure falls for no p-value that rises."""
+    """Adjusted p-value given the greatest of these: an adjusted p-value never falls if another p-value rises."""
 
 
 class Family:
-    """The p-values of all rules that share the false alarms of a session."""
+    """The p-values of all rules that share the alpha of a session."""
 
     def __init__(self, members: Iterable[tuple[Rule, Evidence]]) -> None:
-        """Take the rules, each with the evidence against it."""
+        """Collect the p-values of all rules, given with the evidence against each."""
         self._halves: dict[bool, list[tuple[float, float, float]]] = {True: [], False: []}
-        """Of the slice rules and of the others: p-values as found, the least and the greatest possible."""
+        """For slice rules (True) and suite-level rules: the p-values as found, the least and the greatest possible."""
         self._places: list[tuple[bool, int]] = []
         for rule, evidence in members:
             half = self._halves[rule.slice is not None]
@@ -144,8 +145,8 @@ class Family:
         """Return the adjusted p-value of a rule; None without a test.
 
         Args:
-            position: of the rule among the members, from 0.
-            weight: what counts against it, here: what was found, or an end of it.
+            position: index of the rule among the members.
+            weight: weight whose p-value to adjust: the one found, or one with missing values filled in.
         """
         if weight.p_value is None:
             return None
@@ -161,7 +162,7 @@ class Family:
 
 
 def _p_values(evidence: Evidence) -> tuple[float, float, float]:
-    """Return the p-value as found and its bounds, 1 where there is no test; an end that is none may be anything."""
+    """Return the p-value as found and its bounds: 1 if there is no test, and from 0 to 1 if an end has no weight."""
     possible = [_p_value(weight) for weight in evidence.possible if weight is not None]
     is_any = None in evidence.possible
     return _p_value(evidence.found), 0.0 if is_any else min(possible), 1.0 if is_any else max(possible)

@@ -1,9 +1,9 @@
-"""What to try for missing values between the best and the worst of them.
+"""Values to try for missing ones, between the best and the worst possible.
 
-Student's t is no straight matter of them: the worst of all values is so far off that it widens the error, and says less
-against a rule than one that is hardly worse than the others. t is greatest where the missing ones are like each other,
-and one level of them does for each mean: just beyond what a rule lets pass, or at the mean square of the others over
-their mean, where (S + mg)² / (Q + mg²) is greatest. It is least where some are at their worst and others at their best.
+Student's t is not monotonic in them: the worst values lie so far off that they widen the error, and are weaker evidence
+against a rule than values slightly worse than the known ones. t is greatest if all missing values are alike, at one of
+these levels: just beyond what the rule allows, or at the mean square of the known values over their mean, where
+(S + mg)² / (Q + mg²) is greatest. t is least if some missing values are at their worst and the others at their best.
 """
 
 import math
@@ -17,16 +17,16 @@ __all__ = ["at_worst", "between"]
 _LEVELS = 5
 _MIXTURES = 8
 _FEW = 6
-"""Missing values of which each way to be at their worst or their best is tried: which of them it is may matter, too."""
+"""Number of missing values up to which all combinations of worst and best are tried: which is which may matter, too."""
 
 
 def between(best: Sequence[float], worst: Sequence[float], beyond: float | None) -> Iterator[list[float]]:
-    """Yield gains to try; each lies between the two in every place.
+    """Yield lists of gains to try, each element between ``worst`` and ``best``.
 
     Args:
-        best: gains with the best for what is missing.
-        worst: those with the worst for it, none above its ``best``.
-        beyond: a mean gain that the rule just does not let pass; None where no value can lie between the two.
+        best: gains with the best value for each missing one.
+        worst: gains with the worst value for each missing one, none above its ``best``.
+        beyond: mean gain that the rule just does not allow; None if no value between the two is possible.
     """
     missing = [place for place, (low, high) in enumerate(zip(worst, best, strict=True)) if low < high]
     if not missing:
@@ -39,14 +39,15 @@ def between(best: Sequence[float], worst: Sequence[float], beyond: float | None)
 
 
 def at_worst(missing: Sequence[int], groups: Sequence[Hashable] = ()) -> Iterator[frozenset[int]]:
-    """Yield which of the missing to try at their worst, some of them and never all.
+    """Yield sets of missing values to try at their worst: at least one of them and never all.
 
-    Each way where there are few. Of more the first 1, 2, 4 and so on, eight times at most, in even steps of logs; where
-    they lie in groups, the first groups and then the last ones too, cut between two groups in so many places.
+    For few missing values, all such sets. For more, the first 1, 2, 4 and so on in a geometric sequence of at most
+    eight steps; if they lie in groups, also the first groups and then the last ones, for at most eight cuts between
+    two groups.
 
     Args:
-        missing: in the order in which they are tried.
-        groups: the group of each, those of one side by side; empty where each is independent of the others.
+        missing: in the order in which to try them.
+        groups: the group of each, members of a group side by side; empty if all are independent.
     """
     if len(missing) <= _FEW:
         for count in range(1, len(missing)):
@@ -63,7 +64,7 @@ def at_worst(missing: Sequence[int], groups: Sequence[Hashable] = ()) -> Iterato
 
 
 def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int], beyond: float) -> Iterator[float]:
-    """Yield the gains that all of the missing are given, as far as each can be."""
+    """Yield levels of gain to try for all missing values; each value takes the nearest that its range allows."""
     low, high = min(worst[place] for place in missing), max(best[place] for place in missing)
     open_ = set(missing)
     known = [gain for place, gain in enumerate(best) if place not in open_]
@@ -72,16 +73,16 @@ def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int
     if drop < 0:
         yield square / drop
         yield drop / len(known)
-    if known:  # one value that is better than the others by so much widens the error least for what it lifts the mean
+    if known:  # a value that far above the known ones widens the error least for the rise of the mean
         yield drop / len(known) + math.sqrt(max(0.0, square - drop * drop / len(known)))
     for step in range(1, _LEVELS):
         yield low + (high - low) * step / _LEVELS
 
 
 def _level(ranges: Sequence[tuple[float, float]], asked: float) -> float:
-    """Return the gain that makes ``asked`` in all where each in its range is as close to it as it can be.
+    """Return the level at which the gains, each clipped to its range, sum to ``asked``; the nearest level if none does.
 
-    The nearest where none does. The sum is a line between any two ends of ranges, rising by as many as are within.
+    Between two neighbouring ends of ranges the sum is linear, with the number of ranges around the level as its slope.
     """
     steps = sorted([(low, 1) for low, _ in ranges] + [(high, -1) for _, high in ranges])
     level, sum_, within = steps[0][0], total([low for low, _ in ranges]), 0

@@ -1,4 +1,4 @@
-"""What it means that a row flipped between two runs; every report and page counts by this one definition."""
+"""The definition of a flip between two runs, used by every report and page."""
 
 from typing import Literal
 
@@ -6,17 +6,17 @@ __all__ = ["flip_of"]
 
 
 def flip_of(before: float, epochs_before: int, now: float, epochs_now: int) -> Literal[-1, 0, 1]:
-    """Return -1 where a row got worse, 1 where it got better, 0 where it did not flip.
+    """Return -1 if a row got worse, 1 if it got better, 0 if it did not flip.
 
-    Of as many epochs in both runs it flips where it passed less or more often than before. Of other numbers the shares
-    do not compare: of three epochs one is more likely missed than of one, though nothing changed. There the row flips
-    where most of its epochs passed in one run and most missed in the other; half of them is no such majority.
+    With the same number of epochs in both runs, a row flips if it passed less or more often than before. With different
+    numbers the shares are not comparable: one miss is more likely in three epochs than in one, even without a change.
+    Then a row flips if most of its epochs passed in one run and most missed in the other; a half is no majority.
 
     Args:
-        before: the share of its epochs that passed in the run that is compared with, from 0 to 1.
-        epochs_before: how many passed or missed there, from 1.
-        now: the same of the run under test.
-        epochs_now: the same of it.
+        before: share of the row's epochs that passed in the run to compare with, in [0, 1].
+        epochs_before: number of its epochs that passed or missed, at least 1.
+        now: share of the row's epochs that passed in the run under test.
+        epochs_now: number of its epochs that passed or missed.
     """
     if epochs_before == epochs_now:
         return -1 if now < before else 1 if now > before else 0

@@ -1,4 +1,4 @@
-"""The cases of one suite and model, and one metric of them, read and paired once for all rules on it."""
+"""The cases of one suite and model, and a metric of them that is read and paired once for all rules on it."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -19,35 +19,35 @@ __all__ = ["Group", "Sheet", "groups_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The cases of one suite and model, with what stands against judging them."""
+    """The cases of one suite and model, with the facts that may prevent judging them."""
 
     rules: SuiteRules
     model: str
     cases: Sequence[JudgedCase]
     names: Sequence[str]
-    """Scores of the suite, of any model."""
+    """Names of the suite's scores, with any model."""
     unfinished: int
-    """Cases that were collected and never finished."""
+    """Number of cases that were collected but never finished."""
     finished: int
-    """Cases that were not skipped."""
+    """Number of finished cases that were not skipped."""
     errors: int
     stopped: Sequence[str]
-    """Kinds of the errors that stop a run."""
+    """Kinds of errors that stopped all further calls."""
     opponent: Opponent
-    """What rules on a change compare with."""
+    """Cases that rules on a change compare with."""
     trust: Trust
-    """What judges are worth."""
+    """Agreement of the judges with people."""
     first_look: int | None
-    """Epochs of the first look, where there were two; None else."""
+    """Epochs of the first look, if there were two looks; else None."""
 
     @property
     def too_many_errors(self) -> bool:
-        """Whether more cases broke than the suite bears; a single one never is."""
+        """Whether the share of errors exceeds the suite's ``max_error_rate``; a single error never does."""
         return self.errors > 1 and self.errors / self.finished > self.rules.settings.max_error_rate
 
     @property
     def broken(self) -> str | None:
-        """Why no rule can pass here, whatever the values are."""
+        """Why no rule can pass here, whatever the values are; None if rules can."""
         if self.unfinished:
             return f"{self.unfinished} of {self.unfinished + len(self.cases)} cases did not finish"
         if self.stopped:
@@ -56,24 +56,27 @@ class Group:
 
 
 class Sheet:
-    """One metric of a group. It holds much for each row, so it is dropped once the rules on the metric are judged."""
+    """One metric of a group, read on demand.
+
+    It takes much memory per row, so it is dropped once the rules on the metric are judged.
+    """
 
     def __init__(self, group: Group, metric: str) -> None:
-        """Read nothing yet."""
+        """Store the arguments; nothing is read yet."""
         self.group = group
         self.metric = metric
 
     @property
     def broken(self) -> str | None:
-        """Why no rule on the metric can pass; errors are what ``error_rate`` asks about."""
+        """Why no rule on the metric can pass, if so; errors do not prevent a rule on ``error_rate``."""
         return None if self.metric == "error_rate" and not self.group.unfinished else self.group.broken
 
     def column(self, part: str | None) -> Column:
-        """Return the readings of a slice; all of them where it is None."""
+        """Return the readings of a slice; all readings for None."""
         return self._column if part is None else replace(self._column, readings=self._readings.get(part, ()))
 
     def first_column(self, part: str | None) -> Column:
-        """Return the readings of the first look alone: a total is bounded for what was asked for, not for more."""
+        """Return the readings of the first look alone: the bound on a total is for the epochs originally asked for."""
         first = self.group.first_look
         if first is None:
             return self.column(part)
@@ -81,12 +84,12 @@ class Sheet:
         return read_column(self.metric, cases)
 
     def pairs(self, part: str | None) -> PairedColumn:
-        """Return the rows of a slice paired with the opponent's; all of them where it is None."""
+        """Return the rows of a slice, paired with the opponent's; all rows for None."""
         return self._pairs if part is None else self._pairs.part(part, self._sliced.get(part, ()))
 
     def judges(self, part: str | None) -> frozenset[str | None]:
-        """Return what identifies the judges of a slice, as ``judges_of`` does; of all where it is None."""
-        if len(self._judges) < 2:  # what all have in common a slice has, too
+        """Return the judge ids of a slice, as ``judges_of`` does; those of all rows for None."""
+        if len(self._judges) < 2:  # then every slice has the same one
             return self._judges
         return self._judges if part is None else judges_of(self.metric, self.group.cases, part)
 
@@ -119,15 +122,15 @@ def groups_of(
     trust: Trust,
     first_look: int | None,
 ) -> list[Group]:
-    """Return the cases of each model of a suite, in alphabetical order, with what stands against judging them.
+    """Return a group for each model of a suite, in alphabetical order.
 
     Args:
-        rules: of the suite, with the alpha of one look.
-        cases: all of the suite.
-        collected: how many cases each suite and model was to have.
-        opponents: what rules on a change compare with.
-        trust: what judges are worth.
-        first_look: epochs of the first look, where there were two.
+        rules: rules of the suite, with the alpha of one look.
+        cases: all cases of the suite.
+        collected: number of cases that each suite and model should have.
+        opponents: cases that rules on a change compare with.
+        trust: agreement of the judges with people.
+        first_look: epochs of the first look, if there were two.
     """
     expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
     own = grouped(cases, lambda case: case.model)

@@ -1,4 +1,4 @@
-"""Names in thresholds.yaml held against the names of a session."""
+"""Check of the suites, slices and models that thresholds.yaml names against those of a session."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from pytest_llmeval.core.text import and_more
 __all__ = ["at_line", "check_names", "place_of", "rules_of_no_set", "unmet_models"]
 
 _ALIKE = 0.7
-"""How similar a name is at least to the one that was meant; see ``closest``."""
+"""Least similarity of a name to the one that was meant; see ``closest``."""
 _EACH_SET = "each set of parameters is a suite of its own"
 _ESCAPED = "In ids pytest escapes what is not ASCII; in double quotes YAML would read that as the letter again"
 
@@ -18,18 +18,18 @@ _ESCAPED = "In ids pytest escapes what is not ASCII; in double quotes YAML would
 def check_names(
     thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, everything_collected: bool, may_be_newer: bool = False
 ) -> list[str]:
-    """Return one message per name in ``thresholds`` that cannot be right; an empty list is well.
+    """Return one message for each name in ``thresholds`` that cannot be right.
 
-    A slice is wrong where its suite was read to the end without it, a suite where everything was collected and a
-    collected suite without rules has a similar name, a model where its suite was collected and a model that no rule
-    names has a similar one. Any other unknown suite or model was just not selected: its rules are not judged.
+    A slice is wrong if its suite was read to the end without it. A suite is wrong if everything was collected and a
+    collected suite without rules has a similar name. A model is wrong if its suite was collected and a model that no
+    rule names has a similar name. Any other unknown suite or model was merely not selected: its rules are not judged.
 
     Args:
         thresholds: The rules.
         suites: What was collected, selected or not, by suite name.
-        everything_collected: Whether all under ``llmeval_paths`` was collected.
-        may_be_newer: Whether the rules may be about slices that came after what was seen: one is wrong only where its
-            name is like another's.
+        everything_collected: Whether everything under ``llmeval_paths`` was collected.
+        may_be_newer: Whether the rules may be newer than what was collected and name slices added since: a slice is
+            then wrong only if its name is similar to another's.
 
     Returns:
         Messages ``thresholds.yaml:LINE: WHERE: what is wrong``, in the order of the file.
@@ -47,11 +47,11 @@ def check_names(
 
 
 def rules_of_no_set(thresholds: Thresholds, sets_of: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a message for each suite with rules that is the function of parameter sets, and none of their suites.
+    """Return a message for each suite in the rules that names a parametrised function instead of its suites.
 
     Args:
         thresholds: The rules.
-        sets_of: The suites of each function that has sets of parameters, by the name that it gives them.
+        sets_of: The suites of each function with parameter sets, by the function's suite name.
     """
     return [
         f"{at_line(thresholds, rules.line)}suites.{show_key(rules.name)}: rules of no suite; {_EACH_SET}:"
@@ -66,7 +66,7 @@ def _sets_of(name: str, suites: Iterable[str]) -> list[str]:
 
 
 def unmet_models(thresholds: Thresholds, suites: Iterable[str], known: Collection[str]) -> dict[str, str]:
-    """Return each model that rules of ``suites`` name and that is not ``known``, with the place of the first one."""
+    """Return each model that rules of ``suites`` name but that is not ``known``, with the place of its first rule."""
     found: dict[str, str] = {}
     for rules in (thresholds.suites[name] for name in thresholds.suites if name in suites):
         for name, rule in _named_models(rules).items():
@@ -89,7 +89,7 @@ def _wrong_suite(
 
 
 def _escaped(suite: str) -> str:
-    """Return the name of a suite as it is where pytest made the id of its set of parameters out of the same letters."""
+    """Return a suite's name with its parameter id escaped, as pytest writes ids with non-ASCII characters."""
     name, bracket, set_id = suite.partition("[")
     return name + bracket + set_id.encode("unicode_escape").decode("ascii")
 
@@ -116,7 +116,7 @@ def _wrong_models(
 
 
 def place_of(thresholds: Thresholds, rule: Rule, key: str) -> str:
-    """Return where a rule stands: ``thresholds.yaml:7: suites.qa.slices.hard.exact.max_drop``."""
+    """Return the place of a rule: ``thresholds.yaml:7: suites.qa.slices.hard.exact.max_drop``."""
     return at_line(thresholds, rule.line) + _path_of(rule, key)
 
 
@@ -126,7 +126,7 @@ def _path_of(rule: Rule, key: str) -> str:
 
 
 def _is_sibling(name: str, other: str) -> bool:
-    """Whether two models are told apart by a number or by what one name has behind the other, as those of a family."""
+    """Return whether two names differ by a number or a suffix, as those of different models of one family do."""
     digits = [re.sub(r"\D+", " ", each).strip() for each in (name, other)]
     return digits[0] != digits[1] or name.startswith(other) or other.startswith(name)
 
@@ -137,7 +137,7 @@ def _named_models(rules: SuiteRules) -> dict[str, Rule]:
 
 
 def at_line(thresholds: Thresholds, line: int | None) -> str:
-    """Return what a message about a line of the file begins with."""
+    """Return the start of a message about a line of the file."""
     return f"{thresholds.shown_as}:{line}: " if line is not None else f"{thresholds.shown_as}: "
 
 

@@ -1,4 +1,4 @@
-"""Whom a suite and model is compared with, and what stands against the comparison."""
+"""The baseline's cases that a suite and model is compared with, and the reasons to refuse a comparison."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pytest_llmeval.core.text import and_more, counted, one_line
 __all__ = ["Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
 
 _LEAST_PAIRED = 0.9
-"""Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
+"""Smallest share of the baseline's rows that must pair, so that both runs still have the same dataset."""
 
 _NAMED = 3
 _LEFT = "no longer in this slice"
@@ -24,14 +24,14 @@ class Opponent:
     """The cases of the baseline that one suite and model is compared with."""
 
     name: str = ""
-    """The baseline's."""
+    """Name of the baseline."""
     again: str | None = None
-    """What ``llmeval rescore`` scores again of it; None where it cannot."""
+    """Argument for ``llmeval rescore`` to score the baseline again; None if that is not possible."""
     cases: Sequence[JudgedCase] = ()
     deselected: int = 0
-    """Rows that ``-m`` left out of the current run."""
+    """Number of rows that ``-m`` left out of the current run."""
     why_none: str | None = None
-    """Why there is none; None where there is one."""
+    """Why there is nothing to compare with; None if there is."""
 
 
 class Opponents:
@@ -41,8 +41,8 @@ class Opponents:
         """Read the baseline.
 
         Args:
-            baseline: None where there is none.
-            suites: names of those that matter.
+            baseline: None if there is no baseline.
+            suites: names of the suites to keep.
             why_none: why there is no baseline.
         """
         self._baseline = baseline
@@ -53,15 +53,15 @@ class Opponents:
                 self._cases[case.suite].setdefault(case.model, []).append(case)
 
     def find(self, suite: str, model: str, *, is_only: bool) -> Opponent:
-        """Return what a suite and model is compared with.
+        """Return the baseline's cases that a suite and model is compared with.
 
-        That is the baseline's model that was named, else the one of the same name; where both runs have one model of
-        the suite the two are compared whatever their names, since the model may be what is under test.
+        They are those of the baseline's model that the user named, else of the model with the same name. If both runs
+        have a single model in the suite, these are compared whatever their names, since the model may be under test.
 
         Args:
             suite: the suite.
-            model: of the current run.
-            is_only: whether it is the only one of the suite there.
+            model: model of the current run.
+            is_only: whether it is the suite's only model in the current run.
         """
         if self._baseline is None:
             return Opponent(why_none=self._why_none)
@@ -86,13 +86,13 @@ class Opponents:
 
 
 def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *, with_lost: bool = False) -> str | None:
-    """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair.
+    """Return why a metric cannot be compared, if so: other scorers or judges made it, or too few rows pair.
 
     Args:
-        column: the pairs of the metric, in a slice perhaps.
-        opponent: whom they are compared with.
-        settings: of the suite.
-        with_lost: whether what the infrastructure lost could be any value, so that such a row is weighed all the same.
+        column: pairs of the metric, perhaps of a slice.
+        opponent: the baseline's cases.
+        settings: settings of the suite.
+        with_lost: whether lost values could be any, so that rows that the infrastructure lost are weighed after all.
     """
     for what, rows in sorted(column.remade.items()):
         if what not in settings.allow_change:
@@ -105,10 +105,10 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *,
 
 
 def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | None:
-    """Return why too few baseline rows pair, ``missing`` having a value there alone; None where enough do."""
+    """Return why too few baseline rows pair, ``missing`` of which have a value only there; None if enough do."""
     altered, gone = len(column.altered), _gone(column, opponent)
     scored = len(column.pairs) - column.unscored_before
-    # of a small slice one row would be too many; where all are missing, ``nothing_pairs`` says so
+    # in a small slice a single row would be too much already; if all are missing, ``nothing_pairs`` gives the reason
     lost = column.lost_before if 1 < column.lost_before < len(column.pairs) else 0
     missing = missing if 1 < missing < scored else 0
     wanted, paired = len(column.pairs) + altered + gone + column.left, len(column.pairs) - lost - missing
@@ -127,7 +127,7 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
 
 
 def left_out(column: PairedColumn, opponent: Opponent) -> str:
-    """Return which rows take no part in a comparison, in words; empty where all do."""
+    """Return in words which rows are left out of a comparison; empty if none are."""
     told = {
         "new": len(column.added),
         "changed": len(column.altered),
@@ -143,23 +143,23 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
 
 
 def _gone(column: PairedColumn, opponent: Opponent) -> int:
-    """Return how many rows of the baseline are gone, but for as many as ``-m`` left out.
+    """Return how many rows of the baseline are gone, apart from as many as ``-m`` left out.
 
-    Which ones it left out is not recorded. Where more of the suite's rows are gone than that, each that a slice lacks
-    may be one of those.
+    Which rows ``-m`` left out is not recorded. So a slice counts all its absent rows as gone, up to the number of rows
+    that are gone from the whole suite.
     """
     return min(len(column.absent), max(0, column.absent_in_suite - opponent.deselected))
 
 
 def _alone(column: PairedColumn, remade: int) -> str:
-    """Return in words which scores make outcomes in one of the runs alone, of how many of the ``remade`` rows."""
+    """Return in words which scores decide outcomes in only one run, and for how many of the ``remade`` rows."""
     named = [repr(one_line(name, 40)) for name in column.lone_scores]
     some = f"{len(column.by_lone)} of them as " if len(column.by_lone) < remade else ""
     return f"{some}one of both runs alone has the score{'s' if len(named) > 1 else ''} {and_more(named, _NAMED)}"
 
 
 def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:
-    """Return what gives the baseline today's scores."""
+    """Return advice on how to get a baseline with today's scores."""
     if opponent.again is None:
         return "set a new baseline"
     judge = " --judge-model SPEC" if by_judge else ""

@@ -1,4 +1,4 @@
-"""What the rules of a session can see at all, told before anything is spent: what they can never fail for, or pass."""
+"""Rules that cannot fail with the rows of a session, found before anything is spent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleShare:
-    """One rule for one model, with what it may claim of the session's false alarms."""
+    """One rule for one model, with its share of the session's alpha."""
 
     rule: Rule
     alpha: float
-    """Of its suite and of one look."""
+    """Alpha of the suite, for one look."""
     share: Share
 
 
 def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleShare]:
-    """Return the rules that share the false alarms of a session with cases of these suites, once for each model.
+    """Return the rules that share alpha in a session of these sizes, once for each model.
 
-    Rules whose suite, slice or model has no case take no part. One over fewer than 5 groups of dependent rows cannot
-    fail, and takes nothing of the others' share; its own is what it would claim if all had enough.
+    Rules whose suite, slice or model has no case are left out. A rule over fewer than 5 groups of dependent rows cannot
+    fail and takes nothing from the others' shares; its own share is the one it would have if all had enough groups.
     """
     members = [
         (rule, looks_alpha(thresholds, suite.settings, sizes))
@@ -49,43 +49,43 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
 
 
 def _has_test(rule: Rule, sizes: Mapping[str, SuiteSize]) -> bool:
-    """Whether a rule may fail by a p-value: as ``Evidence.has_test`` says of rows that there are."""
+    """Return whether a p-value can fail the rule, like ``Evidence.has_test`` but before the run."""
     groups = sizes[rule.suite].groups.get(rule.slice)
     return rule.kind not in REGRESSION_KINDS or groups is None or groups >= LEAST_CLUSTERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfailingRule:
-    """A rule on a change that cannot fail by itself, because it has too few rows."""
+    """A rule on a change that cannot fail by itself because it has too few rows."""
 
     rule: Rule
     there: int
     needed: int
     unit: Literal["rows", "groups of dependent rows"]
-    """What ``there`` and ``needed`` count."""
+    """Unit of ``there`` and ``needed``."""
     claim: str
-    """What the rule may claim of the session's false alarms, in words."""
+    """The rule's share of alpha, in words."""
 
 
 def unfailing(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[UnfailingRule]:
     """Return the rules on a change that cannot fail by themselves, each once, in the order of the file.
 
-    The least possible p-value of such a rule, with every row getting worse, is not below its share of alpha over the
-    rules of its half of the family; Holm gives it more only where others fail. McNemar's mid-p of n rows is
-    (1/2)^(n + 1); rows that are no yes or no, which nobody knows yet, take one more, as do groups of dependent rows, of
-    which the sign-flip test's p is (1/2)^n where all n got worse. Below 5 groups there is no test, from 10 on there is
-    Student's t, which has no such end.
+    Even if every row got worse, the p-value of such a rule would not be below its share of alpha divided by the number
+    of rules in its half of the family; Holm's procedure grants more only if others fail. If all n rows got worse,
+    McNemar's mid-p is (1/2)^(n + 1). Rows that are not yes or no, which is not known yet, need one row more. So do
+    groups of dependent rows, for which the sign-flip test's p is (1/2)^n; below 5 groups there is no test, and from 10
+    on Student's t is used, which has no such limit.
 
     Args:
         thresholds: the rules.
-        sizes: what is to run, or what ran, by suite.
+        sizes: sizes of the suites that are to run, or that ran, by suite.
     """
     found = (_unfailing(member, sizes[member.rule.suite]) for member in family(thresholds, sizes))
     return list(dict.fromkeys(each for each in found if each is not None))
 
 
 def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str]:
-    """Return what to tell of ``unfailing`` rules: a message each, slices that need equally many rows in one."""
+    """Return a message for each ``unfailing`` rule; slices that need the same number of rows share one message."""
     found: dict[tuple[object, ...], list[UnfailingRule]] = {}
     for each in unfailing(thresholds, sizes):
         rule = each.rule
@@ -96,7 +96,7 @@ def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str
 
 
 def least_groups(alpha: float) -> int:
-    """Return how many groups of dependent rows it takes before a p-value can be below ``alpha``."""
+    """Return the fewest groups of dependent rows with which a p-value can be below ``alpha``."""
     return min(MOST_GROUPS, max(LEAST_CLUSTERS, least_flips(alpha, mid_p=False)))
 
 
@@ -128,7 +128,7 @@ def _note(thresholds: Thresholds, found: Sequence[UnfailingRule]) -> str:
 
 
 def _claim(member: RuleShare) -> str:
-    """Return what a rule may claim, in words."""
+    """Return a rule's share of alpha in words."""
     share, alpha, rules = member.share, f"alpha {member.alpha:.3g}", "rules"
     if share.alpha < member.alpha:
         alpha, rules = f"half of {alpha}", f"{'suite' if member.rule.slice is None else 'slice'} rules"

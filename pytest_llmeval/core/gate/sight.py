@@ -1,14 +1,14 @@
-"""What a rule on a change can see of rows that vary so much: rows, epochs and the least change.
+"""Power of a rule on a change, given the spread of the rows: rows or epochs needed, and the smallest detectable change.
 
-A loss of a score in [0, 1] is taken to spoil some rows wholly and to leave the others as they are, as a change of a
-prompt or a model does: a row's value goes to the worst one with chance r = loss / (mean − worst), in all its epochs.
+A loss of a score in [0, 1] is assumed to spoil some rows completely and to leave the others unchanged, as a change of a
+prompt or a model does: a row's value becomes the worst one with probability r = loss / (mean − worst), in all epochs.
 The difference of two runs then has the mean square
 
-    (1 − r)·2·within/K + r·E[value²],  values counted from the worst one, K epochs in each run,
+    (1 − r)·2·within/K + r·E[value²],  values counted from the worst one, K epochs in each run.
 
-which for yes-or-no rows and one epoch is the share of rows that flip, and its second part is left however many epochs
-there are. Of other numbers nothing of the kind is known; their loss is taken to come evenly, so that only the variance
-2·within/K is in the way.
+For yes-or-no rows with one epoch this is the share of rows that flip. The second term does not shrink with more epochs.
+For other numbers no such assumption is possible; their loss is assumed to be the same in all rows, so that only the
+variance 2·within/K remains.
 """
 
 import math
@@ -25,46 +25,46 @@ from pytest_llmeval.core.stats.power import MOST_FLIPS, errors_of_signs, margin_
 __all__ = ["MOST_EPOCHS", "Sight", "margin_needed", "rows_for_margin"]
 
 MOST_EPOCHS = 100
-"""More than so many are no plan."""
+"""Largest number of epochs that a plan proposes."""
 _MOST_ROWS = 1e12
 _LARGEST = 1e200
 _FINE = 1e-9
-"""How close to the least loss, or margin, is close enough, as a share of it."""
+"""Relative tolerance of the smallest loss or margin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What one rule on a change can see."""
+    """The power of one rule on a change. A loss is seen if the rule fails with probability ``power``."""
 
     spread: Spread
     alpha: float
-    """Its p-value must be below this, in (0, 0.5]."""
+    """P-value below which the rule fails, in (0, 0.5]."""
     power: float = 0.8
-    """In how many of all runs it is to see a change that is there, in (0, 1)."""
+    """Share of runs in which the rule must detect a change that is there, in (0, 1)."""
     allowed: float = 0.0
-    """The change that the rule lets pass, at least 0."""
+    """Change that the rule allows, at least 0."""
     falls: bool = True
-    """Whether a lower value is the worse one."""
+    """Whether a lower value is worse."""
 
     @property
     def room(self) -> float:
-        """How much worse the mean can get."""
+        """Largest possible loss of the mean; infinite if the metric is not limited to [0, 1]."""
         if not self.spread.is_unit:
             return math.inf
         return self.spread.mean if self.falls else 1 - self.spread.mean
 
     def rows(self, loss: float, *, epochs: float = 1.0) -> int | None:
-        """Return how many rows see a true ``loss``; None where no number does, or nothing is known of it.
+        """Return the number of rows needed to see a true ``loss``; None if no number is enough, or it is unknown.
 
-        The rule must find the drop that it sees significant, and larger than what it lets pass. Yes-or-no rows with one
-        epoch: by the exact power of McNemar's test where few rows flip, else (z_(1−α)·sqrt(ψ) + z_power·sqrt(ψ − δ²))²
-        / δ², ψ of them flipping, R. J. Connor, Biometrics 43 (1987) 207-211. Others: ((z_(1−α) + z_power)·sd/δ)² +
+        The observed drop must be significant and larger than what the rule allows. For yes-or-no rows with one epoch:
+        the exact power of McNemar's test if few rows flip, else (z_(1−α)·sqrt(ψ) + z_power·sqrt(ψ − δ²))² / δ² with a
+        share ψ of rows flipping, R. J. Connor, Biometrics 43 (1987) 207-211. For others: ((z_(1−α) + z_power)·sd/δ)² +
         z²_(1−α)/2 for Student's t, W. C. Guenther, The American Statistician 35 (1981) 243-244, times the design effect
-        where they come in groups. Never fewer than the test needs to fail at all.
+        of groups. Never fewer than the test needs to fail at all.
 
         Args:
             loss: above 0, in the metric's unit.
-            epochs: of each row in both runs.
+            epochs: epochs of each row, in both runs.
         """
         needed = self._rows(loss, epochs)
         if needed is None or needed > _MOST_ROWS:
@@ -75,7 +75,7 @@ class Sight:
         return self._rows_by_signs(math.ceil(needed - 1e-9), loss, epochs)
 
     def epochs(self, loss: float) -> int | None:
-        """Return how many epochs see a true ``loss`` with the rows that there are; None where up to 100 do not."""
+        """Return the number of epochs needed to see a true ``loss`` with the present rows; None if 100 are too few."""
         if self._is_seen(loss, 1):
             return 1
         if not self._is_seen(loss, MOST_EPOCHS):
@@ -83,7 +83,7 @@ class Sight:
         return _least_count(1, MOST_EPOCHS, lambda epochs: self._is_seen(loss, epochs))
 
     def least(self) -> float | None:
-        """Return the least loss that is seen with the rows and epochs that there are; None where there is none."""
+        """Return the smallest loss that is seen with the present rows and epochs; None if no loss is."""
         low, high = self.allowed, self.room
         if math.isinf(high):
             high = max(1.0, 2 * self.allowed)
@@ -105,7 +105,7 @@ class Sight:
         return self._is_enough(self.spread.n, loss, flips)
 
     def _rows_by_signs(self, rows: int, loss: float, epochs: float) -> int:
-        """Return from how many ``rows`` on, that are enough for Student's t, they are where signs decide, too."""
+        """Return how many rows are enough even if signs decide; at least ``rows``, which suffice for Student's t."""
         groups = self.spread.groups
         most, size = (FEW_ROWS, 1.0) if groups is None else (FEW_GROUPS, self.spread.n / groups)
         if self._is_mcnemar(epochs):
@@ -116,11 +116,11 @@ class Sight:
             needed, by_power = errors_of_signs(units, alpha=self.alpha, power=self.power)
             if loss >= max(needed * deviation / math.sqrt(rows), self.allowed + by_power * deviation / math.sqrt(rows)):
                 return rows
-        return max(rows, math.ceil(most * size - 1e-9))  # from there on t decides
+        return max(rows, math.ceil(most * size - 1e-9))  # with so many, t decides
 
     def _rows(self, loss: float, epochs: float) -> float | None:
-        """Return the rows by normal approximations."""
-        if not self.allowed < loss <= self.room or not loss * loss:  # so small that squares are all 0
+        """Return the number of rows needed, by normal approximations."""
+        if not self.allowed < loss <= self.room or not loss * loss:  # the latter: its square underflows to 0
             return None
         square = self._square(loss, epochs)
         if square is None:
@@ -134,7 +134,7 @@ class Sight:
         return max(needed, self._least_rows(loss, deviation, mid_p=self._is_mcnemar(epochs)))
 
     def _least_rows(self, loss: float, deviation: float, *, mid_p: bool) -> float:
-        """Return the rows below which the test cannot fail, or the drop seen is too rarely beyond what may pass."""
+        """Return the fewest rows with which the test can fail and the drop seen exceeds ``allowed`` with ``power``."""
         least: float = least_flips(self.alpha, mid_p=mid_p)
         if self.spread.groups is not None:
             least = least_groups(self.alpha) * self.spread.n / self.spread.groups
@@ -143,27 +143,27 @@ class Sight:
         return max(least, (normal_quantile(self.power) * deviation / (loss - self.allowed)) ** 2 * self.spread.design)
 
     def _is_mcnemar(self, epochs: float) -> bool:
-        """Return whether the gate takes McNemar's test."""
+        """Return whether the gate uses McNemar's test."""
         return self.spread.is_binary and epochs == 1 and self.spread.groups is None
 
     def _few_flips(self, loss: float, epochs: float, rows: float) -> float | None:
-        """Return the share of rows that flip where McNemar's test is taken and few do; else None."""
+        """Return the share of rows that flip if McNemar's test is used and few rows flip; else None."""
         square = self._square(loss, epochs) if self._is_mcnemar(epochs) else None
         return square if square is not None and rows * square <= MOST_FLIPS / 2 else None
 
     def _exact_rows(self, loss: float, flips: float) -> int:
-        """Return the rows from which on McNemar's test has the power."""
+        """Return the fewest rows with which McNemar's test has the power."""
         return _least_count(0, math.ceil(MOST_FLIPS / flips), lambda rows: self._is_enough(rows, loss, flips))
 
     def _is_enough(self, rows: int, loss: float, flips: float) -> bool:
-        """Return whether so many rows have the power, by McNemar's test."""
+        """Return whether McNemar's test has the power with ``rows`` rows."""
         if rows < self._least_rows(loss, math.sqrt(max(0.0, flips - loss * loss)), mid_p=True) - 1e-9:
             return False
         worse, better = (flips + loss) / 2, max(0.0, (flips - loss) / 2)
         return mcnemar_power(rows, worse, better, alpha=self.alpha) >= self.power
 
     def _square(self, loss: float, epochs: float) -> float | None:
-        """Return the mean square of the difference of two runs, between which there is a ``loss``."""
+        """Return the mean square of the difference between two runs with a true ``loss``; None if unknown."""
         spread, noise = self.spread, 2 * self.spread.within / epochs
         if not spread.is_unit:
             return noise + loss * loss if noise else None
@@ -172,12 +172,12 @@ class Sight:
 
 
 def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float, epochs: float = 1.0) -> int:
-    """Return with how many rows a run in which nothing changed passes ``mode: noninferior`` in ``power`` of all runs.
+    """Return the rows with which an unchanged run passes ``mode: noninferior`` with probability ``power``.
 
-    ((z_(1−α) + z_power)·sd/margin)² with sd² = 2·within/K. Of a share or a score in [0, 1] rare rows may hide a loss of
-    −ln(α)/n beyond what is seen (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139): then as
-    many as make −ln(α)/n + z_power·sd/sqrt(n) less than the margin. Yes-or-no rows with one epoch of which few flip: by
-    the exact chance, which one more row that flips makes fall.
+    That is ((z_(1−α) + z_power)·sd/margin)² with sd² = 2·within/K. In a share or a score in [0, 1], rare rows may hide
+    a further loss of −ln(α)/n (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139), so it also
+    takes enough rows for −ln(α)/n + z_power·sd/sqrt(n) to be less than the margin. For yes-or-no rows with one epoch,
+    few of which flip, the exact probability is used; it drops whenever one more row flips.
     """
     noise = 2 * spread.within / epochs * spread.design
     both = normal_quantile(power) - normal_quantile(alpha)
@@ -197,9 +197,9 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
 
 
 def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
-    """Return the margin from which on ``n`` rows do for ``rows_for_margin``.
+    """Return the smallest margin for which ``n`` rows are enough, the inverse of ``rows_for_margin``.
 
-    Of a share or a score in [0, 1], 1 or more where no margin of use does.
+    For a share or a score in [0, 1] a result of 1 or more means that no useful margin can be judged.
     """
     noise = 2 * spread.within / epochs * spread.design
     error = math.sqrt(noise / n)
@@ -217,7 +217,7 @@ def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs:
 
 
 def _least_count(low: int, high: int, is_enough: Callable[[int], bool]) -> int:
-    """Return the least count that is enough, above ``low``, which is not, and up to ``high``, which is."""
+    """Return the least count that is enough by bisection between ``low``, which is not, and ``high``, which is."""
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if is_enough(middle) else (middle, high)
@@ -225,23 +225,23 @@ def _least_count(low: int, high: int, is_enough: Callable[[int], bool]) -> int:
 
 
 def _least_number(low: float, high: float, is_enough: Callable[[float], bool]) -> float:
-    """Return the least number that is enough, as ``_least_count`` does, as close as ``_FINE`` says."""
+    """Return the least number that is enough, like ``_least_count``, to the relative tolerance ``_FINE``."""
     while high - low > _FINE * high and low < (middle := (low + high) / 2) < high:
         low, high = (low, middle) if is_enough(middle) else (middle, high)
     return high
 
 
 def _is_exact(spread: Spread, rows: int, epochs: float) -> bool:
-    """Return whether so few rows flip that the chance to stay within a margin is counted."""
+    """Return whether so few rows flip that the exact probability of staying within a margin is used."""
     is_yes_or_no = spread.is_binary and spread.groups is None and epochs == 1
     return is_yes_or_no and 0 < 2 * spread.within * rows <= MOST_FLIPS / 2
 
 
 def _hidden(spread: Spread, alpha: float) -> float:
-    """Return how much more than was seen all rows together may have lost, at ``1 - alpha``; 0 where nothing tells."""
+    """Return how much more all rows together may have lost than observed, at ``1 - alpha``; 0 unless in [0, 1]."""
     return _in_rows(-math.log(alpha), spread) if spread.is_unit else 0.0
 
 
 def _in_rows(units: float, spread: Spread) -> float:
-    """Return in how many rows there are so many independent units, of which groups are as many as they are worth."""
+    """Return the number of rows that hold ``units`` independent units, groups counting as what they are worth."""
     return units if spread.worth is None else units * spread.n / spread.worth

@@ -1,4 +1,4 @@
-"""How many rows, and groups of dependent rows, each suite and slice of a session has; as far as that matters."""
+"""Numbers of rows, and of groups of dependent rows, in each suite and slice of a session, counted as far as needed."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,39 +9,39 @@ from pytest_llmeval.core.rules import Thresholds
 __all__ = ["MANY_ROWS", "MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize"]
 
 MOST_ROWS = 200
-"""Rows up to which they are counted: with so many all getting worse, no share of alpha is too small."""
+"""Largest count of rows: if that many all get worse, no share of alpha is too small for a failure."""
 MANY_ROWS = 100_000
-"""As far as they are counted in suites with ``mode: noninferior``, which takes as many as its margin is small."""
+"""Largest count of rows in suites with ``mode: noninferior``, which needs more rows the smaller its margin is."""
 MOST_GROUPS = 10
-"""Groups of dependent rows up to which they are counted; from so many on the test is Student's t."""
+"""Largest count of groups of dependent rows: from this number on the test is Student's t."""
 
 _Key = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSize:
-    """One suite."""
+    """The size of one suite."""
 
     models: tuple[str, ...]
-    """Sorted."""
+    """Sorted names of the suite's models."""
     rows: Mapping[str | None, int]
-    """By slice, None being the whole suite; at most ``MOST_ROWS`` each, or ``MANY_ROWS`` (see there)."""
+    """Number of rows by slice, with None for the whole suite; at most ``MOST_ROWS`` each, or ``MANY_ROWS``."""
     groups: Mapping[str | None, int] = field(default_factory=dict)
-    """Groups of dependent rows, a row without a cluster being one, by slice; only where a row has a cluster. At most
-    ``MOST_GROUPS`` each."""
+    """Number of groups of dependent rows by slice, counting each row without a cluster; at most ``MOST_GROUPS`` each.
+    Only slices with a clustered row are in it."""
     epochs: int = 1
-    """Of each row, the most there are of any."""
+    """Largest number of epochs of any row."""
 
 
 class SizeCount:
     """Counts the rows of a session: a row counts once, whatever its models and epochs."""
 
     def __init__(self, suites: Collection[str], *, further: Collection[str] = ()) -> None:
-        """Begin.
+        """Start with nothing counted.
 
         Args:
-            suites: names of those that matter.
-            further: those of them whose rows are counted up to ``MANY_ROWS``.
+            suites: names of the suites to count.
+            further: those among them whose rows are counted up to ``MANY_ROWS``.
         """
         self._suites = suites
         self._further = further
@@ -53,7 +53,7 @@ class SizeCount:
 
     @classmethod
     def of(cls, thresholds: Thresholds) -> "SizeCount":
-        """Return a count of the suites about whose sizes there may be something to say before a session begins."""
+        """Return a count for the suites whose size matters before a session: those with rules that need enough rows."""
         kinds = {name: {rule.kind for rule in suite.rules} for name, suite in thresholds.suites.items()}
         suites = {name for name, suite in thresholds.suites.items() if any(map(is_decided_by_p, suite.rules))}
         strict = {name for name, found in kinds.items() if "noninferior" in found}
@@ -75,7 +75,7 @@ class SizeCount:
                 self._clustered.add(key)
 
     def sizes(self) -> dict[str, SuiteSize]:
-        """Return the suites of which a case was counted."""
+        """Return the sizes of all suites with a counted case."""
         return {suite: self._size(suite, models) for suite, models in self._models.items()}
 
     def _size(self, suite: str, models: Iterable[str]) -> SuiteSize:

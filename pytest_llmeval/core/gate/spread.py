@@ -1,7 +1,7 @@
-"""How much the values of one metric vary: from row to row, and from one answer of a row to the next.
+"""Variance components of a metric: between rows, and within a row from one answer to the next.
 
-What a comparison of two runs can see hangs on the second: where nothing changed, what a row is by itself cancels. It is
-measured where rows were answered more than once, in several epochs or in two runs, and assumed where they were not.
+What a comparison of two runs can detect depends on the variance within rows, because differences between rows cancel.
+It is measured if rows were answered more than once, in several epochs or in two runs, and otherwise assumed.
 """
 
 import math
@@ -19,58 +19,60 @@ from pytest_llmeval.core.stats.means import mean, total
 __all__ = ["ASSUMED_CORRELATION", "RowValues", "Source", "Spread", "part_spread", "read_rows"]
 
 ASSUMED_CORRELATION = 0.33
-"""Of the rows' values in two runs of one epoch, where nothing tells: the low end of the 0.3 to 0.7 that E. Miller,
-"Adding Error Bars to Evals", arXiv 2411.00640, reports of pairs of models; the lower it is, the more rows it takes."""
+"""Correlation between the rows' values in two runs of one epoch, if it cannot be measured: the low end of the 0.3 to
+0.7 that E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, reports for pairs of models. A lower correlation
+needs more rows."""
 _FEW_ROWS = 30
-"""A slice of fewer rows does not tell how much their answers vary."""
+"""Number of rows below which a slice takes the variance within rows from the whole suite."""
 
 Source = Literal["epochs", "two runs", "assumed"]
 
 
 class RowValues(NamedTuple):
-    """What one row of one run says of a metric; a tuple, as one is made for each row and metric."""
+    """One row's values of a metric in one run. A tuple, because there is one per row and metric."""
 
     values: tuple[float, ...]
-    """Of its scored epochs, at least one."""
+    """Values of the scored epochs, at least one."""
     slices: tuple[str, ...]
     cluster: str | None
     digest: str | None
     is_cached: bool
-    """Whether an answer came from the cache, so that another run may hold the same one."""
+    """Whether an answer came from the cache, so that another run may have the same one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How the values of a metric vary in one suite and model, or in a slice of it."""
+    """The mean and the variance components of a metric in one suite and model, or in a slice of it."""
 
     n: int
-    """Rows with a value, from 1."""
+    """Number of rows with a value, at least 1."""
     mean: float
     sd: float | None
     """Standard deviation of the rows' values, each the mean over its epochs; None for one row."""
     epochs: float
-    """Answers behind the value of a row, from 1: the harmonic mean over the rows."""
+    """Harmonic mean, over the rows, of the number of answers behind a row's value; at least 1."""
     between: float
-    """Variance of what the rows come to in the long run, at least 0."""
+    """Variance of the rows' long-run means, at least 0."""
     within: float
-    """Variance of one answer around what its row comes to in the long run, at least 0."""
+    """Variance of one answer around its row's long-run mean, at least 0."""
     is_unit: bool
-    """Whether it is a share or a score of which no value lies outside [0, 1]."""
+    """Whether the metric is a share or a score, with all values in [0, 1]."""
     is_binary: bool
-    """Whether each answer gives 0 or 1."""
+    """Whether each answer has the value 0 or 1."""
     groups: int | None
-    """Groups of dependent rows, a row without a cluster being one; None where no row has a cluster."""
+    """Number of groups of dependent rows, counting each row without a cluster; None if no row has a cluster."""
     worth: int | None
-    """How many groups of one size those are worth (``equal_clusters``), at most ``groups``; None where that is."""
+    """Number of equal-sized groups that ``groups`` are worth (``equal_clusters``), at most ``groups``; None if that is
+    None."""
     design: float
-    """How many times as many rows it takes because they come in groups, at least 1: the design effect SE²(by groups) /
-    SE² of L. Kish, "Survey Sampling" (1965), section 5.4."""
+    """Factor by which dependence within groups raises the number of rows needed, at least 1: the design effect
+    SE²(by groups) / SE² of L. Kish, "Survey Sampling" (1965), section 5.4."""
     source: Source
-    """What ``within`` stands on."""
+    """Source of the estimate ``within``."""
 
     @property
     def correlation(self) -> float | None:
-        """Of the rows' values between two runs of one epoch, in [0, 1]; None where all values are equal."""
+        """Correlation of the rows' values between two runs of one epoch, in [0, 1]; None if all values are equal."""
         whole = self.between + self.within
         return self.between / whole if whole else None
 
@@ -78,7 +80,10 @@ class Spread:
 def read_rows(
     metric: str, cases: Sequence[JudgedCase], other: Sequence[JudgedCase] = ()
 ) -> tuple[dict[str, RowValues], dict[str, RowValues]]:
-    """Return the rows of two runs of one suite and model that have a value of ``metric``, as it is compared, by id."""
+    """Return by id the rows with a value of ``metric``, for each of two runs of one suite and model.
+
+    Values are taken as the gate compares them (``read_compared``).
+    """
     by_model = compared_by_model(metric, cases, other)
     return _rows(metric, cases, by_model), _rows(metric, other, by_model)
 
@@ -109,19 +114,20 @@ def _spread_of(
     correlation: float,
     within: Spread | None = None,
 ) -> Spread | None:
-    """Return how ``metric`` varies over ``rows``; None where no row has a value.
+    """Return the spread of ``metric`` over ``rows``; None if no row has a value.
 
-    The variance of an answer around its row is, in this order: pooled over the rows where half of them or more have
-    several epochs, in both runs; Var(difference) / mean(1/K + 1/K') where half of them or more stand in both runs,
-    answered K and K' times, with the same input and not from the cache; 1 − correlation of the whole variance.
+    The variance within rows is the first of these that applies: the pooled variance over the rows of both runs with
+    several epochs, if at least half of ``rows`` have several; Var(difference) / mean(1/K + 1/K'), if at least half of
+    them are in both runs, answered K and K' times, with the same input and not from the cache; 1 − ``correlation`` of
+    the whole variance.
 
     Args:
-        metric: its name.
-        rows: of the run that is looked at.
-        other: of another run of the same suite and model; it may be empty.
-        correlation: what is assumed where nothing tells, in [0, 1].
-        within: the spread of the whole suite, whose variance of an answer and groups' effect are taken; for a slice
-            that is too small to tell its own.
+        metric: name of the metric.
+        rows: rows of the run in question.
+        other: rows of another run of the same suite and model; may be empty.
+        correlation: correlation to assume if none can be measured, in [0, 1].
+        within: spread of the whole suite from which a slice that is too small takes the variance within rows and the
+            design effect.
     """
     values = [_average(row) for row in rows.values()]
     centre = mean(values)
@@ -160,9 +166,9 @@ def part_spread(
     *,
     correlation: float = ASSUMED_CORRELATION,
 ) -> Spread | None:
-    """Return how ``metric`` varies in the slice ``part`` of a suite and model, or in all of it where that is None.
+    """Return the spread of ``metric`` in the slice ``part`` of a suite and model, or in the whole suite for None.
 
-    A slice of fewer than 30 rows takes over from the whole suite how much answers vary. None where no row has a value.
+    A slice of fewer than 30 rows takes the variance within rows from the whole suite. None if no row has a value.
     """
     if part is None:
         return _spread_of(metric, rows, other, correlation=correlation)
@@ -173,12 +179,12 @@ def part_spread(
 
 
 class _Twice(NamedTuple):
-    """A row that was answered twice, each time so many times."""
+    """A row that was answered at least twice, and the change from the first to the second value."""
 
     sample_id: str
     change: float
     share: float
-    """1/K + 1/K' for K and K' answers."""
+    """1/K + 1/K', where the two values are means of K and K' answers."""
 
 
 def _within(
@@ -187,7 +193,7 @@ def _within(
     twice: Sequence[_Twice],
     assumed: tuple[float, float, float],
 ) -> tuple[Source, float]:
-    """Return the variance of one answer around its row, and what it stands on."""
+    """Return the variance of one answer around its row's mean, after the source of the estimate."""
     repeated = [row.values for row in rows.values() if len(row.values) > 1]
     if 2 * len(repeated) >= len(rows):
         repeated += [row.values for row in other.values() if len(row.values) > 1]
@@ -201,7 +207,7 @@ def _within(
 
 
 def _twice(rows: Mapping[str, RowValues], other: Mapping[str, RowValues]) -> Iterator[_Twice]:
-    """Yield the change of each row from one answer to the next: of its first two epochs, else between the runs."""
+    """Yield the change of each row between two answers: its first two epochs, else the two runs."""
     for sample_id, row in rows.items():
         was = other.get(sample_id)
         if len(row.values) > 1:
@@ -211,9 +217,9 @@ def _twice(rows: Mapping[str, RowValues], other: Mapping[str, RowValues]) -> Ite
 
 
 def _design(rows: Mapping[str, RowValues], twice: Sequence[_Twice] | None) -> float:
-    """Return the design effect of the groups on what changed; on the values themselves where nothing is known of that.
+    """Return the design effect of the groups on the changes, or if there are none, on the values themselves.
 
-    The latter is too much where rows of one group are alike, which cancels between two runs.
+    The latter overestimates it if the rows of a group are alike, because that cancels between two runs.
     """
     names = named_clusters(row.cluster for row in rows.values())
     if names is None:
@@ -233,12 +239,12 @@ def _average(row: RowValues) -> float:
 
 
 def _variance(values: Sequence[float]) -> float | None:
-    """Return the sample variance; None for fewer than two values, and where it overflows."""
+    """Return the sample variance; None for fewer than two values, or if it overflows."""
     found = _squares(values) / (len(values) - 1) if len(values) > 1 else math.inf
     return found if math.isfinite(found) else None
 
 
 def _squares(values: Sequence[float]) -> float:
-    """Return the sum of squared distances from the mean; infinite where that is too large for a float."""
+    """Return the sum of squared deviations from the mean; infinite if it is too large for a float."""
     centre = mean(values) or 0.0
     return total([(value - centre) * (value - centre) for value in values])

@@ -1,6 +1,7 @@
-"""Each rule held against the cases of its suite and model: a decision, or the evidence that it waits with.
+"""The first pass of the gate: each rule is applied to the cases of its suite and model.
 
-Rules that are decided by a p-value wait for those of all others (``family``).
+The result is a decision, or for rules decided by a p-value the evidence, since their decision also needs the p-values
+of all other such rules (``family``).
 """
 
 from collections.abc import Collection, Sequence
@@ -43,21 +44,21 @@ class Weighed:
     model: str | None
     """None for a rule without cases."""
     text: str | None = None
-    """How it is shown, where that is not as its rule is."""
+    """Text to show instead of the rule's own; None for the rule's own."""
     decision: Decision | None = None
-    """None where it waits for the p-values of the others, with its evidence."""
+    """None if the rule has evidence instead and waits for the other rules' p-values."""
     evidence: Evidence | None = None
     alpha: float = 0.0
-    """Of its suite and of one look."""
+    """Alpha of the suite, for one look."""
     broken: str | None = None
     open_rows: OpenRows | None = None
-    """Of the evidence: those without a value that leave it open."""
+    """Rows without a value that leave the evidence open."""
     why_not_gating: str | None = None
-    """Why it is shown and decides nothing; None where it decides."""
+    """Why the rule is shown but not judged; None if it is judged."""
 
 
 def weigh_suite(rules: Sequence[Rule], groups: Sequence[Group]) -> list[Weighed]:
-    """Return every rule of a suite, once for each of its models that it is about, in the order of the file."""
+    """Return every rule of a suite, once for each model that it applies to, in the order of the file."""
     weighed = {(number, group.model): found for group in groups for number, found in _weigh_group(rules, group).items()}
     errors = [_error_rate(group) for group in groups if group.too_many_errors]
     return errors + [
@@ -69,7 +70,7 @@ def weigh_suite(rules: Sequence[Rule], groups: Sequence[Group]) -> list[Weighed]
 
 
 def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
-    """Return the rules about the group's model, by their numbers; one metric after the other, so that one is held."""
+    """Return the rules for the group's model, by index; metric by metric, so that only one sheet is in memory."""
     own = [(number, rule) for number, rule in enumerate(rules) if rule.model in (None, group.model)]
     weighed: dict[int, Weighed] = {}
     for metric in dict.fromkeys(rule.metric for _, rule in own):
@@ -79,7 +80,7 @@ def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
 
 
 def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
-    """Return a rule with its decision, or with the evidence that the decision of all needs."""
+    """Return a rule with its decision, or with its evidence."""
     group, judges = sheet.group, sheet.judges(rule.slice)
     column = (sheet.first_column if rule.kind == "max_total" else sheet.column)(rule.slice)
     decision = _undecidable(rule, group, column, judges)
@@ -105,7 +106,7 @@ def _decidable(rule: Rule, sheet: Sheet, column: Column) -> Weighed:
 
 
 def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str | None]) -> Decision | None:
-    """Return the decision on a rule whose numbers cannot be held against it; None where they can."""
+    """Return the decision on a rule that cannot be applied to its numbers; None if it can."""
     if not column.readings and not group.unfinished:
         return _not_selected(rule, [group.model])
     if rule.kind in REGRESSION_KINDS and group.opponent.why_none is not None:
@@ -147,7 +148,7 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
 
 
 def _with_uncounted(found: Weighed, group: Group) -> Weighed:
-    """Return a rule that says of how many answers the tokens are not known, where that leaves it open or may."""
+    """Return a rule with a note on answers without token counts, if these leave the rule open or may do so."""
     told = _uncounted(found.rule, group)
     if told is None:
         return found
@@ -161,7 +162,7 @@ def _with_uncounted(found: Weighed, group: Group) -> Weighed:
 
 
 def _uncounted(rule: Rule, group: Group) -> str | None:
-    """Return how many answers came without the numbers that a rule is about; None where none did."""
+    """Return in words how many answers came without the token counts that a rule needs; None if none did."""
     if rule.metric not in MEASURED_METRICS or rule.metric == "latency_s":
         return None
     cases = [each for each in group.cases if rule.slice is None or rule.slice in each.slices]
@@ -174,7 +175,7 @@ def _uncounted(rule: Rule, group: Group) -> str | None:
 
 
 def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_rows: OpenRows) -> Weighed:
-    """Return a rule that waits for the p-values of the others."""
+    """Return a rule with its evidence, to be decided with the p-values of the other rules."""
     return Weighed(
         rule=rule,
         model=sheet.group.model,
@@ -185,13 +186,13 @@ def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_rows: OpenRows) 
 
 
 def _with_unfinished(column: Column, unfinished: int) -> Column:
-    """Return ``column`` with a reading that could be any value for each case that did not finish."""
+    """Return ``column`` with an open reading added for each case that did not finish."""
     ghosts = (Reading(sample_id="?", unit=("", -1 - number), state="open") for number in range(unfinished))
     return replace(column, readings=(*column.readings, *ghosts))
 
 
 def _unknown_metric(rule: Rule, group: Group) -> str | None:
-    """Return what is wrong with a metric that is none of the suite's, where a case could have recorded a score."""
+    """Return what is wrong with a metric that no case has, unless all cases broke off before any score; else None."""
     is_silent = not group.names and group.errors == group.finished
     if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS, *group.names) or is_silent:
         return None
@@ -202,7 +203,7 @@ def _unknown_metric(rule: Rule, group: Group) -> str | None:
 
 
 def _why_uncalled(rule: Rule, group: Group) -> str | None:
-    """Return why a number of the calls says nothing where no call is recorded; None where some are."""
+    """Return why a metric of the calls is meaningless, if no calls are recorded; None if some are."""
     if rule.metric not in MEASURED_METRICS or group.broken:
         return None
     if not records_calls(rule.metric, group.cases):
@@ -220,7 +221,7 @@ def _no_judge(settings: GateSettings) -> Decision:
 
 
 def _not_selected(rule: Rule, models: Collection[str]) -> Decision:
-    """Return the decision on a rule without cases; ``models``: those of which its suite has some."""
+    """Return the decision on a rule without cases; ``models`` are the models for which its suite has cases."""
     what = f"suite {one_line(rule.suite, 60)!r}"
     if models and rule.model is not None and rule.model not in models:
         what = f"model {one_line(rule.model, 60)!r}"
@@ -230,12 +231,12 @@ def _not_selected(rule: Rule, models: Collection[str]) -> Decision:
 
 
 def lacks_its_suite(reason: str | None) -> bool:
-    """Return whether a rule was not judged, by the ``reason`` of its verdict, as no case of its suite was selected."""
+    """Return whether the ``reason`` of a verdict says that no case of the rule's suite was selected."""
     return reason is not None and reason.startswith(f"{_NO_CASE} suite ")
 
 
 def _error_rate(group: Group) -> Weighed:
-    """Return the row that says why the rules of a suite and model are unmeasurable."""
+    """Return the row ``max_error_rate``, which says why the rules of a suite and model are unmeasurable."""
     column, limit = read_column("error_rate", group.cases), group.rules.settings.max_error_rate
     reason = f"{group.errors} errors in {group.finished} cases; find their cause and run again"
     decision = replace(numbers_of(column, column.grouped()), reason=reason)

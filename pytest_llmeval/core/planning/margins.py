@@ -1,7 +1,7 @@
-"""Whether ``mode: noninferior`` can be judged with the rows of a session, told before anything is spent.
+"""Whether ``mode: noninferior`` can be judged with the rows of a session, found before anything is spent.
 
-Such a rule passes only where a loss of its margin is surely ruled out. With too few rows it fails runs in which nothing
-changed more often than one time in five, so that it says nothing.
+Such a rule passes only if a loss as large as its margin is ruled out with confidence. With too few rows it fails more
+than one in five runs in which nothing changed, so its verdict means nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,27 +21,26 @@ __all__ = ["has_margins", "unjudgeable"]
 
 _POWER = 0.8
 _LIKELY_AT_MOST = 0.7
-"""The greatest correlation of rows between runs that is usual; where none was measured a rule is refused only if even
-that is too little."""
+"""Greatest usual correlation of rows between runs. It is assumed if none was measured, so that a rule is refused only if
+even such a correlation is too low."""
 
 
 def has_margins(thresholds: Thresholds) -> bool:
-    """Return whether any rule is ``mode: noninferior``, so that ``unjudgeable`` may have something to say."""
+    """Return whether any rule is ``mode: noninferior``; without one ``unjudgeable`` returns nothing."""
     return any(rule.kind == "noninferior" for suite in thresholds.suites.values() for rule in suite.rules)
 
 
 def unjudgeable(thresholds: Thresholds, sizes: Mapping[str, SuiteSize], baseline: Baseline) -> list[str]:
     """Return a message for each ``mode: noninferior`` that cannot be judged, in the order of the file.
 
-    So it is where the loss that such a rule can rule out in four runs of five (``margin_needed``) is above its margin.
-    How much answers vary comes from the baseline's epochs; where it has one epoch, rows are taken to correlate by 0.7
-    between runs, so that nothing is refused that may well be judged. Rules that the baseline has no row for are passed
-    over.
+    A rule cannot be judged if the loss that it can rule out in four runs of five (``margin_needed``) is above its
+    margin. How much answers vary is taken from the baseline's epochs. If it has one epoch, a correlation of 0.7 between
+    runs is assumed, so that no rule is refused that may well be judged. Rules without rows in the baseline are skipped.
 
     Args:
         thresholds: the rules.
-        sizes: what is to run, by suite.
-        baseline: what it is to be compared with; its cases are read.
+        sizes: sizes of the suites that are to run, by suite.
+        baseline: the baseline to compare with; its cases are read.
     """
     opponents = Opponents(baseline, thresholds.suites, why_none="")
     return list(

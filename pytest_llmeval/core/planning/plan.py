@@ -1,4 +1,4 @@
-"""What the rules on a change can see of today's rows, and how many rows or epochs a given drop takes."""
+"""Planning of rules on a change: what they can detect with today's rows, and the rows or epochs needed for a drop."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ __all__ = ["Plan", "Planned", "plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One metric of one suite and model, with what a rule on it can see."""
+    """One metric of one suite and model, with what a rule on it can detect."""
 
     suite: str
     model: str
@@ -29,35 +29,35 @@ class Planned:
     slice: str | None
     """None for the whole suite."""
     rule: str | None
-    """The rule in a few words; None where no rule on a change stands, so that ``max_drop: 0`` is taken to be added."""
+    """The rule as text; None if there is no rule on a change, so that the plan assumes ``max_drop: 0``."""
     n: int
-    """Rows with a value."""
+    """Number of rows with a value."""
     epochs: float
-    """Answers behind the value of a row, the harmonic mean over the rows."""
+    """Harmonic mean, over the rows, of the number of answers behind a row's value."""
     mean: float
     sd: float | None
     """Standard deviation of the rows' values; None for one row."""
     correlation: float | None
-    """Of the rows' values between two runs of one epoch; None where all are equal."""
+    """Correlation of the rows' values between two runs of one epoch; None if all values are equal."""
     source: Source
-    """What tells how much the answers of one row vary."""
+    """Source of the estimate of how much the answers of one row vary."""
     alpha: float
-    """The p-value below which the rule fails whatever the others of the session say."""
+    """P-value below which the rule fails whatever the session's other rules say."""
     sees: float | None
-    """The least change that it sees with the rows and epochs of the run; for ``noninferior`` the least margin that can
-    be judged. None where it sees none, or nothing is known."""
+    """Smallest change that the rule detects with the rows and epochs of the run, or for ``noninferior`` the smallest
+    margin that can be judged. None if it detects none, or unknown."""
     rows_needed: int | None
-    """Rows that see the drop with one epoch; for ``noninferior`` those that judge its margin. None where no number
-    does, nothing is known, or the metric has a unit of its own."""
+    """Number of rows needed to detect the drop with one epoch, or for ``noninferior`` to judge its margin. None if no
+    number is enough, it is unknown, or the metric has a unit of its own."""
     epochs_needed: int | None
-    """As ``rows_needed``: epochs with the rows of the run, up to 100."""
+    """Like ``rows_needed``, the number of epochs needed with the rows of the run; at most 100."""
     hint: str | None = None
-    """Why there is no number of rows, in a few words; None where there is one."""
+    """Why ``rows_needed`` is None, in a few words; None if it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What today's suites can see."""
+    """What rules on today's suites can detect."""
 
     drop: float
     power: float
@@ -66,7 +66,7 @@ class Plan:
     unfailing: tuple[UnfailingRule, ...]
     """Rules that cannot fail by themselves."""
     sizes: Mapping[str, SuiteSize]
-    """What they were found with."""
+    """Sizes of the suites, with which ``unfailing`` was found."""
 
 
 def plan(
@@ -77,17 +77,17 @@ def plan(
     drop: float = 0.05,
     power: float = 0.8,
 ) -> Plan:
-    """Return what rules on a change can see, for every score, ``pass_rate`` and every metric with such a rule.
+    """Return what rules on a change can detect, for every score, ``pass_rate`` and every metric with such a rule.
 
-    A rule must find its p-value below its share of alpha (``family``), as if it were the first of Holm's steps.
-    ``sight`` says what a drop is taken to be, ``spread`` where the spread comes from.
+    A rule must get its p-value below its share of alpha (``family``), as in the first of Holm's steps. See ``sight``
+    for what is assumed of a drop, and ``spread`` for where the spread comes from.
 
     Args:
-        thresholds: the rules; suites without any are planned for as if one were added to each metric.
-        cases: of the run to plan for.
-        other: of another run of the same rows, which tells how much answers vary where the run has one epoch.
-        drop: what is to be seen, above 0, in the unit of the scores.
-        power: in how many of all runs, in (0, 1).
+        thresholds: the rules; a metric without a rule on a change is planned as if one were added.
+        cases: cases of the run to plan for.
+        other: cases of another run of the same rows, to measure how much answers vary if the run has one epoch.
+        drop: drop to detect, above 0, in the unit of the scores.
+        power: share of runs in which to detect it, in (0, 1).
     """
     by_suite = grouped(cases, lambda case: case.suite)
     sizes = _sizes(cases, by_suite)
@@ -133,7 +133,7 @@ def _plan_suite(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """A rule that is there, or that is taken to be added."""
+    """A rule to plan for: one from the file (``is_there``), or one assumed to be added."""
 
     rule: Rule
     is_there: bool
@@ -143,7 +143,7 @@ class _Wanted:
 def _wanted(
     thresholds: Thresholds, suite: str, cases: Sequence[JudgedCase], sizes: Mapping[str, SuiteSize]
 ) -> list[_Wanted]:
-    """Return the rules of a suite to plan for: on whole suites first, those that are not there included."""
+    """Return the rules of a suite to plan for, including those assumed to be added; those on the whole suite first."""
     rules = thresholds.suites.get(suite, SuiteRules(name=suite, settings=thresholds.defaults))
     there = [rule for rule in rules.rules if rule.kind in REGRESSION_KINDS]
     named = {rule.metric for rule in there if rule.slice is None}
@@ -162,7 +162,7 @@ def _wanted(
 
 
 def _alpha(thresholds: Thresholds, suite: SuiteRules, rule: Rule, sizes: Mapping[str, SuiteSize]) -> float:
-    """Return the p-value below which a rule fails whatever the others say; one that is not there is added."""
+    """Return the p-value below which a rule fails whatever the others say; a rule not in the file is added first."""
     if rule.kind == "noninferior":
         return looks_alpha(thresholds, suite.settings, sizes)
     if rule not in suite.rules:
@@ -180,7 +180,7 @@ def _plan_rule(
     drop: float,
     power: float,
 ) -> Iterator[Planned]:
-    """Yield what a rule can see of one model; nothing where no row has a value."""
+    """Yield what a rule can detect for one model; nothing if no row has a value."""
     rule, alpha = wanted.rule, wanted.alpha
     spread = part_spread(rule.metric, rows, other, rule.slice)
     if spread is None:

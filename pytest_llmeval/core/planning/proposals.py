@@ -1,4 +1,4 @@
-"""Rules to begin with, for suites that have none: bounds that the answers of a run meet with room for chance."""
+"""Proposed rules for suites that have none: bounds that the answers of a run meet, with room for chance."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,44 +12,46 @@ from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 __all__ = ["MAX_DROP", "Proposal", "propose"]
 
 MAX_DROP = 0.02
-"""The drop that a proposed rule allows, in the unit of the scores."""
+"""Drop that a proposed rule allows, in the unit of the scores."""
 _STEPS = 100
-"""A proposed bound is a whole number of hundredths."""
+"""Steps per unit: a proposed bound is rounded to hundredths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What is proposed for one metric of one suite, by the model that did worst in it."""
+    """The rules proposed for one metric of one suite, based on the model with the lowest value."""
 
     suite: str
     metric: str
     model: str
     models: int
-    """How many models the run has in this suite."""
+    """Number of models that the run has in this suite."""
     n: int
-    """Rows with a value."""
+    """Number of rows with a value."""
     value: float
-    """Their mean, in [0, 1]."""
+    """Mean over the rows, in [0, 1]."""
     min: float | None
-    """The lower end of its 95 % interval, rounded down; None where that is 0 or cannot be estimated."""
+    """Lower end of the 95 % interval, the lowest of all models, rounded down; None if that is 0 or cannot be estimated.
+    """
     sees: float | None
-    """The least drop that ``max_drop`` finds with all proposals in force, in as many runs as were asked for; None where
-    it finds none, so that it is not proposed."""
+    """Smallest drop that ``max_drop`` detects in the requested share of runs if all proposals are adopted; None if it
+    detects none, so that it is not proposed."""
 
 
 def propose(
     thresholds: Thresholds, cases: Sequence[JudgedCase], other: Iterable[JudgedCase] = (), *, power: float = 0.8
 ) -> tuple[Proposal, ...]:
-    """Return what is proposed for the suites without rules, in alphabetical order.
+    """Return the proposals for the suites without rules, in alphabetical order.
 
-    It is about the scores in [0, 1], of scorers and judges, that decide whether a case passed, and about ``pass_rate``
-    where a suite has none. Of a number that a test records itself nobody knows whether more of it is better.
+    They are about the scores in [0, 1], made by scorers and judges, that decide whether a case passed, or about
+    ``pass_rate`` if a suite has no such score. For a number that a test records itself it is unknown whether more is
+    better.
 
     Args:
-        thresholds: the rules that there are.
-        cases: of the run to go by.
-        other: of another run of the same rows, which tells how much answers vary where the run has one epoch.
-        power: in how many of all runs a drop is to be found, in (0, 1).
+        thresholds: the existing rules.
+        cases: cases of the run that the proposals are based on.
+        other: cases of another run of the same rows, to measure how much answers vary if the run has one epoch.
+        power: share of runs in which a drop is to be detected, in (0, 1).
     """
     bare = [case for case in cases if not thresholds.has_rules(case.suite)]
     deciding = _deciding(bare)
@@ -63,7 +65,7 @@ def propose(
 
 
 def _deciding(cases: Iterable[JudgedCase]) -> dict[str, set[str]]:
-    """Return the metrics that proposals are about, by suite."""
+    """Return the metrics to make proposals for, by suite."""
     found: dict[str, set[str]] = {}
     beyond: dict[str, set[str]] = {}
     for case in cases:
@@ -98,7 +100,7 @@ def _seen(
     other: Iterable[JudgedCase],
     power: float,
 ) -> Mapping[tuple[str, str], float | None]:
-    """Return what a drop must come to so that each proposal finds it with every model, by suite and metric."""
+    """Return by suite and metric the smallest drop that a proposal detects with every model; None if there is none."""
     suites = dict(thresholds.suites)
     for each in proposals:
         rules = suites.get(each.suite, SuiteRules(name=each.suite, settings=thresholds.defaults))

@@ -1,13 +1,13 @@
-"""How often the rules raise a false alarm: two runs of the same rows, judged again and again with their labels mixed.
+"""The self-test of the rules: how often they raise a false alarm on two runs whose answers are swapped at random.
 
-Where nothing changed it makes no difference which of two answers of a row was given first. So for each row both are
-swapped with chance 1/2, for whole clusters where rows have one, and the gate judges what comes out: a rule on a change
-that fails then is a false alarm, whatever the two runs were (the permutation argument of R. A. Fisher, "The Design of
-Experiments" (1935), section 21).
+If nothing changed, it makes no difference which run gave which of a row's two answers. So the answers of each row, or
+of each whole cluster, are swapped with probability 1/2, and the gate judges the result, again and again. A rule on a
+change that then fails is a false alarm, whatever the two runs were (the permutation argument of R. A. Fisher, "The
+Design of Experiments" (1935), section 21).
 
-A bar (``min``, ``every`` and the like) asks what the answers are worth, not which run gave them, and ``mode:
-noninferior`` is to fail where a loss is not ruled out: swapping says nothing of their false alarms. They are judged all
-the same, and counted apart.
+Absolute rules (``min``, ``every`` and the like) ask how good the answers are, not which run gave them, and ``mode:
+noninferior`` is meant to fail if a loss is not ruled out. Swapping says nothing about their false alarms, so they are
+judged but counted separately.
 """
 
 import random
@@ -31,84 +31,85 @@ __all__ = ["PAIRS", "RuleTally", "SelfTest", "pairs_within", "replay"]
 
 _CHANGE: frozenset[RuleKind] = frozenset({"max_drop", "max_rise"})
 PAIRS = 1_000
-"""How many pairs are judged unless that is too much work."""
+"""Default number of pairs to judge, unless that is too much work."""
 _MOST_CASES = 4_000_000
-"""Cases judged over all pairs unless more are asked for; about a minute."""
+"""Largest number of cases judged over all pairs by default; it takes about a minute."""
 _FEWEST_PAIRS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTally:
-    """How often one rule came to which verdict."""
+    """The number of pairs for which one rule came to each verdict."""
 
     suite: str
     model: str
     metric: str
     slice: str | None
     rule: str
-    """The rule in a few words."""
+    """The rule as text."""
     is_change: bool
     """Whether a failure is a false alarm: the rule is ``max_drop`` or ``max_rise``."""
     n: int
-    """Rows with a value in both runs."""
+    """Number of rows with a value in both runs."""
     differing: int
-    """Those of them whose values differ: of the others a swap changes nothing."""
+    """Number of those rows whose two values differ; swapping the others changes nothing."""
     pairs: int
     verdicts: Mapping[str, int]
-    """Pairs by verdict."""
+    """Number of pairs by verdict."""
     reason: str | None
-    """Why it was unmeasurable or may not gate, the first time that it was so; None where it never was."""
+    """Reason of the first unmeasurable or not judged verdict; None if there was none."""
 
     @property
     def fails(self) -> int:
-        """Pairs that it failed."""
+        """Number of pairs on which the rule failed."""
         return self.verdicts.get("fail", 0)
 
     @property
     def interval(self) -> Interval:
-        """The 95 % interval of the share of pairs that it fails."""
+        """The 95 % interval of the share of pairs on which the rule fails."""
         return wilson(self.fails / self.pairs, self.pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """What judging pairs with mixed labels came to."""
+    """The result of judging pairs of runs with swapped answers."""
 
     pairs: int
-    """From 1."""
+    """Number of pairs judged, at least 1."""
     alarms: int
-    """Pairs in which a rule on a change failed."""
+    """Number of pairs in which a rule on a change failed."""
     unsure: int
-    """Pairs in which none failed, and one was inconclusive or unmeasurable."""
+    """Number of pairs in which no rule on a change failed, but one was inconclusive or unmeasurable."""
     alpha: float
-    """What all rules on a change together may raise, of one look at a run."""
+    """Share of false alarms allowed for all rules on a change together, in one look at a run."""
     rows: int
-    """Rows in both runs, each counted once in its suite."""
+    """Number of rows in both runs, each counted once in its suite."""
     units: int
-    """Rows, or clusters of them, that were swapped as a whole."""
+    """Number of rows, or clusters of rows, that were swapped as a whole."""
     uneven: int
-    """Rows with more epochs in one run: means of many draws less those of few are skewed, and swapping hides it."""
+    """Number of rows with more epochs in one run. The difference between a mean of many draws and one of few is skewed,
+    which swapping hides."""
     rules: tuple[RuleTally, ...]
     """In the order of the file."""
 
     @property
     def rate(self) -> float:
-        """The share of pairs with a false alarm."""
+        """Share of pairs with a false alarm."""
         return self.alarms / self.pairs
 
     @property
     def interval(self) -> Interval:
-        """Its 95 % interval."""
+        """The 95 % interval of ``rate``."""
         return wilson(self.rate, self.pairs)
 
     @property
     def is_above(self) -> bool:
-        """Whether it is clearly more than the rules may raise."""
+        """Whether ``rate`` is significantly above ``alpha``: the whole interval lies above it."""
         return self.interval.low > self.alpha
 
 
 def pairs_within(cases: int) -> int:
-    """Return how many pairs of ``cases`` together are judged in about a minute: at least 20, at most ``PAIRS``."""
+    """Return how many pairs, of ``cases`` cases each, take about a minute to judge: at least 20, at most ``PAIRS``."""
     return min(PAIRS, max(_FEWEST_PAIRS, _MOST_CASES // max(cases, 1)))
 
 
@@ -121,15 +122,15 @@ def replay(
     trust: Trust = UNKNOWN,
     on_pair: Callable[[int], None] = lambda done: None,
 ) -> SelfTest:
-    """Return what the gate says of ``pairs`` pairs of runs with mixed labels; the same for the same ``seed``.
+    """Judge ``pairs`` pairs of runs with randomly swapped answers and return the tally; reproducible by ``seed``.
 
     Args:
         thresholds: the rules.
-        rows: of the two runs.
-        pairs: how many, from 1.
-        seed: of the swaps.
-        trust: what judges are worth; a rule whose judge may not gate raises no alarm.
-        on_pair: is told how many pairs are done.
+        rows: rows of the two runs.
+        pairs: number of pairs, at least 1.
+        seed: seed of the swaps.
+        trust: agreement of the judges with people; a rule whose judge may not gate raises no alarm.
+        on_pair: called with the number of pairs done after each pair.
     """
     draw = random.Random(seed)  # noqa: S311 - no secret depends on it
     tally = _Tally()
@@ -157,7 +158,7 @@ _Key = tuple[str, str, str, str | None, str]
 
 
 class _Tally:
-    """Counts verdicts."""
+    """Counts verdicts over all pairs."""
 
     def __init__(self) -> None:
         self.alarms = 0
@@ -166,7 +167,7 @@ class _Tally:
         self.reasons: dict[_Key, str | None] = {}
 
     def add(self, verdicts: Iterable[Verdict]) -> None:
-        """Count what one pair came to; rules without numbers have no place."""
+        """Count the verdicts on one pair; rules that were not judged and have no numbers are skipped."""
         changes: set[str] = set()
         for verdict in verdicts:
             if verdict.model is None or (verdict.verdict == "not_judged" and not verdict.is_reported):
@@ -182,7 +183,7 @@ class _Tally:
 
 
 def _rules(thresholds: Thresholds, rows: Twins, tally: _Tally) -> Iterator[RuleTally]:
-    """Yield what each rule came to, in the order of the file."""
+    """Yield the tally of each rule, in the order of the file."""
     columns: dict[tuple[str, str, str], tuple[_Column, _Column]] = {}
     before, current = map(_by_group, rows.straight())
     places = {name: number for number, name in enumerate(thresholds.suites)}
@@ -208,7 +209,7 @@ def _rules(thresholds: Thresholds, rows: Twins, tally: _Tally) -> Iterator[RuleT
 
 
 def _changes(before: _Column, current: _Column, part: str | None) -> Iterator[bool]:
-    """Yield for each row with a value in both runs whether it is another one."""
+    """Yield for each row with a value in both runs whether the two values differ."""
     for sample_id, row in current.items():
         if sample_id in before and (part is None or part in row.slices):
             yield mean(row.values) != mean(before[sample_id].values)
@@ -224,9 +225,9 @@ def _is_change(rule: str) -> bool:
 
 
 def _alpha(thresholds: Thresholds, rules: Sequence[RuleTally]) -> float:
-    """Return what the rules on a change may raise together: the greatest alpha of their suites, of one look.
+    """Return the alpha of all rules on a change together: the greatest of their suites', for one look.
 
-    Whether a second look may follow, any suite that is there decides.
+    A second look may follow if any of the suites that were judged escalates.
     """
     there = {rule.suite for rule in rules}
     changing = {rule.suite for rule in rules if rule.is_change}

@@ -1,4 +1,4 @@
-"""Two runs of the same rows, whose answers can be swapped as if each run had been given the other's."""
+"""Two runs of the same rows, prepared for swapping their answers row by row."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from pytest_llmeval.core.rules import Thresholds
 __all__ = ["Twins", "split_epochs", "twins"]
 
 _Sides = tuple[list[JudgedCase], list[JudgedCase]]
-"""The cases of the older and of the newer run."""
+"""Cases of the older and of the newer run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,16 +19,16 @@ class Twins:
     """Two runs of the same rows, ready to be swapped."""
 
     units: Sequence[_Sides] = field(repr=False)
-    """Rows, or clusters of them, that are swapped as a whole."""
+    """Rows, or clusters of rows, that are swapped as a whole."""
     rows: int
-    """Rows that both have."""
+    """Number of rows that both runs have."""
     cases: int
-    """Cases of both."""
+    """Number of cases of both runs together."""
     uneven: int
-    """Rows of a model with more epochs in one run than in the other, whose answers are not drawn alike."""
+    """Number of rows, by model, with more epochs in one run than in the other, so that swapping is not quite fair."""
 
     def mixed(self, draw: random.Random) -> tuple[list[JudgedCase], list[JudgedCase]]:
-        """Return the cases of a baseline and a current run, each unit swapped with chance 1/2."""
+        """Return the cases of a baseline and a current run, with each unit swapped with probability 1/2."""
         before: list[JudgedCase] = []
         current: list[JudgedCase] = []
         for was, now in self.units:
@@ -39,15 +39,15 @@ class Twins:
         return before, current
 
     def straight(self) -> tuple[list[JudgedCase], list[JudgedCase]]:
-        """Return the cases of the two runs as they are."""
+        """Return the cases of the two runs, not swapped."""
         return [case for was, _ in self.units for case in was], [case for _, now in self.units for case in now]
 
 
 def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterable[JudgedCase]) -> Twins:
-    """Return the rows that two runs have in common, of the suites that have rules.
+    """Return the rows that two runs have in common, in the suites that have rules.
 
-    Rows are the same by suite, model, id and digest, as for the gate; where both runs have one model of a suite the two
-    models take each other's place. All models of a row are swapped together, as rows of one cluster are.
+    As in the gate, rows are the same if suite, model, id and digest agree; if both runs have a single model in a suite,
+    these two count as the same. All models of a row are swapped together, and so are the rows of a cluster.
     """
     old, new = (_by_row(in_order(cases), thresholds) for cases in (before, current))
     names = _names(old, new)
@@ -71,7 +71,7 @@ def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterabl
 
 
 def split_epochs(cases: Iterable[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:
-    """Return the first and the second half of each row's epochs as two runs; one left over is in neither."""
+    """Return the first and the second half of each row's epochs as two runs; an odd last epoch is dropped."""
     rows = grouped(cases, lambda case: (case.suite, case.model, case.sample_id))
     halves: tuple[list[JudgedCase], list[JudgedCase]] = [], []
     for found in rows.values():
@@ -91,7 +91,7 @@ def _by_row(cases: Iterable[JudgedCase], thresholds: Thresholds) -> _Rows:
 
 
 def _names(old: _Rows, new: _Rows) -> dict[tuple[str, str], str]:
-    """Return the older run's model for each suite and model of the newer one whose names differ."""
+    """Return the older run's model for each suite and model of the newer run, in suites with one model in each."""
     models: dict[str, tuple[set[str], set[str]]] = {}
     for place, rows in enumerate((old, new)):
         for suite, model, _ in rows:
@@ -104,5 +104,5 @@ def _names(old: _Rows, new: _Rows) -> dict[tuple[str, str], str]:
 
 
 def _like(cases: Iterable[JudgedCase], other: JudgedCase) -> list[JudgedCase]:
-    """Return ``cases`` as ones of the model, slices and cluster of the same row in the other run."""
+    """Return ``cases`` with the model, slices and cluster of the same row in the other run."""
     return [replace(case, model=other.model, slices=other.slices, cluster=other.cluster) for case in cases]
