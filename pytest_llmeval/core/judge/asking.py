@@ -1,4 +1,4 @@
-"""What a judge is asked: the rubric as instructions, the case as fenced data, the verdict as a form to fill in."""
+"""The messages sent to a judge: the rubric as instructions, the case as fenced data, and the schema of the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,11 +24,11 @@ __all__ = [
 ]
 
 JUDGES_DIFFER = "rubric, template, model, checks or way of asking differ"
-"""Why two judges are not the same: what ``judge_id`` is made of."""
+"""Why two judges are not the same, for messages: the parts of ``judge_id``."""
 NONCE = "nonce"
-"""The key under which a verdict repeats the nonce of its call."""
+"""Key under which a verdict repeats the nonce of its call."""
 TEMPLATE_VERSION = 3
-"""Raised with every change of what a judge is told, or shown of a row, as verdicts may come out otherwise then."""
+"""Increased with every change of a judge's instructions or of how a row is shown, since that may change verdicts."""
 
 _RULES = """\
 {begin} by the rubric below, and by nothing else.
@@ -51,7 +51,7 @@ Reply with one JSON object and nothing else, its keys in this order:
 
 
 class _What(NamedTuple):
-    """What a judge is to do, at the beginning and at the end of what it is told."""
+    """The judge's task, in the words that begin and end its instructions."""
 
     begin: str
     end: str
@@ -67,7 +67,7 @@ _BETTER = (
     Level(name="tie", value=0.5, anchor="they are equally good or equally bad in this"),
     Level(name="first", value=1.0, anchor="the first answer is better in this"),
 )
-"""Which of two answers a dimension of a comparison is won by."""
+"""Levels of every dimension of a comparison: the answer that is better in it."""
 _WITH_REFERENCE = " The part REFERENCE holds what a right answer says; other words for the same are as good."
 _WITHOUT_REFERENCE = " There is no reference answer: judge by the question and what you know for certain."
 
@@ -75,14 +75,14 @@ _WITHOUT_REFERENCE = " There is no reference answer: judge by the question and w
 def questions(
     rubric: Rubric, *, question: str, answer: str, reference: str | None, repeat: int | str
 ) -> tuple[tuple[Message, ...], str]:
-    """Return the messages that ask for a verdict, and the nonce that it must repeat.
+    """Return the messages that ask for a verdict, and the nonce that the verdict must repeat.
 
     Args:
-        rubric: what is looked at.
-        question: what the answer was to say.
-        answer: what is judged.
-        reference: what a right answer says; None judges without.
-        repeat: which of several judgements of the same answer it is; each has a nonce of its own.
+        rubric: the rubric to judge by.
+        question: the question that was answered.
+        answer: the answer to judge.
+        reference: the reference answer; None to judge without one.
+        repeat: identifies one of several judgements of the same answer; each has its own nonce.
     """
     parts = [("QUESTION", question), ("REFERENCE", reference), ("ANSWER", answer)]
     return _asked(rubric, _ONE, parts, repeat)
@@ -91,50 +91,50 @@ def questions(
 def comparison(
     rubric: Rubric, *, question: str, first: str, second: str, reference: str | None, repeat: int | str
 ) -> tuple[tuple[Message, ...], str]:
-    """Return the messages that ask which of two answers is better, and the nonce of the verdict.
+    """Return the messages that ask which of two answers is better, and the nonce that the verdict must repeat.
 
     Args:
-        rubric: what is looked at: what ``preference_rubric`` returned.
-        question: what the answers were to say.
-        first: the answer that is shown first.
-        second: the other one.
-        reference: what a right answer says; None compares without.
-        repeat: which of several comparisons it is.
+        rubric: the rubric to compare by, made by ``preference_rubric``.
+        question: the question that was answered.
+        first: the answer to show first.
+        second: the answer to show second.
+        reference: the reference answer; None to compare without one.
+        repeat: identifies one of several comparisons of the same answers.
     """
     parts = [("QUESTION", question), ("REFERENCE", reference), ("FIRST ANSWER", first), ("SECOND ANSWER", second)]
     return _asked(rubric, _TWO, parts, repeat)
 
 
 def preference_rubric(rubric: Rubric) -> Rubric:
-    """Return the rubric by which two answers are compared: the same dimensions, each won by one of them or by none."""
+    """Return the rubric for comparing two answers: the same dimensions, with one answer or neither better in each."""
     dimensions = tuple(replace(each, levels=_BETTER, gates=False) for each in rubric.dimensions)
     return replace(rubric, name=f"{rubric.name}_preference", dimensions=dimensions)
 
 
 def compares(rubric: Rubric) -> bool:
-    """Return whether a rubric is one by which two answers are compared."""
+    """Return whether a rubric is one for comparing two answers."""
     return all(each.levels == _BETTER for each in rubric.dimensions)
 
 
 def ask_again(messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
-    """Return the messages that ask once more, after a reply that was no verdict."""
+    """Return the messages that ask again after a reply that was no valid verdict, because of ``problem``."""
     told = f"That was no valid verdict: {problem}. Reply again with the whole JSON object and nothing else."
     return (*messages, {"role": "assistant", "content": reply or "(empty)"}, {"role": "user", "content": told})
 
 
 def verdict_schema(rubric: Rubric, nonce: str | None = None) -> dict[str, Any]:
-    """Return the JSON schema of a verdict: of each dimension the reason before the verdict, and last the nonce.
+    """Return the JSON schema of a verdict: for each dimension the reason and then the verdict, and last the nonce.
 
     Args:
-        rubric: that is asked about.
-        nonce: the only one that the schema takes; None leaves it to the judge to copy it.
+        rubric: the rubric to judge by.
+        nonce: the only nonce that the schema allows; None to leave it to the judge to copy the nonce.
     """
     last = {"type": "string", **({} if nonce is None else {"enum": [nonce]})}
     return _closed({**{each.name: _dimension_schema(each) for each in rubric.dimensions}, NONCE: last})
 
 
 def judge_id(rubric: Rubric, judges: str) -> str:
-    """Return what identifies a judge: the sha256 in hex over rubric, template, schema, and who is asked how."""
+    """Return a judge's id: the sha256 in hex of template, rubric, schema, and ``judges`` (who is asked, and how)."""
     return digest(canonical([TEMPLATE_VERSION, rubric.digest, verdict_schema(rubric), judges]))
 
 
@@ -156,7 +156,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 def _asked(
     rubric: Rubric, what: "_What", parts: Sequence[tuple[str, str | None]], repeat: int | str
 ) -> tuple[tuple[Message, ...], str]:
-    """Return the messages that show ``parts``, those that are there, and the nonce of the verdict."""
+    """Return the messages that show all ``parts`` whose text is not None, and the nonce of the verdict."""
     nonce = nonce_of(TEMPLATE_VERSION, what.begin, rubric.digest, [list(part) for part in parts], repeat)
     shown = [fenced(text, label, nonce) for label, text in parts if text is not None]
     has_reference = any(label == "REFERENCE" and text is not None for label, text in parts)

@@ -1,4 +1,4 @@
-"""How far a judge can be trusted: its verdicts held against what people say of the same answers."""
+"""Calibration of a judge: how far its verdicts agree with people's labels of the same answers."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -25,12 +25,12 @@ from pytest_llmeval.core.types import Vote
 __all__ = ["ALL", "Calibration", "Estimator", "calibrate"]
 
 ALL = "all"
-"""The draw that left nothing out: every judged answer has a label."""
+"""The draw that left out no answer: every judged answer has a label."""
 Estimator = Literal["labels of the run", "separate labels"]
-"""By which a rate is corrected: the labels of each verdict, weighed by its share of the run, or the sensitivity and the
-specificity that labels of other answers show."""
+"""What a rate is corrected by: labels of the run's own answers, stratified by verdict and weighted by its share of the
+run; or the sensitivity and specificity measured by labels of other answers."""
 _UNLIKE = 3.0
-"""Standard errors by which the labelled answers pass more or less often than the run before that is no chance."""
+"""Number of standard errors by which the pass rate of the labelled answers may differ from the run's by chance."""
 _BY_VERDICT = "labels drawn by a verdict do not tell"
 _ARE_MIXED = "labels drawn by the verdicts of several scores cannot be pooled"
 _SPLIT_UNLABELLED = (
@@ -41,60 +41,60 @@ _SPLIT_UNLABELLED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How one score of a judge agrees with people."""
+    """Agreement of one score of a judge with people."""
 
     suite: str
     name: str
     model: str | None
-    """Whose answers they are; None for those of all models."""
+    """Model that gave the answers; None for answers of all models."""
     slice: str | None
     judge_id: str
     is_whole: bool
-    """Whether it is of the rubric as a whole."""
+    """Whether the score is of the rubric as a whole."""
     levels: tuple[str, ...]
-    """Names, the worst first; the rows and columns of ``confusion``."""
+    """Names of the levels, the worst first; the rows and columns of ``confusion``."""
     pass_mark: float
     judged: int
-    """Answers with a verdict, of the run whose rate it is."""
+    """Number of answers with a verdict, in the run whose rate is estimated."""
     n: int
-    """Answers with a verdict and a label."""
+    """Number of answers with a verdict and a label."""
     rows: int
-    """To how many rows, or clusters of rows, they are answers: as intervals count them."""
+    """Number of rows, or clusters of rows, to which the ``n`` answers belong; intervals are based on it."""
     drawn: str
-    """``all``, ``random``, ``verdict of SCORE`` or ``mixed``."""
+    """How the labelled answers were drawn: ``all``, ``random``, ``verdict of SCORE`` or ``mixed``."""
     is_draw_known: bool
-    """Whether each label says so; of those that do not a random draw is assumed."""
+    """Whether each label says how its answer was drawn; otherwise a random draw is assumed."""
     undrawn: int
-    """Of the ``n`` answers those of which no label says how they were drawn."""
+    """Number of the ``n`` answers without a label that says how they were drawn."""
     estimator: Estimator
-    """Of ``corrected_rate``."""
+    """Estimator of ``corrected_rate``."""
     confusion: Confusion
-    """By value; people's levels are its rows."""
+    """Counts by level: people's levels are the rows, the judge's the columns."""
     passes: Confusion
-    """The same as pass or fail."""
+    """The same counts by pass or fail."""
     rates: BinaryRates
-    """On pass or fail."""
+    """Rates of agreement on pass or fail."""
     kappa: Kappa | None
     kappa_weights: Weights | None
-    """``linear`` for more than two levels, as they are ordered."""
+    """``linear`` for more than two levels, since they are ordered."""
     raw_rate: Rate | None
-    """Of the judged answers, those that the judge passes."""
+    """Share of the judged answers that the judge passes."""
     corrected_rate: Corrected
-    """The share that people would pass."""
+    """Estimated share that people would pass."""
     raw_mean: float | None
-    """Of the judge's values."""
+    """Mean of the judge's values."""
     corrected_mean: Corrected
-    """Of the values that people would give."""
+    """Estimated mean of the values that people would give."""
     raters: Rate | None
     """How often two raters of one answer agree."""
     raters_kappa: Kappa | None
-    """How far they do beyond chance, with the same weights as ``kappa``, which can hardly be more."""
+    """Kappa between raters, with the same weights as ``kappa``, which can hardly be higher."""
     voting: Voting
-    """What several judgements of one answer show."""
+    """Agreement between several judgements of one answer."""
     is_like_run: bool
-    """Whether the judge passes the labelled answers about as often as all of them."""
+    """Whether the judge passes the labelled answers about as often as all answers."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a number or its interval is missing, in a clause, by its name."""
+    """Why a number or its interval is missing, as a clause, by the number's name."""
 
 
 def calibrate(
@@ -107,23 +107,23 @@ def calibrate(
     model: str | None = None,
     slice_: str | None = None,
 ) -> Calibration:
-    """Return how a judge agrees with people on ``answers``, those without a label among them.
+    """Return how a judge agrees with people on ``answers``.
 
-    Rates and kappa need labels whose draw did not look at a verdict; where it did, only the corrected rate is told,
-    which weighs each verdict by its share of the run. Where every answer is labelled all is told. A draw that is not
-    known is taken for a random one. Intervals count answers that depend on each other by their design effect.
+    Rates and kappa need labels whose draw did not depend on a verdict. With labels drawn by verdict, only the corrected
+    rate is estimated, which weights each verdict by its share of the run. If every answer is labelled, everything is
+    estimated. An unknown draw is taken to be random. Intervals take dependent answers into account by a design effect.
 
     Args:
-        scale: of the score.
-        answers: all of the run that the judge judged, in any order.
-        of: the judged answers of another run, whose rate is to be told by the labels of these; None for these.
-        means: the same answers with other values, of whose mean is told: of a rubric as a whole, whose ``answers`` say
-            whether they pass.
-        split: answers of the same run on which the panel was split evenly: they count in ``voting`` alone. Where people
-            labelled none of them, or not all where every judged answer is labelled, labels do not tell of its judges:
-            an even panel decides where they agree.
-        model: the model whose answers they are; None for all.
-        slice_: the slice that they are of; None for all.
+        scale: scale of the score.
+        answers: all answers of the run that the judge judged, labelled or not, in any order.
+        of: judged answers of another run whose rate is to be estimated with these labels; None for ``answers``.
+        means: the same answers with other values, to be used for the means: for a rubric as a whole, ``answers`` only
+            say whether each passes.
+        split: answers of the same run on which the panel was split evenly; they count in ``voting`` alone. If none of
+            them is labelled, or not all of them although every judged answer is, single judges cannot be assessed,
+            because an even panel decides only if they agree.
+        model: model that gave the answers; None for all models.
+        slice_: slice of the answers; None for all.
     """
     found = _Labelled.of(scale, answers)
     is_told, drawn = found.drawn in (ALL, RANDOM), found.drawn
@@ -194,20 +194,20 @@ _NO_RATES = BinaryRates(accuracy=None, sensitivity=None, specificity=None, preva
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Labelled:
-    """The answers with a label; lists are in one order."""
+    """The answers with a label, as parallel lists."""
 
     pairs: list[tuple[float, float]]
-    """What people say, and what the judge does."""
+    """People's value and the judge's value."""
     truth: list[bool]
-    """Whether they pass, by people."""
+    """Whether people pass the answer."""
     verdicts: list[bool]
-    """Whether they pass, by the judge."""
+    """Whether the judge passes the answer."""
     clusters: list[Hashable]
     drawn: str
 
     @classmethod
     def of(cls, scale: Scale, answers: Sequence[JudgedAnswer]) -> "_Labelled":
-        """Return those of ``answers`` that have one."""
+        """Return the labelled ones of ``answers``."""
         found = [(each.label, each.value, name) for each, name in zip(answers, _clusters(answers), strict=True)]
         kept = [(label, value, name) for label, value, name in found if label is not None]
         return cls(
@@ -220,7 +220,7 @@ class _Labelled:
 
     @property
     def table(self) -> Confusion:
-        """How often each verdict met each of people's."""
+        """Counts of people's and the judge's verdicts."""
         return confusion(self.truth, self.verdicts)
 
 
@@ -229,7 +229,7 @@ def _clusters(answers: Sequence[VotedAnswer]) -> list[Hashable]:
 
 
 def _draw(answers: Sequence[JudgedAnswer]) -> str:
-    """Return how the labelled ones were drawn."""
+    """Return how the labelled answers were drawn."""
     if all(each.labels for each in answers):
         return ALL
     return pooled(draw for each in answers if each.labels for draw in each.draws)
@@ -249,7 +249,7 @@ def _alone(each: VotedAnswer) -> tuple[Vote, ...]:
 
 
 def _tell_of_jurors(split: Sequence[VotedAnswer], drawn: str) -> bool:
-    """Return whether labels tell of each judge of a panel as well where it was split as where it was not."""
+    """Return whether labels cover the answers on which a panel was split, so that its single judges can be assessed."""
     labelled = [bool(each.labels) for each in split]
     return all(labelled) if drawn == ALL else any(labelled) or not split
 
@@ -260,9 +260,9 @@ def _rates(rates: BinaryRates) -> dict[str, Rate | None]:
 
 
 def _share(scale: Scale, answers: Sequence[JudgedAnswer], found: _Labelled) -> Corrected:
-    """Return the share of the answers that people would pass, by the labels of some of them.
+    """Return the estimated share of the answers that people would pass, from labels of some of them.
 
-    The strata are the verdicts of the score that the draw looked at; of a random one those of the score itself.
+    The strata are the verdicts of the score by which the labels were drawn, or for a random draw of the score itself.
     """
     if found.drawn == MIXED:
         return Corrected(reason=_ARE_MIXED)
@@ -282,7 +282,7 @@ def _share(scale: Scale, answers: Sequence[JudgedAnswer], found: _Labelled) -> C
 
 
 def _share_of_another(passed: Sequence[bool], answers: Sequence[JudgedAnswer], found: _Labelled) -> Corrected:
-    """Return the share of another run's answers that people would pass, by how often the judge is right on these."""
+    """Return the estimated share of another run's answers that people would pass, from the judge's errors on these."""
     if found.drawn not in (ALL, RANDOM):
         return Corrected(reason=_ARE_MIXED if found.drawn == MIXED else _BY_VERDICT)
     right = [true == said for true, said in zip(found.truth, found.verdicts, strict=True)]
@@ -309,7 +309,10 @@ def _mean(answers: Sequence[JudgedAnswer], drawn: str, *, is_of_another: bool) -
 
 
 def _is_like(labelled_passes: int, labelled: int, answers: Sequence[JudgedAnswer], scale: Scale) -> bool:
-    """Return whether a random draw would pass as often; by the normal form of the hypergeometric distribution."""
+    """Return whether the pass rate of the labelled answers fits a random draw from ``answers``.
+
+    It uses the normal approximation of the hypergeometric distribution.
+    """
     judged = len(answers)
     share = sum(scale.passes(each.value) for each in answers) / judged if judged else 0.0
     variance = labelled * share * (1 - share) * (judged - labelled) / max(judged - 1, 1)
@@ -317,7 +320,7 @@ def _is_like(labelled_passes: int, labelled: int, answers: Sequence[JudgedAnswer
 
 
 def _reasons(found: Mapping[str, Rate | Kappa | None], labelled: _Labelled) -> dict[str, str]:
-    """Return why a number is missing, or its interval, by its name."""
+    """Return by its name why each missing number, or its interval, is missing."""
     told = {
         "sensitivity": "no labelled answer passes by people",
         "specificity": "no labelled answer fails by people",

@@ -1,4 +1,4 @@
-"""How a judge is asked for a form, and where its reply stands: by the best means that its server takes."""
+"""Structured output from a judge: requests for a verdict in the strictest form that its server accepts."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ from pytest_llmeval.core.types import Response
 __all__ = ["Asking", "Forms", "came_at_once", "reply_of", "told", "verdict_of"]
 
 _MEANS = ("json_schema", "strict tool", "tool", "json_object", "text")
-"""From the strictest on. With each of them the same reply counts as a verdict."""
+"""Means of asking for the form, the strictest first. The same reply counts as a verdict with each of them."""
 _TOOL = "verdict"
 _REFUSED = 8
-"""After so many requests that a server refused in all ways, and none that it took, each is made in one way only."""
+"""Number of requests refused in every way, without one that was accepted, after which only one way is tried."""
 
 
 class _Way(NamedTuple):
-    """How a request is made."""
+    """One way to make a request: the means of asking for the form, and whether a temperature is sent."""
 
     means: str
     temperature: bool
@@ -31,30 +31,31 @@ _LEAST = _Way("text", temperature=False)
 
 
 class Forms:
-    """What one judge's server takes. It is asked for the most, and for less where it refuses something."""
+    """What one judge's server accepts. Requests start with everything and leave out what the server refuses."""
 
     def __init__(self, *, binds_nonce: bool = False, own: Mapping[str, Any] | None = None) -> None:
-        """Begin with the most.
+        """Start with all means and a temperature.
 
         Args:
-            binds_nonce: whether the schema of each call holds its nonce, which a very small model cannot copy. Servers
-                that prepare every new schema at length are better not given one a call.
-            own: the judge's own parameters; a temperature among them is asked for, else 0.
+            binds_nonce: whether each call's schema fixes its nonce, for very small models, which cannot copy it. Better
+                not for servers that take long to prepare a new schema, as every call then has its own.
+            own: the judge's own parameters; their temperature is used if given, else 0.
         """
         self.binds_nonce = binds_nonce
         self.temperature = {**JUDGE_PARAMS, **other_than_asked(own or {})}["temperature"]
         self._means = list(_MEANS)
         self._takes_temperature = True
-        self._refused: int | None = 0  # requests that were refused in all ways; None once the server took one
+        self._refused: int | None = 0  # requests refused in every way; None once the server has accepted one
 
     def asking(self, rubric: Rubric, nonce: str, room: Mapping[str, int] | None = None) -> "Asking":
-        """Begin a request for a verdict that repeats ``nonce``; ``room`` are bounds above those that the judge has."""
+        """Start a request for a verdict that repeats ``nonce``; ``room`` are bounds that replace the judge's own."""
         return Asking(self, rubric, nonce, room or {})
 
     def ways(self) -> list[_Way]:
         """Return the ways that the server has not refused so far, the best first; at least one.
 
-        Words alone stand before all that asks for a form without the temperature: the two tell which was refused.
+        The plain text request without temperature comes before the other ways without temperature. Its result shows
+        whether the form or the temperature was refused.
         """
         plain = [_Way(means, temperature=False) for means in self._means]
         if not self._takes_temperature:
@@ -62,30 +63,30 @@ class Forms:
         return [*(_Way(means, temperature=True) for means in self._means), plain[-1], *plain[:-1]]
 
     def first(self) -> _Way:
-        """Return the way in which a request is made first."""
+        """Return the way to try first."""
         return self.best(self.ways())
 
     def best(self, ways: list[_Way]) -> _Way:
-        """Return the way to take of several, the best first: the least, where all were refused time and again."""
+        """Return the first of ``ways``; the plain text request instead if all ways were refused time and again."""
         is_refused = self._refused is not None and self._refused >= _REFUSED
         return _LEAST if is_refused and _LEAST in ways else ways[0]
 
     def refuse(self, param: str, way: _Way) -> None:
-        """Never again send what the server named."""
+        """Never again send the parameter that the server refused by name."""
         if param == "temperature":
             self._takes_temperature = False
         else:
             self._drop({"strict tool", "tool"} if param == "tool_choice" else {way.means})
 
     def blame(self, doubted: list[_Way], taken: _Way) -> None:
-        """Never again send what the server refused without a name, where the same request was taken without it."""
+        """Never again send what the server refused without naming it, if it accepted the same request without it."""
         self._drop({way.means for way in doubted if way.temperature == taken.temperature})
         if _Way(taken.means, temperature=True) in doubted:
             self._takes_temperature = False
         self._refused = None
 
     def acquit(self, way: _Way) -> bool:
-        """Return whether neither form nor temperature can be why the server refused a request, and named nothing."""
+        """Return whether neither form nor temperature can be the reason of a refusal that names no parameter."""
         if way != _LEAST:
             return False
         self._refused = None if self._refused is None else self._refused + 1
@@ -96,7 +97,7 @@ class Forms:
 
 
 class Asking:
-    """One request for a verdict, made in one way after the other until the server takes it."""
+    """One request for a verdict, made in one way after another until the server accepts it."""
 
     def __init__(self, forms: Forms, rubric: Rubric, nonce: str, room: Mapping[str, int]) -> None:
         self._forms = forms
@@ -109,7 +110,7 @@ class Asking:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters of the request."""
+        """Parameters of the request."""
         means = self._way.means
         temperature = {"temperature": self._forms.temperature} if self._way.temperature else {}
         params: dict[str, Any] = {**temperature, **self._room}
@@ -127,14 +128,14 @@ class Asking:
         return {**params, "tools": [{"type": "function", "function": function}], "tool_choice": choice}
 
     def give_way(self, error: CallError) -> bool:
-        """Take the next way, where the server refused something; return whether to ask again.
+        """Switch to the next way if the server refused something; return whether to ask again.
 
-        It is decided by the parameter that the server names, never by the text of its message, which may quote the
-        request. Where it names none, or where only what is recorded may be used, one way is tried after the other.
+        The decision depends on the parameter that the server names, never on the text of its message, which may quote
+        the request. If it names none, or only recorded answers may be used, the ways are tried one after another.
         """
         named = (error.param or "").partition(".")[0].partition("[")[0]
         if self._room and error.kind == ErrorKind.BAD_REQUEST and named in ("", *BOUND_NAMES):
-            self._room = {}  # it may be more than the model has
+            self._room = {}  # the bound may exceed the model's limit
             return True
         if error.kind == ErrorKind.BAD_REQUEST and named in self.params:
             self._forms.refuse(named, self._way)
@@ -148,7 +149,7 @@ class Asking:
         left = [way for way in self._forms.ways() if way not in self._passed]
         if (
             not left and self._room and error.kind == ErrorKind.NOT_CACHED
-        ):  # recorded without it, as where it was refused
+        ):  # the answer was recorded without it, for example because it was refused
             self._room, self._passed = {}, []
             left = self._forms.ways()
         if left:
@@ -156,18 +157,18 @@ class Asking:
         return bool(left)
 
     def taken(self) -> None:
-        """Remember what the server refused before it took this request."""
+        """Remember what the server had refused before it accepted this request."""
         self._forms.blame(self._doubted, self._way)
 
 
 def verdict_of(response: Response, sent: Mapping[str, Any], wanted: Wanted) -> Verdict:
-    """Return the verdict that a response to the parameters ``sent`` is, or raise MalformedVerdictError."""
+    """Return the verdict in a response to a request with the parameters ``sent``, or raise MalformedVerdictError."""
     reply = reply_of(response, sent)
     return read_verdict(reply, wanted.rubric, wanted.nonce, finish_reason=response.finish_reason)
 
 
 def came_at_once(response: Response, sent: Mapping[str, Any], wanted: Wanted) -> bool:
-    """Return whether the first reply is a verdict: no other may be taken for one in a later run."""
+    """Return whether the judge's first reply is a verdict; only such a reply may be reused in a later run."""
     try:
         verdict_of(response, sent, wanted)
     except MalformedVerdictError:
@@ -176,18 +177,18 @@ def came_at_once(response: Response, sent: Mapping[str, Any], wanted: Wanted) ->
 
 
 def reply_of(response: Response, sent: Mapping[str, Any]) -> str:
-    """Return what may be the verdict: the arguments of the one tool that was to be called, else the text.
+    """Return the part of a response that should be the verdict: the arguments of the requested tool call, or the text.
 
     Args:
-        response: of the judge.
-        sent: the parameters of the request.
+        response: response of the judge.
+        sent: parameters of the request.
 
     Raises:
-        MalformedVerdictError: the judge refused, or it called no tool, another one, or more than one.
+        MalformedVerdictError: the judge refused, or called no tool, another tool, or more than one.
     """
     if response.refusal is not None:
         raise MalformedVerdictError(f"the judge refused: {one_line(repr(response.refusal), 120)}")
-    if "tools" not in sent or is_cut(response.finish_reason):  # a reply that was cut is none, whatever it holds
+    if "tools" not in sent or is_cut(response.finish_reason):  # ``read_verdict`` rejects a truncated reply
         return response.text
     names = [call.name for call in response.tool_calls]
     if names == [_TOOL]:
@@ -200,5 +201,5 @@ def reply_of(response: Response, sent: Mapping[str, Any]) -> str:
 
 
 def told(response: Response) -> str:
-    """Return what a judge said, or why it refused, as a text that every server takes back: a call by its arguments."""
+    """Return a judge's reply as plain text, which every server accepts in a chat: call arguments, text or refusal."""
     return "\n".join(call.arguments for call in response.tool_calls) or response.text or response.refusal or ""

@@ -1,4 +1,4 @@
-"""Labels that people wrote down, found to be of answers of a run."""
+"""Matching of labels from a file to the answers of a run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,47 +21,47 @@ __all__ = ["Given", "LabelRow", "digest_of", "given_labels", "named_answers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRow:
-    """One label as a file has it."""
+    """One label as read from a file."""
 
     where: str
     """``FILE:LINE``."""
     sample_id: str
     name: str
-    """Of the score."""
+    """Name of the score."""
     given: str | float
-    """A value, or the name of a level."""
+    """A value in [0, 1], or the name of a level."""
     suite: str | None = None
     model: str | None = None
     epoch: int | None = None
     rater: str | None = None
     note: str | None = None
     at: datetime | None = None
-    """When it was given, in UTC; None where that is not known."""
+    """Time of labelling in UTC; None if unknown."""
     draw: str | None = None
-    """How the answer was drawn to be labelled; None where that is not known."""
+    """How the answer was drawn for labelling; None if unknown."""
     answer_digest: str | None = None
-    """Of the answer that was labelled, as ``digest_of`` gives it; None where that is not known."""
+    """``digest_of`` the labelled answer; None if unknown."""
     is_of_dataset: bool = False
-    """Whether it stands in a row of a dataset, which may hold more rows than the run."""
+    """Whether the label is part of a dataset's row; a dataset may have more rows than the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A label that was found to be one of a run."""
+    """A label that was matched to a case of a run."""
 
     row: LabelRow
-    """As the file has it."""
+    """The label as read from the file."""
     case: StoredCase
     name: str
     value: float
     passed: bool
     rater: str
-    """Empty where nobody is named."""
+    """Empty if unknown."""
     note: str | None
     draw: str | None
 
     def label(self, *, at: str, earlier: Label | None = None) -> Label:
-        """Return it as it is stored, given ``at`` a time (ISO 8601, UTC) and in place of an ``earlier`` one."""
+        """Return the label to store, with its time ``at`` (ISO 8601, UTC); it replaces ``earlier``, if given."""
         return Label(
             case_id=self.case.id,
             name=self.name,
@@ -75,31 +75,31 @@ class Given:
 
 
 def digest_of(answer: str | None) -> str:
-    """Return what tells an answer that was judged from others: 12 hex digits of its sha256.
+    """Return the digest of an answer that was judged: ``a`` and 12 hex digits of its sha256.
 
-    A letter stands before them, so that no spreadsheet takes them for a number.
+    The letter prevents spreadsheets from reading the digest as a number.
     """
     return f"a{digest(answer or '')[:12]}"
 
 
 def named_answers(rows: Iterable[LabelRow]) -> frozenset[str]:
-    """Return the ids of the rows of which a label says by a digest which answer it is of."""
+    """Return the sample ids of labels that identify their answer by a digest."""
     return frozenset(row.sample_id for row in rows if row.answer_digest is not None)
 
 
 def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = "") -> list[Given]:
-    """Return the labels of a file as labels of a run, each once; one without model or epoch is of every such answer.
+    """Return the labels of a file, matched to a run, each once; a label without model or epoch applies to all.
 
     Rows of a dataset that the run does not have are left out.
 
     Args:
         judged: the run.
-        rows: of the file.
-        rater: who said what names nobody; empty where that is not known.
+        rows: labels read from the file.
+        rater: rater of labels that name none; empty if unknown.
 
     Raises:
-        DatasetError: with a line for each label that is of no answer, no score or no level here, or that says something
-            else than an earlier one of the same rater.
+        DatasetError: with a line for each label whose answer, score or level is not in the run, or that contradicts an
+            earlier label of the same rater.
     """
     by_sample = grouped(judged.cases, lambda case: case.key.sample_id)
     without_zeros = {each.lstrip("0"): each for each in by_sample if each.isdecimal()}
@@ -116,12 +116,12 @@ def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = ""
         except DatasetError as error:
             problems.append(str(error))
     if problems:
-        raise DatasetError(first_lines([*dict.fromkeys(problems)]))  # of a row with labels for several scores: once
+        raise DatasetError(first_lines([*dict.fromkeys(problems)]))  # a row with labels for several scores: only once
     return list(found.values())
 
 
 def _unknown(row: LabelRow, without_zeros: Mapping[str, str]) -> str:
-    """Return that no row has such an id; a spreadsheet takes ids that are digits for numbers."""
+    """Return the message that no row has such an id, with a hint if a spreadsheet stripped the id's leading zeros."""
     told = f"{row.where}: no such case in the run: {_sought(row)}"
     meant = without_zeros.get(row.sample_id.lstrip("0"))
     if meant is None:
@@ -130,7 +130,7 @@ def _unknown(row: LabelRow, without_zeros: Mapping[str, str]) -> str:
 
 
 def _check_agrees(given: Given, earlier: Given) -> None:
-    """Raise DatasetError where a rater said something else of the same score before."""
+    """Raise DatasetError if an earlier label of the same rater and score has another value."""
     if given.value != earlier.value:
         said, before = (shown_value(each.row.given) for each in (given, earlier))
         by = f"by {one_line(given.rater, 60)}" if given.rater else "and no rater tells the two apart"
@@ -148,7 +148,7 @@ def _given(
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
     suites = _suites(row.name, judged, cases)
     if not suites:
-        _scale(row, judged, cases[0])  # raises: that there is no such score is more than which answer it is about
+        _scale(row, judged, cases[0])  # raises: a missing score is reported before an ambiguous answer
     cases = [case for case in cases if case.key.suite in suites] or cases
     if row.answer_digest is not None:
         cases = [case for case in cases if _is_labelled(row, judged, case)]
@@ -176,9 +176,9 @@ def _given(
 
 
 def _suites(name: str, judged: JudgedRun, cases: Sequence[StoredCase]) -> set[str]:
-    """Return the suites in which one of ``cases`` has a score; without any, those in which any case of the run has.
+    """Return the suites in which one of ``cases`` has a score, or if none, those in which any case of the run has it.
 
-    Where some have it, so has one whose case is an error: that its score could not be made says nothing of it.
+    In the former, a suite where the case is an error counts too if other cases there have the score.
     """
     known = {key.suite for key in judged.scales if key.name == name}
     own = {case.key.suite for case in cases if any(score.name == name for score in _labelable(case))}
@@ -187,7 +187,7 @@ def _suites(name: str, judged: JudgedRun, cases: Sequence[StoredCase]) -> set[st
 
 
 def _what_says(row: LabelRow) -> str:
-    """Return what tells the answers apart of which a label may be."""
+    """Return advice on how to say which of several answers a label is about."""
     if row.is_of_dataset:
         return "a dataset cannot say which: write its labels as lines that name suite, model and epoch"
     return "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
@@ -199,23 +199,23 @@ def _labelable(case: StoredCase) -> Iterator[Score]:
 
 
 def _is_labelled(row: LabelRow, judged: JudgedRun, case: StoredCase) -> bool:
-    """Return whether the answer that was labelled is the one that was judged for the score.
+    """Return whether the labelled answer is the one that was judged for the score.
 
     Raises:
-        DatasetError: nobody knows, as an older version recorded several of the case.
+        DatasetError: this is unknown, because an older version recorded several judged texts for the case.
     """
     texts = judged.texts.get(case.id, JudgedTexts(response=case.response))
     answers = texts.answers(row.name)
     digests = {digest_of(answer) for answer in answers}
     if len(answers) > 1 and row.answer_digest in digests:
         raise DatasetError(f"{row.where}: {_sought(row)}: {UNSURE}")
-    if texts.has_one:  # older versions took the response whatever was judged
+    if texts.has_one:  # older versions used the response's digest whatever was judged
         digests.add(digest_of(case.response))
     return row.answer_digest in digests
 
 
 def _scale(row: LabelRow, judged: JudgedRun, case: StoredCase) -> Scale:
-    """Return the scale of the score that is labelled; where the case has none (an error), that of its suite."""
+    """Return the scale of the labelled score; if the case does not have it (an error), the suite's scale."""
     own = [score.judge_id for score in _labelable(case) if score.name == row.name]
     of_suite = {key: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
     for key, scale in of_suite.items():

@@ -1,4 +1,4 @@
-"""An answer that a judge judged and people perhaps labelled, and what may be said of it."""
+"""Answers with a judge's verdict and people's labels, and the scale of a judged score."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
@@ -12,57 +12,58 @@ __all__ = ["JudgedAnswer", "Scale", "VotedAnswer"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """What one score of a judge may say."""
+    """The possible values of one score of a judge."""
 
     suite: str
     name: str
     judge_id: str
     levels: Mapping[float, str]
-    """The names of the levels by their values, the worst first."""
+    """Names of the levels by value, the worst first."""
     pass_mark: float
-    """In [0, 1]: a level of less does not pass."""
+    """Smallest value that passes, in [0, 1]."""
     is_whole: bool = False
-    """Whether it is of the rubric as a whole, which passes where all its dimensions that gate do."""
+    """Whether the score is of the rubric as a whole, which passes if all its gating dimensions pass."""
 
     def passes(self, value: float) -> bool:
         """Return whether a value passes."""
         return value >= self.pass_mark - ROUNDING
 
     def named(self, value: float) -> str:
-        """Return the name of the level with that value; the value itself where there is none."""
+        """Return the name of the level with that value, or the value as text if there is none."""
         return self.levels.get(value, f"{value:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VotedAnswer:
-    """An answer that judges judged, and what people say; without a value where they are split evenly."""
+    """An answer with its votes and labels; by itself without a value, as when a panel was split evenly."""
 
     text: Hashable
-    """What tells the answer to a row from others: two of the same are one answer that was judged twice."""
+    """Identifies the answer to a row; equal values mean the same answer, judged several times."""
     labels: tuple[float, ...] = ()
-    """One of each rater."""
+    """Labels, one from each rater."""
     draws: tuple[str, ...] = ()
-    """How the answer was drawn for its labels, each draw once; those that are not known are left out."""
+    """Draws by which the answer was chosen for labelling, each once; unknown draws are left out."""
     slices: tuple[str, ...] = ()
     model: str = ""
-    """Whose answer it is."""
+    """Model that gave the answer."""
     cluster: Hashable | None = None
-    """Answers of one are dependent, as those to one row are; None for an answer that stands alone."""
+    """Key shared by dependent answers, such as those to one row; None for an answer that is independent of all others.
+    """
     votes: tuple[Vote, ...] = ()
-    """Its judgements, where there are several."""
+    """The single judgements, if there were several."""
 
     @property
     def label(self) -> float | None:
-        """What people say: the label in the middle, of two the lower one; None without any."""
+        """The median label, the lower one of two middle labels; None without labels."""
         return median_low(self.labels) if self.labels else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedAnswer(VotedAnswer):
-    """What a judge said of one answer, and what people say."""
+    """An answer with a judge's value and people's labels."""
 
     value: float
     verdicts: Mapping[str, bool] = field(default_factory=dict)
     """Whether the judge passes the answer, by the name of each of its scores."""
     judge: str = ""
-    """Who decided."""
+    """Judge, or panel, that decided."""

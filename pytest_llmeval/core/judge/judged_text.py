@@ -1,4 +1,4 @@
-"""What a judge judged of a case, by score: mostly the model's response, else what its test passed on."""
+"""The texts that a judge was shown for each score of a case: mostly the model's response, else what the test passed."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from pytest_llmeval.core.types import Call
 __all__ = ["SCORES", "UNSURE", "JudgedTexts", "Shown", "judged_of", "judged_texts", "texts_of"]
 
 SCORES = "scores"
-"""In the detail of a judge's call the names of the scores that come of it; older versions did not tell."""
+"""Key in a judge's ``Call.detail`` for the names of the scores made from the call; older versions did not store it."""
 UNSURE = (
     "a judge was shown several texts of a case, and the run does not tell which score is of which, as an older version"
     " recorded it; `llmeval rescore RUN --judge-model SPEC` makes one that tells"
@@ -21,55 +21,58 @@ _ANSWER = "ANSWER"
 
 
 class Shown(NamedTuple):
-    """What a judge was shown for some scores of a case."""
+    """The texts that a judge was shown for some scores of a case."""
 
     names: tuple[str, ...]
-    """Of the scores."""
+    """Names of the scores."""
     parts: Mapping[str, str]
-    """The texts by their names, such as ``ANSWER``; none where its calls were not kept."""
+    """Texts by their labels, such as ``ANSWER``; empty if the judge's calls were not kept."""
     answer: str | None
-    """The one that was judged: the response itself where the judge was shown that."""
+    """Text that was judged; the response as the model wrote it if that is what the judge was shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedTexts:
-    """What the judge of one case was shown."""
+    """All texts that the judge of one case was shown."""
 
     response: str | None
-    """Of the case: what was judged where nobody knows what it was."""
+    """Response of the case; taken to be the judged text if the calls do not show it."""
     by_score: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """The texts by their names, of each score whose calls say that it comes of them."""
+    """Texts by label for each score that a call names."""
     every: Sequence[Mapping[str, str]] = ()
-    """Those of every call, in the order of the calls."""
+    """Texts by label of every call, in the order of the calls."""
     is_row_told: bool = True
-    """Whether the calls of all cases of its row that are compared were kept."""
+    """Whether the judge's calls were kept for all compared cases of the row."""
 
     def answer(self, name: str) -> str | None:
-        """Return the answer that was judged for a score; the first of several that it may have been."""
+        """Return the answer that was judged for a score; the first one if there are several candidates."""
         return self.answers(name)[0]
 
     def answers(self, name: str) -> list[str | None]:
-        """Return the answers that may have been judged for a score: several where the calls do not tell which."""
+        """Return the answers that may have been judged for a score: several if the calls do not say which."""
         shown = [self.by_score[name]] if name in self.by_score else self.every
         return list(dict.fromkeys(self._answer(each) for each in shown)) or [self.response]
 
     def beside(self, name: str) -> frozenset[tuple[str, str]] | None:
-        """Return what the judge was shown for a score beside the answer; None where not all calls of its row tell."""
+        """Return the texts that the judge was shown with the answer; None unless known for all cases of the row."""
         parts = self._parts(name)
         known = bool(parts) and self.is_row_told
         return frozenset((label, text) for label, text in parts.items() if label != _ANSWER) if known else None
 
     @property
     def has_one(self) -> bool:
-        """Whether one answer of the case was judged, be it for several scores."""
+        """Whether at most one answer of the case was judged, even if for several scores."""
         return len({each[_ANSWER] for each in self.every}) < 2
 
     def is_known(self, name: str) -> bool:
-        """Return whether it is known what the judge was shown for a score."""
+        """Return whether it is known which texts the judge was shown for a score."""
         return name in self.by_score or all(_agree(one, other) for one in self.every for other in self.every)
 
     def shown(self, names: Iterable[str]) -> list[Shown]:
-        """Return what the judge was shown for scores, each once; a text that it was not shown makes no difference."""
+        """Return what the judge was shown for ``names``, with scores that saw the same texts together.
+
+        Texts count as the same if no label has two different texts; a label missing on one side makes no difference.
+        """
         found: list[Shown] = []
         for name in names:
             parts = self._parts(name)
@@ -90,11 +93,11 @@ class JudgedTexts:
 
 
 def texts_of(response: str | None, calls: Iterable[Call]) -> JudgedTexts:
-    """Return what the judge of a case was shown.
+    """Return the texts that the judge of a case was shown.
 
     Args:
-        response: of the case.
-        calls: of the case.
+        response: response of the case.
+        calls: calls of the case.
     """
     by_score: dict[str, Mapping[str, str]] = {}
     every: list[Mapping[str, str]] = []
@@ -109,14 +112,15 @@ def texts_of(response: str | None, calls: Iterable[Call]) -> JudgedTexts:
 
 
 def judged_of(case: StoredCase, texts: JudgedTexts | None, name: str) -> Hashable:
-    """Return what tells what a judge judged of a row for a score from others: the answer, and what it was beside.
+    """Return a key for what was judged for a score: the answer and the texts shown with it.
 
-    That is the question, and the reference if the judge was shown one; where its calls were not kept, the row.
+    The latter are the question, and the reference if the judge was shown one; or the row's input digest if the judge's
+    calls were not kept.
 
     Args:
         case: the case.
-        texts: what its judge was shown; None where that is not known.
-        name: of the score.
+        texts: texts that the judge was shown; None if unknown.
+        name: name of the score.
     """
     if texts is None:
         return case.response, case.input_digest
@@ -127,12 +131,12 @@ def judged_of(case: StoredCase, texts: JudgedTexts | None, name: str) -> Hashabl
 def judged_texts(
     cases: Sequence[StoredCase], calls_of: Callable[[str], Iterable[Call]], *, samples: Collection[str] = ()
 ) -> dict[str, JudgedTexts]:
-    """Return what was judged, by the ids of the cases: of rows that have several, which their answers tell apart.
+    """Return the texts that were judged, by case id, for rows with several cases, whose answers must be told apart.
 
     Args:
-        cases: of a run, or of several.
-        calls_of: from the id of a case to its calls.
-        samples: ids of rows whose answers are returned though they have one.
+        cases: cases of one run, or of several.
+        calls_of: returns the calls of a case by its id.
+        samples: ids of rows to include even if they have a single case.
     """
     many = Counter(_row(case) for case in cases)
     compared = [case for case in cases if many[_row(case)] > 1 or case.key.sample_id in samples]

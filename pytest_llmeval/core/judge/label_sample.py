@@ -1,4 +1,4 @@
-"""Which answers people label, and how what they say may be read: a draw goes with each label."""
+"""Sampling of answers for people to label; each label records how its answer was drawn, as estimates depend on it."""
 
 import random
 from collections import defaultdict
@@ -19,22 +19,22 @@ __all__ = [
 
 T = TypeVar("T")
 RANDOM = "random"
-"""The draw that gives each answer the same chance."""
+"""Name of the draw that gives each answer the same probability."""
 MIXED = "mixed"
-"""Draws by the verdicts of several scores, which no estimator takes together."""
+"""Name for draws by the verdicts of several scores, whose labels no estimator can pool."""
 _OF_VERDICT = "verdict of "
 
 
 def of_verdict(name: str) -> str:
-    """Return what the draw is called that takes as many passes as failures of the score ``name``."""
+    """Return the name of the draw that takes as many passes as failures of the score ``name``."""
     return f"{_OF_VERDICT}{name}"
 
 
 def verdict_of(draw: str) -> str | None:
-    """Return the score that a draw looked at; None for a random one.
+    """Return the score by whose verdict a draw was made; None for a random draw.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: ``draw`` is neither.
     """
     if draw == RANDOM:
         return None
@@ -45,27 +45,28 @@ def verdict_of(draw: str) -> str | None:
 
 
 def kept_draw(before: str | None, now: str | None) -> str | None:
-    """Return how an answer was drawn that is labelled again: by chance where it once was, else as before.
+    """Return the draw of an answer that is labelled again: random if either draw was, else the earlier one.
 
-    Also where that is not known (None): what counts does so still where labels are added.
+    An unknown earlier draw (None) is kept too, so that a label that counted still counts when labels are added.
     """
     return RANDOM if RANDOM in (before, now) else before
 
 
 def pooled(draws: Iterable[str]) -> str:
-    """Return how answers were drawn that come of several draws; without any they are taken for random ones.
+    """Return the draw of answers from several draws together; without any draw they are taken to be random.
 
-    Random ones may be added to those drawn by a verdict: within a verdict each answer keeps the same chance.
+    Random answers may be added to those drawn by a verdict, since within a verdict each answer still has the same
+    probability.
     """
     by_verdict = set(draws) - {RANDOM}
     return by_verdict.pop() if len(by_verdict) == 1 else MIXED if by_verdict else RANDOM
 
 
 def first_epochs(judged: Iterable[tuple[Hashable, int, T]]) -> list[T]:
-    """Return what people may label: of each row the first epoch that was judged, as another says little.
+    """Return the items that people may label: each row's first judged epoch, since further epochs add little.
 
     Args:
-        judged: row, epoch and what stands for them, of each epoch that was judged.
+        judged: row, epoch and item of each epoch that was judged.
     """
     first: dict[Hashable, tuple[int, T]] = {}
     for row, epoch, item in judged:
@@ -75,15 +76,15 @@ def first_epochs(judged: Iterable[tuple[Hashable, int, T]]) -> list[T]:
 
 
 def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
-    """Return the places of ``count`` of the answers, or of all where there are fewer, in an order that tells nothing.
+    """Return the indices of ``count`` answers, or of all if there are fewer, in random order.
 
-    A systematic sample of the answers ordered by stratum: each has the same chance, and every stratum the share of the
-    sample that it has of all, but for one answer at most. So the labels may be taken for a random draw.
+    It is a systematic sample of the answers sorted by stratum: each answer has the same probability, and every stratum
+    has the same share of the sample as of all answers, within one answer. So the labels count as a random draw.
 
     Args:
-        strata: what each answer's verdict was, say.
-        count: from 1.
-        seed: the same gives the same places.
+        strata: stratum of each answer, for example its verdict.
+        count: number of answers, at least 1.
+        seed: seed of the draw; equal seeds give equal samples.
     """
     chance = _chance(seed)
     places = list(range(len(strata)))
@@ -97,15 +98,15 @@ def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
 
 
 def drawn_evenly(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
-    """Return the places of ``count`` of the answers, as many of each stratum, in an order that tells nothing.
+    """Return the indices of ``count`` answers, the same number from each stratum, in random order.
 
-    Within a stratum each answer has the same chance. One with fewer answers than its part gives all of them, and the
-    others share the rest.
+    Within a stratum each answer has the same probability. A stratum with too few answers contributes all of them, and
+    the others share the rest.
 
     Args:
-        strata: what each answer's verdict was, say.
-        count: from 1.
-        seed: the same gives the same places.
+        strata: stratum of each answer, for example its verdict.
+        count: number of answers, at least 1.
+        seed: seed of the draw; equal seeds give equal samples.
     """
     chance, queues = _chance(seed), defaultdict(list)
     places = list(range(len(strata)))

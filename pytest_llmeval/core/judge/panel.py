@@ -1,4 +1,4 @@
-"""Several judgements of one answer, and what they come to."""
+"""Panels: several judgements of one answer, and the values that result from their votes."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from pytest_llmeval.core.judge.verdict import Verdict
 __all__ = ["PANEL", "Ballot", "PanelMode", "counted", "is_probed", "is_unsure", "tally"]
 
 PANEL = "panel"
-"""Who decided what several judges voted on."""
+"""``decided_by`` of a score on which several judges voted."""
 PanelMode = Literal["all", "escalate"]
-"""Whether all judges of a panel are asked at once, or the others only where the first is unsure."""
+"""``all``: ask all judges of a panel at once; ``escalate``: ask the others only if the first is unsure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:
-    """What one judge found in one judgement of an answer."""
+    """One judge's verdict in one judgement of an answer."""
 
     judge: str
-    """Its name."""
+    """Name of the judge."""
     verdict: Verdict
     repeat: int = 0
-    """0 where it counts; from 1 where it only shows how often the judge changes its mind."""
+    """0 for the judgement that counts; from 1 for repeats, which only measure how often a judge changes its mind."""
     was_asked_again: bool = False
-    """Whether its first reply was no valid verdict."""
+    """Whether the judge's first reply was no valid verdict."""
 
 
 def counted(ballots: Sequence[Ballot]) -> list[Ballot]:
@@ -37,10 +37,9 @@ def counted(ballots: Sequence[Ballot]) -> list[Ballot]:
 
 
 def is_unsure(rubric: Rubric, ballot: Ballot) -> bool:
-    """Return whether others are to be asked, too.
+    """Return whether the judge is unsure, so that the others should be asked too.
 
-    A judge is unsure where it had to be asked again, and where it chose, in some dimension, neither the worst nor the
-    best level.
+    A judge is unsure if it had to be asked again, or chose neither the worst nor the best level in some dimension.
     """
     if ballot.was_asked_again:
         return True
@@ -51,10 +50,11 @@ def is_unsure(rubric: Rubric, ballot: Ballot) -> bool:
 def tally(rubric: Rubric, ballots: Sequence[Ballot]) -> dict[str, float]:
     """Return the value of each dimension, in [0, 1]: the median of the votes that count.
 
-    With two levels that is the strict majority. An even panel whose middle votes differ has none: no level is made up.
+    With two levels that is the strict majority. If the two middle votes of an even panel differ, there is no value,
+    rather than an invented level between them.
 
     Raises:
-        JudgeError: the median lies between two votes, so that it is no level that anybody chose.
+        JudgeError: the median lies between two votes, so that no judge chose it.
     """
     votes = counted(ballots)
     found = {}
@@ -68,9 +68,9 @@ def tally(rubric: Rubric, ballots: Sequence[Ballot]) -> dict[str, float]:
 
 
 def is_probed(share: float, *key: Hashable) -> bool:
-    """Return whether the answer of ``key`` is among the share, in [0, 1], that are judged twice.
+    """Return whether the answer with ``key`` belongs to the share, in [0, 1], of answers that are judged twice.
 
-    It is the same in every session and process.
+    The result is the same in every session and process.
     """
     return share > 0 and int(digest("\0".join(map(str, key)))[:12], 16) < share * 16**12
 

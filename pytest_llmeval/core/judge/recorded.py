@@ -1,4 +1,4 @@
-"""What a run stored of a judge, read back."""
+"""Reading of a judge's description as stored with a run."""
 
 from collections.abc import Mapping
 from json import loads
@@ -10,18 +10,18 @@ from pytest_llmeval.core.types import JudgeRecord
 __all__ = ["BOTH_ORDERS", "ORDERS_DISAGREE", "rubric_of", "settlers", "stored_rubric"]
 
 BOTH_ORDERS = " in both orders"
-"""What follows the winner at the beginning of the reason of a comparison whose orders agree."""
+"""Text after the winner at the start of a comparison's reason, if both orders of the answers agree."""
 ORDERS_DISAGREE = "the orders disagree: "
-"""How it begins where they do not."""
+"""Start of a comparison's reason if the two orders of the answers do not agree."""
 
 
 def stored_rubric(record: JudgeRecord) -> Rubric:
-    """Return the rubric that stands behind a judge_id."""
+    """Return the rubric in the description of a judge."""
     return rubric_of(loads(record.detail)["rubric"])
 
 
 def rubric_of(told: Mapping[str, Any]) -> Rubric:
-    """Return the rubric of which ``told`` is all that it says, as JSON has it."""
+    """Return the rubric from its JSON form."""
     dimensions = tuple(
         Dimension(**{**each, "levels": tuple(Level(**level) for level in each["levels"])})
         for each in told["dimensions"]
@@ -30,6 +30,6 @@ def rubric_of(told: Mapping[str, Any]) -> Rubric:
 
 
 def settlers(record: JudgeRecord) -> frozenset[str]:
-    """Return the checks in code that may have settled an answer in the judge's place, as ``decided_by`` names them."""
+    """Return the checks in code that may have settled an answer before the judge, as named in ``decided_by``."""
     checks: list[list[str]] = loads(record.detail)["how"].get("checks", [])
     return frozenset(name for _, name in checks)

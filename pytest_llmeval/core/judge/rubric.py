@@ -1,4 +1,4 @@
-"""Rubrics: what a judge is to look at, with the levels that it may choose between."""
+"""Rubrics: the criteria that a judge applies, with the levels that it may choose from."""
 
 import functools
 import os
@@ -16,32 +16,32 @@ __all__ = ["Dimension", "Level", "Rubric"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One answer that a judge may give to the question of a dimension."""
+    """One level that a judge may choose in a dimension."""
 
     name: str
     value: float
     """In [0, 1]."""
     anchor: str
-    """What an answer of this level is like."""
+    """Description of an answer of this level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
-    """One thing that a judge looks at."""
+    """One criterion of a rubric."""
 
     name: str
     question: str
     levels: tuple[Level, ...]
-    """The worst first, each of a value of its own; two or more."""
+    """Two or more levels with different values, the worst first."""
     weight: float = 1.0
-    """Its share in the rubric's value, above 0, over the sum of all."""
+    """Weight in the rubric's value, above 0; relative to the sum of all weights."""
     pass_mark: float = 1.0
-    """In [0, 1]: a level of less does not pass."""
+    """Smallest value of a level that passes, in [0, 1]."""
     gates: bool = True
-    """Whether what does not pass here makes the case a miss."""
+    """Whether an answer that does not pass in this dimension makes the case a miss."""
 
     def level(self, name: str) -> Level | None:
-        """Return the level of that name; None where there is none."""
+        """Return the level with that name; None if there is none."""
         return next((level for level in self.levels if level.name == name), None)
 
 
@@ -51,31 +51,31 @@ class Rubric:
 
     name: str
     version: int
-    """From 1; a person raises it with every change of meaning."""
+    """Version from 1, increased by hand with every change of meaning."""
     task: str
-    """What the answer was asked for, in a sentence or two that the judge reads."""
+    """The task that the answer was to fulfil, in one or two sentences for the judge."""
     needs_reference: bool
-    """Whether an answer can only be judged beside a right one."""
+    """Whether an answer can only be judged with a reference answer."""
     dimensions: tuple[Dimension, ...]
-    """At least one, each name once."""
+    """At least one, with unique names."""
 
     @property
     def digest(self) -> str:
-        """The sha256 in hex over all that the rubric says."""
+        """sha256 in hex of the whole rubric."""
         return _digest(self)
 
     def value(self, values: Mapping[str, float]) -> float:
-        """Return the weighted mean of what was found, by dimension; in [0, 1]."""
+        """Return the weighted mean of the values by dimension, in [0, 1]."""
         total = sum(dimension.weight for dimension in self.dimensions)
         return sum(each.weight * values[each.name] for each in self.dimensions) / total
 
     def score_names(self, name: str | None = None) -> list[str]:
-        """Return the names of the scores: of the whole, ``name`` or the rubric's, then of the dimensions."""
+        """Return the score names: first that of the whole (``name`` or the rubric's), then those of the dimensions."""
         parts = [each.name if name is None else f"{name}_{each.name}" for each in self.dimensions]
         return [name if name is not None else self.name, *parts]
 
     def check_names(self, rubric: str | os.PathLike[str], name: str | None = None) -> None:
-        """Raise RubricError, which names ``rubric`` as it was given, where two scores would have one name."""
+        """Raise RubricError, with ``rubric`` as the user gave it, if two scores would have the same name."""
         whole, *parts = self.score_names(name)
         if whole in parts and len(parts) > 1:
             raise RubricError(

@@ -1,4 +1,4 @@
-"""The judge's side of a run: which of its scores are a judge's, what they may say, which answers they are of."""
+"""The judged scores of a run: their scales, and the answers that were judged, with people's labels."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class ScaleKey(NamedTuple):
-    """What tells one score of a judge from others."""
+    """Identifies one score of a judge."""
 
     suite: str
     judge_id: str
@@ -34,31 +34,31 @@ class ScaleKey(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What one person says of a score of a case."""
+    """One rater's label of a score of a case."""
 
     value: float
     """In [0, 1]."""
     draw: str | None
-    """How the case was drawn for it; None where that is not known."""
+    """How the case was drawn for labelling; None if unknown."""
 
 
 Labels = Mapping[tuple[str, str], Mapping[str, Said]]
-"""What people say: by case and score, then by rater."""
+"""Labels by case id and score name, then by rater."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """The cases of a run and the scales of its judge."""
+    """The cases of a run and the scales of their judged scores."""
 
     cases: Sequence[StoredCase]
     scales: Mapping[ScaleKey, Scale]
-    """Of the scores that people can label."""
+    """Scales of the scores that people can label."""
     rubrics: Mapping[str, Rubric]
-    """By judge_id."""
+    """Rubrics by judge_id."""
     settlers: Mapping[str, frozenset[str]]
-    """The checks in code that may have decided in the judge's place, by judge_id."""
+    """Names of the checks in code that may have decided instead of the judge, by judge_id."""
     texts: Mapping[str, JudgedTexts] = field(default_factory=dict)
-    """What was judged, by case; of one that it lacks that is the response."""
+    """Texts that were judged, by case id; for any other case that is the response."""
 
     def text(self, case: StoredCase, name: str) -> str | None:
         """Return the answer of a case that was judged for a score."""
@@ -66,9 +66,9 @@ class JudgedRun:
         return case.response if texts is None else texts.answer(name)
 
     def answer(self, case: StoredCase, name: str) -> Hashable:
-        """Return what tells the answer that was judged for a score from others, of this run and of others.
+        """Return a key for the answer that was judged for a score; equal keys mean the same answer, also across runs.
 
-        That is suite, model and row, the text, and the question and the reference that the judge was shown beside it.
+        It consists of suite, model, row, the text, and the question and reference that the judge was shown with it.
         """
         key = case.key
         return key.suite, key.model, key.sample_id, judged_of(case, self.texts.get(case.id), name)
@@ -82,7 +82,7 @@ class JudgedRun:
         return [*self.judged(case), *split_scores(case)]
 
     def split(self, key: ScaleKey, labels: Labels) -> list[VotedAnswer]:
-        """Return the answers that a score would be of, had the panel not been split, with the labels of its cases."""
+        """Return the answers for which a score has no value because the panel was split, with their cases' labels."""
         return [
             self._voted(case, score, labels.get((case.id, key.name), {}))
             for case in self.cases
@@ -92,7 +92,7 @@ class JudgedRun:
         ]
 
     def answers(self, key: ScaleKey, labels: Labels) -> list[JudgedAnswer]:
-        """Return the answers that a score is of, with the labels of its cases."""
+        """Return the answers for which a score has a value, with their cases' labels."""
         return [
             self._answer(case, key.name, score.value or 0.0, labels.get((case.id, key.name), {}), score)
             for case in self.cases
@@ -102,13 +102,14 @@ class JudgedRun:
         ]
 
     def wholes(self) -> list[ScaleKey]:
-        """Return the scores of rubrics as a whole, of those with several dimensions; sorted."""
+        """Return the sorted keys of scores of whole rubrics with several dimensions."""
         return sorted({key for case in self.cases for key, _ in self._wholes(case)})
 
     def whole(self, key: ScaleKey, labels: Labels) -> tuple[Scale, list[JudgedAnswer], list[JudgedAnswer]]:
-        """Return how a rubric as a whole is told of: its scale, then the answers as passes, then as values.
+        """Return the scale of a rubric as a whole, then its answers with 1 for pass or 0 for fail, then with values.
 
-        People label dimensions. One who labelled all of a case has, by the rubric's weights, a value for the whole.
+        People label dimensions. If a rater labelled all dimensions of a case, the rubric's weights give a value for the
+        whole.
         """
         rubric = self.rubrics[key.judge_id]
         passes: list[JudgedAnswer] = []
@@ -165,7 +166,7 @@ class JudgedRun:
         )
 
     def _wholes(self, case: StoredCase) -> Iterator[tuple[ScaleKey, list[Score]]]:
-        """Yield each score of a case that is of a rubric as a whole, with those of the dimensions."""
+        """Yield each score of a case for a whole rubric, with the scores of the rubric's dimensions."""
         judged = {(score.judge_id, score.name): score for score in self.judged(case)}
         for score in case.scores:
             if score.judge_id is None or score.value is None or score.dimension is not None:
@@ -185,16 +186,16 @@ def judged_run(
     judges: Iterable[JudgeRecord],
     texts: Mapping[str, JudgedTexts] | None = None,
 ) -> JudgedRun:
-    """Return the judge's side of a run.
+    """Return the judged scores of a run.
 
     Args:
-        run_id: of the run.
-        cases: all of it.
-        judges: what stands behind its judge_ids.
-        texts: what was judged, by case, as ``judged_texts`` gives them; None where they do not matter.
+        run_id: id of the run.
+        cases: all cases of the run.
+        judges: descriptions of the run's judges.
+        texts: texts that were judged, by case id, as returned by ``judged_texts``; None if they do not matter.
 
     Raises:
-        StoreError: nothing is known of one of them.
+        StoreError: a judge of the run is not described.
     """
     known, kept = list(judges), list(cases)
     rubrics = {judge.judge_id: stored_rubric(judge) for judge in known}
@@ -221,14 +222,14 @@ def judged_run(
 
 
 def judge_scores(case: StoredCase) -> Iterator[Score]:
-    """Yield the scores of a case that people can label: of one dimension, which has levels; the whole is a mean."""
+    """Yield a case's judged scores of single dimensions, which people can label by level; a whole rubric is a mean."""
     for score in case.scores:
         if score.judge_id is not None and score.value is not None and score.dimension is not None:
             yield score
 
 
 def split_scores(case: StoredCase) -> Iterator[Score]:
-    """Yield the scores of a dimension of a case that a panel voted on and that have no value, as it was split."""
+    """Yield a case's scores of single dimensions that have no value because the panel's votes were split."""
     for score in case.scores:
         if score.judge_id is not None and score.status == "error" and score.dimension is not None:
             yield score
@@ -239,7 +240,7 @@ def _cluster(case: StoredCase) -> Hashable:
 
 
 def _scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
-    """Return what a score may say: the levels of the dimension ``name`` of its rubric."""
+    """Return the scale of a score: the levels of the dimension ``name`` of its rubric."""
     dimension = next(each for each in rubric.dimensions if each.name == name)
     return Scale(
         suite=key.suite,
@@ -251,18 +252,18 @@ def _scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
 
 
 def _of_all(said: Mapping[str, Mapping[str, Said]]) -> dict[str, dict[str, Said]]:
-    """Return by rater what was said of each dimension, of those raters who labelled all of them."""
+    """Return the labels of each dimension by rater, for raters who labelled all dimensions."""
     raters = set.intersection(*(set(by_rater) for by_rater in said.values()))
     return {rater: {name: by_rater[rater] for name, by_rater in said.items()} for rater in sorted(raters)}
 
 
 def _pooled(draws: Sequence[str | None]) -> str | None:
-    """Return how a case was drawn for several labels; None where that is not known of one of them."""
+    """Return how a case was drawn for several labels; None if unknown for one of them."""
     known = [draw for draw in draws if draw is not None]
     return pooled(known) if len(known) == len(draws) else None
 
 
 def _passing(rubric: Rubric) -> Callable[[Mapping[str, float]], float]:
-    """Return what tells, as 0 or 1, whether values by dimension pass: where all do that gate, or all if none does."""
+    """Return a function that returns 1 if all gating dimensions pass (all dimensions if none gates), else 0."""
     gates = [each for each in rubric.dimensions if each.gates] or rubric.dimensions
     return lambda values: float(all(values[each.name] >= each.pass_mark - ROUNDING for each in gates))

@@ -1,6 +1,6 @@
-"""A row as a judge reads it: its input, what a right answer says, and what the model said.
+"""Rendering of a row for a judge as text: its input, the reference answer and the model's reply.
 
-A judge's ``TEMPLATE_VERSION`` is raised where one of them changes.
+If one of these changes, the judge's ``TEMPLATE_VERSION`` must be increased.
 """
 
 import re
@@ -21,28 +21,28 @@ __all__ = [
 ]
 
 _MEDIUM = re.compile("image|audio|video|file|document")
-"""In the types of parts of a content that are no text, in the words of OpenAI, Anthropic and vLLM."""
+"""Words in the types of content parts that are not text, as OpenAI, Anthropic and vLLM name them."""
 
 
 def shown_answer(response: Response) -> str:
-    """Return what a model said, as ``shown_reply`` does."""
+    """Return a model's response as text, see ``shown_reply``."""
     calls, stop = plain(response.tool_calls), response.finish_reason
     return shown_reply(response.text, {"refusal": response.refusal, "tool_calls": calls, "finish_reason": stop})
 
 
 def shown_reply(text: str, detail: Mapping[str, Any]) -> str:
-    """Return a reply as text: its text and its calls of tools; where it has neither, a refusal, or how it ended.
+    """Return a reply as text: its text and tool calls; if it has no text, also a refusal, or else how it ended.
 
     Args:
-        text: of the reply.
-        detail: its ``tool_calls``, ``refusal`` and ``finish_reason``, if there.
+        text: text of the reply.
+        detail: the reply's ``tool_calls``, ``refusal`` and ``finish_reason``, where present.
     """
     said = _shown_message(text, detail)
     return said if said.strip() else f"(no text; finish_reason {detail.get('finish_reason') or 'unknown'})"
 
 
 def _shown_message(text: str | None, detail: Mapping[str, Any]) -> str:
-    """Return a message of a chat as text: what ``text`` says, and the calls of tools or the refusal of ``detail``."""
+    """Return a chat message as text: ``text``, and the tool calls or the refusal in ``detail``."""
     refusal = detail.get("refusal")
     calls = "\n".join(f"{name}({arguments})" for name, arguments in called_tools(detail.get("tool_calls")))
     if text is not None and text.strip():
@@ -55,7 +55,7 @@ def _shown_message(text: str | None, detail: Mapping[str, Any]) -> str:
 
 
 def called_tools(told: Any) -> list[tuple[str, str]]:
-    """Return the names and arguments of called tools; ``told`` has them as they are stored or in OpenAI's form."""
+    """Return the names and arguments of tool calls, given in the stored format or in OpenAI's."""
     found = [each for each in told if isinstance(each, Mapping)] if isinstance(told, list) else []
     wanted = [each.get("function") or each.get("custom") or each for each in found]
     return [
@@ -66,9 +66,9 @@ def called_tools(told: Any) -> list[tuple[str, str]]:
 
 
 def shown_input(value: Any) -> str:
-    """Return a row's input as text: a string as it is, a chat by roles, an object by its keys, all else as JSON.
+    """Return a row's input as text: a string unchanged, a chat by roles, an object by keys, anything else as JSON.
 
-    Of a picture or a file in a chat it says only that it is there.
+    Images and files in a chat are only mentioned.
     """
     if isinstance(value, str):
         return value
@@ -80,10 +80,10 @@ def shown_input(value: Any) -> str:
 
 
 def shown_reference(target: Any) -> str | None:
-    """Return what a right answer says, as text; None where the row has no target.
+    """Return the reference answer as text; None if the row has no target.
 
-    Of a list of texts, and of an object with ``answer`` and perhaps ``aliases`` alone, each is as right as the others;
-    any other target is shown whole, as JSON.
+    The strings of a list, or of an object with just ``answer`` and perhaps ``aliases``, are shown as alternatives. Any
+    other target is shown as JSON.
     """
     if target is None or isinstance(target, str):
         return target
@@ -97,7 +97,7 @@ def shown_reference(target: Any) -> str | None:
 
 
 def shown_in_chat(message: Mapping[str, Any]) -> str:
-    """Return a message of a chat as text; of a picture or a file in it no more than that it is there."""
+    """Return a chat message as text; images and files in it are only mentioned."""
     content = message.get("content")
     said = "\n".join(map(_part, content)) if isinstance(content, list) else content
     return _shown_message(None if said is None else _text(said), message)

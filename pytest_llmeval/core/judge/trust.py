@@ -1,7 +1,7 @@
-"""Whether a judge may gate: what people said of its answers in any run, held against what a rule demands of it.
+"""Whether a judge may gate: the agreement of its verdicts with labels from any run, against a rule's demands.
 
-A judge is the same where its judge_id is: the rubric, the template, the schema, and who is asked how. What people say
-of the answers of another one says nothing of it.
+Two judges are the same if their ``judge_id`` is: rubric, template, schema, models and the way of asking. Labels of
+another judge's answers say nothing about this one.
 """
 
 from collections import defaultdict
@@ -31,22 +31,22 @@ _OLDER = (
 )
 _TO_DO = "have people label more: llmeval labels export, labels import, calibrate"
 _MEND = "mend its rubric where people and judge differ, or "
-"""What comes before that where people said enough to know that the judge is not as they are."""
+"""Put before ``_TO_DO`` if there are enough labels to show that the judge disagrees with people."""
 _LOOK_AGAIN = "where people look again at older labels, fill in the column at"
 
 
 class _Answer(NamedTuple):
-    """An answer that a judge judged for a score, in whatever run."""
+    """An answer that a judge judged for a score, in any run."""
 
     judge_id: str
     name: str
-    """Of the score."""
+    """Name of the score."""
     text: Hashable
-    """What tells it from others."""
+    """Identifies the answer; equal for the same answer in several runs."""
 
 
 class Trust:
-    """What judges are worth by the labels of their answers."""
+    """The judges' agreement with people, measured by labels of answers that they judged."""
 
     def __init__(
         self,
@@ -57,15 +57,14 @@ class Trust:
         now: datetime,
         texts: Mapping[str, JudgedTexts] | None = None,
     ) -> None:
-        """Take what is known.
+        """Collect the judged answers and their labels.
 
         Args:
-            cases: those that have labels, of all runs; one that an older version recorded, without a rubric, tells
-                nothing.
-            labels: all of them.
-            judges: what stands behind the judge_ids, each once.
-            now: what the age of a label is told by.
-            texts: what was judged, by case; None where that is the responses.
+            cases: cases with labels, from all runs; a case recorded by an older version without a rubric is ignored.
+            labels: all labels.
+            judges: descriptions of the judges, each once.
+            now: time at which the age of a label is measured.
+            texts: texts that were judged, by case id; None if these are the responses.
         """
         known = list(judges)
         ids = {None, *(judge.judge_id for judge in known)}
@@ -80,12 +79,12 @@ class Trust:
         self._now = now
 
     def missed(self, demands: JudgeDemands, judge_id: str, metric: str) -> str | None:
-        """Return which demands the judge of a metric does not meet, and what to do; None where it meets all.
+        """Return which demands the judge of a metric does not meet, and what to do; None if it meets all.
 
         Args:
-            demands: of the rule.
-            judge_id: of the judge.
-            metric: the score's name.
+            demands: demands of the rule.
+            judge_id: id of the judge.
+            metric: name of the score.
         """
         if judge_id not in self._judged.rubrics:
             return _OLDER
@@ -99,11 +98,11 @@ class Trust:
         return "; ".join([*told, *self._left_out(judge_id, name), mend + _TO_DO, *look])
 
     def compares(self, judge_id: str) -> bool:
-        """Return whether a judge said which of two answers is better, of which people say nothing."""
+        """Return whether a judge compares two answers; such verdicts cannot be labelled by people."""
         return judge_id in self._judged.rubrics and compares(self._judged.rubrics[judge_id])
 
     def _labelled(self, judge_id: str, metric: str) -> str:
-        """Return the score that tells of a metric: of a rubric of one dimension that dimension, which is the whole."""
+        """Return the score whose labels count for a metric: for a rubric with a single dimension, that dimension's."""
         rubric = self._judged.rubrics[judge_id]
         if len(rubric.dimensions) > 1:
             return metric
@@ -112,13 +111,13 @@ class Trust:
         return next((name for name in (metric, *parts) if name in known), metric)
 
     def _calibration(self, judge_id: str, metric: str, max_age_days: int | None) -> Calibration | None:
-        """Return how a judge agrees with the labels that count, over all suites; None without any."""
+        """Return how a judge agrees with the labels that count, over all suites; None without such labels."""
         found = list(self._answers(judge_id, metric, self._counting(max_age_days)))
         answers = [each for _, own in found for each in _labelled_once(own)]
         return calibrate(found[0][0], answers) if answers else None
 
     def _has_older(self, judge_id: str, metric: str, max_age_days: int | None) -> bool:
-        """Return whether answers have labels that are too old, and no other ones."""
+        """Return whether some answers have only labels that are too old."""
         if max_age_days is None:
             return False
         counting, all_ages = (
@@ -128,7 +127,7 @@ class Trust:
         return counting < all_ages
 
     def _answers(self, judge_id: str, metric: str, labels: Labels) -> Iterator[tuple[Scale, list[JudgedAnswer]]]:
-        """Yield the answers of each suite that a score is of, be it of a dimension or of a rubric as a whole."""
+        """Yield the scale and the answers of a score, of a dimension or of a whole rubric, for each suite."""
         for key, scale in self._judged.scales.items():
             if key[1:] == (judge_id, metric):
                 yield scale, self._judged.answers(key, labels)
@@ -137,9 +136,9 @@ class Trust:
                 yield self._judged.whole(key, labels)[:2]
 
     def _counting(self, max_age_days: int | None) -> Labels:
-        """Return the labels of answers that were drawn by chance, and that are no older than so many days.
+        """Return the labels of randomly drawn answers that are at most so many days old.
 
-        Those of one answer count in every run that repeats it.
+        A label counts for the same answer in every run.
         """
         said = self._said(max_age_days)
         return {
@@ -149,9 +148,9 @@ class Trust:
         }
 
     def _said(self, max_age_days: int | None = None) -> dict[_Answer, dict[str, Said]]:
-        """Return what each rater said last of an answer, in whatever run.
+        """Return each rater's latest label of each answer, over all runs.
 
-        It was drawn as it was for the first label, however old that is; by chance where it once was.
+        How the answer was drawn is taken from the rater's first label, however old; it counts as random if it ever was.
         """
         found: dict[_Answer, dict[str, Said]] = defaultdict(dict)
         draws: dict[tuple[_Answer, str], str | None] = {}
@@ -167,7 +166,7 @@ class Trust:
         return found
 
     def _left_out(self, judge_id: str, metric: str) -> Iterator[str]:
-        """Yield which labels of the same score, of a rubric as a whole those of its dimensions, do not count."""
+        """Yield in words which labels of a score do not count; for a whole rubric also labels of its dimensions."""
         rubric = self._judged.rubrics[judge_id]
         names = {metric, *(name for own in _callings(rubric, metric) for name in rubric.score_names(own)[1:])}
         said = {answer: by_rater for answer, by_rater in self._said().items() if answer.name in names}
@@ -187,21 +186,21 @@ class Trust:
 
 
 UNKNOWN = Trust((), (), (), now=datetime.fromtimestamp(0, tz=UTC))
-"""Nothing is known of any judge."""
+"""A ``Trust`` without any labels."""
 
 
 def _callings(rubric: Rubric, metric: str) -> list[str | None]:
-    """Return by which names of its whole a rubric may have been asked, where that is called ``metric``."""
+    """Return the ``name`` arguments of ``score.judge`` with which a rubric's whole score is called ``metric``."""
     return [None, metric] if metric == rubric.name else [metric]
 
 
 def _labelled_once(answers: Iterable[JudgedAnswer]) -> list[JudgedAnswer]:
-    """Return those with labels, one of those that give the same answer to a row: runs repeat answers."""
+    """Return the labelled answers, each only once: the same answer to a row may come in several runs."""
     return list({each.text: each for each in answers if each.labels}.values())
 
 
 def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:
-    """Yield each demand that is not met: found against asked."""
+    """Yield each demand that is not met, with what was found and what is demanded."""
     age = "" if demands.max_age_days is None else f" in the last {demands.max_age_days} days"
     if found is None:
         yield f"people labelled none of its answers{age}{_asked(demands)}"
@@ -219,7 +218,7 @@ def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:
 
 
 def _demanded(demands: JudgeDemands, found: Calibration) -> Iterator[tuple[str, float, Kappa | Rate | None]]:
-    """Yield each measure of agreement of which a rule demands something: at least how much, and what was found."""
+    """Yield each demanded measure of agreement: its name, the least value demanded and the value found."""
     if demands.min_kappa is not None:
         yield "kappa", demands.min_kappa, found.kappa
     if demands.min_specificity is not None:
@@ -243,12 +242,12 @@ def _asked(demands: JudgeDemands) -> str:
 
 
 def _shown(seen: Kappa | Rate, least: float) -> str:
-    """Return what was found, which lies below ``least`` as it is shown, too, with its 95 % interval."""
+    """Return a value below ``least`` with its 95 % interval, and enough digits that it is visibly below."""
     ends = seen.interval
     digits = next((some for some in (3, 6) if float(f"{seen.value:.{some}g}") < least), 12)
     return f"{seen.value:.{digits}g}" + (f" (95% interval {ends.low:.3g}..{ends.high:.3g})" if ends is not None else "")
 
 
 def _is_random(draw: str | None) -> bool:
-    """Return whether an answer was not chosen by what the judge said of it; else the labels would flatter the judge."""
+    """Return whether an answer was drawn independently of the judge's verdict; otherwise labels flatter the judge."""
     return draw in (None, RANDOM)

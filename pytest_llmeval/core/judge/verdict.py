@@ -1,6 +1,6 @@
-"""What may be taken for a verdict: one whole JSON object of the schema that repeats the nonce, and nothing else.
+"""Parsing of verdicts: a reply must be exactly one JSON object that follows the schema and repeats the nonce.
 
-Nothing is searched for in a text, and nothing has a default: a reply is a verdict or it is malformed.
+The parser does not search a text for a verdict and uses no defaults: a reply is a valid verdict or malformed.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ __all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "is_cut", "r
 
 
 class MalformedVerdictError(ValueError):
-    """A reply is no verdict; the message says what is wrong with it, for the judge to mend."""
+    """A reply is no valid verdict; the message says what is wrong, so that the judge can correct it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a judge found in one dimension."""
+    """A judge's finding in one dimension."""
 
     level: Level
     reason: str
@@ -29,51 +29,51 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a judge found, by dimension, in the rubric's order."""
+    """A judge's findings by dimension, in the rubric's order."""
 
     findings: dict[str, Finding]
 
     @property
     def levels(self) -> dict[str, Level]:
-        """The levels alone."""
+        """Levels by dimension."""
         return {name: finding.level for name, finding in self.findings.items()}
 
     @property
     def values(self) -> dict[str, float]:
-        """The values of the levels, in [0, 1]."""
+        """Values of the levels by dimension, in [0, 1]."""
         return {name: finding.level.value for name, finding in self.findings.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The verdict that a judge is asked for."""
+    """The verdict requested by a call of a judge."""
 
     rubric: Rubric
     nonce: str
-    """What it must repeat."""
+    """Nonce that the verdict must repeat."""
     again: bool = False
     """Whether the judge is told what was wrong with an earlier reply."""
     only_known: bool = False
-    """Whether only a reply will do that has come, or is under way: nobody is asked for another one."""
+    """Whether to accept only a reply that has already come or been requested, without making a new call."""
 
 
 def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | None = None) -> Verdict:
-    """Return the verdict that a reply is.
+    """Return the verdict in a reply.
 
     Args:
         text: the reply.
-        rubric: that was asked about.
-        nonce: of the call; a verdict that does not repeat it may stem from the judged text.
-        finish_reason: as the server said it.
+        rubric: the rubric that was judged by.
+        nonce: nonce of the call; a verdict that does not repeat it may come from the judged text.
+        finish_reason: finish reason reported by the server.
 
     Raises:
-        MalformedVerdictError: it is none: cut short, no JSON, a key too few or too many, a level that is not
-            listed, no reason, a reason that concludes otherwise, another nonce.
+        MalformedVerdictError: the reply is no valid verdict: truncated, not JSON, a missing or an extra key, a level
+            that is not listed, no reason, a reason that concludes something else, another nonce.
     """
     if is_cut(finish_reason):
         raise MalformedVerdictError("the reply was cut short; give shorter reasons")
     try:
-        data = parse(inside_fence(text).strip())  # some models cannot help but write a block of code
+        data = parse(inside_fence(text).strip())  # some models always write a code block
     except NotJsonError as error:
         raise MalformedVerdictError(f"it is not one JSON object: {error}") from None
     given = _object(data, "the reply", [*(each.name for each in rubric.dimensions), NONCE])
@@ -83,12 +83,12 @@ def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | 
 
 
 def is_cut(finish_reason: str | None) -> bool:
-    """Return whether a reply came to its end because of a bound of its length."""
+    """Return whether a reply was truncated at its maximal length."""
     return finish_reason in ("length", "max_tokens")
 
 
 def _object(data: Any, what: str, keys: list[str]) -> dict[str, Any]:
-    """Return ``data``, which must be an object with exactly ``keys``."""
+    """Return ``data``; raise MalformedVerdictError unless it is an object with exactly ``keys``."""
     if not isinstance(data, dict):
         raise MalformedVerdictError(f"{what} is no JSON object")
     missing, extra = [key for key in keys if key not in data], [key for key in data if key not in keys]

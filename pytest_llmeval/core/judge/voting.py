@@ -1,4 +1,4 @@
-"""How judges agree with themselves, with one another and with people, where there are several judgements."""
+"""Agreement among several judgements of an answer: of a judge with itself, with other judges and with people."""
 
 import math
 from collections import defaultdict
@@ -17,63 +17,63 @@ __all__ = ["Juror", "Votes", "Voting", "kappa_of", "kappa_of_raters", "voting"]
 
 
 _MOST_PAIRS = 200_000
-"""Of labels, counted several times each so that an answer counts once: as many as take a second."""
+"""Largest number of pairs of labels, repeated so that every answer has the same weight; so many take a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Votes:
-    """All judgements of one answer in one score."""
+    """All judgements of one answer for one score."""
 
     text: Hashable
-    """What tells the answer to a row from others: judgements of two of the same are of one answer."""
+    """Identifies the answer to a row; equal values mean the same answer, judged several times."""
     cluster: Hashable
     votes: Sequence[Vote]
-    """At least one."""
+    """At least one vote."""
     label: float | None
-    """What people say; None without a label."""
+    """People's value; None without a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Juror:
-    """One judge of a panel, held against people."""
+    """Agreement of one judge of a panel with people and with itself."""
 
     judge: str
-    """Its name."""
+    """Name of the judge."""
     n: int
-    """Labelled answers that it judged."""
+    """Number of labelled answers that it judged."""
     accuracy: Rate | None
-    """How often it passes what people pass and fails what they fail."""
+    """How often it passes or fails an answer as people do."""
     kappa: Kappa | None
-    """None where labels that chance would give do not tell it."""
+    """None without labels, or if chance would explain all of them."""
     flips: Rate | None
     """How often two of its judgements of one answer differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voting:
-    """What several judgements of the same answers show."""
+    """Agreement among several judgements of the same answers."""
 
     flips: Rate | None
-    """How often two judgements of one answer by the same judge differ; None where there are no two."""
+    """How often two judgements of one answer by the same judge differ; None if no answer was judged twice."""
     jurors: tuple[Juror, ...] = ()
-    """Of a panel, by name; empty for one judge."""
+    """Judges of a panel, sorted by name; empty for a single judge."""
     disagreement: Rate | None = None
-    """How often the judges of a panel do not all say the same; of the answers that several of them judged."""
+    """Share of the answers judged by several judges on which they do not all agree."""
     effective_votes: float | None = None
-    """As how many independent judges the panel counts, in [1, judges]; None where their errors do not tell."""
+    """Number of independent judges that the panel is worth, in [1, judges]; None if their errors cannot be compared."""
 
 
 def voting(
     answers: Sequence[Votes], *, levels: Sequence[float], pass_mark: float, is_told: bool, weights: Weights | None
 ) -> Voting:
-    """Return what the judgements of ``answers`` show.
+    """Return the agreement among the judgements of ``answers``.
 
     Args:
         answers: in any order.
-        levels: the values that may be given, from the lowest.
-        pass_mark: in [0, 1]: a value of less does not pass.
-        is_told: whether the labels tell how often a judge is right, which those drawn by the verdict do not.
-        weights: of kappa.
+        levels: possible values, from the lowest.
+        pass_mark: smallest value that passes, in [0, 1].
+        is_told: whether the labels may be used to assess judges; labels drawn by verdict may not.
+        weights: weights of kappa.
     """
     names = sorted({vote.judge for each in answers for vote in each.votes})
     flips = _flips(answers)
@@ -122,10 +122,10 @@ def kappa_of(
     """Return kappa of people's and a judge's values.
 
     Args:
-        pairs: people's value and the judge's, of each answer.
-        clusters: the cluster of each, in the same order.
-        levels: the values that may be given, two or more, from the lowest; others that were given stand among them.
-        weights: as kappa's; those of more than two levels.
+        pairs: people's value and the judge's value of each answer.
+        clusters: the cluster of each answer, in the same order.
+        levels: possible values, two or more, from the lowest; further values that were given are added.
+        weights: weights of kappa, for more than two levels.
     """
     all_ = sorted({*levels, *(value for pair in pairs for value in pair)})
     truth, judged = [a for a, _ in pairs], [b for _, b in pairs]
@@ -140,19 +140,19 @@ def kappa_of_raters(
     levels: Sequence[float],
     weights: Weights | None,
 ) -> Kappa | None:
-    """Return how far people agree beyond chance: what the kappa of a judge can be held against.
+    """Return kappa between people, a yardstick for the kappa of a judge.
 
-    Kappa over all pairs of labels of one answer, each taken both ways, since raters stand for each other: W. A. Scott's
-    π (Public Opinion Quarterly 19 (1955) 321–325), and of more than two raters J. L. Fleiss's kappa (Psychological
-    Bulletin 76 (1971) 378–382). Each answer counts once, however many labels it has: J. L. Fleiss, B. Levin and M. C.
-    Paik, "Statistical Methods for Rates and Proportions" (2003), chapter 18. So it does for the interval, by the design
-    effect of its pairs. Where raters are many and their numbers uneven it counts once but for rounding.
+    It is computed over all pairs of labels of one answer, each in both orders, since raters are interchangeable: W. A.
+    Scott's π (Public Opinion Quarterly 19 (1955) 321–325), and for more than two raters J. L. Fleiss's kappa
+    (Psychological Bulletin 76 (1971) 378–382). Each answer has the same weight, however many labels it has: J. L.
+    Fleiss, B. Levin and M. C. Paik, "Statistical Methods for Rates and Proportions" (2003), chapter 18. The same holds
+    for the interval, by the design effect of the pairs. With many raters in uneven numbers, weights are rounded.
 
     Args:
-        units: the labels of each answer; of fewer than two nothing is learned.
-        clusters: the cluster of each, in the same order.
-        levels: as ``kappa_of`` takes them.
-        weights: of kappa.
+        units: the labels of each answer; answers with fewer than two are ignored.
+        clusters: the cluster of each answer, in the same order.
+        levels: possible values, as for ``kappa_of``.
+        weights: weights of kappa.
     """
     rated = [(labels, cluster) for labels, cluster in zip(units, clusters, strict=True) if len(labels) > 1]
     counts = [math.perm(len(labels), 2) for labels, _ in rated]
@@ -173,7 +173,7 @@ def _only(each: Votes, judge: str) -> Votes:
 
 
 def _flips(answers: Sequence[Votes]) -> Rate | None:
-    """Return how often two values that one judge gave to one answer differ."""
+    """Return how often two values differ that the same judge gave to the same answer."""
     found: Mapping[Hashable, list[float]] = defaultdict(list)
     clusters: dict[Hashable, Hashable] = {}
     for each in answers:

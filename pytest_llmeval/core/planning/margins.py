@@ -21,8 +21,8 @@ __all__ = ["has_margins", "unjudgeable"]
 
 _POWER = 0.8
 _LIKELY_AT_MOST = 0.7
-"""Greatest usual correlation of rows between runs. It is assumed if none was measured, so that a rule is refused only if
-even such a correlation is too low."""
+"""Greatest usual correlation of rows between runs. It is assumed if none was measured, so that a rule is refused only
+if even such a correlation is too low."""
 
 
 def has_margins(thresholds: Thresholds) -> bool:

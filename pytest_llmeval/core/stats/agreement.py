@@ -1,7 +1,7 @@
-"""How often a judge says what people say: counts, and rates with their intervals.
+"""Agreement of a judge with people: confusion tables, and rates with their intervals.
 
-One rater is taken for the truth (people), the other is measured (a judge). What cannot be estimated is None, never
-0: a sensitivity without a single case that ought to pass is unknown.
+One rater (people) is taken to be right, the other (the judge) is measured. What cannot be estimated is None, never 0:
+without a single case that should pass, the sensitivity is unknown.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -28,59 +28,60 @@ class Rate:
     value: float
     """In [0, 1]."""
     n: int
-    """Of how many cases, from 1."""
+    """Number of cases, at least 1."""
     interval: Interval | None
-    """None where the cases say nothing of the spread."""
+    """95 % interval; None if the cases do not show any spread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """How often each level of the truth met each level of the judge."""
+    """A confusion table: counts of cases by the true level and the judge's level."""
 
     levels: tuple[Hashable, ...]
-    """Two or more, from the lowest where they are ordered; of two the second is the one that passes."""
+    """Two or more levels, from the lowest if they are ordered; of two levels, the second is the one that passes."""
     counts: tuple[tuple[int, ...], ...]
-    """A row for each level of the truth, in it a column for each level of the judge, both as in ``levels``."""
+    """One row for each true level, with one column for each of the judge's levels; both in the order of ``levels``."""
     missing: int = 0
-    """Cases left out since one of the two labels is missing."""
+    """Number of cases left out because one of their two labels is missing."""
 
     @property
     def n(self) -> int:
-        """How many cases have both labels."""
+        """Number of cases with both labels."""
         return sum(map(sum, self.counts))
 
     @property
     def agreed(self) -> int:
-        """How many of them have the same label twice."""
+        """Number of cases whose two labels are equal."""
         return sum(row[at] for at, row in enumerate(self.counts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinaryRates:
-    """What a judge of two levels gets right; each rate is None where there is no case to learn it from."""
+    """Rates of a judge with two levels; each is None if there is no case to estimate it from."""
 
     accuracy: Rate | None
-    """Of all cases, those judged as people do."""
+    """Share of all cases in which the judge agrees with people."""
     sensitivity: Rate | None
-    """Of the cases that people pass, those that the judge passes."""
+    """Share of the cases passed by people that the judge passes too."""
     specificity: Rate | None
-    """Of the cases that people fail, those that the judge fails."""
+    """Share of the cases failed by people that the judge fails too."""
     prevalence: Rate | None
-    """Of all cases, those that people pass."""
+    """Share of all cases that people pass."""
 
 
 def confusion(
     truth: Sequence[Hashable], judged: Sequence[Hashable], *, levels: Sequence[Hashable] = (False, True)
 ) -> Confusion:
-    """Return how often each level of the truth met each level of the judge.
+    """Return the confusion table of true labels and a judge's labels.
 
     Args:
-        truth: A label for each case; None where it is missing.
-        judged: The judge's label of the same cases, in the same order; None where it is missing.
-        levels: All that may appear, from the lowest where they are ordered.
+        truth: The true label of each case; None if it is missing.
+        judged: The judge's label of each case, in the same order; None if it is missing.
+        levels: All possible labels, from the lowest if they are ordered.
 
     Raises:
-        ValueError: For lists of different lengths, fewer than two levels or one twice, and a label of another level.
+        ValueError: The lists differ in length, there are fewer than two levels or duplicate ones, or a label is not
+            one of the levels.
     """
     if len(truth) != len(judged):
         raise ValueError(f"as many labels as verdicts are needed, not {len(truth)} and {len(judged)}")
@@ -103,11 +104,11 @@ def _place(label: Hashable, places: Mapping[Hashable, int]) -> int:
 
 
 def rate(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = None) -> Rate | None:
-    """Return the share of hits with Wilson's 95 % interval, over n or, with clusters, over what n cases count as.
+    """Return the share of hits with Wilson's 95 % interval, over n or, with clusters, over n / design effect.
 
     Args:
-        hits: Of each case, whether it is one.
-        clusters: The cluster of each case, in the order of ``hits``; without them each stands alone.
+        hits: For each case, whether it is a hit.
+        clusters: The cluster of each case, in the order of ``hits``; None if all cases are independent.
 
     Returns:
         None without a case.
@@ -123,15 +124,15 @@ def rate(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = None) ->
 def binary_rates(
     truth: Sequence[bool], judged: Sequence[bool], *, clusters: Sequence[Hashable] | None = None
 ) -> BinaryRates:
-    """Return accuracy, sensitivity, specificity and prevalence, each as ``rate`` tells it.
+    """Return accuracy, sensitivity, specificity and prevalence, each computed by ``rate``.
 
     Args:
-        truth: Of each case, whether people pass it.
-        judged: Whether the judge passes it, in the same order.
-        clusters: The cluster of each case, in the same order; without them each stands alone.
+        truth: For each case, whether people pass it.
+        judged: For each case, in the same order, whether the judge passes it.
+        clusters: The cluster of each case, in the same order; None if all cases are independent.
 
     Raises:
-        ValueError: For lists of different lengths.
+        ValueError: The lists differ in length.
     """
     names = range(len(truth)) if clusters is None else clusters
     cases = list(zip(truth, judged, names, strict=True))
@@ -149,10 +150,12 @@ def binary_rates(
 
 
 def two_by_two(table: Confusion) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the counts of a table of two levels: ((fail, fail), (fail, pass)) as truth and judge say, then of passes.
+    """Return the counts of a two-level table: the row of cases that truly fail, then the row of those that truly pass.
+
+    Each row has the number that the judge fails, then the number that the judge passes.
 
     Raises:
-        ValueError: For a table of more than two levels.
+        ValueError: The table has more than two levels.
     """
     if len(table.levels) != 2:
         raise ValueError(f"a table of two levels is needed, not of {len(table.levels)}")

@@ -1,4 +1,4 @@
-"""Means of values that come in clusters: rows of one document, one user, one template."""
+"""Means of clustered values, such as rows of one document, one user or one template, with their errors."""
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Sortable(Protocol):
-    """What ``sorted`` takes: numbers, tuples of numbers."""
+    """A value that ``sorted`` accepts: a number, or a tuple of numbers."""
 
     def __lt__(self, other: Any, /) -> bool: ...
 
@@ -32,28 +32,28 @@ S = TypeVar("S", bound=Sortable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusteredMean:
-    """A mean with the standard error that holds where values of one cluster, if there are any, hang together."""
+    """A mean with a standard error that is valid even if values within a cluster are dependent."""
 
     value: float
-    """The mean of all values."""
+    """Mean of all values."""
     error: float
-    """Standard error, at least 0. 0 where the residuals of every cluster sum to 0, for example because all
-    values are equal: then the spread is unknown, not absent, and nothing may be concluded from it."""
+    """Standard error, at least 0. It is 0 if the residuals of every cluster sum to 0, for example because all values
+    are equal. The spread is then unknown, not absent, and nothing may be concluded from it."""
     df: float
-    """Degrees of freedom of the t distribution that goes with the error, at least 1 but for rounding."""
+    """Degrees of freedom of the t distribution for the error, at least 1 apart from rounding."""
     clusters: int
-    """Number of clusters, at least 2; of values without any as many as there are."""
+    """Number of clusters, at least 2; the number of values if they are not clustered."""
 
 
 def estimated_mean(values: Sequence[float], clusters: Sequence[Hashable] | None) -> ClusteredMean | None:
-    """Return the mean with its standard error, sqrt(Σ(s − m)² / (n(n − 1))); with clusters as ``clustered_mean`` does.
+    """Return the mean with its standard error: sqrt(Σ(s − m)² / (n(n − 1))), or ``clustered_mean`` with clusters.
 
-    The values must be independent, or dependent within their clusters alone: means of samples, not of repeated cases
+    The values must be independent, or dependent only within clusters: one value per sample, not one per repeated case
     (E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, section 2.1). None for fewer than two values or
-    clusters, and where the error overflows.
+    clusters, or if the error overflows.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     if clusters is not None:
         return clustered_mean(values, clusters)
@@ -77,10 +77,10 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Clu
         clusters: The cluster of each value, in the order of ``values``.
 
     Returns:
-        None for fewer than two clusters, and where the error overflows.
+        None for fewer than two clusters, or if the error overflows.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     groups, centre, n = in_clusters(values, clusters), mean(values), len(values)
     if centre is None or len(groups) < 2:
@@ -90,21 +90,21 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Clu
 
 
 def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
-    """Return the design effect: n values in clusters make the mean's interval as wide as n/effect independent ones.
+    """Return the design effect: the mean of n clustered values has the interval of n/effect independent ones.
 
-    The clustered variance over that of independent values, times (t/z)², for 95 %, as the former has fewer degrees of
-    freedom; at least ``size_effect``. Counts over it may be taken for independent ones: J. N. K. Rao and A. J. Scott,
-    "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48 (1992) 577–585.
+    It is the clustered variance over the variance of independent values, times (t/z)² at 95 % because the former has
+    fewer degrees of freedom; at least ``size_effect``. Counts divided by it may be treated as independent: J. N. K. Rao
+    and A. J. Scott, "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48 (1992) 577–585.
 
     Args:
         values: In any order.
         clusters: The cluster of each value, in the order of ``values``.
 
     Returns:
-        1 where every value has a cluster of its own, and without values; n for one cluster.
+        1 if every value has its own cluster, or without values; n for a single cluster.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     least, centre, n = size_effect(values, clusters), mean(values), len(values)
     found = clustered_mean(values, clusters)
@@ -117,23 +117,23 @@ def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> floa
 
 
 def size_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
-    """Return the design effect by the sizes of clusters and how alike their values are: 1 + (Σn_c²/n − 1)·ICC.
+    """Return the design effect from the sizes of clusters and their intraclass correlation: 1 + (Σn_c²/n − 1)·ICC.
 
-    L. Kish, "Survey Sampling" (1965, 1987), each cluster weighing as much as it has values. ICC, the correlation within
-    C clusters, is the estimator of the analysis of variance, (MSB − MSW)/(MSB + (n_0 − 1)·MSW) with n_0 = (n −
-    Σn_c²/n)/(C − 1), A. Donner, International Statistical Review 54 (1986) 67–82, clipped to [0, 1]; 1 where no cluster
-    has any spread, as nothing tells it from that. It holds, too, where only small clusters differ from the others, so
-    that the clustered error is small; with clusters of one size that error says no less.
+    L. Kish, "Survey Sampling" (1965, 1987), with each cluster weighted by its number of values. ICC, the correlation
+    within C clusters, is the estimator of the analysis of variance, (MSB − MSW)/(MSB + (n_0 − 1)·MSW) with n_0 = (n −
+    Σn_c²/n)/(C − 1), A. Donner, International Statistical Review 54 (1986) 67–82, clipped to [0, 1]. It is 1 if no
+    cluster has any spread, since the data do not contradict that. Unlike the clustered error, this estimate is not too
+    small if only small clusters differ from the others; with clusters of equal size that error says no less.
 
     Args:
         values: In any order.
         clusters: The cluster of each value, in the order of ``values``.
 
     Returns:
-        At least 1; 1 where every value has a cluster of its own, and without values; n for one cluster.
+        At least 1; 1 if every value has its own cluster, or without values; n for a single cluster.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     groups, n = in_clusters(values, clusters), len(values)
     if len(groups) == n:
@@ -143,23 +143,23 @@ def size_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
 
 
 def equal_clusters(sizes: Iterable[int]) -> int:
-    """Return how many clusters of one size tell as much of a mean, rounded down: n²/Σn_c².
+    """Return the number of equal-sized clusters that tell as much about a mean, rounded down: n²/Σn_c².
 
-    Where values of one cluster are all alike the mean has the variance of so many of them: L. Kish, "Survey Sampling"
-    (1965), each cluster weighing as much as it has values.
+    If all values within a cluster are equal, the mean has the variance of a mean of that many clusters: L. Kish,
+    "Survey Sampling" (1965), with each cluster weighted by its number of values.
 
     Args:
-        sizes: How many values each cluster has, from 1; at least one cluster.
+        sizes: Number of values in each cluster, each at least 1; at least one cluster.
     """
     known = list(sizes)
     return sum(known) ** 2 // sum(size * size for size in known)
 
 
 def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[S]]:
-    """Return the values of each cluster, sorted, in the order of the clusters' first values.
+    """Return the sorted values of each cluster, with clusters in the order of their first value.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     groups: dict[Hashable, list[S]] = {}
     for value, cluster in zip(values, clusters, strict=True):
@@ -168,7 +168,7 @@ def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[
 
 
 def named_clusters(known: Iterable[str | None]) -> list[str] | None:
-    """Return the cluster of each row, a row without one being its own; None where no row has one."""
+    """Return the cluster of each row, a row without one being its own; None if no row has one."""
     names = list(known)
     if all(name is None for name in names):
         return None
@@ -176,7 +176,7 @@ def named_clusters(known: Iterable[str | None]) -> list[str] | None:
 
 
 def _correlation(groups: Sequence[Sequence[float]], n: int, weight: float) -> float:
-    """Return the correlation within two clusters or more, in [0, 1]; ``weight`` is Σn_c²/n."""
+    """Return the intraclass correlation of two or more clusters, in [0, 1]; ``weight`` is Σn_c²/n."""
     centres = [total(group) / len(group) for group in groups]
     centre = total([value for group in groups for value in group]) / n
     among = total([len(group) * (own - centre) ** 2 for group, own in zip(groups, centres, strict=True)])
@@ -192,7 +192,7 @@ def _correlation(groups: Sequence[Sequence[float]], n: int, weight: float) -> fl
 def _but_rounding(
     values: Sequence[float], centre: float, error: float, *, df: float, clusters: int
 ) -> ClusteredMean | None:
-    """Return a mean whose error is 0 where rounding alone explains it; None where that overflows."""
+    """Return a mean whose error is set to 0 if rounding alone explains it; None if the error overflows."""
     is_known = error > ROUNDING * max(map(abs, values))
     found = ClusteredMean(value=centre, error=error if is_known else 0.0, df=df, clusters=clusters)
     return found if math.isfinite(error) else None

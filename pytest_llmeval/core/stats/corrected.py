@@ -1,10 +1,10 @@
-"""What people would have said: the judge's rate or mean, corrected for its errors by the labels there are.
+"""Estimates of what people would have said: a judge's rate or mean, corrected for its errors by people's labels.
 
-Which estimator fits depends on how the labels were drawn. Sensitivity and specificity, and with them
-``by_separate_labels``, need labels whose draw did not look at the verdict; labels of the judged run itself, drawn at
-random or by verdict, go to ``by_labels_of_run``; numeric scores to ``by_prediction``. Cases that come in clusters
-count as fewer, by their design effect. The intervals are those of the system, not of these very cases.
-``benchmarks/judge_coverage.py`` counts how often they hold the truth.
+Which estimator fits depends on how the labels were drawn. Sensitivity and specificity, and so ``by_separate_labels``,
+need labels whose draw did not depend on the verdict. ``by_labels_of_run`` takes labels of the judged run itself, drawn
+at random or by verdict, and ``by_prediction`` takes numeric scores. Clustered cases count as fewer, by their design
+effect. The intervals are for the system, not for these particular cases. ``benchmarks/judge_coverage.py`` measures how
+often they contain the truth.
 """
 
 import math
@@ -27,9 +27,9 @@ __all__ = [
 ]
 
 _LEAST_J = 0.1
-"""Sensitivity + specificity − 1 up to which a judge tells too little to be corrected."""
+"""Value of sensitivity + specificity − 1 up to which a judge is too close to chance to be corrected."""
 LEAST_LABELS = 100
-"""Labels below which the interval of ``by_prediction`` covers less than it says."""
+"""Number of labels below which the interval of ``by_prediction`` covers the truth less often than it claims."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,12 @@ class Corrected:
     """A corrected rate or mean with its interval, or why there is none."""
 
     estimate: float | None = None
-    """In [0, 1]; None where the labels do not tell."""
+    """In [0, 1]; None if the labels do not determine it."""
     interval: Interval | None = None
-    """Of 95 %, within [0, 1], holds the estimate; None where that is and where the labels say nothing of the spread."""
+    """95 % interval within [0, 1] that contains the estimate; None if there is no estimate, or the labels do not show
+    the spread."""
     reason: str | None = None
-    """Why one of both is None, in a clause."""
+    """Why the estimate or the interval is None, as a clause."""
 
 
 def by_separate_labels(
@@ -52,7 +53,7 @@ def by_separate_labels(
     effect: float = 1.0,
     labels_effect: float = 1.0,
 ) -> Corrected:
-    """Return the share of a run that people would pass, by labels of other cases than the run's.
+    """Return the share of a run that people would pass, from labels of other cases than the run's.
 
     W. J. Rogan and B. Gladen, American Journal of Epidemiology 107 (1978) 71–76: with p the share that the judge
     passes, q1 its sensitivity and q0 its specificity, θ = (p + q0 − 1)/J, J = q1 + q0 − 1.
@@ -64,22 +65,22 @@ def by_separate_labels(
         d = 2z²·[θ̃·q̃1(1 − q̃1)/m̃1 − (1 − θ̃)·q̃0(1 − q̃0)/m̃0],
         SE² = [p̃(1 − p̃)/ñ + θ̃²·q̃1(1 − q̃1)/m̃1 + (1 − θ̃)²·q̃0(1 − q̃0)/m̃0]/J̃².
 
-    Unlike there the shift d moves one end only, outwards: where few labelled cases fail (two or three of fifty at
-    θ = .95) it left the truth above the upper end in up to 8 % of simulated runs.
+    Unlike there, the shift d moves only one end, outwards: if few labelled cases fail (two or three of fifty at
+    θ = .95), moving both left the truth above the upper end in up to 8 % of simulated runs.
 
     Args:
-        passed: Cases of the run that the judge passes, from 0 to ``judged``.
-        judged: Cases of the run with a verdict.
-        labels: Labels by people and verdicts of the same judge on other cases, two levels. They may be drawn by what
-            people say (as many right as wrong ones), never by what the judge says.
-        effect: The design effect of the run's cases, at least 1, of the share that passes.
-        labels_effect: That of the labelled ones, of whether the judge is right.
+        passed: Number of cases of the run that the judge passes, from 0 to ``judged``.
+        judged: Number of cases of the run with a verdict.
+        labels: People's labels and verdicts of the same judge on other cases, in two levels. They may be drawn by what
+            people say (as many right as wrong answers), but never by what the judge says.
+        effect: Design effect on the share that passes, over the cases of the run; at least 1.
+        labels_effect: Design effect on whether the judge is right, over the labelled cases; at least 1.
 
     Returns:
-        Nothing but the reason where no case is judged, no labelled case passes or fails, or J or J̃ is at most 0.1.
+        Only a reason if no case is judged, no labelled case passes or none fails, or J or J̃ is at most 0.1.
 
     Raises:
-        ValueError: For ``passed`` outside its range and a table of more than two levels.
+        ValueError: ``passed`` is out of range, or the table has more than two levels.
     """
     _check_passed(passed, judged)
     (true_fail, false_pass), (false_fail, true_pass) = two_by_two(labels)
@@ -109,30 +110,30 @@ def by_separate_labels(
 
 
 def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, effect: float = 1.0) -> Corrected:
-    """Return the share of a run that people would pass, by labels of some of its cases.
+    """Return the share of a run that people would pass, from labels of some of its cases.
 
-    The estimate of a stratified sample, its strata the two verdicts: θ = p·a + (1 − p)·b, with a and b the shares that
-    people pass among the labelled cases that the judge passes and fails (W. G. Cochran, "Sampling Techniques", 3rd ed.,
-    1977, section 5.3). With p̃ and ñ as in ``by_separate_labels``, ã = (x + 1)/(m + 2) and b̃ likewise, the interval is
-    θ̃ ± z·SE,
+    It is the estimate of a stratified sample with the two verdicts as strata: θ = p·a + (1 − p)·b, where a and b are
+    the shares that people pass of the labelled cases that the judge passes and fails (W. G. Cochran, "Sampling
+    Techniques", 3rd ed., 1977, section 5.3). With p̃ and ñ as in ``by_separate_labels``, ã = (x + 1)/(m + 2) and b̃
+    likewise, the interval is θ̃ ± z·SE, where
 
         SE² = (ã − b̃)²·p̃(1 − p̃)/ñ + p̃²·ã(1 − ã)/(m_a + 2) + (1 − p̃)²·b̃(1 − b̃)/(m_b + 2).
 
-    Where every case is labelled it is Wilson's interval of the labels.
+    If every case is labelled, it is Wilson's interval of the labels.
 
     Args:
-        passed: Cases of the run that the judge passes, from 0 to ``judged``.
-        judged: Cases of the run with a verdict.
-        labels: Labels by people and verdicts of cases of this run, two levels, drawn at random from all of them or
-            from each verdict, however many of each.
-        effect: The design effect, at least 1, of ``stratified_parts``.
+        passed: Number of cases of the run that the judge passes, from 0 to ``judged``.
+        judged: Number of cases of the run with a verdict.
+        labels: People's labels and the judge's verdicts on cases of this run, in two levels, drawn at random from all
+            cases or from each verdict, in any numbers.
+        effect: Design effect on ``stratified_parts``, at least 1.
 
     Returns:
-        Nothing but the reason where no case is judged, and where the run has a verdict of which no case is labelled.
+        Only a reason if no case is judged, or none of the cases with one of the run's verdicts is labelled.
 
     Raises:
-        ValueError: For ``passed`` outside its range, more labels of a verdict than the run has, and a table of more
-            than two levels.
+        ValueError: ``passed`` is out of range, a verdict has more labels than the run has such cases, or the table has
+            more than two levels.
     """
     _check_passed(passed, judged)
     (fail_fail, fail_pass), (pass_fail, pass_pass) = two_by_two(labels)
@@ -162,14 +163,14 @@ def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, effect: flo
 
 
 def stratified_parts(passed: Sequence[bool], truth: Sequence[bool | None]) -> list[float]:
-    """Return what each case adds to the estimate of ``by_labels_of_run``, short of a constant.
+    """Return the contribution of each case to the estimate of ``by_labels_of_run``; their mean is the estimate.
 
-    With m the share that people pass among the labelled cases of a case's verdict, it is m, and of a labelled case
-    m + (y − m)·N/n besides, with N cases of that verdict, n of them labelled. The mean is the estimate.
+    Let m be the share that people pass of the labelled cases with the case's verdict. The contribution is m, or for a
+    labelled case m + (y − m)·N/n, where N cases have that verdict and n of them are labelled.
 
     Args:
-        passed: Of each case of the run, whether the judge passes it.
-        truth: Whether people do, in the same order; None without a label.
+        passed: For each case of the run, whether the judge passes it.
+        truth: For each case, in the same order, whether people pass it; None without a label.
     """
     strata: dict[bool, list[bool | None]] = {True: [], False: []}
     for said, true in zip(passed, truth, strict=True):
@@ -189,26 +190,27 @@ def by_prediction(
     *,
     clusters: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
 ) -> Corrected:
-    """Return the mean score that people would give, by their scores of a random part of the run: PPI++.
+    """Return the mean score that people would give, from their scores of a random part of the run (PPI++).
 
-    A. N. Angelopoulos, J. C. Duchi and T. Zrnic, arXiv 2311.01453: with Y the people's scores, f the judge's, n
+    A. N. Angelopoulos, J. C. Duchi and T. Zrnic, arXiv 2311.01453: with people's scores Y, the judge's scores f, n
     labelled cases and N others, θ = λ·mean(f of the others) + mean(Y − λf), λ = cov(Y, f)/((1 + n/N)·var f) within
-    [0, 1], and SE² = λ²·var(f)/N + var(Y − λf)/n. Without other cases θ is the mean of Y.
+    [0, 1], and SE² = λ²·var(f)/N + var(Y − λf)/n. Without other cases, θ is the mean of Y.
 
-    The interval is Wilson's over the effective number θ(1 − θ)/SE², or over n where that is more. Two things are unlike
-    the paper, since without them 90 to 92 % of intervals held a mean near 1 at n = 100. The variance in λ is that of
-    the labelled cases: with all cases' λ leans on how the labels fell. And var(Y − λf) takes in one more residual, as
-    large as the greatest |Y − f|, or 1 where people and judge never differ: n labels miss rare errors of a good judge.
+    The interval is Wilson's over the effective number θ(1 − θ)/SE², or over n if that is larger. It differs from the
+    paper in two ways, without which only 90 to 92 % of intervals contained a mean near 1 at n = 100. The variance in λ
+    is that of the labelled cases: with the variance of all cases, λ depends on which cases were labelled. And var(Y −
+    λf) includes one more residual, as large as the greatest |Y − f|, or 1 if people and judge never differ: n labels
+    miss rare errors of a good judge.
 
     Args:
-        labelled: For each case with a label, drawn at random from the run, the people's score and the judge's.
+        labelled: People's score and the judge's score of each labelled case, drawn at random from the run.
         unlabelled: The judge's scores of all other cases of the run.
-        clusters: Those of the labelled cases and of the others; without them each case stands alone. All labels of a
-            cluster count as one where the interval asks for 100.
+        clusters: The clusters of the labelled cases and of the others; None if all cases are independent. For the
+            minimum of 100 labels, all labels of a cluster count as one.
 
     Returns:
-        No interval below 100 labels, and where scores that people gave to every case are all equal and neither 0 nor 1;
-        nothing but the reason without a label and for scores outside [0, 1].
+        No interval below 100 labels, or if every case is labelled and all labels are equal but neither 0 nor 1; only a
+        reason without a label, or for scores outside [0, 1].
     """
     truth, judged = [score for score, _ in labelled], [score for _, score in labelled]
     n, rest = len(labelled), len(unlabelled)
@@ -240,13 +242,13 @@ def by_prediction(
 
 
 def _parts(values: Sequence[float], cases: int) -> list[float]:
-    """Return what each value adds to their mean, in a mean over so many cases."""
+    """Return the contribution of each value's deviation from the mean, to a mean over ``cases`` cases."""
     centre = mean(values) or 0.0
     return [(value - centre) * cases / len(values) for value in values]
 
 
 def _trust(truth: Sequence[float], judged: Sequence[float], rest: int) -> float:
-    """Return λ: how far the estimate leans on the judge; 0 where the judge's scores are all equal."""
+    """Return λ, the weight of the judge in the estimate; 0 if all of the judge's scores are equal."""
     spread = _products(judged)
     if not rest or spread <= ROUNDING:
         return 0.0
@@ -254,7 +256,7 @@ def _trust(truth: Sequence[float], judged: Sequence[float], rest: int) -> float:
 
 
 def _products(left: Sequence[float], right: Sequence[float] | None = None) -> float:
-    """Return the sum of the products of the deviations from the means, of the squares without ``right``."""
+    """Return the sum of the products of deviations from the means; of their squares if ``right`` is None."""
     right = left if right is None else right
     one, other = mean(left) or 0.0, mean(right) or 0.0
     return math.fsum((a - one) * (b - other) for a, b in zip(left, right, strict=True))
@@ -262,19 +264,19 @@ def _products(left: Sequence[float], right: Sequence[float] | None = None) -> fl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """A share moved towards the middle, with the variance that goes with it."""
+    """A share moved towards the middle, with its variance."""
 
     value: float
     variance: float
 
 
 def _by_score(hits: int, n: int, z: float, effect: float) -> _Share:
-    """Return p̃ = (x + z²/2)/(n + z²), the centre of Wilson's interval, of counts over their design effect."""
+    """Return p̃ = (x + z²/2)/(n + z²), the centre of Wilson's interval, with counts divided by the design effect."""
     return _moved(hits / effect + z * z / 2, n / effect + z * z)
 
 
 def _plus_one(hits: int, n: int, effect: float) -> _Share:
-    """Return (x + 1)/(n + 2), of counts over their design effect."""
+    """Return (x + 1)/(n + 2), with counts divided by the design effect."""
     return _moved(hits / effect + 1, n / effect + 2)
 
 
@@ -292,7 +294,7 @@ def _check_passed(passed: int, judged: int) -> None:
 
 
 def _corrected(estimate: float, low: float, high: float) -> Corrected:
-    """Return a result within [0, 1] whose interval holds the estimate."""
+    """Return a result clipped to [0, 1], with an interval that contains the estimate."""
     kept = min(1.0, max(0.0, estimate))
     interval = Interval(low=min(kept, max(0.0, low)), high=max(kept, min(1.0, high)))
     return Corrected(estimate=kept, interval=interval)

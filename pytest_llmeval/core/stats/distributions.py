@@ -1,6 +1,6 @@
 """Normal, Student and binomial distributions, accurate far into their tails.
 
-All but the normal one stand on the regularised incomplete beta function I_x(a, b).
+All except the normal distribution are computed from the regularised incomplete beta function I_x(a, b).
 """
 
 import math
@@ -21,7 +21,7 @@ __all__ = [
 
 
 def normal_cdf(z: float) -> float:
-    """Return P(Z <= z) for a standard normal Z; by ``erfc``, which keeps the digits of a small tail."""
+    """Return P(Z <= z) for a standard normal Z, by ``erfc``, which is accurate even for tiny tails."""
     return math.erfc(-z / math.sqrt(2)) / 2
 
 
@@ -32,7 +32,7 @@ def normal_quantile(p: float) -> float:
         p: In (0, 1).
 
     Raises:
-        statistics.StatisticsError: For a ``p`` of another range; it is a ValueError.
+        statistics.StatisticsError: ``p`` is out of range; this is a ValueError.
     """
     return NormalDist().inv_cdf(p)
 
@@ -44,11 +44,11 @@ def student_cdf(t: float, df: float) -> float:
     P(|T| > t) = I_x(df/2, 1/2) with x = df/(df + t²).
 
     Args:
-        t: Any number, infinite ones included.
-        df: Degrees of freedom above 0, whole or not.
+        t: Any number, including infinite ones.
+        df: Degrees of freedom above 0, not necessarily whole.
 
     Raises:
-        ValueError: For ``df`` of 0 or less.
+        ValueError: ``df`` is 0 or less.
     """
     _check_df(df)
     tail = math.exp(log_beta_cdf(_student_logit(t, df), df / 2, 0.5)) / 2
@@ -56,20 +56,20 @@ def student_cdf(t: float, df: float) -> float:
 
 
 def student_quantile(p: float, df: float) -> float:
-    """Return the t with P(T <= t) = p for Student's T; infinite where it is too large for a float.
+    """Return the t with P(T <= t) = p for Student's T; infinite if it is too large for a float.
 
     Args:
         p: In (0, 1).
-        df: Degrees of freedom above 0, whole or not.
+        df: Degrees of freedom above 0, not necessarily whole.
 
     Raises:
-        ValueError: For a ``p`` or a ``df`` of another range.
+        ValueError: ``p`` or ``df`` is out of range.
     """
     _check_share("p", p)
     _check_df(df)
     if p == 0.5:
         return 0.0
-    # Near the middle the share between -t and t keeps more digits than the two tails do.
+    # Near the middle, the probability between -t and t is more accurate than that of the two tails.
     middle = 0.25 < p < 0.75
     logit = -beta_logit(abs(2 * p - 1), 0.5, df / 2) if middle else beta_logit(2 * min(p, 1 - p), df / 2, 0.5)
     half_log = (math.log(df) - logit) / 2
@@ -78,7 +78,7 @@ def student_quantile(p: float, df: float) -> float:
 
 
 def binomial_at_least(k: int, n: int, p: float) -> float:
-    """Return P(X >= k), X the number of hits in ``n`` independent tries with chance ``p`` each.
+    """Return P(X >= k) for the number X of hits in ``n`` independent trials with probability ``p`` each.
 
     Abramowitz and Stegun, 26.5.24: P(X >= k) = I_p(k, n − k + 1).
 
@@ -95,10 +95,10 @@ def binomial_at_least(k: int, n: int, p: float) -> float:
 
 
 def binomial_upper(hits: int, n: int, alpha: float) -> float:
-    """Return the one-sided upper bound, at ``1 - alpha``, of the chance behind ``hits`` in ``n`` independent tries.
+    """Return the one-sided upper confidence bound, at ``1 - alpha``, of a probability with ``hits`` in ``n`` trials.
 
-    Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 26 (1934), 404-413: the chance at which
-    so few hits or fewer come in a share ``alpha`` of all times.
+    Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 26 (1934), 404-413: the probability at
+    which that many hits or fewer have the probability ``alpha``.
 
     Args:
         hits: from 0 to ``n``.
@@ -110,14 +110,14 @@ def binomial_upper(hits: int, n: int, alpha: float) -> float:
 
 
 def hoeffding(excess: float, shares: Sequence[float]) -> float:
-    """Return a bound of the chance that a weighted mean of independent values in [0, 1] lies so far on one side.
+    """Return an upper bound of the probability that a weighted mean of independent values in [0, 1] is off by so much.
 
     Hoeffding, Probability inequalities for sums of bounded random variables, JASA 58 (1963), theorem 2:
     exp(-2 excess^2 / sum of shares^2).
 
     Args:
-        excess: how far the mean lies from what is expected of it; 1 is returned from 0 down.
-        shares: the weight of each value; they sum to 1.
+        excess: distance of the mean from its expected value, on one side; the bound is 1 for 0 or less.
+        shares: weight of each value; they sum to 1.
     """
     return math.exp(-2 * excess * excess / sum(share * share for share in shares)) if excess > 0 else 1.0
 
@@ -133,7 +133,7 @@ def _check_df(df: float) -> None:
 
 
 def _student_logit(t: float, df: float) -> float:
-    """Return the logit of x = df/(df + t²), without t² that could overflow."""
+    """Return the logit of x = df/(df + t²), without computing t², which could overflow."""
     if t == 0:
         return math.inf
     return math.log(df) - 2 * math.log(abs(t))

@@ -1,4 +1,4 @@
-"""What a mean loss may come to beyond what was seen of it: Student's t knows only of rows that lost."""
+"""The loss that rare rows may hide: a bound for mean losses, since Student's t only sees rows that did lose."""
 
 import functools
 import math
@@ -9,20 +9,21 @@ from pytest_llmeval.core.stats.distributions import binomial_upper
 __all__ = ["MOST_LOSSES", "hidden_loss"]
 
 MOST_LOSSES = 20
-"""Of more losses than so many Student's t knows enough."""
+"""Largest number of losses to consider; with more, Student's t is reliable by itself."""
 
 
 def hidden_loss(largest: Sequence[float], units: int, *, alpha: float) -> float:
-    """Return how far above the mean loss seen the true one may surely lie, at ``1 - alpha``, by losses of rare rows.
+    """Return how far the true mean loss may lie above the observed one because of rare losses, at ``1 - alpha``.
 
-    Without any loss the share of units that lose all may be up to -ln(alpha) / units. The j-th largest loss stands for
-    j units that lost as much: Clopper and Pearson's bound of their share less the share itself, times that loss, which
-    for yes-or-no rows is their exact bound. The largest of all these, so that a greater loss never makes it less.
+    Without any observed loss, up to -ln(alpha) / units of the units may lose everything. With losses, the j-th largest
+    stands for j units that lost as much: the excess is Clopper and Pearson's bound of their share, minus the share
+    itself, times that loss; for yes-or-no rows this is the exact bound. The result is the largest of all these, so that
+    a greater loss never reduces it.
 
     Args:
-        largest: losses above 0, in shares of what one of ``units`` can lose, the largest first; not more of them than
-            those.
-        units: independent ones of one size, from 1; of others as many as they are worth (``equal_clusters``).
+        largest: losses above 0 as shares of what one unit can lose, the largest first, at most ``units`` of them.
+        units: number of independent, equal-sized units, at least 1; for others the number they are worth
+            (``equal_clusters``).
         alpha: in (0, 1).
     """
     by_losses = (loss * _excess(number, units, alpha) for number, loss in enumerate(largest, 1))

@@ -1,7 +1,7 @@
 """The regularised incomplete beta function I_x(a, b) and its inverse.
 
-It is computed as a logarithm, so that a tail of 1e-300 keeps its digits, and x is given by its logit ln(x/(1 −
-x)), so that neither x nor 1 − x is lost where it is small.
+The function is computed as a logarithm, so that a tail of 1e-300 is still accurate. x is given by its logit
+ln(x/(1 − x)), so that neither x nor 1 − x loses precision when it is small.
 """
 
 import functools
@@ -10,20 +10,20 @@ import math
 __all__ = ["beta_logit", "log_beta_cdf", "logit_of", "shares_of"]
 
 MOST_TERMS = 1_000_000
-"""Terms of the continued fraction; it takes about sqrt(max(a, b)) of them."""
+"""Largest number of terms of the continued fraction, which takes about sqrt(max(a, b))."""
 MOST_STEPS = 200
-"""Newton steps of a quantile; it takes about ten."""
+"""Largest number of Newton steps for a quantile, which takes about ten."""
 _KEPT = 4096
-"""Values that are kept: counts repeat, as from pair to pair of a self-test, or from size to size of a search."""
+"""Size of the caches: counts repeat, for example between pairs of a self-test or steps of a search for a size."""
 
 
 def logit_of(share: float) -> float:
-    """Return ln(x / (1 − x)) of a share x in (0, 1)."""
+    """Return ln(x / (1 − x)) for a share x in (0, 1)."""
     return math.log(share) - math.log1p(-share)
 
 
 def shares_of(logit: float) -> tuple[float, float]:
-    """Return x and 1 − x, both to full precision, for the x of this logit."""
+    """Return x and 1 − x, both to full precision, for the x with this logit."""
     small = math.exp(-abs(logit))
     pair = small / (1 + small), 1 / (1 + small)
     return pair if logit < 0 else pair[::-1]
@@ -31,7 +31,7 @@ def shares_of(logit: float) -> tuple[float, float]:
 
 @functools.lru_cache(maxsize=_KEPT)
 def log_beta_cdf(logit: float, a: float, b: float) -> float:
-    """Return ln I_x(a, b) for the x of this logit."""
+    """Return ln I_x(a, b) for the x with this logit."""
     if math.isinf(logit):
         return 0.0 if logit > 0 else -math.inf
     x, y = shares_of(logit)
@@ -48,8 +48,8 @@ def _log_lower(x: float, y: float, logit: float, a: float, b: float) -> float:
 def _log_density(x: float, y: float, logit: float, a: float, b: float) -> float:
     """Return ln(x^a · y^b / B(a, b)), the density of the logit.
 
-    By Stirling's formula and deviances, because ``lgamma`` of 1e6 has an error of 1e-9: C. Loader, "Fast and
-    Accurate Computation of Binomial Probabilities" (2000), section 3.
+    It is computed by Stirling's formula and deviances, because ``lgamma`` of 1e6 has an error of 1e-9: C. Loader, "Fast
+    and Accurate Computation of Binomial Probabilities" (2000), section 3.
     """
     n = a + b
     stirling = _stirling_error(n) - _stirling_error(a) - _stirling_error(b)
@@ -64,7 +64,7 @@ def _deviance(a: float, n: float, x: float, log_odds: float) -> float:
         a: Above 0.
         n: Above 0.
         x: Share in [0, 1].
-        log_odds: The logit of ``x`` where that is below 0, else 0: it stands for ``x`` too small for a float.
+        log_odds: The logit of ``x`` if that is below 0, else 0; it represents an ``x`` that is too small for a float.
     """
     expected = n * x
     gap = a - expected
@@ -114,7 +114,7 @@ def _fraction(x: float, a: float, b: float) -> float:
 
 
 def _apart(value: float, tiny: float) -> float:
-    """Return the value, or ``tiny`` where dividing by it would overflow."""
+    """Return the value, or ``tiny`` if dividing by the value would overflow."""
     return value if abs(value) > tiny else tiny
 
 
@@ -122,8 +122,8 @@ def _apart(value: float, tiny: float) -> float:
 def beta_logit(p: float, a: float, b: float) -> float:
     """Return the logit of the x with I_x(a, b) = p, by Newton's method on ln I.
 
-    ln I is a concave function of the logit, so that after the first step every guess lies below the answer and
-    the next one is closer; no bracket is needed.
+    ln I is a concave function of the logit, so after the first step every guess lies below the solution and the next
+    one is closer; no bracketing is needed.
     """
     if p > 0.5:
         return -beta_logit(1 - p, b, a)

@@ -1,7 +1,7 @@
 """Intervals and quantiles in closed form.
 
-Every function takes the values in any order and gives the same answer for each. What cannot be estimated is
-None, never NaN, never a stand-in zero and never an interval of no width.
+Results do not depend on the order of the values. What cannot be estimated is None, never NaN, never a stand-in zero and
+never an interval without width.
 """
 
 import math
@@ -27,9 +27,9 @@ __all__ = [
 ]
 
 CHANGE_CONFIDENCE = 0.9
-"""That of the interval of a change, which misses by 5 % on each side."""
+"""Confidence of the interval of a change, which misses the truth in 5 % of cases on each side."""
 _UPPER = 0.975
-"""The share below the upper end of an interval of 95 %."""
+"""Probability below the upper end of a 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,13 @@ class Interval:
 
 
 def standard_error(values: Sequence[float], *, clusters: Sequence[Hashable] | None = None) -> float | None:
-    """Return the standard error of the mean: sqrt(Σ(s − m)² / (n(n − 1))); with clusters the CR2 one.
+    """Return the standard error of the mean: sqrt(Σ(s − m)² / (n(n − 1))), or the CR2 error with clusters.
 
-    None for fewer than two values or clusters, and where it overflows; 0 for values that are equal but for rounding,
+    None for fewer than two values or clusters, or if it overflows; 0 for values that are equal except for rounding,
     which leave it unknown.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     found = estimated_mean(values, clusters)
     return found.error if found else None
@@ -60,8 +60,8 @@ def wilson(share: float, n: float, *, confidence: float = 0.95) -> Interval:
     z / (1 + z²/n) · sqrt(p(1 − p)/n + z²/4n²).
 
     Args:
-        share: The share p that was seen, in [0, 1].
-        n: Over how many samples, above 0; an effective number may be no integer.
+        share: The observed share p, in [0, 1].
+        n: Number of samples, above 0; an effective number need not be an integer.
         confidence: In (0, 1).
     """
     return _wilson(share, n, normal_quantile((1 + confidence) / 2))
@@ -77,22 +77,22 @@ def _wilson(share: float, n: float, z: float) -> Interval:
 def score_interval(values: Sequence[float], *, clusters: Sequence[Hashable] | None = None) -> Interval | None:
     """Return a 95 % confidence interval of the mean of scores in [0, 1].
 
-    Values that are all 0 or 1 take Wilson's interval over n. Others take it over the effective number
-    m(1 − m)/SE², which keeps its coverage near the ends where a t interval does not, with Student's quantile at n − 1
-    degrees of freedom, as the error is an estimate. None without values, for values outside [0, 1], and where the
-    standard error is unknown or 0 (one value, or equal ones: they say nothing of the spread).
+    For values of 0 and 1 it is Wilson's interval over n. For others it is Wilson's interval over the effective number
+    m(1 − m)/SE², which unlike a t interval keeps its coverage near 0 and 1, with Student's quantile at n − 1 degrees of
+    freedom, since the error is an estimate. None without values, for values outside [0, 1], or if the standard error is
+    unknown or 0 (a single value, or equal values, do not show the spread).
 
-    With clusters the effective number is m(1 − m)/SE² of the clustered error, but no more than the number without them
-    over ``size_effect``: that error is too small where only small clusters differ from the others. The quantile is
-    Student's at the degrees of freedom of ``clustered_mean``. Where all values are 0 or all 1 the number is n²/Σn_c²,
-    that of the clusters where they are of one size. None below two clusters.
+    With clusters, the effective number is m(1 − m)/SE² with the clustered error, but at most the number without
+    clusters over ``size_effect``, because the clustered error is too small if only small clusters differ from the
+    others. The quantile is Student's at the degrees of freedom of ``clustered_mean``. If all values are 0 or all are 1,
+    the number is n²/Σn_c², which is the number of clusters if they have equal size. None below two clusters.
 
     Args:
         values: In any order.
         clusters: The cluster of each value, in the order of ``values``.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     centre = mean(values)
     if centre is None or min(values) < 0 or max(values) > 1:
@@ -107,17 +107,17 @@ def score_interval(values: Sequence[float], *, clusters: Sequence[Hashable] | No
 
 
 def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:
-    """Return over how many yes-or-no samples the mean would be as uncertain, as ``score_interval`` takes it.
+    """Return the number of yes-or-no samples whose mean would be as uncertain, as ``score_interval`` uses it.
 
     Args:
         values: In [0, 1], at least one.
         clusters: The cluster of each value, in the order of ``values``.
 
     Returns:
-        Above 0; None where it is unknown, as below two clusters.
+        Above 0; None if unknown, for example below two clusters.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     is_binary = all(value in (0, 1) for value in values)
     n = len(values) if is_binary else _effective_n(values, mean(values) or 0.0)
@@ -128,16 +128,16 @@ def effective_n(values: Sequence[float], clusters: Sequence[Hashable] | None) ->
 
 
 def _effective_n(values: Sequence[float], centre: float) -> float | None:
-    """Return over how many yes-or-no samples the mean would be as uncertain; None where that is unknown."""
+    """Return the number of yes-or-no samples whose mean would be as uncertain, without clusters; None if unknown."""
     error = standard_error(values)
     variance = error * error if error else 0.0
-    if not variance or centre * (1 - centre) < variance / 2:  # the latter: a mean rounded to 0 or 1
+    if not variance or centre * (1 - centre) < variance / 2:  # the latter if the mean was rounded to 0 or 1
         return None
     return centre * (1 - centre) / variance
 
 
 def _clustered_n(mean_: ClusteredMean) -> float:
-    """Return the effective number that the clustered error says; infinite where that is 0."""
+    """Return the effective number according to the clustered error; infinite if the error is 0."""
     return mean_.value * (1 - mean_.value) / mean_.error**2 if mean_.error else math.inf
 
 
@@ -146,18 +146,18 @@ def t_interval(
 ) -> Interval | None:
     """Return Student's interval of the mean, m ± t·SE, for values of any range.
 
-    The degrees of freedom are n − 1; with clusters, error and degrees of freedom are ``clustered_mean``'s.
+    The degrees of freedom are n − 1; with clusters, error and degrees of freedom are those of ``clustered_mean``.
 
     Args:
         values: In any order.
         confidence: In (0, 1).
-        clusters: The cluster of each value, in the order of ``values``; without them each stands alone.
+        clusters: The cluster of each value, in the order of ``values``; None if all values are independent.
 
     Returns:
-        None for fewer than two values or clusters, and where the error is 0 or overflows.
+        None for fewer than two values or clusters, or if the error is 0 or overflows.
 
     Raises:
-        ValueError: For another number of clusters than of values.
+        ValueError: The number of clusters differs from the number of values.
     """
     found = estimated_mean(values, clusters)
     if found is None or not found.error:
@@ -170,7 +170,7 @@ def quantile(values: Sequence[float], percent: int) -> float | None:
     """Return the least value with at least ``percent`` % of the values at or below it; None without values.
 
     This is the inverse of the empirical distribution, definition 1 of R. J. Hyndman and Y. Fan, The American
-    Statistician 50 (1996) 361–365, numpy's ``inverted_cdf``: always a value that was seen, none in between.
+    Statistician 50 (1996) 361–365, numpy's ``inverted_cdf``: always an observed value, never an interpolated one.
 
     Args:
         values: In any order.
@@ -182,21 +182,21 @@ def quantile(values: Sequence[float], percent: int) -> float | None:
 
 
 def miss_chance(bar: float, value: float, error: float | None) -> float | None:
-    """Return Φ((bar − value) / error): the chance that a rerun of the same system comes out below ``bar``.
+    """Return Φ((bar − value) / error): the probability that a rerun of the same system comes out below ``bar``.
 
-    A normal approximation; None where ``error`` (the standard error) is unknown or 0.
+    This is a normal approximation; None if ``error`` (the standard error) is unknown or 0.
     """
     return NormalDist(value, error).cdf(bar) if error else None
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """Return the chance that at least one of ``k`` attempts is right: 1 − C(n − c, k) / C(n, k).
+    """Return the probability that at least one of ``k`` attempts is right: 1 − C(n − c, k) / C(n, k).
 
     M. Chen et al., "Evaluating Large Language Models Trained on Code", arXiv 2107.03374, equation 1.
 
     Args:
-        n: Attempts made, at least ``k``.
-        c: Right ones among them, from 0 to ``n``.
-        k: Attempts allowed, from 1.
+        n: Number of attempts made, at least ``k``.
+        c: Number of right ones among them, from 0 to ``n``.
+        k: Number of attempts allowed, at least 1.
     """
     return 1 - math.comb(n - c, k) / math.comb(n, k)

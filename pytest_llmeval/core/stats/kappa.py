@@ -1,4 +1,4 @@
-"""Cohen's kappa: how far two raters agree beyond chance, with its interval."""
+"""Cohen's kappa: the agreement of two raters beyond chance, with its interval."""
 
 import math
 import operator
@@ -19,41 +19,40 @@ Weights = Literal["linear", "quadratic"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kappa:
-    """Cohen's kappa: 1 for full agreement, 0 for as much as chance gives."""
+    """Cohen's kappa: 1 for full agreement, 0 for the agreement expected by chance."""
 
     value: float
     """At most 1."""
     interval: Interval | None
-    """Within [−1, 1]; None where the variance is 0 short of full agreement."""
+    """95 % interval within [−1, 1]; None if the variance is 0 without full agreement."""
     observed: float
-    """The agreement that was seen, p_o, in [0, 1]; a weighted one counts near misses in part."""
+    """Observed agreement p_o, in [0, 1]; with weights, near misses count in part."""
     expected: float
-    """The agreement of two raters who draw labels at random, each from their own ones, p_e, in [0, 1)."""
+    """Agreement p_e expected if each rater drew labels at random from that rater's own labels, in [0, 1)."""
     n: int
-    """Over how many cases, from 1."""
+    """Number of cases, at least 1."""
 
 
 def cohen_kappa(table: Confusion, *, weights: Weights | None = None, effect: float = 1.0) -> Kappa | None:
-    """Return kappa, (p_o − p_e) / (1 − p_e), with its large-sample 95 % interval; weighted where levels are ordered.
+    """Return kappa, (p_o − p_e) / (1 − p_e), with its large-sample 95 % interval; weighted for ordered levels.
 
     J. Cohen, Educational and Psychological Measurement 20 (1960) 37–46, and Psychological Bulletin 70 (1968) 213–220.
-    An agreement by i and j counts 1 − d/(k − 1) of k levels, d = |i − j|, with linear weights and 1 − (d/(k − 1))²
-    with quadratic ones. The variance is the one of J. L. Fleiss, J. Cohen and B. S. Everitt, Psychological Bulletin 72
-    (1969) 323–327: with w_i and w_j the mean weights of a row and a column,
+    With k levels, a pair of levels i and j has the weight 1 − d/(k − 1), d = |i − j|, with linear weights and 1 −
+    (d/(k − 1))² with quadratic ones. The variance is that of J. L. Fleiss, J. Cohen and B. S. Everitt, Psychological
+    Bulletin 72 (1969) 323–327: with w_i and w_j the mean weights of a row and a column,
 
         [Σ p_ij·(w_ij − (w_i + w_j)(1 − κ))² − (κ − p_e·(1 − κ))²] / (n·(1 − p_e)²).
 
-    It is 0 where the two agree on every case. Then the lower end takes Wilson's lower end of n in n for p_o, with p_e
-    as it is, and the upper one is 1.
+    It is 0 if the raters agree on every case. Then the lower end is computed with Wilson's lower end of n in n for p_o
+    and p_e as it is, and the upper end is 1.
 
     Args:
-        table: At least two levels; ordered ones for a weighted kappa, the steps between them taken for equal.
-        weights: None counts every disagreement in full.
-        effect: The design effect of cases that come in clusters, at least 1; ``kappa_parts`` are the values that it is
-            of.
+        table: At least two levels; for a weighted kappa they must be ordered and are taken to be equally spaced.
+        weights: None to count every disagreement in full.
+        effect: Design effect of clustered cases on ``kappa_parts``, at least 1.
 
     Returns:
-        None without a case, and where chance explains all (p_e = 1: both use one level only).
+        None without a case, or if chance explains all agreement (p_e = 1: both raters use a single level).
     """
     cells = _cells(table, weights)
     if not cells:
@@ -74,18 +73,18 @@ def cohen_kappa(table: Confusion, *, weights: Weights | None = None, effect: flo
 def kappa_parts(
     table: Confusion, truth: Sequence[Hashable], judged: Sequence[Hashable], *, weights: Weights | None
 ) -> list[float]:
-    """Return what each case adds to kappa, short of a constant and a factor: w_ij − (w_i + w_j)(1 − κ).
+    """Return the contribution of each case to kappa, up to a constant and a factor: w_ij − (w_i + w_j)(1 − κ).
 
-    The variance of their mean is that of kappa; where cases come in clusters so does this.
+    Up to that factor the variance of their mean is the variance of kappa, also with clustered cases.
 
     Args:
-        table: Of these cases.
+        table: The confusion table of these cases.
         truth: A label for each case, none missing.
-        judged: The judge's, in the same order.
-        weights: As kappa's.
+        judged: The judge's label of each case, in the same order.
+        weights: Weights of kappa.
 
     Returns:
-        Zeros where there is no kappa.
+        Zeros if kappa is None.
     """
     kappa, places = cohen_kappa(table, weights=weights), {level: at for at, level in enumerate(table.levels)}
     if kappa is None:
@@ -97,7 +96,7 @@ def kappa_parts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """A pair of levels: its share of the cases, what it counts, and the mean weights of its row and column, added."""
+    """A pair of levels: its share of the cases, its weight, and the sum of the mean weights of its row and column."""
 
     share: float
     weight: float
@@ -105,7 +104,7 @@ class _Cell:
 
 
 def _cells(table: Confusion, weights: Weights | None) -> list[_Cell]:
-    """Return the pairs of levels, row by row; none without a case."""
+    """Return the cells of the table, row by row; empty without a case."""
     n, k = table.n, len(table.levels)
     if not n:
         return []
@@ -113,7 +112,7 @@ def _cells(table: Confusion, weights: Weights | None) -> list[_Cell]:
     rows = [sum(row) / n for row in table.counts]
     columns = [sum(column) / n for column in zip(*table.counts, strict=True)]
     by_row = [_dot(line, columns) for line in weight]
-    by_column = [_dot(line, rows) for line in weight]  # the weights are the same both ways
+    by_column = [_dot(line, rows) for line in weight]  # the matrix of weights is symmetric
     return [
         _Cell(share=table.counts[i][j] / n, weight=weight[i][j], by_chance=by_row[i] + by_column[j])
         for i in range(k)
@@ -122,12 +121,12 @@ def _cells(table: Confusion, weights: Weights | None) -> list[_Cell]:
 
 
 def _expected(cells: Sequence[_Cell]) -> float:
-    """Return the agreement by chance: a cell's two mean weights average to it, so their sum is twice as much."""
+    """Return the agreement expected by chance: half the mean of ``by_chance``, which adds up two mean weights."""
     return math.fsum(cell.share * cell.by_chance for cell in cells) / 2
 
 
 def _weight(distance: float, weights: Weights | None) -> float:
-    """Return what an agreement counts at a distance in [0, 1]."""
+    """Return the weight of two levels at a distance in [0, 1]."""
     if weights is None:
         return float(not distance)
     return 1 - (distance if weights == "linear" else distance**2)

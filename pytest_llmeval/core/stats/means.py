@@ -6,11 +6,11 @@ from collections.abc import Sequence
 __all__ = ["ROUNDING", "mean", "total"]
 
 ROUNDING = 1e-12
-"""A spread of at most this share of the greatest absolute value is what rounding leaves of none."""
+"""Spread, relative to the greatest absolute value, up to which rounding alone explains it."""
 
 
 def total(values: Sequence[float]) -> float:
-    """Return the sum, rounded once (``math.fsum``); infinite where it is too large for a float."""
+    """Return the sum, rounded only once (``math.fsum``); infinite if it is too large for a float."""
     ordered = sorted(values)
     try:
         return math.fsum(ordered)
@@ -22,7 +22,7 @@ def mean(values: Sequence[float]) -> float | None:
     """Return the mean, between the least and the greatest value; None without values."""
     if not values:
         return None
-    if len(values) == 1:  # a row of one epoch, as most are
+    if len(values) == 1:  # most rows have one epoch
         return float(values[0])
     ordered = sorted(values)
     try:
@@ -33,5 +33,5 @@ def mean(values: Sequence[float]) -> float | None:
 
 
 def _half_mean(values: Sequence[float]) -> float:
-    """Return half the mean of values whose sum is too large; the half leaves room for rounding on the way."""
+    """Return half the mean of values whose sum is too large for a float; half, so that rounding cannot overflow."""
     return math.fsum(value / len(values) / 2 for value in values)

@@ -1,4 +1,4 @@
-"""P-values of several rules, adjusted so that they may be read one by one."""
+"""Adjustment of p-values for multiple testing."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ __all__ = ["holm"]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values by which the chance of any false alarm in the family stays below α.
+    """Return Holm's adjusted p-values; comparing each with α keeps the probability of any false alarm below α.
 
-    S. Holm, Scandinavian Journal of Statistics 6 (1979) 65–70: the j-th least of M times M − j + 1, never less
-    than the one before, at most 1.
+    S. Holm, Scandinavian Journal of Statistics 6 (1979) 65–70: the j-th smallest of M p-values is multiplied by
+    M − j + 1, but is at least the one before it and at most 1.
 
     Args:
         p_values: One for each rule, in [0, 1].
 
     Returns:
-        In the order of ``p_values``, each at least as large as before.
+        Adjusted p-values in the order of ``p_values``, none smaller than its original.
     """
     adjusted, worst = list(p_values), 0.0
     for rank, index in enumerate(_by_size(p_values)):

@@ -1,7 +1,7 @@
-"""Tests of a change between two runs of the same rows.
+"""Paired tests of a change between two runs of the same rows.
 
-Every p-value is one-sided: small where the change is a loss. Which difference is a loss is the caller's to say;
-here a difference below 0 is one.
+Every p-value is one-sided: it is small if the change is a loss. A difference below 0 counts as a loss here; callers
+choose the sign accordingly.
 """
 
 import bisect
@@ -20,23 +20,23 @@ __all__ = [
 ]
 
 MOST_EXACT = 30
-"""Units up to which all 2^n signs are counted; so many take about 50 ms."""
+"""Number of units up to which all 2^n sign combinations are counted, which takes about 50 ms."""
 LARGEST = 14
-"""Of more units, so many have all their signs counted."""
+"""Number of the largest units whose sign combinations are all counted if there are more units than that."""
 TIE = 1e-9
-"""Two sums are equal when they differ by this share of the sum of all sizes: 0.1 + 0.2 ties with 0.3."""
+"""Largest difference of equal sums, relative to the sum of all absolute values: 0.1 + 0.2 ties with 0.3."""
 
 
 def mcnemar(worse: int, better: int, *, mid_p: bool = True) -> float:
-    """Return McNemar's exact p that yes-or-no rows got worse: P(X >= worse), X ~ Bin(worse + better, ½).
+    """Return McNemar's exact p-value for yes-or-no rows getting worse: P(X >= worse), X ~ Bin(worse + better, ½).
 
     Mid-p subtracts ½·P(X = worse): M. W. Fagerland, S. Lydersen and P. Laake, BMC Medical Research Methodology
-    13 (2013) 91. Without any row that changed there is no evidence: 1.0.
+    13 (2013) 91. If no row changed there is no evidence, and the p-value is 1.0.
 
     Args:
-        worse: Rows that passed before and fail now, at least 0.
-        better: Rows that failed before and pass now, at least 0.
-        mid_p: Whether to subtract half the chance of what was seen.
+        worse: Number of rows that passed before and fail now, at least 0.
+        better: Number of rows that failed before and pass now, at least 0.
+        mid_p: Whether to subtract half the probability of the observed outcome.
     """
     n = worse + better
     if not n:
@@ -46,34 +46,35 @@ def mcnemar(worse: int, better: int, *, mid_p: bool = True) -> float:
 
 
 def paired_t(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float | None:
-    """Return the p of the paired t test that the mean is below 0: P(T <= mean/SE), n − 1 degrees of freedom.
+    """Return the p-value of the paired t test for a mean below 0: P(T <= mean/SE) with n − 1 degrees of freedom.
 
-    With clusters, error and degrees of freedom are ``clustered_mean``'s. None for fewer than two differences or
-    clusters, and where the error is 0 (no spread was seen) or overflows.
+    With clusters, error and degrees of freedom are those of ``clustered_mean``. None for fewer than two differences or
+    clusters, or if the error is 0 (no spread was seen) or overflows.
 
     Raises:
-        ValueError: For another number of clusters than of differences.
+        ValueError: The number of clusters differs from the number of differences.
     """
     found = estimated_mean(differences, clusters)
     return student_cdf(found.value / found.error, found.df) if found is not None and found.error else None
 
 
 def sign_flip(units: Sequence[float], *, mid_p: bool = False) -> float:
-    """Return the p of the sign-flip permutation test that the sum is below 0.
+    """Return the p-value of the sign-flip permutation test for a sum below 0.
 
-    E. J. G. Pitman, Journal of the Royal Statistical Society (Supplement) 4 (1937) 119–130. Nothing is drawn: up to 30
-    units other than 0 all signs count, as the sorted sums of one half of the units against those of the other, E.
-    Horowitz and S. Sahni, Journal of the ACM 21 (1974) 277–292. More of them that all have one sign are the first or
-    the last of all sums, whatever the others are. Of more with both signs all signs of the 14 largest count, and the
-    sum of the others is taken to be normal, which no single one of them can upset: the p is then a mid-p either way,
-    within about 5 % of the exact one down to 0.001, and above it in the tail beyond.
+    E. J. G. Pitman, Journal of the Royal Statistical Society (Supplement) 4 (1937) 119–130. Nothing is drawn at random.
+    Up to 30 units other than 0, all sign combinations are counted by meeting in the middle: the sorted sums of one half
+    of the units against those of the other, E. Horowitz and S. Sahni, Journal of the ACM 21 (1974) 277–292. If more
+    units all have the same sign, their sum is the least or the greatest of all. For more units with both signs, all
+    sign combinations of the 14 largest are counted, and the sum of the others is taken to be normal, as no single one
+    of them dominates it. The result is then a mid-p in any case, within about 5 % of the exact one down to 0.001, and
+    above it further out in the tail.
 
     Args:
         units: Differences of rows, or their sums per cluster, in any order.
-        mid_p: Whether to subtract half the chance of sums equal to the one seen.
+        mid_p: Whether to subtract half the probability of sums equal to the observed one.
 
     Returns:
-        In [0, 1]; 1.0 where no unit differs from 0.
+        In [0, 1]; 1.0 if no unit differs from 0.
     """
     largest = max(map(abs, units), default=0.0)
     moved = sorted(unit / largest for unit in units if abs(unit) > ROUNDING * largest)
@@ -88,7 +89,7 @@ def sign_flip(units: Sequence[float], *, mid_p: bool = False) -> float:
 
 
 def _of_many(units: Sequence[float]) -> float:
-    """Return the p of many units: the mean over all signs of the largest, the sum of the others being normal."""
+    """Return the p-value of many units: the mean over all signs of the largest, with the others' sum as normal."""
     sizes = sorted(map(abs, units), reverse=True)
     spread = math.sqrt(2 * total([size * size for size in sizes[LARGEST:]]))
     seen, sums = total(units), _signed_sums(sizes[:LARGEST])
@@ -96,7 +97,7 @@ def _of_many(units: Sequence[float]) -> float:
 
 
 def _of_one_sign(units: Sequence[float], *, mid_p: bool) -> float:
-    """Return the p of sorted units of one sign: their sum is the least of all, or the greatest."""
+    """Return the p-value of sorted units of one sign, whose sum is the least of all, or the greatest."""
     own = math.ldexp(1.0, -len(units))
     p_value = own if units[0] < 0 else 1.0
     return p_value - own / 2 if mid_p else p_value
@@ -111,20 +112,20 @@ def _signed_sums(units: Sequence[float]) -> list[float]:
 
 
 def _count_sums(halves: tuple[Sequence[float], Sequence[float]], most: float) -> int:
-    """Return how many sums of one of each half are at most ``most``."""
+    """Return the number of pairs, one sum from each half, that add up to at most ``most``."""
     first, second = halves
     return sum(bisect.bisect_right(second, most - each) for each in first)
 
 
 def least_flips(alpha: float, *, mid_p: bool = True) -> int:
-    """Return how many rows must all get worse before McNemar's mid-p, or the plain sign-flip test, is below ``alpha``.
+    """Return the fewest rows, all getting worse, with which McNemar's mid-p or the sign-flip test is below ``alpha``.
 
     Args:
         alpha: Above 0.
-        mid_p: Whether half the chance of what was seen is subtracted.
+        mid_p: True for McNemar's mid-p, False for the plain sign-flip test.
 
     Raises:
-        ValueError: For an ``alpha`` of 0 or less, which no number of rows gets below.
+        ValueError: ``alpha`` is 0 or less, which no number of rows can reach.
     """
     if not alpha > 0:
         raise ValueError(f"alpha must be above 0, not {alpha!r}")

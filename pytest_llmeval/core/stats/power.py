@@ -1,4 +1,4 @@
-"""How often tests of few rows find what there is, without any approximation of how many flip, or of their signs."""
+"""Power of tests on few rows, with exact distributions of the number of flips and of their signs."""
 
 import bisect
 import functools
@@ -15,24 +15,25 @@ from pytest_llmeval.core.stats.paired import MOST_EXACT, mcnemar
 __all__ = ["MOST_FLIPS", "errors_of_signs", "flips_bound", "margin_power", "mcnemar_power"]
 
 MOST_FLIPS = 60.0
-"""Expected flips up to which it holds; from half of that on normal approximations are good, and far quicker."""
+"""Expected number of flips up to which the exact functions here are valid. From half of it on, normal approximations
+are good and much faster."""
 _COUNTED = 128
-"""Flips that are counted: where 60 are expected, more come in less than one of 10^12 cases."""
+"""Limit of the numbers of flips that are summed: if 60 are expected, more occur in less than one of 10^12 cases."""
 _NEGLIGIBLE = 1e-12
 _NEARLY_NONE = 1e-9
-"""Chances up to which a number of flips is left out, of McNemar's test and of a margin."""
+"""Probabilities up to which a number of flips is left out: the former for McNemar's test, the latter for a margin."""
 
 
 def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> float:
-    """Return the chance that ``paired.mcnemar`` is below ``alpha``: over all numbers of flips, and how they split.
+    """Return the probability that ``paired.mcnemar`` is below ``alpha``, over all numbers of flips and their splits.
 
-    The number of flips is Bin(rows, worse + better), and of d flips Bin(d, worse/(worse + better)) are for the worse:
+    The number of flips is Bin(rows, worse + better); of d flips, Bin(d, worse/(worse + better)) are for the worse:
     S. W. Duffy, Biometrics 40 (1984) 1005-1015.
 
     Args:
-        rows: from 1; with more than ``MOST_FLIPS`` expected flips the chance comes out too small.
-        worse: chance that a row gets worse, above 0.
-        better: chance that it gets better; both together at most 1.
+        rows: at least 1; with more than ``MOST_FLIPS`` expected flips the result is too small.
+        worse: probability that a row gets worse, above 0.
+        better: probability that a row gets better; both together at most 1.
         alpha: in (0, 1).
     """
     flips = min(1.0, worse + better)
@@ -46,7 +47,7 @@ def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> fl
 
 @functools.lru_cache(maxsize=64)
 def _critical(alpha: float) -> tuple[int | None, ...]:
-    """Return how many of 0, 1, 2 and more flips must be for the worse to be below ``alpha``; None where all are not."""
+    """Return how many of 0, 1, 2 and more flips must be for the worse to be below ``alpha``; None if all do not do."""
     found: list[int | None] = [None]
     for count in range(1, _COUNTED):
         least = found[-1] or 0
@@ -65,16 +66,17 @@ def _binomial(count: int, rows: int, chance: float) -> float:
 
 
 def flips_bound(worse: int, better: int, rows: int, *, alpha: float) -> float:
-    """Return what the loss of yes-or-no rows surely lies below, at ``1 - alpha``.
+    """Return the upper confidence bound of the loss of yes-or-no rows, at ``1 - alpha``.
 
-    Student's bound, and no less than Clopper and Pearson's of the share that got worse, less the share that got better,
-    nor than the share that got worse, less Clopper and Pearson's lower bound of the share that got better.
-    Of rows that all changed alike, or did not, Student knows nothing: they may hide -ln(alpha) / rows more.
+    It is the largest of three bounds: Student's; Clopper and Pearson's upper bound of the share that got worse, minus
+    the share that got better; and the share that got worse, minus Clopper and Pearson's lower bound of the share that
+    got better. If all rows changed alike, or none changed, Student's t is undefined; rare rows may then hide a further
+    loss of -ln(alpha) / rows.
 
     Args:
-        worse: rows that got worse.
-        better: rows that got better.
-        rows: all of them, from 1.
+        worse: number of rows that got worse.
+        better: number of rows that got better.
+        rows: number of all rows, at least 1.
         alpha: in (0, 1).
     """
     loss, flips = (worse - better) / rows, worse + better
@@ -88,11 +90,12 @@ def flips_bound(worse: int, better: int, rows: int, *, alpha: float) -> float:
 
 
 def margin_power(rows: int, flips: float, margin: float, *, alpha: float) -> float:
-    """Return the chance that ``flips_bound`` lies below ``margin`` where each row flips with a chance, either way.
+    """Return the probability that ``flips_bound`` lies below ``margin`` if rows flip at random, either way.
 
     Args:
-        rows: from 1; with more than ``MOST_FLIPS`` expected flips the chance comes out too small.
-        flips: chance that a row flips, at least 0; an estimate above 1 counts as 1. As many get worse as get better.
+        rows: at least 1; with more than ``MOST_FLIPS`` expected flips the result is too small.
+        flips: probability that a row flips, at least 0, equally likely for the worse and for the better; an estimate
+            above 1 counts as 1.
         margin: above 0.
         alpha: in (0, 0.5).
     """
@@ -105,7 +108,7 @@ def margin_power(rows: int, flips: float, margin: float, *, alpha: float) -> flo
 
 
 def _within(count: int, rows: int, margin: float, alpha: float) -> int:
-    """Return the least number of rows that got worse, of ``count`` flips, with which the margin does not hold."""
+    """Return the least number of flips for the worse, out of ``count``, with which the margin is not kept."""
 
     def is_beyond(worse: int) -> bool:
         return flips_bound(worse, count - worse, rows, alpha=alpha) >= margin
@@ -124,16 +127,17 @@ def _upper(worse: int, rows: int, alpha: float) -> float:
 
 
 def errors_of_signs(units: int, *, alpha: float, power: float) -> tuple[float, float]:
-    """Return how many standard errors a change is that the sign-flip test sees, and how many of them the power makes.
+    """Return the size, in standard errors, of a change that the sign-flip test detects, and the part due to ``power``.
 
-    Units that lie evenly about their mean need as many as Student's t with one degree of freedom less than there are,
-    at the largest share of all signs below ``alpha``: by simulation of 5 to 12 of them within 3 %, but for the last
-    sign of all. Where that alone is below it, all of them must get worse.
+    Units distributed symmetrically about their mean need as many standard errors as Student's t with ``units - 1``
+    degrees of freedom, at the largest attainable p-value below ``alpha``, a multiple of 1/2^units. In simulations of 5
+    to 12 units this holds within 3 %, except if only the most extreme combination of signs is below ``alpha``. Then all
+    units must get worse.
 
     Args:
-        units: at least 2, of which so many signs are enough that 1/2^units is below ``alpha``.
+        units: number of units, at least 2, and enough that 1/2^units is below ``alpha``.
         alpha: in (0, 0.5].
-        power: in how many of all runs, in (0, 1).
+        power: share of runs in which to detect the change, in (0, 1).
     """
     by_power = student_quantile(power, units - 1)
     below = math.ceil(math.ldexp(alpha, units)) - 1 if units <= MOST_EXACT else 0

@@ -1,7 +1,7 @@
-"""How far several raters, or one asked several times, agree: agreement and flip rate, votes of a panel.
+"""Agreement among several raters, or of one rater asked several times: agreement rate, flip rate, effective votes.
 
-Ratings come by unit (a case): the labels that its raters gave, in any order, None where one is missing. A unit of
-fewer than two labels says nothing of agreement and is left out.
+Ratings are grouped by unit (a case): the labels of its raters, in any order, with None for a missing one. A unit with
+fewer than two labels says nothing about agreement and is left out.
 """
 
 import math
@@ -16,17 +16,17 @@ __all__ = ["agreement_rate", "effective_votes", "flip_rate"]
 
 
 def agreement_rate(units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None) -> Rate | None:
-    """Return how often two raters of the same unit agree: what a judge can reach at best.
+    """Return how often two raters of the same unit agree, the best that a judge can reach.
 
-    The mean over units of the share of their pairs of labels that are equal, with the 95 % interval of
-    ``score_interval``: Wilson's for two labels a unit.
+    It is the share of equal pairs of labels in a unit, averaged over units, with the 95 % interval of
+    ``score_interval``, which is Wilson's for two labels per unit.
 
     Args:
-        units: The labels of each unit, in any order; None where one is missing.
-        clusters: The cluster of each unit, in the order of ``units``; without them each stands alone.
+        units: The labels of each unit, in any order; None for a missing label.
+        clusters: The cluster of each unit, in the order of ``units``; None if all units are independent.
 
     Returns:
-        None without a unit of two labels.
+        None without a unit of at least two labels.
     """
     shares, own = _differing(units, clusters)
     return _rate([1 - share for share in shares], own)
@@ -40,7 +40,7 @@ def flip_rate(units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashabl
 def _differing(
     units: Sequence[Sequence[Hashable]], clusters: Sequence[Hashable] | None
 ) -> tuple[list[float], list[Hashable]]:
-    """Return for each unit of two labels the share of its pairs of them that differ, and its cluster."""
+    """Return for each unit of at least two labels the share of its pairs of labels that differ, and its cluster."""
     there = ([label for label in unit if label is not None] for unit in units)
     names = range(len(units)) if clusters is None else clusters
     rated = [(unit, name) for unit, name in zip(there, names, strict=True) if len(unit) > 1]
@@ -57,20 +57,21 @@ def _rate(shares: Sequence[float], clusters: Sequence[Hashable]) -> Rate | None:
 
 
 def effective_votes(wrong: Sequence[Sequence[bool | None]]) -> float | None:
-    """Return as how many independent judges a panel counts: k / (1 + (k − 1)·ρ), within [1, k].
+    """Return the number of independent judges that a panel of k judges is worth: k / (1 + (k − 1)·ρ), within [1, k].
 
-    The votes over L. Kish's design effect of a cluster ("Survey Sampling", 1965), with ρ the mean correlation of two
-    judges' errors, as in G. Kohli, "Nine Judges, Two Effective Votes", arXiv 2605.29800. A negative ρ counts as 0.
+    This is the number of votes over L. Kish's design effect of a cluster ("Survey Sampling", 1965), with ρ the mean
+    correlation of two judges' errors, as in G. Kohli, "Nine Judges, Two Effective Votes", arXiv 2605.29800. A negative
+    ρ counts as 0.
 
     Args:
-        wrong: For each case, judge by judge in the same order, whether the judge differs from people; None where the
-            judge gave no verdict.
+        wrong: For each case, with the judges always in the same order, whether each judge differs from people; None if
+            the judge gave no verdict.
 
     Returns:
-        None where no two judges can be compared: each must err on some of the cases that both judged and not on all.
+        None if no two judges can be compared: each must be wrong on some but not all of the cases that both judged.
 
     Raises:
-        ValueError: For cases of different numbers of judges.
+        ValueError: The cases differ in their number of judges.
     """
     if len({len(case) for case in wrong}) > 1:
         raise ValueError("every case needs an entry for each judge")

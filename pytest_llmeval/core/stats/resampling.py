@@ -1,7 +1,7 @@
-"""Intervals of what is no mean: changes of quantiles and totals, and any other statistic.
+"""Intervals of statistics other than means: changes of quantiles and totals, and any statistic by the bootstrap.
 
-Resampling in plain Python takes about a microsecond for each value of each draw, so it is bounded: a ``Budget``
-is handed from call to call and refuses what would pass it.
+Resampling in plain Python takes about a microsecond per value and draw, so it is limited: a ``Budget`` is passed from
+call to call and refuses what would exceed it.
 """
 
 import math
@@ -29,23 +29,23 @@ T = TypeVar("T", bound=Sortable)
 Pair = tuple[float, float]
 """A row's value in the baseline and in the candidate."""
 _SEED = 0
-"""Of the draws: the same values have the same interval."""
+"""Seed of the draws, fixed so that the same values always have the same interval."""
 
 MOST_DRAWS = 20_000_000
-"""Values x draws that one session resamples: some 20 to 40 seconds."""
+"""Largest number of values x draws that one session resamples, which takes 20 to 40 seconds."""
 MOST_UNDEFINED = 0.05
-"""Share of draws without a value, above which the rest would be a biased selection."""
+"""Largest share of draws without a value; with more, the others would be a biased selection."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Budget:
-    """What may still be resampled; one object serves all calls of a session. Its one field changes."""
+    """The amount of resampling left; one mutable object is shared by all calls of a session."""
 
     left: int = MOST_DRAWS
-    """Values x draws, at least 0."""
+    """Remaining number of values x draws, at least 0."""
 
     def take(self, values: int, draws: int) -> bool:
-        """Return whether as much was left, and subtract it if so."""
+        """Return whether so much is left, and if so subtract it."""
         if values * draws > self.left:
             return False
         self.left -= values * draws
@@ -62,20 +62,20 @@ def bootstrap_interval(
 ) -> Interval | None:
     """Return the bootstrap interval of a statistic, over units drawn with replacement.
 
-    The ends are the percentiles of the draws, moved outward as a t interval is wider than a normal one: T. C.
+    The ends are percentiles of the draws, moved outward by as much as a t interval is wider than a normal one: T. C.
     Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015) 371–386,
-    section 4.3 (expanded percentile interval); plain percentiles are too narrow for few units.
+    section 4.3 (expanded percentile interval). Plain percentiles are too narrow for few units.
 
     Args:
-        statistic: Of a list of values; None where it is undefined.
-        units: Independent clusters of values that sort, such as numbers or pairs of them, in any order.
-        draws: From 1; a hundred draws for each tail are few.
+        statistic: Function of a list of values; returns None if the statistic is undefined.
+        units: Independent clusters of sortable values, such as numbers or pairs of numbers, in any order.
+        draws: Number of draws, at least 1; a hundred for each tail are few.
         confidence: In (0, 1).
-        budget: What may be resampled; without one as much as a session may.
+        budget: Budget of resampling; None for a whole session's.
 
     Returns:
-        None for fewer than two units that hold values, over budget, where the statistic is None for all values
-        or for over 5 % of the draws, and where both ends are equal.
+        None for fewer than two units with values, over budget, if the statistic is None for all values together or for
+        over 5 % of the draws, or if both ends are equal.
     """
     full = sorted(sorted(unit) for unit in units if unit)
     values = sum(map(len, full))
@@ -93,24 +93,25 @@ def paired_quantile_change(
     clusters: Sequence[Hashable] | None = None,
     budget: Budget | None = None,
 ) -> Interval | None:
-    """Return a 90 % interval of the candidate's quantile less the baseline's, over rows that keep their pair.
+    """Return a 90 % interval of the candidate's quantile minus the baseline's, keeping the rows paired.
 
-    By the bootstrap; over budget by the standard error of the quantiles' influence functions (R. J. Serfling,
-    "Approximation Theorems of Mathematical Statistics" (1980), section 2.5) with Student's quantile.
+    It is a bootstrap interval; over budget, it is computed from the standard error of the quantiles' influence
+    functions (R. J. Serfling, "Approximation Theorems of Mathematical Statistics" (1980), section 2.5) with Student's
+    quantile.
 
     Args:
         pairs: In any order.
         percent: From 1 to 99.
-        draws: From 1.
-        clusters: The cluster of each pair, in the order of ``pairs``; without them each row stands alone.
-        budget: What may be resampled; without one as much as a session may.
+        draws: Number of draws, at least 1.
+        clusters: The cluster of each pair, in the order of ``pairs``; None if all rows are independent.
+        budget: Budget of resampling; None for a whole session's.
 
     Returns:
-        None where too few rows can lie beyond the quantile (the 95th percentile takes 59 rows at 90 %), for
-        fewer than two clusters, and where no spread was seen.
+        None if too few rows can lie beyond the quantile (the 95th percentile needs 59 rows at 90 %), for fewer than two
+        clusters, or if no spread was seen.
 
     Raises:
-        ValueError: For another number of clusters than of pairs.
+        ValueError: The number of clusters differs from the number of pairs.
     """
     tail, share = (1 - CHANGE_CONFIDENCE) / 2, percent / 100
     if not pairs or max(share, 1 - share) ** len(pairs) > tail:
@@ -129,20 +130,20 @@ def paired_quantile_change(
 
 
 def total_change(pairs: Sequence[Pair], *, clusters: Sequence[Hashable] | None = None) -> Interval | None:
-    """Return a 90 % interval of the candidate's sum less the baseline's, the number of rows held.
+    """Return a 90 % interval of the candidate's sum minus the baseline's, for a fixed number of rows.
 
-    It is n times the t interval of the mean difference, by ``clustered_mean`` where there are clusters: a
-    closed form, nothing is drawn.
+    It is n times the t interval of the mean difference, by ``clustered_mean`` if there are clusters. This is a closed
+    form; nothing is resampled.
 
     Args:
         pairs: In any order.
-        clusters: The cluster of each pair, in the order of ``pairs``; without them each row stands alone.
+        clusters: The cluster of each pair, in the order of ``pairs``; None if all rows are independent.
 
     Returns:
-        None for fewer than two rows or clusters, and where no spread was seen.
+        None for fewer than two rows or clusters, or if no spread was seen.
 
     Raises:
-        ValueError: For another number of clusters than of pairs.
+        ValueError: The number of clusters differs from the number of pairs.
     """
     n = len(pairs)
     change = t_interval([after - before for before, after in pairs], confidence=CHANGE_CONFIDENCE, clusters=clusters)
@@ -152,19 +153,18 @@ def total_change(pairs: Sequence[Pair], *, clusters: Sequence[Hashable] | None =
 def quantile_change_half(
     pairs: Sequence[tuple[float, float]], percent: int, clusters: Sequence[Hashable]
 ) -> float | None:
-    """Return t·SE of the candidate's quantile less the baseline's, the half-width of its 90 % interval.
+    """Return t·SE of the candidate's quantile minus the baseline's, the half-width of its 90 % interval.
 
-    The error is that of the mean of (q − [x <= quantile])/density over the rows, candidate less baseline: R. J.
+    The error is that of the mean of (q − [x <= quantile])/density over the rows, candidate minus baseline: R. J.
     Serfling, "Approximation Theorems of Mathematical Statistics" (1980), section 2.5.
 
     Args:
-        pairs: A row's value in the baseline and in the candidate, at least one, in any order.
+        pairs: A row's value in the baseline and in the candidate, for at least one row, in any order.
         percent: From 1 to 99.
         clusters: The cluster of each pair, in the order of ``pairs``.
 
     Returns:
-        None for fewer than two clusters, and where the values about a quantile are equal, so that its density
-        is unknown.
+        None for fewer than two clusters, or if the values around a quantile are equal, so that its density is unknown.
     """
     before, after = (_influences(values, percent) for values in zip(*pairs, strict=True))
     if before is None or after is None:
@@ -184,10 +184,10 @@ def _influences(values: Sequence[float], percent: int) -> list[float] | None:
 
 
 def _bandwidth(share: float, n: int) -> float:
-    """Return how far in probability to look for the density at a quantile, within (0, share) and (0, 1 − share).
+    """Return the bandwidth, in probability, to estimate the density at a quantile; below ``share`` and 1 − ``share``.
 
     P. Hall and S. J. Sheather, JRSS B 50 (1988) 381–391:
-    n^(−1/3)·z^(2/3)·(1.5·φ(x)²/(2x² + 1))^(1/3), x the normal quantile of the share, z that of 97.5 %.
+    n^(−1/3)·z^(2/3)·(1.5·φ(x)²/(2x² + 1))^(1/3) with the normal quantiles x of the share and z of 97.5 %.
     """
     x, z = normal_quantile(share), normal_quantile(0.975)
     density = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
