@@ -1,4 +1,4 @@
-"""What two runs are compared by: rules on every score, and how time, tokens and cost changed."""
+"""Comparison of two runs: rules on a change of every score, and the changes of time, tokens and cost."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,35 +24,36 @@ _DRAWS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureChange:
-    """How one number of the calls changed between two runs of one suite and model."""
+    """The change of one measure of the calls between two runs of one suite and model."""
 
     suite: str
     model: str
-    """Of the current run."""
+    """Model of the current run."""
     measure: Measure
-    """Seconds, tokens of a row, dollars of all rows, or the share of cases that ended in an error."""
+    """Seconds, mean tokens per row, total dollars of all rows, or the share of cases that ended in an error."""
     n: int
-    """Rows with a value in both runs; for ``error_rate`` cases of the current one, skipped ones left out."""
+    """Number of rows with a value in both runs; for ``error_rate`` cases of the current run that were not skipped."""
     before: float
     after: float
     low: float | None = None
-    """Ends of the 90 % interval of the change; None where it cannot be estimated."""
+    """Lower end of the 90 % interval of the change; None if it cannot be estimated."""
     high: float | None = None
 
 
 def comparison_rules(
     thresholds: Thresholds, cases: Sequence[JudgedCase], before: Iterable[JudgedCase] = ()
 ) -> Thresholds:
-    """Return the rules that two runs are compared by.
+    """Return the rules by which to compare two runs.
 
-    A suite keeps its rules on a change, and those that share their false alarms. A model without any of them takes
-    ``max_drop: 0`` on each of its scores and on ``pass_rate``, over the whole suite and in each slice; ``pass_rate`` is
-    left out where a score says the same of every case, as each rule more makes the others of these see less.
+    A suite keeps its rules on a change, and the other rules that share alpha with them. A model without any rule on a
+    change gets ``max_drop: 0`` on each of its scores and on ``pass_rate``, for the whole suite and each slice.
+    ``pass_rate`` is left out if a score says the same about every case, as each further rule makes all of them detect
+    less.
 
     Args:
-        thresholds: the rules that there are.
-        cases: of the current run.
-        before: those of the run that it is compared with.
+        thresholds: the existing rules.
+        cases: cases of the current run.
+        before: cases of the run to compare with.
     """
     by_suite = grouped(cases, lambda case: case.suite)
     earlier = grouped(before, lambda case: case.suite)
@@ -63,14 +64,14 @@ def comparison_rules(
 def measure_changes(
     suite: str, model: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase], budget: Budget
 ) -> Iterator[MeasureChange]:
-    """Yield how latency, tokens, cost and errors of one suite and model changed, as far as both have calls.
+    """Yield the changes of latency, tokens, cost and errors of one suite and model, as far as both runs have calls.
 
     Args:
         suite: the suite.
-        model: of the current run.
-        current: its cases.
-        before: the baseline's.
-        budget: what may be resampled.
+        model: model of the current run.
+        current: cases of the current run.
+        before: cases of the baseline.
+        budget: budget of resampling.
     """
     for metric in ("latency_s", "input_tokens", "output_tokens", "cost_usd"):
         column = pair_up(metric, current, before)
@@ -139,6 +140,6 @@ def _values(column: PairedColumn) -> list[tuple[float, float]]:
 
 
 def _of_some(statistic: float | None) -> float:
-    """Return a statistic of values of which there is one at least."""
+    """Return a statistic that is known not to be None, because there is at least one value."""
     assert statistic is not None
     return statistic

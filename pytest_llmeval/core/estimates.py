@@ -1,4 +1,4 @@
-"""What a run will take, before it runs: calls, tokens, money."""
+"""Estimates of a run's calls, tokens and cost, before it starts."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,43 +17,43 @@ N = TypeVar("N", int, float)
 CHARS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_MEDIUM = 4784
-"""Of an image or a sound, however large: the most that an image has for any model of Anthropic
-(https://platform.claude.com/docs/en/build-with-claude/vision), and a bound for OpenAI's too, except for gpt-4o-mini
-(up to 48,169) and the detail ``original`` (https://platform.openai.com/docs/guides/images-vision). A sound has as many
-in eight minutes, at OpenAI's ten a second."""
+"""Tokens counted for an image or a sound of any size. It is the most that an image has with any model of Anthropic
+(https://platform.claude.com/docs/en/build-with-claude/vision), and an upper bound for OpenAI's models too, except for
+gpt-4o-mini (up to 48,169) and the detail ``original`` (https://platform.openai.com/docs/guides/images-vision). A sound
+of eight minutes has as many, at OpenAI's ten tokens per second."""
 
 _MEDIA = ("audio_url", "image", "image_url", "input_audio", "input_image")
-"""Types of parts of a content, in the words of OpenAI, Anthropic and vLLM."""
+"""Types of content parts that are images or sounds, as OpenAI, Anthropic and vLLM name them."""
 _PROMPTING = ("functions", "instructions", "response_format", "system", "tools")
-"""Parameters that a model reads as it reads the messages."""
+"""Parameters that count as input tokens, like the messages."""
 _BESIDE = ("reasoning", "reasoning_content", "reasoning_details", "reasoning_items", "thinking_blocks", "tool_calls")
-"""What it reads of a message beside the content; encrypted reasoning has more characters than the plain one."""
+"""Fields of a message that count as input besides its content; encrypted reasoning is longer than plain reasoning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteCalls:
-    """What one suite will ask one model."""
+    """The calls that one suite will make of one model."""
 
     calls: int
     """Number of calls, at least 0."""
     input_tokens: int | None
-    """Tokens of all their messages together; None where they cannot be known ahead."""
+    """Tokens of the messages of all calls together; None if they cannot be known in advance."""
     output_tokens_per_call: float | None
-    """Mean of earlier runs, else the bound that ``max_tokens`` sets, at least 0; None where there is neither."""
+    """Mean of earlier runs, or else the bound set by ``max_tokens``; at least 0, None if there is neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What some calls will take; estimates add up. ``str(estimate)`` is one line for people."""
+    """The estimated tokens and cost of some calls. Estimates can be added; ``str(estimate)`` is a line for people."""
 
     calls: int
     input_tokens: int | None
-    """None where the tokens of some call are not known; so are the others."""
+    """None if the tokens of some call are unknown; likewise for the following fields."""
     output_tokens: int | None
     cost_usd: float | None
 
     def __add__(self, other: "Estimate") -> "Estimate":
-        """Return the estimate for the calls of both; what one of them does not know, their sum does not."""
+        """Return the estimate for the calls of both; a sum is unknown if one of its parts is."""
         return Estimate(
             calls=self.calls + other.calls,
             input_tokens=_sum(self.input_tokens, other.input_tokens),
@@ -68,30 +68,30 @@ class Estimate:
 
 
 _NOTHING = Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0)
-"""What no call takes, whatever it would have taken."""
+"""Estimate for no calls, the start of sums."""
 
 
 def estimate_tokens(messages: Iterable[Mapping[str, Any]], params: Mapping[str, Any] | None = None) -> int:
-    """Return about how many tokens a prompt has: a quarter of its characters, and 4 for each message.
+    """Return the approximate number of tokens of a prompt: a quarter of its characters, and 4 for each message.
 
     The quarter is OpenAI's rule of thumb for English text; other languages and code have more tokens:
-    https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them. What a message costs beside its
-    content (role, delimiters) was 3 or 4 tokens for OpenAI's models:
-    https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. A content that is no string counts by its
-    JSON, without its images and sounds, which count ``TOKENS_PER_MEDIUM`` each. A file or a video counts by its data,
-    which is mostly too much, and of a file seldom too little: 12 kB come to the 3,000 tokens that Anthropic states for
-    the text of a page at most (https://platform.claude.com/docs/en/build-with-claude/pdf-support).
+    https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them. The overhead of a message (role,
+    delimiters) was 3 or 4 tokens for OpenAI's models:
+    https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. A content that is not a string is counted as
+    JSON, without its images and sounds, which count ``TOKENS_PER_MEDIUM`` each. A file or a video is counted by its
+    data. That is mostly too much, and for a file seldom too little: 12 kB give the 3,000 tokens that Anthropic states
+    as the maximum for the text of a page (https://platform.claude.com/docs/en/build-with-claude/pdf-support).
 
     Args:
-        messages: of the chat.
-        params: what is sent beside them; tools, a form of the answer and a system prompt are read too.
+        messages: messages of the chat.
+        params: parameters of the request; tools, a response format and a system prompt in them are counted too.
     """
     told = [params[name] for name in _PROMPTING if params.get(name)] if params else []
     return sum(_tokens(message) for message in messages) + sum(_tokens({"content": each}) for each in told)
 
 
 def estimate(suites: Iterable[SuiteCalls], prices: Prices | None) -> Estimate:
-    """Return what the calls of ``suites`` to one model with ``prices`` will take; retries are not in it."""
+    """Return the estimate for all calls of ``suites`` to one model with ``prices``, without retries."""
     return sum((_one(suite, prices) for suite in suites if suite.calls), _NOTHING)
 
 
@@ -109,7 +109,7 @@ def _one(suite: SuiteCalls, prices: Prices | None) -> Estimate:
 
 
 def _tokens(message: Mapping[str, Any]) -> int:
-    """Return the tokens of one message; those of the tools that it calls, and of reasoning that goes back, too."""
+    """Return the tokens of one message, including its tool calls and reasoning that is sent back."""
     content = message.get("content", "")
     beside = sum(len(_text(message[key])) for key in _BESIDE if message.get(key))
     media = list(_media(content))
@@ -118,7 +118,7 @@ def _tokens(message: Mapping[str, Any]) -> int:
 
 
 def _media(content: object) -> Iterator[Mapping[str, Any]]:
-    """Yield the images and sounds of a content, those that a tool returned too."""
+    """Yield the images and sounds in a content, including those in results of tools."""
     for part in content if isinstance(content, list) else ():
         if not isinstance(part, dict):
             continue
@@ -129,7 +129,7 @@ def _media(content: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _text(value: object) -> str:
-    """Return the text by which a value counts."""
+    """Return the text whose characters are counted for a value."""
     return value if isinstance(value, str) else dumps(value, ensure_ascii=False, default=str)
 
 
@@ -138,7 +138,7 @@ def _sum(first: N | None, second: N | None) -> N | None:
 
 
 def _round(count: int) -> str:
-    """Return ``count`` with two significant digits: an estimate has no more."""
+    """Return ``count`` as text with two significant digits, since an estimate has no more."""
     return f"{round(count, min(2 - len(str(count)), 0)):,}"
 
 

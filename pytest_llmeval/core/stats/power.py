@@ -47,7 +47,7 @@ def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> fl
 
 @functools.lru_cache(maxsize=64)
 def _critical(alpha: float) -> tuple[int | None, ...]:
-    """Return how many of 0, 1, 2 and more flips must be for the worse to be below ``alpha``; None if all do not do."""
+    """Return, by number of flips from 0, how many must be for the worse to be below ``alpha``; None if none suffices."""
     found: list[int | None] = [None]
     for count in range(1, _COUNTED):
         least = found[-1] or 0
