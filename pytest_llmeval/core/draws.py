@@ -8,8 +8,7 @@ from typing import Any
 __all__ = ["DRAW", "own_seed", "with_own_seed"]
 
 DRAW: ContextVar[str] = ContextVar("llmeval_draw", default="1-1")
-"""Epoch and number (``Ask.nth``) of the running task's call: each repetition is another draw, the same in each session.
-"""
+"""Epoch and ``Ask.nth`` of the running task's call: each repetition is another draw, the same in every session."""
 
 
 def own_seed(seed: int, asked: str) -> int:

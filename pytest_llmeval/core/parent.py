@@ -8,9 +8,9 @@ __all__ = ["ESCALATED", "ESCALATED_CALLS", "PARENT", "parent_pid"]
 PARENT = "LLMEVAL_PARENT_PID"
 """Environment variable in which a process passes its own process id to its children."""
 ESCALATED = "LLMEVAL_ESCALATED"
-"""Environment variable in which a session tells a session that it starts which run to escalate."""
+"""Environment variable in which a session tells the session of its second look which run to escalate."""
 ESCALATED_CALLS = "LLMEVAL_ESCALATED_CALLS"
-"""Environment variable in which it names the file where that session reports how its calls were answered."""
+"""Environment variable with the file to which that session writes how its calls were answered."""
 
 
 def parent_pid() -> int:

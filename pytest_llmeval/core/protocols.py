@@ -20,8 +20,7 @@ class Backend(Protocol):
     spec: str
     """Spec that the backend was made from, without secrets."""
     account: str
-    """Account whose rate limits the requests count against, shared by all models of one server and key; not a secret.
-    """
+    """Account whose rate limits apply to the requests, shared by all models of one server and key; not a secret."""
 
     prices: "Prices | None"
     """Prices per token; None if unknown."""

@@ -75,8 +75,7 @@ class GateSettings:
     alpha: float = 0.05
     """Largest probability of a false alarm by all regression rules together, in (0, 0.5]."""
     max_error_rate: float = 0.02
-    """Share of errors, in [0, 1], above which a suite and model are unmeasurable; a single error is always tolerated.
-    """
+    """Share of errors, in [0, 1], above which a suite and model are unmeasurable; a single error never is too many."""
     on_inconclusive: OnInconclusive = "warn"
     """How an inconclusive rule affects the exit status."""
     allow_change: tuple[Change, ...] = ()
@@ -125,8 +124,7 @@ class Rule:
     line: int | None = None
     """Line of the bound in the file, from 1."""
     is_implied: bool = False
-    """Whether the rule is in no file but was added to compare two runs. Implied rules share alpha only with each other.
-    """
+    """Whether the rule was not in a file but added to compare two runs; such rules share alpha only with each other."""
 
     @property
     def text(self) -> str:

@@ -190,6 +190,6 @@ def _nameless(value: object) -> str:
     """Return the ``repr`` of a value without memory addresses, or its type's name if ``repr`` fails."""
     try:
         told = repr(value)
-    except Exception:  # noqa: BLE001 - it is a stranger's
+    except Exception:  # noqa: BLE001 - it is a stranger's ``repr``
         return type(value).__qualname__
     return _ADDRESS.sub("", told).replace(f"{id(value):x}", "")

@@ -56,7 +56,7 @@ def _is_plain(case: CaseRecord) -> bool:
 
 
 def load_start(text: str) -> CaseStart:
-    """Return the start of a case that ``dump`` wrote."""
+    """Return the ``CaseStart`` that ``dump`` wrote."""
     data = loads(text)
     return CaseStart(**{**data, "key": CaseKey(**data["key"]), "slices": tuple(data["slices"])})
 

@@ -1,1 +1,1 @@
-"""The gate: applies the rules of thresholds.yaml to the cases of a run, compared with a baseline where rules ask."""
+"""The gate: applies the rules of thresholds.yaml to the cases of a run, and compares them with those of a baseline."""

@@ -17,7 +17,7 @@ __all__ = ["at_worst", "between"]
 _LEVELS = 5
 _MIXTURES = 8
 _FEW = 6
-"""Number of missing values up to which all combinations of worst and best are tried: which is which may matter, too."""
+"""Number of missing values up to which all combinations of worst and best are tried: it may matter which are worst."""
 
 
 def between(best: Sequence[float], worst: Sequence[float], beyond: float | None) -> Iterator[list[float]]:

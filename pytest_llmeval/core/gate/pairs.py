@@ -127,7 +127,7 @@ class PairedColumn:
     absent_in_suite: int = 0
     """Number of absent rows in the whole suite."""
     remade: Mapping[str, _Slices] = field(default_factory=dict)
-    """Paired rows whose value was made by another ``judge`` or another ``scorer`` than the baseline's, by that word."""
+    """Paired rows with a value from another ``judge`` or another ``scorer`` than the baseline's, by that key."""
     lone_scores: tuple[str, ...] = ()
     """For ``pass_rate``, the sorted names of the scores that decide outcomes in only one of the runs."""
     by_lone: _Slices = ()

@@ -89,7 +89,7 @@ def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str
     found: dict[tuple[object, ...], list[UnfailingRule]] = {}
     for each in unfailing(thresholds, sizes):
         rule = each.rule
-        part = rule.slice is not None or rule  # a rule on the whole suite stands alone
+        part = rule.slice is not None or rule  # a rule on the whole suite has a message of its own
         key = (rule.suite, part, rule.metric, rule.kind, each.unit, each.needed, each.claim)
         found.setdefault(key, []).append(each)
     return [_note(thresholds, each) for each in found.values()]

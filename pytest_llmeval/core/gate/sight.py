@@ -238,7 +238,7 @@ def _is_exact(spread: Spread, rows: int, epochs: float) -> bool:
 
 
 def _hidden(spread: Spread, alpha: float) -> float:
-    """Return how much more all rows together may have lost than observed, at ``1 - alpha``; 0 unless in [0, 1]."""
+    """Return how much more all rows together may have lost than seen, at ``1 - alpha``; 0 for metrics beyond [0, 1]."""
     return _in_rows(-math.log(alpha), spread) if spread.is_unit else 0.0
 
 

@@ -9,11 +9,11 @@ from pytest_llmeval.core.rules import Thresholds
 __all__ = ["MANY_ROWS", "MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize"]
 
 MOST_ROWS = 200
-"""Largest count of rows: if that many all get worse, no share of alpha is too small for a failure."""
+"""Number up to which rows are counted: if so many all get worse, no share of alpha is too small for a failure."""
 MANY_ROWS = 100_000
-"""Largest count of rows in suites with ``mode: noninferior``, which needs more rows the smaller its margin is."""
+"""Number up to which rows are counted in suites with ``mode: noninferior``, whose small margins need many rows."""
 MOST_GROUPS = 10
-"""Largest count of groups of dependent rows: from this number on the test is Student's t."""
+"""Number up to which groups of dependent rows are counted: with so many the test is Student's t."""
 
 _Key = tuple[str, str | None]
 

@@ -119,7 +119,7 @@ def _detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
         alpha: the p-value below which the rule fails.
     """
     error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
-    if rule.kind != "noninferior" and _is_blind(rule, evidence, alpha):  # its bound needs no signs
+    if rule.kind != "noninferior" and _is_blind(rule, evidence, alpha):  # the bound of the former needs no signs
         return None
     if flips is not None and (evidence.is_binary or rule.kind == "noninferior"):
         worse, better, rows = flips
@@ -177,7 +177,7 @@ def _is_blind(rule: Rule, evidence: Evidence, alpha: float) -> bool:
 
 
 def _by_chance(fewer: int, more: int, alpha: float) -> int:
-    """Return how many flips to attribute to chance: all of them, or twice the fewer side if they are significant."""
+    """Return how many flips to attribute to chance: all, or if the change is significant, twice the smaller number."""
     return 2 * fewer if mcnemar(more, fewer) < alpha else fewer + more
 
 

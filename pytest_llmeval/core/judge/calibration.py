@@ -320,7 +320,7 @@ def _is_like(labelled_passes: int, labelled: int, answers: Sequence[JudgedAnswer
 
 
 def _reasons(found: Mapping[str, Rate | Kappa | None], labelled: _Labelled) -> dict[str, str]:
-    """Return by its name why each missing number, or its interval, is missing."""
+    """Return the reason for each missing number or interval, by the number's name."""
     told = {
         "sensitivity": "no labelled answer passes by people",
         "specificity": "no labelled answer fails by people",

@@ -86,7 +86,7 @@ class Forms:
         self._refused = None
 
     def acquit(self, way: _Way) -> bool:
-        """Return whether neither form nor temperature can be the reason of a refusal that names no parameter."""
+        """Return whether neither form nor temperature can be why a request was refused; if so, count the refusal."""
         if way != _LEAST:
             return False
         self._refused = None if self._refused is None else self._refused + 1

@@ -35,7 +35,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VotedAnswer:
-    """An answer with its votes and labels; by itself without a value, as when a panel was split evenly."""
+    """An answer with its votes and labels; without a value, as a panel was split evenly, unless a ``JudgedAnswer``."""
 
     text: Hashable
     """Identifies the answer to a row; equal values mean the same answer, judged several times."""
@@ -47,8 +47,7 @@ class VotedAnswer:
     model: str = ""
     """Model that gave the answer."""
     cluster: Hashable | None = None
-    """Key shared by dependent answers, such as those to one row; None for an answer that is independent of all others.
-    """
+    """Key shared by dependent answers, such as those to one row; None for an answer independent of all others."""
     votes: tuple[Vote, ...] = ()
     """The single judgements, if there were several."""
 

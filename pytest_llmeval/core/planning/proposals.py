@@ -31,8 +31,7 @@ class Proposal:
     value: float
     """Mean over the rows, in [0, 1]."""
     min: float | None
-    """Lower end of the 95 % interval, the lowest of all models, rounded down; None if that is 0 or cannot be estimated.
-    """
+    """Lowest lower end of the models' 95 % intervals, rounded down; None if that is 0 or cannot be estimated."""
     sees: float | None
     """Smallest drop that ``max_drop`` detects in the requested share of runs if all proposals are adopted; None if it
     detects none, so that it is not proposed."""

@@ -47,7 +47,7 @@ def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> fl
 
 @functools.lru_cache(maxsize=64)
 def _critical(alpha: float) -> tuple[int | None, ...]:
-    """Return, by number of flips from 0, how many must be for the worse to be below ``alpha``; None if none suffices."""
+    """Return for each number of flips how many must be for the worse to be below ``alpha``; None if all are too few."""
     found: list[int | None] = [None]
     for count in range(1, _COUNTED):
         least = found[-1] or 0
