@@ -96,7 +96,7 @@ def _trained(config: TrainingConfig, folder: Path) -> Plan:
     machine = look_at(os.environ, config)
     free = machine.gpu_total if config.device == "cuda" else machine.ram_free
     plan = Plan(name=folder.name, id=folder.name, config=config, rootdir=ROOT, folder=folder, free=int(0.9 * free))
-    command = [sys.executable, "-m", "pytest_llmeval.training.trainer", str(plan.write())]
+    command = [sys.executable, "-m", "pytest_llmeval.training.sft.trainer", str(plan.write())]
     alone = {**os.environ, "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
     with open(folder / "output.txt", "wb") as output:
         subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, env=alone, check=True)

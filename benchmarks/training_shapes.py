@@ -35,14 +35,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from trl import SFTConfig, SFTTrainer
 
 from pytest_llmeval.models.local.weights import default_cache_dir
-from pytest_llmeval.training import trainer as entrypoint
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.inside.embedded import embedded_folder
-from pytest_llmeval.training.inside.material import gather
-from pytest_llmeval.training.inside.order import ByLength
-from pytest_llmeval.training.inside.watching import Clock
 from pytest_llmeval.training.machine import look_at
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.sft import trainer as entrypoint
+from pytest_llmeval.training.sft.embedded import embedded_folder
+from pytest_llmeval.training.sft.material import gather
+from pytest_llmeval.training.sft.order import ByLength
+from pytest_llmeval.training.sft.watching import Clock
 
 WAYS = ("plain TRL", "no more memory", "all memory")
 TARGETS = {"16x512": (1.25, 1.4), "8x1024": (1.05, 1.4), "8x2048": (1.25, 1.4)}

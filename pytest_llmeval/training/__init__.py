@@ -1,5 +1,4 @@
-"""Training of adapters that prove their gain: configuration, rows, memory, the trainer, its record and its proof.
+"""Training of adapters that prove their gain: configuration, rows, memory, the process that trains, and the proof.
 
-Nothing here imports torch but ``trainer.py``, ``launcher.py`` and what is in ``inside``: they run in processes of their
-own.
+Only what is in ``sft`` imports torch: it runs in processes of its own.
 """

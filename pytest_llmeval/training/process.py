@@ -20,8 +20,8 @@ Train = Callable[[Plan, Mapping[str, str]], Outcome]
 """Carries a plan out in an environment."""
 
 _TAIL = 3000
-_ALONE = "pytest_llmeval.training.trainer"
-_TOGETHER = "pytest_llmeval.training.launcher"
+_ALONE = "pytest_llmeval.training.sft.trainer"
+_TOGETHER = "pytest_llmeval.training.sft.launcher"
 
 
 class TrainingFailedError(LlmevalError):

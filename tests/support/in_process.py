@@ -11,7 +11,7 @@ __all__ = ["train_here"]
 
 def train_here(plan: Plan, environ: Mapping[str, str] | None = None) -> Outcome:
     """Train as the process of a trainer does, and say how it ended."""
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     with _own_handlers():
         trainer.main([str(plan.write())])

@@ -33,7 +33,7 @@ def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Train:
 
     ``root``: of an earlier training, which goes on then; ``edit``: changes the project before.
     """
-    importlib.import_module("pytest_llmeval.training.trainer")
+    importlib.import_module("pytest_llmeval.training.sft.trainer")
     gc.collect()
     gc.freeze()  # what was imported stays to the end, and accelerate looks for garbage at each training's end
 

@@ -129,7 +129,7 @@ def test_ligers_kernels_are_used_where_they_can_be(
     """One that was made for another transformers ends no training."""
     import importlib.metadata
 
-    from pytest_llmeval.training.inside.liger import put_liger_in
+    from pytest_llmeval.training.sft.liger import put_liger_in
 
     monkeypatch.setitem(sys.modules, "liger_kernel", package)
     monkeypatch.setitem(sys.modules, "liger_kernel.transformers", package)

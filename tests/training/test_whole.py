@@ -100,6 +100,6 @@ def running_in(folder: Path) -> list[int]:
             text = path.read_bytes()
         except OSError:
             continue
-        if b"training.trainer" in text and os.fsencode(folder) in text:
+        if b"training.sft.trainer" in text and os.fsencode(folder) in text:
             found.append(int(path.parent.name))
     return found

@@ -25,13 +25,13 @@ from pytest_llmeval.models.local.weights import default_cache_dir, smollm2_path
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.checkpoints import require_space
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.inside.embedded import embedded_folder
-from pytest_llmeval.training.inside.encoding import Encoded, encode, require_read
-from pytest_llmeval.training.inside.liger import may_put_liger_in
 from pytest_llmeval.training.memory import Fit, Recipe, Shape, answered_at_once, fit, require_host
 from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.rows import Rows, TrainingRow, read_at_most, read_splits, within
 from pytest_llmeval.training.scoring import require_scorable
+from pytest_llmeval.training.sft.embedded import embedded_folder
+from pytest_llmeval.training.sft.encoding import Encoded, encode, require_read
+from pytest_llmeval.training.sft.liger import may_put_liger_in
 from pytest_llmeval.training.task import Task, load_task
 from pytest_llmeval.training.variants import as_jsonl
 

@@ -5,9 +5,9 @@ from typing import Any
 import optuna
 from transformers import TrainerCallback
 
-from pytest_llmeval.training.inside.ranks import Ranks
-from pytest_llmeval.training.inside.watching import CHOSEN_BY
 from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.sft.ranks import Ranks
+from pytest_llmeval.training.sft.watching import CHOSEN_BY
 from pytest_llmeval.training.study import open_study
 
 __all__ = ["GivingUp"]

@@ -33,7 +33,7 @@ def built(base: Path, load: str, **lora: Any) -> Any:
 
 
 def drawn(rows: Any, levels: int) -> Any:
-    from pytest_llmeval.training.inside.lora_linear import drawn_marks
+    from pytest_llmeval.training.sft.lora_linear import drawn_marks
 
     return drawn_marks(rows, levels)
 
@@ -64,7 +64,7 @@ def test_loss_and_gradients_are_those_of_peft(
 ) -> None:
     import torch
 
-    from pytest_llmeval.training.inside.lora_linear import drawn_marks, fuse_adapters
+    from pytest_llmeval.training.sft.lora_linear import drawn_marks, fuse_adapters
 
     model = built(tiny_base, load, lora_dropout=dropout)
     model.train()
@@ -89,7 +89,7 @@ def test_on_a_gpu_dropout_is_one_operation_of_torch(tiny_base: Path, monkeypatch
     """A CPU stands in for one; peft's layers are given the same numbers to leave out."""
     import torch
 
-    from pytest_llmeval.training.inside import lora_linear
+    from pytest_llmeval.training.sft import lora_linear
 
     def refused(*given: object) -> None:
         raise AssertionError("marks are drawn by themselves")
@@ -114,7 +114,7 @@ def test_a_call_looks_up_nothing_but_the_two_weights(tiny_base: Path, monkeypatc
     import torch
     from peft.tuners.lora import LoraLayer
 
-    from pytest_llmeval.training.inside.lora_linear import fuse_adapters
+    from pytest_llmeval.training.sft.lora_linear import fuse_adapters
 
     model = built(tiny_base, "fp32", lora_dropout=0.1)
     model.train()
@@ -160,7 +160,7 @@ def test_what_is_left_out_follows_from_the_seed() -> None:
 
 
 def test_nothing_is_left_out_where_a_model_does_not_train(tiny_base: Path) -> None:
-    from pytest_llmeval.training.inside.lora_linear import fuse_adapters
+    from pytest_llmeval.training.sft.lora_linear import fuse_adapters
 
     model = built(tiny_base, "fp32", lora_dropout=0.5)
     fuse_adapters(model)
@@ -170,7 +170,7 @@ def test_nothing_is_left_out_where_a_model_does_not_train(tiny_base: Path) -> No
 
 
 def test_layers_that_do_more_stay_as_they_are(tiny_base: Path) -> None:
-    from pytest_llmeval.training.inside.lora_linear import fuse_adapters
+    from pytest_llmeval.training.sft.lora_linear import fuse_adapters
 
     assert fuse_adapters(built(tiny_base, "fp32", use_dora=True)) == 0
 
@@ -178,7 +178,7 @@ def test_layers_that_do_more_stay_as_they_are(tiny_base: Path) -> None:
 def test_switched_off_or_without_gradients_the_layers_are_those_of_peft(tiny_base: Path) -> None:
     import torch
 
-    from pytest_llmeval.training.inside.lora_linear import fuse_adapters
+    from pytest_llmeval.training.sft.lora_linear import fuse_adapters
 
     model = built(tiny_base, "fp32")
     tokens = torch.arange(12).view(1, 12) % model.config.vocab_size

@@ -11,8 +11,8 @@ import bitsandbytes
 import pytest
 import torch
 
-from pytest_llmeval.training.inside.watching import Clock
 from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.sft.watching import Clock
 from tests.training.conftest import Train
 
 
@@ -81,7 +81,7 @@ def losses(plan: Plan, *names: str) -> list[float]:
 
 def test_losses_are_those_of_trl_though_padding_is_not_masked(train: Train) -> None:
     """Rows of different lengths; the first loss is the same to the bit, what gradients make of it to 16 bits."""
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     masks: list[Any] = []
     attend = torch.nn.functional.scaled_dot_product_attention
@@ -111,7 +111,7 @@ def test_gradients_of_padded_rows_are_the_same_without_a_mask(tiny_base: Path, c
     """In 32 bits, for all weights and the loss of one micro-batch and of its share in a step."""
     from transformers import AutoModelForCausalLM
 
-    from pytest_llmeval.training.inside.plain_loss import PlainLoss
+    from pytest_llmeval.training.sft.plain_loss import PlainLoss
 
     model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32).train()
     plain = PlainLoss(model)

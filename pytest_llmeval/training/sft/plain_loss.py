@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from trl.trainer.utils import add_fused_lm_head
 
-from pytest_llmeval.training.inside.arguments import draws
+from pytest_llmeval.training.sft.arguments import draws
 
 __all__ = ["PlainLoss"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.local.weights import SMOLLM2
-from pytest_llmeval.training.inside import embedded
-from pytest_llmeval.training.inside.embedded import embedded_folder
+from pytest_llmeval.training.sft import embedded
+from pytest_llmeval.training.sft.embedded import embedded_folder
 from tests.support.file_mode import mode
 from tests.support.full_disk import largest_file
 from tests.support.tiny_gguf import write_gguf

@@ -19,11 +19,11 @@ from peft import get_peft_model_state_dict
 from pytest_llmeval.core.ids import file_digest
 from pytest_llmeval.models.hf.loading import writing
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
-from pytest_llmeval.training.inside.material import Material
-from pytest_llmeval.training.inside.ranks import Ranks
-from pytest_llmeval.training.inside.watching import Clock, NotFiniteError
-from pytest_llmeval.training.inside.weights import trained_weights
 from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.sft.material import Material
+from pytest_llmeval.training.sft.ranks import Ranks
+from pytest_llmeval.training.sft.watching import Clock, NotFiniteError
+from pytest_llmeval.training.sft.weights import trained_weights
 from pytest_llmeval.training.starting import Layout
 
 __all__ = ["Measured", "adapter_weights", "save_adapter"]

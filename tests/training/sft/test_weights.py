@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.inside.weights import require_layers
+from pytest_llmeval.training.sft.weights import require_layers
 
 
 class Base(nn.Module):  # type: ignore[misc]  # torch is not typed here

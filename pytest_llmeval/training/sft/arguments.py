@@ -4,10 +4,10 @@ from typing import Any
 
 from trl import SFTConfig
 
-from pytest_llmeval.training.inside.watching import CHOSEN_BY
-from pytest_llmeval.training.inside.weights import sums_in_bf16
 from pytest_llmeval.training.memory import Fit
 from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.sft.watching import CHOSEN_BY
+from pytest_llmeval.training.sft.weights import sums_in_bf16
 
 __all__ = ["draws", "sft_arguments"]
 

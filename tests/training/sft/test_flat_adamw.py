@@ -10,7 +10,7 @@ import torch
 from bitsandbytes.optim import AdamW
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.inside.flat_adamw import FlatAdamW
+from pytest_llmeval.training.sft.flat_adamw import FlatAdamW
 
 pytestmark = pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU")
 

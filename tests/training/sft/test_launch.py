@@ -18,8 +18,8 @@ from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.process import in_a_process
 from tests.support.tiny_base import write_project
 from tests.training.conftest import Train
+from tests.training.sft.test_trainer import curves
 from tests.training.stand_ins import run_json
-from tests.training.test_trainer import curves
 from tests.training.test_whole import running_in, wait_for
 
 
@@ -101,7 +101,7 @@ def on_step_begin(self, args, state, control, **kwargs):
     if state.global_step == 4:
         {how}
 
-if "pytest_llmeval.training.trainer" in sys.orig_argv and os.environ.get("RANK") == "{rank}":
+if "pytest_llmeval.training.sft.trainer" in sys.orig_argv and os.environ.get("RANK") == "{rank}":
     from transformers import EarlyStoppingCallback
 
     EarlyStoppingCallback.on_step_begin = on_step_begin
@@ -162,11 +162,11 @@ def test_a_second_signal_ends_all_at_once(tiny_base: Path, tmp_path: Path) -> No
 THREADS = """
 import os, sys
 
-if "pytest_llmeval.training.launcher" in sys.orig_argv:
+if "pytest_llmeval.training.sft.launcher" in sys.orig_argv:
     import torch
 
     torch.get_num_threads = lambda: 9
-if "pytest_llmeval.training.trainer" in sys.orig_argv:
+if "pytest_llmeval.training.sft.trainer" in sys.orig_argv:
     os.write(1, f"threads {os.environ['OMP_NUM_THREADS']}\\n".encode())  # at once: both processes write here
     os._exit(3)
 """
@@ -253,7 +253,7 @@ def test_each_process_is_let_see_a_gpu_of_its_own(
 AS_ON_GPUS = """
 import os, sys
 
-if "pytest_llmeval.training.trainer" in sys.orig_argv:
+if "pytest_llmeval.training.sft.trainer" in sys.orig_argv:
     import accelerate.state
     import torch
 
@@ -268,11 +268,11 @@ if "pytest_llmeval.training.trainer" in sys.orig_argv:
 """accelerate splits no weights over CPUs, which torch can do: so it takes them for GPUs."""
 
 UNLIKE = """
-if "pytest_llmeval.training.trainer" in sys.orig_argv and os.environ["RANK"] == "1":
+if "pytest_llmeval.training.sft.trainer" in sys.orig_argv and os.environ["RANK"] == "1":
     from transformers.generation.stopping_criteria import EosTokenCriteria
 
     EosTokenCriteria.__call__ = lambda self, input_ids, scores, **rest: torch.ones(len(input_ids), dtype=torch.bool)
-if "pytest_llmeval.training.trainer" in sys.orig_argv:
+if "pytest_llmeval.training.sft.trainer" in sys.orig_argv:
     import faulthandler
 
     import accelerate

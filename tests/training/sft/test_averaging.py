@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pytest_llmeval.training.inside.averaging import Average
+from pytest_llmeval.training.sft.averaging import Average
 
 VALUES = st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=40)
 

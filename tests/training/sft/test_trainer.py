@@ -31,7 +31,7 @@ def curves(plan: Plan) -> list[dict[str, Any]]:
 
 
 def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
-    from pytest_llmeval.training.inside.weights import sums_in_bf16
+    from pytest_llmeval.training.sft.weights import sums_in_bf16
 
     names = {path.name for path in trained.adapter.iterdir()}
     assert names == {"adapter_config.json", "adapter_model.safetensors", "run.json", "train_log.jsonl"}
@@ -73,8 +73,8 @@ def test_random_numbers_are_drawn_again_only_where_there_are_any(
     """With checkpointing; the state of the generators is taken and set for each layer then."""
     from transformers import AutoConfig
 
-    from pytest_llmeval.training.inside.arguments import sft_arguments
-    from pytest_llmeval.training.inside.material import gather
+    from pytest_llmeval.training.sft.arguments import sft_arguments
+    from pytest_llmeval.training.sft.material import gather
 
     lora = trained.config.lora.model_copy(update={"dropout": dropout})
     plan = replace(trained, config=trained.config.model_copy(update={"lora": lora}))
@@ -106,7 +106,7 @@ def test_a_held_out_loss_is_the_mean_over_tokens_whatever_is_looked_at_at_once(t
 
 def test_on_a_gpu_held_out_rows_are_answered_at_once_as_far_as_they_fit(trained: Plan) -> None:
     """A token takes the same time for many of them."""
-    from pytest_llmeval.training.inside import material
+    from pytest_llmeval.training.sft import material
 
     on_cpu = material.gather(trained)
     on_gpu = material.gather(replace(trained, config=trained.config.model_copy(update={"device": "cuda"})))
@@ -118,7 +118,7 @@ def test_of_the_embedded_model_the_weights_of_its_gguf_file_alone_are_known(
     trained: Plan, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder that is made of it has the form of the hub's 16-bit weights, on which the adapter may answer, too."""
-    from pytest_llmeval.training.inside import material
+    from pytest_llmeval.training.sft import material
 
     gguf = tmp_path / "a.gguf"
     gguf.write_bytes(b"weights")
@@ -129,7 +129,7 @@ def test_of_the_embedded_model_the_weights_of_its_gguf_file_alone_are_known(
 
 
 def test_the_loss_is_of_the_answer_and_its_end_only(trained: Plan, tiny_base: Path) -> None:
-    from pytest_llmeval.training.inside.material import gather
+    from pytest_llmeval.training.sft.material import gather
 
     material = gather(trained)
     first = material.train[0]
@@ -375,8 +375,8 @@ def test_a_smaller_micro_batch_makes_the_same_steps(trained: Plan, train: Train)
 
 def test_an_adapter_that_finds_no_room_is_not_trained_again(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its checkpoints are there, and the values that it was trained with are no worse for it."""
-    from pytest_llmeval.training import trainer
-    from pytest_llmeval.training.inside.record import save_adapter
+    from pytest_llmeval.training.sft import trainer
+    from pytest_llmeval.training.sft.record import save_adapter
 
     def full(*given: Any) -> None:
         with largest_file(10_000):

@@ -1,4 +1,4 @@
-"""The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it and ``inside`` import trl."""
+"""The entry of the process that trains: ``python -m pytest_llmeval.training.sft.trainer PLAN``."""
 
 import contextlib
 import os
@@ -31,23 +31,25 @@ from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, settle, steps_of
 from pytest_llmeval.training.config import LaunchModel
-from pytest_llmeval.training.inside.answer_head import score_answers_only
-from pytest_llmeval.training.inside.arguments import draws, sft_arguments
-from pytest_llmeval.training.inside.averaging import Average
-from pytest_llmeval.training.inside.device import require_device
-from pytest_llmeval.training.inside.first_step import require_near
-from pytest_llmeval.training.inside.flat_adamw import FlatAdamW
-from pytest_llmeval.training.inside.heap import Heap
-from pytest_llmeval.training.inside.liger import Liger, put_liger_in
-from pytest_llmeval.training.inside.lora_linear import fuse_adapters
-from pytest_llmeval.training.inside.material import Material, begin_in_folder, gather
-from pytest_llmeval.training.inside.order import ByLength
-from pytest_llmeval.training.inside.patience import Patience, early_end, had_run_out, has_run_out
-from pytest_llmeval.training.inside.plain_loss import PlainLoss
-from pytest_llmeval.training.inside.ranks import Ranks, is_lost_peer
-from pytest_llmeval.training.inside.record import Measured, adapter_weights, save_adapter
-from pytest_llmeval.training.inside.walks import spare_walks
-from pytest_llmeval.training.inside.watching import (
+from pytest_llmeval.training.memory import NoRoomError
+from pytest_llmeval.training.plan import Outcome, Plan
+from pytest_llmeval.training.sft.answer_head import score_answers_only
+from pytest_llmeval.training.sft.arguments import draws, sft_arguments
+from pytest_llmeval.training.sft.averaging import Average
+from pytest_llmeval.training.sft.device import require_device
+from pytest_llmeval.training.sft.first_step import require_near
+from pytest_llmeval.training.sft.flat_adamw import FlatAdamW
+from pytest_llmeval.training.sft.heap import Heap
+from pytest_llmeval.training.sft.liger import Liger, put_liger_in
+from pytest_llmeval.training.sft.lora_linear import fuse_adapters
+from pytest_llmeval.training.sft.material import Material, begin_in_folder, gather
+from pytest_llmeval.training.sft.order import ByLength
+from pytest_llmeval.training.sft.patience import Patience, early_end, had_run_out, has_run_out
+from pytest_llmeval.training.sft.plain_loss import PlainLoss
+from pytest_llmeval.training.sft.ranks import Ranks, is_lost_peer
+from pytest_llmeval.training.sft.record import Measured, adapter_weights, save_adapter
+from pytest_llmeval.training.sft.walks import spare_walks
+from pytest_llmeval.training.sft.watching import (
     Averaging,
     Clock,
     EndOnSignal,
@@ -56,9 +58,7 @@ from pytest_llmeval.training.inside.watching import (
     TaskMetric,
     require_stop,
 )
-from pytest_llmeval.training.inside.weights import load_base, require_layers, trained_weights
-from pytest_llmeval.training.memory import NoRoomError
-from pytest_llmeval.training.plan import Outcome, Plan
+from pytest_llmeval.training.sft.weights import load_base, require_layers, trained_weights
 from pytest_llmeval.training.starting import Layout, say
 
 __all__ = ["main", "train"]
@@ -313,7 +313,7 @@ def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:
     """Have a trial tell its search of each look; return who gives it up, or None for a training that is no trial."""
     if plan.trial is None:
         return None
-    from pytest_llmeval.training.inside.pruning import GivingUp  # it imports optuna, which only a search needs
+    from pytest_llmeval.training.sft.pruning import GivingUp  # it imports optuna, which only a search needs
 
     found = GivingUp(plan, ranks)
     trainer.add_callback(found)

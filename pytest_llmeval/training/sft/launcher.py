@@ -1,4 +1,4 @@
-"""Several processes that train together: ``python -m pytest_llmeval.training.launcher PLAN``, by ``accelerate launch``.
+"""The entry of several processes that train together, by ``accelerate launch``: run as ``trainer`` is.
 
 It is asked to end by a signal, and asks the processes by a file in the folder of the training, which each looks for at
 the end of a step: accelerate would pass the signal on and kill after 30 s, whatever a step takes.
@@ -25,7 +25,7 @@ from pytest_llmeval.training.plan import Outcome, Plan
 
 __all__ = ["main"]
 
-_TRAINER = "pytest_llmeval.training.trainer"
+_TRAINER = "pytest_llmeval.training.sft.trainer"
 _BETWEEN_LOOKS_S = 0.2
 
 

@@ -18,14 +18,14 @@ def look(watch: object, *, fp16: bool, **logged: float) -> None:
 
 @pytest.mark.parametrize(("name", "fp16"), [("loss", False), ("grad_norm", False), ("eval_loss", True), ("loss", True)])
 def test_a_number_that_is_none_ends_the_training(name: str, fp16: bool) -> None:
-    from pytest_llmeval.training.inside.watching import Finite, NotFiniteError
+    from pytest_llmeval.training.sft.watching import Finite, NotFiniteError
 
     with pytest.raises(NotFiniteError, match=f"{name} is nan at step 7; nothing of this step was kept"):
         look(Finite(), fp16=fp16, **{name: float("nan")})
 
 
 def test_in_16_bits_steps_are_left_out_while_the_scale_falls_but_not_for_ever() -> None:
-    from pytest_llmeval.training.inside.watching import Finite, NotFiniteError
+    from pytest_llmeval.training.sft.watching import Finite, NotFiniteError
 
     watch = Finite()
     for _ in range(3):
@@ -45,7 +45,7 @@ def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
 ) -> None:
     import torch
 
-    from pytest_llmeval.training.inside import watching
+    from pytest_llmeval.training.sft import watching
 
     asked: list[int] = []
 
@@ -74,7 +74,7 @@ def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
 def test_an_error_that_is_none_of_memory_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from pytest_llmeval.training.inside import watching
+    from pytest_llmeval.training.sft import watching
 
     asked: list[int] = []
 
@@ -91,7 +91,7 @@ def test_an_error_that_is_none_of_memory_is_not_tried_again(monkeypatch: pytest.
 
 def test_of_processes_that_answer_the_same_rows_the_first_one_says_how_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sums of unlike GPUs differ, so words may: who stopped at another look than the others would hang them."""
-    from pytest_llmeval.training.inside import watching
+    from pytest_llmeval.training.sft import watching
 
     monkeypatch.setattr(watching, "answer", lambda model, chat, rows, **rest: [("red", False) for _ in rows])
     said_by_first: Any = iter([[1.0, 1.0, 0.25], [True, True, False]])
@@ -108,7 +108,7 @@ def test_of_processes_that_answer_the_same_rows_the_first_one_says_how_well(monk
 def test_processes_wait_longer_for_each_other_than_a_base_takes_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one does so alone; 10 minutes later NCCL would end the others."""
     from pytest_llmeval.training.config import LaunchModel
-    from pytest_llmeval.training.inside import ranks
+    from pytest_llmeval.training.sft import ranks
 
     asked: list[dict[str, Any]] = []
     monkeypatch.setenv("RANK", "1")
@@ -122,7 +122,7 @@ def test_a_step_ends_once_the_gpu_is_done_with_it(monkeypatch: pytest.MonkeyPatc
     """Else it is timed as what Python took to ask for it, where no optimizer waits."""
     import torch
 
-    from pytest_llmeval.training.inside.watching import Clock
+    from pytest_llmeval.training.sft.watching import Clock
 
     waited: list[int] = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(1))

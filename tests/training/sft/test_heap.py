@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.training.inside.heap import Heap
+from pytest_llmeval.training.sft.heap import Heap
 
 
 @pytest.mark.parametrize(("held", "tokens", "after"), [
@@ -35,7 +35,7 @@ def test_pages_are_returned_after_steps_that_hold_a_quarter_more_than_one_needs(
 
 HOLES = """
 from pathlib import Path
-from pytest_llmeval.training.inside.heap import Heap
+from pytest_llmeval.training.sft.heap import Heap
 
 def held():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20

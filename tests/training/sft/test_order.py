@@ -15,7 +15,7 @@ LENGTHS = [50 + (n * 7919) % 550 for n in range(2000)]
 @pytest.fixture(scope="module")
 def by_length() -> Any:
     pytest.importorskip("trl")
-    from pytest_llmeval.training.inside.order import ByLength
+    from pytest_llmeval.training.sft.order import ByLength
 
     return ByLength
 

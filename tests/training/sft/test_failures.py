@@ -32,7 +32,7 @@ def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
 
 def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two are kept at most: the third takes one away, once all of it is there."""
-    from pytest_llmeval.training.inside.averaging import Average
+    from pytest_llmeval.training.sft.averaging import Average
 
     save = Average.save
 
@@ -57,7 +57,7 @@ def test_a_loss_that_is_no_number_ends_it(train: Train) -> None:
 
 def test_a_model_that_never_stops_is_no_result(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers of six tokens could have ended; with three none could."""
-    from pytest_llmeval.training.inside import watching
+    from pytest_llmeval.training.sft import watching
 
     def edit(root: Path) -> None:
         path = root / "evals" / "test_colour.py"
@@ -75,7 +75,7 @@ def test_layers_that_train_another_model_than_the_base_end_it_at_the_first_step(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of random weights one model is about as bad as another, so what is allowed is less here."""
-    from pytest_llmeval.training.inside import first_step, lora_linear
+    from pytest_llmeval.training.sft import first_step, lora_linear
 
     def wrong(module: Any, otherwise: Any, parts: Any, x: Any) -> Any:
         return otherwise(x) * (0.0 if module.training else 1.0)
@@ -89,7 +89,7 @@ def test_layers_that_train_another_model_than_the_base_end_it_at_the_first_step(
 
 
 def test_a_base_whose_own_loss_is_no_number_is_told_apart() -> None:
-    from pytest_llmeval.training.inside.first_step import NotTheBaseError, require_near
+    from pytest_llmeval.training.sft.first_step import NotTheBaseError, require_near
 
     with pytest.raises(NotTheBaseError, match="the loss of the base itself is nan on the first rows"):
         require_near(math.nan, math.nan)
@@ -98,7 +98,7 @@ def test_a_base_whose_own_loss_is_no_number_is_told_apart() -> None:
 def test_a_loss_that_is_no_number_leaves_what_was_good(
     train: Train, trained: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     class Poison(trainer.Clock):  # type: ignore[misc,name-defined]
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -122,7 +122,7 @@ def test_a_best_checkpoint_that_is_gone_at_the_end_leaves_no_adapter(
     """The weights of the last step are other ones."""
     from transformers import TrainerCallback
 
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     class Lost(TrainerCallback):  # type: ignore[misc]
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -141,7 +141,7 @@ def test_a_signal_makes_a_checkpoint_from_which_it_goes_on_to_the_same_bits(
 ) -> None:
     from transformers import TrainerCallback
 
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     class Signalled(TrainerCallback):  # type: ignore[misc]
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_signal_makes_a_checkpoint_from_which_it_goes_on_to_the_same_bits(
 def test_a_terminal_that_is_lost_leaves_a_checkpoint(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import TrainerCallback
 
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     class HungUp(TrainerCallback):  # type: ignore[misc]
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -288,7 +288,7 @@ def test_a_test_row_inside_train_is_refused_before_anything_is_loaded(train: Tra
 def test_no_memory_that_is_told_in_words_can_be_tried_again_with_fewer_rows(
     train: Train, monkeypatch: pytest.MonkeyPatch, told: str, state: str
 ) -> None:
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     def broken(*args: object) -> Outcome:
         raise RuntimeError(told)
@@ -322,10 +322,9 @@ def test_a_base_that_each_process_reads_whole_must_have_room_in_the_host(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before it is split. The kernel would kill one, and with half the rows again."""
-    from pytest_llmeval.training import trainer
     from pytest_llmeval.training.config import LaunchModel
-    from pytest_llmeval.training.inside import material
-    from pytest_llmeval.training.inside.ranks import Ranks
+    from pytest_llmeval.training.sft import material, trainer
+    from pytest_llmeval.training.sft.ranks import Ranks
 
     plan, _ = train(free=1 << 20, dtype="float32")
     split = plan.config.model_copy(update={"launch": LaunchModel(processes=2, engine="fsdp")})
@@ -342,8 +341,8 @@ def test_what_each_gpu_has_free_when_training_begins_is_all_there_is(
     """Less than the session saw, or than its card has: another process may hold the rest."""
     import torch
 
-    from pytest_llmeval.training import trainer
-    from pytest_llmeval.training.inside.ranks import Ranks
+    from pytest_llmeval.training.sft import trainer
+    from pytest_llmeval.training.sft.ranks import Ranks
 
     monkeypatch.setattr(trainer, "require_device", lambda config: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -25,7 +25,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     """Of a training on a GPU, whose torch can use it and whose Triton cannot."""
     import torch
 
-    from pytest_llmeval.training.inside import device
+    from pytest_llmeval.training.sft import device
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(device, "require_bitsandbytes", lambda device: None)
@@ -38,7 +38,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
 def test_a_compiler_and_headers_that_are_missing_are_told_each_in_a_line(
     config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_llmeval.training.inside.device import require_device
+    from pytest_llmeval.training.sft.device import require_device
 
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
@@ -59,7 +59,7 @@ def test_a_compiler_and_headers_that_are_missing_are_told_each_in_a_line(
 
 
 def test_a_gpu_without_triton_compiles_nothing(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_llmeval.training.inside.device import require_device
+    from pytest_llmeval.training.sft.device import require_device
 
     monkeypatch.setitem(sys.modules, "triton.runtime", None)
     require_device(config)

@@ -10,12 +10,12 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra train")
 
 if TYPE_CHECKING:
-    from pytest_llmeval.training.inside.patience import Patience
+    from pytest_llmeval.training.sft.patience import Patience
 
 
 def ends(watch: "Patience", exact: float, loss: float) -> bool:
-    from pytest_llmeval.training.inside.watching import CHOSEN_BY
     from pytest_llmeval.training.scoring import choice
+    from pytest_llmeval.training.sft.watching import CHOSEN_BY
 
     control = SimpleNamespace(should_training_stop=False)
     metrics = {"eval_exact": exact, "eval_loss": loss, CHOSEN_BY: choice(exact, loss)}
@@ -27,7 +27,7 @@ def ends(watch: "Patience", exact: float, loss: float) -> bool:
 
 def test_patience_is_with_the_task_metric_alone_once_that_has_risen() -> None:
     """The loss falls at each look; what was seen before an interrupt counts."""
-    from pytest_llmeval.training.inside.patience import Patience
+    from pytest_llmeval.training.sft.patience import Patience
 
     watch = Patience(2, metric="exact")
     assert [ends(watch, exact, 5 - n) for n, exact in enumerate((0.0, 0.0, 0.1, 0.1))] == [False] * 4
@@ -47,7 +47,7 @@ def test_a_metric_that_has_not_risen_yet_is_waited_for_while_the_loss_falls(
     metric: Sequence[float], losses: Sequence[float], end: int | None
 ) -> None:
     """Over an interrupt after each look, too."""
-    from pytest_llmeval.training.inside.patience import Patience
+    from pytest_llmeval.training.sft.patience import Patience
 
     watch, found = Patience(2, metric="exact"), None
     for number, (exact, loss) in enumerate(zip(metric, losses, strict=True)):
@@ -65,7 +65,7 @@ def test_a_metric_that_has_not_risen_yet_is_waited_for_while_the_loss_falls(
      " or a higher optim.learning_rate"),
 ])  # fmt: skip
 def test_a_model_that_never_stops_is_told_with_what_can_help(early: str, mend: str) -> None:
-    from pytest_llmeval.training.inside.watching import STOPPED, NeverStopsError, require_stop
+    from pytest_llmeval.training.sft.watching import STOPPED, NeverStopsError, require_stop
 
     state = SimpleNamespace(best_global_step=8, log_history=[{"step": 8, STOPPED: 0.0}])
     with pytest.raises(NeverStopsError, match=f"after step 8, none of the answers came to an end: .*{mend}"):

@@ -27,7 +27,7 @@ def trl_utils(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def change(trl_utils: Any) -> Callable[[], None]:
-    from pytest_llmeval.training.inside.answer_head import score_answers_only
+    from pytest_llmeval.training.sft.answer_head import score_answers_only
 
     return score_answers_only
 
@@ -67,7 +67,7 @@ def test_loss_and_gradients_are_those_of_trl(
 
     theirs, slopes = passed(model)
     change()
-    monkeypatch.setattr("pytest_llmeval.training.inside.answer_head.HEAD_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("pytest_llmeval.training.sft.answer_head.HEAD_BLOCK_BYTES", block_bytes)
     ours, our_slopes = passed(model)
     assert len(slopes) == len(our_slopes) > 0
     torch.testing.assert_close(ours.loss, theirs.loss)
@@ -129,7 +129,7 @@ def test_trl_that_has_no_function_for_cpus_is_given_one(monkeypatch: pytest.Monk
     """As 1.15: without Triton there is none, and with it one for GPUs."""
     import torch
 
-    from pytest_llmeval.training.inside import answer_head
+    from pytest_llmeval.training.sft import answer_head
 
     theirs = SimpleNamespace(_ChunkedLogProbFunction=None)
     monkeypatch.setattr(answer_head, "trl_utils", theirs)
@@ -153,7 +153,7 @@ def test_a_call_that_is_not_known_is_left_to_trl(trl_utils: Any, change: Callabl
 
 
 def test_on_a_gpu_trl_is_left_as_it_is(train: Train, trl_utils: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.sft import trainer
 
     def loads(*given: object) -> None:
         raise SettingsError("so far")

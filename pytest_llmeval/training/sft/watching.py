@@ -20,12 +20,12 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.forward import left_padded
 from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.training.config import CheckModel, Metric
-from pytest_llmeval.training.inside.averaging import Average
-from pytest_llmeval.training.inside.encoding import Encoded
-from pytest_llmeval.training.inside.ranks import Ranks
-from pytest_llmeval.training.inside.weights import sums_in_bf16
 from pytest_llmeval.training.looks import Look
 from pytest_llmeval.training.scoring import choice, score
+from pytest_llmeval.training.sft.averaging import Average
+from pytest_llmeval.training.sft.encoding import Encoded
+from pytest_llmeval.training.sft.ranks import Ranks
+from pytest_llmeval.training.sft.weights import sums_in_bf16
 
 __all__ = [
     "CHOSEN_BY",
