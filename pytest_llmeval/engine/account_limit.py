@@ -29,9 +29,10 @@ At least half of each is made. Together they span a minute, the period of most q
 _LATE_S = 1.0
 """Seconds by which a request may reach the server later than others, as it may wait for its connection."""
 _REACH_S, _UNREACHED = 60.0, 6
-"""Seconds without any answer, and number of requests without a connection in that time, that end all retries.
+"""Seconds without any answer, and number of requests without a connection in that time, after which requests without
+a connection are no longer retried.
 
-One of the two alone says little: the server may work on others for long, or may not have been asked for a while.
+One of the two alone says little: the server may work on others for long, or may not have been called for a while.
 """
 
 
@@ -173,7 +174,7 @@ class AccountLimit:
         self._unreached = 0
 
     def heard(self) -> None:
-        """Note an answer that is no refusal, even an unusable one: the server works."""
+        """Note any answer but a refusal, even an unusable one: the server works."""
         self._waited_s = 0.0
 
     def is_given_up(self, now: float) -> bool:

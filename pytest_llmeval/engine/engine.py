@@ -76,7 +76,7 @@ class Engine:
             cache: whether models' answers from earlier runs are ignored (``off``), replaced (``refresh``), reused
                 (``use``) or the only source (``only``).
             judge_cache: the same for judges; the verdict on an answer need not be paid for twice.
-            recorded: the run that is scored again: its answers are used and no model is called. None calls models.
+            recorded: the run that is scored again, whose answers are used instead of calls; None to call models.
             asks_judges: whether judges are called for verdicts that ``recorded`` does not hold.
             other_judges: names of the judges that differ from those of ``recorded``: its verdicts are not theirs.
             on_fault: called when answers can no longer be written or read; no call is made from then on.
@@ -262,7 +262,7 @@ class Engine:
         return await self._call(ask, name, key, backend, priority)
 
     def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response | None:
-        """Return what this call of this case was answered in ``recorded``; None if a judge is to be called instead."""
+        """Return the answer to this call in ``recorded``; None if a judge is to be called instead."""
         if ask.role == "judge" and ask.model in self._other_judges:
             return None
         request = {"messages": ask.request.messages, "params": ask.request.params}

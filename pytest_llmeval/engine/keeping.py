@@ -49,7 +49,7 @@ class Keeping:
         Args:
             journal: stores the answers.
             on_fault: called when a write fails.
-            counts: counters of the session; ``unkept`` is raised for answers that could not be written.
+            counts: counters of the session; ``unkept`` counts the answers that could not be written.
         """
         self._journal = journal
         self._on_fault = on_fault

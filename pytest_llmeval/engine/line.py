@@ -120,7 +120,7 @@ class Line:
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 break
             except OSError:
-                if os.getppid() != parent:  # no time limit: loading a model may take long; only its end counts
+                if os.getppid() != parent:  # no time limit, as models may load for long; only the engine's end counts
                     raise _lost() from None
                 await pause(_CONNECT_STEP_S)
         self._listening = asyncio.get_running_loop().create_task(self._listen(reader))

@@ -75,7 +75,7 @@ class Sharing:
 
 
 async def outcome(task: "asyncio.Task[Response]") -> Response:
-    """Return the result of a call, which goes on if the waiter is cancelled; raise CallError if it is cancelled."""
+    """Return the result of a call; raise CallError if the call is cancelled. It goes on if only the waiter is."""
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

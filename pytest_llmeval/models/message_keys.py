@@ -12,7 +12,7 @@ IN_PLACE = "in_place"
 REASONING_ITEMS = "reasoning_items"
 """Reasoning of an assistant's message and the calls of the vendor's tools during it, as the server returned them.
 
-The API refuses the message without them.
+The API refuses either of them without the other.
 """
 PHASE = "phase"
 """Says whether an assistant's message is the final answer or a comment before it."""
