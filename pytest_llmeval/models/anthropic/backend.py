@@ -20,7 +20,7 @@ _SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
 class AnthropicBackend(HttpBackend):
-    """One model of one server; implements ``core.protocols.Backend``."""
+    """Backend of one model on one server; implements ``core.protocols.Backend``."""
 
     path = MESSAGES_PATH
 

@@ -22,7 +22,7 @@ __all__ = ["OpenAIBackend"]
 
 
 class OpenAIBackend(HttpBackend):
-    """One model of one server; implements ``core.protocols.Backend``."""
+    """Backend of one model on one server; implements ``core.protocols.Backend``."""
 
     path = CHAT_PATH
 

@@ -27,7 +27,7 @@ _NO_ENCRYPTION = "encrypted content is not supported"
 
 
 class ResponsesBackend(HttpBackend):
-    """One model of one server; implements ``core.protocols.Backend``."""
+    """Backend of one model on one server; implements ``core.protocols.Backend``."""
 
     path = RESPONSES_PATH
     _gives_reasoning = True
