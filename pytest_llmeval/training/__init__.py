@@ -1,4 +1,4 @@
-"""Training of adapters that prove their gain: configuration, rows, memory, the process that trains, and the proof.
+"""Training of LoRA adapters that must prove their gain: configuration, rows, memory, trainer, record and proof.
 
-Only what is in ``sft`` imports torch: it runs in processes of its own.
+Only the modules in ``sft`` import torch; they run in processes of their own.
 """

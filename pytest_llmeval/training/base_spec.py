@@ -1,4 +1,4 @@
-"""What an ``hf:`` spec says of the base that a configuration trains on."""
+"""The ``hf:`` spec of the base model that a configuration trains on."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ __all__ = ["require_speakable", "weights_of"]
 
 
 def weights_of(config: TrainingConfig, base: str, adapter: str | None = None) -> WeightsSpec:
-    """Return what an ``hf:`` spec says of the base that a configuration trains on.
+    """Return the ``hf:`` spec of the base that a configuration trains on.
 
     Args:
-        config: how it is held.
-        base: the absolute path of its folder, or its id of the hub with ``@REVISION``.
+        config: states how the base is stored, and on which device.
+        base: the absolute path of its folder, or its id on the hub with ``@REVISION``.
         adapter: the folder of an adapter on top; None for the base alone.
     """
     name, _, revision = (base, "", "") if Path(base).is_absolute() else base.partition("@")
@@ -29,11 +29,11 @@ def weights_of(config: TrainingConfig, base: str, adapter: str | None = None) ->
 
 
 def require_speakable(folder: Path, advice: str) -> None:
-    """Raise SettingsError where a folder cannot stand in the spec of a model.
+    """Raise SettingsError if a folder cannot be written in a model spec, because its path contains a ``+``.
 
     Args:
-        folder: of a base, or one that adapters will lie in.
-        advice: what to do then.
+        folder: of a base, or one in which adapters will lie.
+        advice: what the user should do instead.
     """
     if "+" in str(folder):
         raise SettingsError(f"{folder}: a '+' in a model's spec begins its adapter, so none lies below it; {advice}")

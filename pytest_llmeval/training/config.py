@@ -1,4 +1,4 @@
-"""What a training configuration may say."""
+"""The models of a training configuration: its keys, their types, ranges and defaults."""
 
 import re
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ __all__ = [
 ]
 
 Held = Literal["4bit", "bfloat16", "float32"]
-"""How frozen weights are held: NF4 with double quantisation, or numbers."""
+"""How frozen weights are stored: in 4 bits (NF4 with double quantisation), or as numbers of the type named."""
 
 Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
-"""Scores that a completion can be given while training, by the scorers of these names."""
+"""Scores that a completion can be given during training, each named after the scorer that computes it."""
 
 MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""Of a layer of a Llama, that an adapter can sit on."""
+"""Names of the matrices in a Llama layer that an adapter can be attached to."""
 
 _Below1 = Annotated[float, ranged(lambda number: 0 <= number < 1, "from 0 to below 1")]
 _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
@@ -93,142 +93,149 @@ def _choices(value: object) -> tuple[object, ...] | None:
 
 
 class _Frozen(Strict):
-    model_config = ConfigDict(frozen=True)  # beside what Strict says
+    model_config = ConfigDict(frozen=True)  # in addition to the settings of Strict
 
 
 class DataModel(_Frozen):
     """Which rows are trained on, and which are held out."""
 
     train: Text
-    """A dataset below the rootdir, as are the next two."""
+    """Path of a dataset, relative to the rootdir; ``val`` and ``test`` are the same."""
     val: Text
     test: Text
     slice: Text | None = None
-    """Rows of this slice only."""
+    """Slice that training rows, and the rows of ``val`` looked at during training, must belong to; None for all
+    rows."""
     limit: Whole | None = None
-    """The first so many rows of ``train``, after ``slice``; None for all."""
+    """Largest number of rows taken from ``train``, the first ones after ``slice`` is applied; None for all."""
     variants: Annotated[int, BeforeValidator(_from_0)] = 0
-    """So many more of each row of ``train``, with other values in another arrangement."""
+    """Number of variants made of each row of ``train``: the same task with other values in another arrangement."""
     completion: Literal["json", "text"]
-    """What the target becomes: its JSON, or the text (of an object its ``answer``, of a list the first)."""
+    """What is learned of a target: its JSON, or its text (of an object the ``answer``, of a list the first element)."""
     max_tokens: Whole = 1024
-    """Of prompt and completion together."""
+    """Largest number of tokens in prompt and completion together."""
     on_long: Literal["error", "drop"] = "error"
-    """What is done about rows with more; dropped ones are counted and named in the record."""
+    """What happens to a row with more than ``max_tokens``; dropped rows are counted and named in the record."""
 
 
 class LoraModel(_Frozen):
-    """The adapter."""
+    """The adapter's rank, scaling, dropout and target matrices."""
 
     r: Whole = 16
     alpha: Whole = 32
     dropout: _Below1 = 0.0
-    """Share of an adapter's inputs that a step leaves out; on a CPU rounded to 256ths."""
+    """Probability that an input of the adapter is zeroed in a step; on a CPU it is rounded to 256ths."""
     targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = MATRICES
 
 
 class OptimModel(_Frozen):
-    """How long and how fast."""
+    """The optimizer: learning rate, batch, number of steps, and how adapters are averaged."""
 
     learning_rate: _Above0 = 2e-4
     batch: Whole = 16
-    """Rows of one step, however many are in memory at once."""
+    """Rows of one optimizer step, however many of them fit into memory at once."""
     train_epochs: _Above0 = 3.0
     max_steps: Whole | None = None
-    """So many steps, however many epochs that makes; None where ``train_epochs`` decides."""
+    """Number of steps, in place of ``train_epochs``; None where ``train_epochs`` decides."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: _Below1 = 0.03
-    """Share of the steps in which the rate rises, by every schedule."""
+    """Share of the steps during which the learning rate rises, under every schedule."""
     weight_decay: Amount = 0.0
     max_grad_norm: _Above0 = 0.3
     average: Flag = False
-    """Whether the adapter is the mean over the steps, later ones counting more, rather than that of the newest."""
+    """Whether the adapter is the mean of its weights over the steps, later steps counting more, and not the newest
+    ones."""
     soup: Whole = 1
-    """So many trainings, each by a seed of its own; the adapter is the mean of theirs, with the sum of their ranks."""
+    """Number of trainings, each with its own seed; the adapter is the mean of theirs, and its rank the sum of their
+    ranks."""
 
 
 class LaunchModel(_Frozen):
-    """How many processes train together, each with its share of a step's rows."""
+    """How many processes train together, each on its share of the rows of a step."""
 
     processes: Whole = 1
-    """On cuda each has a GPU of its own."""
+    """Number of processes; on cuda each has a GPU of its own."""
     engine: Literal["ddp", "fsdp", "deepspeed"] = "ddp"
-    """``ddp``: each holds the whole base; ``fsdp``: the base is split over all; ``deepspeed``: ZeRO, stage 2."""
+    """``ddp``: each process holds the whole base; ``fsdp``: the base is split over all; ``deepspeed``: ZeRO, stage
+    2."""
 
 
 class CheckModel(_Frozen):
-    """What is looked at while training."""
+    """The looks at held-out rows during training: how often, at how many rows, by which metric."""
 
     every: Whole = 25
-    """Steps between two looks, each with a checkpoint."""
+    """Number of steps between two looks; a checkpoint is saved at each look."""
     rows: Whole = 30
-    """Rows of ``val`` that are answered; the loss is over all of them."""
+    """Number of rows of ``val`` that the model answers at a look; the loss is computed over all rows of ``val``."""
     metric: Metric
-    """By it the best checkpoint is chosen, and the end where it grows no more."""
+    """Metric that chooses the best checkpoint, and that ends the training once it stops improving."""
     patience: Whole = 3
-    """Looks without a better metric after which training ends."""
+    """Number of consecutive looks without an improvement after which training ends."""
 
 
 class ProofModel(_Frozen):
-    """What the adapter must gain over its base, on ``val`` and ``test``, by the eval."""
+    """What the adapter must gain over its base in the eval, on ``val`` and on ``test``."""
 
     metric: Text
-    """A score of the eval."""
+    """Name of a score of the eval."""
     margin: Share
-    """By so much the adapter is surely better: the lower 95 % bound of the gain, paired by row, lies above."""
+    """Gain that must be exceeded: the lower 95 % confidence bound of the gain, paired by row, must lie above it."""
     slice: Text | None = None
     limit: Whole | None = None
     also: Annotated[tuple[str, ...], BeforeValidator(_names)] | None = None
-    """Further scores that must not be worse than the base's by chance."""
+    """Further scores; the proof fails if one of them is worse than the base's, or may be."""
 
 
 class SpanModel(_Frozen):
-    """What one key is tried with: numbers from ``low`` to ``high``, both included, or ``choices``."""
+    """Values that a search tries for one key: numbers from ``low`` to ``high``, both included, or ``choices``."""
 
     low: Annotated[int | float | None, BeforeValidator(_number)] = None
     high: Annotated[int | float | None, BeforeValidator(_number)] = None
     log: Flag = False
-    """Whether small numbers are tried as often as large ones."""
+    """Whether numbers are drawn on a logarithmic scale, so that small ones are tried as often as large ones."""
     choices: Annotated[tuple[Any, ...] | None, BeforeValidator(_choices)] = None
 
 
 class SearchModel(_Frozen):
-    """Trials of other values: the one that ``check.metric`` of ``val`` likes best is proved."""
+    """A search over values of other keys: the trial with the best ``check.metric`` on ``val`` goes into the proof."""
 
     trials: Whole
-    """How many, each a training of its own without a proof."""
+    """Number of trials; each is a training of its own, without a proof."""
     space: dict[str, SpanModel]
-    """By key of ``optim`` or ``lora``, as ``optim.learning_rate``."""
+    """The values to try, by key of ``optim`` or ``lora``, such as ``optim.learning_rate``."""
     prune_after: Whole | None = None
-    """So many trials come to their end first; from then on one is given up at a look at which the best that it has
-    seen is below the median of the others' at that step. None: no trial is given up."""
+    """Number of trials that must finish before any is pruned. From then on a trial is given up at a look where its best
+    value so far is below the median of the other trials' values at that step. None: no trial is pruned."""
 
 
 class NeedsModel(_Frozen):
-    """What the machine must have; else the configuration is skipped."""
+    """What the machine must have; otherwise the configuration is skipped."""
 
     gpu_gib: Amount = 0.0
-    """Memory of one CUDA GPU in GiB; with 0 none is needed."""
+    """Memory of one CUDA GPU in GiB; 0 if no GPU is needed."""
     ram_gib: Amount = 0.0
-    """Memory that is free, in GiB."""
+    """Free memory of the host in GiB."""
 
 
 class TrainingConfig(_Frozen):
-    """One file of ``finetune/configs``."""
+    """A whole training configuration: one file of ``finetune/configs``."""
 
     version: Version
     eval: Text
-    """Node id of the eval whose prompt is trained with, and that base and adapter are measured by."""
+    """Node id of the eval whose prompt is trained on, and which measures base and adapter."""
     base: Annotated[Text, AfterValidator(_of_no_spec)]
-    """``local:smollm2``, a folder with safetensors, or an id of the hub (with ``@REVISION`` where one is meant)."""
+    """``local:smollm2``, a folder with safetensors, or an id of the Hugging Face hub, optionally with ``@REVISION``."""
     load: Annotated[Literal["4bit"] | None, BeforeValidator(_bits)] = None
-    """``4bit`` for frozen weights in NF4 with double quantisation, which they are where ``dtype`` is not written."""
+    """``4bit`` stores the frozen weights in NF4 with double quantisation; this is the default if ``dtype`` is not
+    given."""
     dtype: Literal["bfloat16", "float32"] | None = None
-    """Of frozen weights that are not quantised, and of the sums; load and dtype are the options of ``hf:`` specs."""
+    """Type of frozen weights that are not quantised, and of the arithmetic. As ``load``, it is also an option of
+    ``hf:`` specs."""
     device: Literal["cpu", "cuda"]
     seed: Annotated[int, BeforeValidator(_from_0)] = 0
     kernels: Flag = True
-    """Whether layers are computed in one piece with their adapters, and by Liger's kernels on cuda where installed."""
+    """Whether a layer is computed in one piece with its adapter, and, on cuda, with Liger's kernels if they are
+    installed."""
     data: DataModel
     lora: LoraModel = LoraModel()
     optim: OptimModel = OptimModel()
@@ -242,34 +249,34 @@ class TrainingConfig(_Frozen):
     @classmethod
     def _in_4bit(cls, data: object) -> object:
         if isinstance(data, Mapping) and data.get("load") is None and data.get("dtype") is None:
-            return {**data, "load": "4bit"}  # which a record says so, written or not
+            return {**data, "load": "4bit"}  # so that the record states it, written or not
         return data
 
     @property
     def held(self) -> Held:
-        """How the frozen weights are held."""
+        """How the frozen weights are stored."""
         return self.dtype or "4bit"
 
     @property
     def digest(self) -> str:
-        """sha256 in hex over all that decides the adapter, whatever the order and layout of the file.
+        """The sha256 in hex of everything that decides the adapter, independent of the order and layout of the file.
 
-        What it must gain and what the machine must have may change before a training goes on. A default counts as if
-        it were not written, so that a newer version with more keys goes on with what an older one began.
+        ``proof`` and ``needs`` are left out, because they may change before a training is resumed. So are keys at their
+        default, so that a newer version with more keys can resume a training that an older one began.
         """
         deciding = self.model_dump(mode="json", exclude={"proof", "needs"}, exclude_defaults=True)
         return digest(canonical(deciding))
 
     def member(self, number: int) -> "TrainingConfig":
-        """Return the configuration of one training of a soup, from 0: the first has the seed of all."""
+        """Return the configuration of one training of a soup: number 0 keeps the seed, later ones add their number."""
         alone = self.optim.model_copy(update={"soup": 1})
         return self.model_copy(update={"seed": (self.seed + number) % 2**32, "optim": alone})
 
     def chosen(self, values: Mapping[str, Any]) -> "TrainingConfig":
-        """Return the configuration of one trial: without a search, and with ``values`` by key, as ``lora.r``.
+        """Return the configuration of one trial: no search, and ``values`` set by key, such as ``lora.r``.
 
         Raises:
-            ValidationError: of pydantic, for a value that its key cannot have.
+            ValidationError: from pydantic, for a value that its key does not accept.
         """
         data = self.model_dump()
         data["search"] = None

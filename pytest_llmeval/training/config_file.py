@@ -1,4 +1,4 @@
-"""A configuration from its file, read strictly: every mistake is named with file, line and key, all of them at once."""
+"""Strict reading of a configuration file: every mistake is reported at once, each with file, line and key."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +22,11 @@ _TRIED = tuple(
     for name in model.model_fields
     if name not in ("targets", "soup")
 )
-"""Keys that a search may try other values of."""
+"""Keys whose values a search may vary."""
 _MAY_BE_LEFT_OUT = ("search",)
-"""Parts that are None where they are not written."""
+"""Keys of sections that are None if they are not written."""
 _Wrong = Iterator[tuple[KeyPath, str]]
-"""Keys, and what is wrong with each and what to write."""
+"""Pairs of a key and a text: what is wrong with it and what to write."""
 
 
 def load_config(path: Path, *, shown_as: str, rootdir: Path | None = None) -> TrainingConfig:
@@ -35,7 +35,7 @@ def load_config(path: Path, *, shown_as: str, rootdir: Path | None = None) -> Tr
     Args:
         path: the file.
         shown_as: its name in messages.
-        rootdir: the project, where what the configuration names is to be looked for, too.
+        rootdir: the project; if given, the eval, datasets and base that the configuration names must exist there.
 
     Raises:
         SettingsError: with a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
@@ -56,10 +56,10 @@ def load_config(path: Path, *, shown_as: str, rootdir: Path | None = None) -> Tr
 
 
 def place_of(key: str, *, path: Path, shown_as: str) -> str:
-    """Return ``FILE:LINE: KEY`` for a key, as ``proof.margin``, of a configuration that was read before.
+    """Return ``FILE:LINE: KEY`` for a key of a configuration that was read before.
 
     Args:
-        key: with its parts.
+        key: the whole key, such as ``proof.margin``.
         path: the file.
         shown_as: its name in messages.
     """
@@ -68,7 +68,7 @@ def place_of(key: str, *, path: Path, shown_as: str) -> str:
 
 
 def _at_odds(config: TrainingConfig) -> _Wrong:
-    """Yield each key that does not go with others, and what to write."""
+    """Yield each key whose value contradicts that of another key, and what to write."""
     launch, batch, data = config.launch, config.optim.batch, config.data
     if config.load is not None and config.dtype is not None:
         yield (
@@ -78,7 +78,7 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
     if data.variants and data.completion == "text":
         told = "and data.completion is 'text'; write 0: what a target in JSON quotes of its input is exchanged"
         yield ("data", "variants"), f"found {data.variants}, {told}"
-    for name in config.lora.targets:  # peft would pass over it as long as another one is known
+    for name in config.lora.targets:  # peft ignores an unknown name as long as it knows another one
         if name.rpartition(".")[2] not in MATRICES:
             yield ("lora", "targets"), f"no layer of a Llama has a matrix {name!r}; {did_you_mean(name, MATRICES)}"
     if batch % launch.processes:
@@ -96,7 +96,7 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
 
 
 def _wrong_engine(config: TrainingConfig) -> Iterator[str]:
-    """Yield why an engine that splits a training over GPUs cannot do so, and what to write."""
+    """Yield why an engine that splits a training over GPUs cannot be used here, and what to write."""
     if config.device == "cpu":
         yield "which needs GPUs; write 'ddp' for device: cpu"
         return
@@ -133,7 +133,7 @@ def _wrong_span(config: TrainingConfig, path: KeyPath, span: SpanModel) -> _Wron
 
 
 def _refused(config: TrainingConfig, key: str, values: tuple[Any, ...]) -> Iterator[str]:
-    """Yield what is wrong with each value that a trial could not have."""
+    """Yield what is wrong with each value that a trial could not be configured with."""
     for value in values:
         try:
             for path, told in _at_odds(config.chosen({key: value})):
@@ -164,7 +164,7 @@ def _told(error: ErrorDetails, path: KeyPath) -> str:
 
 
 def _known(path: KeyPath) -> list[str]:
-    """Return the keys that may stand under ``path``."""
+    """Return the keys that are allowed below ``path``."""
     model: Any = TrainingConfig
     for part in path:
         if get_origin(model) is dict:

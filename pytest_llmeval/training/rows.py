@@ -1,4 +1,4 @@
-"""The rows that a training learns from and is held to, checked one by one before anything is loaded."""
+"""The rows of a training, its looks and its proof, each checked before a model is loaded."""
 
 import hashlib
 import json
@@ -32,55 +32,55 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRow:
-    """One row as it is trained on."""
+    """One row as it is trained on: its prompt and the answer to learn."""
 
     where: str
-    """File and line, with the number of a variant."""
+    """File and line, and of a variant its number."""
     sample: Sample
     messages: tuple[Message, ...]
-    """What the eval sends for it."""
+    """Messages that the eval sends for this row."""
     completion: str
-    """The answer that is learned."""
+    """Answer that is learned."""
     likeness: str
-    """Equal for inputs that differ in case and white space only."""
+    """Digest of the input; equal for inputs that differ only in case, white space or Unicode form (NFC)."""
 
     @property
     def id(self) -> str:
-        """Of the row in its dataset."""
+        """The id of the row in its dataset."""
         return self.sample.id
 
     @property
     def target(self) -> Any:
-        """What a right answer says."""
+        """The target that a right answer matches."""
         return self.sample.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The good rows of one dataset."""
+    """The rows taken from one dataset, all of them valid."""
 
     shown: str
     rows: tuple[TrainingRow, ...]
     digest: str
-    """sha256 in hex over the rows taken, in their order."""
+    """The sha256 in hex over the rows taken, in their order."""
     variants: tuple[TrainingRow, ...] = ()
     notes: tuple[str, ...] = ()
-    """What is odd about the fields that the prompt takes of them."""
+    """Oddities of the input fields that the prompt uses, one line each."""
 
     @property
     def twins(self) -> int:
-        """How many rows have an input that an earlier one had."""
+        """Number of rows whose input an earlier row has too."""
         return len(self.rows) - len({row.likeness for row in self.rows})
 
     @property
     def digests(self) -> dict[str, str]:
-        """sha256 in hex of the rows and, where there are any, of their variants, which are others by each seed."""
+        """The sha256 in hex of the rows and, if there are any, of their variants, which depend on the seed."""
         made = [[row.messages, row.completion] for row in self.variants]
         return {"train": self.digest, **({"variants": digest(canonical(made))} if made else {})}
 
     @property
     def warnings(self) -> list[str]:
-        """What looks wrong and hinders nothing."""
+        """Warnings about these rows, one line each; none of them stops the training."""
         if self.twins > _MANY_TWINS * len(self.rows):
             return [*self.notes, f"{self.shown}: {self.twins} of {len(self.rows)} rows repeat an earlier input"]
         return list(self.notes)
@@ -102,13 +102,13 @@ def read_rows(
         name: its path below ``rootdir``.
         rootdir: the project.
         prompt: of the eval.
-        completion: what a target becomes.
-        slice_: rows in it only.
-        limit: so many of those; None for all.
-        is_asked: whether a session will ask each, so that no two may have one id.
+        completion: what a target is turned into.
+        slice_: take only rows of this slice; None for all.
+        limit: largest number of rows taken, the first ones of the slice; None for all.
+        is_asked: whether an eval session will ask every row, so that ids must be unique.
 
     Raises:
-        DatasetError: with file and line of the first 20 wrong rows and the number of all, or that there is no row.
+        DatasetError: rows are wrong, with file and line of the first 20 and the number of all; or there is no row.
     """
     dataset = open_dataset(name, rootdir=rootdir, test_file=rootdir / "conftest.py")
     wrong: list[str] = []
@@ -125,7 +125,7 @@ def read_rows(
             if slice_ is not None and slice_ not in sample.slices:
                 continue
             if limit is not None and len(rows) >= limit:
-                continue  # the rest is read all the same, and its mistakes are told
+                continue  # the rest is still read, so that its mistakes are reported
             rows.append(_row(sample, where, prompt, completion))
             fields.add(sample.input, sample.id)
             sum_.update(b"%x;" % ref.checksum)
@@ -142,15 +142,15 @@ def read_rows(
 
 
 class Splits(NamedTuple):
-    """What a configuration trains with and measures by."""
+    """The rows that a configuration trains on, looks at and measures by."""
 
     train: Rows
-    """With their variants."""
+    """Training rows, with their variants."""
     val: Rows
-    """As they are looked at while training."""
+    """Rows that are looked at during training: those of ``data.slice``."""
     test: Rows
     proved: Mapping[str, Sequence[TrainingRow]]
-    """Of all of val and of test those that the proof asks, by the name that the dataset is shown by."""
+    """Rows of ``val`` and of ``test`` that the proof asks, by the shown name of the dataset."""
 
 
 def read_splits(
@@ -165,17 +165,17 @@ def read_splits(
     """Return the rows of a configuration.
 
     Args:
-        data: which rows they are.
-        proof: which of them it asks.
+        data: names the datasets and chooses the rows.
+        proof: chooses the rows that are asked by the proof.
         rootdir: the project.
         prompt: of the eval.
         seed: of the training.
-        place: says where a key of the configuration stands, as messages begin.
+        place: turns a key of the configuration into the place, FILE:LINE: KEY, that begins a message.
 
     Raises:
-        DatasetError: rows are wrong, those of all three are told; one lacks a field of the prompt that others have; one
-            of ``val`` or ``test`` is trained on, has the id of another, or stands in both.
-        SettingsError: none of ``val`` or of ``test`` is in the slice of the proof.
+        DatasetError: rows are wrong, reported for all three datasets; a row lacks a field that the prompt uses and
+            other rows have; or a row of ``val`` or ``test`` is trained on, shares its id with another, or is in both.
+        SettingsError: no row of ``val`` or of ``test`` is in the slice of the proof.
     """
     read = partial(read_rows, rootdir=rootdir, prompt=prompt, completion=data.completion)
     train, *whole = _all_read(
@@ -202,7 +202,7 @@ def read_splits(
 
 
 def _proved(rows: Rows, proof: ProofModel, place: Callable[[str], str]) -> Sequence[TrainingRow]:
-    """Return the rows that the proof asks."""
+    """Return the rows that the proof asks; raise SettingsError if its slice has none."""
     found = [row for row in rows.rows if proof.slice is None or proof.slice in row.sample.slices]
     if not found:
         raise SettingsError(f"{place('proof.slice')}: {proof.slice!r}: no row of {rows.shown} has it")
@@ -210,7 +210,7 @@ def _proved(rows: Rows, proof: ProofModel, place: Callable[[str], str]) -> Seque
 
 
 def _all_read(*reads: Callable[[], Rows]) -> list[Rows]:
-    """Return the rows of all datasets; raise DatasetError with what is wrong in each."""
+    """Return the rows of all datasets; raise one DatasetError for the mistakes in all of them."""
     found: list[Rows] = []
     wrong: list[str] = []
     for read in reads:
@@ -224,7 +224,7 @@ def _all_read(*reads: Callable[[], Rows]) -> list[Rows]:
 
 
 def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], prompt: Prompt, seed: int) -> Rows:
-    """Return the rows with variants of each, but for those that have come to be held-out ones."""
+    """Add variants of each row, except for variants that equal a held-out row."""
     kept_out = {row.likeness for rows in held_out for row in rows.rows}
     made = Variants([row.sample for row in train.rows], seed=seed)
     variants = [
@@ -236,7 +236,7 @@ def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], pr
 
 
 def _lacking(rows: Sequence[TrainingRow], prompt: Prompt) -> Iterator[str]:
-    """Yield a line for each row that lacks a field which the prompt takes of others."""
+    """Yield a line for each row that lacks a field which the prompt uses and other rows have."""
     taken = (prompt.names or frozenset()) & {name for row in rows for name in fields_of(row.sample.input)}
     for row in rows:
         if lacking := sorted(taken - set(fields_of(row.sample.input))):
@@ -249,7 +249,7 @@ def _require_none(pairs: Sequence[str], wrong: str) -> None:
 
 
 def leaks(seen: Rows, held_out: Rows) -> list[str]:
-    """Return a line for each row of ``held_out`` whose input ``seen`` has, case and white space apart."""
+    """Return a line for each row of ``held_out`` whose input is also in ``seen``, ignoring case and white space."""
     learned = {row.likeness: row for row in reversed(seen.rows)}
     pairs = ((learned.get(row.likeness), row) for row in held_out.rows)
     return [f"{first.where} is {row.where} ({row.id})" for first, row in pairs if first is not None]
@@ -258,18 +258,21 @@ def leaks(seen: Rows, held_out: Rows) -> list[str]:
 def within(
     rows: Rows, lengths: Sequence[int], *, most: int, on_long: Literal["error", "drop"], context: int = sys.maxsize
 ) -> tuple[list[int], list[str], list[str]]:
-    """Return the places of the rows and variants that are short enough, and where the other rows and variants stand.
+    """Return the indices of the rows and variants that are short enough, and the places of the long rows and variants.
 
     Args:
-        rows: all of them.
-        lengths: tokens of each and then of each variant, prompt and completion together.
-        most: tokens that a row may have, by the configuration; a variant that has more is left out whatever ``on_long``
-            says.
-        on_long: what is done about longer ones.
-        context: tokens that the base reads at most.
+        rows: all rows.
+        lengths: number of tokens, prompt and completion together, of each row and then of each variant.
+        most: largest number of tokens by the configuration. A longer variant is left out whatever ``on_long`` says.
+        on_long: what happens to longer rows.
+        context: largest number of tokens that the base reads.
+
+    Returns:
+        The indices into ``lengths``; then one text, file and line with the number of tokens, for each row that is too
+        long; then the same for variants.
 
     Raises:
-        DatasetError: one is too long and ``on_long`` is ``error``, or none is short enough.
+        DatasetError: a row is too long and ``on_long`` is ``error``, or every row is too long.
     """
     sized = list(zip((*rows.rows, *rows.variants), lengths, strict=True))
     bound = min(most, context)
@@ -308,7 +311,7 @@ def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json",
 
 
 def _alike(value: Any) -> Any:
-    """Return a text of an input in one case, one form of letters, and with one blank for all white space."""
+    """Return a text of an input normalised for comparison: NFC, casefolded, each run of white space one blank."""
     return " ".join(unicodedata.normalize("NFC", value).casefold().split()) if isinstance(value, str) else value
 
 
@@ -326,7 +329,7 @@ def _text(sample: Sample, where: str) -> str:
 
 
 def _texts(target: Any) -> Iterator[Any]:
-    """Yield the texts that a target accepts, the best first, as the scorers of texts read it."""
+    """Yield the texts that a target accepts, the best first, as the text scorers read it."""
     if isinstance(target, dict):
         yield target.get("answer")
     elif isinstance(target, list):

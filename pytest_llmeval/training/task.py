@@ -1,4 +1,4 @@
-"""The eval that a training is for: its prompt and the parameters of its calls, taken from its module."""
+"""The eval that a training is for: its prompt and call parameters, read from its module."""
 
 import importlib
 import importlib.util
@@ -20,27 +20,28 @@ __all__ = ["Task", "load_task"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What an eval asks a model."""
+    """How an eval asks a model: its suite, prompt and call parameters."""
 
     suite: str
     prompt: Prompt
     params: Mapping[str, Any]
-    """Of its calls: ``max_tokens`` and the like."""
+    """Parameters of its model calls, such as ``max_tokens``."""
     cluster: str | None = None
-    """The key of the metadata by which rows depend on one another; None where none does."""
+    """Metadata key whose equal values mark dependent rows; None if rows are independent."""
 
     @property
     def new_tokens(self) -> int:
-        """Tokens that an answer may have."""
+        """Largest number of tokens in an answer; 256 if the eval sets no limit."""
         return int(bound_of(self.params) or 256)
 
 
 def load_task(nodeid: str, rootdir: Path) -> Task:
-    """Return what the eval of a node id asks; its module is imported.
+    """Import the module of an eval and return how the eval asks a model.
 
     Raises:
-        SettingsError: there is no such file, function or marker, or the function makes several suites.
-        PromptError: its prompt cannot be used.
+        SettingsError: file, function or marker does not exist, or the function is parametrized and makes several
+            suites.
+        PromptError: the prompt cannot be used.
     """
     name, _, function_name = nodeid.partition("::")
     path = rootdir / name
@@ -66,25 +67,25 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
 
 
 def _marker(function: Callable[..., Any] | None, module: ModuleType) -> Mapping[str, Any] | None:
-    """Return what the closest marker says: the function's own, else its module's."""
+    """Return the arguments of the closest ``llmeval`` marker: the function's own, otherwise its module's."""
     of_module = getattr(module, "pytestmark", ())
     marks = [*getattr(function, "pytestmark", ()), *(of_module if isinstance(of_module, list) else (of_module,))]
     return next((mark.kwargs for mark in marks if mark.name == "llmeval"), None)
 
 
 def _imported(path: Path, rootdir: Path) -> ModuleType:
-    """Return the module of a file, imported under a name that nobody else has, in the package that it belongs to."""
+    """Import a file under a unique name, inside the package it belongs to, and return the module."""
     top, package = _package_of(path)
     name = ".".join((*package, f"llmeval_trained_{digest(str(path))[:12]}"))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
-    sys.path[:0] = [str(top), str(path.parent), str(rootdir)]  # as pytest finds what stands beside a test
+    sys.path[:0] = [str(top), str(path.parent), str(rootdir)]  # so that it can import its neighbours, as under pytest
     try:
         if package:
             importlib.import_module(".".join(package))
-        sys.modules[name] = module  # dataclasses look there for the module of a class
+        sys.modules[name] = module  # dataclasses look up the module of a class there
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # the user's own code
         sys.modules.pop(name, None)
@@ -95,7 +96,7 @@ def _imported(path: Path, rootdir: Path) -> ModuleType:
 
 
 def _package_of(path: Path) -> tuple[Path, list[str]]:
-    """Return the first folder above a file that is no package, and the names of those below it, as pytest has them."""
+    """Return the first folder above a file that is no package, and the names of the packages below it, like pytest."""
     top, names = path.parent, list[str]()
     while (top / "__init__.py").is_file() and top.name.isidentifier():
         names.insert(0, top.name)

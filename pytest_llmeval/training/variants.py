@@ -1,8 +1,8 @@
-"""Rows with the same task and other values in another arrangement, made of rows that there are.
+"""Variants of training rows: the same task with other values in another arrangement.
 
-What a target quotes of its input is exchanged for values of other rows, in both alike, so that a model has to copy it
-from where it stands rather than know it; labelled lines and the columns of tables come in another order and form. What
-a value means is left alone: dates, times, years, words of a short list.
+Values that a target quotes from its input are exchanged for values of other rows, in target and input alike, so that a
+model must copy them from where they stand and cannot learn them by heart. Labelled lines and table columns change their
+order and form. Values whose meaning matters are left alone: dates, times, years and the words of a short list.
 """
 
 import json
@@ -20,18 +20,18 @@ from pytest_llmeval.training.exchanging import Exchange, Values, leaves
 __all__ = ["Variants", "as_jsonl"]
 
 _COMMON_LABEL = 8
-"""Rows with the same label from which on it is one, and no speaker of a chat."""
+"""Smallest number of rows that share a label; a rarer one may be the speaker of a chat, and is no label."""
 
 
 class Variants:
-    """Makes variants of rows, with the values of all of them."""
+    """A maker of variants, which draws on the values of all rows."""
 
     def __init__(self, samples: Sequence[Sample], *, seed: int) -> None:
-        """Read what values and labels there are, and which texts stand in several rows: those are instructions.
+        """Collect values and labels of all rows. A text that several rows share is an instruction, and stays as it is.
 
         Args:
-            samples: all rows; a target that is no object or list gets no other values.
-            seed: decides, with id and number, what a variant is.
+            samples: all rows; a target that is neither object nor list gets no other values.
+            seed: decides, together with id and number, what a variant looks like.
         """
         self._seed = seed
         texts: Counter[str] = Counter()
@@ -45,11 +45,11 @@ class Variants:
         self._values = Values(sample.target for sample in samples)
 
     def variant(self, sample: Sample, number: int) -> Sample:
-        """Return one of the rows with other values in another arrangement; as it is where that would change its sense.
+        """Return a variant of a row; its input and target are unchanged if a variant would change their sense.
 
         Args:
-            sample: one of those that the values were read of.
-            number: of the variant, from 1 up: each number makes another.
+            sample: one of the rows that this object was made with.
+            number: of the variant, from 1; each number gives another variant.
         """
         rng = Random(f"{self._seed} {number} {sample.id}")  # noqa: S311 - no secret depends on it
         documents = "\n".join(self._documents(sample.input))
@@ -72,7 +72,7 @@ class Variants:
         return [value for _, value in leaves(given) if self._is_document(value)]
 
     def _is_document(self, value: Any) -> bool:
-        """Whether a value of an input is a text of this row alone."""
+        """Whether a value of an input is a text that no other row has."""
         return isinstance(value, str) and value not in self._common
 
 
@@ -83,11 +83,11 @@ def as_jsonl(samples: Iterable[Sample]) -> str:
 
 
 def _listed(target: Any) -> set[str]:
-    """Return the values of a target that stand in its lists: their order says something."""
+    """Return the values in the lists of a target, whose order has a meaning."""
     return {str(value) for path, value in leaves(target) if "[]" in path and value not in (None, "")}
 
 
 def _says_the_same(target: Any, documents: str, other: Any, others: str) -> bool:
-    """Whether each text that the target quotes of the documents is quoted by the other one of the others."""
+    """Whether each text that ``target`` quotes from ``documents`` has a counterpart in ``other`` within ``others``."""
     pairs = zip(leaves(target), leaves(other), strict=True)
     return all(after in others for (_, before), (_, after) in pairs if isinstance(before, str) and before in documents)
