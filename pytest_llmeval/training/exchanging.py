@@ -1,4 +1,4 @@
-"""Other values for what the target of a row quotes of its input: those of other rows, or other digits."""
+"""Replacement of the values that a row's target quotes from its input: by values of other rows, or by other digits."""
 
 import re
 from collections import Counter, defaultdict
@@ -12,58 +12,58 @@ from pytest_llmeval.scorers.scored import is_number
 __all__ = ["Exchange", "Values", "leaves"]
 
 _Place = tuple[frozenset[str], tuple[str, ...]]
-"""Keys of a target, so that only rows of one form share values, and the path of a value in it; the elements of a list
-have one path."""
+"""Where a value stands: the keys of its target, so that only rows of one form share values, and its path in the target.
+All elements of a list have the same path."""
 
 _MEANT = re.compile(r"\d{4}-\d\d-\d\d|\d\d?:\d\d")
-"""A date or a time, which an input may have in another form."""
+"""Dates and times, which an input may write in another form."""
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _FREE_VALUES = 12
-"""Different values from which on a place holds any, and not one of a list."""
+"""Smallest number of different values at a place for it to be open; with fewer, its values are a fixed list."""
 _ALIKE = 8
-"""Values with as many words, of which one can be made."""
+"""Smallest number of values with the same number of words from which a new one can be made."""
 _RARE = 0.5
-"""Share of different values from which on they are names; of those that come again and again parts are not mixed."""
+"""Smallest share of different values for a place to hold names; the words of values that recur often are not mixed."""
 _TRIES = 8
 _WORDS = frozenset(
     {"city", "group", "guest", "hall", "home", "hotel", "house", "market", "new", "office", "old", "room", "the"}
 )
-"""Parts of names that stand in sentences, too."""
+"""Parts of names that are also ordinary words in sentences."""
 _MONTHS = "january february march april may june july august september october november december"
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 _OF_DATES = frozenset(
     [*_MONTHS.split(), *_DAYS.split(), *(name[:3] for name in f"{_MONTHS} {_DAYS}".split()), "sept", "tues", "thurs"]
 )
-"""Words that are a name or a part of a date."""
+"""Words that may be a name or part of a date."""
 _AROUND_WORDS = r"(?<!\w)", r"(?!\w)"
 _AROUND_NUMBERS = r"(?<![\w.,:/-])", r"(?![\w:/-]|[.,]\d)"
-"""What may stand before a number and behind it, where it is no part of another or of a date."""
+"""What may come before and after a number that is not part of another number or of a date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """By what is replaced what one row quotes."""
+    """The replacements for the values that one row quotes."""
 
     words: Mapping[str, str]
     numbers: Mapping[str, str]
 
     def in_text(self, text: str) -> str:
-        """Return a text of the input with all of them replaced at once, long ones before their parts."""
+        """Return a text of the input with all replacements made at once, longer values before their parts."""
         return _replaced(text, (self.words, _AROUND_WORDS), (self.numbers, _AROUND_NUMBERS))
 
     def in_target(self, value: Any) -> Any:
-        """Return a value of the target as the input says it now."""
+        """Return a value of the target, replaced as in the input; texts with dates or times stay as they are."""
         if isinstance(value, str):
             return value if _MEANT.search(value) else _replaced(value, (self.words, _AROUND_WORDS))
         return type(value)(self.numbers[str(value)]) if is_number(value) and str(value) in self.numbers else value
 
 
 class Values:
-    """The values of all targets, by where they stand."""
+    """The values of all targets, by place."""
 
     def __init__(self, targets: Iterable[Any]) -> None:
-        """Read them."""
+        """Collect the texts of all targets."""
         self._counts: Counter[_Place] = Counter()
         found: dict[_Place, set[str]] = defaultdict(set)
         for target in targets:
@@ -79,14 +79,14 @@ class Values:
                 self._by_words[place, len(value.split())].append(value)
 
     def exchange(self, target: Any, documents: str, rest: str, labels: Iterable[str], rng: Random) -> Exchange:
-        """Return other values for those that ``target`` quotes of ``documents``, as far as there are some.
+        """Return replacements for the values that ``target`` quotes from ``documents``, as far as there are any.
 
         Args:
             target: of the row.
-            documents: the texts that values are exchanged in.
-            rest: all that the input has beside them, which stays, and so do values that stand in it.
-            labels: words before a colon, which are parts of no name.
-            rng: what is drawn from.
+            documents: the texts in which values are replaced.
+            rest: all other texts of the input, which stay as they are, as do values that occur in them.
+            labels: words before a colon, which are not part of a name.
+            rng: source of randomness.
         """
         found = list(leaves(target))
         words = self._words(target, found, documents, rest, {word for label in labels for word in label.split()}, rng)
@@ -119,7 +119,7 @@ class Values:
         return words
 
     def _new(self, place: _Place, value: str, documents: str, rest: str, taken: set[str], rng: Random) -> str | None:
-        """Return another value that stands nowhere yet, nor any word of a name of it."""
+        """Return a replacement that, like each word of it, does not yet occur in the row; None if there is none."""
         for _ in range(_TRIES):
             other = self._other(place, value, rng)
             if other is None:
@@ -131,7 +131,7 @@ class Values:
         return None
 
     def _other(self, place: _Place, value: str, rng: Random) -> str | None:
-        """Return another value for a place, of the same form; None where there are too few."""
+        """Return another value of the same form for a place; None if the place has too few."""
         if any(char.isdigit() for char in value):
             return _other_digits(value, rng)
         values = self._values[place]
@@ -141,7 +141,7 @@ class Values:
         if len(alike) < _ALIKE:
             return None
         is_name = all(word[:1].isupper() for word in value.split()) and len(values) >= _RARE * self._counts[place]
-        if is_name:  # each word of another one
+        if is_name:  # each word from another name
             words = [rng.choice(alike).split()[position] for position in range(len(value.split()))]
             pairs = zip(value.split(), words, strict=True)
             return " ".join(old if {old.lower(), new.lower()} & _OF_DATES else new for old, new in pairs)
@@ -149,13 +149,13 @@ class Values:
 
 
 def _is_nested(value: str, found: list[tuple[Any, Any]]) -> bool:
-    """Whether a text of the target is a part of another one, or has one as its part: they must go on agreeing."""
+    """Whether a text of the target contains another one, or is part of one: they must go on matching."""
     others = (other for _, other in found if isinstance(other, str) and len(other) > 2 and other != value)
     return any(other in value or value in other for other in others)
 
 
 def _numbers(found: list[tuple[Any, Any]], documents: str, rest: str, rng: Random) -> dict[str, str]:
-    """Return by what numbers are replaced that stand in the input once, as they stand in the target."""
+    """Return replacements for numbers that occur once in the input, written as in the target."""
     numbers: dict[str, str] = {}
     values = [value for _, value in found if is_number(value)]
     texts = "\n".join(value for _, value in found if isinstance(value, str))
@@ -176,14 +176,14 @@ def _numbers(found: list[tuple[Any, Any]], documents: str, rest: str, rng: Rando
 
 
 def _is_derived(number: str, documents: str) -> bool:
-    """Whether a number of the target stands nowhere in the input: it may follow from those that do."""
+    """Whether a number of the target does not occur in the input, and so may be derived from numbers that do."""
     if len(number) < 2 or not _NUMBER.fullmatch(number):
         return False
     return not _count(number, documents, _AROUND_NUMBERS) and not _stands_otherwise(number, documents)
 
 
 def _stands_otherwise(number: str, documents: str) -> bool:
-    """Whether a number stands there in another form, too: with decimals, or with its thousands apart."""
+    """Whether a number occurs in another form too: with decimals, or with separated thousands."""
     whole, _, decimals = number.lstrip("-").partition(".")
     grouped = f"{int(whole):,}".replace(",", "[.,' \u2019\u00a0\u202f]")
     forms = [rf"{whole}[.,]0+"] if not decimals else [rf"{whole},{decimals}"]
@@ -192,7 +192,7 @@ def _stands_otherwise(number: str, documents: str) -> bool:
 
 
 def _other_digits(text: str, rng: Random, *, is_number: bool = False) -> str:
-    """Return a text with other digits; of a number a zero in front stays, and none comes to its ends."""
+    """Return a text with other digits; in a number a leading zero stays, and no zero comes first or last."""
     places = [place for place, char in enumerate(text) if char.isdecimal()]
     made = list(text)
     for place in places:
@@ -203,7 +203,7 @@ def _other_digits(text: str, rng: Random, *, is_number: bool = False) -> str:
 
 
 def _told_otherwise(found: list[tuple[Any, Any]]) -> set[int]:
-    """Return the figures that a target has as numbers, dates or times: a text with one of them may say the same."""
+    """Return the figures in numbers, dates and times of a target; a text with one of them may say the same."""
     texts = [str(value) for _, value in found if is_number(value) or (isinstance(value, str) and _MEANT.search(value))]
     return {figure for text in texts for figure in _figures(text)}
 
@@ -217,7 +217,7 @@ def _form(target: Any) -> frozenset[str]:
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield path and value of all that is no object and no list."""
+    """Yield path and value of everything that is neither an object nor a list."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from leaves(each, (*path, key))
@@ -233,7 +233,7 @@ def _count(value: str, text: str, around: tuple[str, str]) -> int:
 
 
 def _parts(value: str, other: str) -> Iterator[tuple[str, str]]:
-    """Yield the words of a name beside those of the other: an input has them alone, too."""
+    """Yield pairs of words of a name and its replacement, because an input may use a single word of a name."""
     old, new = value.split(), other.split()
     is_name = all(word[:1].isupper() for word in (*old, *new)) and not any(char.isdigit() for char in value)
     if is_name and len(old) == len(new) > 1:

@@ -290,7 +290,7 @@ def within(
 
 
 def read_at_most(context: int) -> str:
-    """Return in words how many tokens a base reads, and what says so: with scaled RoPE it may be made for more."""
+    """Return in words how many tokens a base reads, and which key says so; one with scaled RoPE may read more."""
     return f"{context} tokens that the base reads at most (max_position_embeddings in its config.json)"
 
 

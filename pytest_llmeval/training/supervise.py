@@ -1,7 +1,7 @@
-"""One training from its configuration to its proof, seen from the session: no torch is imported here.
+"""One training from its configuration to its proof, as the session runs it, without importing torch.
 
-The trainer is a process of its own: its memory is free again for the proof, its environment is sure, and what it ran
-out of is gone before the second try.
+The trainer is a process of its own: its memory is free again for the proof, its environment is known, and after it ran
+out of memory a second try starts from a clean state.
 """
 
 import contextlib
@@ -40,61 +40,62 @@ from pytest_llmeval.version import __version__
 __all__ = ["Job", "ProvedError", "TrainingFailedError", "run_training"]
 
 _REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-"""What a disk answers that takes no more of a file; any other OSError of a training is a fault of its own."""
+"""The errno values with which a disk refuses to write; any other OSError of a training is a fault of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a training item asks for."""
+    """Everything that one training item asks for."""
 
     name: str
-    """Of the configuration."""
+    """Name of the configuration."""
     config: TrainingConfig
     rootdir: Path
     place: Path
-    """The folder of all trainings."""
+    """Folder of all trainings."""
     db: Path
     machine: Machine
     is_resumed: bool
-    """Whether the newest training of this name that did not end goes on."""
+    """Whether to resume the newest unfinished training of this name."""
     is_one_of_several: bool = False
-    """Whether the session has other trainings, which may have ended or not begun where this one goes on."""
+    """Whether the session has other trainings; then this one may have ended, or not begun, when they are resumed."""
     git: Mapping[str, Any] = field(default_factory=dict)
-    """``git_commit`` and ``git_dirty``."""
+    """``git_commit`` and ``git_dirty`` of the project."""
     environ: Mapping[str, str] = field(repr=False)
-    """Of all processes; no option of the plugin stands there but the judges."""
+    """Environment of all processes; of the plugin's options it contains only the judges."""
     report: Callable[[str], None]
-    """Shows one line to the user."""
+    """Callback that shows one line to the user."""
     suite: str
-    """Of the eval."""
+    """Suite of the eval."""
     place_of: Callable[[str], str] = str
-    """Says where a key stands, such as ``proof.margin``: file, line and key."""
+    """Turns a key such as ``proof.margin`` into FILE:LINE: KEY."""
     pythonpath: tuple[str, ...] = ()
-    """Folders that pytest imports from beside those of the environment; the trainer imports the eval so too."""
+    """Folders of pytest's ``pythonpath``, from which the trainer imports the eval too."""
     arguments: tuple[str, ...] = ()
-    """Of pytest, for the sessions of the proof."""
+    """Arguments of pytest for the sessions of the proof."""
     max_cost_usd: float | None = None
-    """What these may spend together; None without a bound."""
+    """Largest sum in USD that the sessions of the proof may spend together; None for no limit."""
     again: str
-    """The command that goes on with it."""
+    """The command that resumes this training."""
 
 
 class ProvedError(SettingsError):
-    """A training is to go on that has ended, as has its proof: nothing is left to do."""
+    """Raised for a training that should be resumed, but whose proof has ended: nothing is left to do."""
 
 
 def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
-    """Train, prove, record; return the gains.
+    """Train, prove and record; return the gains, first on ``val``, then on ``test``.
 
     Args:
         job: what to do.
-        train: carries a plan out; a process of its own where that is None.
+        train: carries out a plan; None to start a process for it.
 
     Raises:
-        TrainingFailedError: with why, and where everything of it lies.
-        UserError: something a person wrote is wrong.
-        ProvedError: one of several is to go on, and nothing of it is left to do.
-        KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
+        TrainingFailedError: the training failed, or its proof does not hold, with the reason and the folder of its
+            files.
+        UserError: something the user wrote is wrong.
+        ProvedError: one of several trainings should be resumed, and nothing is left to do for it.
+        KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to resume was shown.
     """
     check_rows(job.config, job.rootdir, place=job.place_of)
     for line in doubted_scores(job.config, job.rootdir, place=job.place_of):
@@ -107,7 +108,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
 
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
-    is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
+    is_trained = plan.adapter.is_dir()  # resumed after its proof was interrupted
     if job.is_resumed:
         require_same(plan)
     before = _stored(job).get(plan.id)
@@ -141,7 +142,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
         told = one_line(f"{type(error).__name__}: {error}", 400)
         _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=told))
         raise
-    except BaseException:  # an interrupt, or pytest-timeout's end of the item, which is no Exception
+    except BaseException:  # an interrupt, or pytest-timeout, whose exception is no Exception
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
         if plan.identity.exists():
             job.report(f"{job.name}: {_kept(plan)}continue with: {job.again}")
@@ -152,7 +153,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
 
 @contextlib.contextmanager
 def _room_for(job: Job, plan: Plan) -> Iterator[None]:
-    """Turn what the disk refuses to this process into a TrainingFailedError, with how to go on."""
+    """Turn a disk's refusal to write into a TrainingFailedError that says how to resume."""
     try:
         yield
     except OSError as error:
@@ -163,7 +164,7 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
 
 
 def _measured(job: Job, plan: Plan, before: Training | None) -> list[Gain] | None:
-    """Return the gains that a session measured by the same proof and did not come to record; None without any."""
+    """Return the gains that an earlier session measured by the same proof but did not record; None without any."""
     path = plan.folder / "proof.json"
     if before is None or not path.exists() or before.config.get("proof") != job.config.proof.model_dump(mode="json"):
         return None
@@ -171,7 +172,7 @@ def _measured(job: Job, plan: Plan, before: Training | None) -> list[Gain] | Non
 
 
 def _proved(job: Job, plan: Plan) -> list[Gain]:
-    """Measure the gains and write them down."""
+    """Measure the gains and write them to ``proof.json``."""
     gains = measure(_measurement(job, plan))
     _require_measured(job, gains)
     write_json(plan.folder / "proof.json", [gain.recorded() for gain in gains])
@@ -179,7 +180,7 @@ def _proved(job: Job, plan: Plan) -> list[Gain]:
 
 
 def _require_measured(job: Job, gains: list[Gain]) -> None:
-    """Raise TrainingFailedError where a gain could not be measured: that says nothing of the adapter."""
+    """Raise TrainingFailedError if a gain could not be measured, because that says nothing about the adapter."""
     if any(gain.verdict == "unmeasurable" for gain in gains):
         told = "\n".join(failures(gains))
         raise TrainingFailedError(
@@ -189,7 +190,7 @@ def _require_measured(job: Job, gains: list[Gain]) -> None:
 
 
 def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> None:
-    """Record a proof, write the card of its adapter; raise TrainingFailedError where it does not hold."""
+    """Record a proof and write the adapter's model card; raise TrainingFailedError if the proof does not hold."""
     wrong = failures(gains)
     proof = [gain.recorded() for gain in gains]
     ended = replace(recorded, status="finished", finished_at=utc_now(), proof=proof)
@@ -209,7 +210,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
 
 
 def _as_it_stands(job: Job) -> Job:
-    """Return what to do of a training that is to go on: of several, one that was not begun begins; else raise why."""
+    """Return the job to carry out: one of several to resume that never began begins; raise if none can be resumed."""
     home = job.place / job.name
     if not job.is_resumed or _unfinished(job, home) is not None:
         return job
@@ -227,7 +228,7 @@ def _as_it_stands(job: Job) -> Job:
 
 
 def _plan(job: Job) -> Plan:
-    """Return the plan of a new training, or of the one that goes on; its folder is there and can be written to."""
+    """Return the plan of a new or resumed training, after making sure that its folder exists."""
     home = job.place / job.name
     require_speakable(home, "name a database elsewhere with --llmeval-db: trainings lie beside it")
     unfinished = _unfinished(job, home) if job.is_resumed else None
@@ -253,10 +254,10 @@ def _plan(job: Job) -> Plan:
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other sessions from the training in ``folder``.
+    """Lock the training in ``folder`` against other sessions.
 
     Raises:
-        SettingsError: one has it, or it cannot be written into.
+        SettingsError: another session holds the lock, or the folder cannot be written to.
     """
     lock = filelock.FileLock(folder / ".session.lock", blocking=False)
     try:
@@ -270,9 +271,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _unfinished(job: Job, home: Path) -> Path | None:
-    """Return the newest training that was begun and not proved, of those that have something to go on from if any.
+    """Return the newest unproved training, preferably one with steps to resume from; None without any.
 
-    One whose proof is written down and of which the database knows nothing belongs to another database.
+    A training whose proof is written down but that the database does not know belongs to another database.
     """
     begun = {path.parent for path in home.glob("*/identity.json")}
     measured = {path for path in begun if (path / "proof.json").exists()}
@@ -282,21 +283,21 @@ def _unfinished(job: Job, home: Path) -> Path | None:
 
 
 def _has_steps(folder: Path) -> bool:
-    """Whether a training would lose steps if it began anew."""
+    """Return whether a training would lose steps if it began anew."""
     return any(
         True for name in ("adapter", "checkpoint-*", "study.db", f"{FOLDER}/*/fit.json") for _ in folder.glob(name)
     )
 
 
 def _parts(config: TrainingConfig) -> tuple[str, ...]:
-    """Return where in the folder of a training the processes write that train, as a shell finds all of them."""
+    """Return the subfolders of a training in which its processes write, as parts of a glob pattern."""
     if config.search is not None:
         return ("trials", "*")
     return (FOLDER, "*") if config.optim.soup > 1 else ()
 
 
 def _kept(plan: Plan) -> str:
-    """Return which step a training would go on after, as the beginning of a line; empty where none is kept."""
+    """Return which checkpoint a training would resume from, as the beginning of a line; empty if none is kept."""
     parts, config = _parts(plan.config), plan.config
     if plan.adapter.is_dir():
         return ""
@@ -309,7 +310,7 @@ def _kept(plan: Plan) -> str:
 
 
 def _beginning(plan: Plan) -> str:
-    """Return where a training goes on from."""
+    """Return in words where a training resumes from."""
     if plan.config.search is not None:
         return f"goes on with the trials in {plan.folder}"
     if plan.config.optim.soup > 1:
@@ -318,7 +319,7 @@ def _beginning(plan: Plan) -> str:
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:
-    """Carry the plan out."""
+    """Carry out the plan: a single training, a soup or a search."""
     processes = job.config.launch.processes
     if job.config.device == "cuda" and job.machine.gpus > processes:
         job.report(f"{job.name}: {processes} of {job.machine.gpus} GPUs are used; launch.processes says how many")
@@ -327,19 +328,19 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
     elif job.config.search is None:
         require_trained(carried_out(plan, train, environ=job.environ, report=job.report), name=job.name)
     else:
-        from pytest_llmeval.training.searching import search  # it imports optuna, which only a search needs
+        from pytest_llmeval.training.searching import search  # imports optuna, which only a search needs
 
         search(plan, train, environ=job.environ, report=job.report)
 
 
 def _stored(job: Job) -> dict[str, Training]:
-    """Return what is recorded of trainings so far, by their ids."""
+    """Return the trainings that the database has recorded, by id."""
     with closing(SqliteStore(job.db)) as store:
         return {each.id: each for each in store.trainings()}
 
 
 def _begun(job: Job, plan: Plan, before: Training | None) -> Training:
-    """Return what to record of a training that begins; of one that goes on what was ``before``."""
+    """Return the record of a training that begins; a resumed one keeps what was recorded ``before``."""
     if before is not None:
         return replace(before, status="running", finished_at=None, reason=None)
     return Training(
@@ -383,7 +384,7 @@ def _with_record(recorded: Training, plan: Plan) -> Training:
     names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
     return replace(
         recorded,
-        config=plan.config.model_dump(mode="json"),  # what the proof asks may have changed since it began
+        config=plan.config.model_dump(mode="json"),  # ``proof`` may have changed since it began
         adapter=str(plan.adapter),
         record=record,
         log=log,

@@ -1,7 +1,8 @@
-"""The entry of several processes that train together, by ``accelerate launch``: run as ``trainer`` is.
+"""The entry of several processes that train together, started by ``accelerate launch``; run like ``trainer``.
 
-It is asked to end by a signal, and asks the processes by a file in the folder of the training, which each looks for at
-the end of a step: accelerate would pass the signal on and kill after 30 s, whatever a step takes.
+A signal asks it to end, and a file in the training's folder passes that on: each process
+looks for the file at the end of a step. accelerate would pass on the signal and kill after 30 s, however long a step
+takes.
 """
 
 import os
@@ -30,7 +31,7 @@ _BETWEEN_LOOKS_S = 0.2
 
 
 def main(arguments: list[str]) -> int:
-    """Train by the plan of a file in several processes; return 0 where a word of how it ended was left."""
+    """Train by the plan in a file with several processes; return 0 if they left an outcome, else 1."""
     plan = Plan.read(Path(arguments[0]))
     plan.end_mark.unlink(missing_ok=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -41,11 +42,11 @@ def main(arguments: list[str]) -> int:
     os.environ[PARENT] = str(os.getpid())
     if plan.config.device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
-    # accelerate gives each of several processes one thread where nobody says otherwise.
+    # By default accelerate gives each of several processes one thread.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // plan.config.launch.processes)))
     logs = plan.folder / "launch_logs"
     wrong: list[BaseException] = []
-    # In a thread: in the main one it takes the handlers of signals over.
+    # In a thread, because in the main one it would replace the signal handlers.
     processes = threading.Thread(target=_launch, args=(config, logs, arguments[0], wrong))
     processes.start()
     while processes.is_alive():
@@ -59,9 +60,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _launch_file(config: TrainingConfig) -> dict[str, Any]:
-    """Return what ``accelerate launch`` reads for a configuration.
+    """Return the settings of ``accelerate launch`` for a configuration.
 
-    On a CPU it says several GPUs too: asked for the CPU, accelerate starts one process.
+    On a CPU they name several GPUs too, because accelerate starts a single process when asked for the CPU.
     """
     launch = config.launch
     found: dict[str, Any] = {
@@ -98,30 +99,30 @@ def _launch_file(config: TrainingConfig) -> dict[str, Any]:
 
 
 def _launch(config: Path, logs: Path, plan: str, wrong: list[BaseException]) -> None:
-    # Without a folder for its logs, which stay empty, torch leaves one in the system's for temporary files.
+    # Without a folder for its logs, which stay empty, torch leaves one among the system's temporary files.
     options = ["--config_file", str(config), "--log_dir", str(logs), "--module", _TRAINER, plan]
     arguments = launch_command_parser().parse_args(options)
     try:
         launch_command(arguments)
-    except BaseException as error:  # noqa: BLE001  # it ends a thread; the main one tells it
+    except BaseException as error:  # noqa: BLE001  # it ends a thread; the main thread reports it
         wrong.append(error)
 
 
 def _asked_to_end(plan: Plan) -> Any:
     def note(number: int, frame: FrameType | None) -> None:
         plan.end_mark.touch()
-        signal.signal(number, signal.SIG_DFL)  # a second one ends this process at once, and the kernel the others
+        signal.signal(number, signal.SIG_DFL)  # a second one ends this process at once, the kernel the others
 
     return note
 
 
 def _tell(error: BaseException, plan: Plan) -> None:
-    """Leave word of a process that could not do so itself."""
+    """Write the outcome of a process that was killed by a signal before it could do so."""
     traceback.print_exception(error)
     if not isinstance(error, ChildFailedError) or Outcome.read(plan.folder) is not None:
         return
     ends = {rank: -failure.exitcode for rank, failure in sorted(error.failures.items()) if failure.exitcode < 0}
-    # The others were ended by SIGTERM, since one had ended.
+    # The other processes were ended by SIGTERM because one had ended.
     rank = next((rank for rank, number in ends.items() if number != signal.SIGTERM), None)
     if rank is not None:
         name = signal.Signals(ends[rank]).name

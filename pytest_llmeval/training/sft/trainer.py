@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: see models.hf.loading; this process is its own
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trl tells the hub of each trainer
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trl reports each trainer to the hub
 os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", os.environ.get("PYTORCH_ALLOC_CONF", "expandable_segments:True"))
 
 import filelock
@@ -63,7 +63,7 @@ from pytest_llmeval.training.starting import Layout, say
 
 __all__ = ["main", "train"]
 
-_IGNORED = -100  # the label of a token that no loss is taken of
+_IGNORED = -100  # the label of a token that is left out of the loss
 
 
 class SaveError(LlmevalError):
@@ -71,15 +71,15 @@ class SaveError(LlmevalError):
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
-    """SFTTrainer that counts tokens, keeps the order of rows and leaves no half of a checkpoint."""
+    """SFTTrainer that counts tokens, keeps the order of rows and leaves no incomplete checkpoint."""
 
     tokens: Any = 0
     average: Average | None = None
-    """Where the adapter is the mean over its steps."""
+    """Running mean of the adapter's weights; None if the newest weights are the adapter."""
     launch = LaunchModel()
-    """The processes that train together."""
+    """How many processes train together, and by which engine."""
     answer_tokens: float = 1.0
-    """Of a held-out row, on average."""
+    """Mean number of tokens in the answer of a held-out row."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Prepare, as trl does."""
@@ -91,7 +91,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         self._plain = None if self.aux_loss_enabled else PlainLoss(self.model.get_base_model())
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Count the tokens of a micro-batch, padding left out."""
+        """Run the step of a micro-batch, and count its tokens without padding."""
         if self._flat is not None and model.zero_grad != self._flat.zero_grad:
             spare_walks(model, self.model, self._flat.zero_grad)
         self.tokens = self.tokens + inputs["attention_mask"].sum()
@@ -101,10 +101,12 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         return loss
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Hold the first loss, which is the base's as the adapter adds nothing yet, to that of answering.
+        """Return the loss; at the first step, compare it with the loss as answers are computed.
+
+        The adapter adds nothing yet, so both are losses of the base.
 
         Raises:
-            NotTheBaseError: they differ by more than rounding does.
+            NotTheBaseError: they differ by more than rounding explains.
         """
         if self._is_compared or self.state.global_step or not model.training or self._draws:
             return self._loss(model, inputs, *args, **kwargs)
@@ -113,23 +115,24 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         with torch.no_grad():
             asked = self._loss(model, dict(inputs), *args, **kwargs)
         model.train()
-        self._metrics["eval"].clear()  # else it counts as a look
-        torch.clear_autocast_cache()  # it holds weights in 16 bits that no gradient leads back from
+        self._metrics["eval"].clear()  # otherwise it counts as a look
+        torch.clear_autocast_cache()  # it holds 16-bit weights that were cast without a gradient
         loss = self._loss(model, inputs, *args, **kwargs)
         require_near(loss.item(), asked.item())
         return loss
 
     def _loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        """Leave the loss of experts, and what has more than a loss, to trl."""
+        """Return the loss; that of mixtures of experts, and calls for outputs beside the loss, are left to trl."""
         if self._plain is None or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         return self._plain.of(model, inputs, num_items_in_batch, processes=self.accelerator.num_processes)
 
     def prediction_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Weigh the loss of some held-out rows, as that of all is their mean by rows: it is one by tokens then.
+        """Weight the loss of some held-out rows by their tokens, so that the mean over rows becomes one over tokens.
 
-        Else it would depend on how many rows are looked at together, as that is the memory's choice. Rows that fill up
-        the last batch of several processes are left out; of a batch that has no other, whatever is returned is cut off.
+        Without this the result would depend on the batch size, which memory decides. Rows that repeat to fill up the
+        last batch of several processes are left out; where a process has no other row in that batch, its result is cut
+        off later.
         """
         loader = self.accelerator.gradient_state
         if loader.end_of_dataloader and loader.remainder > 0:
@@ -140,11 +143,11 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         return (loss * (labels != _IGNORED).sum() / (len(labels) * self.answer_tokens), *others)
 
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
-        """Return 0: nobody looks at their number, for which transformers goes through all modules at each step."""
+        """Return 0: the number is not used, and transformers visits all modules at each step to compute it."""
         return 0
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """Have one update for all weights, where they are not split over processes."""
+        """Create one optimizer that updates all weights at once, unless they are split over processes."""
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             return super().create_optimizer(model)
         _, how = self.get_optimizer_cls_and_kwargs(self.args, self.model)
@@ -153,13 +156,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         return self.optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        """Look at the gradients that there are."""
+        """Clip the gradients of the trained weights only, which the flat optimizer knows."""
         if self._flat is None:
             return super()._clip_grad_norm(model)
         return self.accelerator.clip_grad_norm_(self._flat.weights, self.args.max_grad_norm)
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
-        """Look at the mean and keep it, where there is one."""
+        """Log, evaluate and save; with averaging, the mean is evaluated and saved in place of the newest weights."""
         is_look = self.control.should_evaluate or self.control.should_save
         with self.average.in_place() if self.average is not None and is_look else contextlib.nullcontext():
             super()._maybe_log_save_evaluate(*args, **kwargs)
@@ -170,7 +173,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
             self.average.load(Path(resume_from_checkpoint))
 
     def take_best_after_all_steps(self, checkpoint: Path) -> bool:
-        """Return whether no step follows ``checkpoint``, and take the best one then: train() would add a step."""
+        """Return whether no step follows ``checkpoint``; if so, load the best one, because train() would add a step."""
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         is_last = state.global_step >= state.max_steps or had_run_out(state)
         if not state.best_model_checkpoint or not is_last:
@@ -180,7 +183,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         return True
 
     def _load_best_model(self) -> None:
-        """Take the best checkpoint from where the training lies now; transformers goes on without one that is gone."""
+        """Load the best checkpoint from the training's current folder; transformers ignores it if it is gone."""
         best = find_best(Path(self.args.output_dir), self.state.best_global_step, self.launch)
         self.state.best_model_checkpoint = str(best)
         super()._load_best_model()
@@ -196,10 +199,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         )
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the card to ``record``; trl's would stand in every checkpoint."""
+        """Write no model card: the card follows the proof, and trl's would be in every checkpoint."""
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Save the adapter; of weights that several processes hold transformers would gather the base for it, too."""
+        """Save the adapter; where processes share the weights, transformers would gather those of the base too."""
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             self._save(output_dir, state_dict=trained_weights(self.model))
         else:
@@ -221,9 +224,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
 
 
 def main(arguments: list[str]) -> int:
-    """Train by the plan of a file, and leave word of how it ended; return 0 where that is said.
+    """Train by the plan in a file, write the outcome, and return the exit status.
 
-    Of several processes that train together the first one leaves word, or whichever fails first: that one returns 1.
+    A single process always returns 0. Of several processes, the first one writes the outcome, or the first one to fail;
+    each one that fails returns 1.
     """
     plan = Plan.read(Path(arguments[0]))
     ranks = Ranks(plan.config.launch)
@@ -239,7 +243,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
-    """Train; return how it ended, whatever was raised."""
+    """Train, and turn whatever is raised into an outcome."""
     ending = EndOnSignal(ranks, plan.end_mark)
     lock = filelock.FileLock(plan.folder / ".lock", blocking=False) if ranks.is_first else contextlib.nullcontext()
     try:
@@ -248,7 +252,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
     except filelock.Timeout:
         return Outcome(state="refused", message=f"another process still trains in {plan.folder}; wait for its end")
     except UserError as error:
-        is_of_trial = plan.trial is not None and isinstance(error, NoRoomError)  # another one may have room
+        is_of_trial = plan.trial is not None and isinstance(error, NoRoomError)  # another trial may fit
         return Outcome(state="failed" if is_of_trial else "refused", message=str(error))
     except LlmevalError as error:
         return Outcome(state="unsaved" if isinstance(error, SaveError) else "failed", message=str(error))
@@ -256,7 +260,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
         return Outcome(state="out_of_memory", message=one_line(str(error), 400))
     except KeyboardInterrupt:
         return Outcome(state="interrupted", message="nothing was saved since the newest checkpoint")
-    except Exception as error:  # noqa: BLE001  # of the libraries; the user is told, and finds the rest in output.txt
+    except Exception as error:  # noqa: BLE001  # of the libraries; the traceback goes into output.txt
         traceback.print_exc()
         if ranks.count > 1 and is_lost_peer(error):
             return Outcome(state="lost")
@@ -265,11 +269,11 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
 
 
 def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
-    """Train, and save the best adapter as a whole."""
+    """Train, and save the best adapter atomically."""
     began = time.monotonic()
     ranks.meet(plan.config.device)
     require_device(plan.config)
-    before = plan.laid_out() if plan.is_resumed else None  # by all, before the first one writes its own
+    before = plan.laid_out() if plan.is_resumed else None  # read by all processes before the first one writes its own
     plan = replace(plan, free=ranks.may_take(plan.free, plan.config.device))
     with ranks.in_turn():
         material = gather(plan, before)
@@ -310,10 +314,10 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
 
 
 def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:
-    """Have a trial tell its search of each look; return who gives it up, or None for a training that is no trial."""
+    """Make a trial report each look to its search; return the callback that prunes it, or None outside a search."""
     if plan.trial is None:
         return None
-    from pytest_llmeval.training.sft.pruning import GivingUp  # it imports optuna, which only a search needs
+    from pytest_llmeval.training.sft.pruning import GivingUp  # imports optuna, which only a search needs
 
     found = GivingUp(plan, ranks)
     trainer.add_callback(found)
@@ -354,20 +358,20 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
             task_type="CAUSAL_LM",
             target_modules=list(lora.targets),
         ),
-        # TaskMetric first: who stops early looks for its number.
+        # TaskMetric first: Patience reads the metric that it adds.
         callbacks=[task, Patience(config.check.patience, metric=config.check.metric), Finite(), clock, ending],
     )
     if ranks.is_first:
         trainer.add_callback(Looks(plan.folder, config.check))
     task.log, trainer.launch = trainer.log, config.launch
     trainer.answer_tokens = fmean(len(row.completion) for row in material.val)
-    # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.
-    # Weights that are split over processes must be of one kind.
+    # trl makes a QLoRA adapter bf16, while a resumed one is fp32: with fp32 from the start both are the same.
+    # Weights that are split over processes must have one dtype.
     dtype = model.dtype if config.launch.engine == "fsdp" else torch.float32
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
-    is_fusible = config.kernels and config.launch.engine == "ddp"  # others split the weights that it holds on to
+    is_fusible = config.kernels and config.launch.engine == "ddp"  # others split the weights that fused layers hold
     fit = material.fit
     layout = Layout(
         micro_batch=fit.micro_batch,
