@@ -1,4 +1,4 @@
-"""What is told of a training before its process starts, which takes long to import what it trains with."""
+"""Checks of a training before its process starts, because the imports of that process take long."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,18 +20,18 @@ _LATER = "look at the name, as only the base's answers after the training will t
 
 
 def check_rows(config: TrainingConfig, rootdir: Path, *, place: Callable[[str], str]) -> None:
-    """Read the rows of a configuration once, as the process that trains does with their tokens and variants.
+    """Check the rows of a configuration; the training process reads them again, with their tokens and variants.
 
     Args:
         config: of the training.
         rootdir: the project.
-        place: says where a key of the configuration stands, as messages begin.
+        place: turns a key of the configuration into the place, FILE:LINE: KEY, that begins a message.
 
     Raises:
-        UserError: rows are wrong, with file and line of each; none is left for the proof, or too few for its margin;
-            the eval cannot be read.
+        UserError: rows are wrong, with file and line of each; the proof has no rows, or too few for its margin; or the
+            eval cannot be read.
     """
-    data = config.data.model_copy(update={"variants": 0})  # they take long, and are made of rows that are right
+    data = config.data.model_copy(update={"variants": 0})  # making them takes long, and valid rows make valid variants
     task = load_task(config.eval, rootdir)
     splits = read_splits(data, config.proof, rootdir=rootdir, prompt=task.prompt, seed=config.seed, place=place)
     require_scorable(splits.val.rows, config.check)
@@ -41,14 +41,15 @@ def check_rows(config: TrainingConfig, rootdir: Path, *, place: Callable[[str], 
 
 
 def doubted_scores(config: TrainingConfig, rootdir: Path, *, place: Callable[[str], str]) -> Iterator[str]:
-    """Yield a line for each score of the proof that is none of ours and does not stand in the file of the eval.
+    """Yield a warning for each score of the proof that we do not ship and that the eval's file does not contain.
 
-    What records it may be imported, so that it is no mistake yet; but a typo shows once the adapter is trained.
+    This is no error yet, because an imported function may record the score. But a typo would only show once the adapter
+    is trained.
 
     Args:
         config: of the training.
         rootdir: the project.
-        place: says where a key of the configuration stands, as messages begin.
+        place: turns a key of the configuration into the place, FILE:LINE: KEY, that begins a message.
     """
     name, proof = config.eval.partition("::")[0], config.proof
     text = (rootdir / name).read_text("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Checkpoints that can be gone on from, and the room that they take."""
+"""Checkpoints of a training: which of them can be resumed from, and the disk space that they need."""
 
 import json
 import shutil
@@ -15,29 +15,31 @@ from pytest_llmeval.training.plan import write_json
 __all__ = ["NEWEST", "Skipped", "find_best", "mark_open", "newest_complete", "require_space", "settle", "steps_of"]
 
 Skipped = list[str]
-"""What is wrong with the checkpoints that were passed over, one line each."""
+"""Problems of the checkpoints that were skipped, one line each."""
 
 NEWEST = "newest.safetensors"
-"""Of a training that averages: the weights that its steps go on from; the adapter in the checkpoint is their mean."""
+"""File in a checkpoint of a training that averages: the newest weights, from which steps continue. The adapter in the
+checkpoint is the mean."""
 _WEIGHTS = "adapter_model.safetensors"
 _SUMS = "sha256.json"
 _WITHOUT_SUM = (_WEIGHTS, NEWEST, "adapter_config.json")
-"""Files that damage leaves readable; what torch writes has sums of its own."""
+"""Files in which damage would go unnoticed, so that their checksums are stored; files written by torch contain
+checksums."""
 _PREFIX = "checkpoint-"
 _SENTINEL = "checkpoint-is-incomplete.txt"
 _KEPT = 4
-"""Checkpoints that are on the disk at once at most: the best, the newest, the one being written, the final adapter."""
+"""Largest number of checkpoints on the disk at once: the best, the newest, the one being written, the final adapter."""
 _BESIDE_BYTES = 30 << 20
-"""Of a checkpoint's other files, the tokenizer's above all."""
+"""Bytes of a checkpoint's other files, mainly of the tokenizer."""
 
 
 def newest_complete(folder: Path, launch: LaunchModel, *, is_averaged: bool = False) -> tuple[Path | None, Skipped]:
-    """Return the newest checkpoint that can be gone on from, and what is wrong with the newer ones.
+    """Return the newest checkpoint that can be resumed from, and the problems of newer ones.
 
     Args:
         folder: of the training.
         launch: the processes that write a checkpoint together.
-        is_averaged: whether it has the newest weights beside their mean.
+        is_averaged: whether a checkpoint has the newest weights beside their mean.
     """
     skipped: Skipped = []
     for path in sorted(_checkpoints(folder), key=steps_of, reverse=True):
@@ -49,23 +51,23 @@ def newest_complete(folder: Path, launch: LaunchModel, *, is_averaged: bool = Fa
 
 
 def mark_open(checkpoint: Path) -> None:
-    """Mark a checkpoint as one that is being written; ``settle`` ends that.
+    """Mark a checkpoint as being written, until ``settle`` is called.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the mark cannot be written.
     """
     checkpoint.mkdir(parents=True, exist_ok=True)
     write_json(checkpoint / _SUMS, None)
 
 
 def settle(checkpoint: Path, best: int | None) -> None:
-    """Have a new checkpoint on the disk, with what tells damage of it, and only then take earlier ones away.
+    """Flush a new checkpoint to the disk, with checksums, and only then remove earlier ones.
 
-    Two are left: this one and the best one or, where they are one, that before it.
+    Two remain: this one and the best one or, if they are the same, this one and the one before it.
 
     Args:
-        checkpoint: the newest one, all of it written.
-        best: the step after which the best one was made.
+        checkpoint: the newest one, completely written.
+        best: number of steps after which the best one was made; None if none is known.
 
     Raises:
         OSError: it cannot be written.
@@ -75,22 +77,22 @@ def settle(checkpoint: Path, best: int | None) -> None:
     open_as_its_folder(checkpoint)
     sync_folder(checkpoint)
     others, made = [path for path in _checkpoints(checkpoint.parent) if path != checkpoint], steps_of(checkpoint)
-    # One of more steps was passed over as damaged.
+    # One with more steps was skipped as damaged.
     for path in sorted(others, key=lambda each: (steps_of(each) == best, steps_of(each) < made, steps_of(each)))[:-1]:
         shutil.rmtree(path, ignore_errors=True)
 
 
 def steps_of(checkpoint: Path) -> int:
-    """Return after how many steps a checkpoint was made."""
+    """Return the number of steps after which a checkpoint was made."""
     return int(checkpoint.name.removeprefix(_PREFIX))
 
 
 def find_best(folder: Path, step: int, launch: LaunchModel) -> Path:
-    """Return the best checkpoint of a training; raise LlmevalError where its weights are not whole.
+    """Return the best checkpoint of a training; raise LlmevalError if its weights are missing or damaged.
 
     Args:
         folder: of the training.
-        step: after which it was made.
+        step: number of steps after which it was made.
         launch: the processes that made it together.
     """
     path = folder / f"{_PREFIX}{step}"
@@ -105,14 +107,14 @@ def find_best(folder: Path, step: int, launch: LaunchModel) -> Path:
 
 
 def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is_averaged: bool = False) -> None:
-    """Raise SettingsError where the checkpoints of a training do not fit on the disk beside those that it has.
+    """Raise SettingsError if the disk has no room for the checkpoints that a training has yet to write.
 
     Args:
         folder: where they are written.
-        adapter_weights: numbers in the adapter; each takes 4 bytes, and its optimizer state 2, or 8 where the engine
-            has no 8-bit optimizer; such an engine writes the number once more, to go on from.
+        adapter_weights: number of weights in the adapter. Each takes 4 bytes, and its optimizer state 2; with engines
+            that have no 8-bit optimizer the state takes 8, and a copy of the weight to resume from another 4.
         launch: the processes that train together.
-        is_averaged: whether the newest weights are kept beside their mean.
+        is_averaged: whether the newest weights are stored beside their mean.
     """
     each = (6 if launch.engine == "ddp" else 16) + (4 if is_averaged else 0)
     has = sum(path.stat().st_size for path in folder.glob(f"{_PREFIX}*/**/*") if path.is_file())
@@ -130,7 +132,7 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | None:
-    """Return why a checkpoint cannot be gone on from."""
+    """Return why a checkpoint cannot be resumed from; None if it can."""
     if (checkpoint / _SENTINEL).exists():
         return "it was being written"
     try:
@@ -140,19 +142,19 @@ def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | 
             _check_safetensors(checkpoint / NEWEST)
         for name in _archives(launch):
             _check_archive(checkpoint / name)
-        if best is not None:  # its weights would become the adapter where no later look is better
+        if best is not None:  # its weights become the adapter if no later look is better
             find_best(checkpoint.parent, best, launch)
     except LlmevalError as error:
         return str(error)
     except FileNotFoundError as error:
         return f"{Path(str(error.filename)).name} is missing"
-    except Exception as error:  # noqa: BLE001  # of damaged bytes zipfile and json raise what they meet
+    except Exception as error:  # noqa: BLE001  # damaged bytes make zipfile and json raise many types
         return f"{type(error).__name__}: {error}"
     return None
 
 
 def _archives(launch: LaunchModel) -> list[str]:
-    """Return the files of a checkpoint that torch writes: states of optimizer, schedule and random numbers."""
+    """Return the names of files that torch writes: the states of optimizer, schedule and random numbers."""
     ranks = range(launch.processes)
     names = ["rng_state.pth"] if launch.processes == 1 else [f"rng_state_{rank}.pth" for rank in ranks]
     optimizer = {"ddp": ["optimizer.pt"], "fsdp": ["optimizer.bin"], "deepspeed": []}  # the last: with the weights
@@ -160,10 +162,13 @@ def _archives(launch: LaunchModel) -> list[str]:
 
 
 def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
-    """Raise what is met where the weights of a checkpoint are not whole: the adapter, and what the engine loads.
+    """Raise if the weights of a checkpoint are not whole: the adapter's, and those that the engine loads.
 
     Raises:
-        ValueError: of deepspeed, which loads the optimizer's states with them, some processes have left none.
+        LlmevalError: a file is damaged, or was still being written.
+        ValueError: a file is cut off; or processes are missing among the optimizer states of deepspeed, which it loads
+            with the weights.
+        OSError: a file is missing, or cannot be read.
     """
     _check_safetensors(checkpoint / _WEIGHTS)
     for name, sha256 in _sums(checkpoint).items():
@@ -181,10 +186,10 @@ def _check_weights(checkpoint: Path, launch: LaunchModel) -> None:
 
 
 def _sums(checkpoint: Path) -> Mapping[str, str]:
-    """Return the sums of its files.
+    """Return the checksums of a checkpoint's files.
 
     Raises:
-        LlmevalError: it was being written.
+        LlmevalError: the checkpoint was still being written.
     """
     found: Mapping[str, str] | None = json.loads((checkpoint / _SUMS).read_bytes())
     if found is None:
@@ -193,7 +198,7 @@ def _sums(checkpoint: Path) -> Mapping[str, str]:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise LlmevalError where a file that torch writes is cut off or has other bytes than were written."""
+    """Raise LlmevalError if a file written by torch is cut off or has other bytes than were written."""
     try:
         with zipfile.ZipFile(path) as archive:
             is_whole = archive.testzip() is None
@@ -204,7 +209,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_safetensors(path: Path) -> None:
-    """Raise ValueError where the header does not describe the file to its end."""
+    """Raise ValueError if a file does not end where its header says."""
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length)) if length <= path.stat().st_size else {}

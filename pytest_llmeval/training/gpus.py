@@ -1,7 +1,8 @@
 """The GPUs that CUDA lets a process use, as JSON: ``python -m pytest_llmeval.training.gpus``.
 
-CUDA's driver says so, as it does to torch: it alone knows what CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER make of cards
-and of parts of cards. A process of its own asks it, since the driver stays in who asked.
+CUDA's driver is asked, as torch does, because only the driver knows what CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER
+mean for cards and parts of cards. This happens in a process of its own, since a process that asks keeps the driver
+loaded.
 """
 
 import ctypes
@@ -16,7 +17,7 @@ _LONGEST_NAME = 256
 
 
 def gpus() -> list[tuple[str, int]]:
-    """Return name and memory in bytes of each, in CUDA's order; none where there is no driver or it finds none."""
+    """Return name and memory in bytes of each GPU, in CUDA's order; empty without a driver, or if it finds none."""
     count = ctypes.c_int()
     try:
         driver = ctypes.CDLL(_DRIVER)

@@ -1,4 +1,4 @@
-"""What this machine has, told without torch."""
+"""The machine's GPUs and free memory, found without torch."""
 
 import json
 import subprocess
@@ -13,30 +13,30 @@ from pytest_llmeval.training.config import TrainingConfig
 __all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory", "usable_gpus"]
 
 _TIMEOUT_S = 60.0
-"""CUDA takes some seconds for each GPU that nobody keeps awake."""
+"""Time limit for listing GPUs; CUDA takes some seconds for each GPU that no process keeps awake."""
 _UNKNOWN_FREE = 1 << 62
-"""Where it is not told, a training begins as if there were enough."""
+"""Free memory, in bytes, where the system does not tell: so much that a training begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Memory in bytes."""
+    """What a training can use on this machine; memory in bytes."""
 
     gpu: str | None
-    """Name of the CUDA GPU with the least memory among those that are used; None without one."""
+    """Name of the used CUDA GPU with the least memory; None without one."""
     gpu_total: int
-    """How much is free there, each process sees for itself."""
+    """Total memory of that GPU; each process measures by itself how much of it is free."""
     gpus: int
-    """How many may be used."""
+    """Number of GPUs that may be used."""
     ram_free: int
 
 
 def look_at(environ: Mapping[str, str], config: TrainingConfig) -> Machine:
-    """Return what is there now; GPUs where a configuration asks for one.
+    """Return what the machine has now, with GPUs only if a configuration needs one.
 
     Args:
         environ: of this session.
-        config: its processes train together, each on a GPU of its own, the first ones.
+        config: its processes use one GPU each, the first of those that may be used.
     """
     found = usable_gpus(environ) if config.device == "cuda" or config.needs.gpu_gib else []
     name, total = min(found[: config.launch.processes], key=lambda each: each[1], default=(None, 0))
@@ -44,7 +44,7 @@ def look_at(environ: Mapping[str, str], config: TrainingConfig) -> Machine:
 
 
 def lacking(config: TrainingConfig, machine: Machine) -> str | None:
-    """Return what a configuration needs that the machine has not; None where it has all."""
+    """Return in words what a configuration needs and the machine lacks; None if it has everything."""
     needs = config.needs
     gpu = f"a CUDA GPU with {needs.gpu_gib:g} GiB" if needs.gpu_gib else "a CUDA GPU"
     if (config.device == "cuda" or needs.gpu_gib) and machine.gpu is None:
@@ -59,7 +59,7 @@ def lacking(config: TrainingConfig, machine: Machine) -> str | None:
 
 
 def usable_gpus(environ: Mapping[str, str]) -> list[tuple[str, int]]:
-    """Return name and memory of the GPUs that a process with ``environ`` may use, in its order."""
+    """Return name and memory in bytes of the GPUs that a process with ``environ`` may use, in its order."""
     command = [sys.executable, "-m", "pytest_llmeval.training.gpus"]
     try:
         ended = subprocess.run(
@@ -77,7 +77,7 @@ def usable_gpus(environ: Mapping[str, str]) -> list[tuple[str, int]]:
 
 
 def times_killed_for_memory() -> int:
-    """Return how many processes Linux has killed for want of memory since it started; 0 where that is not told."""
+    """Return how many processes Linux has killed for lack of memory since it started; 0 if the system does not tell."""
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()
     except OSError:

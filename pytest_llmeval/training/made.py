@@ -1,4 +1,4 @@
-"""A training that goes on, or waits for its proof: whether what it is made by is what would make it now."""
+"""Checks that a resumed or unproved training has the same configuration, rows, prompt and base as now."""
 
 import json
 import os
@@ -16,9 +16,9 @@ __all__ = ["base_of", "require_same"]
 
 
 def require_same(plan: Plan) -> None:
-    """Raise SettingsError where a training was begun with another configuration, prompt or row than now.
+    """Raise SettingsError if a training was begun with another configuration, prompt or rows than now.
 
-    Where it has an adapter, with another base, too; else the process that trains looks at that.
+    The base is compared only if the training has an adapter; otherwise the training process compares it.
     """
     config = plan.config
     if config.search is not None:
@@ -36,9 +36,9 @@ def require_same(plan: Plan) -> None:
 
 
 def _identity(plan: Plan) -> dict[str, str]:
-    """Return the sha256 in hex of what would decide the adapter of ``plan`` now, as far as it needs no torch."""
+    """Return the sha256 in hex of what would decide the adapter now, as far as it can be read without torch."""
     config, is_trained = plan.config, plan.adapter.is_dir()
-    data = config.data if is_trained else config.data.model_copy(update={"variants": 0})  # they take long
+    data = config.data if is_trained else config.data.model_copy(update={"variants": 0})  # making them takes long
     prompt = load_task(config.eval, plan.rootdir).prompt
     train, val, *_ = read_splits(data, config.proof, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
     found = {"config": config.digest, "prompt": prompt.digest, **train.digests, "val": val.digest}
@@ -49,11 +49,11 @@ def _identity(plan: Plan) -> dict[str, str]:
 
 
 def _source_of(plan: Plan, weights: WeightsSpec) -> Source:
-    """Return the base of the adapter as the trainer found it: one of the hub is its commit, wherever its files lie."""
+    """Return the adapter's base as the trainer found it: one of the hub is its commit, wherever its files are."""
     source, found = find_source(weights, os.environ), plan.run_json()["base"]
     return source if found["revision"] is None else replace(source, hub_id=found["spec"].partition("@")[0])
 
 
 def base_of(plan: Plan) -> str:
-    """Return the folder of the adapter's base; of one of the hub that of its commit in the hub's cache."""
+    """Return the folder of the adapter's base; of a base from the hub, that of its commit in the hub's cache."""
     return str(json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])

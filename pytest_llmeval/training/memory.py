@@ -1,7 +1,7 @@
-"""How much memory a training takes, told from the base's config.json alone, before anything is loaded.
+"""An estimate of the memory that a training takes, from the base's config.json alone, before anything is loaded.
 
-The terms are those of QLoRA with a fused loss that never builds the logits: frozen weights, adapter with gradients and
-optimizer state, what activations keep of each token, one layer's working set, and what the device itself takes.
+The terms are those of QLoRA with a fused loss that never builds the logits: frozen weights; the adapter with gradients
+and optimizer state; the activations kept for each token; one layer's working set; and what the device itself takes.
 """
 
 import math
@@ -30,49 +30,54 @@ __all__ = [
 Engine = Literal["ddp", "fsdp", "deepspeed"]
 
 MEMORY_SHARE = 0.9
-"""Of the free memory that a training is laid out for: estimates are no measurements."""
+"""Share of the free memory that a training may be planned to use, because estimates are not measurements."""
 
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256
-"""Of a weight: 4 bits, an 8-bit scale for each 64, and a 32-bit one for each 256 of those (QLoRA, section 3)."""
+"""Bytes of a weight in NF4: 4 bits, an 8-bit scale for each 64 weights, and a 32-bit scale for each 256 of those
+(QLoRA, section 3)."""
 _DENSE_BYTES = {"4bit": 2, "bfloat16": 2, "float32": 4}
-"""Of a weight that is not quantised, as embeddings and norms are not."""
+"""Bytes of a weight that is not quantised, such as those of embeddings and norms."""
 _ADAPTER_BYTES = {"ddp": 4 + 4 + 2, "fsdp": 4 + 4 + 8, "deepspeed": 4 + 4 + 8}
-"""Of an adapter's weight: fp32 value and gradient, and two states of 8 bits, or of 32 where the optimizer has none."""
+"""Bytes of an adapter's weight: fp32 value and gradient, and two optimizer states of 8 bits, or of 32 bits with engines
+whose optimizer has no 8-bit states."""
 _BUCKET_BYTES = 4
-"""More where several processes of ``ddp`` train: its gradient once more, in what the sum over them is taken in."""
+"""Further bytes of an adapter's weight if several processes train with ``ddp``: the buffer in which its gradients are
+summed over processes."""
 _MEAN_BYTES = 4 + 4
-"""Of an adapter's weight more where its mean is kept: that, and the newest value while the mean is looked at."""
+"""Further bytes of an adapter's weight if its mean is kept: the mean, and the newest value while the mean is looked
+at."""
 _TILE_TOKENS, _TILE_COLUMN_BYTES = 4096, 32768 * 2
-"""The fused loss works on a tile of at most 4,096 tokens by 32,768 columns, in 16 bits (trl 1.15 on)."""
+"""Largest tile of the fused loss: 4,096 tokens by 32,768 columns of 16 bits (trl 1.15 on)."""
 HEAD_BLOCK_BYTES = 24_000_000
-"""On the CPU on blocks of logits, so large in fp32 (see answer_head): what the last cache of one may hold."""
+"""Size of a block of fp32 logits of the loss on the CPU (see answer_head), chosen to fit into the last-level cache."""
 _HEAD_BLOCKS = 4
-"""Forms of a block that are there at once."""
+"""Number of blocks of that size in memory at once: logits, their log-softmax, and casts of them."""
 DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
-"""A CUDA context; on the CPU the interpreter with torch, transformers and trl."""
+"""Bytes of a CUDA context; on the CPU, of the interpreter with torch, transformers and trl."""
 _LIVE_HIDDEN, _LIVE_INNER = 12, 3
-"""Values of the hidden and the inner size that a layer keeps of each token without checkpointing: what makes the peaks
-that were measured with Llama 3.2 3B on an H100 (28.2 GiB at 8,192 tokens, 55.6 GiB at 16,384)."""
+"""Values that a layer keeps of each token without checkpointing, in multiples of the hidden and of the inner size. They
+reproduce the peaks measured with Llama 3.2 3B on an H100 (28.2 GiB at 8,192 tokens, 55.6 GiB at 16,384)."""
 _WORKING = {"cuda": (8, 4), "cpu": (10, 6)}
-"""The same for the one layer that is worked on, its gradients included. On cuda what makes the peaks that were measured
-with Liger's kernels (4.5 GiB at 16 x 512 tokens, 5.3 at 8 x 1,024, 8.2 at 8 x 2,048); with adapters that are not fused
-it is more."""
+"""The same for the layer that is being computed, with its gradients. On cuda they reproduce the peaks measured with
+Liger's kernels (4.5 GiB at 16 x 512 tokens, 5.3 at 8 x 1,024, 8.2 at 8 x 2,048); with adapters that are not fused it
+takes more."""
 _INNER_BY_TORCH = 1
-"""Values of the inner size more without Liger, whose SwiGLU keeps no product of gate and activation. TRL was measured
-to take 0.2, 0.2 and 0.5 GiB more without it, which is two; a fused layer saves at least one of them."""
+"""Further multiples of the inner size without Liger, whose SwiGLU does not keep the product of gate and activation. TRL
+was measured to take 0.2, 0.2 and 0.5 GiB more without Liger, which is two; a fused layer saves at least one of them."""
 _SHORT_ROW, _LONG_ROW_HEADS = 512, 16
-"""On cuda rows with more tokens than that take so many values of the heads' size more for each token there: by those
-peaks, 0.8 GiB for the same 8,192 tokens."""
+"""On cuda, rows with more than 512 tokens take 16 more values of the heads' size for each token of the working set: by
+the peaks above, 0.8 GiB for the same 8,192 tokens."""
 _BUSY_TOKENS, _FEWEST_TOKENS = 8192, 4096
-"""Tokens that a GPU is to have at once: a step of at most so many stays whole, as a micro-batch takes the host its time
-however small it is (an H100 waits for it below them). Of a longer one at least so many without checkpointing are better
-than more with it, which computes a third again: an H100 makes 17,400 tokens/s of 8,192 without it and 14,800 of 16,384
-with it, and a card that has room for no more than 4,096 without it is a slower one."""
+"""Numbers of tokens that a GPU should process at once. A step of at most 8,192 stays one micro-batch, because each
+micro-batch costs the host its time however small it is (below 8,192 an H100 waits for the host). Of a longer step, at
+least 4,096 without checkpointing are better than more with it, which computes a third more: an H100 makes 17,400
+tokens/s of 8,192 without it and 14,800 of 16,384 with it, and a card that has room for no more than 4,096 without it is
+a slower one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The sizes of a model that decide its memory."""
+    """The sizes of a model that determine its memory."""
 
     hidden: int
     inner: int
@@ -88,8 +93,12 @@ class Shape:
     def of(cls, config: Mapping[str, Any], shown: str) -> "Shape":
         """Return the sizes that a ``config.json`` states.
 
+        Args:
+            config: its content.
+            shown: name of the base in messages.
+
         Raises:
-            SettingsError: one is missing.
+            SettingsError: a size is missing.
         """
         try:
             heads = config["num_attention_heads"]
@@ -110,16 +119,16 @@ class Shape:
 
     @property
     def linear(self) -> int:
-        """Weights of the layers' matrices."""
+        """Number of weights in the matrices of all layers."""
         return sum(rows * columns for rows, columns in self.matrices().values()) * self.layers
 
     @property
     def dense(self) -> int:
-        """Weights that are never quantised: embedding, head where it is not tied, norms."""
+        """Number of weights that are never quantised: embedding, head unless it is tied, and norms."""
         return self.vocab * self.hidden * (1 if self.tied else 2) + (2 * self.layers + 1) * self.hidden
 
     def matrices(self) -> dict[str, tuple[int, int]]:
-        """Return the sizes, out and in, of one layer's matrices by name."""
+        """Return the sizes (out, in) of one layer's matrices, by name."""
         query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
         return {
             "q_proj": (query, self.hidden),
@@ -132,83 +141,83 @@ class Shape:
         }
 
     def adapter(self, r: int, targets: tuple[str, ...]) -> int:
-        """Return the weights of an adapter of rank ``r`` on the matrices named."""
+        """Return the number of weights in an adapter of rank ``r`` on the matrices named."""
         return self.layers * sum(r * sum(size) for size in self.named(targets))
 
     def named(self, targets: tuple[str, ...]) -> list[tuple[int, int]]:
-        """Return the sizes of the matrices named, by themselves or with what leads to them (``self_attn.q_proj``)."""
+        """Return the sizes of the matrices named, by their own name or a longer one, such as ``self_attn.q_proj``."""
         known = self.matrices()
         return [known[last] for name in targets if (last := name.rpartition(".")[2]) in known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Bytes by what takes them."""
+    """An estimate of memory in bytes, by what takes it."""
 
     weights: int
     adapter: int
-    """With gradients and optimizer state."""
+    """The adapter's weights with gradients and optimizer state."""
     activations: int
     working: int
-    """One layer's working set and the loss."""
+    """Working set of one layer, and the loss."""
     device: int
 
     @property
     def total(self) -> int:
-        """All together, in bytes."""
+        """Sum of all parts, in bytes."""
         return self.weights + self.adapter + self.activations + self.working + self.device
 
     def lines(self) -> list[str]:
-        """Return a table of it in GiB."""
+        """Return the estimate as a table in GiB."""
         parts = ("weights", "adapter", "activations", "working", "device", "total")
         return [f"  {part:12} {getattr(self, part) / 2**30:6.2f} GiB" for part in parts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """How a training uses the memory that there is."""
+    """How a training uses the available memory."""
 
     micro_batch: int
-    """Rows in memory at once; divides the rows of a step."""
+    """Number of rows in memory at once; a divisor of the number of rows in a step."""
     accumulation: int
     checkpointing: bool
-    """Whether activations are computed again rather than kept."""
+    """Whether activations are recomputed rather than kept."""
     estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What of a configuration decides the memory of a training."""
+    """The parts of a configuration that determine the memory of a training."""
 
     held: Held
-    """How the base's weights are."""
+    """How the base's weights are stored."""
     r: int
     """Rank of the adapter."""
     targets: tuple[str, ...]
-    """Matrices that it sits on."""
+    """Names of the matrices that the adapter is attached to."""
     device: Literal["cpu", "cuda"]
-    """Where it runs; on the CPU values have 4 bytes, and with weights in fp32 what passes the layers has."""
+    """Device of the training; activations take 4 bytes each on the CPU, and everywhere if the weights are in fp32."""
     dropout: float = 0.0
-    """Share of the adapter's inputs that is left out; of each a byte says whether it was."""
+    """Dropout of the adapter's inputs; if above 0, each input takes a byte more, which marks whether it was zeroed."""
     averaged: bool = False
     """Whether the mean of the adapter over its steps is kept."""
     liger: bool = True
-    """Whether Liger's kernels work on the layers; only on cuda does it matter."""
+    """Whether Liger's kernels compute the layers; it matters on cuda only."""
     processes: int = 1
-    """That train together."""
+    """Number of processes that train together."""
     engine: Engine = "ddp"
-    """What has several processes train together."""
+    """Engine that several processes train with."""
 
 
 def estimate(shape: Shape, recipe: Recipe, *, rows: int, row_tokens: int, checkpointing: bool) -> Estimate:
-    """Return what a micro-batch takes.
+    """Return the memory that training takes with a given micro-batch.
 
     Args:
         shape: of the base.
         recipe: how it is trained.
-        rows: of the micro-batch.
-        row_tokens: of its longest row, to which the others are padded.
-        checkpointing: whether activations are computed again.
+        rows: number of rows in the micro-batch.
+        row_tokens: number of tokens in its longest row, to which the others are padded.
+        checkpointing: whether activations are recomputed.
     """
     held, device = recipe.held, recipe.device
     value = 4 if device == "cpu" or held == "float32" else 2
@@ -228,9 +237,10 @@ def estimate(shape: Shape, recipe: Recipe, *, rows: int, row_tokens: int, checkp
 
 
 def _weights(shape: Shape, held: Held, device: Literal["cpu", "cuda"], parts: int) -> int:
-    """Return what frozen weights take; split ones, two layers and what is outside of layers as a whole beside its part.
+    """Return the bytes of the frozen weights; if split over ``parts`` processes, the largest amount that one holds.
 
-    The next layer is fetched while one is worked on, and accelerate has FSDP keep embedding, head and last norm.
+    Besides its own part, a process holds two whole layers, because the next one is fetched during computation, and all
+    weights outside of layers, because accelerate makes FSDP keep embedding, head and last norm.
     """
     linear = shape.linear * (_NF4_BYTES if held == "4bit" else _DENSE_BYTES[held])
     dense = shape.dense * (4 if device == "cpu" else _DENSE_BYTES[held])
@@ -247,7 +257,7 @@ def _working(
     device: Literal["cpu", "cuda"],
     liger: bool,
 ) -> int:
-    """Return what the layer that is worked on takes, and the loss: on cuda the more of both, as they take turns."""
+    """Return the bytes of the layer that is computed and of the loss: on cuda the larger, because they alternate."""
     tokens = rows * row_tokens
     hidden, inner = _WORKING[device]
     if device == "cuda" and not liger:
@@ -257,23 +267,23 @@ def _working(
         layer += _LONG_ROW_HEADS * shape.heads * shape.head_dim * value
     worked_on = layer * tokens + max(math.prod(size) for size in shape.matrices().values()) * value
     if device == "cpu":
-        return worked_on + _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # its weights in 16 bits
+        return worked_on + _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # head in 16 bits
     head = min(tokens, _TILE_TOKENS) * _TILE_COLUMN_BYTES + (2 * value + 4) * shape.hidden * tokens
     return max(worked_on, head)
 
 
 def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens: int) -> int:
-    """Return how many rows a GPU answers at once while training: a token takes the same time for one and for many.
+    """Return how many rows a GPU answers at once at a look: all that fit, as a token takes as long for many as for one.
 
-    Between steps what activations and gradients take is free. An answer keeps keys and values of each token, twice
-    while they grow, and works on one layer, as if with gradients.
+    Between steps the memory of activations and gradients is free. An answer keeps the keys and values of each token,
+    twice while they grow, and works on one layer, estimated as if with gradients.
 
     Args:
         shape: of the base.
-        fitted: how it is trained.
-        free: bytes that there are.
-        rows: that are to be answered.
-        tokens: of the longest prompt and its answer.
+        fitted: how the base is trained.
+        free: available memory in bytes.
+        rows: number of rows to answer.
+        tokens: number of tokens in the longest prompt and its answer.
     """
     kept = 2 * 2 * 2 * shape.layers * shape.kv_heads * shape.head_dim
     hidden, inner = _WORKING["cuda"]
@@ -283,16 +293,16 @@ def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens:
 
 
 def require_host(shape: Shape, *, held: Held, processes: int, free: int) -> None:
-    """Refuse processes that cannot each read the whole base into the host's memory, as they do before it is split.
+    """Raise if the host's memory cannot hold the whole base once for each process, which reads it before it is split.
 
     Args:
         shape: of the base.
-        held: how its weights are.
-        processes: that read it.
-        free: bytes of the host that there are.
+        held: how its weights are stored.
+        processes: number of processes that read it.
+        free: free memory of the host in bytes.
 
     Raises:
-        SettingsError: there are too few, with how many it takes.
+        SettingsError: it cannot, with the memory that it would take.
     """
     each = (shape.linear + shape.dense) * _DENSE_BYTES[held]
     if processes * each > free:
@@ -304,7 +314,7 @@ def require_host(shape: Shape, *, held: Held, processes: int, free: int) -> None
 
 
 class NoRoomError(SettingsError):
-    """Not even one row fits with this adapter, and without one it would: a smaller one may."""
+    """Raised if not even one row fits with this adapter, but would without one, so that a smaller adapter may fit."""
 
 
 def fit(
@@ -317,22 +327,22 @@ def fit(
     most_rows: int | None = None,
     before: tuple[int, bool] | None = None,
 ) -> Fit:
-    """Return the largest micro-batch that fits, first without checkpointing where enough of the step fits so.
+    """Return the largest micro-batch that fits, first without checkpointing if enough of the step fits that way.
 
     Args:
         shape: of the base.
         recipe: how it is trained.
-        free: bytes that there are.
-        batch: rows of a step in one process.
-        row_tokens: tokens of the longest row.
-        most_rows: no micro-batch has more rows; None for no such bound. Where ``before`` had more, it took too much
-            memory, and what is chosen takes less.
-        before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
-            round its sums in other ways; None where it begins.
+        free: available memory in bytes.
+        batch: number of rows of a step in one process.
+        row_tokens: number of tokens in the longest row.
+        most_rows: largest number of rows in a micro-batch; None for no limit. If ``before`` has as many or more, it ran
+            out of memory, so the choice takes less than its estimate.
+        before: micro-batch and checkpointing that the training began with, used again if they fit, because others would
+            round its sums in another way; None for a new training.
 
     Raises:
         SettingsError: not even one row fits, with what it would take.
-        NoRoomError: the same, where the adapter is too much.
+        NoRoomError: the same, if the adapter is what takes too much.
     """
     sizes = [rows for rows in range(batch, 0, -1) if batch % rows == 0 and rows <= (most_rows or batch)]
 
@@ -363,7 +373,8 @@ def fit(
 def _is_enough(rows: int, most: int, row_tokens: int, device: Literal["cpu", "cuda"]) -> bool:
     """Return whether ``rows`` at once without checkpointing are better than up to ``most`` with it.
 
-    A CPU wants 256 tokens for that, and as many rows as there are for answers to held-out ones.
+    On a CPU half of ``most`` is enough: steps need only 256 tokens at once to be efficient, but answers to held-out
+    rows gain from each further row.
     """
     if device == "cpu":
         return 2 * rows >= most

@@ -1,4 +1,4 @@
-"""The process that carries a plan out, or the launcher of several: started, waited for, and what it said at its end."""
+"""The process that carries out a plan, or the launcher of several: starting it, awaiting it, reading its outcome."""
 
 import json
 import signal
@@ -17,7 +17,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, State
 __all__ = ["Train", "TrainingFailedError", "carried_out", "in_a_process", "require_trained"]
 
 Train = Callable[[Plan, Mapping[str, str]], Outcome]
-"""Carries a plan out in an environment."""
+"""A function that carries out a plan in an environment and returns the outcome."""
 
 _TAIL = 3000
 _ALONE = "pytest_llmeval.training.sft.trainer"
@@ -25,17 +25,17 @@ _TOGETHER = "pytest_llmeval.training.sft.launcher"
 
 
 class TrainingFailedError(LlmevalError):
-    """A training did not come to its end, or its adapter is not better than its base."""
+    """Raised if a training failed, or if its adapter is not better than its base."""
 
 
 def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> Outcome:
-    """Return how the training of ``plan`` ended, once more with half the rows in memory where it ran out of that.
+    """Train by ``plan``, and once more with half the rows in memory if it runs out of memory; return how it ended.
 
     Args:
         plan: what is trained.
         train: carries it out.
         environ: of the processes.
-        report: shows one line to the user, which tells an end before the last step, too.
+        report: shows one line to the user, also if training ends before its last step.
     """
     outcome = _in_memory(plan, train, environ=environ, report=report)
     if outcome.state == "trained" and outcome.message:
@@ -66,15 +66,15 @@ def _in_memory(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
 
 
 def require_trained(outcome: Outcome, *, name: str) -> None:
-    """Raise where a training did not come to its end.
+    """Raise if a training failed.
 
     Args:
         outcome: of the training.
         name: of its configuration.
 
     Raises:
-        SettingsError: something a person wrote is wrong.
-        TrainingFailedError: anything else.
+        SettingsError: something the user wrote is wrong.
+        TrainingFailedError: it failed for another reason.
     """
     if outcome.state == "refused":
         raise SettingsError(f"{name}: {outcome.message}")
@@ -89,21 +89,21 @@ def require_trained(outcome: Outcome, *, name: str) -> None:
 def in_a_process(
     plan: Plan, environ: Mapping[str, str], *, interrupted: Callable[[Plan], None] = lambda plan: None
 ) -> Outcome:
-    """Return how the training of ``plan`` ended; what was printed is in ``output.txt`` of its folder.
+    """Train by ``plan`` in a process and return how it ended; its output goes into ``output.txt`` in the plan's folder.
 
     Args:
         plan: what is trained.
         environ: of the process.
-        interrupted: called at an interrupt, before the process has ended.
+        interrupted: called at an interrupt, while the process is still running.
 
     Raises:
-        KeyboardInterrupt: this process was interrupted; the other has made a checkpoint since.
+        KeyboardInterrupt: this process was interrupted; the other one has since made a checkpoint.
     """
     path = plan.write()
     (plan.folder / "outcome.json").unlink(missing_ok=True)
     processes = plan.config.launch.processes
     module = _ALONE if processes == 1 else _TOGETHER
-    kept = {name: value for name, value in environ.items() if name != "PYTHONWARNINGS"}  # of libraries among themselves
+    kept = {name: value for name, value in environ.items() if name != "PYTHONWARNINGS"}  # libraries raise warnings too
     killed_before = times_killed_for_memory()
     with open(plan.folder / "output.txt", "ab") as output:
         before = output.tell()
@@ -125,7 +125,7 @@ def in_a_process(
 
 
 def _without_word(returncode: int, printed: str) -> Outcome:
-    """Return how a process ended by what it printed: bitsandbytes ends it with a line where CUDA has no memory."""
+    """Return the outcome of a process that left none: bitsandbytes ends it with a line if CUDA is out of memory."""
     short = next((line for line in reversed(printed.splitlines()) if says_out_of_memory(line)), None)
     if short is not None:
         return Outcome(state="out_of_memory", message=short)
@@ -134,7 +134,7 @@ def _without_word(returncode: int, printed: str) -> Outcome:
 
 
 def _gpus(environ: Mapping[str, str], processes: int) -> dict[str, str]:
-    """Return the variable that lets each process see one GPU of its own at most: trl refuses several in one process."""
+    """Return CUDA_VISIBLE_DEVICES with one GPU for each process: trl does not accept several in one process."""
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     names = map(str, range(processes)) if visible is None else visible.split(",")[:processes]
     return {"CUDA_VISIBLE_DEVICES": ",".join(names)}

@@ -1,4 +1,4 @@
-"""What an adapter gained: base and adapter answer held-out rows of the ordinary eval, and the paired gate compares."""
+"""Proof of an adapter's gain: base and adapter answer held-out rows of the eval, and the paired gate compares."""
 
 import math
 import os
@@ -29,7 +29,7 @@ __all__ = ["Gain", "Measurement", "Side", "failures", "formatter", "measure"]
 Side = Literal["base", "adapter"]
 _NO_RULES = "version: 1\n"
 _OF_PYTEST = ("PYTEST_", "COV_CORE_")
-"""Variables of this session that say nothing about how an adapter is measured."""
+"""Prefixes of environment variables of this session that do not affect how an adapter is measured; they are removed."""
 _EMPTIED = ("limit", "slice", "shard", "max_cost", "resume", "rescore")
 _FIXED = (
     *("-o", "addopts="),
@@ -41,13 +41,13 @@ _FIXED = (
     *("-m", "", "-k", ""),
     *(part for name in _EMPTIED for part in ("-o", f"llmeval_{name}=")),
 )
-"""What a project sets for its own sessions would leave rows out, or take old answers for new ones."""
+"""Options that override a project's settings for its own sessions, which would leave rows out or reuse old answers."""
 _AGAIN = "the adapter stays; {again} measures it without training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """Base against adapter on one held-out split."""
+    """The comparison of base and adapter on one held-out split."""
 
     split: str
     base_run: str
@@ -58,17 +58,18 @@ class Gain:
     after: float | None
     delta: float | None
     low: float | None
-    """With ``high`` the ends of the 90 % interval of the gain, paired by row; None where all rows changed alike."""
+    """Lower end of the 90 % interval of the gain, paired by row; None if all rows changed alike. ``high`` is the upper
+    end."""
     high: float | None
     margin: float
     verdict: str
-    """``pass`` where the gain is surely above the margin."""
+    """Verdict of the gate; ``pass`` if the lower bound of the gain is above the margin."""
     reason: str
     others: tuple[Mapping[str, Any], ...] = ()
-    """The rules on further scores."""
+    """Results of the rules on further scores (``proof.also``)."""
 
     def line(self) -> str:
-        """Return it in one line."""
+        """Return the comparison in one line."""
         shown = formatter(self.metric, self.before, self.after)
         interval = self.no_interval
         if self.low is not None:
@@ -80,11 +81,11 @@ class Gain:
 
     @property
     def no_interval(self) -> str:
-        """Why there is no interval of the gain, where there is none."""
+        """Explanation of a missing interval of the gain."""
         return "no interval" + (": all rows, or groups of them, changed alike" if self.delta is not None else "")
 
     def why(self) -> str:
-        """Return why it is no pass, and where to look."""
+        """Return why the verdict is not ``pass``, and the command that shows the rows."""
         look = f"llmeval compare {self.base_run} {self.adapter_run} shows the rows"
         if self.verdict != "fail" or self.metric in (*MEASURED_METRICS, "error_rate"):
             return f"{self.reason}; {look}"
@@ -101,45 +102,45 @@ class Gain:
         return f"a gain above the margin of {margin} is not sure; with more rows it may be surer"
 
     def recorded(self) -> dict[str, Any]:
-        """Return it as JSON can say it."""
+        """Return all fields as a JSON object."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What is measured, and where it is recorded."""
+    """What the proof measures, and where it is recorded."""
 
     config: TrainingConfig
     name: str
-    """Of the configuration."""
+    """Name of the configuration."""
     id: str
-    """Of the training."""
+    """Id of the training."""
     suite: str
     rootdir: Path
     folder: Path
-    """Of the training; what its sessions need is written there."""
+    """Folder of the training, which also holds files that the sessions of the proof need."""
     db: Path
     specs: Mapping[Side, str]
-    """The models that answer."""
+    """Specs of the two models that answer."""
     again: str
-    """The command that measures it once more."""
+    """Command that repeats the measurement."""
     report: Callable[[str], None]
-    """Shows one line to the user."""
+    """Callback that shows one line to the user."""
     arguments: tuple[str, ...] = ()
-    """Further ones for pytest: who judges, at what pace."""
+    """Further arguments for pytest, such as the judges and the pace of calls."""
     max_cost_usd: float | None = None
-    """What all its sessions may spend together; None without a bound."""
+    """Largest sum in USD that all sessions may spend together; None for no limit."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    """With the keys of who answers and judges; no option of the plugin stands there but the judges."""
+    """Environment of the sessions, with the API keys of models and judges; of the plugin's options only the judges."""
 
 
 def measure(measurement: Measurement) -> list[Gain]:
-    """Return the gain on val and test.
+    """Return the gains on ``val`` and on ``test``, in this order.
 
     Raises:
-        LlmevalError: a session could not be carried through, with the end of what it printed.
-        SettingsError: the base's answers were not scored by what the proof names.
-        KeyboardInterrupt: it was interrupted, and the child has ended.
+        LlmevalError: a session could not be completed, with the end of what it printed.
+        SettingsError: the base's answers did not get a score that the proof names.
+        KeyboardInterrupt: the measurement was interrupted, and the child process has ended.
     """
     data = measurement.config.data
     gains: list[Gain] = []
@@ -153,7 +154,7 @@ def measure(measurement: Measurement) -> list[Gain]:
 
 
 def failures(gains: list[Gain]) -> list[str]:
-    """Return a line for each rule that does not hold, with why."""
+    """Return a message for each rule that does not hold, with the reason."""
     found = [f"{gain.line()}\n  {gain.why()}" for gain in gains if gain.verdict != "pass"]
     for gain in gains:
         found += [
@@ -166,11 +167,11 @@ def failures(gains: list[Gain]) -> list[str]:
 
 
 def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, before: Sequence[str]) -> str:
-    """Return the id of the run in which one side answered one split, after the runs ``before``."""
+    """Let one side answer one split, and return the id of the run; ``before`` are the earlier runs of this proof."""
     proof, config = measurement.config.proof, measurement.config
     measurement.report(f"{measurement.name}: measures {side} on {split}")
     label = f"{split} {side} of {measurement.name} {measurement.id}"
-    rules = measurement.folder / "no_rules.yaml"  # it stays, as both runs are looked at later by the rules they had
+    rules = measurement.folder / "no_rules.yaml"  # it stays: later reports judge both runs by the rules they had
     rules.write_text(_NO_RULES, "utf-8")
     with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch:
         command = [sys.executable, "-m", "pytest", config.eval, "-q"]
@@ -178,7 +179,7 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
         command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
         command += [*measurement.arguments, *_FIXED, *_cut(proof), *_bound(measurement, before)]
         if not any("no:cacheprovider" in argument for argument in measurement.arguments):
-            command += ["-o", f"cache_dir={scratch}"]  # what failed last is the project's own
+            command += ["-o", f"cache_dir={scratch}"]  # so that the project's own list of last failures stays
         ended, printed = run_told(command, cwd=measurement.rootdir, environ=_environ(measurement.environ))
     with closing(SqliteStore(measurement.db)) as store:
         run = next((run for run in store.runs() if run.pid == ended.pid and run.is_here and run.name == label), None)
@@ -192,7 +193,7 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
 
 
 def _unanswered(run: Run | None, store: SqliteStore) -> str | None:
-    """Return why a run holds too few answers for a verdict; None where it holds enough."""
+    """Return why a run has too few answers for a verdict; None if it has enough."""
     if run is None:
         return None
     if run.end is None or run.end.status != "finished":
@@ -206,9 +207,9 @@ def _unanswered(run: Run | None, store: SqliteStore) -> str | None:
 
 
 def _require_scores(measurement: Measurement, run: str) -> None:
-    """Raise SettingsError where rows of a run were scored, and none by what the proof names.
+    """Raise SettingsError if rows of a run were scored, but none of them by a score that the proof names.
 
-    Where none was scored at all the base may be unable to earn one, and the adapter able.
+    If no row was scored at all, no error is raised: the base may be unable to earn a score that the adapter earns.
     """
     proof = measurement.config.proof
     with closing(SqliteStore(measurement.db)) as store:
@@ -259,13 +260,13 @@ def _gain(measurement: Measurement, split: str, runs: Mapping[Side, str]) -> Gai
 
 
 def _is_about(verdict: Verdict, rule: Rule) -> bool:
-    """Return whether a verdict is that of a rule over a whole suite."""
+    """Return whether a verdict belongs to a rule over a whole suite."""
     found = (verdict.suite, verdict.metric, verdict.slice, verdict.rule)
     return found == (rule.suite, rule.metric, None, rule.text)
 
 
 def _rules(suite: str, proof: ProofModel) -> Thresholds:
-    """Return rules of the gate, that on the gain first: better by the margin is "not worse by minus the margin"."""
+    """Return the gate's rules, the gain first: better by the margin is "not worse by minus the margin"."""
     gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-proof.margin)
     others = (Rule(suite=suite, metric=name, kind="max_drop", bound=0.0) for name in proof.also or ())
     return Thresholds(suites={suite: SuiteRules(name=suite, rules=(gain, *others))})
@@ -277,13 +278,13 @@ def _recorded(verdict: Verdict) -> dict[str, Any]:
 
 
 def _cut(proof: ProofModel) -> list[str]:
-    """Return the options that choose the rows."""
+    """Return the options that select the rows."""
     chosen = [f"--llmeval-slice={proof.slice}"] if proof.slice else []
     return [*chosen, f"--llmeval-limit={proof.limit}"] if proof.limit else chosen
 
 
 def _bound(measurement: Measurement, runs: Sequence[str]) -> list[str]:
-    """Return the option that says how much is left to spend after ``runs``."""
+    """Return the option that limits spending to what is left after ``runs``."""
     if measurement.max_cost_usd is None:
         return []
     with closing(SqliteStore(measurement.db)) as store:
@@ -296,6 +297,9 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def formatter(metric: str, *ends: float | None) -> Callable[[float | None], str]:
-    """Return what writes values of a metric and changes of it: as shares where its ends are some, ``?`` for None."""
+    """Return a function that formats values and changes of a metric, with ``?`` for None.
+
+    They are written as percentages if all ``ends`` are in [0, 1] and the metric is not a measured one, such as latency.
+    """
     is_share = metric not in MEASURED_METRICS and all(end is None or 0 <= end <= 1 for end in ends)
     return lambda value: "?" if value is None else f"{100 * value:.1f} %" if is_share else number(value)

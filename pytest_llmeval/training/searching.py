@@ -1,4 +1,4 @@
-"""A search over values of a configuration: trials that are trainings of their own, and the adapter of the best."""
+"""Search for better values of a configuration: each trial is a training, and the best one's adapter is taken."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -24,21 +24,21 @@ _STATES: Mapping[str, Any] = {
     "failed": optuna.trial.TrialState.FAIL,
     "out_of_memory": optuna.trial.TrialState.FAIL,
 }
-"""Ends after which the search goes on: values that cannot be trained with are an answer too."""
+"""Outcomes after which the search continues, as optuna's states: that values cannot be trained with is a result too."""
 
 
 def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
-    """Make the trials that are still missing; leave the best one's adapter as that of ``plan``.
+    """Run the trials that are still missing, and make the best one's adapter the adapter of ``plan``.
 
     Args:
         plan: of the search.
-        train: carries the plan of a trial out.
+        train: carries out the plan of a trial.
         environ: of the processes.
         report: shows one line to the user.
 
     Raises:
-        SettingsError: something a person wrote is wrong.
-        TrainingFailedError: it was interrupted, or no trial came to its end.
+        SettingsError: something the user wrote is wrong.
+        TrainingFailedError: the search was interrupted, or no trial finished.
     """
     wanted = plan.config.search
     assert wanted is not None
@@ -50,7 +50,7 @@ def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Call
         place = of_trial.folder.relative_to(plan.folder)
         report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials} in {place}: {shown_values(values)}")
         outcome = Outcome(state="trained")
-        if not of_trial.adapter.is_dir():  # it is there where the session was killed before the study had it
+        if not of_trial.adapter.is_dir():  # else the session was killed before the study recorded it
             if of_trial.is_resumed:
                 report(f"{plan.name}: trial {trial.number + 1} {beginning(of_trial)}")
             outcome = carried_out(of_trial, train, environ=environ, report=report)
@@ -61,7 +61,7 @@ def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Call
 
 
 def _next(study: Any, wanted: SearchModel, *, seed: int) -> Any:
-    """Return the trial that was broken off, else a new one; None where there are enough."""
+    """Return the trial that was interrupted, else a new one; None once there are enough."""
     begun = study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
     number = begun[0].number if begun else len(study.trials)
     if number == wanted.trials:
@@ -71,7 +71,7 @@ def _next(study: Any, wanted: SearchModel, *, seed: int) -> Any:
 
 
 def _plan(plan: Plan, number: int, values: Mapping[str, Any]) -> Plan:
-    """Return the plan of a trial; all are held to the rows, the prompt and the base of one another."""
+    """Return the plan of a trial, which must have the same rows, prompt and base as the other trials."""
     found = replace(
         plan,
         config=plan.config.chosen(values),
@@ -91,7 +91,7 @@ def _folder(plan: Plan, number: int) -> Path:
 
 
 def _end(study: Any, plan: Plan, outcome: Outcome) -> str:
-    """Tell the study how a trial ended; return it in words."""
+    """Record in the study how a trial ended, and return it in words."""
     state = _STATES.get(outcome.state)
     if state is not None:
         study.tell(plan.trial, state=state)

@@ -1,4 +1,4 @@
-"""The study of a search in its file, by optuna. Only a search imports this module."""
+"""The optuna study of a search, stored in a file. Only a search imports this module."""
 
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ _MOST_RANDOM = 10
 
 
 def open_study(path: Path, *, prune_after: int | None) -> Any:
-    """Return the study of a file, which is made where it is not there; more is better.
+    """Return the study stored in a file, which is created if it does not exist; higher values are better.
 
     Args:
         path: of the file.
-        prune_after: trials that come to their end before one is given up; None: none is.
+        prune_after: number of trials that must finish before any is pruned; None: no trial is pruned.
     """
     return optuna.create_study(
         storage=f"sqlite:///{path}",
@@ -35,16 +35,16 @@ def open_study(path: Path, *, prune_after: int | None) -> Any:
 
 
 def sampler(search: SearchModel, *, seed: int, trial: int) -> Any:
-    """Return what draws the values of a trial: the first half at most at random, the others by what was seen of those.
+    """Return the sampler of a trial's values: at most the first half of trials at random, the others guided by those.
 
-    It is made anew for each trial, so that a search that goes on draws what it would have drawn.
+    Each trial gets a new one, seeded by its number, so that a resumed search draws what it would have drawn.
     """
     number = int(digest(f"{seed} {trial}")[:8], 16)
     return optuna.samplers.TPESampler(seed=number, n_startup_trials=min(_MOST_RANDOM, search.trials // 2))
 
 
 def drawn(trial: Any, search: SearchModel) -> dict[str, Any]:
-    """Return the values of a trial by key; those that it has already stay."""
+    """Return the values of a trial by key; values that the trial already has are kept."""
     return {key: _drawn(trial, key, span) for key, span in sorted(search.space.items())}
 
 
