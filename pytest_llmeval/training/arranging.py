@@ -1,4 +1,4 @@
-"""A document with its labelled lines, and the columns of its tables, in another order and form."""
+"""Rearrangement of a document: its labelled lines, and the columns of its tables, in another order and form."""
 
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -10,51 +10,54 @@ _LINE = re.compile(
     r"(?P<mark>[-*•: ]{0,3})(?P<label>[^\W\d_][^:=\n]{0,28}?)(?P<sep>\s*(?::\s+|=\s*))(?!//)(?P<value>\S.*)"
 )
 _LABEL_WORDS = 4
-"""A label has no more words; a line that begins with more of them is a sentence."""
+"""Largest number of words in a label; a line that begins with more of them is a sentence."""
 _BELOW = ":\n  "
-"""Between a label and a value on a line of its own."""
+"""Separator that puts the value on a line of its own."""
 _SEPARATORS = (": ", " - ", " = ", " | ", "\t", "  ", " > ", _BELOW, " -- ", "=")
 _MARKS = ("", "", "- ", "* ", "| ")
 _CASES: tuple[Callable[[str], str], ...] = (str, str, str.upper, str.lower)
 _JOINTS = ("; ", " / ", ", ", " | ")
 _DELIMITERS = ("|", ";", "\t")
 _OTHER_DELIMITERS = ("|", ";", "\t", ",")
-"""What a table may come with; that lines of prose have as many commas says nothing."""
+"""Delimiters that a table may be written with. A comma is not among those that it is recognised by, because lines of
+prose may have equally many."""
 _FEWEST_COLUMNS = 4
 _RULE = "-: "
-"""What the line under the head of a Markdown table is made of."""
+"""Characters of the line under the head of a Markdown table."""
 _CELL = 40
-"""Characters of a cell; one with more is a sentence."""
+"""Largest number of characters in a cell; a longer text is a sentence."""
 _SHUFFLED = 0.7
-"""Share of the blocks of labelled lines that come in another order; two shares more decide on their form."""
+"""Probability that a block of labelled lines changes its order; ``_RESTYLED`` is that of another form, and ``_JOINED``
+that of a single line in this form."""
 _RESTYLED = 0.6
 _JOINED = 0.3
 _TURNED = 0.25
-"""Share of the blocks of labelled lines that come as a table with one row, and of such tables that come as lines."""
+"""Probability that a block of labelled lines becomes a table with one row, and that such a table becomes lines."""
 _FEWEST_TURNED = 3
 _FLATTENED = 0.15
-"""Share of the documents that come on one line."""
+"""Probability that a document is written on one line."""
 _FLAT_JOINTS = (" ", " ", " / ", "; ")
 _QUOTES = (">", "~~")
-"""Lines that begin so are of an older text: on one line with the rest nobody could tell."""
+"""Prefixes of quoted lines: on one line with the rest nobody could tell them apart, so such a document keeps its
+lines."""
 
 
 def labels_of(document: str) -> set[str]:
-    """Return the labels of its lines, as ``Date`` of ``Date: 3 May``."""
+    """Return the labels of a document's lines, such as ``Date`` for ``Date: 3 May``."""
     found = {match["label"] for match in map(_LINE.fullmatch, document.split("\n")) if match}
     return {label for label in found if len(label.split()) <= _LABEL_WORDS}
 
 
 def arranged(document: str, labels: Collection[str], rng: Random, *, listed: Collection[str] = ()) -> str:
-    """Return a document with blocks of labelled lines, and of lines with the same columns, in another form.
+    """Return a document with its blocks of labelled lines, and its tables, in another order and form.
 
-    The labels of some blocks become the head of a table that has their values as its row, and the other way about.
+    The labels of some blocks become the head of a table whose row are their values, and the other way round.
 
     Args:
-        document: what it says stays, line by line or cell by cell; other lines stay as they are.
-        labels: those that may change places; a line with another one is none.
-        rng: what is drawn from.
-        listed: texts whose order among each other says something; they are no labels either.
+        document: its facts stay, line by line or cell by cell; other lines stay as they are.
+        labels: labels that may move; a line with any other label is not a labelled one.
+        rng: source of randomness.
+        listed: texts whose order has a meaning; none of them is treated as a label.
     """
     lines, made = document.split("\n"), list[str]()
     is_flat = rng.random() < _FLATTENED and not any(line.lstrip().startswith(_QUOTES) for line in lines)
@@ -77,9 +80,9 @@ def arranged(document: str, labels: Collection[str], rng: Random, *, listed: Col
 def _labelled(
     lines: Sequence[str], start: int, labels: Collection[str], listed: Collection[str]
 ) -> list[re.Match[str]]:
-    """Return the labelled lines from ``start`` on, up to one whose label came before or that another line goes on.
+    """Return the labelled lines from ``start`` on, up to a repeated label or to a label whose value goes on below it.
 
-    A line without a label goes on with the one before it, as those of an address do.
+    A line without a label continues the one before it, as in an address.
     """
     found: list[re.Match[str]] = []
     seen: set[str] = set()
@@ -112,14 +115,17 @@ def _other_lines(
 
 
 def _restyled(pairs: Sequence[tuple[str, str]], rng: Random) -> list[str]:
-    """Return labels with their values as lines of one form, or on one line."""
+    """Return labels and values as lines of one form, or joined on one line."""
     separator, mark, case = rng.choice(_SEPARATORS), rng.choice(_MARKS), rng.choice(_CASES)
     made = [f"{mark}{case(label)}{separator}{value}" for label, value in pairs]
     return [rng.choice(_JOINTS).join(made)] if "\n" not in separator and rng.random() < _JOINED else made
 
 
 def _table(lines: Sequence[str], start: int) -> list[list[str]]:
-    """Return the cells of the lines from ``start`` on that have the same columns; none where they are no table."""
+    """Return the cells of the lines from ``start`` on that have the same columns; empty if they are not a table.
+
+    The delimiter is appended to the cells of each line.
+    """
     delimiter = next((each for each in _DELIMITERS if lines[start].count(each) >= _FEWEST_COLUMNS - 1), None)
     if delimiter is None:
         return []
@@ -152,12 +158,12 @@ def _other_columns(table: list[list[str]], rng: Random, listed: Collection[str])
 
 
 def _is_head(cells: Sequence[str]) -> bool:
-    """Whether the cells are names, each another one."""
+    """Whether the cells are distinct names: none is empty, and none contains a digit."""
     return len(set(cells)) == len(cells) and all(cell and not any(map(str.isdigit, cell)) for cell in cells)
 
 
 def _other_delimiter(rng: Random, rows: Sequence[Sequence[str]]) -> str | None:
-    """Return one that no cell has in it."""
+    """Return a delimiter that no cell contains; None if there is none."""
     text = "".join(cell for row in rows for cell in row)
     return rng.choice([each for each in _OTHER_DELIMITERS if each not in text] or [None])
 

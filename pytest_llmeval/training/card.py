@@ -1,4 +1,4 @@
-"""The model card of an adapter, made of its record and its proof."""
+"""The model card of an adapter, written from its record and its proof."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,11 +13,11 @@ __all__ = ["card", "shown_values"]
 
 
 def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
-    """Return the card as Markdown.
+    """Return the model card as Markdown.
 
     Args:
-        record: what run.json holds.
-        gains: on each held-out split.
+        record: the content of run.json.
+        gains: one for each held-out split.
     """
     config, data = record["config"], record["data"]
     lora, optim = config["lora"], config["optim"]
@@ -75,7 +75,7 @@ def shown_values(values: Mapping[str, Any]) -> str:
 
 
 def _spec(config: Mapping[str, Any]) -> str:
-    """Return the spec of the model that base and adapter make, the base held as it was while training."""
+    """Return the model spec of base and adapter together, with the base stored as it was during training."""
     if config["base"].startswith("local:"):
         return f"{config['base']}+ADAPTER"
     return f"hf:{replace(weights_of(TrainingConfig.model_validate(config), config['base'], 'ADAPTER'), device=None)}"
@@ -90,7 +90,7 @@ def _row(gain: Gain) -> str:
 
 
 def _row_of_other(gain: Gain, other: Mapping[str, Any]) -> str:
-    """Return the row of a score that may only not be worse."""
+    """Return the table row of a further score, which must only not be worse."""
     shown = formatter(other["metric"], other["baseline_value"], other["value"])
     found = "no interval" if other["low"] is None else f"{shown(other['low'])} to {shown(other['high'])}"
     ends = [shown(other[name]) for name in ("baseline_value", "value")]
@@ -99,7 +99,7 @@ def _row_of_other(gain: Gain, other: Mapping[str, Any]) -> str:
 
 
 def _kept(record: Mapping[str, Any]) -> list[str]:
-    """Return which checkpoint is kept, or those that the adapter is the mean of."""
+    """Return a line on the checkpoint that is kept, or on the checkpoints that the adapter is the mean of."""
     metric, file = record["config"]["check"]["metric"], record["data"]["val"]["file"]
     best = f"the best by {metric} on `{file}`"
     mean = ", with the mean over the steps," if record["config"]["optim"].get("average") else ""
@@ -110,7 +110,7 @@ def _kept(record: Mapping[str, Any]) -> list[str]:
 
 
 def _of_base(base: Mapping[str, Any]) -> str:
-    """Return what the word for the weights leaves out: two roundings to 4 bits, and which commit of the hub."""
+    """Return what the name of the weights' type omits: a second rounding to 4 bits, or the commit of the hub."""
     if base["spec"].startswith("local:"):
         return ", of the numbers that a GGUF file of 4-bit ones stands for"
     return f", of commit `{base['revision']}`" if base["revision"] else ""

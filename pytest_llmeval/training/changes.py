@@ -1,4 +1,4 @@
-"""What changed in a configuration since a training began with it, key by key."""
+"""The keys of a configuration that changed since a training began with it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,16 @@ _MAY_CHANGE = ("proof", "needs")
 
 
 def changed_keys(before: Mapping[str, Any], now: TrainingConfig) -> str:
-    """Return the first keys that differ, each as ``optim.learning_rate: 0.002, now 0.003``, and how many more do.
+    """Return the first 5 keys that differ, each as ``optim.learning_rate: 0.002, now 0.003``, and the number of others.
 
     Args:
-        before: the configuration that the training began with, as JSON; a key that it lacks, as a newer version of this
-            package has it, had its default.
-        now: that of the session.
+        before: the configuration that the training began with, as JSON; a key that it lacks was added by a newer
+            version of this package, and had its default.
+        now: the configuration of the session.
     """
     try:
         known = TrainingConfig.model_validate(before)
-    except ValidationError:  # of a version that knew other keys
+    except ValidationError:  # from a version with other keys
         return ""
     old, new = (dict(_leaves(each.model_dump(mode="json", exclude=set(_MAY_CHANGE)))) for each in (known, now))
     changed = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
@@ -35,7 +35,7 @@ def changed_keys(before: Mapping[str, Any], now: TrainingConfig) -> str:
 
 
 def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value by its key, the parts of which are joined by dots."""
+    """Yield each value with its key, whose parts are joined by dots."""
     for name, value in data.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.")

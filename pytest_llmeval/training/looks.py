@@ -1,4 +1,4 @@
-"""How far a training has come: what its process writes down at each look, and what its session makes of it."""
+"""Progress of a training: its process writes a line at each look, and its session reads it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,40 +9,40 @@ __all__ = ["Look", "forget_looks", "read_looks"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look at held-out rows."""
+    """The results of one look at held-out rows."""
 
     step: int
     steps: int
-    """That there will be, unless it ends early."""
+    """Number of steps in the whole training, unless it ends early."""
     metric: str
     value: float
-    """Of the metric."""
+    """Value of the metric."""
     loss: float
-    """Over the held-out rows."""
+    """Loss over the held-out rows."""
     left_s: float
-    """Until the last step, where the others take as long as those before it, looks and checkpoints included."""
+    """Estimated seconds until the last step, at the mean pace so far, looks and checkpoints included."""
 
     def line(self) -> str:
-        """Return it in words."""
+        """Return the look in words."""
         left = f"; about {_told(self.left_s)} left" if self.step < self.steps else ""
         return f"step {self.step} of {self.steps}: {self.metric} {self.value:.4g}, loss {self.loss:.4g}{left}"
 
     def write(self, folder: Path) -> None:
-        """Add it to those in the folder of the training.
+        """Append the look to the file in the training's folder.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         with open(_file(folder), "a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(self)) + "\n")
 
 
 def read_looks(folder: Path, start: int) -> tuple[list[Look], int]:
-    """Return the looks that were written since, and where in their file the next one will begin.
+    """Return the looks that were written after ``start``, and the position in the file where the next one will begin.
 
     Args:
         folder: of the training.
-        start: where the first one begins; 0 for all.
+        start: position in bytes from which to read; 0 for all looks.
     """
     try:
         with open(_file(folder), "rb") as file:
@@ -54,7 +54,7 @@ def read_looks(folder: Path, start: int) -> tuple[list[Look], int]:
 
 
 def forget_looks(folder: Path) -> None:
-    """Take away what an earlier process wrote."""
+    """Remove the looks of an earlier process."""
     _file(folder).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether any result could show the margin of a proof, by the rows that are asked."""
+"""A check, before training, whether the rows of a proof are enough to show its margin by any result."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -15,19 +15,19 @@ from pytest_llmeval.training.rows import TrainingRow
 __all__ = ["out_of_reach"]
 
 _OF_UNIT_RANGE = (*SHIPPED_SCORES, "pass_rate")
-"""Of other scores nobody knows how much a row can gain."""
+"""Scores in [0, 1]; for others the largest gain of a row is unknown."""
 _MOST_UNITS = 10**6
 
 
 def out_of_reach(
     proof: ProofModel, proved: Mapping[str, Sequence[TrainingRow]], *, cluster: str | None
 ) -> Iterator[str]:
-    """Yield, for each dataset whose rows are too few for the margin, what they could show and how many are enough.
+    """Yield a message for each dataset with too few rows for the margin: what they could show, and how many are enough.
 
     Args:
-        proof: what is to be shown.
-        proved: the rows that are asked, by the name of their dataset.
-        cluster: the key of the metadata by which rows depend on one another; None where none does.
+        proof: names the score and the margin.
+        proved: the rows that the proof asks, by the name of their dataset.
+        cluster: metadata key whose equal values mark dependent rows; None if rows are independent.
     """
     if proof.metric not in _OF_UNIT_RANGE:
         return
@@ -44,12 +44,12 @@ def out_of_reach(
 
 
 def _surely_gained(units: int) -> float:
-    """Return the lower bound of the gain by which the gate judges, where each of so many gains all that it can."""
+    """Return the gate's lower bound of the gain, if each of ``units`` rows or groups gains as much as possible."""
     return 1 - hidden_loss((), units, alpha=GateSettings().alpha)
 
 
 def _enough(margin: float, word: str) -> str:
-    """Return from how many units on the margin can be shown, and what else can be done."""
+    """Return in words how many units are enough for the margin, or that only a smaller margin helps."""
     least = bisect_left(range(1, _MOST_UNITS), True, key=lambda units: _surely_gained(units) > margin) + 1
     return "write less" if least >= _MOST_UNITS else f"from {counted(least, word)} on it can"
 

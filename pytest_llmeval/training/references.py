@@ -1,4 +1,4 @@
-"""What a configuration names beside itself: whether eval, datasets and base are there, nothing of which is imported."""
+"""Checks that the eval, datasets and base named by a configuration exist, without importing anything."""
 
 import ast
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from pytest_llmeval.training.config import TrainingConfig
 __all__ = ["wrong_references"]
 
 _MAKING_NAMES = frozenset({"globals", "vars", "setattr", "exec", "eval", "__getattr__"})
-"""With one of these a module may have any name."""
+"""Names whose use means that a module may define any name at runtime."""
 
 
 def wrong_references(config: TrainingConfig, rootdir: Path) -> Iterator[tuple[KeyPath, str]]:
-    """Yield each key that names what is not there, and what to write.
+    """Yield each key that names something that does not exist, and what to write.
 
-    What may be an id of the hub is left to the training, which looks into the cache.
+    A base that may be an id of the hub is left to the training, which looks into the cache.
     """
     told = _wrong_eval(config.eval, rootdir)
     if told is not None:
@@ -51,7 +51,7 @@ def _wrong_eval(nodeid: str, rootdir: Path) -> str | None:
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
-        return None  # whoever imports it says what is wrong
+        return None  # the import reports what is wrong
     known = _names(tree)
     if known is None or function in known:
         return None
@@ -60,7 +60,7 @@ def _wrong_eval(nodeid: str, rootdir: Path) -> str | None:
 
 
 def _names(tree: ast.Module) -> set[str] | None:
-    """Return the names that a module may have; None where its text does not tell."""
+    """Return the names that a module may define or import; None if its source does not tell."""
     found = set[str]()
     for node in ast.walk(tree):
         match node:
@@ -85,5 +85,5 @@ def _wrong_dataset(name: str, rootdir: Path) -> str | None:
 
 
 def _is_path(base: str) -> bool:
-    """Whether a base can be no id of the hub."""
+    """Whether a base cannot be an id of the hub."""
     return base.startswith(("/", ".", "~")) or base.count("/") > 1 or "\\" in base or base.endswith(".gguf")

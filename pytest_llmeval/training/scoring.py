@@ -1,4 +1,4 @@
-"""The task metric while training: what the scorers say of one answer."""
+"""The task metric during training: the score of a single answer, by the scorer of that name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,20 +22,20 @@ _SCORES: Mapping[Metric, Callable[[str, Any], Any]] = {
 
 
 def score(metric: Metric, text: str, target: Any) -> float:
-    """Return the score, in [0, 1], of an answer."""
+    """Return the score of an answer, in [0, 1]."""
     return float(_SCORES[metric](text, target))
 
 
 def choice(task: float, loss: float) -> float:
-    """Return by what checkpoints and trials are chosen: the task metric, less a trace of the held-out loss.
+    """Return the number by which checkpoints and trials are ranked: the task metric less a trace of the held-out loss.
 
-    Of those with an equal metric, the one of lower loss is better.
+    Among those with an equal metric, the lowest loss ranks first.
     """
     return task - _TRACE * min(loss, 1e3)
 
 
 def require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:
-    """Raise DatasetError for a row whose target the metric cannot be held to: else the first look would find it."""
+    """Raise DatasetError for a row whose target the metric cannot score, before the first look would find it."""
     for row in rows[: check.rows]:
         try:
             score(check.metric, "", row.target)

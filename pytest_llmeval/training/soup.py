@@ -1,8 +1,8 @@
-"""Several trainings of one configuration, each by a seed of its own, and the mean of their adapters.
+"""A soup: several trainings of one configuration with different seeds, and the mean of their adapters.
 
-A uniform soup (Wortsman et al. 2022, https://arxiv.org/abs/2203.05482). The mean of what N adapters of rank r add to a
-matrix, of the products B A, is one product again: all A below each other, all B side by side. Its rank is N r, and its
-scale, alpha / (N r), makes a mean of the sum, so that no weight is rounded.
+It is a uniform soup (Wortsman et al. 2022, https://arxiv.org/abs/2203.05482). N adapters of rank r each add a product B
+A to a matrix, and the mean of these is one product again: all A stacked below each other, all B side by side. Its rank
+is N r, and its scale, alpha / (N r), turns the sum into the mean, so that no weight is rounded.
 """
 
 import json
@@ -26,17 +26,17 @@ _WEIGHTS = "adapter_model.safetensors"
 
 
 def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
-    """Make the trainings that are still missing; leave the mean of all as the adapter of ``plan``.
+    """Run the trainings that are still missing, and make the mean of all the adapter of ``plan``.
 
     Args:
         plan: of the soup.
-        train: carries the plan of one training out.
+        train: carries out the plan of one training.
         environ: of the processes.
         report: shows one line to the user.
 
     Raises:
-        SettingsError: something a person wrote is wrong.
-        TrainingFailedError: one did not come to its end; those before it stay.
+        SettingsError: something the user wrote is wrong.
+        TrainingFailedError: a training failed; those before it are kept.
     """
     plan.hold_to({"config": plan.config.digest})
     found = members(plan)
@@ -48,7 +48,7 @@ def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
             if member.is_resumed:
                 report(f"{plan.name}: training {number} {beginning(member)}")
             if found[0].identity.exists():
-                member.hold_beside(found[0].identity, apart=("variants",))  # which are other ones by each seed
+                member.hold_beside(found[0].identity, apart=("variants",))  # which depend on the seed
             require_trained(carried_out(member, train, environ=environ, report=report), name=plan.name)
         for checkpoint in member.folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
@@ -82,7 +82,7 @@ def _write_mean(scratch: Path, plan: Plan, found: Sequence[Plan]) -> None:
 
 
 def _record(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what run.json says: of what differs between the trainings the sum, the most, or each of them."""
+    """Return the content of run.json; of what differs between the trainings, the sum, the maximum or each value."""
     seconds, wall, tokens = (
         sum(record.get(name, 0) for record in records) for name in ("step_seconds", "wall_seconds", "tokens")
     )
@@ -109,11 +109,11 @@ class _Matrix:
     rows: int
     columns: int
     data: bytes
-    """Row after row."""
+    """The numbers, in row-major order."""
 
     @property
     def width(self) -> int:
-        """Bytes of a row."""
+        """Number of bytes in a row."""
         return len(self.data) // self.rows
 
 
@@ -122,7 +122,7 @@ def _mean(parts: Sequence[Mapping[str, _Matrix]]) -> dict[str, _Matrix]:
 
 
 def _joined(name: str, found: Sequence[_Matrix]) -> _Matrix:
-    """Return all A of one matrix below each other, or all B side by side."""
+    """Return the A of all adapters for one matrix stacked below each other, or their B side by side."""
     first = found[0]
     if ".lora_A." in name:
         return replace(first, rows=sum(each.rows for each in found), data=b"".join(each.data for each in found))

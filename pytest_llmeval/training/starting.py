@@ -1,4 +1,4 @@
-"""What a training says of itself once it is about to begin, and how its session shows that and its looks."""
+"""Messages of a training process, at its start and at its looks, and how the session shows them."""
 
 import json
 import threading
@@ -18,23 +18,23 @@ _BETWEEN_LOOKS_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How steps are carried out."""
+    """How steps are computed."""
 
     micro_batch: int
-    """Rows at once in each process."""
+    """Number of rows at once in each process."""
     accumulation: int
-    """So many times a step."""
+    """Number of micro-batches that a process computes in a step."""
     processes: int
     checkpointing: bool
-    """Whether activations are computed again on the way back."""
+    """Whether activations are recomputed in the backward pass."""
     fused_layers: int
-    """Layers that are computed in one piece with their adapter."""
+    """Number of layers that are computed in one piece with their adapter."""
     adapted_layers: int
     liger: bool
-    """Whether the base's layers have Liger's kernels."""
+    """Whether the base's layers use Liger's kernels."""
 
     def line(self) -> str:
-        """Return it in words."""
+        """Return the layout in words."""
         rows = self.micro_batch * self.accumulation * self.processes
         times = f", {self.accumulation} times" if self.accumulation > 1 else ""
         each = f" in each of {self.processes} processes" if self.processes > 1 else ""
@@ -46,7 +46,7 @@ class Layout:
 
 
 def beginning(plan: Plan) -> str:
-    """Return in words where one training goes on from."""
+    """Return in words where one training resumes from."""
     config = plan.config
     newest, skipped = newest_complete(plan.folder, config.launch, is_averaged=config.optim.average)
     passed = f" (passed over {'; '.join(skipped)})" if skipped else ""
@@ -56,7 +56,7 @@ def beginning(plan: Plan) -> str:
 
 
 def ending(plan: Plan) -> str:
-    """Return in words what becomes of a training at an interrupt."""
+    """Return in words what happens to a training at an interrupt."""
     has_begun = _told_in(plan).exists()
     now = "a checkpoint is saved at the end of this step" if has_begun else "it has not begun its steps, and ends soon"
     return f"{now}; a second Ctrl-C ends it at once"
@@ -67,11 +67,11 @@ def _with(there: bool) -> str:
 
 
 def say(plan: Plan, lines: Sequence[str]) -> None:
-    """Tell the user of a training that is about to begin.
+    """Pass messages of a training that is about to begin to the user.
 
     Args:
         plan: of the training.
-        lines: each is shown alone.
+        lines: messages, each shown on a line.
     """
     for line in lines:
         print(line, flush=True)  # noqa: T201  # into output.txt
@@ -79,13 +79,13 @@ def say(plan: Plan, lines: Sequence[str]) -> None:
 
 
 def showing_progress(train: Train, report: Callable[[str], None]) -> Train:
-    """Return ``train``, which shows what each training says at its start and at its looks, while it runs.
+    """Wrap ``train`` so that the messages of each training are shown while it runs.
 
-    No line of a start is shown twice.
+    No message of a start is shown twice.
 
     Args:
-        train: carries a plan out.
-        report: shows one line to the user; it is called in a thread of its own.
+        train: carries out a plan.
+        report: shows one line to the user; called in a thread of its own.
     """
     shown: set[str] = set()
 
@@ -113,7 +113,7 @@ def showing_progress(train: Train, report: Callable[[str], None]) -> Train:
 
 
 class _Saying:
-    """What the process of a training says in files of its folder; of an earlier process nothing is left."""
+    """The messages that a training process writes to files in its folder; those of an earlier process are removed."""
 
     def __init__(self, plan: Plan, shown: set[str]) -> None:
         self._plan, self._shown = plan, shown
@@ -122,7 +122,7 @@ class _Saying:
         forget_looks(plan.folder)
 
     def new_lines(self) -> list[str]:
-        """Return what was said since it was asked the last time."""
+        """Return the messages that were written since the last call."""
         found: list[str] = []
         path = _told_in(self._plan)
         if not self._has_begun and path.exists():
