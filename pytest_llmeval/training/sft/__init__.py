@@ -1,5 +1,5 @@
-"""The process that trains, by TRL: ``trainer`` is its entry, ``launcher`` that of several that train together.
+"""The process that trains, with TRL: ``trainer`` is its entry, ``launcher`` that of several that train together.
 
-No other module of the plugin imports trl, and no session imports any of these: what they need stays in processes of
+No other module of the plugin imports trl, and no session imports any of these: what they load stays in processes of
 their own.
 """

@@ -1,4 +1,4 @@
-"""The arguments of trl's trainer, as a configuration and the memory have them."""
+"""The arguments of trl's trainer, from a configuration and the estimate of memory."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
     Args:
         plan: what is trained.
         fit: how it fits into memory.
-        base: the config of the model that is trained on.
+        base: the config of the base model.
     """
     config, optim, check = plan.config, plan.config.optim, plan.config.check
     is_cuda = config.device == "cuda"
@@ -39,10 +39,10 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
         max_steps=optim.max_steps or -1,
         learning_rate=optim.learning_rate,
         lr_scheduler_type="constant_with_warmup" if optim.schedule == "constant" else optim.schedule,
-        warmup_steps=optim.warmup,  # below 1 it is a share
+        warmup_steps=optim.warmup,  # a value below 1 is a share of all steps
         weight_decay=optim.weight_decay,
         max_grad_norm=optim.max_grad_norm,
-        # bitsandbytes' states are neither split nor gathered by the other engines.
+        # The other engines can neither split nor gather the optimizer states of bitsandbytes.
         optim="paged_adamw_8bit" if config.launch.engine == "ddp" else "adamw_torch",
         ddp_find_unused_parameters=False,
         bf16=has_bf16,
@@ -55,13 +55,13 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
         eval_steps=check.every,
         save_strategy="steps",
         save_steps=check.every,
-        save_total_limit=None,  # earlier ones are taken away once the new one is on the disk
+        save_total_limit=None,  # ``settle`` removes earlier ones once the new one is on the disk
         load_best_model_at_end=True,
         metric_for_best_model=CHOSEN_BY,
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
         logging_steps=1,
-        logging_nan_inf_filter=False,  # it would write a finite loss in the place of one that is none
+        logging_nan_inf_filter=False,  # it would replace a loss that is not finite by one that is
         report_to="none",
         disable_tqdm=True,
         dataloader_num_workers=0,
@@ -71,8 +71,9 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
 
 
 def draws(base: Any) -> bool:
-    """Whether a base draws random numbers while it is trained on, by the names that its config has for that.
+    """Whether a base draws random numbers during training, by the settings in its config.
 
-    What draws none is computed again without the state of the generators, which to take and set each time has a price.
+    If it draws none, activations can be recomputed without saving and restoring the generators' state, which takes
+    time.
     """
     return any(value for name, value in base.to_dict().items() if "drop" in name or "jitter" in name)

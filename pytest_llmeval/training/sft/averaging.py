@@ -1,4 +1,4 @@
-"""The mean of an adapter over its steps: it is what is looked at, kept and proved, and steps go on from the newest."""
+"""The running mean of an adapter over its steps: looked at, saved and proved, while steps continue from the newest."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,28 +14,29 @@ from pytest_llmeval.training.checkpoints import NEWEST
 __all__ = ["Average"]
 
 _SHARPNESS = 1
-"""The weight of step t grows as its power of t: with 1 half of the mean is of the last 29 % of the steps so far."""
+"""Exponent of the weight of step t, which grows as t to this power: with 1, the last 29 % of steps make half of the
+mean."""
 
 
 class Average:
-    """Polynomial-decay averaging: the weights of all steps so far, later ones counting more (Shamir and Zhang 2013).
+    """Polynomial-decay averaging of the weights of all steps so far, later ones counting more (Shamir and Zhang 2013).
 
-    Steps at a high rate go to and fro about what is good for rows that they do not see; the mean does not. It needs no
-    length that a training would have to know before: at each step it is the mean of as large a share of those before.
+    At a high learning rate, steps oscillate around what is good for unseen rows; the mean does not. The length of the
+    training need not be known: at each step, the mean covers an equally large share of the steps before it.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin.
+        """Begin with the current weights as the mean.
 
         Args:
-            weights: by name, those that steps change in place.
+            weights: the adapter's weights by name, which steps change in place.
         """
         self._newest = dict(weights)
         self._mean = {name: value.detach().clone() for name, value in weights.items()}
         self._aside: dict[str, Tensor] = {}
 
     def add(self, step: int) -> None:
-        """Take the weights after a step into the mean.
+        """Add the weights after a step to the mean.
 
         Args:
             step: its number, from 1.
@@ -46,7 +47,7 @@ class Average:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Have the mean stand where the newest weights are, and those again afterwards."""
+        """Put the mean in the place of the newest weights, and restore those at exit."""
         self._aside = {name: value.detach().clone() for name, value in self._newest.items()}
         self._put(self._mean)
         try:
@@ -56,11 +57,11 @@ class Average:
             self._aside = {}
 
     def save(self, checkpoint: Path) -> None:
-        """Write the newest weights beside the mean, which stands in their place now."""
+        """Write the newest weights beside the mean; to be called within ``in_place``."""
         save_file({name: value.contiguous() for name, value in self._aside.items()}, checkpoint / NEWEST)
 
     def load(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint, whose mean has just been put in the place of the newest weights."""
+        """Resume from a checkpoint whose mean was just loaded in the place of the newest weights."""
         for name, value in self._newest.items():
             self._mean[name].copy_(value.detach())
         self._put(load_file(checkpoint / NEWEST))

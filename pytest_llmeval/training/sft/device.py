@@ -1,4 +1,4 @@
-"""What a training asks of a GPU and of the libraries that compute on it, before any row is read."""
+"""Checks that a GPU, and the libraries that compute on it, are usable, before any row is read."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ __all__ = ["require_device"]
 
 
 def require_device(config: TrainingConfig) -> None:
-    """Look whether torch, bitsandbytes and Triton can compute where a configuration says.
+    """Raise if torch, bitsandbytes or Triton cannot compute on the configured device.
 
     Raises:
         UserError: one of them cannot, with what it lacks.
@@ -29,26 +29,26 @@ def require_device(config: TrainingConfig) -> None:
             f"CUDA's driver tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for"
             " your CUDA version"
         )
-    if config.held == "4bit" or config.launch.engine == "ddp":  # whose optimizer is bitsandbytes'
+    if config.held == "4bit" or config.launch.engine == "ddp":  # whose optimizer comes from bitsandbytes
         require_bitsandbytes("cuda")
     _require_compiler(os.environ)
 
 
 def _require_compiler(environ: Mapping[str, str]) -> None:
-    """Have Triton build, or take from its cache, what it starts kernels by; trl's head and Liger are such."""
+    """Make Triton build its launcher of kernels, or load it from its cache; trl's head and Liger are Triton kernels."""
     try:
         from triton.runtime import driver
     except ImportError:  # nothing is compiled then
         return
     try:
         driver.active.get_current_target()
-    except Exception as error:  # noqa: BLE001  # of what it builds and loads
+    except Exception as error:  # noqa: BLE001  # from the compiler and the libraries it loads
         lacks = _lacks(environ) or [f"Triton cannot compile for this GPU: {one_line(str(error), 300)}"]
         raise SettingsError("\n".join(lacks)) from None
 
 
 def _lacks(environ: Mapping[str, str]) -> list[str]:
-    """Return what Triton looks for and does not find, as its ``runtime/build.py`` does, each in a line."""
+    """Return what Triton needs and does not find, one message each; the search is that of its ``runtime/build.py``."""
     found = []
     compilers = [environ["CC"]] if "CC" in environ else ["gcc", "clang"]
     if not any(shutil.which(name, path=environ.get("PATH")) for name in compilers):

@@ -1,4 +1,4 @@
-"""Whether a training computes what it says: before its first step changes anything the model is its base."""
+"""A check before the first step that the model with its new adapter still computes what its base computes."""
 
 import math
 
@@ -7,22 +7,23 @@ from pytest_llmeval.core.errors import LlmevalError
 __all__ = ["NotTheBaseError", "require_near"]
 
 _NEAR = 0.2
-"""A share of the loss: more than rounding to 16 bits makes of it, less than what a wrong attention or type does."""
+"""Largest relative difference of the losses: more than rounding to 16 bits causes, less than a wrong attention or
+dtype."""
 
 
 class NotTheBaseError(LlmevalError):
-    """The first loss is not that of the base."""
+    """Raised if the first loss is not that of the base."""
 
 
 def require_near(trained: float, asked: float) -> None:
     """Compare two losses of the first rows.
 
     Args:
-        trained: as steps are computed.
-        asked: as answers are.
+        trained: computed as in a training step.
+        asked: computed as for answers.
 
     Raises:
-        NotTheBaseError: they are further apart than they may be, or no numbers.
+        NotTheBaseError: they differ by more than 20 %, or are not finite.
     """
     if not math.isfinite(asked):
         raise NotTheBaseError(

@@ -1,4 +1,4 @@
-"""The end of a training whose task metric grows no more."""
+"""Early stopping of a training whose task metric no longer improves."""
 
 from typing import Any
 
@@ -9,47 +9,48 @@ from pytest_llmeval.training.config import Metric
 __all__ = ["Patience", "early_end", "had_run_out", "has_run_out"]
 
 _MOST = 1.0
-"""Of each metric; from there it cannot rise."""
+"""The highest value of every metric."""
 
 
 class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Ends a training whose task metric grows no more; one that goes on after that end takes no more than a step.
+    """Ends a training whose task metric no longer improves; one that is resumed after that end takes at most one step.
 
-    The held-out loss, which chooses among looks with an equal metric, is no reason to go on once the metric has risen
-    above that of the first look. Before that it is: a metric of whole answers stands still while their form is learned.
+    A lower held-out loss, which decides between looks with an equal metric, does not prolong training once the metric
+    has risen above that of the first look. Before that it does: a metric of whole answers does not move while their
+    form is learned.
     """
 
     def __init__(self, early_stopping_patience: int, early_stopping_threshold: float = 0.0, *, metric: Metric) -> None:
         """Prepare.
 
         Args:
-            early_stopping_patience: looks without a better metric that it bears.
-            early_stopping_threshold: what transformers keeps of it in a checkpoint, too.
+            early_stopping_patience: number of looks without an improvement after which training ends.
+            early_stopping_threshold: unused here; transformers passes it when it restores a checkpoint.
             metric: of the task.
         """
         super().__init__(early_stopping_patience, early_stopping_threshold)
         self.early_stopping_patience_counter: int
         self.first: float | None = None
-        """At the first look."""
+        """Metric at the first look; None before it."""
         self.best: float | None = None
-        """Of all looks so far."""
+        """Best metric of all looks so far."""
         self.least_loss: float | None = None
         """Of all looks so far."""
         self._metric = metric
 
     @property
     def is_out(self) -> bool:
-        """Whether there were as many looks without a better metric as it bears."""
+        """Whether the number of looks without an improvement has reached the limit."""
         return bool(self.early_stopping_patience_counter >= self.early_stopping_patience)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Look at what the checkpoint said."""
+        """End at once if the limit was reached before the checkpoint was saved."""
         super().on_train_begin(args, state, control, **kwargs)
         if self.is_out:
             control.should_training_stop = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
-        """Compare this look with those before."""
+        """Compare this look with earlier ones, and end the training if the limit is reached."""
         value, loss = metrics[f"eval_{self._metric}"], metrics["eval_loss"]
         if self.best is None:
             self.first = value
@@ -61,12 +62,12 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is 
             control.should_training_stop = True
 
     def _is_learning(self, loss: float) -> bool:
-        """Return whether the metric may be yet to rise for the first time."""
+        """Return whether the loss falls while the metric has not yet risen for the first time."""
         is_flat = self.best == self.first and self.best != _MOST
         return is_flat and self.least_loss is not None and loss < self.least_loss
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state that a checkpoint stores."""
         kept = super().state()
         seen = {"first": self.first, "best": self.best, "least_loss": self.least_loss}
         return {
@@ -75,13 +76,13 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is 
         }
 
     def line(self, step: int, most: int) -> str:
-        """Return in words that it ended a training after ``step`` of ``most`` steps."""
+        """Return in words that patience ended a training after ``step`` of ``most`` steps."""
         looks = f"{self.early_stopping_patience} looks" if self.early_stopping_patience > 1 else "a look"
         return f"it ended after step {step} of {most}, after {looks} without a better {self._metric} (check.patience)"
 
 
 def early_end(trainer: Any) -> str:
-    """Return in words that patience ended a training; nothing where its steps were done."""
+    """Return in words that patience ended a training; empty if all steps were taken."""
     state = trainer.state
     patience = next(each for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
     is_early = state.global_step < state.max_steps and (patience.is_out or had_run_out(state))
@@ -89,12 +90,12 @@ def early_end(trainer: Any) -> str:
 
 
 def has_run_out(trainer: Any) -> bool:
-    """Return whether the patience of a training is at its end; a resumed one has another Patience than it was given."""
+    """Return whether patience has ended a training; a resumed trainer has another Patience than it was given."""
     return any(each.is_out for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
 
 
 def had_run_out(state: Any) -> bool:
-    """Return whether the patience of a training was at its end when ``state`` was saved."""
+    """Return whether patience had ended a training when ``state`` was saved."""
     saved = state.stateful_callbacks[Patience.__name__]
     counter = saved["attributes"]["early_stopping_patience_counter"]
     return bool(counter >= saved["args"]["early_stopping_patience"])

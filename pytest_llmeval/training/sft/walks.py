@@ -1,7 +1,7 @@
-"""What a step need not do: go through all modules of a model, of which there are thousands, for what few of them have.
+"""Avoidance of walks through all modules of a model, thousands of them, that transformers makes in each step.
 
-transformers does so for each micro-batch to say that the model trains, and twice in each step to find the weights that
-are trained: to clip their gradients and to drop them, which are set to 0 here, in their place.
+It walks them for each micro-batch to switch the model to training, and twice in each step to find the trained weights:
+to clip their gradients, and to drop them. Here the gradients are set to 0 in place instead.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,13 @@ __all__ = ["spare_walks"]
 
 
 def spare_walks(model: Any, inner: Any, zero_grad: Callable[..., None]) -> None:
-    """Have ``train`` and ``zero_grad`` do only what is left to do.
+    """Replace ``train`` and ``zero_grad`` by versions that do only what is still necessary.
 
     Args:
-        model: that steps are taken with.
-        inner: the same without what shares it among processes; nothing below it is switched by itself.
-        zero_grad: sets the gradients of what is trained to 0.
+        model: the model that steps are taken with.
+        inner: the same model without the wrapper that shares it among processes; its submodules are never switched
+            alone.
+        zero_grad: sets the gradients of the trained weights to 0.
     """
     switch = inner.train
 
