@@ -38,8 +38,9 @@ class _Serving(threading.Thread):
 class _InContext(concurrent.futures.ThreadPoolExecutor):
     """An executor that runs each function in its submitter's context, as ``asyncio.to_thread`` does.
 
-    Python does not join its threads at exit, just as it does not join the loop's daemon thread: a client without a
-    timeout would keep the process from ever exiting with its status. ``LoopThread.close`` waits for them a few seconds.
+    Its threads are daemons, like the thread of the loop, and Python joins none of them at exit: a client without a
+    timeout would otherwise keep the process, and its exit status, waiting forever. ``LoopThread.close`` gives them a
+    few seconds.
     """
 
     @property

@@ -23,7 +23,7 @@ class Backend(Protocol):
     """Account whose rate limits apply to the requests, shared by all models of one server and key; not a secret."""
 
     prices: "Prices | None"
-    """Prices per token; None if unknown."""
+    """Prices of tokens; None if unknown."""
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return everything that determines the answer: provider, address, model, revision, the request as sent."""

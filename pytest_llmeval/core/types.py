@@ -134,7 +134,7 @@ class Response:
     attempts: int = 1
     """Number of requests sent for this answer, including retries; at least 1."""
     lost: tuple[Usage, ...] = field(default=(), compare=False)
-    """Tokens of each earlier attempt that was answered but unusable; empty if the answer was not requested just now."""
+    """Tokens of each earlier attempt that was answered but unusable; empty for an answer from a cache or journal."""
     cost_usd: float | None = None
     """Cost in USD, including ``lost`` as far as the server reported it; None if the price or the tokens are unknown."""
     cached: bool = False

@@ -119,7 +119,7 @@ def _detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
         alpha: the p-value below which the rule fails.
     """
     error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
-    if rule.kind != "noninferior" and _is_blind(rule, evidence, alpha):  # the bound of the former needs no signs
+    if rule.kind != "noninferior" and _is_blind(rule, evidence, alpha):  # ``noninferior`` needs no signs for its bound
         return None
     if flips is not None and (evidence.is_binary or rule.kind == "noninferior"):
         worse, better, rows = flips
