@@ -1,1 +1,1 @@
-"""Trainings as pytest items: made and checked at collection, then run one by one."""
+"""Trainings as pytest items: created and checked at collection, then run one by one."""

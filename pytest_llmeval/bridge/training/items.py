@@ -1,4 +1,4 @@
-"""Training items: one for each configuration beside a function marked ``train``, and the fixture ``training``."""
+"""Training items, one for each configuration that a function marked ``train`` names, and the fixture ``training``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +21,19 @@ _PARAM = "llmeval_configuration"
 
 
 class TrainingItems:
-    """The plugin object that makes and checks training items, and gives them what runs them."""
+    """The plugin object that creates and checks training items, and provides the fixture that runs them."""
 
     def __init__(self, config: pytest.Config, selection: "Selection") -> None:
         self.config = config
         self._selection = selection
         self._empty: dict[str, Path] = {}
-        """Folders without a configuration, by the node id of the function that names one."""
+        """Folders without a configuration, by the node id of the function that names them."""
         self._has_made = False
-        """Whether there is a training item."""
+        """Whether any training item was created."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Make an item of each configuration in the folder that the marker names."""
+        """Create an item for each configuration in the folder that the marker names."""
         definition = metafunc.definition
         marker = definition.get_closest_marker("train")
         if marker is None or not marker.args or not self._selection.is_training(definition):
@@ -51,7 +51,7 @@ class TrainingItems:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Look at what is left, before anything is loaded."""
+        """Check the training items that are left after deselection, before anything is loaded."""
         chosen = [item for item in items if path_of(item) is not None] if self._has_made else []
         left = {function_of(item.nodeid) for item in items} if self._empty else ()
         empty = [folder for nodeid, folder in self._empty.items() if nodeid in left]
@@ -69,7 +69,7 @@ class TrainingItems:
         if problems:
             self._refuse(items, "\n".join(problems))
         if any(map(self.config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):
-            for item in chosen:  # what the project allows a test is no time for a training
+            for item in chosen:  # a training may take longer than the project allows a test
                 if item.get_closest_marker("timeout") is None:
                     item.add_marker(pytest.mark.timeout(0))
 
@@ -84,7 +84,7 @@ class TrainingItems:
         return _run_of(request)
 
     def _read(self, items: list[pytest.Item]) -> tuple[list["TrainingConfig"], list[str]]:
-        """Return the configurations of ``items``, and what is wrong in them."""
+        """Return the configurations of ``items``, and the mistakes in them."""
         from pytest_llmeval.training.config_file import load_config
 
         found: list[TrainingConfig] = []
@@ -97,7 +97,7 @@ class TrainingItems:
         return found, problems
 
     def _refuse(self, items: list[pytest.Item], told: str) -> None:
-        """End the session, from a worker by way of the controller."""
+        """End the session with a usage error; a worker does so through the controller."""
         if not is_worker(self.config):
             raise pytest.UsageError(printable(told))
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
@@ -124,13 +124,13 @@ def _run_of(request: pytest.FixtureRequest) -> "TrainingRun":
 
 
 def path_of(item: pytest.Item) -> Path | None:
-    """Return the configuration of a training item."""
+    """Return the path of a training item's configuration; None for any other item."""
     found = params_of(item).get(_PARAM)
     return found if isinstance(found, Path) else None
 
 
 def _wrong_resume(config: pytest.Config) -> list[str]:
-    """Return what is wrong where a run of evals is to go on and there are trainings alone: they would begin anew."""
+    """Return a problem if ``--llmeval-resume`` is given and only trainings are left, as they would begin anew."""
     if not config.getoption("llmeval_resume") or config.getoption("llmeval_train_resume"):
         return []
     return ["--llmeval-resume goes on with a run of evals, and only trainings are left: --llmeval-train-resume"]
@@ -145,7 +145,7 @@ def _told_empty(folder: Path, config: pytest.Config) -> str:
 
 
 def _wrong_settings(config: pytest.Config) -> list[str]:
-    """Return what is wrong in the settings, if anything: the sessions of the proof would end by it, after training."""
+    """Return problems of the settings, which would otherwise end the proof's sessions after the training."""
     from pytest_llmeval.bridge.config.settings import resolve
 
     try:
@@ -156,5 +156,5 @@ def _wrong_settings(config: pytest.Config) -> list[str]:
 
 
 def shown(path: Path, config: pytest.Config) -> str:
-    """Return a path as messages show it: relative to the rootdir where it lies in it."""
+    """Return a path as messages show it: relative to the rootdir if it is inside."""
     return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else str(path)

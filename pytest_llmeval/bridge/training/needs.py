@@ -1,4 +1,4 @@
-"""What has to be installed before a training can begin."""
+"""Check that the packages which training needs are installed, in versions that are known to work."""
 
 import importlib.metadata
 import importlib.util
@@ -16,11 +16,11 @@ _RANGES = {
     "transformers": ((5, 17), (6,)),
     "bitsandbytes": ((0, 50), (0, 51)),
 }
-"""Versions that are known to work: from the first, below the second."""
+"""Ranges of versions that are known to work: from the first, below the second."""
 
 
 def missing() -> list[str]:
-    """Return what has to be installed, if anything."""
+    """Return a message on packages that are missing or of a wrong version; empty if all is well."""
     lacking = [name for name in _NEEDED if not _is_there(name)]
     wrong = [told for name in _RANGES if name not in lacking for told in _wrong_version(name)]
     if not lacking and not wrong:
@@ -30,7 +30,7 @@ def missing() -> list[str]:
 
 
 def missing_for(configurations: list["TrainingConfig"]) -> list[str]:
-    """Return what else some of the configurations need that is not installed."""
+    """Return messages on further packages that some of the configurations need and that are not installed."""
     found = []
     if any(config.launch.engine == "deepspeed" for config in configurations) and not _is_there("deepspeed"):
         found.append("launch.engine: deepspeed is not installed: pip install deepspeed, or write ddp")

@@ -1,4 +1,4 @@
-"""What the sessions of a proof are given by the one that trains: how its eval is asked and judged, not which rows."""
+"""Options and environment that a session passes on to its proof: how the eval is asked and judged, not which rows."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ __all__ = ["proof_environ", "proof_options"]
 
 _JUDGES = "LLMEVAL_JUDGE_MODEL"
 _OF_THIS_SESSION = frozenset({ESCALATED, ESCALATED_CALLS, *(option.variable for option in OPTIONS)})
-"""Variables of the session that say nothing about how an adapter is measured. Any other may hold a key."""
+"""Variables of the session that do not affect how an adapter is measured. Any other may hold a key and is passed on."""
 _TAKEN_OVER = (
     "judge-panel",
     "judge-probe",
@@ -27,16 +27,16 @@ _TAKEN_OVER = (
 
 
 def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
-    """Return the arguments: ``addopts`` of the project without options of ours, and those of ours that hold there.
+    """Return pytest's arguments for a proof: the project's ``addopts`` without our options, then ours that hold there.
 
-    Before them what any session of the project is made of: its ini file and rootdir, its plugins and ini keys. Which
-    rows there are is the proof's: ``--deselect``, which adds up where others are overridden, is left out too.
+    Before them comes what every session of the project needs: its ini file, rootdir, plugins and ini keys. The proof
+    chooses the rows, so ``--deselect`` is left out too: it adds up where other options are overridden.
     """
     return (*_of_project(config), *_of_others(config), *_of_ours(config, settings))
 
 
 def proof_environ(settings: Settings) -> Mapping[str, str]:
-    """Return the environment: that of the session without its options, but its judges: a spec may hold a password."""
+    """Return the session's environment without its options, but with its judges, whose specs may hold a password."""
     kept = {name: value for name, value in settings.environ.items() if name not in _OF_THIS_SESSION}
     return {**kept, **({_JUDGES: shlex.join(settings.judge_models)} if settings.judge_models else {})}
 
@@ -62,7 +62,7 @@ def _of_ours(config: pytest.Config, settings: Settings) -> Iterator[str]:
 
 
 def _of_others(config: pytest.Config) -> Iterator[str]:
-    """Yield what ``addopts`` says of other things than evals: a model or a limit there is for sessions by hand."""
+    """Yield the parts of ``addopts`` that are not our options: a model or limit there is meant for sessions by hand."""
     arguments = list(config.getini("addopts"))
     widen_short_names(arguments, config._parser)
     takes_value = {**{option.long_flag: not option.is_flag for option in OPTIONS}, "--deselect": True}

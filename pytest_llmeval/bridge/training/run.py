@@ -1,4 +1,4 @@
-"""What the fixture ``training`` gives to an item: one training, carried out and proved."""
+"""The object behind the fixture ``training``: one training, run and proved."""
 
 import contextlib
 import re
@@ -22,21 +22,21 @@ __all__ = ["TrainingRun"]
 
 
 class TrainingRun:
-    """One training, as its item sees it."""
+    """One training, as its test function sees it."""
 
     def __init__(self, config: pytest.Config, item: pytest.Item, path: Path) -> None:
-        """Read the configuration."""
+        """Read the configuration at ``path``."""
         self._config, self._item = config, item
         self.name = path.stem
-        """Of the configuration."""
+        """Name of the configuration."""
         self._path, self._shown_as = path, shown(path, config)
         self.configuration: TrainingConfig = load_config(path, shown_as=self._shown_as)
 
     def run(self) -> None:
-        """Train, prove the gain, record both; fail where the adapter is not better by the margin.
+        """Train, prove the gain and record both; fail if the adapter is not better by the margin.
 
-        Skips where the machine lacks what the configuration needs, and fails where it was asked for by name. Where
-        several are to go on, it skips what has ended.
+        If the machine lacks what the configuration needs, the item is skipped; it fails instead if it was asked for by
+        name, or with ``--llmeval-train-strict``. When several trainings are resumed, those that have ended are skipped.
         """
         from pytest_llmeval.training.machine import lacking, look_at
         from pytest_llmeval.training.supervise import Job, ProvedError, run_training
@@ -96,13 +96,13 @@ class TrainingRun:
             return
         with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
             reporter.ensure_newline()
-            if self._config.get_terminal_writer().width_of_current_line:  # with -q, the letters of what ended before
+            if self._config.get_terminal_writer().width_of_current_line:  # with -q, the letters of finished tests
                 reporter.write_line("")
             reporter.write_line(printable(f"llmeval: {line}"))
 
 
 def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
-    """Whether ``-k`` names this configuration, or part of its name, or a node id does."""
+    """Whether ``-k`` names this configuration or part of its name, or a node id names it."""
     start = config.invocation_params.dir
     for argument in config.args:
         path, _, name = argument.partition("::")

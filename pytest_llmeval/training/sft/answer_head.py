@@ -1,9 +1,9 @@
-"""The head of a model on a CPU: log-probabilities of the tokens that count, and their gradient in the same pass.
+"""The output head on a CPU: log-probabilities of the tokens that count, and their gradient in the same pass.
 
-trl's own function is made for GPUs. Without Triton it puts every token through the head, in tiles of 4,096 tokens that
-no cache of a CPU holds, and computes them again on the way back: more than the layers below took. Here a block of
-tokens stays in the cache until all is known of it, the gradient too: that of a log-probability is a row of its own,
-which the way back only scales.
+trl's own function is made for GPUs. Without Triton it computes the head for every token, in tiles of 4,096 tokens that
+no CPU cache holds, and recomputes them in the backward pass, which took longer than all layers below. Here a block of
+tokens stays in the cache until everything about it is computed, the gradient included: that of a token's
+log-probability is a row of its own, which the backward pass only scales.
 """
 
 from typing import Any
@@ -19,27 +19,27 @@ __all__ = ["score_answers_only"]
 
 
 def score_answers_only() -> None:
-    """Have trl compute what it needs of the head here, where that is frozen and plain; for trainings on a CPU alone."""
+    """Replace trl's function by the one here, for heads that are frozen and plain; for trainings on a CPU only."""
     if isinstance(trl_utils._ChunkedLogProbFunction, _Either):
         return
-    # trl 1.15 has no such name: tokens that do not count are left out there anyhow, and its own function is for GPUs.
+    # trl 1.15 has no ``_use_triton``: it leaves tokens out that do not count anyway, and its function is for GPUs.
     is_for_cpus = hasattr(trl_utils, "_use_triton")
     trl_utils._ChunkedLogProbFunction = _Either(trl_utils._ChunkedLogProbFunction if is_for_cpus else None)
     if is_for_cpus:
-        trl_utils._use_triton = lambda device: True  # tokens that do not count are left out; kernels ask another name
+        trl_utils._use_triton = lambda device: True  # leaves out tokens that do not count; kernels ask another name
 
 
 class _Either:
-    """Takes the place of trl's function."""
+    """Stand-in for trl's function, which uses ours where it applies."""
 
     def __init__(self, otherwise: Any) -> None:
         self.otherwise = otherwise
 
     def apply(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *how: Any) -> Any:
-        """Return log-probabilities, one for each token, and None for what else trl knows of them.
+        """Return the log-probability of each token, and None for everything else that trl's function returns.
 
         Raises:
-            SettingsError: the head is none that is computed here, and trl's function is none for CPUs.
+            SettingsError: the head is not one that is computed here, and this trl's function does not work on CPUs.
         """
         match how:  # temperature, width of a tile, cap and scale of the logits, what is wanted
             case (1.0, _, None, 1.0, ("log_probs",)) if bias is None and not weight.requires_grad:
@@ -50,7 +50,7 @@ class _Either:
 
 
 class _AnswerHead(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here
-    """Of N tokens x H, a head V x H and N targets: log-probabilities."""
+    """Log-probabilities of N target tokens, from their hidden states (N x H) and the head (V x H)."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class _AnswerHead(torch.autograd.Function):  # type: ignore[misc]  # torch is no
             logits = torch.mm(hidden[span].to(dtype), head.t()).float()
             logs = torch.log_softmax(logits, dim=1)
             log_probs[span] = logs.gather(1, index)[:, 0]
-            if slopes is not None:  # of log p_t by the logits: 1 at t, less the shares
+            if slopes is not None:  # d log p_t / d logits: 1 at t, less the probabilities
                 shares = torch.exp(logs, out=logits)
                 shares.neg_().scatter_add_(1, index, torch.ones_like(index, dtype=torch.float32))
                 slopes[span] = torch.mm(shares.to(dtype), head)

@@ -1,4 +1,4 @@
-"""The embedded model as a folder of safetensors: made once out of the GGUF file that the plugin fetches."""
+"""The embedded model as a folder of safetensors, made once from the GGUF file that the plugin fetches."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -17,11 +17,12 @@ from pytest_llmeval.store.whole_file import whole_folder
 __all__ = ["embedded_folder"]
 
 _FORM = "safetensors-2"
-"""Raised where another folder is made of the same file: the first one split no digits after blanks."""
+"""Version of the folder's content, raised if the same file is converted in another way: version 1 split no digits after
+blanks."""
 
 
 def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: Mapping[str, str]) -> Path:
-    """Return the folder of SmolLM2 with 16-bit weights; one process makes it, others wait.
+    """Return the folder of SmolLM2 with 16-bit weights; one process makes it while others wait.
 
     Raises:
         ModelError: the weights cannot be fetched, or the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Rows as tokens: the prompt exactly as the eval's model is sent it, and behind it the answer with its end."""
+"""Rows as tokens: the prompt exactly as the eval sends it to a model, followed by the answer and its end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Encoded", "encode", "require_read"]
 
 _SHOWN = 20
 _NEAR_THE_END = 3
-"""Among so many last tokens one must end an answer; a template may put a line break behind it."""
+"""Number of last tokens among which one must end the answer; a template may put a line break after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +24,15 @@ class Encoded:
     row: TrainingRow
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
-    """What the loss is taken of; an end of the answer is in it."""
+    """The tokens that the loss is computed over; they include the end of the answer."""
 
     @property
     def length(self) -> int:
-        """Tokens of both."""
+        """Number of tokens in prompt and completion."""
         return len(self.prompt) + len(self.completion)
 
     def columns(self) -> dict[str, list[int]]:
-        """Return the row as TRL takes one that is tokenised already."""
+        """Return the row as TRL expects a tokenised one."""
         mask = [0] * len(self.prompt) + [1] * len(self.completion)
         return {"input_ids": [*self.prompt, *self.completion], "completion_mask": mask}
 
@@ -41,22 +41,22 @@ def encode(rows: Iterable[TrainingRow], chat: Chat, tokenizer: Any) -> list[Enco
     """Return the rows as tokens, in their order.
 
     Raises:
-        DatasetError: the template does not take a row, or puts no end of the answer behind its completion, so that a
+        DatasetError: the template does not accept a row, or puts no end of the answer after its completion, so that a
             model would never learn to stop.
     """
     return [_encoded(row, chat, tokenizer) for row in rows]
 
 
 def require_read(rows: Iterable[TrainingRow], chat: Chat, context: int) -> None:
-    """Refuse rows that a model cannot answer.
+    """Raise for rows that a model cannot answer.
 
     Args:
-        rows: that are asked.
+        rows: the rows that are asked.
         chat: of the base.
-        context: tokens that it reads at most; one of them is the first of the answer.
+        context: largest number of tokens that the base reads; one of them is the first of the answer.
 
     Raises:
-        DatasetError: the prompts of some leave no room for an answer, or the template does not take one.
+        DatasetError: the prompts of some rows leave no room for an answer, or the template does not accept a row.
     """
     sized = ((row.where, len(_prompt(row, chat))) for row in rows)
     long = [f"{where} ({size} tokens)" for where, size in sized if size >= context]
@@ -86,7 +86,7 @@ def _encoded(row: TrainingRow, chat: Chat, tokenizer: Any) -> Encoded:
 
 
 def _answer(row: TrainingRow, chat: Chat, tokenizer: Any) -> str:
-    """Return the completion as the template writes it, with what follows it."""
+    """Return the completion as the template writes it, with the text that follows it."""
     if not chat.has_template:
         return f"{row.completion}{tokenizer.eos_token}"
     asked: str = tokenizer.apply_chat_template(

@@ -1,4 +1,4 @@
-"""Memory that was freed, given back to the system."""
+"""Return of freed memory from the C library's heap to the system."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ __all__ = ["Heap"]
 def _trimmer() -> Callable[[int], int]:
     try:
         found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # only glibc has it; TypeError is that of Windows
+    except (AttributeError, OSError, TypeError):  # only glibc has it; Windows raises TypeError
         return lambda padding: 0
     return found
 
@@ -19,11 +19,11 @@ def _trimmer() -> Callable[[int], int]:
 _trim = _trimmer()
 
 _SLACK = 1.25
-"""So many times what a step without holes holds may be held."""
+"""Memory that may be held, as a multiple of what a step on a heap without holes holds."""
 
 
 def _resident() -> int:
-    """Return the bytes that this process holds in memory; 0 where that is not told."""
+    """Return the resident memory of this process in bytes; 0 if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -31,11 +31,11 @@ def _resident() -> int:
 
 
 class Heap:
-    """Has the C library return the pages that no array is in, once it holds more than steps need.
+    """Makes the C library return unused pages once the process holds more memory than steps need.
 
-    Batches of many lengths leave holes between what stays: without this a training of 135M weights whose steps take
-    15 GiB had 23 GiB after 90 of them, and was killed for it. After each step it would cost a tenth of the time, as the
-    next one has to be given its pages anew.
+    Batches of many lengths leave holes in the heap. Without this, a training of 135M weights whose steps take 15 GiB
+    held 23 GiB after 90 steps, and was killed for it. Doing it after every step would cost a tenth of the time, because
+    the next step must get its pages anew.
     """
 
     def __init__(self, *, resident: Callable[[], int] = _resident, trim: Callable[[int], int] = _trim) -> None:
@@ -43,20 +43,21 @@ class Heap:
 
         Args:
             resident: returns the bytes that this process holds.
-            trim: returns pages to the system.
+            trim: returns unused pages to the system.
         """
         self._resident, self._trim = resident, trim
         self._most = self._largest = 0
-        """Bytes that were held after the largest step that began without holes, and its tokens."""
+        """Bytes held after the largest step that began on a heap without holes, and the number of tokens of that
+        step."""
         self._is_fresh = True
 
     def end_step(self, tokens: int) -> None:
-        """Look how much is held after a step, and return what is too much.
+        """Measure the memory held after a step, and return unused pages to the system if it is too much.
 
         Args:
-            tokens: of its rows, padding with them. A step leaves holes even where it began without any: what it held
-                is a measure of need only where no earlier step was as large, or each return would allow more than the
-                last.
+            tokens: number of tokens in the step's rows, with padding. A step leaves holes even if it began without any.
+                So what it held counts as a need only if no earlier step was as large; otherwise each return would allow
+                more than the last.
         """
         held = self._resident()
         if self._is_fresh:

@@ -1,8 +1,7 @@
 """The entry of several processes that train together, started by ``accelerate launch``; run like ``trainer``.
 
-A signal asks it to end, and a file in the training's folder passes that on: each process
-looks for the file at the end of a step. accelerate would pass on the signal and kill after 30 s, however long a step
-takes.
+A signal asks it to end, and a file in the training's folder passes that on: each process looks for the file at the end
+of a step. accelerate would pass on the signal and kill after 30 s, however long a step takes.
 """
 
 import os

@@ -14,15 +14,15 @@ __all__ = ["Liger", "may_put_liger_in", "put_liger_in"]
 
 @dataclass(frozen=True, slots=True)
 class Liger:
-    """Whether its kernels are used."""
+    """Whether Liger's kernels are used."""
 
     is_used: bool
     note: str | None = None
-    """Why not, where they are wanted and would be of use."""
+    """Reason why they are not used, although they are wanted and would help."""
 
 
 def may_put_liger_in(config: TrainingConfig, source: Source) -> bool:
-    """Return whether the kernels are wanted, of use and installed; whether they can be used is seen when they are."""
+    """Return whether the kernels are wanted, useful and installed; ``put_liger_in`` finds out whether they work."""
     return _is_of_use(config, source) and importlib.util.find_spec("liger_kernel") is not None
 
 
@@ -32,18 +32,22 @@ def _is_of_use(config: TrainingConfig, source: Source) -> bool:
 
 
 def put_liger_in(config: TrainingConfig, source: Source) -> Liger:
-    """Put the kernels into the layers that a base will be loaded with, where they are wanted, of use and there."""
+    """Patch the kernels into the layers that a base is loaded with, if they are wanted, useful and installed.
+
+    Raises:
+        SettingsError: patching failed, perhaps halfway.
+    """
     if not _is_of_use(config, source):
         return Liger(False)
     try:
         from liger_kernel.transformers import apply_liger_kernel_to_llama
-    except Exception as error:  # noqa: BLE001  # beside other versions of transformers, torch or Triton than its own
+    except Exception as error:  # noqa: BLE001  # with versions of transformers, torch or Triton it does not know
         return Liger(False, _why_not(error))
     try:
         apply_liger_kernel_to_llama(
             rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
         )
-    except Exception as error:  # noqa: BLE001  # some of its parts may be in by now
+    except Exception as error:  # noqa: BLE001  # some parts may be patched by now
         told = one_line(f"{type(error).__name__}: {error}", 200)
         raise SettingsError(f"liger-kernel cannot be put in ({told}); kernels: false goes without it") from None
     return Liger(True)

@@ -1,8 +1,8 @@
-"""Linear layers with an adapter, forwards and backwards in as few operations as they take.
+"""Linear layers fused with their LoRA adapter, for few operations in the forward and the backward pass.
 
-peft computes ``base(x) + scaling * B(A(x))`` one step at a time: the input is cast to the adapter's type and back, the
-products are scaled and added by themselves, and autograd does the same again on the way back. Here the products take
-the sums over (``addmm``): of 16 operations on tensors as large as a layer's input or output 8 are left.
+peft computes ``base(x) + scaling * B(A(x))`` one operation at a time: it casts the input to the adapter's dtype and
+back, scales and adds the products separately, and autograd does the same in the backward pass. Here the matrix products
+also add (``addmm``): of 16 operations on tensors as large as a layer's input or output, 8 are left.
 """
 
 from functools import partial
@@ -17,16 +17,17 @@ from torch import Tensor
 __all__ = ["drawn_marks", "fuse_adapters"]
 
 _LEVELS = 256
-"""Dropout's share is rounded to so many on a CPU."""
+"""Number of levels that the dropout probability is rounded to on a CPU."""
 _WITH_OWN = ("cuda",)
-"""Devices that torch has a dropout of one operation for."""
+"""Devices for which torch has dropout as a single operation."""
 
 
 def fuse_adapters(model: Any) -> int:
-    """Have the layers of a peft model compute in one piece where gradients are wanted; return how many do.
+    """Fuse layers of a peft model with their adapters, for passes with gradients; return the number of fused layers.
 
-    Those stay as they are that do more than add two products: with a variant such as DoRA, of a kind that is neither
-    ``Linear`` nor ``Linear4bit``. Without gradients, merged or switched off, peft's own way is taken.
+    Layers that do more than add two products stay as they are: those with a variant such as DoRA, and those that are
+    neither ``Linear`` nor ``Linear4bit``. Without gradients, or with the adapter merged or switched off, peft's own
+    forward is used.
     """
     found = [module for module in model.modules() if isinstance(module, LoraLayer) and _is_plain(module)]
     for module in found:
@@ -56,13 +57,13 @@ def _forward(module: Any, otherwise: Any, parts: tuple[Any, ...], x: Tensor, *ar
     if args or kwargs or not torch.is_grad_enabled() or module.disable_adapters or module.merged:
         found: Tensor = otherwise(x, *args, **kwargs)
         return found
-    a, b, scaling, share, base = parts  # they were looked up once: in each call that is work for the host
+    a, b, scaling, share, base = parts  # looked up once, as each lookup costs the host time
     summed: Tensor = _LoraLinear.apply(x, a.weight, b.weight, scaling, share if module.training else 0.0, base)
     return summed
 
 
 class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here
-    """``base(x) + scaling * drop(x) A^T B^T``; gradients are of x, A (r x in) and B (out x r), the base is frozen."""
+    """``base(x) + scaling * drop(x) A^T B^T`` with gradients of x, A (r x in) and B (out x r); the base is frozen."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, share: float, base: Any) -> Tensor:
@@ -73,9 +74,9 @@ class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is no
         low_a, low_b = a.to(dtype), b.to(dtype)
         inner = torch.mm(dropped.read, low_a.t())
         of_inner = scaling / dropped.left_of_read
-        result: Tensor = base(x)  # fresh, so that it may be added to
+        result: Tensor = base(x)  # a new tensor, so it can be added to in place
         _add_product(result.view(-1, result.shape[-1]), inner, low_b.t(), of_inner)
-        # Not what was read: layers beside it share the rows.
+        # Rows are saved rather than ``dropped.read``, because sibling layers share them.
         ctx.save_for_backward(rows, dropped.kept, inner, low_a, low_b)
         ctx.scalings, ctx.base = (scaling / dropped.left, of_inner), base
         ctx.shape, ctx.dtypes = x.shape, (x.dtype, a.dtype, b.dtype)
@@ -103,17 +104,17 @@ class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is no
 
 class _Dropped(NamedTuple):
     read: Tensor
-    """What the adapter reads of a layer's input."""
+    """The layer's input as the adapter reads it."""
     kept: Tensor | None = None
-    """0 for each value that is left out, 1 for the others; None where there is no dropout."""
+    """0 for each input that is zeroed, 1 for the others; None without dropout."""
     left: float = 1.0
-    """The share that is not left out, which the adapter's scaling makes up for."""
+    """Share of inputs that are kept, by which the adapter's scaling is divided."""
     left_of_read: float = 1.0
-    """The same for ``read``: 1 where that has been made up for."""
+    """The same for ``read``: 1 if ``read`` is already divided by it."""
 
 
 def _dropped(rows: Tensor, share: float) -> _Dropped:
-    """Return a layer's input without a share of it: on a GPU torch's dropout does all of it in one operation."""
+    """Apply dropout to a layer's input; on a GPU, torch does it in one operation."""
     if not share:
         return _Dropped(rows)
     if rows.device.type in _WITH_OWN:
@@ -126,10 +127,10 @@ def _dropped(rows: Tensor, share: float) -> _Dropped:
 
 
 def drawn_marks(rows: Tensor, levels: int) -> Tensor:
-    """Return 0 for each value that dropout leaves out, each with a chance of ``levels`` in 256, and 1 for the others.
+    """Return 0 for each value that dropout zeroes, with probability ``levels`` / 256, and 1 for the others.
 
-    A byte decides each, and eight are drawn at once: torch's own dropout draws a number for each, on many CPUs in one
-    thread, and takes longer so than the products of a small model.
+    One random byte decides on each value, and eight bytes are drawn at once. torch's own dropout draws a number for
+    each value, on many CPUs in one thread, which takes longer than the products of a small model.
     """
     count = rows.numel()
     drawn = torch.empty(-(-count // 8), dtype=torch.int64, device=rows.device).random_(-(2**63), None)
@@ -137,7 +138,7 @@ def drawn_marks(rows: Tensor, levels: int) -> Tensor:
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor, scaling: float) -> None:
-    """Add ``scaling * left right`` to ``total``."""
+    """Add ``scaling * left right`` to ``total`` in place."""
     if total.dtype == left.dtype:
         total.addmm_(left, right, alpha=scaling)
     else:
@@ -145,7 +146,7 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor, scaling: float) -> 
 
 
 def _weight(base: Any) -> Tensor:
-    """Return the weights of a frozen layer, out x in."""
+    """Return the weights of a frozen layer (out x in), dequantised if they have 4 bits."""
     weight: Tensor = base.weight
     if isinstance(base, Linear4bit):
         return bitsandbytes.functional.dequantize_4bit(weight.view(-1, 1), base.weight.quant_state)

@@ -1,4 +1,4 @@
-"""All that a training is made of, checked before the base is loaded: rows, tokens, digests, memory."""
+"""Everything that a training needs, gathered and checked before the base is loaded: rows, tokens, digests, memory."""
 
 import json
 import os
@@ -42,34 +42,34 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What is trained on, with what it takes."""
+    """The input of a training, and the memory that it takes."""
 
     task: Task
     source: Source
-    """Of the base."""
+    """Files of the base."""
     tokenizer: Any
     chat: Chat
     train: tuple[Encoded, ...]
     val: tuple[Encoded, ...]
     variants: tuple[TrainingRow, ...]
-    """Those rows of ``train`` that were made of others."""
+    """The rows of ``train`` that are variants of others."""
     data: Mapping[str, Mapping[str, Any]]
-    """Of each split: file, sha256 over its rows, counts, tokens."""
+    """Facts about each split: file, sha256 over its rows, counts, tokens."""
     warnings: tuple[str, ...]
     shape: Shape
     fit: Fit
     answered_at_once: int
-    """Held-out rows, at each look."""
+    """Number of held-out rows that are answered at once at a look."""
     before: tuple[int, bool] | None
-    """Micro-batch and checkpointing that a training began with which goes on; None for one that begins."""
+    """Micro-batch and checkpointing that a resumed training began with; None for a new one."""
     adapter_weights: int
     base_weights: Mapping[str, str]
-    """Digests of the base's, by the form that they have."""
+    """Digests of the base's weights, by their format."""
     identity: Mapping[str, str]
-    """sha256 in hex of each thing that decides what comes out."""
+    """The sha256 in hex of each thing that decides the result."""
 
     def notes(self) -> list[str]:
-        """Return what the user should know of the rows."""
+        """Return what the user should know about the rows and the memory, one line each."""
         found = list(self.warnings)
         for word, key in (("row", "too_long"), ("variant", "long_variants")):
             if long := self.data["train"][key]:
@@ -85,7 +85,7 @@ class Material:
         return found
 
     def laid_out(self, begin: Path | None) -> dict[str, Any]:
-        """Return how the training will use the memory, for who has to make it smaller, and where it begins."""
+        """Return how the training uses memory, for a retry that must use less, and which checkpoint it resumes from."""
         return {
             "rows": len(self.train),
             "held_out": len(self.val),
@@ -98,14 +98,14 @@ class Material:
 
 
 def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
-    """Return what ``plan`` trains on.
+    """Gather what ``plan`` trains on.
 
     Args:
         plan: of the training.
-        before: micro-batch and checkpointing of the process before, where it goes on.
+        before: micro-batch and checkpointing of the previous process, if the training is resumed.
 
     Raises:
-        UserError: with file and line for each wrong row, what is missing, or what does not fit.
+        UserError: with file and line for each wrong row, with what is missing, or with what does not fit into memory.
     """
     config = plan.config
     sys.path[:0] = plan.pythonpath
@@ -187,16 +187,16 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
 
 
 def begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped: list[str]) -> None:
-    """See that there is room for what will be saved, and write down what is trained and how.
+    """Check that the disk has room for the checkpoints, and write down what is trained and how.
 
     Args:
         plan: of the training.
         material: what it trains on.
-        begin: the checkpoint that it goes on from; None where it begins.
-        skipped: what is wrong with newer ones.
+        begin: the checkpoint that it resumes from; None if it begins.
+        skipped: the problems of newer checkpoints.
 
     Raises:
-        UserError: there is no room, or another training was begun in the folder.
+        UserError: there is too little room, or another training was begun in the folder.
     """
     launch, is_averaged = plan.config.launch, plan.config.optim.average
     require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
@@ -226,7 +226,7 @@ def _recipe(config: TrainingConfig, source: Source) -> Recipe:
 
 
 def _source(config: TrainingConfig, rootdir: Path) -> Source:
-    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # which a GGUF file has none of
+    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # a GGUF file has no such option
     try:
         return find_source(weights, os.environ)
     except ModelError as error:
@@ -241,9 +241,9 @@ def _base_of(config: TrainingConfig, rootdir: Path) -> str:
 
 
 def _base_weights(config: TrainingConfig, source: Source) -> dict[str, str]:
-    """Return the digests of the base's weights; of the embedded model those of its GGUF file alone.
+    """Return the digests of the base's weights; for the embedded model, those of its GGUF file alone.
 
-    The folder that is made of that has the form of the hub's 16-bit weights, and the numbers of 4 bits.
+    The folder made from this file has the format of the hub's 16-bit weights, but values rounded to 4 bits.
     """
     if config.base != "local:smollm2":
         return weights_digests(source.base)
@@ -255,7 +255,7 @@ def _chat(source: Source) -> tuple[Any, Chat]:
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(source.base, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # noqa: BLE001  # of files that are missing or damaged transformers raises what it meets
+    except Exception as error:  # noqa: BLE001  # missing or damaged files make transformers raise many types
         raise SettingsError(f"base: the tokenizer in {source.base} cannot be loaded: {why(error)}") from None
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -263,7 +263,7 @@ def _chat(source: Source) -> tuple[Any, Chat]:
 
 
 def _context(source: Source) -> int:
-    """Return how many tokens the base reads at most."""
+    """Return the largest number of tokens that the base reads."""
     try:
         with quiet():
             config = AutoConfig.from_pretrained(source.base, trust_remote_code=False, local_files_only=True)
@@ -273,12 +273,12 @@ def _context(source: Source) -> int:
 
 
 def _limit(most: int, context: int) -> str:
-    """Return in words what bounds the rows that are trained on."""
+    """Return in words what limits the length of training rows."""
     return f"data.max_tokens: {most}" if most <= context else f"the {read_at_most(context)}"
 
 
 def _stops(source: Source, tokenizer: Any) -> frozenset[int]:
-    """Return the tokens that end an answer, by the files of the base."""
+    """Return the tokens that end an answer, from the base's files."""
     found = {tokenizer.eos_token_id}
     for name in ("generation_config.json", "config.json"):
         path = source.base / name

@@ -1,4 +1,4 @@
-"""What a trial tells its search while it trains, and the end of one that is not worth going on with."""
+"""Reports of a trial to its search during training, and the pruning of a trial that is worse than others."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ __all__ = ["GivingUp"]
 
 
 class GivingUp(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Tells the study of each look; it has to stand after TaskMetric."""
+    """Reports each look to the study; this callback must come after TaskMetric."""
 
     def __init__(self, plan: Plan, ranks: Ranks) -> None:
-        """Open the study in the first of the processes.
+        """Open the study, in the first process only.
 
         Args:
             plan: of the trial.
@@ -32,7 +32,7 @@ class GivingUp(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
             self._trial = optuna.trial.Trial(study, study.trials[plan.trial]._trial_id)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
-        """Tell the look; give up where the others were better, unless this was the last one."""
+        """Report the look, and end the trial if it should be pruned, unless this look is the last one."""
         is_worse = False
         if self._trial is not None:
             self._trial.report(metrics[CHOSEN_BY], state.global_step)

@@ -1,4 +1,4 @@
-"""What a process must know of the others that train with it; with one process there are none."""
+"""Communication of a process with the others that train with it; a single process needs none."""
 
 import contextlib
 import ctypes
@@ -21,43 +21,44 @@ from pytest_llmeval.training.memory import DEVICE_BYTES, MEMORY_SHARE
 __all__ = ["Ranks", "is_lost_peer"]
 
 _PR_SET_PDEATHSIG = 1
-"""Of linux/prctl.h."""
+"""Constant of linux/prctl.h."""
 _PATIENCE = timedelta(hours=2)
-"""How long one waits for the others, while the first one reads rows or fetches a base: NCCL's own is 10 minutes."""
+"""Time that a process waits for the others while the first one reads rows or fetches a base; NCCL's default is 10
+minutes."""
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
-"""What gloo says of a process that ended; NCCL raises errors of its own class."""
+"""Messages of gloo about a process that ended; NCCL raises errors of a class of its own."""
 
 
 class Ranks:
-    """This process among those that train together, which all call the same methods in the same order."""
+    """This process among those that train together. All processes must call the same methods in the same order."""
 
     def __init__(self, launch: LaunchModel) -> None:
-        """Look where this one stands.
+        """Read the number of this process from the environment.
 
         Args:
-            launch: how many there are.
+            launch: states how many processes there are.
         """
         self.count = launch.processes
         self.number = int(os.environ["RANK"]) if self.count > 1 else 0
-        """From 0."""
+        """Number of this process, from 0."""
 
     def end_with_parent(self) -> None:
-        """Have the kernel end this process where the launcher is killed, which has it in a session of its own."""
+        """Make the kernel end this process if the launcher, which started it in a session of its own, is killed."""
         if self.count > 1 and sys.platform == "linux":
             launcher = parent_pid()
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != launcher:  # it was killed before
+            if os.getppid() != launcher:  # the launcher was killed before
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def meet(self, device: Literal["cpu", "cuda"]) -> None:
-        """Wait for the others; on cuda each has a device of its own then."""
+        """Wait for the other processes; on cuda, each then has a device of its own."""
         if self.count > 1:
             PartialState(cpu=device == "cpu", timeout=_PATIENCE)
 
     def may_take(self, most: int, device: Literal["cpu", "cuda"]) -> int:
-        """Return the bytes that each may take on its device: ``most``, or less where a GPU has too little free now.
+        """Return the bytes that each process may take on its device: ``most``, or less if too little of a GPU is free.
 
-        The context, which the estimate counts, is there once a GPU was asked.
+        Asking a GPU creates its context; the estimate counts this as well, so its size is added back.
         """
         if device == "cuda" and torch.cuda.is_available():
             free = free_bytes(torch.device("cuda", torch.cuda.current_device())) + DEVICE_BYTES["cuda"]
@@ -67,11 +68,11 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this one writes."""
+        """Whether this is the first process, the one that writes files."""
         return self.number == 0
 
     def any(self, said: bool) -> bool:
-        """Return whether one of them says so."""
+        """Return whether ``said`` is true in any process."""
         if self.count == 1:
             return said
         found = torch.tensor([int(said)], device=PartialState().device)
@@ -79,12 +80,12 @@ class Ranks:
         return bool(found.item())
 
     def each(self, values: Sequence[Any]) -> list[Any]:
-        """Return the values of all of them, in the order of the processes; their kind is any that pickle knows."""
+        """Return the values of all processes, in the order of the processes; any type that pickle supports."""
         return list(gather_object(list(values))) if self.count > 1 else list(values)
 
     @contextlib.contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Let the first one do something before the others do it."""
+        """Let the first process run the block before the others do."""
         if self.count == 1:
             yield
         else:
@@ -92,11 +93,11 @@ class Ranks:
                 yield
 
     def part(self) -> None:
-        """Leave the others, at the end."""
+        """Leave the group of processes at the end."""
         if self.count > 1 and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
 
 def is_lost_peer(error: BaseException) -> bool:
-    """Return whether an error only says that another process ended, which is told by that one or by the launcher."""
+    """Return whether an error only says that another process ended; that process or the launcher reports the reason."""
     return isinstance(error, torch.distributed.DistError) or any(said in str(error) for said in _LOST)

@@ -1,4 +1,4 @@
-"""What is kept of a training beside its adapter: run.json and train_log.jsonl."""
+"""The record that is saved with an adapter: run.json and train_log.jsonl."""
 
 import importlib.metadata
 import json
@@ -44,44 +44,44 @@ _PACKAGES = (
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 _TIMEOUT_S = 20.0
 _COUNTED_ANEW = ("num_tokens", "eval_num_tokens")
-"""trl counts them from 0 in each process."""
+"""Keys left out of the log, because trl counts them from 0 in each process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """How a training went."""
+    """Measurements of a finished training."""
 
     steps: int
     best_step: int | None
     best: dict[str, float]
-    """What was seen at the best step: held-out loss and task metric."""
+    """Held-out loss and task metric at the best step."""
     tokens: int
-    """In the steps since this process and those beside it began, padding left out."""
+    """Number of tokens, without padding, in the steps since this process and those that train with it began."""
     step_seconds: float
-    """In the steps of this process; looks and checkpoints are not in it."""
+    """Seconds spent in the steps of this process, without looks and checkpoints."""
     wall_seconds: float
-    """Since this process began, reading and loading with it."""
+    """Seconds since this process began, including reading and loading."""
     tokens_per_s: float | None
     peak_memory_bytes: int
-    """Of the device's allocator; on the CPU of the process; of several the largest."""
+    """Peak of the device's allocator, or on the CPU of the process, in bytes; of several processes the largest."""
     resumed_from: int
-    """The step that this process went on from; 0 where it began."""
+    """Step that this process resumed from; 0 if the training began in it."""
     log: list[dict[str, Any]]
-    """Everything that was logged, from the first step on."""
+    """All log entries, from the first step on."""
 
     @classmethod
     def of(
         cls, trainer: Any, clock: Clock, ranks: Ranks, *, metric: str, steps_before: int, began: float
     ) -> "Measured":
-        """Return it for a trainer that has ended, with the same in all processes.
+        """Return the measurements of a trainer that has ended; all processes must call this, and get the same.
 
         Args:
             trainer: that has ended.
             clock: of its steps.
             ranks: the processes that trained together.
             metric: of the task.
-            steps_before: the step that this process went on from.
-            began: when this process did, by the monotonic clock.
+            steps_before: the step that this process resumed from.
+            began: when this process began, by the monotonic clock.
         """
         state = trainer.state
         tokens = sum(ranks.each([int(trainer.tokens)]))
@@ -111,12 +111,12 @@ class Measured:
 
 
 def _finite(value: Any) -> Any:
-    """Return it as JSON can say it: in float16 the gradient of a step that was left out is no number."""
+    """Return None for a number that JSON cannot express, such as the gradient of a step that float16 left out."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def adapter_weights(trainer: Any) -> dict[str, Any]:
-    """Return the weights of the adapter by name; all processes call this, as each may hold a part."""
+    """Return the adapter's weights by name; all processes must call this, because each may hold a part."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     whole = trained_weights(trainer.model) if trainer.is_fsdp_enabled else None
     return dict(get_peft_model_state_dict(model, state_dict=whole, save_embedding_layers=False))
@@ -131,11 +131,11 @@ def save_adapter(
     measured: Measured,
     layout: Layout,
 ) -> None:
-    """Write the adapter with 16-bit weights and all that tells where it comes from.
+    """Write the adapter with 16-bit weights, and the files that record its origin.
 
     Raises:
-        NotFiniteError: a weight is no number.
-        OSError: it cannot be written.
+        NotFiniteError: a weight is not finite.
+        OSError: a file cannot be written.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
@@ -143,7 +143,7 @@ def save_adapter(
     half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
     with writing():
         model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; the card follows the proof
+    (folder / "README.md").unlink(missing_ok=True)  # peft's card is empty; ours follows the proof
     _put_in_order(folder / "adapter_config.json", str(material.source.base))
     with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:
         file.writelines(f"{json.dumps(entry, sort_keys=True)}\n" for entry in measured.log)
@@ -184,7 +184,7 @@ def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]
 
 
 def _held(base: Any) -> dict[str, Any]:
-    """Return in which numbers the base is held and, where it has 4-bit layers, how they are made and computed with."""
+    """Return the dtype of the base's weights and, for 4-bit layers, their quantisation and dtypes of computation."""
     config = getattr(base.config, "quantization_config", None)
     computed = {str(each.compute_dtype) for each in base.modules() if isinstance(each, Linear4bit)}
     return {
@@ -205,7 +205,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _driver() -> str | None:
-    """Return the version of the GPU's driver; None where nvidia-smi does not say."""
+    """Return the version of the GPU's driver; None if nvidia-smi does not report it."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True).stdout
@@ -215,13 +215,13 @@ def _driver() -> str | None:
 
 
 def _tokenizer_sha256(base: Path) -> str | None:
-    """Return the digest of the file that a tokenizer is read from."""
+    """Return the digest of the file that a tokenizer is read from; None if there is none."""
     files = (base / name for name in _TOKENIZERS)
     return next((file_digest(file) for file in files if file.is_file()), None)
 
 
 def _changed(arguments: Any) -> dict[str, Any]:
-    """Return trl's arguments that are not what they would be by themselves; paths of this machine are left out."""
+    """Return trl's arguments that differ from their defaults, without ``output_dir``, a path of this machine."""
     values = arguments.to_dict()
     defaults = {
         each.name: each.default if each.default_factory is MISSING else each.default_factory()
@@ -232,7 +232,7 @@ def _changed(arguments: Any) -> dict[str, Any]:
 
 
 def _put_in_order(path: Path, base: str) -> None:
-    """Sort what peft writes in the order of a set, and name the base by its folder."""
+    """Sort the target modules, which peft writes in the order of a set, and name the base by its folder."""
     config = json.loads(path.read_text("utf-8"))
     config["target_modules"] = sorted(config["target_modules"])
     config["base_model_name_or_path"] = base

@@ -1,4 +1,4 @@
-"""The entry of the process that trains: ``python -m pytest_llmeval.training.sft.trainer PLAN``."""
+"""The entry of the training process: ``python -m pytest_llmeval.training.sft.trainer PLAN``."""
 
 import contextlib
 import os

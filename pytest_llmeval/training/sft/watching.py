@@ -1,4 +1,4 @@
-"""What is done between steps: the task metric, the clock, the end on a signal or a loss that is no number."""
+"""Callbacks between steps: task metric, mean, clock, looks, and the end on a signal or a loss that is no number."""
 
 import contextlib
 import math
@@ -43,26 +43,26 @@ __all__ = [
 
 CHOSEN_BY = "eval_choice"
 STOPPED = "eval_stopped"
-"""Of the answers at a look that could come to an end by themselves, the share that did."""
+"""Name of the metric "share of answers that ended by themselves", among those at a look that had room to."""
 _LEAST_STOPS = 3
-"""Fewer answers say nothing of whether a model stops."""
+"""Smallest number of answers that shows whether a model learned to stop."""
 _TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MARKED_S = 3.0
-"""Within these the launcher has left its mark, where somebody sent SIGTERM to all processes alike."""
+"""Seconds within which the launcher creates its mark, if somebody sent SIGTERM to all processes alike."""
 _MOST_LEFT_OUT = 20
-"""Steps in a row: the scale halves with each, and begins at 65,536."""
+"""Largest number of consecutive steps that float16 may leave out; the loss scale halves with each, from 65,536."""
 
 
 class NotFiniteError(LlmevalError):
-    """The loss or the gradient is no number."""
+    """Raised if the loss, the gradient or a weight is not finite."""
 
 
 class NeverStopsError(LlmevalError):
-    """After the training no answer comes to an end."""
+    """Raised if no answer ends by itself after the training."""
 
 
 class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Answers held-out rows at each look; it has to stand before Patience."""
+    """Answers held-out rows at each look and adds their metric; this callback must come before Patience."""
 
     def __init__(
         self,
@@ -78,24 +78,18 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         """Prepare.
 
         Args:
-            rows: that are answered.
-            metric: of each answer.
-            chat: of the model.
-            new_tokens: that an answer may have.
-            batch: rows answered at once.
-            ranks: the processes that train together.
-            is_split: whether each of them holds a part of the base: then all answer all rows, layer by layer together;
-                else each answers its share.
+            folder: of the training.
+            check: states how often, and at what, a look is made.
         """
         self._ranks, self._is_split = ranks, is_split
         self._rows = rows if is_split else rows[ranks.number :: ranks.count]
         self._metric, self._chat = metric, chat
         self._new_tokens, self._batch = new_tokens, batch
         self.log: Callable[[dict[str, float]], None] = lambda values: None
-        """Of the trainer, once there is one."""
+        """The trainer's ``log``, set once there is a trainer."""
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Add the metric to the others of this look, and the share of answers that came to an end by themselves."""
+        """Add the metric to those of this look, and the share of answers that ended by themselves."""
         metrics, model = kwargs["metrics"], kwargs["model"]
         said = answer(
             model,
@@ -107,32 +101,32 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         )
         both = list(zip(said, self._rows, strict=True))
         values = self._of_all([score(self._metric, text, row.row.target) for (text, _), row in both])
-        # An answer that is given fewer tokens than its target has could not come to its end.
+        # An answer that may have fewer tokens than its target could not end by itself.
         stops = self._of_all([stops for (_, stops), row in both if len(row.completion) <= self._new_tokens])
         task = math.fsum(values) / len(values)
         found = {f"eval_{self._metric}": task, CHOSEN_BY: choice(task, metrics["eval_loss"])}
-        if len(stops) == len(values) >= _LEAST_STOPS:  # a few rows with short targets would not tell of the others
+        if len(stops) == len(values) >= _LEAST_STOPS:  # a few rows with short targets say nothing about the others
             found[STOPPED] = sum(stops) / len(stops)
         metrics.update(found)
         self.log(found)
 
     def _of_all(self, values: list[Any]) -> list[Any]:
-        """Return what is known of all rows, the same in all processes: they have to stop after the same look.
+        """Return the values of all rows, the same in all processes, which must stop after the same look.
 
-        Of a base that is split they all have answered all rows, unlike GPUs perhaps not in the same words.
+        With a split base all processes have answered all rows, but on different GPUs perhaps in different words.
         """
         return list(self._ranks.each([values])[0]) if self._is_split else self._ranks.each(values)
 
 
 def require_stop(state: Any, early_end: str) -> None:
-    """Refuse a training after which no answer ends.
+    """Raise if no answer ends by itself after a training.
 
     Args:
-        state: of a training that has ended; its best step is the one that is kept.
-        early_end: says that patience ended it; empty where it did not.
+        state: of a training that has ended; the weights of its best step are kept.
+        early_end: says that patience ended the training; empty if it did not.
 
     Raises:
-        NeverStopsError: at the look at its best step no answer came to an end by itself.
+        NeverStopsError: at the look at the best step, no answer ended by itself.
     """
     step = state.best_global_step
     if any(entry.get(STOPPED) == 0 for entry in state.log_history if entry["step"] == step):
@@ -146,21 +140,21 @@ def require_stop(state: Any, early_end: str) -> None:
 def answer(
     model: Any, chat: Chat, rows: Sequence[Encoded], *, new_tokens: int, batch: int, halves: bool = True
 ) -> list[tuple[str, bool]]:
-    """Return the model's greedy answer to each row, in their order, and whether it came to an end by itself.
+    """Return the model's greedy answer to each row, in their order, and whether it ended by itself.
 
-    Randomness is left as it was.
+    The state of random generators is left as it was.
 
     Args:
-        model: that is trained.
+        model: the model that is trained.
         chat: of the model.
-        rows: that are answered.
-        new_tokens: that an answer may have.
-        batch: rows answered at once, at most.
-        halves: whether half as many are where there is too little memory, down to one; what several processes answer
-            together they cannot part.
+        rows: the rows to answer.
+        new_tokens: largest number of tokens in an answer.
+        batch: largest number of rows answered at once.
+        halves: whether to halve the batch, down to one row, if memory runs out; a batch that several processes answer
+            together cannot be divided.
 
     Raises:
-        Exception: there is too little memory; ``is_out_of_memory`` knows it.
+        Exception: memory ran out; ``is_out_of_memory`` recognises it.
     """
     found = [("", False)] * len(rows)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index].prompt))
@@ -175,7 +169,7 @@ def answer(
             except (MemoryError, RuntimeError) as error:
                 if not halves or batch == 1 or not is_out_of_memory(error):
                     raise
-            if said is None:  # outside of the clause, which holds what the batch had made
+            if said is None:  # outside of the except clause, which keeps the batch's tensors alive
                 batch //= 2
                 torch.cuda.empty_cache()
                 continue
@@ -205,28 +199,29 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
 
 
 class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Takes each step into the mean."""
+    """Adds each step to the mean."""
 
     def __init__(self, average: Average) -> None:
         """Prepare."""
         self._average = average
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Add the weights after it, before anything looks at the mean."""
+        """Add the weights after the step, before a look reads the mean."""
         self._average.add(state.global_step)
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Ends a training whose loss or gradient is no number, before anything of it is kept.
+    """Ends a training whose loss or gradient is not finite, before anything of the step is saved.
 
-    In float16 a gradient that is none is no end: the step was left out, and the next one is scaled down.
+    In float16 a gradient that is not finite is no reason to end: that step was left out, and the next one is scaled
+    down.
     """
 
     def __init__(self) -> None:
         self._left_out = 0
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        """Look at what is logged."""
+        """Check the loss and the gradient that are logged."""
         for name in ("loss", "grad_norm", "eval_loss"):
             value = (logs or {}).get(name)
             if not isinstance(value, float):
@@ -243,21 +238,22 @@ class Finite(TrainerCallback):  # type: ignore[misc]  # transformers is not type
 
 
 class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """On a signal to end a checkpoint is made at the end of the step, and training ends; on a second one at once.
+    """Ends training on a signal, with a checkpoint at the end of the step; a second signal ends it at once.
 
-    SIGHUP of a terminal that was lost is one, unless it is ignored, as under nohup. So it is where the session that
-    started this process was killed. Of several processes all end after the same step.
+    SIGINT and SIGTERM count, and so does SIGHUP of a lost terminal, unless it is ignored, as under nohup. Training also
+    ends this way if the session that started this process was killed. Several processes all end after the same step.
 
-    Where one of several fails the launcher sends SIGTERM to the others, and leaves no mark. They wait for that one in a
-    library, where Python calls no handler and NCCL hears of no end; 30 s later they would be killed. So they end.
+    If one of several processes fails, the launcher sends SIGTERM to the others and leaves no mark. They are waiting for
+    the failed one in a library, where Python calls no handlers and NCCL does not notice the failure, and would be
+    killed 30 s later. So a thread ends them.
     """
 
     def __init__(self, ranks: Ranks, mark: Path) -> None:
-        """Listen.
+        """Install the signal handlers.
 
         Args:
             ranks: the processes that train together.
-            mark: a file that is there once the launcher of several processes was asked to end.
+            mark: a file that exists once the launcher of several processes was asked to end.
         """
         self.came = False
         self._ranks, self._mark = ranks, mark
@@ -271,7 +267,7 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not
         self._before = {number: signal.signal(number, self._note) for number in heard}
 
     def _end_unasked(self, heard_of: int) -> None:
-        """End this process soon after a SIGTERM, unless all are asked to end."""
+        """End this process soon after a SIGTERM, unless all processes were asked to end."""
         while os.read(heard_of, 1) != bytes([signal.SIGTERM]):
             pass
         time.sleep(_MARKED_S)
@@ -283,7 +279,7 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not
         signal.signal(number, self._before[signal.Signals(number)])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Act on what came during the step."""
+        """Save and end if a signal came during the step."""
         self.came = self.came or os.getppid() != self._parent
         if self._ranks.count > 1:
             self.came = self._ranks.any(self.came or self._mark.exists())
@@ -292,27 +288,28 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """How long the steps took, looks and checkpoints left out."""
+    """Measures the seconds that steps take, without looks and checkpoints."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._began = 0.0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Begin."""
+        """Start the clock."""
         self._began = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Add the step, once the GPU is done with it; some optimizers wait for that themselves."""
+        """Add the step's time once the GPU is done with it; some optimizers wait for that themselves."""
         if args.device.type == "cuda":
             torch.cuda.synchronize()
         self.seconds += time.monotonic() - self._began
 
 
 class Looks(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Writes each look down, for the session to show; it has to stand after TaskMetric.
+    """Writes each look to a file, for the session to show; this callback must come after TaskMetric.
 
-    One that ``check.every`` does not ask for, as after the last step of a trial, tells nothing of how long it takes.
+    A look outside ``check.every``, such as the one after the last step of a trial, is left out, because it says nothing
+    about the time left.
     """
 
     def __init__(self, folder: Path, check: CheckModel) -> None:
@@ -326,11 +323,11 @@ class Looks(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
         self._began, self._first = time.monotonic(), 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Begin, at the step that it goes on from."""
+        """Begin at the step that training resumes from."""
         self._began, self._first = time.monotonic(), state.global_step
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write it down; a full disk is for the checkpoint to tell."""
+        """Write the look to the file; a full disk is reported by the checkpoint instead."""
         step, metrics = state.global_step, kwargs["metrics"]
         if step % self._check.every or step <= self._first:
             return
