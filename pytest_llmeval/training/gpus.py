@@ -43,4 +43,4 @@ def _ask(driver: Any, name: str, *arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(gpus()))  # noqa: T201  # for who asked
+    print(json.dumps(gpus()))  # noqa: T201  # read by the process that asked

@@ -51,7 +51,7 @@ def lacking(config: TrainingConfig, machine: Machine) -> str | None:
         return f"needs {gpu}; none may be used here, by CUDA's driver and CUDA_VISIBLE_DEVICES"
     if config.device == "cuda" and machine.gpus < config.launch.processes:
         return f"needs {config.launch.processes} CUDA GPUs for its launch.processes; {machine.gpus} may be used here"
-    if machine.gpu_total < 0.95 * needs.gpu_gib * 2**30:  # a card of 8 GiB has a little less
+    if machine.gpu_total < 0.95 * needs.gpu_gib * 2**30:  # a card sold with 8 GiB has a little less
         return f"needs {gpu}; {machine.gpu} has {machine.gpu_total / 2**30:.1f} GiB"
     if machine.ram_free < needs.ram_gib * 2**30:
         return f"needs {needs.ram_gib:g} GiB of free memory; {machine.ram_free / 2**30:.1f} GiB are free"

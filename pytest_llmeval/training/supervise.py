@@ -128,12 +128,12 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
                 _train(job, plan, train)
         before = None
         recorded = _with_record(recorded, plan)
-        _record(job, recorded)  # with what the proof asks now
+        _record(job, recorded)  # with the current ``proof``
         with _room_for(job, plan):
             gains = _proved(job, plan) if measured is None else measured
     except LlmevalError as error:
         failed = replace(recorded, status="failed", finished_at=utc_now(), reason=str(error))
-        cannot_go_on = isinstance(error, UserError)  # as things are now
+        cannot_go_on = isinstance(error, UserError)  # until the user mends it
         _record(job, before if before is not None and cannot_go_on else failed)
         if isinstance(error, UserError):
             raise

@@ -41,7 +41,7 @@ class _Either:
         Raises:
             SettingsError: the head is not one that is computed here, and this trl's function does not work on CPUs.
         """
-        match how:  # temperature, width of a tile, cap and scale of the logits, what is wanted
+        match how:  # temperature, tile width, cap and scale of the logits, outputs wanted
             case (1.0, _, None, 1.0, ("log_probs",)) if bias is None and not weight.requires_grad:
                 return _AnswerHead.apply(hidden, weight, targets), None, None, None, None
         if self.otherwise is None:

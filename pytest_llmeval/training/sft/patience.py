@@ -35,7 +35,7 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is 
         self.best: float | None = None
         """Best metric of all looks so far."""
         self.least_loss: float | None = None
-        """Of all looks so far."""
+        """Lowest held-out loss of all looks so far."""
         self._metric = metric
 
     @property

@@ -67,7 +67,7 @@ _IGNORED = -100  # the label of a token that is left out of the loss
 
 
 class SaveError(LlmevalError):
-    """A checkpoint or the adapter could not be written."""
+    """Raised if a checkpoint or the adapter could not be written."""
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here

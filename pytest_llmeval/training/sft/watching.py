@@ -78,8 +78,14 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         """Prepare.
 
         Args:
-            folder: of the training.
-            check: states how often, and at what, a look is made.
+            rows: the rows to answer.
+            metric: scores each answer.
+            chat: of the model.
+            new_tokens: largest number of tokens in an answer.
+            batch: number of rows answered at once.
+            ranks: the processes that train together.
+            is_split: whether each process holds a part of the base. If so, all of them answer all rows, layer by layer
+                together; otherwise each answers its share.
         """
         self._ranks, self._is_split = ranks, is_split
         self._rows = rows if is_split else rows[ranks.number :: ranks.count]
@@ -317,7 +323,7 @@ class Looks(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
 
         Args:
             folder: of the training.
-            check: when it is looked at what.
+            check: states how often, and at what, a look is made.
         """
         self._folder, self._check = folder, check
         self._began, self._first = time.monotonic(), 0
