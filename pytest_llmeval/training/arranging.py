@@ -38,8 +38,7 @@ _FLATTENED = 0.15
 """Probability that a document is written on one line."""
 _FLAT_JOINTS = (" ", " ", " / ", "; ")
 _QUOTES = (">", "~~")
-"""Prefixes of quoted lines: on one line with the rest nobody could tell them apart, so such a document keeps its
-lines."""
+"""Prefixes of quoted lines: a document with one keeps its lines, since on one line nobody could tell quotes apart."""
 
 
 def labels_of(document: str) -> set[str]:

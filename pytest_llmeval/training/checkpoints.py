@@ -23,12 +23,11 @@ checkpoint is the mean."""
 _WEIGHTS = "adapter_model.safetensors"
 _SUMS = "sha256.json"
 _WITHOUT_SUM = (_WEIGHTS, NEWEST, "adapter_config.json")
-"""Files in which damage would go unnoticed, so that their checksums are stored; files written by torch contain
-checksums."""
+"""Files that get a checksum here, because damage leaves them readable; torch's files contain their own."""
 _PREFIX = "checkpoint-"
 _SENTINEL = "checkpoint-is-incomplete.txt"
 _KEPT = 4
-"""Largest number of checkpoints on the disk at once: the best, the newest, the one being written, the final adapter."""
+"""Number of checkpoints' sizes needed on the disk: the best, the newest, the one being written, the final adapter."""
 _BESIDE_BYTES = 30 << 20
 """Bytes of a checkpoint's other files, mainly of the tokenizer."""
 

@@ -100,12 +100,11 @@ class DataModel(_Frozen):
     """Which rows are trained on, and which are held out."""
 
     train: Text
-    """Path of a dataset, relative to the rootdir; ``val`` and ``test`` are the same."""
+    """Dataset with the training rows; as ``val`` and ``test``, a path relative to the rootdir."""
     val: Text
     test: Text
     slice: Text | None = None
-    """Slice that training rows, and the rows of ``val`` looked at during training, must belong to; None for all
-    rows."""
+    """Slice that rows of ``train``, and of ``val`` at looks, must belong to; None for all rows."""
     limit: Whole | None = None
     """Largest number of rows taken from ``train``, the first ones after ``slice`` is applied; None for all."""
     variants: Annotated[int, BeforeValidator(_from_0)] = 0
@@ -143,11 +142,9 @@ class OptimModel(_Frozen):
     weight_decay: Amount = 0.0
     max_grad_norm: _Above0 = 0.3
     average: Flag = False
-    """Whether the adapter is the mean of its weights over the steps, later steps counting more, and not the newest
-    ones."""
+    """Whether the adapter is the mean of its weights over the steps, later steps counting more."""
     soup: Whole = 1
-    """Number of trainings, each with its own seed; the adapter is the mean of theirs, and its rank the sum of their
-    ranks."""
+    """Number of trainings, each with its own seed; the adapter is the mean of theirs, with the sum of their ranks."""
 
 
 class LaunchModel(_Frozen):
@@ -156,8 +153,7 @@ class LaunchModel(_Frozen):
     processes: Whole = 1
     """Number of processes; on cuda each has a GPU of its own."""
     engine: Literal["ddp", "fsdp", "deepspeed"] = "ddp"
-    """``ddp``: each process holds the whole base; ``fsdp``: the base is split over all; ``deepspeed``: ZeRO, stage
-    2."""
+    """``ddp``: each process holds the whole base; ``fsdp``: the base is split over all; ``deepspeed``: ZeRO stage 2."""
 
 
 class CheckModel(_Frozen):
@@ -212,9 +208,9 @@ class NeedsModel(_Frozen):
     """What the machine must have; otherwise the configuration is skipped."""
 
     gpu_gib: Amount = 0.0
-    """Memory of one CUDA GPU in GiB; 0 if no GPU is needed."""
+    """Memory that one CUDA GPU must have, in GiB; 0 for no minimum."""
     ram_gib: Amount = 0.0
-    """Free memory of the host in GiB."""
+    """Memory of the host that must be free, in GiB."""
 
 
 class TrainingConfig(_Frozen):
@@ -226,16 +222,14 @@ class TrainingConfig(_Frozen):
     base: Annotated[Text, AfterValidator(_of_no_spec)]
     """``local:smollm2``, a folder with safetensors, or an id of the Hugging Face hub, optionally with ``@REVISION``."""
     load: Annotated[Literal["4bit"] | None, BeforeValidator(_bits)] = None
-    """``4bit`` stores the frozen weights in NF4 with double quantisation; this is the default if ``dtype`` is not
-    given."""
+    """``4bit``: frozen weights in NF4 with double quantisation; the default unless ``dtype`` is given."""
     dtype: Literal["bfloat16", "float32"] | None = None
-    """Type of frozen weights that are not quantised, and of the arithmetic. As ``load``, it is also an option of
-    ``hf:`` specs."""
+    """Type of unquantised frozen weights, and of the arithmetic. ``load`` and ``dtype`` are also options of ``hf:``
+    specs."""
     device: Literal["cpu", "cuda"]
     seed: Annotated[int, BeforeValidator(_from_0)] = 0
     kernels: Flag = True
-    """Whether a layer is computed in one piece with its adapter, and, on cuda, with Liger's kernels if they are
-    installed."""
+    """Whether layers are computed in one piece with their adapters, and on cuda by Liger's kernels if installed."""
     data: DataModel
     lora: LoraModel = LoraModel()
     optim: OptimModel = OptimModel()

@@ -20,11 +20,11 @@ _MEANT = re.compile(r"\d{4}-\d\d-\d\d|\d\d?:\d\d")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _FREE_VALUES = 12
-"""Smallest number of different values at a place for it to be open; with fewer, its values are a fixed list."""
+"""Smallest number of distinct values at a place that may hold any value; with fewer, its values are a fixed list."""
 _ALIKE = 8
 """Smallest number of values with the same number of words from which a new one can be made."""
 _RARE = 0.5
-"""Smallest share of different values for a place to hold names; the words of values that recur often are not mixed."""
+"""Smallest share of distinct values at a place that holds names; words of values that recur often are not mixed."""
 _TRIES = 8
 _WORDS = frozenset(
     {"city", "group", "guest", "hall", "home", "hotel", "house", "market", "new", "office", "old", "room", "the"}

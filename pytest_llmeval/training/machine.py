@@ -15,7 +15,7 @@ __all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory", "usable_g
 _TIMEOUT_S = 60.0
 """Time limit for listing GPUs; CUDA takes some seconds for each GPU that no process keeps awake."""
 _UNKNOWN_FREE = 1 << 62
-"""Free memory, in bytes, where the system does not tell: so much that a training begins."""
+"""Free memory in bytes that is assumed where the system does not tell: enough for any training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

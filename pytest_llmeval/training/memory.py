@@ -44,8 +44,7 @@ _BUCKET_BYTES = 4
 """Further bytes of an adapter's weight if several processes train with ``ddp``: the buffer in which its gradients are
 summed over processes."""
 _MEAN_BYTES = 4 + 4
-"""Further bytes of an adapter's weight if its mean is kept: the mean, and the newest value while the mean is looked
-at."""
+"""Further bytes of an adapter's weight if its mean is kept: the mean, and the newest value during a look."""
 _TILE_TOKENS, _TILE_COLUMN_BYTES = 4096, 32768 * 2
 """Largest tile of the fused loss: 4,096 tokens by 32,768 columns of 16 bits (trl 1.15 on)."""
 HEAD_BLOCK_BYTES = 24_000_000

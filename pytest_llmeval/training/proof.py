@@ -58,8 +58,8 @@ class Gain:
     after: float | None
     delta: float | None
     low: float | None
-    """Lower end of the 90 % interval of the gain, paired by row; None if all rows changed alike. ``high`` is the upper
-    end."""
+    """Lower end of the gain's 90 % interval, paired by row; ``high`` is its upper end. None if all rows changed
+    alike."""
     high: float | None
     margin: float
     verdict: str
@@ -139,7 +139,7 @@ def measure(measurement: Measurement) -> list[Gain]:
 
     Raises:
         LlmevalError: a session could not be completed, with the end of what it printed.
-        SettingsError: the base's answers did not get a score that the proof names.
+        SettingsError: none of the base's answers got a score that the proof names.
         KeyboardInterrupt: the measurement was interrupted, and the child process has ended.
     """
     data = measurement.config.data
@@ -207,7 +207,7 @@ def _unanswered(run: Run | None, store: SqliteStore) -> str | None:
 
 
 def _require_scores(measurement: Measurement, run: str) -> None:
-    """Raise SettingsError if rows of a run were scored, but none of them by a score that the proof names.
+    """Raise SettingsError if rows of a run were scored, but none by one of the scores that the proof names.
 
     If no row was scored at all, no error is raised: the base may be unable to earn a score that the adapter earns.
     """

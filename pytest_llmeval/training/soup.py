@@ -1,7 +1,7 @@
 """A soup: several trainings of one configuration with different seeds, and the mean of their adapters.
 
-It is a uniform soup (Wortsman et al. 2022, https://arxiv.org/abs/2203.05482). N adapters of rank r each add a product B
-A to a matrix, and the mean of these is one product again: all A stacked below each other, all B side by side. Its rank
+It is a uniform soup (Wortsman et al. 2022, https://arxiv.org/abs/2203.05482). N adapters of rank r each add a product
+BA to a matrix, and the mean of these is one product again: all A stacked below each other, all B side by side. Its rank
 is N r, and its scale, alpha / (N r), turns the sum into the mean, so that no weight is rounded.
 """
 
