@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.judges import Judges
 from pytest_llmeval.bridge.casework.juror import Juror
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.preparation import Preparation
 from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.judge.forms import Forms
 from pytest_llmeval.core.text import printable
 
-__all__ = ["make_calls", "register_recorder", "register_runner"]
+__all__ = ["make_runtime", "register_recorder", "register_runner"]
 
 
-def make_calls(prepared: Preparation) -> Calls:
+def make_runtime(prepared: Preparation) -> Runtime:
     """Return how the cases of this process get answers; nobody answers until a recorder or a runner is registered."""
     settings = prepared.settings
     jurors = tuple(
@@ -30,10 +30,10 @@ def make_calls(prepared: Preparation) -> Calls:
         for judge in prepared.judges.values()
     )
     judges = Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
-    return Calls(settings.rootdir, judges, max_connections=settings.max_connections)
+    return Runtime(settings.rootdir, judges, max_connections=settings.max_connections)
 
 
-def register_runner(prepared: Preparation, calls: Calls, session: pytest.Session, socket: Path | None) -> None:
+def register_runner(prepared: Preparation, runtime: Runtime, session: pytest.Session, socket: Path | None) -> None:
     """Let the cases of ``session`` run in this process; a worker reaches the engine through ``socket``."""
     from pytest_llmeval.bridge.execution.running import CaseRunner
     from pytest_llmeval.bridge.sockets import has_crashed
@@ -46,10 +46,10 @@ def register_runner(prepared: Preparation, calls: Calls, session: pytest.Session
     line = None
     if is_worker(prepared.config):
         assert socket is not None
-        calls.asker = line = Line(socket, stop)
+        runtime.asker = line = Line(socket, stop)
     runner = CaseRunner(
         prepared.config,
-        calls,
+        runtime,
         thresholds=prepared.thresholds,
         max_connections=prepared.settings.max_connections,
         secrets=prepared.secrets,
@@ -60,13 +60,13 @@ def register_runner(prepared: Preparation, calls: Calls, session: pytest.Session
 
 
 def register_recorder(
-    prepared: Preparation, calls: Calls, facts: CollectionFacts, *, socket: Path | None, parent: int, html: Any
+    prepared: Preparation, runtime: Runtime, facts: CollectionFacts, *, socket: Path | None, parent: int, html: Any
 ) -> None:
     """Make the calls of the run and record it in this process, which the user started.
 
     Args:
         prepared: what the session needs.
-        calls: how the cases of this process get answers.
+        runtime: of this process.
         facts: of the collection.
         socket: through which xdist workers reach the engine; None without xdist.
         parent: the process that started this one.
@@ -90,8 +90,10 @@ def register_recorder(
         rules=prepared.thresholds,
         resumed=prepared.resumed,
         rescored=prepared.rescored,
+        earlier=prepared.earlier,
+        asks_judges=prepared.asks_judges,
     )
-    room = EngineRoom(plan, prepared.asked, calls, socket=socket, parent=parent)
+    room = EngineRoom(plan, prepared.asked, runtime, socket=socket, parent=parent)
     recorder = Recorder(plan, room)
     config.pluginmanager.register(UnwrittenReports(), "llmeval-unwritten")
     if html is not None:

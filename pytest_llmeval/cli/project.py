@@ -123,8 +123,7 @@ def project_models(project: Project) -> dict[str, NamedModel]:
     path = project.root / "models.yaml"
     if not os.path.lexists(path):  # a link to nowhere is a mistake, and told
         return {}
-    document = load_strict(path, error=ModelError, shown_as=path.name)
-    return named_models(document.data, path.name, document.line_of)
+    return named_models(load_strict(path, error=ModelError, shown_as=path.name))
 
 
 def project_redactor(project: Project) -> Redactor:

@@ -97,7 +97,7 @@ def _yaml_messages(path: Path, shown: str) -> list[Message]:
     if not isinstance(document.data, list) or not document.data:
         raise PromptError(f"{shown}: a YAML prompt is a list of messages with role and content")
     for index, message in enumerate(document.data):
-        where = f"{shown}:{document.line_of((index,))}"
+        where = document.place((index,))
         if not isinstance(message, dict) or set(message) != {"role", "content"}:
             raise PromptError(f"{where}: a message has the keys role and content, found {shown_value(message)}")
         if message["role"] not in _ROLES or not isinstance(message["content"], str):

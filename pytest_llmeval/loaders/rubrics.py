@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationError
 
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.core.errors import RubricError
 from pytest_llmeval.core.judge.asking import NONCE
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.names import did_you_mean, show_key
 from pytest_llmeval.core.text import shown_value, shown_yaml
 from pytest_llmeval.loaders.paths import inside
-from pytest_llmeval.loaders.strict_yaml import StrictDocument, load_strict
+from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds_grammar import Flag, Share, Strict, Text, Whole, ranged
 
 __all__ = ["load_rubric", "shipped_rubrics"]
@@ -127,16 +128,14 @@ def _dimension(name: str, found: _Dimension) -> Dimension:
 
 
 def _wrong_levels(document: StrictDocument, dimension: Dimension) -> Iterator[str]:
-    """Yield a message for each problem of a dimension's levels as a whole."""
-    key = f"dimensions.{dimension.name}.levels"
-    line = document.line_of(("dimensions", dimension.name, "levels"))
-    where, values = f"{document.shown_as}:{line}: {key}", [level.value for level in dimension.levels]
+    """Yield what is wrong with the levels of a dimension as a whole."""
+    path, values = ("dimensions", dimension.name, "levels"), [level.value for level in dimension.levels]
     if len(values) < 2:
-        yield f"{where}: a judge needs two levels or more to choose between"
+        yield document.problem(path, "a judge needs two levels or more to choose between")
     if len(set(values)) < len(values):
-        yield f"{where}: two levels have one value; give each its own"
+        yield document.problem(path, "two levels have one value; give each its own")
     if values and max(values) < dimension.pass_mark:
-        yield f"{where}: no level reaches the pass mark {dimension.pass_mark:g}"
+        yield document.problem(path, f"no level reaches the pass mark {dimension.pass_mark:g}")
 
 
 def _explain(document: StrictDocument, error: Any) -> str:

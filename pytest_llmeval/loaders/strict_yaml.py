@@ -8,21 +8,17 @@ names the line (dates stay text), because a threshold that is misread can turn a
 import math
 import re
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
+from pytest_llmeval.core.document import KeyPath, StrictDocument, dotted
 from pytest_llmeval.core.errors import UserError
-from pytest_llmeval.core.names import show_key
 from pytest_llmeval.core.text import one_line, shorten
 
-__all__ = ["KeyPath", "Limits", "StrictDocument", "load_strict"]
-
-KeyPath = tuple[str | int, ...]
-"""Path of a value: mapping keys and list positions (from 0), outermost first."""
+__all__ = ["Limits", "load_strict"]
 
 _SHOWN = 160
 """Largest number of characters of each part of a message."""
@@ -46,29 +42,6 @@ class Limits:
     """Largest size of the file, in bytes."""
     max_values: int = 500_000
     """Largest number of scalars, lists and mappings together."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrictDocument:
-    """One YAML document as plain data: dict, list, str, int, float (finite), bool and None."""
-
-    data: Any
-    shown_as: str
-    """Name of the file in messages."""
-    lines: Mapping[KeyPath, int] = field(repr=False)
-    """Line (from 1) of every mapping key and list element; that of the document under ``()``."""
-
-    def line_of(self, path: KeyPath) -> int | None:
-        """Return the line (from 1) of the key or list element at ``path``; None if there is none."""
-        return self.lines.get(path)
-
-    def line_near(self, path: KeyPath) -> int:
-        """Return the line (from 1) of ``path``, or of the innermost key or list element that contains it."""
-        return next(self.lines[part] for end in range(len(path), -1, -1) if (part := path[:end]) in self.lines)
-
-    def problem(self, path: KeyPath, told: str) -> str:
-        """Return ``FILE:LINE: KEY: told``, about the key at ``path`` or one that is missing there."""
-        return f"{self.shown_as}:{self.line_near(path)}: {_where(path)}{told}"
 
 
 def load_strict(
@@ -302,7 +275,8 @@ class _Loader(yaml.SafeLoader):
 
     def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
         told = f"{shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}"
-        raise self.error(f"{self.shown_as}:{_line(place)}: {_where(self.place)}{told}")
+        where = f"{dotted(self.place)}: " if self.place else ""
+        raise self.error(f"{self.shown_as}:{_line(place)}: {where}{told}")
 
 
 def _line(place: yaml.Event | yaml.Node) -> int:
@@ -317,8 +291,3 @@ def _with_comma(before: yaml.Node | None, key: yaml.Node, value: yaml.Node) -> s
         return None
     is_empty = value.tag == _TAG + "null" and not value.value
     return f"{before.value},{key.value}" if is_empty and _line(before) == _line(key) else None
-
-
-def _where(path: KeyPath) -> str:
-    """Return ``a.b.0: ``, or an empty text for the top level."""
-    return ".".join(map(show_key, path)) + ": " if path else ""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pytest_llmeval.core.document import KeyPath, StrictDocument
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.names import closest, did_you_mean
 from pytest_llmeval.core.rules import (
@@ -23,7 +24,7 @@ from pytest_llmeval.core.rules import (
     Thresholds,
 )
 from pytest_llmeval.core.text import shown_yaml
-from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
+from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds_grammar import (
     FileModel,
     JudgeModel,

@@ -8,7 +8,7 @@
         api_key_env: MY_KEY                      # the variable that holds the key
         api: responses                           # for openai: models only; default: chat (completions)
 
-The file is read elsewhere; this module takes the parsed data and a function that returns the line of each key.
+The file is read elsewhere; this module takes what was read.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.models.named import Api, NamedModel, Prices
 from pytest_llmeval.models.params import wrong_params
-from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.price_list import MAX_USD_PER_MILLION
 from pytest_llmeval.models.prices import FREE_KINDS
 from pytest_llmeval.models.responses.params import unsent_params
@@ -62,57 +62,45 @@ _KEYS: dict[int, tuple[str, ...]] = {
 """Known keys by their depth in the file."""
 
 
-def named_models(data: object, where: str, line_of: LineOf) -> dict[str, NamedModel]:
-    """Return the models of a parsed ``models.yaml`` by name, in the order of the file.
-
-    Args:
-        data: the parsed YAML; None (an empty file) names no model.
-        where: the file's path as messages show it.
-        line_of: maps the path of a key to its line.
+def named_models(document: StrictDocument) -> dict[str, NamedModel]:
+    """Return the models of a ``models.yaml`` by name, in the order of the file.
 
     Raises:
         ModelError: the file has a mistake; the message names file, line and key of the first one.
     """
-    if data is None:
-        return {}
     try:
-        file = _File.model_validate(data)
+        file = _File.model_validate(document.data)
     except ValidationError as error:
         # An unknown key goes first: it may be the misspelt form of a missing one.
         mistakes = sorted(error.errors(include_url=False), key=lambda row: row["type"] != "extra_forbidden")
-        raise _mistake(mistakes[0], where, line_of) from None
-    return {name: _model(name, row, where, line_of) for name, row in file.models.items()}
+        raise _mistake(mistakes[0], document) from None
+    return {name: _model(name, row, document) for name, row in file.models.items()}
 
 
-def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel:
-    """Check one row and return it as a NamedModel."""
+def _model(name: str, row: _ModelRow, document: StrictDocument) -> NamedModel:
+    """Return one checked row as what the rest of the package uses."""
+
+    def mistake(told: str, *keys: str) -> ModelError:
+        return ModelError(f"{document.place(('models', name, *keys))}: {told}")
+
     if not name or not name.isprintable() or name != name.strip():
-        raise mistake_at(
-            where,
-            line_of,
-            ("models", name),
-            f"a model's name is printable text without outer spaces, not {name!r}",
-        )
+        raise mistake(f"a model's name is printable text without outer spaces, not {name!r}")
     unsent = unsent_params(row.params) if row.api == "responses" else ()
     for key, told in (*wrong_params(row.params), *unsent):
-        raise mistake_at(where, line_of, ("models", name, "params", key), told)
+        raise mistake(told, "params", key)
     try:
         json.dumps(row.params, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise mistake_at(
-            where, line_of, ("models", name, "params"), f"params cannot be sent as JSON: {error}"
-        ) from None
+        raise mistake(f"params cannot be sent as JSON: {error}", "params") from None
     try:
         spec = parse_spec(row.spec)
     except ModelError as error:
-        raise mistake_at(where, line_of, ("models", name, "spec"), str(error)) from None
+        raise mistake(str(error), "spec") from None
     if spec.kind in FREE_KINDS and row.api_key_env:
-        raise mistake_at(
-            where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'"
-        )
+        raise mistake(f"{spec.text} takes no key; remove 'api_key_env'", "api_key_env")
     if spec.kind != "openai" and row.api:
         told = f"models.{name}.api: only openai: models are asked by an API of choice, found {spec.text}; remove 'api'"
-        raise mistake_at(where, line_of, ("models", name, "api"), told)
+        raise mistake(told, "api")
     return NamedModel(
         name=name,
         spec=spec,
@@ -128,19 +116,20 @@ def _prices(row: _PricesRow | None) -> Prices | None:
     return None if row is None else Prices(input_usd_per_million=row.input, output_usd_per_million=row.output)
 
 
-def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
-    """Return a pydantic error as a ModelError in the terms of models.yaml."""
+def _mistake(error: ErrorDetails, document: StrictDocument) -> ModelError:
+    """Return one pydantic error in the words of models.yaml."""
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
+    key = ".".join(path) or "the file"
     if error["type"] == "extra_forbidden":
         known = _KEYS.get(len(path), ())
         hint = did_you_mean(path[-1], known, f"known: {', '.join(known)}")
-        return mistake_at(where, line_of, path, f"unknown key {path[-1]!r}; {hint}")
-    if error["type"] == "missing":
-        return mistake_at(
-            where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing"
-        )
-    if path[-1:] == ("api_key_env",):  # the value may be the key itself
-        message = f"{'.'.join(path)}: expected the NAME of a variable (such as MY_KEY), not the key"
-        return mistake_at(where, line_of, path, message)
-    shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
-    return mistake_at(where, line_of, path, f"{'.'.join(path) or 'the file'}: {error['msg']}{shown}")
+        told = f"unknown key {path[-1]!r}; {hint}"
+    elif error["type"] == "missing":
+        path, missing = path[:-1], path[-1]
+        told = f"{'.'.join(path) or 'the file'}: the key {missing!r} is missing"
+    elif path[-1:] == ("api_key_env",):  # what was found may be the key
+        told = f"{key}: expected the NAME of a variable (such as MY_KEY), not the key"
+    else:
+        shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
+        told = f"{key}: {error['msg']}{shown}"
+    return ModelError(f"{document.place(path)}: {told}")

@@ -8,8 +8,7 @@
       small: {input: 0.1, output: 0.4}         # a name of models.yaml
       openai:qwen3@http://10.0.0.7:8000/v1: {input: 0, output: 0}    # a whole spec
 
-The file is read elsewhere, as YAML, of which JSON is a subset; this module takes the parsed data and a function that
-returns the line of each key.
+The file is read elsewhere, as YAML, of which JSON is a part; this module takes what was read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +17,10 @@ from datetime import date
 from typing import Any, NoReturn
 
 from pytest_llmeval.core.costs import Prices
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.models.vendors import VENDORS
 
@@ -45,30 +44,24 @@ class PriceList:
     """The day on which the prices were looked up, as YYYY-MM-DD; None if the file does not say."""
 
 
-def price_list(data: object, where: str, line_of: LineOf) -> PriceList:
-    """Return the prices of a parsed file.
-
-    Args:
-        data: the parsed YAML.
-        where: the file's path as messages show it.
-        line_of: maps the path of a key to its line.
+def price_list(document: StrictDocument) -> PriceList:
+    """Return the prices of a file.
 
     Raises:
         ModelError: the file has a mistake; the message names file, line and key of the first one.
     """
-    return _Reader(where, line_of).read(data)
+    return _Reader(document).read()
 
 
 class _Reader:
     """Checks one file."""
 
-    def __init__(self, where: str, line_of: LineOf) -> None:
-        self._where = where
-        self._line_of = line_of
+    def __init__(self, document: StrictDocument) -> None:
+        self._document = document
 
-    def read(self, data: object) -> PriceList:
-        """Return the price list in the file."""
-        file = self._mapping(data, ())
+    def read(self) -> PriceList:
+        """Return what the file says."""
+        file = self._mapping(self._document.data, ())
         self._known_keys(file, (), _TOP, required=("models",))
         return PriceList(prices=dict(self._models(file["models"])), as_of=self._as_of(file))
 
@@ -130,7 +123,7 @@ class _Reader:
 
     def _refuse(self, path: Path, problem: str) -> NoReturn:
         message = one_line(f"{'.'.join(path) or 'the file'}: {problem}", _SHOWN)
-        raise mistake_at(self._where, self._line_of, path, message)
+        raise ModelError(f"{self._document.place(path)}: {message}")
 
 
 def _canonical(key: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_llmeval.core.costs import FREE, Prices
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.price_list import PriceList, price_list
 from pytest_llmeval.models.specs import ModelSpec
@@ -61,7 +62,7 @@ def known_prices(
 @functools.cache
 def shipped_prices() -> PriceList:
     """Return the list of prices that comes with this package."""
-    return price_list(json.loads(_SHIPPED.read_text("ascii")), _SHIPPED.name, lambda path: None)
+    return price_list(StrictDocument(data=json.loads(_SHIPPED.read_text("ascii")), shown_as=_SHIPPED.name))
 
 
 def _keys(spec: ModelSpec) -> Iterator[str]:

@@ -7,10 +7,11 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from pytest_llmeval.core.document import KeyPath, StrictDocument, dotted
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.names import did_you_mean, show_key
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import shown_yaml
-from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
+from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.training.config import MATRICES, LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
 from pytest_llmeval.training.references import wrong_references
 
@@ -143,11 +144,8 @@ def _refused(config: TrainingConfig, key: str, values: tuple[Any, ...]) -> Itera
 
 
 def _messages(wrong: list[tuple[KeyPath, str]], document: StrictDocument) -> Iterator[str]:
-    found = [
-        (document.line_near(path), f"{'.'.join(map(show_key, path)) or 'the file'}: {told}") for path, told in wrong
-    ]
-    for line, told in sorted(found, key=lambda each: each[0]):
-        yield f"{document.shown_as}:{line}: {told}"
+    for path, told in sorted(wrong, key=lambda each: document.line_near(each[0])):
+        yield f"{document.place(path)}: {dotted(path) or 'the file'}: {told}"
 
 
 def _told(error: ErrorDetails, path: KeyPath) -> str:

@@ -4,13 +4,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_llmeval.core.document import KeyPath
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.names import closest, did_you_mean
 from pytest_llmeval.core.text import one_line, shown_yaml
 from pytest_llmeval.loaders.hub_names import PREFIX
 from pytest_llmeval.loaders.paths import inside
-from pytest_llmeval.loaders.strict_yaml import KeyPath
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["wrong_references"]

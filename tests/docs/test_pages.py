@@ -143,9 +143,8 @@ def test_yaml_blocks_load(block: Block, tmp_path: Path) -> None:
     elif "version" in data:
         assert load_thresholds(path).suites
     elif "models" in data:
-        document = load_strict(path, error=ModelError, shown_as=path.name)
         read = named_models if all("spec" in each for each in data["models"].values()) else price_list
-        assert read(document.data, path.name, document.line_of)
+        assert read(load_strict(path, error=ModelError, shown_as=path.name))
     elif "role" in data[0]:
         prompt = load_prompt(path, rootdir=tmp_path, test_file=path)
         assert len(prompt.render(Sample(id="x", input={}))) == len(data)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.core.errors import ModelError, ThresholdsError
-from pytest_llmeval.loaders.strict_yaml import Limits, StrictDocument, load_strict
+from pytest_llmeval.loaders.strict_yaml import Limits, load_strict
 from tests.support.growth import assert_grows_with_size
 
 

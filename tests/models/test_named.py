@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel, Prices, resolve_model
 
-LINES = {
+LINES: dict[tuple[str | int, ...], int] = {
+    (): 1,
     ("models",): 1,
     ("models", "small"): 2,
     ("models", "small", "spec"): 3,
@@ -21,7 +23,7 @@ LINES = {
 
 
 def read(data: object) -> dict[str, NamedModel]:
-    return named_models(data, "models.yaml", LINES.get)
+    return named_models(StrictDocument(data=data, shown_as="models.yaml", lines=LINES))
 
 
 def small(**keys: Any) -> dict[str, Any]:
@@ -51,17 +53,12 @@ def test_what_bounds_an_answer_is_stated_or_known_of_its_kind(spec: str, params:
     assert read(small(spec=spec, params=params))["small"].bounds == bounds
 
 
-def test_an_empty_file_names_nothing() -> None:
-    """A file of comments only is no mistake."""
-    assert read(None) == {}
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([], "models.yaml: the file: "),
-        ({}, "models.yaml: the file: the key 'models' is missing"),
-        ({"model": {}, "models": {}}, "models.yaml: unknown key 'model'; did you mean 'models'?"),
+        ([], "models.yaml:1: the file: "),
+        ({}, "models.yaml:1: the file: the key 'models' is missing"),
+        ({"model": {}, "models": {}}, "models.yaml:1: unknown key 'model'; did you mean 'models'?"),
         ({"models": []}, "models.yaml:1: models: "),
         ({"models": {"small": {}}}, "models.yaml:2: models.small: the key 'spec' is missing"),
         ({"models": {"small": None}}, "models.yaml:2: models.small: "),
@@ -115,9 +112,8 @@ def test_mistakes_name_file_line_and_key(data: object, message: str) -> None:
 def test_a_mistake_names_the_line_where_it_stands(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "models.yaml"
     path.write_text(text, encoding="utf-8")
-    document = load_strict(path, error=ModelError, shown_as=path.name)
     with pytest.raises(ModelError) as caught:
-        named_models(document.data, path.name, document.line_of)
+        named_models(load_strict(path, error=ModelError, shown_as=path.name))
     assert str(caught.value) == f"models.yaml:{message}"
 
 

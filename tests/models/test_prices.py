@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.costs import FREE, Prices
+from pytest_llmeval.core.document import StrictDocument
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.named import NamedModel, resolve_model
@@ -28,7 +29,7 @@ def price(spec: str, override: PriceList | None = None, **environ: str) -> Price
 
 
 def own(**models: Any) -> PriceList:
-    return price_list({"models": models}, "p.yaml", lambda path: None)
+    return price_list(StrictDocument(data={"models": models}, shown_as="p.yaml"))
 
 
 def test_the_shipped_list_is_sound() -> None:
@@ -126,8 +127,8 @@ def test_models_yaml_goes_before_every_list() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a\n", "p.yaml: the file: expected keys and values, found ['a']"),
-        ("as_of: 2026-01-31\n", "p.yaml: the file: the key 'models' is missing"),
+        ("- a\n", "p.yaml:1: the file: expected keys and values, found ['a']"),
+        ("as_of: 2026-01-31\n", "p.yaml:1: the file: the key 'models' is missing"),
         ("models: 3\n", "p.yaml:1: models: expected keys and values, found 3"),
         ("model: {}\nmodels: {}\n", "p.yaml:1: model: unknown key; did you mean 'models'?"),
         ("zzz: {}\nmodels: {}\n", "p.yaml:1: zzz: unknown key; known: as_of, source, models"),
@@ -157,8 +158,7 @@ def test_mistakes_name_file_line_and_key(tmp_path: Path, text: str, message: str
     path = tmp_path / "p.yaml"
     path.write_text(text)
     with pytest.raises(ModelError) as caught:
-        document = load_strict(path, error=ModelError, shown_as=path.name)
-        price_list(document.data, path.name, document.line_of)
+        price_list(load_strict(path, error=ModelError, shown_as=path.name))
     assert message in str(caught.value) and str(caught.value).isprintable() and len(str(caught.value)) < 300
 
 
@@ -176,8 +176,7 @@ def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
     for name, content in (("a.json", text), ("b.yaml", text), ("c.json", json.dumps(json.loads(text)))):
         path = tmp_path / name
         path.write_text(content)
-        document = load_strict(path, error=ModelError, shown_as=name)
-        found.append(price_list(document.data, name, document.line_of))
+        found.append(price_list(load_strict(path, error=ModelError, shown_as=name)))
     assert found[0] == found[1] == found[2] == shipped_prices()
 
 

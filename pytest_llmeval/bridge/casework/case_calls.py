@@ -60,6 +60,10 @@ class CaseCalls:
         self.ended.append(call)
         self._begun.pop(call.name, None)
 
+    def forget_last(self) -> None:
+        """Forget the call that ended last."""
+        self.ended.pop()
+
     def note_left(self) -> None:
         """Note which calls still run as the body ends."""
         self._left, self._ended_in_body = frozenset(self._begun), len(self.ended)

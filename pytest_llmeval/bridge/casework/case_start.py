@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun, key_of
 from pytest_llmeval.bridge.casework.judge import CaseJudge
 from pytest_llmeval.bridge.casework.raised import is_fault
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.casework.turns import check_asking
 from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
 from pytest_llmeval.core.types import Response, Sample
@@ -20,7 +20,7 @@ __all__ = ["new_run", "read_row", "row_input"]
 _OWN_SCORE = "use the fixture of the test that runs, and keep it nowhere"
 
 
-def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
+def new_run(item: pytest.Item, param: CaseParam, runtime: Runtime) -> CaseRun:
     """Return what is gathered of a case that begins; its row is not read yet."""
     run = CaseRun(
         key=key_of(item, param),
@@ -29,9 +29,9 @@ def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
         started_at=utc_now(),
         cluster_key=param.eval.cluster,
     )
-    check = functools.partial(check_asking, run, calls, "score", _OWN_SCORE)
+    check = functools.partial(check_asking, run, runtime, "score", _OWN_SCORE)
     run.book = ScoreBook(
-        judge=CaseJudge(run, param.eval, calls), check=check, is_fault=is_fault, answers=lambda: _answers(run)
+        judge=CaseJudge(run, param.eval, runtime), check=check, is_fault=is_fault, answers=lambda: _answers(run)
     )
     return run
 

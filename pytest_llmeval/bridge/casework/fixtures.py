@@ -7,10 +7,10 @@ import pytest
 from pytest_llmeval.bridge.casework.items import CURRENT
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
     from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
     from pytest_llmeval.bridge.casework.handles import CaseModel
     from pytest_llmeval.bridge.casework.items import CaseNow
+    from pytest_llmeval.bridge.casework.runtime import Runtime
     from pytest_llmeval.core.protocols import Model
     from pytest_llmeval.core.types import Response, Sample
     from pytest_llmeval.scorers import ScoreBook
@@ -128,20 +128,20 @@ def _now(name: str) -> "CaseNow":
 def _model(name: str) -> "CaseModel":
     from pytest_llmeval.bridge.casework.handles import CaseModel
 
-    run, param, calls = _now(name)
+    run, param, runtime = _now(name)
     if run.model is None:
-        run.model = CaseModel(param.model, calls, eval_=param.eval, run=run)
+        run.model = CaseModel(param.model, runtime, eval_=param.eval, run=run)
     return run.model
 
 
-def judge_of(run: "CaseRun", param: "CaseParam", calls: "Calls") -> "CaseModel | None":
+def judge_of(run: "CaseRun", param: "CaseParam", runtime: "Runtime") -> "CaseModel | None":
     """Return the judge model as a case asks it; None where there is no judge."""
     from pytest_llmeval.bridge.casework.handles import CaseModel
 
-    if not calls.judges.jurors:
+    if not runtime.judges.jurors:
         return None
-    name = calls.judges.jurors[0].model.name
-    return CaseModel(name, calls, eval_=param.eval, run=run, role="judge")
+    name = runtime.judges.jurors[0].model.name
+    return CaseModel(name, runtime, eval_=param.eval, run=run, role="judge")
 
 
 # The short names do not ask for the long ones: each fixture that pytest sets up takes 0.05 ms.

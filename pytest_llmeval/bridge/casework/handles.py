@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import SYNC, CaseRun, Eval, given_up, own_request
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.casework.turns import asking_case, check_asking
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
@@ -34,7 +34,7 @@ class CaseModel:
     def __init__(
         self,
         name: str,
-        calls: Calls,
+        runtime: Runtime,
         *,
         eval_: Eval,
         run: CaseRun,
@@ -44,12 +44,12 @@ class CaseModel:
         """Bind a model to a case. Of a judge, ``scores`` are the names of the scores that come of its verdict."""
         self._name = name
         self._role: Literal["model", "judge"] = role
-        self._calls = calls
-        self._asker = calls.asker
+        self._runtime = runtime
+        self._asker = runtime.asker
         self._scores = scores
         self._eval = eval_
         self._run = run
-        self._loop = calls.loop
+        self._loop = runtime.loop
         self._draws: dict[str, int] = {}
         """Which of the different answers to a request was wanted last, by the digest in the name of the call."""
         self._turns = itertools.count()
@@ -131,7 +131,7 @@ class CaseModel:
     def refuse(self, error: Exception) -> None:
         """Make the case that asks an error, as a client of OpenAI's could not send its request, caught or not."""
         told = f"{type(error).__name__}: {error}"
-        asking = None if isinstance(error, CallError) else asking_case(self._calls)  # its own case was told of a call
+        asking = None if isinstance(error, CallError) else asking_case(self._runtime)  # its own case was told of a call
         (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
 
     def respond(self) -> Response:
@@ -175,7 +175,7 @@ class CaseModel:
         return response
 
     def _check_asking(self) -> None:
-        check_asking(self._run, self._calls, f"{self._role} {self.name}", _OWN_MODEL)
+        check_asking(self._run, self._runtime, f"{self._role} {self.name}", _OWN_MODEL)
 
     def _waited(self, request: Request, *, position: int | None) -> Response:
         with self._run.body_waiting():

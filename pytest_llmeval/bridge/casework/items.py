@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
     from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
+    from pytest_llmeval.bridge.casework.runtime import Runtime
 
 __all__ = [
     "CURRENT",
@@ -44,7 +44,7 @@ class CaseNow(NamedTuple):
 
     run: "CaseRun"
     param: "CaseParam"
-    calls: "Calls"
+    runtime: "Runtime"
 
 
 def param_of(item: pytest.Item) -> "CaseParam | None":

@@ -30,8 +30,8 @@ from pytest_llmeval.scorers.judged import (
 from pytest_llmeval.scorers.judged_how import JudgedHow
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
     from pytest_llmeval.bridge.casework.cases import CaseRun, Eval
+    from pytest_llmeval.bridge.casework.runtime import Runtime
     from pytest_llmeval.core.judge.rubric import Rubric
 
 __all__ = ["CaseJudge"]
@@ -55,10 +55,10 @@ class _Shown(TypedDict):
 class CaseJudge:
     """The judges in one case; without any it says so."""
 
-    def __init__(self, run: "CaseRun", eval_: "Eval", calls: "Calls") -> None:
+    def __init__(self, run: "CaseRun", eval_: "Eval", runtime: "Runtime") -> None:
         self._run = run
         self._eval = eval_
-        self._calls = calls
+        self._runtime = runtime
 
     async def judge(self, answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer: that of the rubric, then one for each dimension.
@@ -96,7 +96,7 @@ class CaseJudge:
     def _of_preference(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Work:
         found = self._rubric(how.rubric)
         check_free(self._run.book, preference_name(found, how.name))
-        if not self._calls.judges.jurors:
+        if not self._runtime.judges.jurors:
             return unjudged_scores([preference_name(found, how.name)])
         return self._preferred(found, a, b, target, how)
 
@@ -105,16 +105,16 @@ class CaseJudge:
         if isinstance(work, list):
             return work
         with self._failing():
-            if self._calls.loop.is_current():
+            if self._runtime.loop.is_current():
                 return await work
-            return await self._run.awaited(self._calls.loop.submit(work))
+            return await self._run.awaited(self._runtime.loop.submit(work))
 
     def _waited(self, work: Work) -> list[Score]:
         """Return what comes of ``work`` to a body that waits for it."""
         if isinstance(work, list):
             return work
         with self._failing(), self._run.body_waiting():
-            return self._calls.loop.run(work)
+            return self._runtime.loop.run(work)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -134,7 +134,7 @@ class CaseJudge:
 
     def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
         """Return the scores where nobody is to be asked; None where somebody is."""
-        if not self._calls.judges.jurors:
+        if not self._runtime.judges.jurors:
             return unjudged_scores(found.score_names(how.name))
         if how.settled is None:
             return None
@@ -180,7 +180,7 @@ class CaseJudge:
 
     async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
         """Return the ballots of the panel: of all judges, or of the first and, where that is unsure, of the others."""
-        judges = self._calls.judges
+        judges = self._runtime.judges
         is_twice = is_probed(judges.probe, *identity_of(self._run.key))
 
         async def round_of(jurors: Sequence[Juror]) -> list[T]:
@@ -198,7 +198,7 @@ class CaseJudge:
     async def _ballot(
         self, juror: Juror, rubric: "Rubric", asked: tuple[Any, str], repeat: int, scores: Sequence[str]
     ) -> Ballot:
-        model = CaseModel(juror.model.name, self._calls, eval_=self._eval, run=self._run, role="judge", scores=scores)
+        model = CaseModel(juror.model.name, self._runtime, eval_=self._eval, run=self._run, role="judge", scores=scores)
         verdict, again = await JurorInCase(juror, model, self._run).verdict(rubric, *asked)
         return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
 
@@ -226,14 +226,14 @@ class CaseJudge:
 
     def _judge_id(self, rubric: "Rubric", how: JudgedHow) -> str:
         """Return the judge_id of the scores, and keep who that is for the record of the case."""
-        record = self._calls.judges.record(rubric, how)
+        record = self._runtime.judges.record(rubric, how)
         self._run.judges[record.judge_id] = record
         return record.judge_id
 
     def _rubric(self, rubric: str | os.PathLike[str]) -> "Rubric":
         from pytest_llmeval.loaders.rubrics import load_rubric
 
-        rootdir = self._calls.rootdir
+        rootdir = self._runtime.rootdir
         return load_rubric(rubric, rootdir=rootdir, test_file=rootdir / self._eval.where.partition("::")[0])
 
 

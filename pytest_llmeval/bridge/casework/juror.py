@@ -129,7 +129,7 @@ class JurorInCase:
                 is_unknown = wanted.only_known and error.kind == ErrorKind.NOT_CACHED
                 if not is_unknown and not asking.give_way(error):
                     raise
-                self._run.calls.ended.pop()  # nothing was answered, and nothing paid
+                self._run.calls.forget_last()  # nothing was answered, and nothing paid
                 if is_unknown:
                     raise self._juror.not_asked(wanted.rubric) from None
             else:

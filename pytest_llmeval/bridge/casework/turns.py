@@ -8,28 +8,28 @@ from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.loop import task_here
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
     from pytest_llmeval.bridge.casework.cases import CaseRun
+    from pytest_llmeval.bridge.casework.runtime import Runtime
 
 __all__ = ["asking_case", "begin_turn", "check_asking", "end_turn"]
 
 
 def begin_turn(now: CaseNow) -> None:
     """Begin the turn of a case, in the thread that runs all turns; an earlier attempt at the case is over."""
-    calls = now.calls
-    if calls.turn is not None and calls.turn is not now.run:
-        calls.turn.is_over = True
-    calls.turn, calls.turns_in = now.run, threading.get_ident()
+    runtime = now.runtime
+    if runtime.turn is not None and runtime.turn is not now.run:
+        runtime.turn.is_over = True
+    runtime.turn, runtime.turns_in = now.run, threading.get_ident()
     CURRENT.set(now)
 
 
-def end_turn(run: "CaseRun", calls: "Calls") -> None:
+def end_turn(run: "CaseRun", runtime: "Runtime") -> None:
     """End the turn of a case, whose record is made now."""
-    run.is_over, calls.turn = True, None
+    run.is_over, runtime.turn = True, None
     CURRENT.set(None)
 
 
-def asking_case(calls: "Calls") -> "CaseRun | None":
+def asking_case(runtime: "Runtime") -> "CaseRun | None":
     """Return the case whose own code calls this; None where nobody can tell.
 
     In the thread of the turns that is the case whose turn it is; in the task of a body, or in a thread to which the
@@ -39,18 +39,18 @@ def asking_case(calls: "Calls") -> "CaseRun | None":
     task = task_here()
     if task is not None:
         now = CURRENT.get()
-        return now.run if now is not None and now.calls is calls and now.run.task is task else None
-    return calls.turn if threading.get_ident() == calls.turns_in else None
+        return now.run if now is not None and now.runtime is runtime and now.run.task is task else None
+    return runtime.turn if threading.get_ident() == runtime.turns_in else None
 
 
-def check_asking(run: "CaseRun", calls: "Calls", what: str, todo: str) -> None:
+def check_asking(run: "CaseRun", runtime: "Runtime", what: str, todo: str) -> None:
     """Raise CaseError where ``what``, which ``run`` was given, is used by another case, or after the end of ``run``.
 
     The case that uses it becomes an error even if its body catches this one. Where nobody can tell which case that is,
     it is the one whose turn it is, unless that one asks for something itself. What ``run`` left behind, such as a task
     that goes on, is no fault of others.
     """
-    asking = asking_case(calls)
+    asking = asking_case(runtime)
     if asking in (None, run) and not run.is_over:
         return
     if asking is None or asking is run:
@@ -62,15 +62,15 @@ def check_asking(run: "CaseRun", calls: "Calls", what: str, todo: str) -> None:
     error = CaseError(told, kind=ErrorKind.CODE)
     if asking is not None:
         asking.fail(error)
-    elif (turn := calls.turn) is not None and not _was_begun_by(run, calls):
+    elif (turn := runtime.turn) is not None and not _was_begun_by(run, runtime):
         turn.doubt = error
     raise error
 
 
-def _was_begun_by(run: "CaseRun", calls: "Calls") -> bool:
+def _was_begun_by(run: "CaseRun", runtime: "Runtime") -> bool:
     """Whether the task that calls this was started by the body of ``run``, on the loop of the bodies.
 
     Elsewhere the context is no sign: anyio runs all bodies in one task, whose context is that of the first.
     """
     now = CURRENT.get()
-    return now is not None and now.run is run and calls.bodies.is_current()
+    return now is not None and now.run is run and runtime.bodies.is_current()

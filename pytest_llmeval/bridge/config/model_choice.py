@@ -80,8 +80,7 @@ def own_prices(settings: "Settings") -> "PriceList | None":
     from pytest_llmeval.loaders.strict_yaml import load_strict
     from pytest_llmeval.models.price_list import price_list
 
-    document = load_strict(settings.prices, error=ModelError, shown_as=settings.shown(settings.prices))
-    return price_list(document.data, document.shown_as, document.line_of)
+    return price_list(load_strict(settings.prices, error=ModelError, shown_as=settings.shown(settings.prices)))
 
 
 def listed_models(settings: "Settings") -> dict[str, NamedModel]:
@@ -97,5 +96,4 @@ def listed_models(settings: "Settings") -> dict[str, NamedModel]:
     from pytest_llmeval.loaders.strict_yaml import load_strict
     from pytest_llmeval.models.models_file import named_models
 
-    document = load_strict(path, error=ModelError, shown_as=path.name)
-    return named_models(document.data, path.name, document.line_of)
+    return named_models(load_strict(path, error=ModelError, shown_as=path.name))

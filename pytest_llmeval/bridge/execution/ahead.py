@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
 from pytest_llmeval.bridge.casework.fixtures import failing_fixtures, uses
 from pytest_llmeval.bridge.casework.items import cases_in, function_name, run_of
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError
@@ -33,9 +33,9 @@ _UNSURE = frozenset({"skip", "skipif", "xfail"})
 class ResponsesAhead:
     """Requests the answers of cases that take the fixture ``response``: they are certain to ask for it."""
 
-    def __init__(self, items: Sequence[pytest.Item], calls: Calls, judgements: "JudgementsAhead") -> None:
+    def __init__(self, items: Sequence[pytest.Item], runtime: Runtime, judgements: "JudgementsAhead") -> None:
         """Find these cases among ``items``; every process of a session finds the same."""
-        self._calls = calls
+        self._runtime = runtime
         self._judgements = judgements
         self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
         self.calls_prompts = any(param.eval.prompt.is_code for _, param in self._places)
@@ -51,7 +51,7 @@ class ResponsesAhead:
         if self._places:
             if self.calls_prompts:
                 keep_apart(self._places[0][0].config)
-            self._work = self._calls.loop.submit(self._request_all())
+            self._work = self._runtime.loop.submit(self._request_all())
 
     def place_of(self, item: pytest.Item) -> int | None:
         """Return the place of a case; None for one whose response is not requested ahead."""
@@ -69,7 +69,7 @@ class ResponsesAhead:
         names = run.calls.names
         run.own.is_other = run.own.is_wanted and name is not None and bool(names) and name not in names
         if not run.own.is_wanted:
-            self._calls.loop.submit(self._calls.asker.release(run.own.place))
+            self._runtime.loop.submit(self._runtime.asker.release(run.own.place))
         is_unjudged = self._judgements.note_end(item, run.own.place, names)
         run.judged_otherwise = is_unjudged and any(call.role == "judge" for call in run.calls.ended)
         if run.own.is_other or not run.own.is_wanted:
@@ -83,10 +83,10 @@ class ResponsesAhead:
         """Request no more."""
         if self._work is not None:
             self._work.cancel()
-            self._calls.loop.call_soon(self._judgements.stop)
+            self._runtime.loop.call_soon(self._judgements.stop)
 
     async def _request_all(self) -> None:
-        asker, total = self._calls.asker, len(self._places)
+        asker, total = self._runtime.asker, len(self._places)
         while places := await asker.claim(total, _MOST_AT_ONCE):
             for place in places:
                 try:
@@ -102,23 +102,23 @@ class ResponsesAhead:
         if param.eval.prompt.is_code and run is not None and run.own.is_wanted:
             return  # its turn came while the function took its time
         if ask is None:
-            await self._calls.asker.release(place)
+            await self._runtime.asker.release(place)
             return
         self._begun[place] = ask_name(ask)
         if known := self._judgements.known(item):
             self._judgements.start(item, param, ask, place, known)
         else:
-            await self._calls.asker.ahead(ask, place)
+            await self._runtime.asker.ahead(ask, place)
 
     async def _made(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
         if not param.eval.prompt.is_code:
             return _ask_of(item, param)
-        return await asyncio.wrap_future(self._calls.prompts.submit(self._called(item, param)))
+        return await asyncio.wrap_future(self._runtime.prompts.submit(self._called(item, param)))
 
     async def _called(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
         """Call a prompt function while no test could notice; its output is dropped: it writes it again in its turn."""
         OUTPUT.set(CaseOutput())
-        with self._calls.alone:
+        with self._runtime.alone:
             return _ask_of(item, param)
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import AHEAD, CaseRun, given_up
 from pytest_llmeval.bridge.casework.fixtures import judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import CURRENT, CaseNow, param_of
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.execution.body_functions import Body, arguments_of, body_of, is_async
 from pytest_llmeval.bridge.execution.case_parameters import group_of, own_parameters
 from pytest_llmeval.bridge.execution.needs import PURE, SHARED, BodyNeeds
@@ -53,7 +53,7 @@ class BodiesAhead:
     def __init__(
         self,
         session: pytest.Session,
-        calls: Calls,
+        runtime: Runtime,
         *,
         place_of: Callable[[pytest.Item], int | None],
         announce: Callable[[CaseRun], object],
@@ -64,14 +64,14 @@ class BodiesAhead:
 
         Args:
             session: whose items run.
-            calls: the loop on which bodies run, and how they get answers.
+            runtime: the loop on which bodies run, and how they get answers.
             place_of: returns the place of a case among those whose responses are requested ahead.
             announce: told of each case whose body is about to start.
             has_crashed: whether another process of the session died.
             window: the most bodies started and not yet looked at.
         """
         self._session = session
-        self._calls = calls
+        self._runtime = runtime
         self._place_of = place_of
         self._announce = announce
         self._has_crashed = has_crashed
@@ -131,7 +131,7 @@ class BodiesAhead:
             run.turn = self._needs.why_in_turn(item)
             function = body_of(item)
             assert function is not None
-            result = self._calls.bodies.submit(
+            result = self._runtime.bodies.submit(
                 _carried(functools.partial(function, **arguments_of(function, item.funcargs)), run)
             )
         else:
@@ -156,7 +156,7 @@ class BodiesAhead:
 
     def _tell_of_holder(self, item: pytest.Item, error: BaseException) -> None:
         """Add to the error of a time limit which other body holds the event loop, so that this one could not go on."""
-        name = self._calls.bodies.held_by()
+        name = self._runtime.bodies.held_by()
         if name in {other.nodeid for other in self._started if other is not item}:
             error.add_note(f"{name} holds the event loop of all bodies: await asyncio.to_thread(...) for what blocks")
 
@@ -185,7 +185,7 @@ class BodiesAhead:
     def _start(self, item: pytest.Item, shared: Mapping[str, Any]) -> None:
         param = param_of(item)
         assert param is not None and isinstance(item, pytest.Function)
-        run, output = new_run(item, param, self._calls), CaseOutput()
+        run, output = new_run(item, param, self._runtime), CaseOutput()
         try:
             read_row(run, param)
         except CaseError:
@@ -194,15 +194,15 @@ class BodiesAhead:
         self._announce(run)
         if uses(item, "response"):
             run.own.reply = concurrent.futures.Future()
-        run.model = model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
-        ours = _fixture_values(run, model, judge_of(run, param, self._calls))
+        run.model = model = CaseModel(param.model, self._runtime, eval_=param.eval, run=run)
+        ours = _fixture_values(run, model, judge_of(run, param, self._runtime))
         values = {**ours, **shared, **own_parameters(item)}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
-        context.run(CURRENT.set, CaseNow(run, param, self._calls))
+        context.run(CURRENT.set, CaseNow(run, param, self._runtime))
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
-        result = self._calls.bodies.submit(
+        result = self._runtime.bodies.submit(
             _within(context, functools.partial(_body, function, values, model, run), run, item.nodeid)
         )
         if (reply := run.own.reply) is not None:

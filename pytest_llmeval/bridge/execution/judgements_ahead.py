@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls, Nobody
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import case_function
+from pytest_llmeval.bridge.casework.runtime import Nobody, Runtime
 from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, known_judgements
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, eval_function_of
 from pytest_llmeval.bridge.execution.alone import why_alone
@@ -35,8 +35,8 @@ class JudgementsAhead:
     Async evals need this only in an xdist worker, which knows too few of its next cases to run their bodies ahead.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._tasks: set[asyncio.Task[None]] = set()
         self._begun: dict[int, set[str]] = {}
         """The names of the calls of judges that were begun, and not refused, by the places of cases not ended here."""
@@ -54,7 +54,11 @@ class JudgementsAhead:
 
     def known(self, item: pytest.Item) -> "Sequence[KnownJudgement]":
         """Return the judgements of a case that can be made ahead of its turn."""
-        if not self._calls.judges.jurors or not uses(item, "score") or (is_async(item) and not is_worker(item.config)):
+        if (
+            not self._runtime.judges.jurors
+            or not uses(item, "score")
+            or (is_async(item) and not is_worker(item.config))
+        ):
             return ()
         # What a case patches may be what it judges by; and those ahead of time are paid for.
         if why_alone(item) or self._unused[eval_function_of(item)] >= MOST_UNUSED:
@@ -77,12 +81,12 @@ class JudgementsAhead:
     async def _make(
         self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"
     ) -> None:
-        calls = copy.copy(self._calls)
-        calls.asker = _Ahead(self._calls.asker, place, self._begun)
-        run = new_run(item, param, calls)
+        runtime = copy.copy(self._runtime)
+        runtime.asker = _Ahead(self._runtime.asker, place, self._begun)
+        run = new_run(item, param, runtime)
         try:
             read_row(run, param)
-            response = await calls.asker.ask(ask)
+            response = await runtime.asker.ask(ask)
             fixtures = {"sample": run.sample, "response": response}
             fixtures |= {f"llmeval_{name}": value for name, value in fixtures.items()}
             for each in known:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.fixtures import put_failing_first
 from pytest_llmeval.bridge.casework.items import RUN_KEY, CaseNow, param_of, run_of
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.casework.turns import begin_turn, end_turn
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.alone import is_watching
@@ -54,7 +54,7 @@ class CaseRunner:
     def __init__(
         self,
         config: pytest.Config,
-        calls: Calls,
+        runtime: Runtime,
         *,
         thresholds: Thresholds,
         max_connections: int,
@@ -66,14 +66,14 @@ class CaseRunner:
 
         Args:
             config: of the session.
-            calls: how they get answers.
+            runtime: how they get answers.
             thresholds: the rules, which decide whether a miss fails its item.
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
             line: told of each case that begins, should this worker die in it; None elsewhere.
             has_crashed: whether another worker died.
         """
-        self._calls = calls
+        self._runtime = runtime
         self._line = line
         self._has_crashed = has_crashed
         self._window = 2 * max_connections
@@ -90,11 +90,11 @@ class CaseRunner:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Find what can be requested and run ahead."""
         clean_live_logs(session.config, self._reporter.safe)
-        responses = ResponsesAhead(session.items, self._calls, JudgementsAhead(self._calls))
-        early = AskedEarly(session, self._calls, responses)
+        responses = ResponsesAhead(session.items, self._runtime, JudgementsAhead(self._runtime))
+        early = AskedEarly(session, self._runtime, responses)
         bodies = BodiesAhead(
             session,
-            self._calls,
+            self._runtime,
             place_of=responses.place_of,
             announce=self._announce_ahead,
             has_crashed=self._has_crashed,
@@ -118,14 +118,14 @@ class CaseRunner:
         is_alone = ahead is not None and ahead.responses.calls_prompts and is_watching(item)
         if param is not None and self._line is not None and ahead is not None:
             self._meet(item, param, ahead)  # now: this worker may die before the setup
-        is_held = is_alone and self._calls.alone.acquire(timeout=self._patience_s)
+        is_held = is_alone and self._runtime.alone.acquire(timeout=self._patience_s)
         if is_alone:
             self._patience_s = _PATIENCE_S if is_held else 0
         try:
             return (yield)
         finally:
             if is_held:
-                self._calls.alone.release()
+                self._runtime.alone.release()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -147,12 +147,12 @@ class CaseRunner:
         run = run_of(item)
         if run is None or run.has_run:  # pytest-retry sets a case up anew before it reports of it
             run = self._meet(item, param, ahead)
-        begin_turn(CaseNow(run, param, self._calls))
+        begin_turn(CaseNow(run, param, self._runtime))
 
     def _meet(self, item: pytest.Item, param: CaseParam, ahead: _Ahead) -> CaseRun:
         """Return what is gathered of a case from now on, or was ahead of its turn."""
         started = ahead.gathered(item)
-        run = item.stash[RUN_KEY] = started or new_run(item, param, self._calls)
+        run = item.stash[RUN_KEY] = started or new_run(item, param, self._runtime)
         self._fault = None
         if started is None:
             run.own.place = ahead.responses.place_of(item)
@@ -162,12 +162,12 @@ class CaseRunner:
                 self._fault = error
         if self._line is not None:
             run.start = run.dump_start()
-            self._calls.loop.run(self._line.begin(run.start, run.own.place))
+            self._runtime.loop.run(self._line.begin(run.start, run.own.place))
         return run
 
     def _announce_ahead(self, run: CaseRun) -> None:
         if self._line is not None:
-            self._calls.loop.run(self._line.begin_ahead(run.dump_start()))
+            self._runtime.loop.run(self._line.begin_ahead(run.dump_start()))
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
     def pytest_runtest_setup_within(self, item: pytest.Item) -> None:
@@ -271,7 +271,7 @@ class CaseRunner:
         if last is not None and last is not run:
             run, error = last, last.raised
         if call.when == "teardown":
-            end_turn(run, self._calls)
+            end_turn(run, self._runtime)
         self._reporter.after(item, run, error, report)
         self._reported = report.nodeid
         return report

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, CaseRun
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.body_functions import is_async
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
@@ -20,9 +20,9 @@ _DEPTH = 8
 class AskedEarly:
     """Begins the next cases of a worker and asks for their responses; without xdist it does nothing."""
 
-    def __init__(self, session: pytest.Session, calls: Calls, responses: ResponsesAhead) -> None:
+    def __init__(self, session: pytest.Session, runtime: Runtime, responses: ResponsesAhead) -> None:
         self._session = session
-        self._calls = calls
+        self._runtime = runtime
         self._responses = responses
         self._begun: dict[pytest.Item, tuple[CaseRun, CaseOutput]] = {}
         self._is_worker = is_worker(session.config)
@@ -46,13 +46,13 @@ class AskedEarly:
     def _begin(self, item: pytest.Item) -> None:
         param = param_of(item)
         assert param is not None
-        run = new_run(item, param, self._calls)
+        run = new_run(item, param, self._runtime)
         run.own.place = self._responses.place_of(item)
         output = CaseOutput()
         token = OUTPUT.set(output)
         try:
             read_row(run, param)
-            model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
+            model = CaseModel(param.model, self._runtime, eval_=param.eval, run=run)
             run.own.reply = model.respond_early()
         except PROMPT_FAULTS:
             return  # it is found again in its turn

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.runtime import Runtime
 from pytest_llmeval.bridge.config.model_setup import ModelHosts
 from pytest_llmeval.bridge.records.run_plan import RunPlan
 from pytest_llmeval.bridge.sockets import note_crash, remove, sweep
@@ -57,7 +57,7 @@ class EngineRoom:
         self,
         plan: RunPlan,
         models: Mapping[str, NamedModel],
-        calls: Calls,
+        runtime: Runtime,
         *,
         socket: Path | None,
         parent: int,
@@ -67,7 +67,7 @@ class EngineRoom:
         Args:
             plan: what the session records.
             models: all that are asked, by name.
-            calls: of this process; its asks go to the engine once that is there.
+            runtime: of this process; its asks go to the engine once that is there.
             socket: for the workers, in a folder that is made for it; None without xdist.
             parent: the process that started this one, which may have ended since.
         """
@@ -76,7 +76,7 @@ class EngineRoom:
         """Knows the secrets of the environment, and of each model once it is opened."""
         self._plan = plan
         self._models = models
-        self._calls = calls
+        self._runtime = runtime
         self._socket = socket
         self._parent = parent
         self._hosts = ModelHosts(settings)
@@ -125,7 +125,7 @@ class EngineRoom:
         )
         self._running = running
         try:
-            self._calls.loop.run(self._open_to_all(running, on_begin))
+            self._runtime.loop.run(self._open_to_all(running, on_begin))
         except OSError as error:
             raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
 
@@ -145,7 +145,7 @@ class EngineRoom:
             if running.switchboard is not None:
                 running.switchboard.broadcast_stop(reason)
 
-        self._calls.loop.call_soon(stop)
+        self._runtime.loop.call_soon(stop)
 
     def note_crash(self) -> None:
         """Let every worker know from now on that one of them died."""
@@ -155,14 +155,14 @@ class EngineRoom:
     def drain(self) -> None:
         """Wait a moment for answers that are paid already."""
         if self._running is not None:
-            self._calls.loop.run(self._running.engine.drain(_DRAIN_S))
+            self._runtime.loop.run(self._running.engine.drain(_DRAIN_S))
 
     def close(self) -> None:
         """End all calls; if an interrupt breaks into that, another call of this ends the rest."""
         running = self._running
         if running is None:
             return
-        self._calls.loop.run(self._close(running))
+        self._runtime.loop.run(self._close(running))
         running.journal.close()
         if running.recorded is not None:
             running.recorded.close()
@@ -181,7 +181,7 @@ class EngineRoom:
     def _asked(self) -> list[NamedModel]:
         if self._plan.rescored is None:
             return list(self._models.values())
-        return [juror.model for juror in self._calls.judges.jurors] if self._plan.asks_judges else []
+        return [juror.model for juror in self._runtime.judges.jurors] if self._plan.asks_judges else []
 
     def _engine(
         self, journal: SqliteJournal, recorded: RecordedCalls | None, on_fault: Callable[[StoreError], None]
@@ -209,7 +209,7 @@ class EngineRoom:
         if self._socket is None and settings.makes_calls:  # tests of this process may patch the HTTP clients
             engine.open(model.name for model in self._asked())
         self.counts = engine.counts
-        self._calls.asker = engine
+        self._runtime.asker = engine
         if self._socket is not None:
             sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)

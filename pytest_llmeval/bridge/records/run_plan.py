@@ -29,17 +29,12 @@ class RunPlan:
     rescored: Rescored | None
     """The run whose answers are scored again; None where models are asked."""
 
-    @property
-    def asks_judges(self) -> bool:
-        """Whether judges are asked: where answers are scored again only those that a person names."""
-        return self.rescored is None or self.rescored.asks_judges
+    earlier: Resumed | Rescored | None
+    """The one of these two that there is, if any; this session may hold a part of its cases only."""
+    asks_judges: bool
+    """Whether judges are asked."""
 
     @property
     def other_judges(self) -> Sequence[str]:
         """Judges that are others than in the run whose answers are scored again: it holds no verdict of theirs."""
         return self.rescored.other_judges(self.facts) if self.rescored is not None else ()
-
-    @property
-    def earlier(self) -> Resumed | Rescored | None:
-        """The run that goes on or is scored again, if any; this session may hold a part of its cases only."""
-        return self.resumed or self.rescored

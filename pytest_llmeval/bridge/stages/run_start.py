@@ -12,7 +12,7 @@ from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
+    from pytest_llmeval.bridge.casework.runtime import Runtime
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
     from pytest_llmeval.bridge.preparation import Preparation
 
@@ -30,7 +30,7 @@ class RunStart:
         self._prepared = prepared
         self._workers = workers
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
-        self._calls: Calls | None = None
+        self._runtime: Runtime | None = None
         self.facts: CollectionFacts | None = None
         """Those on which this process, which the user started, acts; None before, and in a worker."""
         self.html: Any = None
@@ -51,7 +51,7 @@ class RunStart:
         elif (prepared := self._prepared.made) is not None:
             from pytest_llmeval.bridge.wiring import register_runner
 
-            register_runner(prepared, self._calls_for(prepared), session, self._workers.socket)
+            register_runner(prepared, self._runtime_for(prepared), session, self._workers.socket)
 
     def act_on_workers(self, text: str) -> None:
         """Record a run once the first worker has sent its facts, as JSON; of the others require the same cases."""
@@ -67,8 +67,8 @@ class RunStart:
 
     def close(self) -> None:
         """End what ran in the background."""
-        if self._calls is not None:
-            self._calls.close()
+        if self._runtime is not None:
+            self._runtime.close()
 
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
@@ -83,13 +83,13 @@ class RunStart:
         if prepared is not None:
             from pytest_llmeval.bridge.wiring import register_recorder
 
-            calls, socket = self._calls_for(prepared), self._workers.socket
-            register_recorder(prepared, calls, facts, socket=socket, parent=self._parent, html=self.html)
+            runtime, socket = self._runtime_for(prepared), self._workers.socket
+            register_recorder(prepared, runtime, facts, socket=socket, parent=self._parent, html=self.html)
 
-    def _calls_for(self, prepared: "Preparation") -> "Calls":
+    def _runtime_for(self, prepared: "Preparation") -> "Runtime":
         """Return what the recorder and the runner of this process share, made once."""
-        if self._calls is None:
-            from pytest_llmeval.bridge.wiring import make_calls
+        if self._runtime is None:
+            from pytest_llmeval.bridge.wiring import make_runtime
 
-            self._calls = make_calls(prepared)
-        return self._calls
+            self._runtime = make_runtime(prepared)
+        return self._runtime

@@ -206,7 +206,7 @@ def test_a_session_that_is_killed_leaves_a_checkpoint_and_no_process(tiny_base: 
 EARLY = """
 import os, signal, sys
 
-if "pytest_llmeval.training.{module}" in sys.orig_argv:
+if "pytest_llmeval.training.sft.{module}" in sys.orig_argv:
     os.kill(int(os.environ["SESSION"]), signal.SIGKILL)
 """
 

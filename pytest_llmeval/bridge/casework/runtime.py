@@ -1,4 +1,4 @@
-"""How the process that runs cases gets answers: a loop for its coroutines, and whoever answers their asks."""
+"""What all cases of a process run on: loops for their coroutines, and whoever answers what they ask."""
 
 import threading
 from pathlib import Path
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseRun
     from pytest_llmeval.bridge.casework.judges import Judges
 
-__all__ = ["Calls", "Nobody"]
+__all__ = ["Nobody", "Runtime"]
 
 
-class Calls:
-    """The loop of this process, and the engine of the session or the line to it."""
+class Runtime:
+    """The loops of this process, the engine of the session or the line to it, and whose turn it is."""
 
     def __init__(self, rootdir: Path, judges: "Judges", *, max_connections: int) -> None:
         self.rootdir = rootdir
