@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pytest_llmeval.bridge.config.model_setup import HfHost
+from pytest_llmeval.bridge.config.model_setup import ModelHosts
 from pytest_llmeval.models.local.host import EmbeddedModel
 from pytest_llmeval.models.vllm.host import VllmModels
 from tests.support.project import Project
@@ -161,11 +161,12 @@ def test_a_model_of_this_machine_that_cannot_be_ended_keeps_no_other_running(
     """A GPU that broke says so again when its memory is freed; the status is that of the run."""
     ended, before = [], set(threading.enumerate())
 
-    def fail(models: HfHost) -> None:
-        ended.append("hf")
-        raise RuntimeError("CUDA error: device-side assert triggered")
+    class Broken:
+        def close(self) -> None:
+            ended.append("hf")
+            raise RuntimeError("CUDA error: device-side assert triggered")
 
-    monkeypatch.setattr(HfHost, "stop", fail)
+    monkeypatch.setattr(ModelHosts, "_start_hf", lambda hosts, *_: setattr(hosts, "_hf", Broken()))
     monkeypatch.setattr(VllmModels, "stop", lambda models: ended.append("vllm"))
     monkeypatch.setattr(EmbeddedModel, "stop", lambda model: ended.append("local"))
     project.eval(EXACT, ROWS)

@@ -17,7 +17,7 @@ from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["HfHost", "ModelHosts"]
+__all__ = ["ModelHosts"]
 
 
 class ModelHosts:
@@ -26,7 +26,7 @@ class ModelHosts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._embedded = EmbeddedModel()
-        self._hf = HfHost()
+        self._hf: HfModels | None = None
         self._vllm = VllmModels(settings.environ)
 
     def start(self, asked: Sequence[NamedModel], report: Callable[[str], None]) -> None:
@@ -35,7 +35,7 @@ class ModelHosts:
         if any(model.spec.kind == "local" for model in asked):
             adapters, is_asked = _weights_of("local", asked), settings.makes_calls
             self._embedded.start(adapters, report, settings.environ, is_asked=is_asked)
-        self._hf.start(asked, report, settings)
+        self._start_hf(_weights_of("hf", asked), report)
         if settings.makes_calls:
             self._vllm.start(_weights_of("vllm", asked), report, settings.vllm_start_s)
 
@@ -49,7 +49,7 @@ class ModelHosts:
             slots=slots,
             transport=settings.transport,
             redactor=redactor,
-            hosts=Hosts(local=self._embedded, hf=self._hf.get(), vllm=self._vllm),
+            hosts=Hosts(local=self._embedded, hf=self._hf, vllm=self._vllm),
             is_asked=settings.makes_calls,
         )
 
@@ -59,43 +59,23 @@ class ModelHosts:
             stack.callback(self._embedded.stop)
             stack.callback(self._vllm.stop)
             with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
-                self._hf.stop()
+                if self._hf is not None:
+                    self._hf.close()
+
+    def _start_hf(self, weights: Sequence[WeightsSpec], report: Callable[[str], None]) -> None:
+        """Load these, unless no call will be made; torch is imported here, and only where there are any."""
+        if not weights:
+            return
+        from pytest_llmeval.models.hf.host import HfModels
+
+        self._hf = HfModels(self._settings.environ)
+        for each in weights:
+            if self._settings.makes_calls:
+                self._hf.load(each, report)
+            else:
+                self._hf.find(each)
 
 
 def _weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
     """Return what those of ``models`` name that are of this kind."""
     return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]
-
-
-class HfHost:
-    """The ``hf:`` models, which run in this process, for as long as the session asks them."""
-
-    def __init__(self) -> None:
-        self._models: HfModels | None = None
-
-    def start(self, models: Iterable[NamedModel], report: Callable[[str], None], settings: Settings) -> None:
-        """Load those of ``models`` that are of this kind, unless no call will be made.
-
-        Raises:
-            ModelError: one cannot be loaded.
-        """
-        weights = _weights_of("hf", models)
-        if not weights:
-            return
-        from pytest_llmeval.models.hf.host import HfModels
-
-        self._models = HfModels(settings.environ)
-        for each in weights:
-            if settings.makes_calls:
-                self._models.load(each, report)
-            else:
-                self._models.find(each)
-
-    def get(self) -> "HfModels | None":
-        """Return them; None where there are none."""
-        return self._models
-
-    def stop(self) -> None:
-        """End their thread, where it was started."""
-        if self._models is not None:
-            self._models.close()
