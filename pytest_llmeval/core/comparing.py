@@ -40,10 +40,8 @@ class MeasureChange:
     high: float | None = None
 
 
-def comparison_rules(
-    thresholds: Thresholds, cases: Sequence[JudgedCase], before: Iterable[JudgedCase] = ()
-) -> Thresholds:
-    """Return the rules by which to compare two runs.
+def comparison_rules(thresholds: Thresholds, cases: Sequence[JudgedCase], before: Iterable[JudgedCase]) -> Thresholds:
+    """Return the rules that two runs are compared by.
 
     A suite keeps its rules on a change, and the other rules that share alpha with them. A model without any rule on a
     change gets ``max_drop: 0`` on each of its scores and on ``pass_rate``, for the whole suite and each slice.

@@ -21,7 +21,6 @@ from pytest_llmeval.models.redaction import secret_values, secrets_in, tells_who
 from pytest_llmeval.models.vendors import ANTHROPIC, VENDORS, Vendor, api_key_of, refuse_foreign_key
 
 __all__ = [
-    "DUMMY_KEY",
     "Account",
     "account_with_key",
     "find_account",
@@ -29,7 +28,7 @@ __all__ = [
     "known_secrets",
 ]
 
-DUMMY_KEY = "no-key"
+_DUMMY_KEY = "no-key"
 ID_DIGITS = 12
 _USUAL_NAME = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
 
@@ -109,7 +108,7 @@ def _told(model: NamedModel, key: str | None, variable: str, *, is_bare: bool) -
 
 def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...] = ()) -> Account:
     """Return the account that sends ``key`` (None: a dummy) as a bearer token, and ``extra`` headers."""
-    headers = (("Authorization", f"Bearer {key or DUMMY_KEY}"), *extra)
+    headers = (("Authorization", f"Bearer {key or _DUMMY_KEY}"), *extra)
     named, keys = (*extra, *base_url.query), (key,) if key else ()
     secrets = (*(value for _, value in named), *keys)
     return Account(base_url=base_url, headers=headers, secrets=secrets, echoed=(*secret_values(named), *keys))
@@ -167,7 +166,7 @@ def _with_key(vendor: Vendor, base_url: BaseUrl, key: str | None, extra: tuple[t
     account = account_with_key(base_url, key, extra)
     if vendor.key_header is None:
         return account
-    named = (vendor.key_header, key or DUMMY_KEY)
+    named = (vendor.key_header, key or _DUMMY_KEY)
     return replace(account, headers=(named, *(extra if vendor.owns(base_url) else account.headers)))
 
 

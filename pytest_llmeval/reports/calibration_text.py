@@ -48,22 +48,20 @@ class Held:
     """Number of its answers that a check in code settled, so that no judge saw them."""
 
 
-def calibration_lines(
-    results: Sequence[Calibration], held: Held, *, width: int, tables: int | None = None
-) -> list[str]:
-    """Return the lines that show how far a judge agrees with people.
+def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int, tables: int) -> list[str]:
+    """Return the lines that show how a judge agrees with people.
 
     Args:
-        results: one for each score, for its models and for its slices.
-        held: the two sides of the calibration.
-        width: the largest number of characters in a line.
-        tables: the largest number of characters in a table's line; ``width`` when None.
+        results: of each score, of its models and of its slices.
+        held: who was held against whom.
+        width: the most characters of a line.
+        tables: the most characters of a table's line.
     """
     lines = [line for told in _head(results, held) for line in wrapped(told, width)]
     if not results:
         lines += ["", *wrapped("no judged answer is labelled: the labels are of answers without a verdict", width)]
     for found in results:
-        lines += ["", *_score_lines(found, width, tables or width)]
+        lines += ["", *_score_lines(found, width, tables)]
     return lines
 
 

@@ -14,10 +14,10 @@ from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.store.records import Run
 
-__all__ = ["CASE", "GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_gone", "flip_lines", "gone_line"]
+__all__ = ["GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_gone", "flip_lines", "gone_line"]
 
-CASE = "pass_rate"
-"""Name for the outcome of a case beside its scores, as in the rules."""
+_CASE = "pass_rate"
+"""What the outcome of a case is called, beside its scores; as in the rules."""
 _NAMED = 10
 """Largest number of cases listed for each kind of difference."""
 _VALUES = {"passed": 1.0, "missed": 0.0}
@@ -84,7 +84,7 @@ def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> lis
             continue
         for name in {**then, **now}:
             pair = (case.key, then.get(name, nothing), now.get(name, nothing))
-            pairs.setdefault((case.key.suite, name is not None, name or CASE), []).append(pair)
+            pairs.setdefault((case.key.suite, name is not None, name or _CASE), []).append(pair)
     return [_compared(suite, score, pairs[suite, is_score, score]) for suite, is_score, score in sorted(pairs)]
 
 

@@ -97,9 +97,7 @@ def _labelled(
     return found
 
 
-def _other_lines(
-    block: list[re.Match[str]], rng: Random, listed: Collection[str], *, may_turn: bool = True
-) -> list[str]:
+def _other_lines(block: list[re.Match[str]], rng: Random, listed: Collection[str], *, may_turn: bool) -> list[str]:
     is_list = sum(any(text in each.group() for text in listed) for each in block) > 1
     if rng.random() < _SHUFFLED and not is_list:
         rng.shuffle(block)

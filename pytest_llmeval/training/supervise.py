@@ -37,7 +37,7 @@ from pytest_llmeval.training.soup import FOLDER, train_soup
 from pytest_llmeval.training.starting import beginning, ending, showing_progress
 from pytest_llmeval.version import __version__
 
-__all__ = ["Job", "ProvedError", "TrainingFailedError", "run_training"]
+__all__ = ["Job", "ProvedError", "run_training"]
 
 _REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """The errno values with which a disk refuses to write; any other OSError of a training is a fault of its own."""

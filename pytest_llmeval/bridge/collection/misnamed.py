@@ -18,7 +18,7 @@ _MOST_LOOKED_AT = 2000
 
 
 def misnamed(
-    config: pytest.Config, found: Sequence[pytest.Item], *, marked: Sequence[pytest.Item], cut: str = ""
+    config: pytest.Config, found: Sequence[pytest.Item], *, marked: Sequence[pytest.Item], cut: str
 ) -> Iterator[str]:
     """Yield a note for each word of ``-m`` and ``-k`` that fits nothing here.
 

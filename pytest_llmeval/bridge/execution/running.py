@@ -59,7 +59,7 @@ class CaseRunner:
         thresholds: Thresholds,
         max_connections: int,
         secrets: Iterable[str],
-        line: Line | None = None,
+        line: Line | None,
         has_crashed: Callable[[], bool],
     ) -> None:
         """Prepare for the cases of this process.

@@ -119,7 +119,7 @@ class Rescored:
         return said
 
 
-def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: Sequence[str] = ()) -> Rescored:
+def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: Sequence[str]) -> Rescored:
     """Return the run that ``--llmeval-rescore`` names.
 
     Args:

@@ -22,7 +22,7 @@ from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.shards import left_by_merge
 from pytest_llmeval.store.sqlite import SqliteStore
 
-__all__ = ["Resumed", "check_free", "check_measures", "find_resumed", "take_up"]
+__all__ = ["Resumed", "check_measures", "find_resumed", "take_up"]
 
 _CODE = "the code of the test or of a scorer"
 
@@ -162,7 +162,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
                 " code. Leave --resume out to begin a new run"
             )
         if place is None:
-            check_free(run)
+            _check_free(run)
         recorded = dict[Identity, str]()
         if settings.resume_changed:
             recorded, place = finished_cases(connection, run.id, place, errors=True)
@@ -189,7 +189,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
     )
 
 
-def check_free(run: Run) -> None:
+def _check_free(run: Run) -> None:
     """Raise SettingsError where a process that lives records ``run``."""
     if run.shown_status == "running" and run.is_here:
         raise SettingsError(f"--resume: run {run.id} is still going on in process {run.pid}")
@@ -200,9 +200,9 @@ def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
 
     That one may have ended by now: then its cases are no longer those that this one means to run.
     """
-    check_free(store.find_run(run.id))
+    _check_free(store.find_run(run.id))
     if not store.resume_run(run, seen=seen):
-        check_free(store.find_run(run.id))
+        _check_free(store.find_run(run.id))
         raise SettingsError(f"--resume: run {run.id} was taken up by another session meanwhile; start again")
 
 

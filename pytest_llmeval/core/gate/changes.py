@@ -36,7 +36,7 @@ _LARGEST = 1e150
 
 
 def weigh_change(
-    rule: Rule, column: PairedColumn, *, unfinished: int, with_lost: bool, left_out: str = ""
+    rule: Rule, column: PairedColumn, *, unfinished: int, with_lost: bool, left_out: str
 ) -> Evidence | None:
     """Return the evidence of ``column`` against a rule on a change; None if no pair has both values.
 

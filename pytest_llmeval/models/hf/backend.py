@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +26,7 @@ __all__ = ["HfBackend"]
 class HfBackend:
     """A model in this process; implements ``core.protocols.Backend``. It never retries, as calls would fail again."""
 
-    def __init__(self, model: NamedModel, models: HfModels, *, timeout_s: float, slot: Slot = nullcontext) -> None:
+    def __init__(self, model: NamedModel, models: HfModels, *, timeout_s: float, slot: Slot) -> None:
         """Prepare.
 
         Args:

@@ -23,7 +23,6 @@ from pytest_llmeval.models.http.body_decoding import UndecodableError, decoded
 from pytest_llmeval.models.http.loop_client import LoopClient
 from pytest_llmeval.models.http.sending import is_connecting, note_connecting, note_sent
 from pytest_llmeval.models.http.transport import (
-    CHAT_PATH,
     CONNECT_TIMEOUT_S,
     Answer,
     address_fault,
@@ -59,8 +58,8 @@ CA_FILES = (
 class LeanTransport:
     """Sends requests to one account directly, without a proxy; implements ``transport.Transport``."""
 
-    def __init__(self, account: Account, redact: Redact, path: str = CHAT_PATH) -> None:
-        """Prepare requests to ``path``, which is appended to the account's base URL."""
+    def __init__(self, account: Account, redact: Redact, path: str) -> None:
+        """Stand for what an account has at ``path``, behind its URL."""
         self._redact = redact
         self._url = URL(f"{account.base_url.url}{path}").with_query(account.base_url.query)
         self._session = LoopClient(partial(_session, account), aiohttp.ClientSession.close)

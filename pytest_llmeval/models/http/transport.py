@@ -136,7 +136,7 @@ def blocked_fault(error: Exception, redact: Redact) -> AttemptError:
 
 
 def connection_fault(
-    error: BaseException, text: str, redact: Redact, *, has_begun: bool = False, is_unsent: bool = False
+    error: BaseException, text: str, redact: Redact, *, has_begun: bool, is_unsent: bool
 ) -> AttemptError:
     """Return the error for a connection that was refused, cut or reset, or for an answer that is not HTTP.
 
