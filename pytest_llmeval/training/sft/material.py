@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -114,63 +114,32 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
         config.data, config.proof, rootdir=plan.rootdir, prompt=task.prompt, seed=config.seed
     )
     source = _source(config, plan.rootdir)
-    require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
-    if source.is_gguf:
-        raise SettingsError(f"base: {config.base}: a GGUF file, which only answers; name a folder with safetensors")
     tokenizer, chat = _chat(source)
-    encoded = encode((*train.rows, *train.variants), chat, tokenizer)
     context = _context(source)
-    kept, long, long_variants = within(
-        train,
-        [each.length for each in encoded],
-        most=config.data.max_tokens,
-        on_long=config.data.on_long,
-        context=context,
-    )
-    taken = tuple(encoded[place] for place in kept)
-    variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
+    taken = _taken(train, config, encode((*train.rows, *train.variants), chat, tokenizer), context)
     require_read({row.where: row for row in (*val.rows, *chain.from_iterable(proved.values()))}.values(), chat, context)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     require_scorable(val.rows, config.check)
-    fitted = fit(
-        shape,
-        _recipe(config, source),
-        free=plan.free,
-        batch=config.optim.batch // config.launch.processes,
-        row_tokens=max(each.length for each in (*taken, *held_out)),
-        most_rows=plan.most_rows,
-        before=before,
-    )
+    fitted = _fitted(plan, shape, source, max(each.length for each in (*taken.rows, *held_out)), before)
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens
-    at_once = fitted.micro_batch
-    if config.device == "cuda" and plan.most_rows is None:
-        at_once = answered_at_once(shape, fitted, free=plan.free, rows=config.check.rows, tokens=longest)
-    data = {
-        "train": {
-            **_facts(train, taken),
-            "limit": _limit(config.data.max_tokens, context),
-            "too_long": long,
-            "twins": train.twins,
-            "variants": len(variants),
-            "long_variants": long_variants,
-        },
-        "val": _facts(val, held_out),
-        "test": {"file": test.shown, "sha256": test.digest, "rows": len(test.rows)},
-    }
     return Material(
         task=task,
         source=source,
         tokenizer=tokenizer,
         chat=chat,
-        train=taken,
+        train=taken.rows,
         val=held_out,
-        variants=variants,
-        data=data,
+        variants=taken.variants,
+        data={
+            "train": {**_facts(train, taken.rows), **taken.facts},
+            "val": _facts(val, held_out),
+            "test": {"file": test.shown, "sha256": test.digest, "rows": len(test.rows)},
+        },
         warnings=(*train.warnings, *val.notes, *test.notes),
         shape=shape,
         fit=fitted,
-        answered_at_once=at_once,
+        answered_at_once=_at_once(plan, shape, fitted, longest),
         before=before,
         adapter_weights=shape.adapter(config.lora.r, config.lora.targets),
         base_weights=_base_weights(config, source),
@@ -184,6 +153,52 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
             "chat_template": template_sha256(tokenizer.chat_template or ""),
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """The rows that are trained on, variants among them."""
+
+    rows: tuple[Encoded, ...]
+    variants: tuple[TrainingRow, ...]
+    facts: Mapping[str, Any]
+    """What was left out, and why."""
+
+
+def _taken(train: Rows, config: TrainingConfig, encoded: Sequence[Encoded], context: int) -> _Taken:
+    """Return those of ``encoded``, which are the rows of ``train`` and their variants, that are not too long."""
+    data = config.data
+    lengths = [each.length for each in encoded]
+    kept, long, long_variants = within(train, lengths, most=data.max_tokens, on_long=data.on_long, context=context)
+    variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
+    facts = {
+        "limit": _limit(data.max_tokens, context),
+        "too_long": long,
+        "twins": train.twins,
+        "variants": len(variants),
+        "long_variants": long_variants,
+    }
+    return _Taken(rows=tuple(encoded[place] for place in kept), variants=variants, facts=facts)
+
+
+def _fitted(plan: Plan, shape: Shape, source: Source, row_tokens: int, before: tuple[int, bool] | None) -> Fit:
+    config = plan.config
+    return fit(
+        shape,
+        _recipe(config, source),
+        free=plan.free,
+        batch=config.optim.batch // config.launch.processes,
+        row_tokens=row_tokens,
+        most_rows=plan.most_rows,
+        before=before,
+    )
+
+
+def _at_once(plan: Plan, shape: Shape, fitted: Fit, longest: int) -> int:
+    """Return how many held-out rows are answered at once, the longest of which takes so many tokens."""
+    if plan.config.device != "cuda" or plan.most_rows is not None:
+        return fitted.micro_batch
+    return answered_at_once(shape, fitted, free=plan.free, rows=plan.config.check.rows, tokens=longest)
 
 
 def begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped: list[str]) -> None:
@@ -226,11 +241,16 @@ def _recipe(config: TrainingConfig, source: Source) -> Recipe:
 
 
 def _source(config: TrainingConfig, rootdir: Path) -> Source:
-    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # a GGUF file has no such option
+    """Return the files of the base, which can be trained on."""
+    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # which a GGUF file has none of
     try:
-        return find_source(weights, os.environ)
+        source = find_source(weights, os.environ)
     except ModelError as error:
         raise SettingsError(f"base: {str(error).removeprefix('hf:')}") from None
+    require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
+    if source.is_gguf:
+        raise SettingsError(f"base: {config.base}: a GGUF file, which only answers; name a folder with safetensors")
+    return source
 
 
 def _base_of(config: TrainingConfig, rootdir: Path) -> str:

@@ -30,7 +30,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.checkpoints import find_best, mark_open, newest_complete, settle, steps_of
-from pytest_llmeval.training.config import LaunchModel
+from pytest_llmeval.training.config import LaunchModel, LoraModel
 from pytest_llmeval.training.memory import NoRoomError
 from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.sft.answer_head import score_answers_only
@@ -343,22 +343,14 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         ranks=ranks,
         is_split=config.launch.engine == "fsdp",
     )
-    lora = config.lora
     trainer = _Trainer(
         model=model,
         args=sft_arguments(plan, material.fit, model.config),
         train_dataset=Dataset.from_list([row.columns() for row in material.train]),
         eval_dataset=Dataset.from_list([row.columns() for row in material.val]),
         processing_class=tokenizer,
-        peft_config=LoraConfig(
-            r=lora.r,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            bias="none",
-            task_type="CAUSAL_LM",
-            target_modules=list(lora.targets),
-        ),
-        # TaskMetric first: Patience reads the metric that it adds.
+        peft_config=_lora_config(config.lora),
+        # TaskMetric first: who stops early looks for its number.
         callbacks=[task, Patience(config.check.patience, metric=config.check.metric), Finite(), clock, ending],
     )
     if ranks.is_first:
@@ -371,21 +363,37 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
-    is_fusible = config.kernels and config.launch.engine == "ddp"  # others split the weights that fused layers hold
-    fit = material.fit
-    layout = Layout(
-        micro_batch=fit.micro_batch,
-        accumulation=fit.accumulation,
-        processes=ranks.count,
-        checkpointing=fit.checkpointing,
-        fused_layers=fuse_adapters(trainer.model) if is_fusible else 0,
-        adapted_layers=sum(isinstance(module, LoraLayer) for module in trainer.model.modules()),
-        liger=liger.is_used,
-    )
+    layout = _laid_out(plan, material, trainer.model, ranks, liger)
     if config.optim.average:
         trainer.average = Average({name: each for name, each in trainer.model.named_parameters() if each.requires_grad})
         trainer.add_callback(Averaging(trainer.average))
     return _Built(trainer=trainer, clock=clock, layout=layout)
+
+
+def _lora_config(lora: LoraModel) -> LoraConfig:
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        bias="none",
+        task_type="CAUSAL_LM",
+        target_modules=list(lora.targets),
+    )
+
+
+def _laid_out(plan: Plan, material: Material, model: Any, ranks: Ranks, liger: Liger) -> Layout:
+    """Fuse what can be fused of the layers, and return how the steps will be carried out."""
+    launch, fit = plan.config.launch, material.fit
+    is_fusible = plan.config.kernels and launch.engine == "ddp"  # others split the weights that it holds on to
+    return Layout(
+        micro_batch=fit.micro_batch,
+        accumulation=fit.accumulation,
+        processes=ranks.count,
+        checkpointing=fit.checkpointing,
+        fused_layers=fuse_adapters(model) if is_fusible else 0,
+        adapted_layers=sum(isinstance(module, LoraLayer) for module in model.modules()),
+        liger=liger.is_used,
+    )
 
 
 if __name__ == "__main__":
