@@ -10,7 +10,7 @@ from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.anthropic.wire import read_message
 from pytest_llmeval.models.http.errors import read_failure
 from pytest_llmeval.models.named import resolve_model
-from tests.models.test_wire import NOW, plain, read
+from tests.models.chat.test_wire import NOW, plain, read
 from tests.support.asking import failure
 from tests.support.chat_bodies import completion
 from tests.support.responses_server import ONLY_HERE, ResponsesServer

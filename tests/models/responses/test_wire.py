@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.http.wire import EXCERPT_CHARS
 from pytest_llmeval.models.responses.wire import read_response
-from tests.models.test_wire import JSON, plain
+from tests.models.chat.test_wire import JSON, plain
 from tests.support.responses_server import answer, events, failed, function_call, incomplete, reasoning, said
 
 STREAM = "text/event-stream; charset=utf-8"

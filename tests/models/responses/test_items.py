@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.responses.items import input_items
-from tests.models.test_wire import JSON
+from tests.models.chat.test_wire import JSON
 from tests.support.responses_server import reasoning
 
 SDK: TypeAdapter[Any] = TypeAdapter(list[ResponseInputItemParam])
