@@ -128,7 +128,7 @@ def _dimension(name: str, found: _Dimension) -> Dimension:
 
 
 def _wrong_levels(document: StrictDocument, dimension: Dimension) -> Iterator[str]:
-    """Yield what is wrong with the levels of a dimension as a whole."""
+    """Yield a message for each problem of a dimension's levels as a whole."""
     path, values = ("dimensions", dimension.name, "levels"), [level.value for level in dimension.levels]
     if len(values) < 2:
         yield document.problem(path, "a judge needs two levels or more to choose between")

@@ -8,7 +8,7 @@
         api_key_env: MY_KEY                      # the variable that holds the key
         api: responses                           # for openai: models only; default: chat (completions)
 
-The file is read elsewhere; this module takes what was read.
+The file is read elsewhere; this module takes the parsed document.
 """
 
 import json
@@ -78,7 +78,7 @@ def named_models(document: StrictDocument) -> dict[str, NamedModel]:
 
 
 def _model(name: str, row: _ModelRow, document: StrictDocument) -> NamedModel:
-    """Return one checked row as what the rest of the package uses."""
+    """Check one row and return it as a NamedModel."""
 
     def mistake(told: str, *keys: str) -> ModelError:
         return ModelError(f"{document.place(('models', name, *keys))}: {told}")
@@ -117,7 +117,7 @@ def _prices(row: _PricesRow | None) -> Prices | None:
 
 
 def _mistake(error: ErrorDetails, document: StrictDocument) -> ModelError:
-    """Return one pydantic error in the words of models.yaml."""
+    """Return a pydantic error as a ModelError in the terms of models.yaml."""
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
     key = ".".join(path) or "the file"
     if error["type"] == "extra_forbidden":
@@ -127,7 +127,7 @@ def _mistake(error: ErrorDetails, document: StrictDocument) -> ModelError:
     elif error["type"] == "missing":
         path, missing = path[:-1], path[-1]
         told = f"{'.'.join(path) or 'the file'}: the key {missing!r} is missing"
-    elif path[-1:] == ("api_key_env",):  # what was found may be the key
+    elif path[-1:] == ("api_key_env",):  # the value may be the key itself
         told = f"{key}: expected the NAME of a variable (such as MY_KEY), not the key"
     else:
         shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""

@@ -8,7 +8,7 @@
       small: {input: 0.1, output: 0.4}         # a name of models.yaml
       openai:qwen3@http://10.0.0.7:8000/v1: {input: 0, output: 0}    # a whole spec
 
-The file is read elsewhere, as YAML, of which JSON is a part; this module takes what was read.
+The file is read elsewhere, as YAML, of which JSON is a subset; this module takes the parsed document.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ class PriceList:
 
 
 def price_list(document: StrictDocument) -> PriceList:
-    """Return the prices of a file.
+    """Return the prices of a parsed file.
 
     Raises:
         ModelError: the file has a mistake; the message names file, line and key of the first one.
@@ -60,7 +60,7 @@ class _Reader:
         self._document = document
 
     def read(self) -> PriceList:
-        """Return what the file says."""
+        """Return the price list in the file."""
         file = self._mapping(self._document.data, ())
         self._known_keys(file, (), _TOP, required=("models",))
         return PriceList(prices=dict(self._models(file["models"])), as_of=self._as_of(file))

@@ -49,13 +49,13 @@ class Held:
 
 
 def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int, tables: int) -> list[str]:
-    """Return the lines that show how a judge agrees with people.
+    """Return the lines that show how far a judge agrees with people.
 
     Args:
-        results: of each score, of its models and of its slices.
-        held: who was held against whom.
-        width: the most characters of a line.
-        tables: the most characters of a table's line.
+        results: one for each score, for its models and for its slices.
+        held: the two sides of the calibration.
+        width: the largest number of characters in a line.
+        tables: the largest number of characters in a table's line.
     """
     lines = [line for told in _head(results, held) for line in wrapped(told, width)]
     if not results:

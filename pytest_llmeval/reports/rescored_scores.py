@@ -17,7 +17,7 @@ from pytest_llmeval.store.records import Run
 __all__ = ["GoneCase", "ScoreFlip", "ScoreFlips", "find_flips", "find_gone", "flip_lines", "gone_line"]
 
 _CASE = "pass_rate"
-"""What the outcome of a case is called, beside its scores; as in the rules."""
+"""Name for the outcome of a case beside its scores, as in the rules."""
 _NAMED = 10
 """Largest number of cases listed for each kind of difference."""
 _VALUES = {"passed": 1.0, "missed": 0.0}

@@ -59,7 +59,7 @@ class LeanTransport:
     """Sends requests to one account directly, without a proxy; implements ``transport.Transport``."""
 
     def __init__(self, account: Account, redact: Redact, path: str) -> None:
-        """Stand for what an account has at ``path``, behind its URL."""
+        """Prepare requests to ``path``, which is appended to the account's base URL."""
         self._redact = redact
         self._url = URL(f"{account.base_url.url}{path}").with_query(account.base_url.query)
         self._session = LoopClient(partial(_session, account), aiohttp.ClientSession.close)
