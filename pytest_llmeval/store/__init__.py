@@ -1,1 +1,1 @@
-"""Where runs are kept."""
+"""Storage of recorded runs: the SQLite database, the journals beside it, and baseline files."""

@@ -1,4 +1,4 @@
-"""Which baseline a run is judged against: what was asked for, what the thresholds name, and when neither counts."""
+"""Choosing the baseline that a run is judged against: the one asked for or the one in the thresholds, if it applies."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -20,32 +20,33 @@ from pytest_llmeval.store.twins import origins
 __all__ = ["TAKEN_NAMES", "BaselineChoice", "choose_again", "choose_baseline", "why_not_whole"]
 
 TAKEN_NAMES = ("none", "last")
-"""Words that mean something else where a baseline is named."""
+"""Reserved words that cannot be the name of a baseline."""
 _NONE = "none"
 _CUT = "rows were left out: a run of the same rows can be named with --baseline RUN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineChoice:
-    """A baseline, or why there is none."""
+    """The chosen baseline, or the reason why there is none."""
 
     found: FoundBaseline | None = None
     is_given: bool = False
-    """Whether a person named it for this judgement; else the thresholds do."""
+    """Whether a person named it for this judgement; otherwise the thresholds name it."""
     why_none: str = ""
-    """Empty where there is one."""
+    """Reason why there is no baseline; empty if there is one."""
     is_missing: bool = False
-    """Whether the thresholds name one that is not there."""
+    """Whether the thresholds name a baseline that does not exist."""
 
     def for_run(self, run: Run, stored: Callable[[], Iterable[Run]]) -> "BaselineChoice":
-        """Return the choice that holds for ``run``.
+        """Return the choice as it applies to ``run``.
 
-        A run is not compared with itself or with the same answers scored otherwise, and one that left out rows only
-        with a run of the same selection that was named for it.
+        A run is never compared with itself or with a rescoring of the same answers. A partial run is only compared with
+        a run of the same selection that was named for it.
 
         Args:
             run: any run.
-            stored: returns the runs of its database, which tell whose answers it has; called where there is a baseline.
+            stored: returns the runs of its database, which tell whose answers it has; only called if there is a
+                baseline.
 
         Raises:
             StoreError: the runs cannot be read.
@@ -64,13 +65,13 @@ class BaselineChoice:
         return self
 
     def to_judge(self, run: Run) -> Baseline | None:
-        """Return what the gate compares ``run`` with; None where there is nothing."""
+        """Return the baseline that the gate compares ``run`` with; None if there is none."""
         if self.found is None:
             return None
         return self.found.baseline(deselected_rows(self.found.run, run))
 
     def recorded(self) -> dict[str, Any] | None:
-        """Return what a run stores of it."""
+        """Return the record of the choice in a run's settings; None if there is no baseline."""
         if self.found is None:
             return None
         return {"name": self.found.name, "kind": self.found.kind, "run": self.found.run.id, "model": self.found.model}
@@ -91,15 +92,15 @@ def choose_baseline(
     """Return the baseline to judge against.
 
     Args:
-        given: what a person named for this judgement; ``none`` for none at all. It must be there.
-        thresholds: the rules; where nothing was given, the baseline that they name, if it is there.
-        reader: of the database; None where there is none yet.
+        given: the baseline that a person named for this judgement, which must exist; ``none`` turns the comparison off.
+        thresholds: the rules, whose baseline is used if nothing was given and it exists.
+        reader: reads the database; None if there is none yet.
         root: the folder below which files are looked for.
-        whole: whether what was given must have come to its end: of a run that was stopped only the rows that it came to
-            would be compared, and all others pass.
+        whole: whether a given run must be complete: with a stopped run, only the rows that it reached would be
+            compared, and all others would pass.
 
     Raises:
-        StoreError: what was given is not there or not whole, or a file cannot be read.
+        StoreError: the given baseline does not exist or is incomplete, or a file cannot be read.
     """
     if given == _NONE:
         return BaselineChoice(why_none="no baseline is wanted")
@@ -123,11 +124,11 @@ def choose_baseline(
         return not_set
     except StoreError as error:
         raise StoreError(f"{thresholds.shown_as}: baseline: {error}") from None
-    return not_set if found.kind == "run" else BaselineChoice(found=found)  # a run's name is nobody's baseline
+    return not_set if found.kind == "run" else BaselineChoice(found=found)  # thresholds cannot name a run
 
 
 def why_not_whole(found: FoundBaseline) -> str | None:
-    """Return why a run says nothing of many of its rows, and what to do; None where it does.
+    """Return why many rows of a run have no result, and what to do; None if the run is complete.
 
     Raises:
         StoreError: its cases cannot be read.
@@ -143,7 +144,7 @@ def why_not_whole(found: FoundBaseline) -> str | None:
 
 
 def _why_not_set(name: str, known: Iterable[str]) -> str:
-    """Return that there is no baseline or file of this name yet, which of ``known`` is like it, and what makes one."""
+    """Return the message that no baseline or file has this name, with a similar one of ``known`` and what makes one."""
     told = one_line(name, 60)
     if "/" in name or "\\" in name or name.endswith((".jsonl", ".gz")):
         return f"file {told} is not there yet: llmeval baseline export RUN {shell_words([name]) or 'FILE'}"
@@ -161,11 +162,11 @@ def choose_again(
 ) -> BaselineChoice:
     """Return the baseline to judge a recorded run against once more.
 
-    Without ``given`` it is what its own session was told, and a name or ``last`` means the run that it meant then: the
-    same verdict comes out again though the name has moved on since, and though ``last`` is this run by now.
+    Without ``given`` it is the baseline of the run's own session; a name or ``last`` still means the run that it meant
+    then. So the verdict stays the same even if the name has moved since, or ``last`` is this run by now.
 
     Raises:
-        StoreError: what was given is not there, or a file cannot be read.
+        StoreError: the given baseline does not exist, or a file cannot be read.
     """
     told: str | None = run.settings.get("options", {}).get("baseline")
     before: dict[str, Any] = run.settings.get("baseline") or {}
@@ -176,7 +177,7 @@ def choose_again(
             found = replace(found, name=before["name"], kind=before["kind"], model=before.get("model"))
             found = replace(found, has_moved=_has_moved(found, reader, root))
             return BaselineChoice(found=found, is_given=told is not None).for_run(run, reader.runs)
-    whole = given is not None  # what the session was told may mean the run itself by now
+    whole = given is not None  # the session's own baseline may be this run by now
     return choose_baseline(given or told, thresholds, reader=reader, root=root, whole=whole).for_run(run, reader.runs)
 
 
@@ -193,9 +194,10 @@ def _has_answers_of(base: Run, run: Run, stored: Iterable[Run]) -> bool:
 
 
 def _is_same_selection(base: Run, run: Run) -> bool:
-    """Whether two runs took their rows by the same options, and of a dataset that did not change the same ones.
+    """Whether two runs selected their rows by the same options, and the same rows of every unchanged dataset.
 
-    By an option, other rows may be taken of a dataset that did; runs of older versions do not say which they took.
+    In a changed dataset, the same options may select other rows; runs of older versions do not record which they
+    selected.
     """
     if _selection(base) != _selection(run):
         return False
@@ -209,7 +211,7 @@ def _is_same_selection(base: Run, run: Run) -> bool:
 
 
 def _selection(run: Run) -> dict[str, Any]:
-    """Return what of a run's options and suites says which rows it took."""
+    """Return the options and suite facts that determine which rows a run selected."""
     options: dict[str, Any] = run.settings.get("options", {})
     return {
         "limit": options.get("limit"),

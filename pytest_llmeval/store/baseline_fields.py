@@ -1,4 +1,4 @@
-"""What may stand under the keys of an exported baseline, and the look at each."""
+"""Validation of the fields of an exported baseline."""
 
 from collections.abc import Mapping
 from types import NoneType
@@ -25,21 +25,21 @@ _MISSING: Any = object()
 
 
 class NotALineError(ValueError):
-    """A line is not what was written; the message says which field, and what was found."""
+    """A line is not one that an export writes; the message names the field and shows its value."""
 
 
 class NewerFormatError(NotALineError):
-    """A version that is not there yet wrote the line."""
+    """A newer version wrote the line."""
 
 
 class Field(NamedTuple):
-    """What may stand under one key."""
+    """Allowed values of one key."""
 
     types: tuple[type, ...]
     default: Any = _MISSING
-    """What it is where it is left out."""
+    """Value if the key is missing; without a default the key is required."""
     among: tuple[str, ...] = ()
-    """The texts that it may be; any where empty."""
+    """Allowed texts; empty allows any."""
 
 
 TEXT = Field((str,))
@@ -50,7 +50,7 @@ LIST = Field((list,), [])
 
 
 def checked(data: Any, fields: Mapping[str, Field], where: str) -> dict[str, Any]:
-    """Return ``data`` with every key of ``fields``, its texts as a database keeps them; else raise NotALineError."""
+    """Return ``data`` with every key of ``fields`` and storable texts; raise NotALineError if it is invalid."""
     if not isinstance(data, dict):
         raise NotALineError(f"{repr(where[:-1]) if where else 'it'} is {shown_value(data)}, and should be an object")
     unknown = sorted(data.keys() - fields.keys())
@@ -73,7 +73,7 @@ def checked(data: Any, fields: Mapping[str, Field], where: str) -> dict[str, Any
 
 
 def checked_texts(values: list[Any], where: str) -> list[str]:
-    """Return texts as a database keeps them; raise NotALineError where one is none."""
+    """Return the texts as a database can store them; raise NotALineError if a value is not a text."""
     for value in values:
         if type(value) is not str:
             raise NotALineError(f"{where!r} holds {shown_value(value)}")
@@ -81,7 +81,7 @@ def checked_texts(values: list[Any], where: str) -> list[str]:
 
 
 def check_types(values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], where: str) -> None:
-    """Raise NotALineError where a value that is there is of another type than ``kinds`` say; other keys may be."""
+    """Raise NotALineError if a present value has a type that ``kinds`` does not allow; unknown keys are ignored."""
     for key, types in kinds.items():
         if key in values and type(values[key]) not in types:
             raise NotALineError(f"{one_line(f'{where}.{key}', 80)!r} is {shown_value(values[key])}")

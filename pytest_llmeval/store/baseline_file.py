@@ -1,6 +1,6 @@
-"""A run in a file of its own, to be kept in git or as an artifact: JSON Lines, a header and then the cases.
+"""Baseline files: a run exported to JSON Lines, one header and then its cases, for git or as an artifact.
 
-The same run gives the same bytes. A name that ends in ``.gz`` is compressed.
+The same run always gives the same bytes. A file whose name ends in ``.gz`` is compressed.
 """
 
 import contextlib
@@ -41,13 +41,13 @@ _AGAIN = "export it again with `llmeval baseline export`"
 
 
 class BaselineFile:
-    """An exported run, read as a stream each time; it is checked as it is read."""
+    """An exported run, streamed from its file on every read and validated meanwhile."""
 
     def __init__(self, path: Path, shown: str) -> None:
         """Read the header of ``path``, which messages call ``shown``.
 
         Raises:
-            StoreError: it cannot be read, is no exported baseline, or a newer version wrote it.
+            StoreError: the file cannot be read, is not an exported baseline, or was written by a newer version.
         """
         self.path = path
         self.shown = shown
@@ -57,24 +57,24 @@ class BaselineFile:
         header = self._understood(number, checked_header, data)
         self.name: str = header["name"]
         self.count: int = header["cases"]
-        """How many cases it holds."""
+        """Number of cases in the file, according to its header."""
         self.run: Run = to_run(header["run"])
         self.judges: list[JudgeRecord] = to_judges(header)
-        """What stands behind the judge_ids of its scores; none in a file of an older version."""
+        """The judges of its scores (what each judge_id stands for); empty for a file of an older version."""
 
     def cases(self) -> Iterator[StoredCase]:
-        """Yield each case with its scores, in the order of recording; raise StoreError where a line is bad."""
+        """Yield each case with its scores, in the order of recording; raise StoreError on a bad line."""
         return (to_case(self.run.id, found) for _, found in self._checked())
 
     def judged(self) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case; raise StoreError where a line is bad."""
+        """Yield what the gate needs of each case; raise StoreError on a bad line."""
         rows = ((to_case_row(number, found), [*to_score_rows(number, found)]) for number, found in self._checked())
         of_cases, of_scores = itertools.tee(rows)
         return judged_cases((case for case, _ in of_cases), (score for _, scores in of_scores for score in scores))
 
     def _checked(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each case, by the number of its line."""
-        known: set[int] = set()  # of the keys no more than their hashes: there may be very many
+        """Yield each validated case with its line number."""
+        known: set[int] = set()  # only hashes of the keys, as there may be very many
         with contextlib.closing(self._lines()) as lines:
             next(lines, None)
             for number, data in lines:
@@ -99,7 +99,7 @@ class BaselineFile:
             raise self._error(number, str(error)) from None
 
     def _lines(self) -> Generator[tuple[int, Any], None, None]:
-        """Yield what each line holds, by its number from 1."""
+        """Yield the parsed JSON of each line with its number, from 1."""
         with self._opened() as file:
             for number, raw in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), b""), 1):
                 if len(raw) > _LONGEST_LINE:
@@ -111,7 +111,7 @@ class BaselineFile:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
-        """Give the file's bytes, uncompressed; what goes wrong inside is a StoreError."""
+        """Open the file for reading, uncompressed; errors inside become a StoreError."""
         try:
             with open(self.path, "rb") as raw:
                 packed = raw.read(2) == _GZIP
@@ -141,20 +141,20 @@ def write_baseline(
     judges: Iterable[JudgeRecord] = (),
     answers: bool = True,
 ) -> None:
-    """Write a run into ``path`` as ``whole_file`` does.
+    """Write a run to ``path`` atomically, see ``whole_file``.
 
     Args:
-        path: where; compressed where its name ends in ``.gz``.
-        shown: what messages call it.
-        name: of the baseline.
-        run: one that has ended.
-        count: how many cases it has.
-        cases: those.
-        judges: what stands behind the judge_ids of their scores.
-        answers: whether what the models said is written, and what quotes it or the dataset.
+        path: the file; it is compressed if its name ends in ``.gz``.
+        shown: the name of the file in messages.
+        name: the name of the baseline.
+        run: a run that has ended.
+        count: the number of its cases.
+        cases: its cases.
+        judges: what the judge_ids of their scores stand for.
+        answers: whether to write the answers of the models, and texts that may quote them or the dataset.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: the file cannot be written.
     """
     try:
         with whole_file(path) as raw:
@@ -175,7 +175,7 @@ def write_baseline(
 
 @contextlib.contextmanager
 def _packed(raw: BinaryIO, *, is_packed: bool) -> Iterator[BinaryIO]:
-    """Give what to write to; no time and no name stands in a compressed file, so that it depends on its text alone."""
+    """Open ``raw`` for writing, compressed if asked for, without time and name: the bytes depend on the text alone."""
     if not is_packed:
         yield raw
         return

@@ -1,4 +1,4 @@
-"""The judges of an exported baseline, looked at before their rubrics are taken for any."""
+"""Validation of the judges of an exported baseline, before their rubrics are used."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ _LEVEL = {"name": TEXT, "value": _VALUE, "anchor": TEXT}
 
 
 def checked_judges(judges: list[Any]) -> list[dict[str, Any]]:
-    """Return the judges of a header; raise NotALineError where one is none, or stands twice."""
+    """Return the judges of a header; raise NotALineError if one is invalid or occurs twice."""
     found = [checked(judge, _JUDGE, "judges.") for judge in judges]
     for judge in found:
         _check_detail(judge["detail"])

@@ -1,7 +1,7 @@
-"""The lines of an exported baseline: a run and its cases as JSON objects, and back with every field looked at.
+"""The lines of an exported baseline: a run and its cases as JSON objects, written, and read back with validation.
 
-What is usual is left out of a case's line, and nothing in it depends on the run's id, so that two exports differ in
-what two runs differ in.
+A case's line leaves out default values, and nothing in it depends on the run's id, so that two exports differ exactly
+where the two runs differ.
 """
 
 import json
@@ -50,7 +50,7 @@ __all__ = [
 _FORMAT = "llmeval baseline"
 _VERSION = 2
 _WITHOUT_JUDGES = 1
-"""The version of a file in which no judge is told of: what wrote it may have known none."""
+"""Version of a file that lists no judges; what wrote it may not have known of judges."""
 _STATUSES = ("scored", "none", "error")
 _RUN_STATUSES = ("finished", "interrupted", "unmeasurable")
 _VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
@@ -123,7 +123,7 @@ _SCORE = {
 }
 _KEY = tuple(field.name for field in fields(CaseKey))
 _ANSWERS = frozenset({"response", "error", "target", "reason"})
-"""What quotes the model or the dataset."""
+"""Fields that may quote the model or the dataset."""
 _SETTINGS = {
     "suites": (dict,),
     "models": (dict,),
@@ -150,7 +150,7 @@ _SETTINGS = {
     FAILED_TESTS: (list,),
     ANSWERING: (dict,),
 }
-"""Settings of a run that others read, with their types."""
+"""Settings of a run that other code reads, with their types."""
 _SUITE = {
     "expected": (dict,),
     "left_out": (list,),
@@ -180,10 +180,10 @@ _OPTIONS = {
 
 
 def to_header(name: str, run: Run, *, cases: int, answers: bool, judges: Iterable[JudgeRecord] = ()) -> str:
-    """Return the first line: which run it is, by which judges, and how many cases follow. It names no machine.
+    """Return the header line: the run, its judges and the number of cases. It contains nothing about the machine.
 
     Raises:
-        ValueError: the run has no end, or its settings hold what JSON cannot say.
+        ValueError: the run has no end, or JSON cannot express its settings.
     """
     if run.end is None:
         raise ValueError(f"run {run.id} has not ended")
@@ -197,11 +197,11 @@ def to_header(name: str, run: Run, *, cases: int, answers: bool, judges: Iterabl
 
 
 def to_line(case: StoredCase, *, answers: bool) -> str:
-    """Return the line of a case; without ``answers`` nothing in it quotes the model or the dataset."""
+    """Return the line of a case; without ``answers`` it quotes neither the model nor the dataset."""
     left_out = frozenset() if answers else _ANSWERS
     own = {key: getattr(case.key if key in _KEY else case, key) for key in _CASE if key not in left_out}
     if not answers and _had_to_fail(case.outcome, case.error):
-        own["error"] = STRICT_XPASS  # that it fails its run; what follows it may quote
+        own["error"] = STRICT_XPASS  # it still fails its run; the rest of the text may quote
     own["slices"] = list(case.slices)
     own["scores"] = [
         _shortened({key: getattr(score, key) for key in _SCORE if key not in left_out}, _SCORE) for score in case.scores
@@ -210,11 +210,11 @@ def to_line(case: StoredCase, *, answers: bool) -> str:
 
 
 def checked_header(data: Any) -> dict[str, Any]:
-    """Return the header that ``data`` is.
+    """Return the validated header in ``data``.
 
     Raises:
-        NotALineError: it is none.
-        NewerFormatError: it is a newer one than this version knows.
+        NotALineError: it is not a header.
+        NewerFormatError: a newer version wrote it.
     """
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
         raise NotALineError("this is no exported baseline: its first line is not that of one")
@@ -233,7 +233,7 @@ def checked_header(data: Any) -> dict[str, Any]:
 
 
 def checked_case(data: Any) -> dict[str, Any]:
-    """Return the case that ``data`` is, with all its keys; raise NotALineError where it is none."""
+    """Return the validated case in ``data``, with all its keys; raise NotALineError if it is not a case."""
     case = checked(data, _CASE, "")
     case["slices"] = checked_texts(case["slices"], "slices")
     case["scores"] = [checked(score, _SCORE, "scores.") for score in case["scores"]]
@@ -242,7 +242,7 @@ def checked_case(data: Any) -> dict[str, Any]:
 
 
 def _check_agreement(case: Mapping[str, Any]) -> None:
-    """Raise NotALineError where the fields of a case contradict each other, as they cannot in a database."""
+    """Raise NotALineError if the fields of a case contradict each other in a way that the database rules out."""
     if (case["outcome"] == "error") != (case["error_kind"] is not None):
         raise NotALineError(f"'outcome' is {case['outcome']!r} and 'error_kind' {shown_value(case['error_kind'])}")
     for score in case["scores"]:
@@ -253,19 +253,19 @@ def _check_agreement(case: Mapping[str, Any]) -> None:
 
 
 def to_judges(header: Mapping[str, Any]) -> list[JudgeRecord]:
-    """Return what stands behind the judge_ids of a checked header's run."""
+    """Return the judges of a validated header."""
     return [JudgeRecord(**judge) for judge in header["judges"]]
 
 
 def to_run(found: Mapping[str, Any]) -> Run:
-    """Return the run of a checked header's ``run``; it ran nowhere that is known."""
+    """Return the run of a validated header; its process and host are unknown."""
     told = {key: found[key] for key in _RUN}
     lists = {key: tuple(found[key]) for key in ("models", "judge_models")}
     return Run(**{**told, **lists, "end": RunEnd(**found["end"])}, pid=0, host="", process_started=None)
 
 
 def to_case(run_id: str, found: Mapping[str, Any]) -> StoredCase:
-    """Return the case of a checked line, of the run ``run_id``."""
+    """Return the case of a validated line, as a case of the run ``run_id``."""
     key = CaseKey(**{name: found[name] for name in _KEY})
     return StoredCase(
         id=case_id(run_id, *identity_of(key)),
@@ -277,7 +277,7 @@ def to_case(run_id: str, found: Mapping[str, Any]) -> StoredCase:
 
 
 def to_case_row(number: int, found: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a checked line as the row of ``CASES_SQL`` (judged.py) that it would give."""
+    """Return a validated line in the form of a row of ``CASES_SQL`` (judged.py)."""
     return (
         number,
         found["suite"],
@@ -300,7 +300,7 @@ def to_case_row(number: int, found: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def to_score_rows(number: int, found: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the scores of a checked line as the rows of ``SCORES_SQL`` (judged.py) that they would give."""
+    """Yield the scores of a validated line in the form of rows of ``SCORES_SQL`` (judged.py)."""
     for score in sorted(found["scores"], key=lambda each: str(each["name"])):
         yield (
             number,
@@ -314,7 +314,7 @@ def to_score_rows(number: int, found: Mapping[str, Any]) -> Iterator[tuple[Any, 
 
 
 def _had_to_fail(outcome: str, error: str | None) -> bool:
-    """Whether a case had to fail and passed."""
+    """Whether a case was expected to fail (strict xfail) and passed."""
     return outcome == "skipped" and error is not None and error.startswith(STRICT_XPASS)
 
 
@@ -323,12 +323,12 @@ def _dumped(value: Mapping[str, Any]) -> str:
 
 
 def _shortened(told: Mapping[str, Any], known: Mapping[str, Field]) -> dict[str, Any]:
-    """Return ``told`` without what is as usual."""
+    """Return ``told`` without default values."""
     return {key: value for key, value in told.items() if value != known[key].default}
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise NotALineError where settings that others read are not what a run stores."""
+    """Raise NotALineError if settings that other code reads do not have the form that a run stores."""
     check_types(settings, _SETTINGS, "run.settings")
     for key in ("models", "model_digests", "judges"):
         checked_texts(list(settings.get(key, {}).values()), f"run.settings.{key}")

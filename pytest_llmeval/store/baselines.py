@@ -1,4 +1,4 @@
-"""Which run a run is compared with: a named baseline, a run of the database or an exported file."""
+"""Finding the run to compare with: a named baseline, a run of the database or an exported file."""
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -33,61 +33,61 @@ __all__ = [
 
 
 class UnknownBaselineError(StoreError):
-    """Nothing of this name is there: no baseline, no run and no file."""
+    """There is no baseline, no run and no file of this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundBaseline:
-    """A run to compare with, wherever it is kept."""
+    """A run to compare with, in the database or in a file."""
 
     name: str
-    """As people know it: the baseline's name, the run's id or name, or the file as it is shown."""
+    """Name that people know: that of the baseline, the run's id or name, or the path of the file."""
     kind: Literal["name", "run", "file"]
     run: Run
     model: str | None
-    """The only model of it to compare with; None for all."""
+    """The only model to compare with; None for all."""
     suite: str | None = None
-    """The only suite of it that is left, by the name that it has there; None for all."""
+    """The only suite that is left, by its name in that run; None for all."""
     judged: Callable[[], Iterator[JudgedCase]] = field(repr=False)
-    """Yields what the gate needs of each case, of all models; raises StoreError where it cannot be read."""
+    """Yields what the gate needs of each case, of all models; raises StoreError if the run cannot be read."""
     cases: Callable[[], Iterator[StoredCase]] = field(repr=False)
-    """Yields each case with its texts, of all models; raises StoreError where it cannot be read."""
+    """Yields each case with its texts, of all models; raises StoreError if the run cannot be read."""
     calls: Callable[[str], list[Call]] = field(repr=False)
-    """Returns the calls of a case; an exported file holds none."""
+    """Returns the calls of a case; empty for an exported file."""
     answering: Callable[[], dict[str, list[str]]] = field(repr=False)
-    """Returns which models answered for each judge, by its name; empty where that is not known."""
+    """Returns the models that answered for each judge, by the judge's name; empty if unknown."""
     judges: Callable[[], list[JudgeRecord]] = field(repr=False)
-    """Returns what stands behind the judge ids of the scores."""
+    """Returns the judges of the scores (what each judge_id stands for)."""
     db_option: str = ""
-    """What commands need to find the database that it is in, with a blank in front."""
+    """Option by which commands find its database, with a leading space; empty if they need none."""
     has_moved: bool = False
-    """Whether its name means another run by now."""
+    """Whether the name refers to another run by now."""
 
     @property
     def ref(self) -> str:
-        """What commands are given to find it."""
+        """Reference to it for use in commands."""
         return self.spec if self.has_moved else self.name
 
     @property
     def spec(self) -> str:
-        """What means this run and no later one, for a run of a database."""
+        """Reference that always means this very run, for a run of a database."""
         return f"{self.run.id}{self.part}"
 
     @property
     def part(self) -> str:
-        """What is written behind a run to mean the one suite and the one model of it; empty for all."""
+        """Suffix of a run's reference that restricts it to the one suite and the one model; empty for all."""
         suite = "" if self.suite is None else f"::{self.suite}"
         return suite if self.model is None else f"{suite}@{self.model}"
 
     def own_cases(self) -> list[JudgedCase]:
-        """Return what ``judged`` yields, of ``model`` where it is not None."""
+        """Return the cases of ``judged``, restricted to ``model`` if it is not None."""
         return [case for case in self.judged() if self.model in (None, case.model)]
 
     def baseline(self, deselected: Mapping[str, int] | None = None) -> Baseline:
-        """Return it as the gate takes it; whoever reads its cases may get a StoreError.
+        """Return the baseline in the form that the gate takes; reading its cases may raise StoreError.
 
         Args:
-            deselected: rows of each suite that ``-m`` left out of the current run.
+            deselected: number of rows of each suite that ``-m`` left out of the current run.
         """
         has_calls = self.kind != "file" and not self.run.is_imported
         return Baseline(
@@ -100,20 +100,19 @@ class FoundBaseline:
 
 
 def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path | None) -> FoundBaseline:
-    """Return the run that ``ref`` means.
+    """Return the run that ``ref`` refers to.
 
-    A baseline's name, then a run (id, unique beginning of one, name, ``last``), then an exported file is tried; then
-    the same for what stands before an ``@``, with a model of the run behind it.
+    The order of attempts is: the name of a baseline, a run (id, unique prefix of an id, name, ``last``), an exported
+    file. Then the same with the part before an ``@``, and a model of that run after it.
 
     Args:
-        ref: what a person wrote.
-        reader: of the database; None where there is none.
-        root: the project's root; a file is looked for from the current folder, then from there. None where no file may
-            be meant.
+        ref: a reference that a person wrote.
+        reader: reads the database; None if there is none.
+        root: the project's root; files are looked for in the current folder, then there. None if files are not allowed.
 
     Raises:
-        UnknownBaselineError: there is none.
-        StoreError: several runs are meant, the file is damaged, or the run has no such model.
+        UnknownBaselineError: nothing matches.
+        StoreError: several runs match, the file is damaged, or the run has no such model.
     """
     found = _named(ref, reader, root)
     if found is not None:
@@ -137,30 +136,30 @@ def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path | None) -
 
 
 def splits(ref: str, mark: str) -> Iterator[tuple[str, str]]:
-    """Yield what stands before and behind each ``mark``, the last one first."""
+    """Yield the parts before and after each ``mark``, for the last one first."""
     parts = ref.split(mark)
     for place in range(len(parts) - 1, 0, -1):
         yield mark.join(parts[:place]), mark.join(parts[place:])
 
 
 def no_such_model(ref: str, found: FoundBaseline) -> StoreError:
-    """Return that the run which ``ref`` means has no model of the name that stands there."""
+    """Return the error that the run of ``ref`` has no model of the given name."""
     known = ", ".join(one_line(model, 60) for model in found.run.models)
     return StoreError(f"{one_line(repr(ref))}: {one_line(found.name)} has no such model; it has {known}")
 
 
 def _names(reader: SqliteReader) -> set[str]:
-    """Return by what a run may be called, but for ids."""
+    """Return all names that a run can be called by, except ids."""
     return {"last", *(run.name for run in reader.runs() if run.name), *(each.name for each in reader.baselines())}
 
 
 def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | None:
-    """Return why a run can be no baseline, and what to do; None where it can.
+    """Return why a run cannot be a baseline, and what to do; None if it can.
 
     Args:
         run: the run.
-        even_red: whether one that failed may be.
-        db_option: what commands need to find its database, with a blank in front.
+        even_red: whether a failed run is allowed.
+        db_option: the option by which commands find its database, with a leading space; empty if they need none.
     """
     settings, end = run.settings, run.end
     if end is None or end.status != "finished":
@@ -183,7 +182,7 @@ def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | N
 
 
 def set_up_differences(base: Run, current: Run) -> list[str]:
-    """Return what differs in the set-up of two runs, one short line each; it is shown, and never an obstacle."""
+    """Return the differences in the set-up of two runs, a short line each; they are shown and never an obstacle."""
     return [
         *_model_differences(base, current),
         *_judge_differences(base, current),
@@ -199,9 +198,9 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
 
 
 def deselected_rows(base: Run, current: Run) -> dict[str, int]:
-    """Return how many rows of each suite ``-m`` left out of ``current`` and perhaps not of ``base``.
+    """Return the number of rows of each suite that ``-m`` left out of ``current`` but perhaps not out of ``base``.
 
-    Where both runs had the same ``-m``, what it left out of ``base`` already is nothing that ``current`` lacks.
+    If both runs have the same ``-m``, rows that were left out of ``base``, too, are not counted as missing.
     """
     before, now = base.suites, current.suites
     is_same = base.settings.get("markexpr", "") == current.settings.get("markexpr", "")
@@ -210,14 +209,14 @@ def deselected_rows(base: Run, current: Run) -> dict[str, int]:
 
 
 def _named(ref: str, reader: SqliteReader | None, root: Path | None) -> FoundBaseline | None:
-    """Return what ``ref`` as a whole means."""
+    """Return the run that ``ref``, taken as a whole, refers to."""
     found = _in_database(ref, reader) if reader is not None else None
     return found or (_in_file(ref, root) if root is not None else None)
 
 
 def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
     baselines = reader.baselines()
-    runs = reader.runs()  # read last: what was named meanwhile would have a run that is not among them
+    runs = reader.runs()  # read last, so that it has the run of every baseline
     for named in baselines:
         if named.name == ref:
             run = next(run for run in runs if run.id == named.run_id)
@@ -328,7 +327,7 @@ def _judges(run: Run) -> str:
 
 
 def _specs(run: Run) -> Mapping[str, str]:
-    """Return the spec of each model; its name where that is all that is known."""
+    """Return the spec of each model, or its name if no spec is known."""
     specs: Mapping[str, str] = run.settings.get("models", {})
     return {name: specs.get(name, name) for name in run.models}
 

@@ -1,7 +1,7 @@
-"""The cases of a run page by page, as people look through them: what is wanted is found in SQL, few rows are read.
+"""Paging through the cases of a run for the browser view: filters run in SQL, and few rows are read.
 
-Nearly every run lies in one stretch of its table, so a page is read from there in the order of recording; what fits
-seldom costs one pass over the rows of the run, without their answers.
+Nearly every run occupies one contiguous stretch of rowids, so a page is read from there in the order of recording. A
+filter that few cases match costs one pass over the run's rows, without their answers.
 """
 
 import json
@@ -29,7 +29,7 @@ _SHARES = ", ".join(
     for of in ("base", "cases")
     for what in ("avg(epochs.outcome = 'passed')", "count(*)")
 )
-"""Which share of the epochs of a row passed in each of the runs, and how many it is of."""
+"""Share of a row's epochs that passed, and their number, first in the other run and then in this one."""
 _FLIPPED = f"""flip_of({_SHARES}) = CASE cases.outcome WHEN 'passed' THEN 1 ELSE -1 END
 AND NOT EXISTS (
     SELECT 1 FROM cases AS epochs WHERE {_OF.format("epochs", "cases")} AND epochs.outcome = cases.outcome AND (
@@ -40,19 +40,19 @@ AND NOT EXISTS (
     ) < (base.epoch != cases.epoch, cases.epoch)
 )
 """  # noqa: S608  # nothing of it is said by anybody
-"""A case of a row that flipped, and its partner: the first epoch that came to something else than the same epoch did in
-the other run, or than any did there, where their numbers differ."""
+"""Condition for one case of a flipped row and its partner: the first epoch whose outcome differs from the same epoch in
+the other run, or from any epoch there if the epoch numbers differ."""
 _SHORT = 300
-"""Characters of a long text that a list shows."""
+"""Number of characters that a list shows of a long text."""
 _SEARCHED = 20_000
-"""Cases that a search looks through for one page."""
+"""Largest number of cases that a search reads for one page."""
 _LONG = ("error", "response", "target")
 _TEXTS = ("sample_id", *_LONG)
-"""Columns in which a search looks, beside what was asked."""
+"""Columns that a search covers, besides the requests."""
 _JSON = "target"
-"""That of them in which a text may stand as JSON has it, in ASCII, as in what was asked."""
+"""The searched column that may hold ASCII-escaped JSON, like a request."""
 _FOUND = "cases.{column} LIKE ? ESCAPE '!' AND {shown} LIKE ? ESCAPE '!'"
-"""A text holds what is searched for, also as it is shown: nobody finds out a key by searching for its beginnings."""
+"""A text matches only if it also matches as shown: otherwise a search could find out a key prefix by prefix."""
 _ASKED = """
 EXISTS (
     SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!' AND EXISTS (
@@ -65,7 +65,7 @@ EXISTS (
     )
 )
 """
-"""What was asked holds it, too. Most requests do not hold it at all, and only others are read as JSON."""
+"""Condition on the request. Most requests do not contain the text at all; only the others are parsed as JSON."""
 _CALLED = """
 EXISTS (
     SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND detail LIKE ? ESCAPE '!' AND EXISTS (
@@ -74,7 +74,7 @@ EXISTS (
     )
 )
 """
-"""The name or the arguments of a tool that was called hold it, as with what was asked."""
+"""The same condition on the name or the arguments of a called tool."""
 _LABELLABLE = f"""
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
@@ -87,33 +87,33 @@ ORDER BY cases.rowid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """A run of the same database that the cases of another are held against."""
+    """A run of the same database that the cases of another run are compared with."""
 
     run_id: str
     model: str | None = None
-    """The one model of it that all models are held against; None pairs equal models."""
+    """The one model of that run that every model is compared with; None pairs equal models."""
     suite: str | None = None
-    """The one suite of it that all suites are held against; None pairs equal suites."""
+    """The one suite of that run that every suite is compared with; None pairs equal suites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which cases of a run are looked for; None and empty leave a condition out."""
+    """Filter for the cases of a run; None and empty values do not filter."""
 
     suite: str | None = None
     model: str | None = None
     slice: str | None = None
     outcome: Outcome | None = None
     search: str = ""
-    """A part of the id, of what was asked, answered or expected, of a called tool's name or arguments, or of the error;
-    without regard to ASCII case."""
+    """Text to find in the id, the request, the answer, the target, the name or arguments of a called tool, or the
+    error; ASCII case is ignored."""
     flipped: Against | None = None
-    """Only one case of each row that flipped since, as ``flip_of`` says, with the same input: an epoch that passed
+    """Run against which rows flipped (see ``flip_of``) with the same input; each gives one case, an epoch that passed
     there and missed here, or the other way round."""
 
 
 class CasePair(NamedTuple):
-    """A case, and its partner in the run that it is held against."""
+    """A case, and its partner in the run that it is compared with."""
 
     case: StoredCase
     partner: StoredCase | None = None
@@ -121,17 +121,18 @@ class CasePair(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasePage:
-    """Some cases in the order of recording."""
+    """One page of cases, in the order of recording."""
 
     pairs: Sequence[CasePair]
     before: int | None
-    """The place with which the page before is asked for; None where nothing lies before this one."""
+    """Value of ``before`` that asks for the previous page; None if there is none."""
     after: int | None
-    """The same of the next page. A search that has looked through many cases stops there, and may have found none."""
+    """Value of ``after`` that asks for the next page; None if there is none. A search stops after many cases, perhaps
+    without a match."""
 
 
 class Group(NamedTuple):
-    """How many cases of a suite and model came to an outcome."""
+    """Number of cases of a suite and model with one outcome."""
 
     suite: str
     model: str
@@ -140,17 +141,17 @@ class Group(NamedTuple):
 
 
 class _Stretch(NamedTuple):
-    """Places of a run, both ends included."""
+    """A range of rowids of a run, both ends included."""
 
     first: int
     last: int
     has_before: bool
-    """Whether places of the run lie before them."""
+    """Whether the run has rowids before the range."""
     has_after: bool
 
 
 class BrowsingReader(SqliteReader):
-    """A reader of one moment for looking through the cases of large runs."""
+    """Reader of one snapshot of the database, for browsing the cases of large runs."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, *, db_option: str = "") -> None:
         """Read ``path`` over ``connection``, which is closed with this object."""
@@ -159,28 +160,28 @@ class BrowsingReader(SqliteReader):
         self._spans: dict[str, tuple[Any, ...]] = {}
         self._runs: list[Run] | None = None
         self._shown = "{}"
-        """A text of the database as SQL that yields what people may see of it."""
+        """Format string that turns the SQL of a text into the SQL of the text as people may see it."""
 
     def shown(self, redact: Callable[[str], str]) -> Self:
-        """Return this reader without secrets, as every reader does."""
+        """Return a copy of this reader without secrets, like SqliteReader.shown."""
         self._connection.create_function("shown", 1, lambda text: None if text is None else redact(text))
         own = super().shown(redact)
         own._shown = "shown({})"
         return own
 
     def runs(self) -> list[Run]:
-        """Return all runs, the newest first; they are read once, however often a page asks which one is meant."""
+        """Return all runs, newest first; they are read only once, however often a page resolves a run."""
         if self._runs is None:
             self._runs = super().runs()
         return [*self._runs]
 
     def size(self, run_id: str) -> int:
-        """Return how many cases of a run were recorded, at most, without reading them."""
+        """Return an upper bound of the number of recorded cases of a run, without reading them."""
         _, first, last = self._span(run_id)
         return 0 if first is None else last - first + 1
 
     def groups(self, run_id: str) -> list[Group]:
-        """Return how many cases there are by suite, model and outcome, in this order."""
+        """Return the number of cases by suite, model and outcome, sorted in this order."""
         sql = (
             "SELECT suite, model, outcome, count(*) FROM cases"  # noqa: S608  # a condition of gone_rows.py
             f" WHERE +run_id = ?1 AND rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()}"
@@ -189,7 +190,7 @@ class BrowsingReader(SqliteReader):
         return [Group(*row) for row in self._plain(sql, *self._span(run_id))]
 
     def slice_names(self, run_id: str) -> list[str]:
-        """Return the slices that cases of a run lie in, sorted."""
+        """Return the names of the slices of a run's cases, sorted."""
         span = "+run_id = ?1 AND rowid BETWEEN ?2 AND ?3"
         sql = f"SELECT DISTINCT slices FROM cases WHERE {span} AND NOT {is_gone()}"  # noqa: S608
         return sorted({name for (found,) in self._plain(sql, *self._span(run_id)) for name in json.loads(found)})
@@ -197,14 +198,14 @@ class BrowsingReader(SqliteReader):
     def page(
         self, run_id: str, wanted: Wanted, *, size: int, after: int | None = None, before: int | None = None
     ) -> CasePage:
-        """Return the cases that are wanted, next to a place.
+        """Return a page of the wanted cases, next to a place (a rowid).
 
         Args:
-            run_id: of the run.
-            wanted: which of its cases.
-            size: how many, from 1.
-            after: the place behind which they stand; None and no ``before``: the first ones.
-            before: the place before which they stand.
+            run_id: the run.
+            wanted: the filter.
+            size: the largest number of cases, from 1.
+            after: the place after which the page starts; None without ``before`` means the first page.
+            before: the place before which the page ends.
         """
         stretch = self._stretch(run_id, wanted, after, before)
         wanted_cases, parameters = self._from(wanted, (run_id, stretch.first, stretch.last))
@@ -225,7 +226,7 @@ class BrowsingReader(SqliteReader):
         )
 
     def _stretch(self, run_id: str, wanted: Wanted, after: int | None, before: int | None) -> "_Stretch":
-        """Return the rows to be looked at for one page: up to the end of the run, of a search only so many."""
+        """Return the rows to read for one page: up to the end of the run, but for a search only _SEARCHED of them."""
         _, first, last = self._span(run_id)
         if first is None:
             return _Stretch(0, -1, False, False)
@@ -239,22 +240,22 @@ class BrowsingReader(SqliteReader):
         return _Stretch(begin, end, begin > first, end < last)
 
     def count(self, run_id: str, wanted: Wanted) -> int:
-        """Return how many cases are wanted."""
+        """Return the number of wanted cases."""
         wanted_cases, parameters = self._from(wanted, self._span(run_id))
         ((found,),) = self._plain(f"SELECT count(*) {wanted_cases}", *parameters)
         return int(found)
 
     def case(self, case_id: str) -> StoredCase | None:
-        """Return a case of any run with its scores and their votes; None where there is none of that id."""
+        """Return a case of any run with its scores and their votes; None if there is no such id."""
         found = next(self._query("SELECT * FROM cases WHERE id = ?", case_id), None)
         return None if found is None else self._whole(found)
 
     def run_of(self, case_id: str) -> str | None:
-        """Return the id of the run that a case belongs to; None where there is no such case."""
+        """Return the id of the run that a case belongs to; None if there is no such case."""
         return next((run_id for (run_id,) in self._plain("SELECT run_id FROM cases WHERE id = ?", case_id)), None)
 
     def partner(self, case: StoredCase, against: Against) -> StoredCase | None:
-        """Return the same case of another run; None where it has none, or its row was another one then."""
+        """Return the same case of another run; None if there is none, or its input was another one then."""
         key = case.key
         sql = (
             "SELECT id FROM cases"  # noqa: S608  # a condition of gone_rows.py
@@ -267,7 +268,7 @@ class BrowsingReader(SqliteReader):
         return next((self.case(case_id) for (case_id,) in found), None)
 
     def epochs(self, run_id: str, case: StoredCase) -> list[tuple[int, str, Outcome]]:
-        """Return number, id and outcome of every epoch of a case's row and model, by number."""
+        """Return number, id and outcome of every epoch of a case's row and model, sorted by number."""
         sql = (
             "SELECT epoch, id, outcome FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ?"
             " ORDER BY epoch"
@@ -276,50 +277,50 @@ class BrowsingReader(SqliteReader):
         return [(row[0], row[1], row[2]) for row in self._plain(sql, run_id, key.suite, key.model, key.sample_id)]
 
     def labels_of(self, case_id: str) -> list[Label]:
-        """Return what people said of a case, in the order of recording."""
+        """Return the labels of a case, in the order of recording."""
         found = self._query("SELECT * FROM labels WHERE case_id = ? ORDER BY rowid", case_id)
         return [rows.to_label(row) for row in found]
 
     def labelled_by(self, run_id: str, rater: str) -> set[str]:
-        """Return the ids of the cases of a run of which a person said something."""
+        """Return the ids of the cases of a run that a rater has labelled."""
         sql = "SELECT case_id FROM labels JOIN cases ON cases.id = case_id WHERE rater = ? AND run_id = ?"
         return {case_id for (case_id,) in self._plain(sql, rater, run_id)}
 
     def labels_given(self) -> tuple[int, str | None]:
-        """Return how many labels there are, of all runs, and when the last one was given; None without any."""
+        """Return the number of labels of all runs, and the time of the newest; None for it if there are no labels."""
         ((count, last),) = self._plain("SELECT count(*), max(at) FROM labels")
         return count, last
 
     def judged_scores(self, run_id: str) -> Iterator[tuple[Any, ...]]:
-        """Yield each score of a dimension that a judge gave or a split panel voted on, in the order of recording.
+        """Yield each dimension's score that a judge gave or a split panel voted on, in the order of recording.
 
-        As the case's id, suite, model, sample id and epoch, the judge_id, and who decided.
+        Each is a tuple: the case's id, suite, model, sample id and epoch, the judge_id, and who decided.
         """
         yield from self._plain(_LABELLABLE, *self._span(run_id))
 
     def _span(self, run_id: str) -> tuple[Any, ...]:
-        """Return the parameters of what reads the cases of a run, which are looked up once for a reader."""
+        """Return the parameters of the queries for a run's cases, which are looked up once per reader."""
         if run_id not in self._spans:
             self._spans[run_id] = super()._span(run_id)
         return self._spans[run_id]
 
     def _short_case(self, case_id: str | None) -> StoredCase | None:
-        """Return a case as a list shows it: of its long texts the beginning."""
+        """Return a case as a list shows it: with long texts cut."""
         sql = f"SELECT {self._short_columns()} FROM cases WHERE id = ?"  # noqa: S608  # names of columns
         found = next(self._query(sql, case_id), None) if case_id is not None else None
         return None if found is None else self._with_scores(found)
 
     def _short_columns(self) -> str:
-        """Return the columns of a case as SQL, of long texts the beginning."""
+        """Return the columns of a case as SQL, with long texts cut."""
         names = [row[1] for row in self._plain("PRAGMA table_info(cases)")]
-        whole = self._shown.format  # of half a key nobody knows that it is one
+        whole = self._shown.format  # redact before cutting: half a key would not be recognised
         return ", ".join(
             f"substr({whole(f'cases.{name}')}, 1, {_SHORT}) AS {name}" if name in _LONG else f"cases.{name}"
             for name in names
         )
 
     def _from(self, wanted: Wanted, span: tuple[Any, ...]) -> tuple[str, list[object]]:
-        """Return the cases that are wanted of a run's ``span`` as SQL, each beside its partner, and the parameters."""
+        """Return the FROM and WHERE clauses for the wanted cases in ``span`` and their partners, and the parameters."""
         where, parameters = self._conditions(wanted)
         joined, joins = ("", []) if wanted.flipped is None else _joined(wanted.flipped)
         sql = (
@@ -329,17 +330,17 @@ class BrowsingReader(SqliteReader):
         return sql, [*joins, *span, span[0], *parameters]
 
     def _conditions(self, wanted: Wanted) -> tuple[list[str], list[object]]:
-        """Return what SQL demands of a case, and the parameters."""
+        """Return the SQL conditions on a case, and their parameters."""
         where: list[str] = []
         parameters: list[object] = []
         for column in ("suite", "model", "outcome"):
             value = getattr(wanted, column)
             if value is not None:
-                where.append(f"+cases.{column} = ?")  # its index would lead away from the stretch of the run
+                where.append(f"+cases.{column} = ?")  # "+" keeps SQLite from using its index instead of the rowid range
                 parameters.append(value)
         if wanted.slice is not None:
             where.append("(instr(cases.slices, '[' || ?) OR instr(cases.slices, ' ' || ?))")
-            parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it: a quote in it follows a backslash
+            parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it, with quotes escaped
         if wanted.search:
             condition, texts = self._search(wanted.search)
             where.append(condition)
@@ -349,7 +350,7 @@ class BrowsingReader(SqliteReader):
         return where, parameters
 
     def _search(self, text: str) -> tuple[str, list[object]]:
-        """Return what SQL demands of a case in which a text is found, and the parameters."""
+        """Return the SQL condition on a case that contains a text, and its parameters."""
         plain, as_json = _like(text), _like(json.dumps(text)[1:-1])
         columns = (*_TEXTS, _JSON)
         shown = {name: self._shown if name in _LONG else "{}" for name in columns}  # pages show ids as they are
@@ -360,14 +361,14 @@ class BrowsingReader(SqliteReader):
 
 
 def _like(text: str) -> str:
-    """Return the pattern of LIKE for texts that contain ``text``, in which ``!`` escapes."""
+    """Return the LIKE pattern for texts that contain ``text``; ``!`` is the escape character."""
     return "%" + re.sub("([%_!])", r"!\1", text) + "%"
 
 
 def _joined(against: Against) -> tuple[str, list[object]]:
-    """Return the join of a case with an epoch of its row that came to something else, and the parameters.
+    """Return the join of a case with an epoch of its row that had the opposite outcome, and the parameters.
 
-    That is the same epoch, else the first such one; the table's own UNIQUE index finds it.
+    That is the same epoch if it did, else the first such epoch; the table's own UNIQUE index finds it.
     """
     named = [each for each in (against.model, against.suite) if each is not None]
     model, suite = (f"cases.{name}" if getattr(against, name) is None else "?" for name in ("model", "suite"))

@@ -1,9 +1,9 @@
-"""The table of calls: it stands in the database, and as the table of answers in the journal of a run."""
+"""The table of calls, shared by the database and, as the table of answers, by the journal of a run."""
 
 __all__ = ["CALL_COLUMNS", "CALL_TABLE", "SET_ASIDE"]
 
 SET_ASIDE = "~"
-"""In the name of a call that failed before its case ran again; behind it stands the how-manieth time that was."""
+"""Marks, in a call's name, a call that failed before its case ran again; the number of that execution follows."""
 
 CALL_TABLE = """
 CREATE TABLE {name} (
@@ -28,4 +28,4 @@ CREATE TABLE {name} (
 )"""
 
 CALL_COLUMNS = tuple(line.split()[0] for line in CALL_TABLE.splitlines() if line.startswith(" "))
-"""In the order of the table."""
+"""Names of the columns, in the order of the table."""

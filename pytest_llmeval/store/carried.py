@@ -1,4 +1,4 @@
-"""Labels that go along with answers which are scored again."""
+"""Carrying labels over to a run that rescores the same answers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,14 +13,15 @@ __all__ = ["carry_labels"]
 
 
 def carry_labels(store: SqliteStore, old: str, new: str) -> int:
-    """Record what people said of a run as said of the one that scores its answers again; return how many labels.
+    """Copy the labels of a run to the run that rescores its answers; return their number.
 
-    Those are left behind whose score another judge gave now, or of something else: of them the label says nothing.
+    A label is not copied if its score now comes from another judge or judges other text: the label says nothing about
+    that.
 
     Args:
-        store: that holds both.
-        old: the id of the run that has the labels.
-        new: of the other one.
+        store: holds both runs.
+        old: id of the run that has the labels.
+        new: id of the rescoring run.
     """
     labels = grouped(store.labels(old), lambda label: label.case_id)
     before = {identity_of(case.key): case for case in store.cases(old) if case.id in labels}

@@ -1,4 +1,4 @@
-"""Whether a file can hold the store: looked at before any call, with nothing but the standard library."""
+"""Checks of a database file before any call is made, with nothing but the standard library."""
 
 import contextlib
 import os
@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 10
-"""The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
+"""Number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
 RESTORE = "; restore a copy of it, or name another file with --llmeval-db"
-"""What to do where the database of a session or a command is damaged."""
+"""Advice for error messages about a damaged database."""
 _OUR_TABLES = frozenset({"schema_version", "runs", "cases", "scores", "calls", "verdicts"})
 _HAS_VERSION = "SELECT 1 FROM pragma_table_info('schema_version') WHERE name = 'version'"
 _VERSION = "SELECT max(version) FROM schema_version WHERE typeof(version) = 'integer'"
@@ -33,7 +33,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is something; raise OSError where the system does not say, as Path.exists does no more."""
+    """Return whether the path exists; raise OSError if the system cannot tell, unlike Path.exists of newer Pythons."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -42,11 +42,11 @@ def exists(path: Path) -> bool:
 
 
 def check_database(path: Path, *, to_write: bool = True) -> None:
-    """Look whether ``path`` can hold the store, without making or changing anything.
+    """Check that ``path`` can hold the store, without creating or changing anything.
 
     Raises:
-        StoreError: the file is no database, is not ours, is newer than this version, or is ``to_write`` and cannot be;
-            a file stands where its folder is to be, or nothing can be put there.
+        StoreError: the file is not a database, belongs to something else, or was written by a newer version; it is
+            ``to_write`` and not writable; or its folder is a file or cannot be written.
     """
     with readable_errors(path, if_damaged=RESTORE):
         if not exists(path):
@@ -71,10 +71,11 @@ def check_database(path: Path, *, to_write: bool = True) -> None:
 
 
 def check_readable(path: Path) -> None:
-    """Look whether ``path`` is a database that this version can read as it is.
+    """Check that ``path`` is a database that this version can read without a migration.
 
     Raises:
-        StoreError: the file is not there, is no database, is not ours, or its tables are not those of this version.
+        StoreError: the file does not exist, is not a database, belongs to something else, or has the schema of another
+            version.
     """
     with readable_errors(path):
         if path.is_dir():
@@ -102,9 +103,9 @@ def check_readable(path: Path) -> None:
 
 
 def check_sound(path: Path) -> None:
-    """Look through all pages of a database that is there; raise StoreError where they contradict each other."""
+    """Check all pages of an existing database; raise StoreError if they are inconsistent."""
     with readable_errors(path, if_damaged=RESTORE):
-        # As it is, only where nobody writes: who writes to a file of this mode keeps a log beside it.
+        # As immutable only if nobody is writing: a writer of a file in this mode keeps a log beside it.
         uri = read_only(path) if _is_in_wal_mode(path) else f"{path.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -113,15 +114,15 @@ def check_sound(path: Path) -> None:
 
 
 def is_writable(path: Path) -> bool:
-    """Whether SQLite can write to a file that is there: it puts others beside it, where a link leads to."""
+    """Whether SQLite can write to an existing file: it also creates files in the folder of the link's target."""
     whole = path.resolve()
     return os.access(whole, os.W_OK) and os.access(whole.parent, os.W_OK)
 
 
 def schema_of(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest migration that a database has seen; 0 for a new one.
+    """Return the number of the newest migration of a database; 0 for a new one.
 
-    One that was made from a dump has it in its table alone.
+    A database that was restored from a dump has the number only in its table.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not version and connection.execute(_HAS_VERSION).fetchone():
@@ -130,7 +131,7 @@ def schema_of(connection: sqlite3.Connection) -> int:
 
 
 def _check_folder(path: Path, *, to_write: bool) -> None:
-    """Raise StoreError where ``path``, which is not there, cannot be made: a file stands in its way, or rights do."""
+    """Raise StoreError if ``path``, which does not exist, cannot be created because of a file or missing rights."""
     nearest = next((each for each in path.absolute().parents if exists(each)), None)
     if nearest is not None and not nearest.is_dir():
         raise StoreError(
@@ -142,7 +143,7 @@ def _check_folder(path: Path, *, to_write: bool) -> None:
 
 
 def _unwritable(path: Path, folder: Path) -> StoreError:
-    """Return what is said where ``folder``, in which a database lies or is to be made, cannot be written."""
+    """Return the error for a database whose ``folder`` is not writable."""
     return StoreError(
         f"{path}: the database cannot be used: {folder}: Permission denied, or a read-only file system; SQLite puts"
         " files beside a database, so change who may write there, or name another place with --llmeval-db or LLMEVAL_DB"
@@ -150,19 +151,19 @@ def _unwritable(path: Path, folder: Path) -> StoreError:
 
 
 def _is_in_wal_mode(path: Path) -> bool:
-    """Whether a database says that it has a write-ahead log, in its header: bytes 18 and 19 are 2."""
+    """Whether the header of a database says that it uses a write-ahead log: bytes 18 and 19 are 2."""
     with open(path, "rb") as file:
         return file.read(20)[18:] == b"\x02\x02"
 
 
 def _begins_as_database(path: Path) -> bool:
-    """Whether a file is empty, as a new database is, or begins as one."""
+    """Whether a file is empty, like a new database, or starts with SQLite's header."""
     with open(path, "rb") as file:
         return file.read(len(_HEADER)) in (b"", _HEADER)
 
 
 def _contents(path: Path) -> tuple[int, set[str]]:
-    """Return the number of the newest migration that a file has seen, and the names of its tables."""
+    """Return the number of the newest migration of a file, and the names of its tables."""
     with contextlib.closing(sqlite3.connect(read_only(path), uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         names, version = {name for (name,) in tables}, schema_of(connection)
@@ -173,9 +174,9 @@ def _contents(path: Path) -> tuple[int, set[str]]:
 
 
 def read_only(path: Path) -> str:
-    """Return the URI under which SQLite reads ``path``.
+    """Return the URI for reading ``path``.
 
-    Where no write-ahead log lies beside it, the file is read as it is: a look must not make one.
+    If there is no write-ahead log, the file is opened as immutable, so that a look at it does not create one.
     """
     name = path.resolve()
     has_log = name.with_name(f"{name.name}-wal").exists()
@@ -185,11 +186,11 @@ def read_only(path: Path) -> str:
 
 @contextlib.contextmanager
 def readable_errors(path: Path, *, if_damaged: str = "") -> Iterator[None]:
-    """Turn what SQLite and the system raise into a StoreError that names ``path``; ``if_damaged`` says what to do."""
+    """Turn errors of SQLite and the system into a StoreError that names ``path``, with advice ``if_damaged``."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        is_damage = type(error) is sqlite3.DatabaseError  # its subclasses are of locks, rights and statements
+        is_damage = type(error) is sqlite3.DatabaseError  # its subclasses mean locks, rights and statements
         todo = if_damaged if is_damage else ""
         if "database is locked" in str(error):
             todo = "; it was waited for, and another process holds it still: end that one"

@@ -1,4 +1,4 @@
-"""Which code a run was of, as far as git knows it, and whether it went on with other code."""
+"""The code of a run as git describes it, and whether the run was resumed with other code."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,34 +18,34 @@ __all__ = [
 ]
 
 CODE_DIFF = "git_diff"
-"""The setting of a run, and of a session that went on with it: the digest of what differed from its commit."""
+"""Key in the settings of a run and of its resumed sessions: digest of the differences from the commit."""
 GIT_REFUSED = "git_refused"
-"""The setting of a run that holds what git said where it did not tell of the code, and what to do; absent elsewhere."""
+"""Key in a run's settings: git's message if it refused to describe the code, and what to do; otherwise absent."""
 OTHER_CODE = "other_code"
-"""What a session that went on with a run says where its code was other than that of the session before."""
+"""Key in the record of a resumed session: how its code differed from that of the session before."""
 
 
 class CodeState(NamedTuple):
-    """A commit, and what differed from it."""
+    """A commit, and the uncommitted changes."""
 
     commit: str | None
     is_dirty: bool | None
     diff: str | None
-    """A digest, empty where nothing differed; None where it is not known."""
+    """Digest of the uncommitted changes; empty if there are none, None if unknown."""
 
     @property
     def shown(self) -> str | None:
-        """The commit in short, and whether files were changed since."""
+        """The short commit, and whether there were uncommitted changes."""
         return None if self.commit is None else self.commit[:9] + (" with changes" if self.is_dirty else "")
 
 
 def code_at_begin(run: Run) -> CodeState:
-    """Return the code that a run began with."""
+    """Return the code at the start of a run."""
     return CodeState(run.git_commit, run.git_dirty, run.settings.get(CODE_DIFF))
 
 
 def code_of(run: Run) -> CodeState:
-    """Return the code that the newest session of a run was of."""
+    """Return the code of the newest session of a run."""
     for session in reversed(run.settings.get("resumes", [])):
         if session.get("git_commit") is not None:
             return CodeState(session["git_commit"], session.get("git_dirty"), session.get(CODE_DIFF))
@@ -53,7 +53,7 @@ def code_of(run: Run) -> CodeState:
 
 
 def code_changes(before: CodeState, now: CodeState) -> Iterator[str]:
-    """Yield what differs between two states, in words."""
+    """Yield the differences between two states, in words."""
     if before.shown != now.shown:
         yield f"commit {_told(before)}, now {_told(now)}"
     elif None not in (before.diff, now.diff) and before.diff != now.diff:
@@ -61,7 +61,7 @@ def code_changes(before: CodeState, now: CodeState) -> Iterator[str]:
 
 
 def resumed_on(run: Run) -> list[str]:
-    """Return words that say so where a run went on with other code than it had begun with; else none."""
+    """Return a remark, as a list of one, if a run was resumed with other code; otherwise an empty list."""
     sessions: list[dict[str, Any]] = run.settings.get("resumes", [])
     told = [one_line(str(session[OTHER_CODE]), 120) for session in sessions if session.get(OTHER_CODE)]
     return [f"resumed on other code ({'; '.join(told)})"] if told else []

@@ -1,4 +1,4 @@
-"""Between a record and the row that holds its fields as columns of the same names."""
+"""Conversion between a dataclass and a row whose columns have the names of its fields."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 def columns_of(record: Any, /, *but: str, **others: object) -> dict[str, Any]:
-    """Return the fields of a record as they are, all ``but`` those, with ``others`` in their place or beside them."""
+    """Return the fields of a record except ``but``, with ``others`` replacing or added."""
     return {**{name: getattr(record, name) for name in _names(type(record), *but, *others)}, **others}
 
 
 def record_of(kind: type[T], row: Mapping[str, Any], /, **others: Any) -> T:
-    """Return the record of a row: its fields as the columns hold them, but for ``others``."""
+    """Return the record of a row: fields come from the columns of the same name, or from ``others``."""
     return kind(**{name: row[name] for name in _names(kind, *others)}, **others)
 
 
@@ -25,4 +25,4 @@ def _fields_of(kind: Any, *but: str) -> tuple[str, ...]:
 
 
 _names: Callable[..., tuple[str, ...]] = functools.cache(_fields_of)
-"""They are the same for all rows of a table."""
+"""The field names, cached because they are the same for all rows of a table."""

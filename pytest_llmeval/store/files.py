@@ -1,4 +1,4 @@
-"""Files that SQLite keeps: how they are made, how rows are written into them, and how one is read."""
+"""Helpers for SQLite files: private creation, write-ahead log, read-only connections, writing of rows."""
 
 import contextlib
 import functools
@@ -31,17 +31,17 @@ _STEP_S = 0.01
 
 
 def make_private(path: Path) -> None:
-    """Make the file readable by its owner alone, in a folder that git leaves alone where the folder is new.
+    """Create the file readable by its owner alone; a new hidden folder for it gets a .gitignore.
 
-    One that is there is taken from everybody, if it is ours: a copy or an artifact comes so. What a group may do stays
-    where nobody else may do anything.
+    An existing file of ours that everybody may access (a copy or an artifact, say) is restricted to its owner. If only
+    a group has access, that stays.
     """
     if not path.parent.exists():
         if path.parent.name.startswith("."):
             _make_hidden(path.parent)
         else:
-            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may make it at this moment
-    name = os.path.realpath(path)  # a link may lead to a file that is yet to be made
+            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may create it just now
+    name = os.path.realpath(path)  # a link may point to a file that does not exist yet
     try:
         os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
@@ -50,7 +50,7 @@ def make_private(path: Path) -> None:
 
 
 def _make_hidden(folder: Path) -> None:
-    """Make a folder that git leaves alone, whole or not at all, unless another process does at this moment."""
+    """Create a folder that git ignores, atomically, unless another process creates it at the same moment."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
@@ -70,13 +70,14 @@ def _take_from_all(name: str) -> None:
 
 
 def switch_to_wal(connection: sqlite3.Connection) -> str:
-    """Let readers and a writer work at the same time; the file remembers it.
+    """Switch the file to a write-ahead log, which lets readers and a writer work at once; the file remembers it.
 
-    SQLite does not wait for a lock while it switches, whatever the timeout of the connection, so that several processes
-    that open a new file at one moment would fail: https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode
+    SQLite does not wait for a lock during the switch, whatever the connection's timeout, so several processes that open
+    a new file at the same moment would fail:
+    https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode
 
     Returns:
-        The mode that the file has: ``wal``, or another one where the file system gives processes no shared memory.
+        The file's journal mode: ``wal``, or another one if the file system offers no shared memory.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
@@ -91,23 +92,23 @@ def switch_to_wal(connection: sqlite3.Connection) -> str:
 
 
 def _without_log(connection: sqlite3.Connection) -> str:
-    """Take a file out of the mode that it brought from another file system: https://sqlite.org/wal.html#noshm."""
+    """Leave the write-ahead mode of a file that came from another file system: https://sqlite.org/wal.html#noshm."""
     for pragma in ("locking_mode = exclusive", "journal_mode = delete", "locking_mode = normal"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return str(connection.execute("PRAGMA journal_mode = wal").fetchall()[0][0])
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Return a connection that writes nothing, for any thread; the columns of its rows have names."""
+    """Return a read-only connection for any thread, whose rows have column names."""
     connection = connected_to_read(path)
     connection.row_factory = sqlite3.Row
     return connection
 
 
 def connected_to_read(path: Path) -> sqlite3.Connection:
-    """Return a connection that writes nothing, for any thread, and can read a file of another file system.
+    """Return a read-only connection for any thread; it can also read a file from another file system.
 
-    SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
+    SQLite creates files beside one that it reads. In a folder that is not writable, the file is read as immutable.
     """
     uri = f"{path.absolute().as_uri()}?mode="
     connect = functools.partial(sqlite3.connect, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
@@ -125,7 +126,7 @@ def connected_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _can_read(connection: sqlite3.Connection) -> bool:
-    """Whether a file is there, and the log that it says to have can be: other faults are met by who reads it."""
+    """Whether the file and its write-ahead log can be opened; other faults are raised when the file is read."""
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
@@ -134,24 +135,24 @@ def _can_read(connection: sqlite3.Connection) -> bool:
 
 
 def first_row(connection: sqlite3.Connection, path: Path, sql: str, *parameters: str) -> Any:
-    """Return the first row that a query finds, None without one; raise StoreError, which names ``path``."""
+    """Return the first row of a query, or None; raise StoreError, naming ``path``, if it cannot be read."""
     with readable_errors(path):
         return connection.execute(sql, parameters).fetchone()
 
 
 def write_row(connection: sqlite3.Connection, table: str, row: dict[str, Any], *, verb: str = "INSERT") -> int:
-    """Write a row; return 1, or 0 where the verb left it out."""
+    """Write a row; return 1, or 0 if the verb skipped it (OR IGNORE)."""
     return connection.execute(_insertion(table, tuple(row), verb), _storable(row.values())).rowcount
 
 
 @functools.cache
 def _insertion(table: str, columns: tuple[str, ...], verb: str) -> str:
-    """Return the SQL that writes a row; the names are those of rows.py, never of a dataset."""
+    """Return the SQL that writes a row; the column names come from rows.py, never from a dataset."""
     return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 def bindable(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as SQLite can keep it."""
+    """Return a row with texts that SQLite can store."""
     return dict(zip(row, _storable(row.values()), strict=True))
 
 

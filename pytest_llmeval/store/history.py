@@ -1,4 +1,4 @@
-"""What earlier runs say of the calls of a suite: how many a case makes, and how long their answers are."""
+"""Facts from earlier runs for estimates: the number of calls per case of a suite, and the length of answers."""
 
 import contextlib
 import json
@@ -45,38 +45,39 @@ GROUP BY calls.model ORDER BY calls.model = ?3 DESC, count(*) DESC LIMIT 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallHistory:
-    """The newest run of a suite with a model, or with judges."""
+    """Facts about the calls of a suite in its newest run with a model, or with judges."""
 
     calls_per_case: float | None = None
-    """Mean over the cases that made any, of a judge over all that were not skipped without one; None where no run is
-    known."""
+    """Mean number of calls per case that made any; for a judge, per case except those skipped without a call. None if
+    no run is known."""
     input_tokens: float | None = None
-    """Mean of what a call sent; None where no server said."""
+    """Mean input tokens per call; None if no server reported them."""
     output_tokens: float | None = None
-    """Mean of an answer; None where no server said, and of another model, which may say more or less."""
+    """Mean output tokens per answer; None if no server reported them, or if the run used another model, whose answers
+    may be longer or shorter."""
     is_silent: bool | None = None
-    """Whether its cases made no call that is recorded, of a judge neither; None where no run is known."""
+    """Whether its cases have no recorded calls, not even of a judge; None if no run is known."""
     run: str | None = None
-    """The id of that run, of models; None where none is known."""
+    """Id of that run; None if none is known, and for judges."""
     code_digest: str | None = None
-    """Of the code of the suite in that run; None where it does not say."""
+    """Digest of the suite's code in that run; None if it was not recorded."""
 
 
 def call_history(database: Path, suite: str, model: str) -> CallHistory:
-    """Return what the newest run with the model says, else with another one, of which the calls are likely the same.
+    """Return facts from the newest run with the model, or else with another one, as its calls are likely the same.
 
-    That is nothing where there is none, or no database that can be read.
+    All facts are unknown if there is no such run, or no readable database.
     """
     return _read(database, lambda connection: _of_model(connection, suite, model))
 
 
 def judge_history(database: Path, suite: str, judge: str) -> CallHistory:
-    """Return what the newest run says in which judges were asked, of ``judge`` where it was one, else of another."""
+    """Return facts from the newest run in which a judge was asked: of ``judge`` if it was one, else of another."""
     return _read(database, lambda connection: _of_judge(connection, suite, judge))
 
 
 def _read(database: Path, look: Callable[[sqlite3.Connection], CallHistory]) -> CallHistory:
-    with contextlib.suppress(sqlite3.Error, OSError, ValueError):  # the latter of JSON that is damaged
+    with contextlib.suppress(sqlite3.Error, OSError, ValueError):  # ValueError: damaged JSON
         if database.exists():
             with contextlib.closing(open_to_read(database)) as connection:
                 if schema_of(connection):
@@ -118,6 +119,6 @@ def _code_digest(connection: sqlite3.Connection, run: str, suite: str) -> str | 
 
 
 def _newest(connection: sqlite3.Connection, has_rows: str, *of: str) -> str | None:
-    """Return the id of the newest run of which a query yields a row; its parameters are the id and ``of``."""
+    """Return the id of the newest run for which a query yields a row; its parameters are the id and ``of``."""
     runs = connection.execute(f"SELECT id FROM runs {NEWEST_FIRST}").fetchall()  # noqa: S608  # of run_order.py
     return next((run_id for (run_id,) in runs if connection.execute(has_rows, [run_id, *of]).fetchone()), None)

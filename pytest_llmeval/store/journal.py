@@ -1,7 +1,7 @@
-"""The journal of a run: a file of its own beside the database, where each answer is durable before it is used.
+"""The journal of a run: a file beside the database in which each answer is durable before it is used.
 
-The process that makes the calls writes it; when the run ends, the database takes over what it holds and it goes. What a
-killed process left is taken over when the database is opened next.
+The process that makes the calls writes it. When the run ends, the database takes over its answers and the journal is
+removed. The journal of a killed process is taken over when the database is opened next.
 """
 
 import contextlib
@@ -43,13 +43,13 @@ _NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cache
 
 
 class SqliteJournal:
-    """The answers of one run; used by one thread at a time."""
+    """The answers of one run. An instance must be used by one thread at a time."""
 
     def __init__(self, database: Path, run: Run) -> None:
-        """Make the journal of ``run`` beside ``database``.
+        """Create the journal of ``run`` beside ``database``.
 
         Raises:
-            StoreError: the file cannot be written.
+            StoreError: the file cannot be written, or an earlier journal of the run is still there.
         """
         self.path = _path_of(database, run.id)
         self._run_id = run.id
@@ -64,7 +64,7 @@ class SqliteJournal:
             raise (unread(self.path, error) if is_left else error) from error
 
     def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
-        """Make the answers durable, and which calls were begun; raise StoreError where they cannot be written."""
+        """Make answers durable, and note calls that began or failed; raise StoreError if they cannot be written."""
         if not is_there(self.path):
             raise StoreError(f"{self.path}: the journal was removed while the run wrote it")
         with readable_errors(self.path), self._connection:
@@ -75,13 +75,13 @@ class SqliteJournal:
                 self._connection.executemany(sql, [[self._call_id(*each)] for each in names])
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
-        """Return what this session was answered to a call; None where it was not, or the answer is damaged."""
+        """Return the call that this session recorded under a name; None if there is none, or its answer is damaged."""
         sql = "SELECT * FROM answers WHERE id = ?"
         found = first_row(self._connection, self.path, sql, self._call_id(case, name))
         return self._sound(found, found is not None and rows.is_whole(found))
 
     def recall_earlier(self, case: CaseKey, name: str) -> Call | None:
-        """Return what earlier sessions of the run were answered to it; None too before ``open_history``."""
+        """Return the call that an earlier session of the run recorded; None without one, or before ``open_history``."""
         if self._history is None:
             return None
         sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
@@ -89,7 +89,7 @@ class SqliteJournal:
         return self._sound(found, found is not None and rows.is_whole(found))
 
     def cached(self, cache_key: str, request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> Call | None:
-        """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
+        """Return the newest answer of any run under a cache key; None if it is damaged or answers another request."""
         self.open_history()
         assert self._history is not None
         found = first_row(self._connection, self.path, _NEWEST.format(table="answers"), cache_key)
@@ -97,13 +97,13 @@ class SqliteJournal:
         return self._sound(found, found is not None and rows.is_reply(found, request, sent))
 
     def _sound(self, found: Any, is_sound: bool) -> Call | None:
-        """Return the call of a row, unless there is none or it is damaged."""
+        """Return the call of a row; None if there is no row, or its answer is damaged (its id goes to ``damaged``)."""
         if found is not None and not is_sound:
             self.damaged.add(found["id"])
         return rows.to_call(found) if is_sound else None
 
     def open_history(self) -> None:
-        """Look for answers in the database too: those of earlier sessions of this run, or of all runs."""
+        """Also look for answers in the database: those of earlier sessions of this run, or of all runs."""
         if self._history is None:
             with readable_errors(self._database):
                 self._history = open_to_read(self._database)
@@ -128,7 +128,7 @@ class SqliteJournal:
             raise
 
     def _begin(self, run: Run) -> None:
-        """Make the tables and the row of the run; older versions made the tables first, and may have left those."""
+        """Create the tables and the row of the run; replace empty tables that an older version may have left."""
         self._connection.execute("BEGIN IMMEDIATE")
         if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
             if self._connection.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM answers").fetchone():
@@ -148,36 +148,36 @@ class SqliteJournal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """A journal that its run has not handed over."""
+    """A journal that its run has not handed over to the database."""
 
     path: Path
     run: Run
     facts: str | None = None
-    """What the journal says of the process that wrote it; None where nobody else can take it over."""
+    """The journal's record of the run and its process; None if no other process can take the journal over."""
     written_at: float = math.inf
-    """When the file was last written, in seconds since the epoch; infinite where nobody else can take it over."""
+    """Time of the last write, in seconds since the epoch; infinite if no other process can take the journal over."""
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was written for so long that a process of another machine, too, is taken for dead."""
+        """Whether the file was not written to for LONGEST_SILENCE: then its process counts as dead on any machine."""
         return utc().timestamp() - self.written_at > LONGEST_SILENCE.total_seconds()
 
     @property
     def is_there(self) -> bool:
-        """Whether that journal still stands at the path; a session that took it over writes another one there."""
+        """Whether the file is still this journal; a session that took it over writes another one to the same path."""
         if self.facts is None:
             return True
-        with contextlib.suppress(sqlite3.Error, TypeError):  # it is no file any more, or one that is just being made
+        with contextlib.suppress(sqlite3.Error, TypeError):  # no file any more, or one that is just being created
             return _facts_in(self.path) == self.facts
         return False
 
     @property
     def uri(self) -> str:
-        """The file as SQLite attaches it; never one that is not there."""
+        """URI for SQLite's ATTACH; it never creates the file."""
         return f"{self.path.absolute().as_uri()}?mode=rw"
 
     def remove(self) -> None:
-        """Remove the file, once the database holds what is in it."""
+        """Remove the file and its log; call this once the database holds the answers."""
         if not self.is_there:
             return
         for name in (str(self.path), f"{self.path}-wal", f"{self.path}-shm"):
@@ -186,7 +186,7 @@ class Orphan:
 
 
 def unread(path: Path, error: StoreError) -> StoreError:
-    """Return what is said where ``error`` keeps the journal of an earlier session of a run from being taken over."""
+    """Return the error for a journal of an earlier session that cannot be taken over because of ``error``."""
     return StoreError(
         f"{path}: the journal of an earlier session of this run cannot be taken over ({error.__cause__ or error}); if"
         " it is damaged restore it, or move it away: what it holds is asked, and paid for, again then"
@@ -194,16 +194,16 @@ def unread(path: Path, error: StoreError) -> StoreError:
 
 
 def orphans(database: Path) -> Iterator[Orphan]:
-    """Yield the journals beside ``database`` that can be read; a damaged one is left where it is."""
+    """Yield the readable journals beside ``database``; damaged ones are left where they are."""
     for path in _journals(database):
         with contextlib.suppress(sqlite3.Error, OSError, ValueError, KeyError, TypeError):
             yield _orphan(path)
 
 
 def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tuple[Path, StoreError]]:
-    """Yield the journals beside ``database`` that cannot be read, of one run or of all, with what is said of them.
+    """Yield the unreadable journals beside ``database``, of one run or of all, each with the error to show.
 
-    One without any table was begun by a process that was killed at once, or is just being made.
+    A journal without tables is no error: its process was killed at once, or is just creating it.
     """
     for path in _journals(database, "*" if run_id is None else glob.escape(run_id)):
         try:
@@ -213,24 +213,24 @@ def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tupl
                     connection.execute(f"SELECT {', '.join(CALL_COLUMNS)} FROM answers LIMIT 1").fetchall()  # noqa: S608
                     _orphan(path)
         except (StoreError, ValueError, KeyError, TypeError) as error:
-            if path.exists():  # else its run has ended meanwhile
+            if path.exists():  # otherwise its run has ended in the meantime
                 other = StoreError(f"it is not of a run as this version knows them: {error}")
                 yield path, unread(path, error if isinstance(error, StoreError) else other)
 
 
 def _journals(database: Path, run: str = "*") -> list[Path]:
-    """Return those beside the file itself, and those that earlier versions left beside a link to it."""
+    """Return the journals beside the file itself, and those that earlier versions left beside a link to it."""
     places = {os.path.realpath(database), os.path.join(os.path.realpath(database.parent), database.name)}
     return [Path(name) for each in sorted(places) for name in sorted(glob.glob(f"{glob.escape(each)}.{run}{_SUFFIX}"))]
 
 
 def _path_of(database: Path, run_id: str) -> Path:
-    """Return where it lies: beside the file itself, as a database is also opened by another link to it or by none."""
+    """Return the path of a run's journal: beside the real file, as a database may be opened through various links."""
     return Path(f"{os.path.realpath(database)}.{run_id}{_SUFFIX}")
 
 
 def _orphan(path: Path) -> Orphan:
-    written_at = _written_at(path)  # before it is opened, which may fold in what a killed process left
+    written_at = _written_at(path)  # before opening, which may fold in the log of a killed process
     facts = _facts_in(path)
     return Orphan(path=path, run=rows.to_run(loads(facts)), facts=facts, written_at=written_at)
 

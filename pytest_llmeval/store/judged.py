@@ -1,4 +1,4 @@
-"""What the gate needs of many stored cases, read without their texts; what repeats is held once."""
+"""Reading what the gate needs of many stored cases: without texts, and with equal values held only once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -12,8 +12,8 @@ __all__ = ["CASES_SQL", "OF_CASES", "OF_SCORES", "SCORES_SQL", "judged_cases"]
 T = TypeVar("T")
 
 OF_CASES = f"FROM cases WHERE +run_id = ?1 AND rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()} ORDER BY rowid"
-"""The cases of a run, in the order of recording; its first and its last row are given, as those between are its own in
-nearly every file: each page is read once, and nothing is sorted."""
+"""The cases of a run in the order of recording, given its first and last rowid. Rows between are nearly always its own,
+so each page is read once and nothing is sorted."""
 OF_SCORES = f"""FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE +cases.run_id = ?1 AND cases.rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()} ORDER BY cases.rowid, scores.name"""
 """Their scores, in the same order."""
@@ -31,22 +31,22 @@ _MOST_HELD = 10_000
 
 
 class _Held(dict[Any, Any]):
-    """Values that repeat, each held once; only so many, as what never repeats would only take room."""
+    """Interned values, up to _MOST_HELD: values that never repeat would only take memory."""
 
     def one(self, value: T) -> T:
-        """Return the value that is held and equals ``value``."""
+        """Return the held value that equals ``value``, or hold ``value`` itself."""
         found: T | None = self.get(value)
         return self.keep(value, value) if found is None else found
 
     def keep(self, key: object, value: T) -> T:
-        """Hold ``value`` where there is room; return it."""
+        """Hold ``value`` if there is room; return it."""
         if len(self) < _MOST_HELD:
             self[key] = value
         return value
 
 
 class _Values(Mapping[str, float | None]):
-    """The values of a case's scores by name, in half the room of a dict: cases share the names."""
+    """The values of a case's scores by name, in half the memory of a dict, because cases share the names."""
 
     __slots__ = ("_places", "_values")
 
@@ -65,11 +65,11 @@ class _Values(Mapping[str, float | None]):
 
 
 class _Facts(NamedTuple):
-    """What cases with the same scorers and the same passes share, by score name."""
+    """Facts that cases with the same scorers and the same passes share, by score name."""
 
     names: tuple[str, ...]
     places: dict[str, int]
-    """Where each value stands."""
+    """Index of each value in the tuple of values."""
     passed: dict[str, bool | None]
     statuses: dict[str, str]
     digests: dict[str, str | None]
@@ -77,7 +77,7 @@ class _Facts(NamedTuple):
 
     @classmethod
     def of(cls, scores: tuple[tuple[Any, ...], ...]) -> "_Facts":
-        """Return those of ``scores``, each a row of ``SCORES_SQL`` from the name on."""
+        """Return the facts of ``scores``, each a row of ``SCORES_SQL`` from the name on."""
         return cls(
             names=tuple(score[0] for score in scores),
             places={score[0]: place for place, score in enumerate(scores)},

@@ -1,4 +1,4 @@
-"""Which run a person means."""
+"""Finding the run that a person refers to."""
 
 from collections.abc import Sequence
 
@@ -20,21 +20,21 @@ def pick_run(
     baselines: Sequence[NamedBaseline] = (),
     trainings: Sequence[str] = (),
 ) -> Run:
-    """Return the run that ``ref`` means among ``runs``, the newest first.
+    """Return the run among ``runs``, newest first, that ``ref`` refers to.
 
-    ``last`` is the newest; then an id, a name (its newest run), the name of one of ``baselines`` and a unique beginning
-    of an id are tried in this order.
+    ``last`` is the newest. Otherwise the attempts are, in this order: an id, a name (its newest run), the name of one
+    of ``baselines``, a unique prefix of an id.
 
     Raises:
-        StoreError: there is none, or a beginning fits several. Where one of ``trainings``, by their ids, may be meant,
-            it says what shows that.
+        StoreError: nothing matches, or a prefix matches several runs. If ``ref`` may mean one of ``trainings`` (by id),
+            the message says how to show it.
     """
     training = next((each for each in trainings if ref and each.startswith(ref)), None)
     if not runs and training is None:
         raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
     if ref == "last" and runs:
         return runs[0]
-    names = (ref, storable(ref))  # an argument may hold what the database cannot keep
+    names = (ref, storable(ref))  # as the database stores it, too
     named = [each.run_id for each in baselines if each.name in names]
     exact = [run for run in runs if run.id == ref] or [run for run in runs if run.name in names]
     exact = exact or [run for run in runs if run.id in named]

@@ -1,4 +1,4 @@
-"""The shards of a run joined into one: its row, and its cases with all that belongs to them, as a stream."""
+"""Joining the shards of a run into one run: its row, and a stream of its cases with their scores, calls and labels."""
 
 import contextlib
 import json
@@ -38,10 +38,10 @@ _OF_ALL = ("expected", "made", "deselected", "left_out", "selected_digest", GONE
 
 
 def runs_in(path: Path) -> list[Run]:
-    """Return the runs of a file that anybody may have written, the newest first; the file stays as it is.
+    """Return the runs of a file from an untrusted source, newest first; the file is not changed.
 
     Raises:
-        StoreError: the file is no database of this version, or holds what no run is.
+        StoreError: the file is not a database of this version, or a value is not one that a run writes.
     """
     with _opened(path) as reader, _of_any_hand(path):
         runs = reader.runs()
@@ -57,13 +57,14 @@ def runs_in(path: Path) -> list[Run]:
 
 
 def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
-    """Return the row of the run that ``shards`` make up; it has no end yet.
+    """Return the run that ``shards`` make up, still without an end.
 
-    Its id follows from the shards, so that joining them again finds it. It began when the last of them did.
+    Its id is derived from the shards, so that joining them again finds the same run. It starts when the last shard
+    started.
 
     Args:
-        shards: all of one run, by their numbers.
-        runs: those that the database has, where the run whose answers rescored shards share may be.
+        shards: all shards of one run, ordered by number.
+        runs: the runs of the database, among which rescored shards find the joined run that holds their answers.
     """
     first, ids = shards[0].run, {str(each.shard): each.run.id for each in shards}
     ends = [each.run.end.finished_at for each in shards if each.run.end is not None]
@@ -110,16 +111,16 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
 
 
 def _other_suites(shards: Sequence[ShardRun]) -> list[str] | None:
-    """Return the suites that some shard has no case of, and no other; None where one did not collect all evals."""
+    """Return the suites that some shard has no case of, merged; None if a shard did not collect all evals."""
     found = [each.run.settings.get("other_suites") for each in shards]
     return None if None in found else list(dict.fromkeys(name for others in found for name in others or ()))
 
 
 def judged_in(shards: Sequence[ShardRun]) -> Iterator[JudgedCase]:
-    """Yield what the gate needs of each case of ``shards``, which stay as they are.
+    """Yield what the gate needs of each case of ``shards``, whose files are not changed.
 
     Raises:
-        StoreError: a file cannot be read or holds what no run writes.
+        StoreError: a file cannot be read, or holds values that no run writes.
     """
     for each in shards:
         with _opened(each.path) as reader, _of_any_hand(each.path):
@@ -129,13 +130,13 @@ def judged_in(shards: Sequence[ShardRun]) -> Iterator[JudgedCase]:
 def import_shards(store: SqliteStore, run: Run, shards: Sequence[ShardRun]) -> bool:
     """Record ``run`` with the cases, scores, votes, judges, calls and labels of its shards, in one commit.
 
-    So is what its cases came to before they ran again.
+    The earlier outcomes of cases that ran again are recorded, too.
 
     Returns:
-        Whether it was new; else nothing is changed.
+        Whether the run was new; if not, nothing is changed.
 
     Raises:
-        StoreError: a file cannot be read or holds what no run writes, or the store cannot be written.
+        StoreError: a file cannot be read or holds values that no run writes, or the store cannot be written.
     """
     with contextlib.ExitStack() as stack:
         sources = [_Source(run.id, each, stack.enter_context(_opened(each.path))) for each in shards]
@@ -151,7 +152,7 @@ def import_shards(store: SqliteStore, run: Run, shards: Sequence[ShardRun]) -> b
 
 
 class _Source:
-    """A shard whose cases get the ids that they have in the joined run."""
+    """A shard, read with the case ids of the joined run."""
 
     def __init__(self, run_id: str, shard: ShardRun, reader: SqliteReader) -> None:
         self._run_id = run_id
@@ -160,7 +161,7 @@ class _Source:
         self._ids: dict[str, str] = {}
 
     def cases(self) -> Iterator[StoredCase]:
-        """Yield each case, every field looked at."""
+        """Yield each case after a check of all of its fields."""
         path, shard = self._shard.path, self._shard.shard
         with _of_any_hand(path):
             for case in self._reader.cases(self._shard.run.id):
@@ -173,32 +174,32 @@ class _Source:
                 yield replace(case, id=self._ids[case.id])
 
     def judges(self) -> list[JudgeRecord]:
-        """Return what stands behind the judge_ids."""
+        """Return the judges of the shard (what each judge_id stands for)."""
         with _of_any_hand(self._shard.path):
             return self._reader.judges(self._shard.run.id)
 
     def calls(self) -> Iterator[tuple[str, Call]]:
-        """Yield each call, once the cases are read; one of a case that never ended keeps to no case."""
+        """Yield each call, after ``cases`` was read. A call of an unfinished case gets a case id that no case has."""
         with _of_any_hand(self._shard.path):
             for case, call in self._reader.run_calls(self._shard.run.id):
                 check_types({name: getattr(call, name) for name in _CALL_TEXTS}, _CALL_TEXTS, "call")
                 yield self._ids.get(case) or digest(f"{self._run_id}:{case}")[:24], call
 
     def labels(self) -> Iterator[Label]:
-        """Yield what people said, once the cases are read."""
+        """Yield the labels, after ``cases`` was read."""
         with _of_any_hand(self._shard.path):
             for label in self._reader.labels(self._shard.run.id):
                 yield replace(label, case_id=self._ids[label.case_id])
 
     def earlier(self) -> Iterator[EarlierOutcome]:
-        """Yield what cases came to before they ran again, once the cases are read."""
+        """Yield the earlier outcomes of cases that ran again, after ``cases`` was read."""
         with _of_any_hand(self._shard.path):
             for each in self._reader.earlier_outcomes(self._shard.run.id):
                 yield replace(each, case_id=self._ids[each.case_id])
 
 
 def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """Return the suites of all shards, each with what its parts come to."""
+    """Return the suites of all shards, each with the totals of its parts."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for suites in shards for name in suites):
         parts = [suites[name] for suites in shards if name in suites]
@@ -215,16 +216,16 @@ def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]
         if gone := sorted({row for part in parts for row in part.get(GONE, ())}):
             found[name][GONE] = gone
         taken = [part["selected_digest"] for part in parts if "selected_digest" in part]
-        if len(taken) == len(parts):  # those of an older version have none
+        if len(taken) == len(parts):  # shards of an older version have none
             found[name]["selected_digest"] = add_digests(taken)
     return found
 
 
 def _unselected(read: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the suites of which no shard has a case, where anything but ``-m`` left some out."""
+    """Yield the suites that no shard has a case of because something other than ``-m`` left cases out."""
     parametrized = {name.partition("[")[0] for name, suite in read.items() if suite["made"] and "[" in name}
     for name, suite in read.items():
-        is_known = suite["made"] or name not in parametrized  # a shard without its rows knows no sets of parameters
+        is_known = suite["made"] or name not in parametrized  # a shard without rows does not know the parameter sets
         left_out = suite["left_out"] if not suite["made"] else list(filter(tells_of_cases, suite["left_out"]))
         if is_known and left_out and not suite["expected"]:
             yield name
@@ -232,7 +233,7 @@ def _unselected(read: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[SqliteReader]:
-    """Give a reader of a file of this version that anybody may have written."""
+    """Open a file of this version from an untrusted source for reading."""
     check_readable(path)
     connection = sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S)
     with contextlib.closing(SqliteReader(path, connection, if_damaged="")) as reader:
@@ -241,7 +242,7 @@ def _opened(path: Path) -> Iterator[SqliteReader]:
 
 @contextlib.contextmanager
 def _of_any_hand(path: Path) -> Iterator[None]:
-    """Turn what comes of reading foreign rows into a StoreError that names the file."""
+    """Turn errors from reading untrusted rows into a StoreError that names the file."""
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:

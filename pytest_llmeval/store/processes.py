@@ -1,4 +1,4 @@
-"""Which process is meant by a number, of which machine."""
+"""Identifying a process by its id, start time and host."""
 
 import os
 import socket
@@ -6,13 +6,13 @@ import socket
 __all__ = ["own_host", "process_started"]
 
 _ENDED = "ZX"
-"""States of a killed process that nobody has waited for, as in a container without an init process."""
+"""States of a dead process that nobody has waited for, as in a container without an init process."""
 
 
 def own_host() -> str:
-    """Return where the numbers of processes mean those that this process sees: the machine and its PID namespace.
+    """Return an id of the space in which this process sees process ids: the machine's name and the PID namespace.
 
-    A container may have the name of its host. A system without namespaces has the name of the machine alone.
+    A container may have the name of its host. On a system without namespaces, the id is the machine's name alone.
     """
     host = socket.gethostname()
     try:
@@ -22,17 +22,17 @@ def own_host() -> str:
 
 
 def process_started(pid: int) -> str | None:
-    """Return what tells this process from a later one with its number; ``""`` where the system does not say.
+    """Return the start time of a process, which tells it from a later one of the same id; ``""`` if unknown.
 
-    None where no such process runs.
+    None if no such process is alive.
     """
-    if os.name != "posix":  # there os.kill(pid, 0) would end the process
+    if os.name != "posix":  # os.kill(pid, 0) would end the process
         return ""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
-    except OSError:  # it runs, and is another user's
+    except OSError:  # alive, but another user's
         pass
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""What a store of runs is read by, at any time; only the controller writes."""
+"""Protocol for reading stored runs at any time, while only the controller writes."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -16,46 +16,46 @@ __all__ = ["StoreReader"]
 
 
 class StoreReader(Protocol):
-    """What a store is read by."""
+    """Read access to a store of runs."""
 
     def runs(self) -> list[Run]:
-        """Return all runs, the newest first."""
+        """Return all runs, newest first."""
 
     def find_run(self, ref: str) -> Run:
-        """Return the run that ``ref`` means, as ``pick_run`` says; raise StoreError where none or several do."""
+        """Return the run that ``ref`` identifies (see ``pick_run``); raise StoreError if there is none or several."""
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
-        """Yield each case with its scores, in the order of recording."""
+        """Yield each case with its scores, in the order in which they were recorded."""
 
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case, in the order of recording, small enough for many to be kept."""
+        """Yield what the gate needs of each case, in the order of recording; small enough to keep many in memory."""
 
     def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
-        """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
+        """Yield cases whose outcome is missed or error, like ``cases``; at most ``most`` of each suite and outcome."""
 
     def calls(self, case_id: str) -> list[Call]:
-        """Return the calls of a case, in their order."""
+        """Return the calls of a case, in the order in which they were recorded."""
 
     def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
-        """Return what cases of a run came to before they ran again, those of a case together, in their order."""
+        """Return the earlier outcomes of cases that ran again, grouped by case and ordered by number."""
 
     def judges(self, run_id: str) -> list[JudgeRecord]:
-        """Return what stands behind the judge_ids of a run, sorted by them."""
+        """Return the judges of a run (what each judge_id stands for), sorted by judge_id."""
 
     def verdicts(self, run_id: str) -> list["Verdict"]:
-        """Return the verdicts of a run, in the order of judging."""
+        """Return the verdicts of a run, in the order in which the gate made them."""
 
     def labels(self, run_id: str) -> list[Label]:
-        """Return what people said of the cases of a run, in the order of recording."""
+        """Return the labels that people gave to cases of a run, in the order of recording."""
 
     def spending(self, run_id: str) -> list[Spending]:
-        """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
+        """Return the calls, tokens and cost of a run by role and model, including calls of unfinished cases."""
 
     def voting(self, run_id: str) -> VoteCounts:
-        """Return how the judges of a run agreed."""
+        """Return counts of how far the judges of a run agreed, with each other and with themselves."""
 
     def baselines(self) -> list[NamedBaseline]:
         """Return the named baselines, sorted by name."""
 
     def close(self) -> None:
-        """Close what is open; calling it again does nothing."""
+        """Close the store; calling it again does nothing."""

@@ -1,4 +1,4 @@
-"""The calls of a run that stand in the database: what the same calls of another run may be answered from."""
+"""Recorded calls of a run, from which the same calls of another run can be answered."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,19 +15,19 @@ __all__ = ["RecordedCalls"]
 
 
 class RecordedCalls:
-    """The calls of one run, its failed ones too; used by one thread at a time, and nothing is written."""
+    """The calls of one run, including failed ones; read-only, and to be used by one thread at a time."""
 
     def __init__(self, database: Path, run_id: str) -> None:
-        """Open ``database``; raise StoreError where it cannot be read."""
+        """Open ``database``; raise StoreError if it cannot be read."""
         self.run_id = run_id
         self._database = database
         with readable_errors(database):
             self._connection = open_to_read(database)
 
     def find(self, case: CaseKey, name: str, request: Mapping[str, Any]) -> Call | None:
-        """Return what the run was told in the call ``name`` of a case with this very request; None without one.
+        """Return the call ``name`` of a case if it had this very request; None if not, or if its answer is damaged.
 
-        A failed call has the text of its error in ``detail``. An answer that is damaged is none.
+        A failed call has the text of its error in ``detail``.
         """
         own_id = case_id(self.run_id, *identity_of(case))
         found = first_row(self._connection, self._database, "SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
@@ -41,7 +41,7 @@ class RecordedCalls:
         self._connection.close()
 
     def _with_error(self, call: Call, own_id: str) -> Call:
-        """Return a failed call with the text of its error; runs of before noted that of the case alone."""
+        """Return a failed call with the text of its error; runs of older versions recorded it for the case only."""
         if "error" in call.detail:
             return call
         sql = "SELECT error FROM cases WHERE id = ? AND error_kind = ?"

@@ -1,4 +1,4 @@
-"""What is stored of runs, as their tables hold it."""
+"""Stored records of runs: the run, its end, earlier outcomes, baselines and spending."""
 
 import os
 import secrets
@@ -45,23 +45,22 @@ _Number = TypeVar("_Number", int, float)
 RunStatus = Literal["running", "finished", "interrupted", "unmeasurable"]
 
 ANSWERING = "answering"
-"""The setting under which an exported run says which models answered for each of its judges."""
+"""Key in a run's settings: the models that answered for each of its judges. Only exported runs have it."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
-"""Statuses, as they are shown, of runs that were not judged."""
+"""Shown statuses of runs that the gate did not judge."""
 FAILED_TESTS = "failed_tests"
-"""The setting with the node ids of tests that are no case and failed in the session of a run, and of what could not be
-collected, as far as kept."""
+"""Key in a run's settings: node ids of failed tests that are not cases, and of files that could not be collected, at
+most MOST_FAILED_TESTS + 1."""
 MOST_FAILED_TESTS = 100
-"""Of them that are counted; one more says that there were more."""
+"""Largest number of failed tests that is counted; one more is kept as a sign that there were more."""
 FIRST_LOOK = "first_look"
-"""The setting with the epochs that a run was of when it had its second look."""
+"""Key in a run's settings: the epochs that the run had when it got its second look."""
 MODEL_GIVEN = "model_given"
-"""The setting that says whether the command line or the environment named the models of a run."""
+"""Key in a run's settings: whether the command line or the environment named the run's models."""
 LONGEST_SILENCE = timedelta(hours=6)
-"""After it a run of another machine is taken for dead: the longest that a job of a hosted CI runner may take.
+"""Silence after which a run of another machine counts as dead: the longest job time of a hosted CI runner.
 
-https://docs.github.com/en/actions/reference/limits
-"""
+https://docs.github.com/en/actions/reference/limits"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ class Run:
     started_at: str
     """ISO 8601, UTC."""
     version: str
-    """The version of this package that recorded it."""
+    """Version of pytest-llmeval that recorded the run."""
     models: tuple[str, ...]
     judge_models: tuple[str, ...] = ()
     name: str | None = None
@@ -91,56 +90,56 @@ class Run:
     git_branch: str | None = None
     git_dirty: bool | None = None
     dataset_digest: str | None = None
-    """sha256 in hex over the rows that were read, in their order."""
+    """Hex sha256 over the dataset rows, in the order in which they were read."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved options, the suites with their prompts, and what was left out."""
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=own_host)
-    """Where ``pid`` means its process, as ``own_host`` says; of older versions the name of the machine alone."""
+    """Host on which ``pid`` is valid (see ``own_host``). Older versions recorded the machine's name only."""
     process_started: str | None = None
     end: RunEnd | None = None
-    """None while the run is going on, and for ever where its process was killed."""
+    """None while the run is live, and for good if its process was killed."""
     calls_cut_off: int = 0
-    """Calls that were in flight when a session of it ended or was killed, and may have been billed."""
+    """Number of calls that were in flight when one of its sessions ended or was killed; they may have been billed."""
     last_case_at: str | None = field(default=None, compare=False)
-    """When the newest of its finished cases began, ISO 8601, UTC; None without any, and where it is not asked for."""
+    """Start time of the newest finished case, ISO 8601, UTC; None if there is none or it was not queried."""
 
     @property
     def is_here(self) -> bool:
-        """Whether it was recorded where this process can see whether its process runs."""
+        """Whether the run was recorded on this host, where this process can see whether its process is alive."""
         return self.host in (own_host(), socket.gethostname())
 
     @property
     def is_imported(self) -> bool:
-        """Whether it came from a file, which holds no calls, so that its answers cannot be scored again."""
+        """Whether the run was imported from a file, which holds no calls, so that its answers cannot be rescored."""
         return not self.host
 
     @property
     def suites(self) -> Mapping[str, Mapping[str, Any]]:
-        """What is known of its suites, by name."""
+        """Facts about the run's suites, by name."""
         found: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
         return found
 
     @property
     def answering(self) -> dict[str, list[str]]:
-        """Which models answered for each of its judges, as an exported run tells it; empty of any other."""
+        """Models that answered for each judge, as recorded in an exported run; empty for any other run."""
         found: dict[str, list[str]] = self.settings.get(ANSWERING, {})
         return found
 
     @property
     def is_full(self) -> bool:
-        """Whether it came to its end with all its rows."""
+        """Whether the run finished with all of its rows: not partial, not a shard."""
         is_whole = not (self.settings.get("partial") or self.settings.get("shard"))
         return is_whole and self.end is not None and self.end.status == "finished"
 
     @property
     def markexpr(self) -> str:
-        """What it was selected by with ``-m``; empty where it had none."""
+        """The ``-m`` expression that selected the run's tests; empty without one."""
         return str(self.settings.get("markexpr") or "")
 
     @property
     def left_out(self) -> list[str]:
-        """What left out cases, ``-m`` apart, of all suites together; the run is partial then. Empty where it is not."""
+        """What left out cases of any suite, apart from ``-m``; the run is partial then. Empty if nothing did."""
         told = [one_line(str(why), 60) for suite in self.suites.values() for why in suite.get("left_out", ())]
         if not told and self.settings.get("partial"):
             return ["cases were left out"]
@@ -148,16 +147,16 @@ class Run:
 
     @property
     def expected(self) -> dict[tuple[str, str], int]:
-        """How many cases each suite and model was to have, where that is known."""
+        """Number of cases that each suite and model was to have, if known."""
         return {
             (name, model): n for name, suite in self.suites.items() for model, n in suite.get("expected", {}).items()
         }
 
     @property
     def first_look(self) -> int | None:
-        """The epochs that were asked for before a second look added more; None where there was none.
+        """Number of epochs before a second look added more; None if there was no second look.
 
-        Runs that did not note it are taken to have had no more since.
+        Older runs did not record it: for them it is their epochs less MORE_EPOCHS, assuming that none were added since.
         """
         noted: int | None = self.settings.get(FIRST_LOOK)
         epochs: int | None = self.settings.get("options", {}).get("epochs")
@@ -167,9 +166,9 @@ class Run:
 
     @property
     def shown_status(self) -> str:
-        """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more.
+        """Status to show: ``crashed`` if a ``running`` run has no live process any more.
 
-        A process of elsewhere, another container's too, is taken to run while something was recorded lately.
+        A process on another host (another container, too) counts as alive as long as something was recorded recently.
         """
         if self.end is not None:
             return self.end.status
@@ -181,10 +180,10 @@ class Run:
         return "running" if alive else "crashed"
 
     def resume_command(self, *, db_option: str = "") -> str:
-        """Return the command that goes on with it, from the rootdir; words say so where its paths cannot be named.
+        """Return the command that resumes the run from the rootdir; if its paths are unknown, a remark says so.
 
         Args:
-            db_option: what commands need to find its database, with a blank in front.
+            db_option: the option by which commands find its database, with a leading space; empty if they need none.
         """
         paths = shell_words(map(str, self.settings.get("paths", ())))
         command = f"pytest --resume {one_line(self.id, 40)}{paths and ' '}{paths}{printable(db_option)}"
@@ -198,22 +197,22 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierOutcome:
-    """What a case came to before it ran again, in a rerun or in a session that went on with its run."""
+    """Outcome of a case before it ran again, in a rerun or in a session that resumed its run."""
 
     case_id: str
     number: int
-    """From 1, the first time that it ran."""
+    """Which execution of the case this was, from 1."""
     outcome: Outcome
     error_kind: str | None
     error: str | None
     scores: Mapping[str, float | None]
-    """Values by name."""
+    """Score values by name."""
     started_at: str
-    """When the case began that time, ISO 8601, UTC."""
+    """Start time of that execution, ISO 8601, UTC."""
 
     @classmethod
     def of(cls, case: StoredCase, *, number: int) -> "EarlierOutcome":
-        """Return what ``case`` came to the how-manieth time that it ran."""
+        """Return the outcome of ``case``, which was its ``number``-th execution."""
         return cls(
             case_id=case.id,
             number=number,
@@ -227,7 +226,7 @@ class EarlierOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedBaseline:
-    """A run that has a name of its own to be compared with."""
+    """A named run that other runs are compared with."""
 
     name: str
     run_id: str
@@ -237,26 +236,26 @@ class NamedBaseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What the calls of a run to one model came to, in one role; tokens are those of answers that no cache gave."""
+    """Calls, tokens and cost of one model in one role of a run. Tokens exclude answers from the cache."""
 
     role: str
     """``model`` or ``judge``."""
     model: str
     calls: int
-    """Answered ones, from the cache too."""
+    """Answered calls, including those from the cache."""
     input_tokens: int | None
-    """None where the server did not say it of one of them; of the others they are ``known_input_tokens``."""
+    """None if the server did not report them for some call; ``known_input_tokens`` then sums those of the others."""
     output_tokens: int | None
     known_input_tokens: int
     known_output_tokens: int
     cost_usd: float | None
-    """Of those without an answer too, as far as it is known; None where the price of an answered call is not."""
+    """Known cost, including that of calls without an answer; None if the cost of any counted call is unknown."""
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
-    """Return ``case`` with what follows from its calls: the last response, sums of latency, tokens and cost.
+    """Return ``case`` with its last response, and its latency, tokens and cost summed over its calls.
 
-    What a case did whose process died is not known.
+    Sums are None for a case whose worker crashed and left no calls: what it did is unknown.
     """
     calls = [call for call in case.calls if call.role == "model"]
     verdicts = [call for call in case.calls if call.role == "judge"]
@@ -277,17 +276,17 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
 
 
 def known_failed(names: Iterable[str]) -> list[str]:
-    """Return the failed tests that a run keeps, each once, of many the first."""
+    """Return the failed tests that a run keeps: each once, and the first ones if there are many."""
     return list(dict.fromkeys(names))[: MOST_FAILED_TESTS + 1]
 
 
 def new_run_id() -> str:
-    """Return an id that sorts by time: date and time (UTC) and six random hex digits."""
+    """Return an id that sorts by time: UTC date and time, and six random hex digits."""
     return f"{utc():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def utc_now() -> str:
-    """Return the time as ISO 8601 in UTC, to the millisecond."""
+    """Return the current time as ISO 8601 in UTC, to the millisecond."""
     return stored_time(utc())
 
 

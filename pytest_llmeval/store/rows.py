@@ -1,4 +1,4 @@
-"""Between the stored records and the rows of their tables."""
+"""Conversion between stored records and the rows of their tables."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -43,12 +43,12 @@ T = TypeVar("T")
 
 
 _SAID = ("error", "response", "target", "input", "reason", "note")
-"""Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON, of a
-training ``proof``."""
+"""Text columns that may quote dataset rows, models, judges or people. ``request`` and ``detail`` of calls and ``proof``
+of trainings do so too, as JSON."""
 
 
 def from_run(run: Run) -> Row:
-    """Return the row of a run; one without an end is ``running``."""
+    """Return the row of a run; a run without an end gets the status ``running``."""
     going_on = {"finished_at": None, "status": "running", "exit_code": None, "verdict": "none"}
     return columns_of(
         run,
@@ -63,7 +63,7 @@ def from_run(run: Run) -> Row:
 
 
 def to_run(row: Mapping[str, Any]) -> Run:
-    """Return the run of a row; raise DatabaseError where it is damaged."""
+    """Return the run of a row; raise DatabaseError if it is damaged."""
     columns = row.keys()
     return record_of(
         Run,
@@ -84,7 +84,7 @@ def from_case(run_id: str, case: StoredCase) -> Row:
 
 
 def to_case(row: Mapping[str, Any], scores: tuple[Score, ...]) -> StoredCase:
-    """Return the case of a row; raise DatabaseError where it is damaged."""
+    """Return the case of a row; raise DatabaseError if it is damaged."""
     return record_of(
         StoredCase,
         row,
@@ -117,7 +117,7 @@ def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:
 
 
 def from_call(run_id: str, case_id: str, call: Call, number: int = 1) -> Row:
-    """Return the row of a call; one without a name takes its number in its case."""
+    """Return the row of a call; a call without a name is named by its number in the case."""
     name, detail = call.name or str(number), dumps(call.detail)
     return columns_of(
         call,
@@ -132,7 +132,7 @@ def from_call(run_id: str, case_id: str, call: Call, number: int = 1) -> Row:
 
 
 def to_call(row: Mapping[str, Any]) -> Call:
-    """Return the call of a row; raise DatabaseError where it is damaged."""
+    """Return the call of a row; raise DatabaseError if it is damaged."""
     return record_of(
         Call,
         row,
@@ -147,7 +147,7 @@ def _json_in(row: Mapping[str, Any], kind: str, column: str, form: type[T]) -> T
 
 
 def sound_json(text: str, form: type[T], whose: str, column: str) -> T:
-    """Return what the JSON in a column says; raise DatabaseError, which names it, where that is not of the form."""
+    """Return the parsed JSON of a column; raise DatabaseError, naming the column, if it is invalid or no ``form``."""
     try:
         found = loads(text)
         if not isinstance(found, form):
@@ -158,14 +158,14 @@ def sound_json(text: str, form: type[T], whose: str, column: str) -> T:
 
 
 def call_checksum(response: str | None, detail: str) -> str:
-    """Return the sha256 in hex by which an answer that is used again is known to be what was kept."""
+    """Return the hex sha256 that proves, before an answer is reused, that it is the one that was recorded."""
     return digest(f"{len(response or '')}:{storable(response or '')}{detail}")
 
 
 def is_whole(row: Mapping[str, Any]) -> bool:
-    """Whether the answer in a row of a call is what was kept, and its request can be read.
+    """Whether the answer in the row of a call matches its checksum, and its request can be parsed.
 
-    An answer that the column cannot hold stands in the detail.
+    An answer that the column cannot hold is kept in ``detail``.
     """
     try:
         loads(row["request"])
@@ -176,10 +176,10 @@ def is_whole(row: Mapping[str, Any]) -> bool:
 
 
 def is_reply(row: Mapping[str, Any], request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> bool:
-    """Whether a row of a call is whole and of this very request; older files hold large integers as they were.
+    """Whether the row of a call is undamaged and answers this request; older files hold large integers unconverted.
 
-    Where ``sent`` is given, all the parameters that go out with it, those that the row has of its own need only be
-    among these: the others stood in models.yaml when it was asked.
+    ``sent`` holds all parameters that go out with the request. If it is given, the recorded request's own parameters
+    only need to be among them: the others came from models.yaml when it was sent.
     """
     if not is_whole(row):
         return False
@@ -189,7 +189,7 @@ def is_reply(row: Mapping[str, Any], request: Mapping[str, Any], sent: Mapping[s
 
 
 def _held(asked: Any, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the parameters that are sent has the name of one that a kept request has of its own."""
+    """Return those of the sent parameters whose names a recorded request has among its own."""
     own = asked.get("params") if isinstance(asked, dict) else None
     return {name: value for name, value in sent.items() if isinstance(own, dict) and name in own}
 
@@ -207,7 +207,7 @@ def to_label(row: Mapping[str, Any]) -> Label:
 
 
 def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
-    """Return a row as people may see it: without secrets in what it quotes; ids and names stay as they are."""
+    """Return a row without secrets in the texts that it quotes; ids and names stay as they are."""
     told = dict(row)
     for column in _SAID:
         if isinstance(told.get(column), str):
@@ -229,12 +229,12 @@ def _shown_json(value: Any, redact: Callable[[str], str]) -> Any:
 
 
 def from_earlier(run_id: str, earlier: EarlierOutcome) -> Row:
-    """Return the row of what a case of a run came to before."""
+    """Return the row of an earlier outcome."""
     return columns_of(earlier, run_id=run_id, scores=dumps(earlier.scores))
 
 
 def to_earlier(row: Mapping[str, Any]) -> EarlierOutcome:
-    """Return what a case came to before, of its row; raise DatabaseError where it is damaged."""
+    """Return the earlier outcome of a row; raise DatabaseError if it is damaged."""
     scores = sound_json(row["scores"], dict, f"case {row['case_id']}", "scores of before")
     return record_of(EarlierOutcome, row, scores=scores)
 

@@ -1,4 +1,4 @@
-"""The order in which runs come."""
+"""The sort order of runs."""
 
 __all__ = ["NEWEST_FIRST"]
 
@@ -6,4 +6,5 @@ NEWEST_FIRST = """
 ORDER BY CASE WHEN host = '' THEN started_at
 ELSE max(CASE WHEN host = '' THEN '' ELSE started_at END) OVER (ORDER BY rowid) END DESC, rowid DESC
 """
-"""The order of the table runs: that of recording, as a clock may go back; an imported one has its place by its time."""
+"""Order by recording rather than by time, because a clock may be set back; an imported run is placed by its start
+time."""

@@ -1,6 +1,6 @@
-"""The tables of the database, as numbered migrations. A released migration never changes; a new one follows it.
+"""The database schema as numbered migrations. Never change a released migration; add a new one.
 
-``schema.sql`` is what all of them come to on an empty database: a new file is made from it, without this module.
+``schema.sql`` is the result of all migrations on an empty database: new files are made from it, without this module.
 After a change here: python -c "from pytest_llmeval.store.schema import snapshot; print(snapshot())" > schema.sql
 """
 
@@ -17,7 +17,7 @@ migrations = Migrations("llmeval")
 
 
 def snapshot() -> str:
-    """Return the SQL that makes an empty database what all migrations make of it."""
+    """Return the SQL that gives an empty database the schema that all migrations produce."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         migrations.apply(Database(connection))
         tables = connection.execute(
@@ -301,22 +301,23 @@ CREATE TABLE labels (
 """
 
 _add("0001_first_tables", _FIRST_TABLES)
-# An answer is kept also where its case never ended; an answer is found by what decides it.
+# Answers are kept even if their case never ended, and are found by their cache key.
 _add("0002_calls_outlive_cases", _CALLS_OUTLIVE_CASES)
-# Runs are compared: what a row expected, which rows hang together, which judge scored.
+# For comparing runs: the target of a row, the cluster of related rows, the judge of a score.
 _add("0003_baselines", _BASELINES)
-# A judged score says who decided it and by what; several judgements of one answer are kept apart.
+# A judged score records who decided and on which dimension; each judge's vote on an answer is kept.
 _add("0004_judges", _JUDGES)
-# A training is kept with what decided it, how it went and the runs that prove its gain.
+# A training is kept with its configuration, its course and the runs that prove its gain.
 _add("0005_trainings", _TRAININGS)
-# The calls of a run, and a label of a case, are found without a look at those of all others. The rater is the first
+# Find the calls of a run, and the label of a case, without scanning those of all others. The rater is the first
 # column: with ``case_id`` there SQLite would read the labels of a run by all of its cases.
 _add("0006_run_and_label_indexes", _RUN_AND_LABEL_INDEXES)
-# What a case came to before it ran again is kept beside what it came to in the end.
+# The earlier outcomes of a case that ran again are kept beside its final one.
 _add("0007_earlier_outcomes", _EARLIER_OUTCOMES)
-# How many calls of a run were in flight when a session of it ended, and may have been paid for nothing.
+# How many calls of a run were in flight when one of its sessions ended; they may have been billed for nothing.
 _add("0008_calls_cut_off", _CALLS_CUT_OFF)
-# Whether a verdict of a case came from the cache, and the judges' part of its cost: without it costs are compared.
+# Whether a judge's verdict on a case came from the cache, and the judges' part of its cost, so that costs can be
+# compared without it.
 _add("0009_judge_cached", _JUDGE_CACHED)
-# The input of a row is kept where no request of its case says by itself what was asked.
+# The input of a row is kept if no request of its case tells by itself what was asked.
 _add("0010_inputs", _INPUTS)

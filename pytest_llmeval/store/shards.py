@@ -1,4 +1,4 @@
-"""Which recorded shards make up one run: the newest that agree in what is asked and how it is scored."""
+"""Finding the recorded shards of one run: the newest that agree in what is asked and how it is scored."""
 
 import itertools
 import shlex
@@ -17,9 +17,9 @@ __all__ = ["ShardRun", "going_on", "has_gone_on", "left_by_merge", "matching_sha
 
 _MOST = 10
 _COMMIT = 9
-"""Digits of a commit that are shown."""
+"""Number of commit digits that messages show."""
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
-"""Options that may differ from shard to shard: they decide how fast and how far, not what is asked."""
+"""Options that may differ between the shards of a run: they affect speed and limits, not what is asked."""
 _SETTINGS = {
     "models": "the models",
     "judges": "the judges",
@@ -42,23 +42,23 @@ class ShardRun:
     run: Run
     shard: Shard
     answered: str
-    """The id of the run that was given its answers: its own, unless it scored those of another again."""
+    """Id of the run whose calls got the answers: this run, unless it rescores the answers of another."""
 
     def __str__(self) -> str:
         return f"run {one_line(self.run.id, 40)} in {self.path}"
 
 
 def matching_shards(files: Sequence[tuple[Path, Sequence[Run]]]) -> tuple[ShardRun, ...]:
-    """Return the shards of one run, by their numbers.
+    """Return the shards of one run, ordered by number.
 
-    In each file the newest run of a shard counts that agrees with the newest of all in name, commit, settings and
-    number of shards.
+    The newest shard of all files is the reference. From each file, the newest run of each shard counts that agrees with
+    the reference in name, commit, settings and number of shards.
 
     Args:
-        files: each with its runs, the newest first.
+        files: each file with its runs, newest first.
 
     Raises:
-        StoreError: a file has no shard or none that agrees, or a shard is missing, there twice or not whole.
+        StoreError: a file has no shard or none that agrees; or a shard is missing, present twice or incomplete.
     """
     found = [list(_shards(path, runs)) for path, runs in files]
     newest = max((shards[0] for shards in found), key=lambda each: each.run.started_at)
@@ -78,7 +78,7 @@ def matching_shards(files: Sequence[tuple[Path, Sequence[Run]]]) -> tuple[ShardR
 
 
 def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
-    """Yield the runs of shards in a file; raise StoreError where there is none."""
+    """Yield the runs of a file that are shards; raise StoreError if there is none."""
     told = [(run, run.settings["shard"]) for run in runs if run.settings.get("shard") is not None]
     if not told:
         raise StoreError(f"{path}: it holds no run of a shard; pytest --shard i/N records one")
@@ -92,18 +92,18 @@ def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
 
 
 def left_by_merge(run: Run) -> str | None:
-    """Return what to do with a run whose merge was killed before its verdict; None with any other."""
+    """Return what to do with a run whose merge was killed before its verdict; None for any other run."""
     if run.shown_status != "crashed" or not run.settings.get("shards") or has_gone_on(run):
         return None
     return f"run {run.id} was left by a merge that was killed; llmeval merge with the same files completes it"
 
 
 def going_on(run: Run, *, db_option: str) -> str | None:
-    """Return what to do with a joined run that a session resumed and has not ended; None with any other.
+    """Return what to do with a joined run that was resumed and has not ended; None for any other run.
 
     Args:
-        run: of shards.
-        db_option: what commands need to find its database, with a blank in front.
+        run: a run of joined shards.
+        db_option: the option by which commands find its database, with a leading space; empty if they need none.
     """
     if run.end is not None or not has_gone_on(run):
         return None
@@ -120,13 +120,13 @@ def has_gone_on(run: Run) -> bool:
 
 
 def _missing(chosen: Mapping[int, Sequence[ShardRun]], of: int) -> Iterator[str]:
-    """Yield a line for each shard of which there is no run, for the first of them at least."""
+    """Yield a line for each shard that has no run, for the first ten at most."""
     absent = (number for number in range(1, of + 1) if number not in chosen)
     yield from (f"shard {number}/{of} is missing" for number in itertools.islice(absent, _MOST))
 
 
 def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
-    """Yield what is wrong with the runs that agree, by the numbers of their shards."""
+    """Yield what is wrong with the agreeing runs, ordered by shard number."""
     for _, shards in sorted(chosen.items()):
         first = shards[0]
         if len(shards) > 1:
@@ -142,7 +142,7 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
 
 
 def _differences(one: ShardRun, other: ShardRun) -> list[str]:
-    """Return in what two shards disagree that those of one run share; empty where in nothing."""
+    """Return the ways in which two shards differ that must agree within one run; empty if there are none."""
     mine, its = _agreed(one), _agreed(other)
     found = [_differs(name, its, mine) for name in {**mine, **its} if mine.get(name) != its.get(name)]
     suites, others = (each.run.suites for each in (one, other))
@@ -153,7 +153,7 @@ def _differences(one: ShardRun, other: ShardRun) -> list[str]:
 
 
 def _differs(name: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
-    """Return in what two shards disagree, with what each has where that is a word or a number; no digest of ours."""
+    """Return a difference of two shards for a message, with both values if they are words or numbers, never digests."""
     values = [here.get(name), there.get(name)]
     if name == "the rows" or not all(each is None or type(each) in (str, int) for each in values):
         return name
@@ -163,7 +163,7 @@ def _differs(name: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> st
 
 
 def _agreed(shard: ShardRun) -> dict[str, Any]:
-    """Return, by what people call it, what all shards of a run have in common."""
+    """Return what all shards of a run must have in common, by the name that messages use."""
     run = shard.run
     options = run.settings.get("options", {})
     return {
@@ -180,6 +180,6 @@ def _agreed(shard: ShardRun) -> dict[str, Any]:
 
 
 def _rows(run: Run) -> object:
-    """Return what stands for the rows of a run, in whatever order its machine read them: each lies in one shard."""
+    """Return a value that identifies the rows of a run whatever their order; each row is in one shard only."""
     sets = {(name.partition("[")[0], suite.get("row_set_digest")) for name, suite in run.suites.items()}
     return run.dataset_digest if any(digest is None for _, digest in sets) else sets

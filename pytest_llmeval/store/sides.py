@@ -1,4 +1,4 @@
-"""The two sides of a comparison: runs, or one suite of each, so that two variants of an eval compare as one suite."""
+"""The two sides of a comparison: whole runs, or one suite of each, so that two variants of an eval can be compared."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,22 +21,20 @@ _MOST = 10
 def find_sides(
     base: str, current: str, *, reader: SqliteReader | None, root: Path | None
 ) -> tuple[FoundBaseline, FoundBaseline]:
-    """Return what two references of a person mean, the base first.
+    """Return the two sides that a person refers to, the base first.
 
-    Each is one that ``find_baseline`` understands, or a run, ``::`` and a suite of it, with ``@`` and a model behind it
-    perhaps. Where a suite is named, each side is that one suite, under the name that it has in the current run; where
-    one side alone names it, it is that of the other one, too.
+    Each reference is one that ``find_baseline`` understands, or RUN::SUITE or RUN::SUITE@MODEL. If a suite is named,
+    each side is reduced to one suite, under its name in the current run; if only one side names it, it applies to both.
 
     Args:
-        base: what is compared with.
-        current: what is compared.
-        reader: of the database; None where there is none.
-        root: the project's root; a file is looked for from the current folder, then from there. None where no file may
-            be meant.
+        base: reference to the run that is compared with.
+        current: reference to the run that is compared.
+        reader: reads the database; None if there is none.
+        root: the project's root; files are looked for in the current folder, then there. None if files are not allowed.
 
     Raises:
         UnknownBaselineError: there is no such run.
-        StoreError: as ``find_baseline``, or a run has no such suite.
+        StoreError: see ``find_baseline``; or a run has no such suite.
     """
     (before, old), (now, new) = (_find(ref, reader, root) for ref in (base, current))
     if old is None and new is None:
@@ -46,7 +44,7 @@ def find_sides(
 
 
 def _find(ref: str, reader: SqliteReader | None, root: Path | None) -> tuple[FoundBaseline, str | None]:
-    """Return the run that ``ref`` means, and the suite of it that is named."""
+    """Return the run that ``ref`` refers to, and its suite if one is named."""
     try:
         return find_baseline(ref, reader=reader, root=root), None
     except StoreError as error:
@@ -63,7 +61,7 @@ def _find(ref: str, reader: SqliteReader | None, root: Path | None) -> tuple[Fou
 
 
 def _with_part(found: FoundBaseline, part: str, ref: str) -> tuple[FoundBaseline, str]:
-    """Return a run with the model that ``part`` of ``ref`` names, if any, and the suite."""
+    """Return a run, restricted to the model that ``part`` of ``ref`` names if any, and the suite."""
     suites, models = _suites(found), found.run.models
     if part in suites:
         return found, part
@@ -77,7 +75,7 @@ def _with_part(found: FoundBaseline, part: str, ref: str) -> tuple[FoundBaseline
 
 
 def _same(found: FoundBaseline, ref: str, suite: str | None) -> str:
-    """Return the suite of the other side, which ``found`` has, too."""
+    """Return the suite that the other side names; raise StoreError if ``found`` does not have it."""
     assert suite is not None
     if suite not in _suites(found):
         raise _no_such_suite(ref, found, suite)
@@ -96,7 +94,7 @@ def _no_such_suite(ref: str, found: FoundBaseline, suite: str) -> StoreError:
 
 
 def _only(found: FoundBaseline, suite: str, *, called: str) -> FoundBaseline:
-    """Return ``suite`` alone of a run, under the name ``called``."""
+    """Return a run reduced to ``suite``, under the name ``called``."""
     model = "" if found.model is None else f"@{found.model}"
 
     def judged() -> Iterator[JudgedCase]:
@@ -116,7 +114,7 @@ def _only(found: FoundBaseline, suite: str, *, called: str) -> FoundBaseline:
 
 
 def _run(run: Run, suite: str, called: str) -> Run:
-    """Return what is known of a run, of its suites that of one alone."""
+    """Return a run whose settings describe one suite only."""
     if suite not in run.suites:
         return run
     known = run.suites[suite]

@@ -1,4 +1,4 @@
-"""The store in one SQLite file: WAL, one commit for each finished case."""
+"""The store of runs in one SQLite file: write-ahead log, one commit per finished case."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SqliteStore"]
 
 _PROCESS = ("pid", "host", "process_started")
-"""Columns that name the process which records a run."""
+"""Columns that identify the process that records a run."""
 _CUT_OFF = """
 UPDATE main.runs SET calls_cut_off = calls_cut_off + (
     SELECT count(*) FROM journal.begun WHERE id NOT IN (SELECT id FROM journal.answers)
@@ -42,17 +42,18 @@ WHERE case_id = :case_id AND status != 'ok' AND instr(name, '{SET_ASIDE}') = 0
 
 
 class SqliteStore(SqliteReader):
-    """Runs in a database file, which is made where it is missing."""
+    """Reads and writes runs in a database file, which is created if it does not exist."""
 
     def __init__(self, path: Path, *, db_option: str = "") -> None:
-        """Open ``path`` and bring its tables up to date.
+        """Open ``path`` and migrate its tables to this version.
 
         Args:
-            path: of the file.
-            db_option: as a reader takes it.
+            path: the database file.
+            db_option: see SqliteReader.
 
         Raises:
-            StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
+            StoreError: the file is not a database, belongs to something else, was written by a newer version, or cannot
+                be written.
         """
         check_database(path)
         with readable_errors(path, if_damaged=RESTORE):
@@ -69,19 +70,19 @@ class SqliteStore(SqliteReader):
                 raise
 
     def start_run(self, run: Run) -> None:
-        """Record a run that begins."""
+        """Record the start of a run."""
         with self._transaction():
             self._insert("runs", [rows.from_run(run)])
 
     def resume_run(self, run: Run, *, seen: Run | None = None) -> bool:
-        """Record that a run of before goes on; its cases stay.
+        """Record that an earlier run continues; its cases stay.
 
         Args:
-            run: as it goes on.
-            seen: as it was found; None where nobody else can take it up.
+            run: the run as it continues.
+            seen: the run as the caller found it; None if no other process can resume it.
 
         Returns:
-            Whether it was still as it was found: where another process has taken it up since, nothing is recorded.
+            Whether the run was still as ``seen``. If another process has resumed it since, nothing is recorded.
         """
         row = rows.from_run(run)
         changes = ", ".join(f"{column} = :{column}" for column in row if column not in ("id", "calls_cut_off"))
@@ -96,26 +97,26 @@ class SqliteStore(SqliteReader):
         return changed.rowcount > 0
 
     def add_case(self, run_id: str, case: CaseRecord) -> StoredCase:
-        """Record a finished case, its scores and calls, in one commit, and return it; what it was stays apart."""
+        """Record a finished case, its scores and calls in one commit, and return it; an earlier outcome is kept."""
         stored = stored_case(run_id, case)
         with self._transaction():
             row = rows.from_case(run_id, stored)
-            if not self._insert("cases", [row], verb="INSERT OR IGNORE"):  # it was recorded before, or is refused
-                ((last,),) = self._plain("SELECT max(rowid) FROM cases")  # the newest would get its own once more
+            if not self._insert("cases", [row], verb="INSERT OR IGNORE"):  # recorded before, or refused
+                ((last,),) = self._plain("SELECT max(rowid) FROM cases")  # else it may get its old rowid
                 self._set_aside(run_id, stored)
                 self._insert("cases", [{**row, "rowid": (last or 0) + 1}])
             self._insert("scores", rows.from_scores(stored))
             self._insert("votes", rows.from_votes(stored))
             self._insert("judges", [columns_of(judge, run_id=run_id) for judge in case.judges], verb="INSERT OR IGNORE")
-            for call in rows.from_calls(run_id, stored.id, case.calls):  # an answer that is kept is not lost again
+            for call in rows.from_calls(run_id, stored.id, case.calls):  # never overwrite an answer with a failure
                 verb = "INSERT OR REPLACE" if call["status"] == "ok" else "INSERT OR IGNORE"
                 self._insert("calls", [call], verb=verb)
         return stored
 
     def _set_aside(self, run_id: str, stored: StoredCase) -> None:
-        """Keep what a case came to before ``stored``, and its failed calls under other names than those to come have.
+        """Move the earlier record of a case to ``earlier_outcomes``, and rename its failed calls to free their names.
 
-        What people said of it stays only with the answer that they saw.
+        Labels are kept only if input and response are still those that the rater saw.
         """
         case_id = stored.id
         ((before,),) = self._plain(_TIMES_BEFORE, run_id, case_id)
@@ -129,7 +130,7 @@ class SqliteStore(SqliteReader):
         self._connection.execute(_SET_ASIDE, {"case_id": case_id, "mark": f"{SET_ASIDE}{before + 1}"})
 
     def set_verdicts(self, run_id: str, verdicts: Iterable["Verdict"]) -> None:
-        """Record the verdicts of a run in place of earlier ones."""
+        """Record the verdicts of a run, replacing earlier ones."""
         with self._transaction():
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])
             self._insert("verdicts", [columns_of(verdict, run_id=run_id) for verdict in verdicts])
@@ -137,10 +138,16 @@ class SqliteStore(SqliteReader):
     def finish_run(
         self, run_id: str, end: RunEnd, *, name: str | None = None, failed_tests: Iterable[str] = ()
     ) -> None:
-        """Record how a run ended, and leave the whole database in its one file, where nobody reads it just now.
+        """Record how a run ended, and move the write-ahead log into the database file unless somebody is reading it.
 
-        One that gets its ``name`` by ending well has it from now on. ``failed_tests`` are those that are no case.
-        A reader is not waited for, as no signal is heard meanwhile: whoever closes the file last does the same.
+        Readers are not waited for, because no signal is handled during that wait; whoever closes the file last moves
+        the log.
+
+        Args:
+            run_id: the run.
+            end: how it ended.
+            name: a name that the run gets only by ending well; None leaves the name as it is.
+            failed_tests: node ids of failed tests that are not cases.
         """
         with self._transaction():
             self._connection.execute(
@@ -166,21 +173,21 @@ class SqliteStore(SqliteReader):
         labels: Iterable[Label] = (),
         earlier: Iterable[EarlierOutcome] = (),
     ) -> bool:
-        """Record a run that another database recorded, in one commit.
+        """Record a run that was recorded in another database, in one commit.
 
-        One whose id is here already is left as it is, but for judges that it lacked, as files of older versions do;
-        its cases are read all the same, so that what is wrong with them is raised.
+        If its id exists already, the run is left as it is, except that missing judges are added (files of older
+        versions lack them). Its cases are read all the same, so that an error in them is raised.
 
         Args:
             run: the run.
-            cases: of it; read before what follows.
-            judges: what stands behind their judge_ids.
-            calls: each with the id of its case.
-            labels: what people said of its cases.
-            earlier: what its cases came to before they ran again.
+            cases: its cases; they are read before the arguments below.
+            judges: what the judge_ids of its scores stand for.
+            calls: each call with the id of its case.
+            labels: the labels of its cases.
+            earlier: the earlier outcomes of cases that ran again.
 
         Returns:
-            Whether it was new.
+            Whether the run was new.
         """
         with self._transaction():
             if not self._insert("runs", [rows.from_run(run)], verb="INSERT OR IGNORE"):
@@ -198,7 +205,7 @@ class SqliteStore(SqliteReader):
         return True
 
     def add_labels(self, labels: Iterable[Label]) -> int:
-        """Record what people say, in one commit; return how many took the place of one by the same rater."""
+        """Record labels in one commit; return how many replaced one of the same case, score and rater."""
         replaced = 0
         with self._transaction():
             for label in labels:
@@ -209,7 +216,7 @@ class SqliteStore(SqliteReader):
         return replaced
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:
-        """Name a run, in place of the one that had the name; raise StoreError where there is no such run."""
+        """Set a named baseline, replacing an earlier one of that name; raise StoreError if the run does not exist."""
         if not any(self._query("SELECT 1 FROM runs WHERE id = ?", run_id)):
             raise StoreError(f"{self.path}: no run {run_id!r}; `llmeval runs` lists them")
         with self._transaction():
@@ -217,22 +224,24 @@ class SqliteStore(SqliteReader):
             self._insert("baselines", [row], verb="INSERT OR REPLACE")
 
     def drop_baseline(self, name: str) -> bool:
-        """Take a name off its run, which stays; return whether it had one."""
+        """Remove a named baseline, but not its run; return whether it existed."""
         with self._transaction():
             return self._connection.execute("DELETE FROM baselines WHERE name = ?", [name]).rowcount > 0
 
     def put_training(self, training: Training) -> None:
-        """Record a training, in place of what was recorded of it before."""
+        """Record a training, replacing its earlier record."""
         with self._transaction():
             self._insert("trainings", [from_training(training)], verb="INSERT OR REPLACE")
 
     def absorb_journals(self, run_id: str | None = None) -> None:
-        """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.
+        """Move the journals of runs whose process is gone, and that of ``run_id`` in any case, into the database.
 
-        One that cannot be read stays where it is; one that another process has taken over in the meantime is gone.
+        A journal that cannot be read is left where it is. One that another process took over in the meantime is
+        skipped.
 
         Raises:
-            StoreError: that of ``run_id`` cannot be taken over; where it does not say whose it is, its next one raises.
+            StoreError: the journal of ``run_id`` cannot be taken over. If the journal does not even tell its run, the
+                error comes when the run opens its next journal.
         """
         for orphan in orphans(self.path):
             if orphan.run.id == run_id or self._is_dead(orphan):
@@ -243,9 +252,10 @@ class SqliteStore(SqliteReader):
                         raise unread(orphan.path, error) from error
 
     def _is_dead(self, orphan: Orphan) -> bool:
-        """Whether the process that wrote a journal is gone; one of another machine, where nothing was heard for long.
+        """Whether the process that wrote a journal is gone; on another machine, whether it is long silent.
 
-        Neither its journal nor this database may have been written to lately: a live process would lose the journal.
+        In that case neither the journal nor this database may have been written to for LONGEST_SILENCE, because a live
+        process would lose its journal.
         """
         if orphan.run.is_here:
             return orphan.run.shown_status == "crashed"
@@ -253,10 +263,10 @@ class SqliteStore(SqliteReader):
         return orphan.is_silent and known.shown_status != "running"
 
     def absorb(self, orphan: Orphan) -> None:
-        """Take over the answers in the journal of a run whose process is gone, or is this one, and remove the journal.
+        """Move the answers of a journal, whose process is gone or this one, into the database; remove the journal.
 
-        Calls of cases that were recorded are here already; the others are what a killed process left. Those that were
-        begun and neither answered nor failed are counted: they were in flight.
+        Calls of recorded cases are in the database already; the others were left by a killed process. Calls that were
+        begun but neither answered nor failed were in flight: they are counted in ``calls_cut_off``.
         """
         columns = ", ".join(CALL_COLUMNS)
         with readable_errors(self.path):
@@ -264,7 +274,7 @@ class SqliteStore(SqliteReader):
             try:
                 with self._transaction():
                     self._connection.execute("BEGIN IMMEDIATE")
-                    if not orphan.is_there:  # somebody took it over while this process waited for its turn
+                    if not orphan.is_there:  # another process took it over while this one waited for the lock
                         return
                     self._insert("runs", [rows.from_run(orphan.run)], verb="INSERT OR IGNORE")
                     self._connection.execute(
@@ -284,15 +294,15 @@ class SqliteStore(SqliteReader):
         orphan.remove()
 
     def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
-        """Return how many of the rows were written."""
+        """Write rows, and return how many were written."""
         return sum([write_row(self._connection, table, row, verb=verb) for row in values])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Commit what is written inside, or nothing of it.
+        """Commit everything that is written inside, or nothing.
 
-        The connection's own context, as an interrupt may strike between a BEGIN and what would take it back: all that
-        is stored later would then be lost.
+        This uses the connection's own context manager. With an explicit BEGIN, an interrupt could strike before the
+        code that rolls back is in place, and everything stored afterwards would be lost.
         """
         # https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
         if os.getpid() != self._pid:
@@ -313,7 +323,7 @@ class SqliteStore(SqliteReader):
         self.absorb_journals()
 
     def _migrate(self) -> None:
-        """Apply what is missing while no other process can; a second one waits and finds it done."""
+        """Apply the missing migrations under an exclusive lock; a second process waits and finds them applied."""
         if schema_of(self._connection) == SCHEMA_VERSION:
             return
         self._copy()
@@ -327,11 +337,12 @@ class SqliteStore(SqliteReader):
             raise
 
     def _copy(self) -> None:
-        """Leave a copy of a file of an older version, before it is changed.
+        """Copy a file of an older version to ``NAME.schema-N.bak`` before it is migrated.
 
-        SQLite copies nothing over a connection that writes, and without a write-ahead log none beside it reads.
+        SQLite cannot back up over a connection that is writing, and without a write-ahead log no other connection can
+        read then.
         """
-        self._connection.execute("BEGIN")  # another process may migrate: what is looked at here is what is copied
+        self._connection.execute("BEGIN")  # another process may migrate: copy the version that is checked here
         try:
             version = schema_of(self._connection)
             if 0 < version < SCHEMA_VERSION:
@@ -356,7 +367,7 @@ class SqliteStore(SqliteReader):
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one of its name; None where there is none."""
+    """Return device and inode, which tell a file from another of the same name; None if there is no file."""
     try:
         found = path.stat()
     except FileNotFoundError:

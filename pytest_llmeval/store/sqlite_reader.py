@@ -1,4 +1,4 @@
-"""The reading half of the store in an SQLite file."""
+"""Reading of runs, cases, calls and labels from the SQLite store."""
 
 import contextlib
 import copy
@@ -36,7 +36,7 @@ SELECT *, CASE WHEN status = 'running' THEN (
     JOIN cases ON cases.rowid BETWEEN newest - 63 AND newest WHERE +cases.run_id = runs.id
 ) END AS last_case_at FROM runs {NEWEST_FIRST}
 """  # noqa: S608  # an order of lookup.py
-"""Of a run's cases those are read that were recorded last, as a crashed one stays ``running``: its index says which."""
+"""``last_case_at`` reads only the newest cases of a run, found by the index, as a crashed run stays ``running``."""
 _UNLUCKY = f"""
 SELECT * FROM cases WHERE rowid IN (
     SELECT row FROM (
@@ -45,7 +45,7 @@ SELECT * FROM cases WHERE rowid IN (
     ) WHERE ?2 < 0 OR place <= ?2
 ) ORDER BY rowid
 """  # noqa: S608  # a condition of gone_rows.py
-"""What they hold is read of those alone that are shown, not sorted with all others."""
+"""Picks by rowid, so that SQLite reads and sorts the full rows of the shown cases only."""
 
 _VOTES = f"""
 SELECT votes.* FROM cases CROSS JOIN votes ON votes.case_id = cases.id
@@ -82,21 +82,21 @@ WHERE run_id = ? AND role = 'judge' AND status = 'ok' AND answered IS NOT NULL O
 
 
 class _Following:
-    """Rows that belong to cases, taken case by case in their order."""
+    """Rows of cases, handed out case by case in the order of the cases."""
 
     def __init__(self, found: Iterator[Any]) -> None:
         self._rows = found
         self._next = next(found, None)
 
     def of(self, case_id: str) -> Iterator[Any]:
-        """Yield the rows of the next case, which is ``case_id``; none where they are of a later one."""
+        """Yield the rows of ``case_id``, which must be the next case; none if the next rows belong to a later case."""
         while self._next is not None and self._next["case_id"] == case_id:
             yield self._next
             self._next = next(self._rows, None)
 
 
 class SqliteReader:
-    """Runs in a database file that is up to date."""
+    """Reads runs from a database file whose schema is that of this version."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, *, db_option: str = "", if_damaged: str = RESTORE
@@ -104,10 +104,10 @@ class SqliteReader:
         """Read ``path`` over ``connection``, which is closed with this object.
 
         Args:
-            path: of the file.
-            connection: to it.
-            db_option: what commands that are shown need to find the file, with a blank in front.
-            if_damaged: what to do where runs or cases are, for messages.
+            path: the database file.
+            connection: a connection to it.
+            db_option: the option by which shown commands find the file, with a leading space; empty if they need none.
+            if_damaged: what error messages advise if runs or cases are damaged.
         """
         self.path = path
         self._if_damaged = if_damaged
@@ -117,14 +117,14 @@ class SqliteReader:
 
     @classmethod
     def open(cls, path: Path, *, db_option: str = "") -> Self:
-        """Return a reader that writes nothing; raise StoreError where the file cannot be read."""
+        """Return a reader that never writes; raise StoreError if the file cannot be read."""
         with readable_errors(path, if_damaged=RESTORE):
             return cls(path, connected_to_read(path), db_option=db_option)
 
     def shown(self, redact: Callable[[str], str]) -> Self:
-        """Return this reader as people may see what it reads: texts are without the secrets that ``redact`` takes out.
+        """Return a copy of this reader whose texts have passed through ``redact``, which removes secrets.
 
-        The database has them as they were sent, since an answer that is used again is known by its request.
+        The database holds texts as they were sent, because a cached answer is found by its exact request.
         """
         own = copy.copy(self)
         own._redact = redact
@@ -132,28 +132,28 @@ class SqliteReader:
 
     @property
     def is_current(self) -> bool:
-        """Whether the tables are those of this version, so that all of this can be read."""
+        """Whether the schema is that of this version, so that everything can be read."""
         with readable_errors(self.path):
             return schema_of(self._connection) == SCHEMA_VERSION
 
     def runs(self) -> list[Run]:
-        """Return all runs, the newest first."""
+        """Return all runs, newest first."""
         with readable_errors(self.path, if_damaged=self._if_damaged):
             return [rows.to_run(row) for row in self._query(_RUNS)]
 
     def find_run(self, ref: str) -> Run:
-        """Return the run that ``ref`` means; raise StoreError where none or several do."""
+        """Return the run that ``ref`` identifies; raise StoreError if there is none or several."""
         trainings = [training for (training,) in self._plain("SELECT id FROM trainings")]
         return pick_run(self.runs(), ref, where=str(self.path), baselines=self.baselines(), trainings=trainings)
 
     def trainings(self) -> list[Training]:
-        """Return all trainings, the newest first."""
+        """Return all trainings, newest first."""
         found = self._query("SELECT * FROM trainings ORDER BY started_at DESC, rowid DESC")
         with readable_errors(self.path, if_damaged=self._if_damaged):
             return [to_training(row) for row in found]
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
-        """Yield each case with its scores, in the order of recording."""
+        """Yield each case with its scores, in the order in which they were recorded."""
         span = self._span(run_id)
         scores = _Following(self._query(f"SELECT scores.* {OF_SCORES}", *span))
         votes = _Following(self._query(_VOTES, *span))
@@ -161,13 +161,13 @@ class SqliteReader:
             yield self._case(row, scores.of(row["id"]), votes.of(row["id"]))
 
     def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
-        """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
+        """Yield cases whose outcome is missed or error, like ``cases``; at most ``most`` of each suite and outcome."""
         for row in self._query(_UNLUCKY, run_id, -1 if most is None else most):
             yield self._whole(row)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let all that is read within be of one moment, whatever a run that goes on writes."""
+        """Read everything inside from one snapshot of the database, whatever a live run writes meanwhile."""
         with readable_errors(self.path):
             self._connection.execute("BEGIN")
         try:
@@ -176,50 +176,50 @@ class SqliteReader:
             self._connection.rollback()
 
     def score_names(self, run_id: str) -> dict[str, bool]:
-        """Return the names of a run's scores, sorted, each with whether it is known of any who decided it."""
+        """Return the names of a run's scores, sorted; the value says whether ``decided_by`` is known of any of them."""
         found = self._plain(f"SELECT scores.name, max(scores.decided_by IS NOT NULL) {_BY_NAME}", run_id)
         return {name: bool(is_known) for name, is_known in found}
 
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case, in the order of recording; no text of it is read."""
+        """Yield what the gate needs of each case, in the order of recording; texts are not read."""
         span = self._span(run_id)
         with readable_errors(self.path, if_damaged=self._if_damaged):
             yield from judged_cases(self._plain(CASES_SQL, *span), self._plain(SCORES_SQL, *span))
 
     def calls(self, case_id: str) -> list[Call]:
-        """Return the calls of a case, in their order; those of attempts that came to nothing too."""
+        """Return the calls of a case in the order of recording, including those of failed attempts."""
         found = self._query("SELECT * FROM calls WHERE case_id = ? ORDER BY rowid", case_id)
         with readable_errors(self.path):
             return [rows.to_call(row) for row in found]
 
     def run_calls(self, run_id: str) -> Iterator[tuple[str, Call]]:
-        """Yield each call of a run with the id of its case; an answer that is damaged is known by no cache key."""
+        """Yield each call of a run with the id of its case; a damaged answer has no cache key, so it is not reused."""
         for row in self._query("SELECT * FROM calls WHERE run_id = ? ORDER BY rowid", run_id):
             with readable_errors(self.path):
                 call = rows.to_call(row)
             yield row["case_id"], call if rows.is_whole(row) else replace(call, cache_key=None)
 
     def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
-        """Return what cases of a run came to before they ran again, those of a case together, in their order."""
+        """Return the earlier outcomes of cases that ran again, grouped by case and ordered by number."""
         with readable_errors(self.path, if_damaged=self._if_damaged):
             return [rows.to_earlier(row) for row in self._query(_EARLIER, run_id)]
 
     def judges(self, run_id: str) -> list[JudgeRecord]:
-        """Return what stands behind the judge_ids of a run, sorted by them."""
+        """Return the judges of a run (what each judge_id stands for), sorted by judge_id."""
         return [
             record_of(JudgeRecord, row)
             for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
         ]
 
     def verdicts(self, run_id: str) -> list["Verdict"]:
-        """Return the verdicts of a run, in the order of judging."""
+        """Return the verdicts of a run, in the order in which the gate made them."""
         return [
             rows.to_verdict(row)
             for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
         ]
 
     def labels(self, run_id: str) -> list[Label]:
-        """Return what people said of the cases of a run, in the order of recording."""
+        """Return the labels that people gave to cases of a run, in the order of recording."""
         return [
             rows.to_label(row)
             for row in self._query(
@@ -235,7 +235,7 @@ class SqliteReader:
         return {run_id for (run_id,) in self._plain(sql)}
 
     def labelled(self) -> tuple[list[StoredCase], list[Label], list[JudgeRecord]]:
-        """Return the cases of all runs that have labels, their labels, and what stands behind every judge_id."""
+        """Return all labelled cases of all runs, their labels, and one record of every judge_id."""
         cases = [
             self._with_scores(row)
             for row in self._query("SELECT * FROM cases WHERE id IN (SELECT case_id FROM labels) ORDER BY rowid")
@@ -245,13 +245,14 @@ class SqliteReader:
         return cases, labels, judges
 
     def spending(self, run_id: str) -> list[Spending]:
-        """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
+        """Return the calls, tokens and cost of a run by role and model, including calls of unfinished cases."""
         return [Spending(**dict(row)) for row in self._query(_SPENT, run_id)]
 
     def answering(self, run: Run) -> dict[str, list[str]]:
-        """Return which models say that they answered for each judge of a run, by the judge's name; all sorted.
+        """Return the models that reported to have answered for each judge of a run, by the judge's name; all sorted.
 
-        An alias may mean another model in time. A run of elsewhere has no calls, and told it when it was exported.
+        An alias may stand for another model over time. An imported run has no calls; its file recorded the models on
+        export.
         """
         if run.answering or not run.judge_models:
             return run.answering
@@ -261,11 +262,11 @@ class SqliteReader:
         return found
 
     def voting(self, run_id: str) -> VoteCounts:
-        """Return how the judges of a run agreed, with each other and with themselves."""
+        """Return counts of how far the judges of a run agreed, with each other and with themselves."""
         return read_voting(self._plain, run_id)
 
     def baselines(self) -> list[NamedBaseline]:
-        """Return the named baselines whose runs are there, sorted by name; other hands may have deleted some."""
+        """Return the named baselines, sorted by name, except those whose run was deleted by other means."""
         sql = "SELECT baselines.* FROM baselines JOIN runs ON runs.id = run_id ORDER BY baselines.name"
         return [NamedBaseline(**dict(row)) for row in self._query(sql)]
 
@@ -274,18 +275,18 @@ class SqliteReader:
         self._connection.close()
 
     def _span(self, run_id: str) -> tuple[object, ...]:
-        """Return the parameters of what reads the cases of a run."""
+        """Return the parameters of the queries for a run's cases: its id, and its first and last rowid."""
         (ends,) = self._plain("SELECT min(rowid), max(rowid) FROM cases WHERE run_id = ?", run_id)
         return (run_id, *ends)
 
     def _whole(self, row: Any) -> StoredCase:
-        """Return the case of a row with its scores and their votes."""
+        """Return the case of a row, with its scores and their votes."""
         return self._with_scores(
             row, self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", row["id"])
         )
 
     def _with_scores(self, row: Any, votes: Iterable[Any] = ()) -> StoredCase:
-        """Return the case of a row with its scores, and of their votes those given."""
+        """Return the case of a row with its scores, and with those votes that are given."""
         scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
         return self._case(row, scores, votes)
 
@@ -294,7 +295,7 @@ class SqliteReader:
             return rows.to_case(row, _voted(scores, votes))
 
     def _query(self, sql: str, *parameters: object) -> Iterator[Any]:
-        """Yield rows whose columns are found by name."""
+        """Yield rows whose columns are accessible by name, without secrets if this reader redacts."""
         with readable_errors(self.path):
             cursor = self._connection.cursor()
             cursor.row_factory = sqlite3.Row
@@ -302,15 +303,15 @@ class SqliteReader:
             yield from found if self._redact is None else (rows.shown(row, self._redact) for row in found)
 
     def _plain(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        """Yield rows as tuples: many are read faster."""
+        """Yield rows as tuples, which is faster for many rows."""
         with readable_errors(self.path):
             yield from _unclosed(self._connection.execute(sql, parameters))
 
 
 def check_rows(path: Path) -> None:
-    """Read the runs of a database as they are, with their cases and calls; raise StoreError where one is damaged.
+    """Read all runs of a database with their cases and calls; raise StoreError if one is damaged.
 
-    Of a database of an older version none is read.
+    A database of an older version is not read.
     """
     with readable_errors(path, if_damaged=RESTORE):
         connection = sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S)
@@ -321,11 +322,11 @@ def check_rows(path: Path) -> None:
 
 
 _unclosed = itertools.chain
-"""Rows of a cursor that a generator which is dropped does not close: by then the file may be."""
+"""Wrapper that keeps a dropped generator from closing its cursor, by which time the database may be closed."""
 
 
 def _voted(scores: Iterable[Any], votes: Iterable[Any]) -> tuple[Score, ...]:
-    """Return the scores of rows, each with the votes that it came of."""
+    """Return the scores of the rows, each with its votes."""
     found: dict[str, list[Vote]] = defaultdict(list)
     for row in votes:
         found[row["name"]].append(record_of(Vote, row))

@@ -1,4 +1,4 @@
-"""The table ``trainings``: what a training was made of, how it went, and what its adapter gained."""
+"""The table ``trainings``: the configuration of a training, its course, and the gain of its adapter."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ class Training:
 
     id: str
     name: str
-    """Of the configuration."""
+    """Name of the configuration."""
     started_at: str
     """ISO 8601, UTC."""
     finished_at: str | None = None
     status: TrainingStatus
-    """``running`` for ever where the process was killed, which is shown as ``crashed`` and never stored so."""
+    """Stored as ``running`` for good if the process was killed; shown as ``crashed``, which is never stored."""
     verdict: Literal["pass", "fail", "none"] = "none"
-    """Whether the adapter gained what its configuration demands; ``none`` where that was not measured."""
+    """Whether the adapter gained what its configuration demands; ``none`` if that was not measured."""
     reason: str | None = None
     base: str
     adapter: str | None = None
-    """The folder of the adapter, once there is one."""
+    """Folder of the adapter, once it exists."""
     config: Mapping[str, Any]
     seed: int
     git_commit: str | None = None
@@ -40,16 +40,16 @@ class Training:
     steps: int | None = None
     best_step: int | None = None
     tokens_per_s: float | None = None
-    """In the steps, padding, looks and checkpoints left out."""
+    """Tokens per second during steps, without padding, evaluations and checkpoints."""
     peak_memory_bytes: int | None = None
     record: Mapping[str, Any] | None = None
-    """What run.json holds: digests, data, versions, sizes, times."""
+    """Content of run.json: digests, data, versions, sizes, times."""
     log: Sequence[Mapping[str, Any]] | None = None
-    """The curves: what was logged at each step and look."""
+    """The curves: values logged at each step and each evaluation during training."""
     proof: Sequence[Mapping[str, Any]] | None = None
-    """For each held-out split the two runs and their comparison."""
+    """The two runs of each held-out split, and their comparison."""
     version: str
-    """Of this package."""
+    """Version of pytest-llmeval."""
 
 
 _AS_JSON: dict[str, type[dict[str, Any] | list[Any]]] = {"config": dict, "record": dict, "log": list, "proof": list}
@@ -67,7 +67,7 @@ def from_training(training: Training) -> dict[str, Any]:
 
 
 def to_training(row: Mapping[str, Any]) -> Training:
-    """Return the training of a row; raise DatabaseError where it is damaged."""
+    """Return the training of a row; raise DatabaseError if it is damaged."""
     whose = f"training {row['id']}"
     parts = {
         name: None if row[name] is None else sound_json(row[name], form, whose, name) for name, form in _AS_JSON.items()
@@ -77,12 +77,12 @@ def to_training(row: Mapping[str, Any]) -> Training:
 
 
 def pick_training(trainings: Sequence[Training], ref: str, *, where: str) -> Training:
-    """Return the training that ``ref`` means among ``trainings``, the newest first.
+    """Return the training among ``trainings``, newest first, that ``ref`` refers to.
 
-    ``last`` is the newest; then an id, a name (its newest training) and a unique beginning of an id are tried.
+    ``last`` is the newest. Otherwise the attempts are an id, a name (its newest training) and a unique prefix of an id.
 
     Raises:
-        StoreError: there is none, or a beginning fits several.
+        StoreError: nothing matches, or a prefix matches several.
     """
     exact = trainings[:1] if ref == "last" else [each for each in trainings if each.id == ref]
     exact = exact or [each for each in trainings if each.name == ref]

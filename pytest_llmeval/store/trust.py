@@ -1,4 +1,4 @@
-"""What the judges of a database are worth to the gate."""
+"""How far the gate may trust judges, by the labels in a database."""
 
 from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.judge.judged_text import judged_texts
@@ -10,10 +10,10 @@ __all__ = ["trust_in"]
 
 
 def trust_in(reader: SqliteReader | None, thresholds: Thresholds) -> Trust:
-    """Return what judges are worth by the labels of all runs, today; nothing is read where no rule demands it.
+    """Return how far judges can be trusted today, by the labels of all runs; nothing is read if no rule demands it.
 
     Args:
-        reader: of the database; None where there is none.
+        reader: reads the database; None if there is none.
         thresholds: the rules.
     """
     asked = any(rule.judge is not None for suite in thresholds.suites.values() for rule in suite.rules)

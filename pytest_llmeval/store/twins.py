@@ -1,4 +1,4 @@
-"""Two runs of the same rows: what tells how much answers vary where nothing was changed, and whose answers they are."""
+"""Comparing runs of the same rows: which shows how answers vary without a change, and whose answers a run has."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,14 +9,14 @@ __all__ = ["origins", "twin_of"]
 
 
 def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
-    """Return the full run that is most like ``run`` and gave its rows other answers; None where there is none.
+    """Return the full run that is most like ``run`` and has other answers for its rows; None if there is none.
 
-    It shares a suite and a model with it. The more suites of the same rows it has the better, then of the same prompt
-    and code, then the newest. A run that scored the answers of another again has no answers of its own.
+    It shares a suite and a model with ``run``. Runs with more suites of the same rows come first, then those with more
+    of the same prompt and code, then the newest. A rescored run has no answers of its own.
 
     Args:
         run: any run.
-        runs: of the same file, the newest first.
+        runs: the runs of the same file, newest first.
     """
     answered = origins([*runs, run])
     candidates = [each for each in runs if each.is_full and answered[each.id] != answered[run.id]]
@@ -28,10 +28,10 @@ def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
 
 
 def origins(runs: Iterable[Run]) -> dict[str, str]:
-    """Return, by the id of each run, the id of the one that was given its answers.
+    """Return, for the id of each run, the id of the run whose calls got its answers.
 
-    That is the run itself, unless it scored answers again, however often they had been by then. Of a run that is not
-    among ``runs`` no more is known than its id.
+    That is the run itself, or for a rescored run the first run in its chain of rescorings. A run that is missing from
+    ``runs`` ends the chain.
     """
     before = {run.id: str(run.settings.get("rescored") or run.id) for run in runs}
     return {run_id: _origin(run_id, before) for run_id in before}
@@ -45,7 +45,7 @@ def _origin(run_id: str, before: Mapping[str, str]) -> str:
 
 
 def _likeness(run: Run, other: Run) -> tuple[int, int, int]:
-    """Return how many suites both have with a model of both, with the same rows, and with the same prompt and code."""
+    """Return how many suites both runs have with a shared model, the same rows, and the same prompt and code."""
     mine, its = run.suites, other.suites
     shared = {name for name, _ in run.expected.keys() & other.expected.keys()}
     alike = [name for name in shared if _equal("rows_digest", mine[name], its[name])]

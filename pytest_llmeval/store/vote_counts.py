@@ -1,4 +1,4 @@
-"""How judges agreed in a run, counted by answer in its votes."""
+"""Agreement of the judges in a run, counted by answer from its votes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,13 +17,12 @@ _LEVELS = """
     WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND level != ''
 )
 """
-"""The votes on dimensions; those on a whole rubric have no level: they follow from the others.
+"""Votes on dimensions. Votes on a whole rubric have no level, because they follow from the others.
 
-Scores of one judgement share the ``judge_id`` and what stands before the dimension in their names; a preference
-has no dimension, and is one of its own.
-"""
+Scores of one judgement share the ``judge_id`` and the part of their name before the dimension. A preference has no
+dimension, and is a judgement of its own."""
 _ROW = "suite, cluster, CASE WHEN cluster IS NULL THEN sample_id END"
-"""What answers share that hang together: all to one row, or to rows of one cluster."""
+"""Columns that dependent answers share: answers to one row, or to rows of one cluster."""
 _PANEL_VOTES = f"""
 SELECT max(judges), count(*), sum(differ) FROM (
     SELECT case_id, max(judges) AS judges, max(low < high) AS differ FROM (
@@ -48,45 +47,46 @@ SELECT judge, count(*), sum(reason LIKE ?2) FROM (
     AND EXISTS (SELECT 1 FROM judges WHERE run_id = ?1)
 ) WHERE reason LIKE ?2 OR reason LIKE ?3 GROUP BY judge ORDER BY judge
 """
-"""Of one judge no votes are kept: its score says it all. A rubric as a whole says its levels by dimension instead."""
+"""Of a single judge no votes are kept, because its score says it all. The score of a whole rubric is excluded, as it
+lists the levels by dimension instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """What came of answers, counted as in ``VoteCounts``, that one judge judged again, or compared in both orders."""
+    """Number of answers (counted as in ``VoteCounts``) that one judge judged repeatedly, or compared in both orders."""
 
     judge: str
     answers: int
     differed: int
-    """Of them, those where a later judgement differs from the first in some dimension, or the orders disagree."""
+    """Answers for which a later judgement differs from the first in some dimension, or the orders disagree."""
     effect: float = 1.0
-    """As in ``VoteCounts``; 1 of comparisons, which have no interval."""
+    """Design effect as in ``VoteCounts``; 1 for comparisons, which have no interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteCounts:
-    """How judges agreed in a run, with each other and with themselves."""
+    """Agreement of the judges in a run, with each other and with themselves."""
 
     judges: int = 0
-    """The most that judged one answer; 0 without a panel."""
+    """Largest number of judges of one answer; 0 without a panel."""
     answers: int = 0
-    """Those that several judges judged: of a case each text that was, and for each rubric that it was judged by."""
+    """Answers with several judges: each judged text of a case counts once for each rubric."""
     differed: int = 0
-    """Of them, those where two judges differ in some dimension."""
+    """Answers on which two judges differ in some dimension."""
     effect: float = 1.0
-    """Design effect of that share: answers to one row, or to rows of one cluster, are not independent."""
+    """Design effect of the share that differed: answers to one row, or to rows of one cluster, are not independent."""
     repeats: tuple[Repeats, ...] = ()
-    """By judge, sorted."""
+    """Repeated judgements by judge, sorted."""
     orders: tuple[Repeats, ...] = ()
-    """Of comparisons, by judge, sorted."""
+    """Comparisons in both orders by judge, sorted."""
 
 
 def read_voting(read: Callable[..., Iterator[tuple[Any, ...]]], run_id: str) -> VoteCounts:
-    """Return how the judges of a run agreed.
+    """Return the agreement of the judges of a run.
 
     Args:
-        read: runs a query of an SQLite file with its parameters.
-        run_id: of the run.
+        read: runs an SQL query with its parameters.
+        run_id: the run.
     """
     panels = list(read(_PANEL_VOTES, run_id))
     repeats = grouped(read(_REPEATS, run_id), lambda row: str(row[0]))

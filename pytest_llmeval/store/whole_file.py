@@ -1,4 +1,4 @@
-"""Files and folders that are there as a whole, or not at all."""
+"""Atomic writing of files and folders: they appear complete, or not at all."""
 
 import contextlib
 import errno
@@ -12,18 +12,19 @@ from typing import BinaryIO
 __all__ = ["open_as_its_folder", "sync_folder", "whole_file", "whole_folder", "write_new"]
 
 _NOT_OF_FOLDERS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP})
-"""What file systems that only sync files answer; PostgreSQL bears the first two (src/common/file_utils.c)."""
+"""Errors by which a file system refuses to sync a folder; PostgreSQL ignores the first two
+(src/common/file_utils.c)."""
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Give what to write to, in place of what is at ``path``: nobody sees a part of it, and a failure leaves that.
+    """Open a file that replaces ``path`` on success: nobody sees a part of it, and a failure leaves the old content.
 
-    It is on the disk before it is in place. A link is followed; what is no regular file, such as a pipe, is written
-    into.
+    It is synced to disk before it replaces the old file. A link is followed. Anything but a regular file, such as a
+    pipe, is written to directly.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     if path.exists() and not path.is_file():
         with open(path, "wb") as file:
@@ -35,7 +36,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)  # of a process that was killed
         with open(part, "xb") as file:
             if whole.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(whole.stat().st_mode))  # what its owner protected stays so
+                os.fchmod(file.fileno(), stat.S_IMODE(whole.stat().st_mode))  # keep the mode that its owner chose
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -46,11 +47,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet; a failure leaves none.
+    """Write a file that must not exist yet; a failure leaves no file behind.
 
     Raises:
-        FileExistsError: it is there.
-        OSError: it cannot be written.
+        FileExistsError: the file exists.
+        OSError: the file cannot be written.
     """
     with open(path, "xb", buffering=0) as file:
         try:
@@ -64,16 +65,16 @@ def write_new(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Give the folder to write into, which becomes ``target`` in the end: whoever finds that finds all of it.
+    """Give a folder to write into that becomes ``target`` at the end, so that ``target`` is never incomplete.
 
-    It is on the disk by then, also where the power fails; a failure leaves nothing. Its files may be read by whom umask
-    allows that.
+    Everything is synced to disk before the rename, so that it survives a power failure; an error leaves nothing. Who
+    may read its files follows from the umask.
 
     Args:
-        target: it is not there yet; the folders above it are made.
+        target: must not exist yet; its parent folders are created.
 
     Raises:
-        OSError: it cannot be written, or ``target`` is there and not empty.
+        OSError: the folder cannot be written, or ``target`` exists and is not empty.
     """
     scratch = target.with_name(f".tmp-{target.name}")
     shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
@@ -90,10 +91,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def open_as_its_folder(folder: Path) -> None:
-    """Let all who may read and write a new folder do so with the files in it, which safetensors leaves to their owner.
+    """Give the files of a new folder its read and write permissions; safetensors restricts its files to their owner.
 
     Raises:
-        OSError: what a file may be used for cannot be changed.
+        OSError: the mode of a file cannot be changed.
     """
     allowed = stat.S_IMODE(folder.stat().st_mode) & 0o666
     for path in folder.rglob("*"):
@@ -103,7 +104,7 @@ def open_as_its_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Return once all that is in a folder is on the disk, and the folder itself in that above it.
+    """Sync a folder with everything in it, and its entry in the parent folder, to disk.
 
     Raises:
         OSError: it cannot be written.
@@ -117,7 +118,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Have on the disk which files a folder has, on file systems that take such a request."""
+    """Sync the entries of a folder, on file systems that support it."""
     try:
         _sync(folder)
     except OSError as error:
