@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 
 from pytest_llmeval.core.errors import ScorerError, UserError
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
+from pytest_llmeval.core.signatures import signature_of
 from pytest_llmeval.scorers.scored import is_number
 
 __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", "shipped"]
@@ -233,7 +234,7 @@ def made(
     name = name if name is not None else getattr(function, "__name__", None)
     if name is None:
         raise UserError(f"{place(function)}: this scorer has no name of its own; give it a name: @scorer(name=...)")
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     _check(function, name, pass_mark, signature)
     return Scorer(
         name=name,

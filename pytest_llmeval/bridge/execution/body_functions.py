@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.signatures import signature_of
+
 __all__ = ["Body", "arguments_of", "body_of", "is_async", "is_made_async", "parameters_of", "plain_function"]
 
 Body = Callable[..., Coroutine[Any, Any, None]]
@@ -59,7 +61,7 @@ def plain_function(function: Any) -> Any:
 @functools.lru_cache(maxsize=64)
 def parameters_of(function: Any) -> tuple[str, ...]:
     """Return the names of what a plain function takes."""
-    return tuple(inspect.signature(function).parameters)
+    return tuple(signature_of(function).parameters)
 
 
 def is_made_async(function: Any) -> bool:

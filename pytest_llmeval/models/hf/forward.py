@@ -3,11 +3,12 @@
 Only the logits that are needed are requested: all of them can take more memory than the weights.
 """
 
-import inspect
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
+
+from pytest_llmeval.core.signatures import signature_of
 
 __all__ = ["cached", "forward", "in_like_lengths", "left_padded", "takes"]
 
@@ -50,7 +51,7 @@ def takes(model: Any, name: str) -> bool:
 
 def _parameters(model: Any) -> Collection[str]:
     base = model.get_base_model() if hasattr(model, "peft_config") else model
-    return inspect.signature(base.forward).parameters
+    return signature_of(base.forward).parameters
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
