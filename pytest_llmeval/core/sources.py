@@ -10,11 +10,12 @@ import tokenize
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType
 from typing import Any
 
 from pytest_llmeval.core.ids import digest, memory_address
+from pytest_llmeval.core.syntax import parsed
 
 __all__ = ["code_text", "settings_text", "source_digest", "source_text", "stable_text", "without_comments"]
 
@@ -67,12 +68,10 @@ def without_comments(text: str) -> str:
     return "\n".join(line for line in lines if line is not None)
 
 
+@lru_cache(maxsize=64)  # it reads the whole module: here once, as its evals are collected
 def _source_of_lambda(code: CodeType) -> str:
-    lines = linecache.getlines(code.co_filename)
-    try:
-        nodes = ast.walk(ast.parse("".join(lines)))
-    except (SyntaxError, ValueError):
-        nodes = iter(())
+    tree = parsed("".join(linecache.getlines(code.co_filename)))
+    nodes = ast.walk(tree) if tree is not None else ()
     found = [node for node in nodes if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno]
     return ast.unparse(found[0]) if len(found) == 1 else code_text(code)
 

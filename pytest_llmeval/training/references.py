@@ -8,6 +8,7 @@ from pytest_llmeval.core.document import KeyPath
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.home import at_home
 from pytest_llmeval.core.names import closest, did_you_mean
+from pytest_llmeval.core.syntax import parsed
 from pytest_llmeval.core.text import one_line, shown_yaml
 from pytest_llmeval.loaders.hub_names import PREFIX
 from pytest_llmeval.loaders.paths import inside
@@ -49,10 +50,10 @@ def _wrong_eval(nodeid: str, rootdir: Path) -> str | None:
         near = closest(path.name, [each.name for each in path.parent.glob("*.py")]) if path.parent.is_dir() else None
         return f"no such file; {f'did you mean {near!r}?' if near else 'it is relative to the rootdir'}"
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return None  # the import reports what is wrong
-    known = _names(tree)
+        tree = parsed(path.read_bytes())
+    except OSError:
+        tree = None
+    known = _names(tree) if tree is not None else None  # whoever imports it says what is wrong
     if known is None or function in known:
         return None
     tests = [each for each in known if each.startswith("test")]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.sources import source_digest, without_comments
+from pytest_llmeval.core.sources import source_digest, source_text, without_comments
 
 
 def compiled(source: str) -> Any:
@@ -110,6 +110,16 @@ two = (lambda x: x + 1, lambda x: x + 2)
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_python_warns_of_in_a_module_hides_no_lambda_of_it(tmp_path: Path) -> None:
+    """Its digest would be another wherever warnings are errors."""
+    path = tmp_path / "warned.py"
+    path.write_text("MARK = '\\d'\nf = lambda x: x + 1  # one\n", "utf-8")
+    scope: dict[str, Any] = {}
+    exec(compile("\nf = lambda x: x + 1", str(path), "exec"), scope)
+    assert source_text(scope["f"]) == "lambda x: x + 1"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -160,7 +170,7 @@ def test_what_a_partial_or_an_object_holds_counts(make: Callable[[float], Callab
 
 HELD = """
 import dataclasses, datetime, functools, re
-from pytest_llmeval.core.sources import source_digest, without_comments
+from pytest_llmeval.core.sources import source_digest, source_text, without_comments
 
 @dataclasses.dataclass
 class Settings:

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import is_ours
 from pytest_llmeval.core.errors import RubricError
+from pytest_llmeval.core.syntax import parsed
 
 __all__ = ["COMPARING", "JUDGING", "judge_calls", "on_score", "rubric_problems", "tree_of", "variables_of"]
 
@@ -26,9 +27,10 @@ COMPARING = frozenset({"prefer", "prefer_sync"})
 def tree_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """Return the syntax tree of ``function``, or of what a decorator wrapped in it; None where there is no source."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
+        module = parsed(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
         return None
+    tree = module.body[0] if module is not None and module.body else None
     return tree if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) else None
 
 

@@ -5,6 +5,8 @@ import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_llmeval.core.syntax import parsed
+
 __all__ = ["written_evals"]
 
 _MARKER = "llmeval"
@@ -23,8 +25,8 @@ def written_evals(path: Path, classes: Sequence[str]) -> int | None:
     """
     try:
         source = path.read_bytes()
-        tree = ast.parse(source) if _MARKER.encode() in source else None
-    except (OSError, SyntaxError, ValueError):
+        tree = parsed(source) if _MARKER.encode() in source else None
+    except OSError:
         return None
     if tree is None or not any(isinstance(node, ast.Attribute) and node.attr == _MARKER for node in ast.walk(tree)):
         return None
