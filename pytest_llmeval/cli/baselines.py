@@ -91,9 +91,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
 def list_baselines(as_json: bool, database: Path | None) -> None:
     """List the named baselines."""
     with contextlib.closing(open_reader(find_project(), database)) as store:
-        named = store.baselines()
-        runs = {run.id: run for run in store.runs()}  # read last, so that it has what was named meanwhile
-    found = [(each, runs[each.run_id]) for each in named]
+        found = [(each, store.known_run(each.run_id)) for each in store.baselines()]
     if as_json:
         emit_json([{"name": each.name, "set_at": each.set_at, **_facts(run)} for each, run in found])
         return
@@ -204,7 +202,7 @@ def _beside(store: SqliteReader, run: Run) -> dict[str, Any]:
     They are which models answered for the judges, and which run was given the answers where that is another one.
     """
     told = store.answering(run)
-    answered = origins(store.runs())[run.id]
+    answered = origins(store.runs())[run.id] if run.settings.get("rescored") else run.id
     return {**({ANSWERING: told} if told else {}), **({"rescored": answered} if answered != run.id else {})}
 
 

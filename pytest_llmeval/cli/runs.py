@@ -53,7 +53,7 @@ _COLUMNS: list[Column] = [
 def runs(limit: int, as_json: bool, database: Path | None) -> None:
     """List the recorded runs."""
     with contextlib.closing(open_reader(find_project(), database)) as store:
-        found = store.runs()[:limit]
+        found = store.newest(limit)
     if as_json:
         emit_json([_run_facts(run) for run in found])
         return

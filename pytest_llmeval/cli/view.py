@@ -59,7 +59,7 @@ def view(
     require_extra("llmeval view", "jinja2", "starlette", "uvicorn")
     project = find_project()
     with contextlib.closing(open_reader(project, database)) as store:  # it brings the tables up to date
-        path, newest = store.path, store.runs()[:runs]
+        path, newest = store.path, store.newest(runs)
     if folder is not None:
         _export(project, path, folder, newest, cases, as_json=as_json)
         return

@@ -45,8 +45,8 @@ class BaselineChoice:
 
         Args:
             run: any run.
-            stored: returns the runs of its database, which tell whose answers it has; only called if there is a
-                baseline.
+            stored: returns the runs of its database, which tell whose answers it has; called where it, or the baseline,
+                scored those of another one again.
 
         Raises:
             StoreError: the runs cannot be read.
@@ -56,7 +56,7 @@ class BaselineChoice:
         told = one_line(self.found.name, 60)
         if self.found.run.id == run.id and self.found.model is None:
             return replace(self, found=None, why_none=f"baseline {told} is this run itself")
-        if self.found.run.id != run.id and _has_answers_of(self.found.run, run, stored()):
+        if self.found.run.id != run.id and _has_answers_of(self.found.run, run, stored):
             return replace(self, found=None, why_none=f"the answers are those of baseline {told}")
         if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
             return replace(self, found=None, why_none=_CUT)
@@ -188,8 +188,11 @@ def _has_moved(found: FoundBaseline, reader: SqliteReader, root: Path) -> bool:
         return True
 
 
-def _has_answers_of(base: Run, run: Run, stored: Iterable[Run]) -> bool:
-    answered = origins([*stored, base, run])
+def _has_answers_of(base: Run, run: Run, stored: Callable[[], Iterable[Run]]) -> bool:
+    """Whether two runs have the answers of one of them, or of a third one."""
+    if not any(each.settings.get("rescored") for each in (base, run)):
+        return False
+    answered = origins([*stored(), base, run])
     return answered[base.id] == answered[run.id]
 
 

@@ -149,8 +149,8 @@ def no_such_model(ref: str, found: FoundBaseline) -> StoreError:
 
 
 def _names(reader: SqliteReader) -> set[str]:
-    """Return all names that a run can be called by, except ids."""
-    return {"last", *(run.name for run in reader.runs() if run.name), *(each.name for each in reader.baselines())}
+    """Return by what a run may be called, but for ids."""
+    return {"last", *(run.name for run in reader.run_names() if run.name), *(each.name for each in reader.baselines())}
 
 
 def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | None:
@@ -215,18 +215,17 @@ def _named(ref: str, reader: SqliteReader | None, root: Path | None) -> FoundBas
 
 
 def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
-    baselines = reader.baselines()
-    runs = reader.runs()  # read last, so that it has the run of every baseline
-    for named in baselines:
+    for named in reader.baselines():
         if named.name == ref:
-            run = next(run for run in runs if run.id == named.run_id)
-            return _stored(ref, "name", run, reader)
+            return _stored(ref, "name", reader.known_run(named.run_id), reader)
+    runs = reader.run_names()
     try:
-        run = pick_run(runs, ref, where=str(reader.path))
+        picked = pick_run(runs, ref, where=str(reader.path))
     except StoreError:
         if sum(bool(ref) and run.id.startswith(ref) for run in runs) > 1:
             raise
         return None
+    run = reader.known_run(picked.id)
     name = ref if ref == run.name else run.id
     return _stored(name, "run", run, reader)
 

@@ -17,7 +17,7 @@ from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.gone_rows import is_gone
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.records import Run, RunName
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["Against", "BrowsingReader", "CasePage", "CasePair", "Group", "Wanted"]
@@ -159,6 +159,7 @@ class BrowsingReader(SqliteReader):
         connection.create_function("flip_of", 4, flip_of, deterministic=True)
         self._spans: dict[str, tuple[Any, ...]] = {}
         self._runs: list[Run] | None = None
+        self._names: list[RunName] | None = None
         self._shown = "{}"
         """Format string that turns the SQL of a text into the SQL of the text as people may see it."""
 
@@ -170,10 +171,16 @@ class BrowsingReader(SqliteReader):
         return own
 
     def runs(self) -> list[Run]:
-        """Return all runs, newest first; they are read only once, however often a page resolves a run."""
+        """Return all runs, the newest first; they are read once."""
         if self._runs is None:
             self._runs = super().runs()
         return [*self._runs]
+
+    def run_names(self) -> list[RunName]:
+        """Return the ids and names of all runs; they are read once, however often a page asks which run is meant."""
+        if self._names is None:
+            self._names = super().run_names()
+        return [*self._names]
 
     def size(self, run_id: str) -> int:
         """Return an upper bound of the number of recorded cases of a run, without reading them."""

@@ -1,26 +1,28 @@
 """Finding the run that a person refers to."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import and_more, storable
-from pytest_llmeval.store.records import NamedBaseline, Run
+from pytest_llmeval.store.records import NamedBaseline, Run, RunName
 
 __all__ = ["pick_run"]
 
 _MOST = 3
+_Found = TypeVar("_Found", Run, RunName)
 
 
 def pick_run(
-    runs: Sequence[Run],
+    runs: Sequence[_Found],
     ref: str,
     *,
     where: str,
     baselines: Sequence[NamedBaseline] = (),
     trainings: Sequence[str] = (),
-) -> Run:
-    """Return the run among ``runs``, newest first, that ``ref`` refers to.
+) -> _Found:
+    """Return the run that ``ref`` means among ``runs``, the newest first.
 
     ``last`` is the newest. Otherwise the attempts are, in this order: an id, a name (its newest run), the name of one
     of ``baselines``, a unique prefix of an id.

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from pytest_llmeval.core.clock import stored_time, utc
 from pytest_llmeval.core.errors import ErrorKind
@@ -34,6 +34,7 @@ __all__ = [
     "NamedBaseline",
     "Run",
     "RunEnd",
+    "RunName",
     "Spending",
     "known_failed",
     "new_run_id",
@@ -61,6 +62,13 @@ LONGEST_SILENCE = timedelta(hours=6)
 """Silence after which a run of another machine counts as dead: the longest job time of a hosted CI runner.
 
 https://docs.github.com/en/actions/reference/limits"""
+
+
+class RunName(NamedTuple):
+    """By what a run is found, without all that is known of it."""
+
+    id: str
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

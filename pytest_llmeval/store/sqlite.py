@@ -259,7 +259,7 @@ class SqliteStore(SqliteReader):
         """
         if orphan.run.is_here:
             return orphan.run.shown_status == "crashed"
-        known = next((run for run in self.runs() if run.id == orphan.run.id), orphan.run)
+        known = self.run(orphan.run.id) or orphan.run
         return orphan.is_silent and known.shown_status != "running"
 
     def absorb(self, orphan: Orphan) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
@@ -20,7 +21,7 @@ from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, Spending
+from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, RunName, Spending
 from pytest_llmeval.store.run_order import NEWEST_FIRST
 from pytest_llmeval.store.trainings import Training, to_training
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteReader", "check_rows"]
 
-_RUNS = f"""
+_RUNS = """
 SELECT *, CASE WHEN status = 'running' THEN (
     SELECT max(cases.started_at) FROM (SELECT max(rowid) AS newest FROM cases WHERE run_id = runs.id)
     JOIN cases ON cases.rowid BETWEEN newest - 63 AND newest WHERE +cases.run_id = runs.id
-) END AS last_case_at FROM runs {NEWEST_FIRST}
-"""  # noqa: S608  # an order of lookup.py
-"""``last_case_at`` reads only the newest cases of a run, found by the index, as a crashed run stays ``running``."""
+) END AS last_case_at FROM runs
+"""
+"""Of a run's cases those are read that were recorded last, as a crashed one stays ``running``: its index says which."""
 _UNLUCKY = f"""
 SELECT * FROM cases WHERE rowid IN (
     SELECT row FROM (
@@ -139,12 +140,34 @@ class SqliteReader:
     def runs(self) -> list[Run]:
         """Return all runs, newest first."""
         with readable_errors(self.path, if_damaged=self._if_damaged):
-            return [rows.to_run(row) for row in self._query(_RUNS)]
+            return [rows.to_run(row) for row in self._query(f"{_RUNS} {NEWEST_FIRST}")]
+
+    def run_names(self) -> list[RunName]:
+        """Return the ids and names of all runs, the newest first; what else is known of them is not read."""
+        return [RunName(*row) for row in self._plain(f"SELECT id, name FROM runs {NEWEST_FIRST}")]  # noqa: S608
+
+    def newest(self, most: int) -> list[Run]:
+        """Return the newest runs, the newest first, at most so many; others are not read."""
+        found = (self.run(each.id) for each in self.run_names()[:most])
+        return [run for run in found if run is not None]
+
+    def run(self, run_id: str) -> Run | None:
+        """Return the run of an id; None where there is none."""
+        with readable_errors(self.path, if_damaged=self._if_damaged):
+            return next((rows.to_run(row) for row in self._query(f"{_RUNS} WHERE id = ?", run_id)), None)
+
+    def known_run(self, run_id: str) -> Run:
+        """Return the run of an id; raise StoreError where it is not there, or not any more."""
+        found = self.run(run_id)
+        if found is None:
+            raise StoreError(f"{self.path}: no run {run_id!r}; `llmeval runs` lists them")
+        return found
 
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` identifies; raise StoreError if there is none or several."""
         trainings = [training for (training,) in self._plain("SELECT id FROM trainings")]
-        return pick_run(self.runs(), ref, where=str(self.path), baselines=self.baselines(), trainings=trainings)
+        names, where = self.run_names(), str(self.path)
+        return self.known_run(pick_run(names, ref, where=where, baselines=self.baselines(), trainings=trainings).id)
 
     def trainings(self) -> list[Training]:
         """Return all trainings, newest first."""

@@ -276,13 +276,12 @@ def against_of(reader: BrowsingReader, run: Run) -> Against | None:
     The earlier run is the newest whole run of the same models and suites that began before.
     """
     chosen = run.settings.get("baseline") or {}
-    known = {each.id: each for each in reader.runs()}
-    base = known.get(str(chosen.get("run")))
+    base = reader.run(str(chosen["run"])) if chosen.get("run") else None
     if base is None:
         suites = set(run.suites)
         earlier = [
             each
-            for each in known.values()
+            for each in reader.runs()
             if each.started_at < run.started_at
             and each.models == run.models
             and set(each.suites) == suites

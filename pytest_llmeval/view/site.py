@@ -171,9 +171,8 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
 
 
 def _as_of(reader: BrowsingReader, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs as ``reader`` sees them; they may have continued since they were found."""
-    found = {run.id: run for run in reader.runs()}
-    return [found.get(run.id, run) for run in runs]
+    """Return runs as they are at the moment of ``reader``: they may have gone on since they were found."""
+    return [reader.run(run.id) or run for run in runs]
 
 
 def _sampled(reader: BrowsingReader, run: Run, against: Against | None, *, most: int) -> _Sampled:

@@ -126,8 +126,10 @@ class Summaries:
             return len(page.pairs)
         if wanted.search:
             return None
-        base = [each for each in reader.runs() if wanted.flipped is not None and each.id == wanted.flipped.run_id]
-        return self._waited_for((run, *base), ("total", wanted), lambda: reader.count(run.id, wanted))
+        base = None if wanted.flipped is None else reader.run(wanted.flipped.run_id)
+        return self._waited_for(
+            (run,) if base is None else (run, base), ("total", wanted), lambda: reader.count(run.id, wanted)
+        )
 
     def close(self) -> None:
         """End the processes at once, even in the middle of their work."""

@@ -1,8 +1,10 @@
 """Runs listed, shown and told as JSON, over databases made for it."""
 
+import contextlib
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -395,3 +397,20 @@ def test_a_broken_configuration_does_not_stop_the_command(here: Path, llmeval: C
         (here / name).write_text(text, encoding="latin-1")
     with_run(here / ".llmeval" / "llmeval.db")
     assert llmeval("runs").status == 0
+
+
+@pytest.mark.parametrize("command", [("show",), ("compare", "nightly"), ("export", "csv"), ("runs", "--limit=1")])
+def test_a_command_reads_no_run_that_it_is_not_about(
+    store: SqliteStore, here: Path, llmeval: Command, command: tuple[str, ...]
+) -> None:
+    """A database holds a thousand of them after a year, and reading them all took longer than the command itself."""
+    store.start_run(run("20240101-000000-dddddd", started_at="2024-01-01T00:00:00.000+00:00"))
+    fill(store)
+    store.start_run(run("20250104-000000-eeeeee", started_at="2025-01-04T00:00:00.000+00:00"))
+    store.finish_run("20250104-000000-eeeeee", END)
+    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE runs SET settings_json = '{' WHERE id = '20240101-000000-dddddd'")
+    last = () if command[0] == "runs" else ("last",)
+    done = llmeval(*command, *last)
+    assert (done.status, done.err) == (0, "")
+    assert "damaged settings_json" in llmeval("runs").err

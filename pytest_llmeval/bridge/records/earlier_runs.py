@@ -115,6 +115,6 @@ def is_kept(path: Path, run_id: str) -> bool:
         if any(orphan.run.id == run_id for orphan in orphans(path)):
             return True
         with current_reader(path) as reader:
-            return reader is not None and any(run.id == run_id for run in reader.runs())
+            return reader is not None and reader.run(run_id) is not None
     except StoreError:
         return False
