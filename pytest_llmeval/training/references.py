@@ -53,7 +53,7 @@ def _wrong_eval(nodeid: str, rootdir: Path) -> str | None:
         tree = parsed(path.read_bytes())
     except OSError:
         tree = None
-    known = _names(tree) if tree is not None else None  # whoever imports it says what is wrong
+    known = _names(tree) if tree is not None else None  # the import reports what is wrong
     if known is None or function in known:
         return None
     tests = [each for each in known if each.startswith("test")]

@@ -171,7 +171,7 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
 
 
 def _as_of(reader: BrowsingReader, runs: Sequence[Run]) -> list[Run]:
-    """Return runs as they are at the moment of ``reader``: they may have gone on since they were found."""
+    """Return the runs as ``reader`` sees them; they may have continued since they were found."""
     return [reader.run(run.id) or run for run in runs]
 
 
