@@ -1,7 +1,8 @@
 """The conductor: what this plugin does from the start of a session until its cases run, hook by hook.
 
-In a session without evals only its helpers look for any. Where cases are to run a CaseRunner is registered in the
-process that runs them, and a Recorder in the process that the user started (under xdist, the controller).
+In a session without evals, only its helpers that look for evals do any work. Where cases are to run, a ``CaseRunner``
+is registered in the process that runs them, and a ``Recorder`` in the process that the user started (under xdist, the
+controller).
 """
 
 from collections.abc import Generator
@@ -38,7 +39,7 @@ __all__ = ["Conductor"]
 
 
 class Conductor:
-    """The plugin object whose hooks say what happens when; the work is done by those that it makes."""
+    """The plugin object whose hooks decide the order of the steps; helpers that it makes do the work."""
 
     def __init__(self, config: pytest.Config) -> None:
         """Make the helpers; nothing is registered yet."""
@@ -56,7 +57,7 @@ class Conductor:
         self._start = RunStart(config, self._prepared, self._workers)
 
     def register(self) -> None:
-        """Register this object, and before it those of its helpers that have hooks."""
+        """Register this object, and those of its helpers that have hooks."""
         manager = self._config.pluginmanager
         manager.register(NotFound(self._config, self._selection, self._prepared, self._functions), "llmeval-not-found")
         manager.register(self._functions, "llmeval-marked-functions")
@@ -71,12 +72,12 @@ class Conductor:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Keep what pytest-html gathers for its page."""
+        """Keep the object in which pytest-html gathers its page."""
         self._start.html = report
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Look where evals are to be collected."""
+        """Look for evals in the folders that are to be collected."""
         if self._selection.may_meet_evals:
             from pytest_llmeval.bridge.records.interrupts import Interrupts
 
@@ -87,9 +88,9 @@ class Conductor:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell an xdist worker that starts where it will reach the engine, and which earlier runs are meant.
+        """Tell a starting xdist worker the path of the engine's socket, and which earlier runs are meant.
 
-        A worker that looked for the newest run itself might find that of this session.
+        A worker that looked up the newest run itself might find the run of this session.
         """
         has_baseline = is_said(self._config, "baseline") and self._selection.may_meet_evals
         means_runs = has_baseline or is_said(self._config, "resume", "rescore")
@@ -100,7 +101,7 @@ class Conductor:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
-        """Leave out what nobody asked for, then let everybody else select, then see what is left."""
+        """Deselect what nobody asked for, let other plugins select, then act on what is left."""
         self._functions.find_misplaced(items)
         self._deselection.before_others(items)
         if any(cases_in(items)):
@@ -118,12 +119,12 @@ class Conductor:
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
+        """Count the deselected cases; those that ``-m`` left out, or would have to select, make no run partial."""
         self._deselection.note(items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what could not be collected; take, in the controller, what a worker's collection found."""
+        """Note what could not be collected; in the controller, take the facts that a worker collected."""
         text = facts_on(report)
         if text is None and report.outcome != "passed":
             self._selection.note_uncollected(report)
@@ -132,7 +133,7 @@ class Conductor:
             self._start.act_on_workers(text)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say in one line how many evals wait, and in one how many trainings."""
+        """Print one line about the evals that wait to be asked for, and one about the trainings."""
         facts = self._start.facts
         is_shown = facts is not None and facts.is_run and not facts.count_only  # by the recorder, with its notes
         for note in facts.notes if facts is not None and not is_shown else ():
@@ -142,12 +143,12 @@ class Conductor:
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def pytest_unconfigure(self) -> None:
-        """End what ran in the background."""
+        """End the event loops and threads of this plugin."""
         self._start.close()
 
     @property
     def _has_met_any(self) -> bool:
-        """Whether an eval was met, or there is something else to tell."""
+        """Whether an eval was found, or there is something else to report."""
         has_eval = self._prepared.was_asked or self._tally.waiting or self._functions.misplaced
         return bool(has_eval or self._deselection.notes)
 
@@ -167,7 +168,7 @@ class Conductor:
         return facts
 
     def _settle(self, facts: "CollectionFacts", session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Let pass what is wrong where no eval is left; leave out what has no case; foretell what is only shown."""
+        """Ignore problems if no eval is left, deselect functions without cases, forecast a run that is only shown."""
         if facts.problems and not self._selects_eval(facts, items):
             facts.pass_over_problems(tells=not self._selection.only_trains(items))
         if facts.problems:
@@ -181,7 +182,10 @@ class Conductor:
             facts.notes += foretold(items, self._prepared.made)
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
-        """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""
+        """Whether evals are selected: cases, functions for which no case could be made, or datasets not read yet.
+
+        If no item is left at all, any function without a case counts, wherever it stands.
+        """
         is_left = bool(self._functions.caseless_among(items) if items else self._functions.caseless)
         made = self._prepared.made
         is_unread = made.maker.has_unread if made is not None else bool(self._prepared.settings_problems)

@@ -1,4 +1,4 @@
-"""What a session with evals needs, made once: settings, rules, models."""
+"""Everything that a session with evals needs, made once: settings, rules, models, earlier runs."""
 
 import os
 import re
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 __all__ = ["Preparation"]
 
 _SAID = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no such folder|no Parquet): ).*", re.DOTALL)
-"""The part of a problem with a dataset that quotes words of others; before it stand names, of files too."""
+"""The part of a dataset problem that quotes text from elsewhere; the part before it has names only, also of files."""
 
 
 class Preparation:
-    """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
+    """What a session needs, made at its first selected eval; ``problems`` gathers the user's mistakes."""
 
     def __init__(self, config: pytest.Config, meant_runs: MeantRuns | None) -> None:
-        """Prepare.
+        """Read the settings, find the earlier runs, load the rules and choose the models.
 
         Args:
             config: of the session.
-            meant_runs: in an xdist worker, which earlier runs the controller means; None elsewhere.
+            meant_runs: in an xdist worker, the earlier runs that the controller means; None elsewhere.
 
         Raises:
-            SettingsError: an option makes no sense, so that nothing else can be told.
+            SettingsError: an option makes no sense, so that nothing else can be checked.
         """
         Interrupts.watch(config)
         self.config = config
@@ -53,23 +53,23 @@ class Preparation:
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
         self.models: dict[str, NamedModel] = {}
-        """Those under test, by name."""
+        """The models under test, by name."""
         self.judges: dict[str, NamedModel] = {}
         self.listed: dict[str, NamedModel] = {}
-        """Those of models.yaml, by name."""
+        """The models of models.yaml, by name."""
         self.settings = resolve(config)
         with self._gathering_problems():
             check_database(self.settings.db, to_write=not only_shows(config))
             self._find_earlier(place)
         knows_earlier = not self.problems
         self.thresholds = Thresholds()
-        """The rules; none where there is no file, or a wrong one."""
+        """The rules; empty if there is no file, or a wrong one."""
         with self._gathering_problems():
             self.thresholds = self._load_thresholds()
         with self._gathering_problems():
             self._choose_models()
         self.sizes = self._make_sizes()
-        """What counts rows; None where no rule needs that."""
+        """Counts rows for the regression rules; None if there is no such rule."""
         self.maker = CaseMaker(self.settings, models=list(self.models) or self._unasked(), sized=self._is_sized)
         if self.models:
             self.thresholds = replace(self.thresholds, models=frozenset(self.models))
@@ -78,7 +78,7 @@ class Preparation:
 
     @contextmanager
     def _gathering_problems(self) -> Iterator[None]:
-        """Keep a mistake of the user's and go on: all of them are shown at once."""
+        """Keep a mistake of the user's and go on, so that all of them are shown at once."""
         try:
             yield
         except UserError as error:
@@ -86,7 +86,7 @@ class Preparation:
 
     @property
     def earlier(self) -> "Resumed | Rescored | None":
-        """The run that goes on, or the one whose answers are scored again."""
+        """The run that is resumed, or the run whose answers are scored again; None without either."""
         return self.resumed or self.rescored
 
     @property
@@ -96,12 +96,12 @@ class Preparation:
 
     @property
     def problems_before_selection(self) -> list[str]:
-        """What is known to be wrong before the cases are selected."""
+        """The problems that are known before the cases are selected."""
         return [*self.problems, *self.case_problems]
 
     @property
     def case_problems(self) -> list[str]:
-        """Why there are no cases of a function or a row, without secrets: code that raised may quote one."""
+        """Why functions or rows have no cases, with secrets redacted: the message of code that raised may quote one."""
         if not self.maker.problems:
             return []
         from pytest_llmeval.models.redaction import Redactor
@@ -110,7 +110,7 @@ class Preparation:
         return [_SAID.sub(lambda told: redact(told.group()), problem) for problem in self.maker.problems]
 
     def refuse_secrets(self, items: list[pytest.Item]) -> bool:
-        """Take away the cases that a secret names, before anybody sees them; return whether there are any."""
+        """Remove cases whose names contain a secret, before anybody sees them; return whether there were any."""
         if found := dict(secret_sets(items, self.secrets)):
             self.problems += found.values()
             items[:] = [item for item in items if item not in found]
@@ -118,14 +118,14 @@ class Preparation:
 
     @property
     def secrets(self) -> list[str]:
-        """What may be shown nowhere."""
+        """The values that must not be shown anywhere."""
         from pytest_llmeval.models.keys import known_secrets
 
         return known_secrets(self.settings.environ, self.asked.values())
 
     @property
     def is_sharded(self) -> bool:
-        """Whether evals were collected of which this session runs one of several parts."""
+        """Whether this session runs only one shard of the evals that were collected."""
         return self.settings.shard is not None and bool(self.maker.readings)
 
     def may_have(self, suite: str) -> bool:
@@ -141,7 +141,7 @@ class Preparation:
 
     @property
     def asks_judges(self) -> bool:
-        """Whether judges are asked: where answers are scored again only those that a person names."""
+        """Whether judges may be asked: when answers are scored again, only judges that a person names are."""
         return self.rescored is None or self.rescored.asks_judges
 
     def met_models(self) -> frozenset[str]:
@@ -155,7 +155,7 @@ class Preparation:
             return frozenset()
 
     def _find_earlier(self, place: Place | None) -> None:
-        """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
+        """Find the run to resume or to score again, and take over its settings."""
         settings = self.settings
         if settings.rescore is not None:
             from pytest_llmeval.bridge.records.rescoring import find_rescored
@@ -186,7 +186,7 @@ class Preparation:
         return has_other_rows or (self.sizes is not None and self.sizes.matter(suite))
 
     def _unasked(self) -> list[str]:
-        """Return the names of models that cannot be asked: a node id that a person names has them in it."""
+        """Return model names without checking that the models can be asked, as node ids contain them."""
         try:
             return list(chosen_models(self.settings, self.listed, to_be_asked=False))
         except UserError:  # it is told already
@@ -209,10 +209,10 @@ class Preparation:
         return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
 
     def baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
-        """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
+        """Return the problems of the baseline, and those that ``look`` finds in it; empty if there is no baseline.
 
-        One in a database of an older version is looked at when the run begins, as that of a run that goes on is: it may
-        have had it under a name that has moved on since.
+        A baseline in a database of an older version is checked when the run begins; so is the baseline of a resumed
+        run, which may have had it under a name that has moved on since.
         """
         settings, thresholds = self.settings, self.thresholds
         if self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):

@@ -1,4 +1,4 @@
-"""Where the engine's socket lies, the crash of a worker noted beside it, and leftovers of killed sessions."""
+"""The engine's socket: its path, the note beside it that a worker crashed, and leftovers of killed sessions."""
 
 import contextlib
 import os
@@ -16,44 +16,44 @@ __all__ = ["has_crashed", "new_socket", "note_crash", "remove", "sweep"]
 
 _NAME = "engine"
 _CRASH = "crash"
-"""The name of a file that is made beside the socket when a worker dies, before xdist deals out its tests again."""
+"""Name of a file that is made beside the socket when a worker dies, before xdist deals out its tests again."""
 _PREFIX = "llmeval-"
 _FOLDER = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}")
 _LONGEST = 100
-"""Bytes; the system takes 107: https://man7.org/linux/man-pages/man7/unix.7.html"""
+"""Longest path in bytes; the system allows 107: https://man7.org/linux/man-pages/man7/unix.7.html"""
 _YOUNG_S = 60.0
 
 
 def new_socket() -> Path:
-    """Return the path of a socket for this session, in a folder that is not made yet."""
+    """Return a path for the socket of this session, in a folder that is not made yet."""
     folder = f"{_PREFIX}{secrets.token_hex(8)}"
     usual = Path(tempfile.gettempdir()) / folder / _NAME
     return usual if len(os.fsencode(usual)) <= _LONGEST else Path("/tmp") / folder / _NAME  # noqa: S108  # 0700, random
 
 
 def note_crash(path: Path) -> None:
-    """Let all who know a socket see that a worker of its session died."""
-    with contextlib.suppress(OSError):  # no case has begun yet, say
+    """Note beside a socket that a worker of its session died, for everybody who knows the socket."""
+    with contextlib.suppress(OSError):  # for example if no case has begun yet
         path.with_name(_CRASH).touch()
 
 
 def has_crashed(path: Path) -> bool:
-    """Whether a worker died of the session of a socket."""
+    """Whether a worker of the socket's session died."""
     return is_there(path.with_name(_CRASH))
 
 
 def remove(path: Path) -> None:
     """Remove a socket with its folder."""
-    with contextlib.suppress(OSError):  # somebody cleaned the temporary folder, say
+    with contextlib.suppress(OSError):  # for example if somebody cleaned the temporary folder
         path.unlink(missing_ok=True)
         path.with_name(_CRASH).unlink(missing_ok=True)
         path.parent.rmdir()
 
 
 def sweep(beside: Path) -> None:
-    """Remove the folders of sockets of this user, in the folder where ``beside`` has its own, that nobody serves.
+    """Remove this user's socket folders that no process serves, among those that stand where ``beside`` has its own.
 
-    Anything that a session does not leave stays: a folder of another name, and one that holds more than a socket.
+    Whatever a session does not leave behind stays: folders with other names, and those that hold more than a socket.
     """
     for folder in beside.parent.parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ __all__ = ["make_runtime", "register_recorder", "register_runner"]
 
 
 def make_runtime(prepared: Preparation) -> Runtime:
-    """Return how the cases of this process get answers; nobody answers until a recorder or a runner is registered."""
+    """Return how the cases of this process make calls; all calls fail until a recorder or a runner is registered."""
     settings = prepared.settings
     jurors = tuple(
         Juror(
@@ -34,7 +34,7 @@ def make_runtime(prepared: Preparation) -> Runtime:
 
 
 def register_runner(prepared: Preparation, runtime: Runtime, session: pytest.Session, socket: Path | None) -> None:
-    """Let the cases of ``session`` run in this process; a worker reaches the engine through ``socket``."""
+    """Register the object that runs the cases of ``session``; a worker reaches the engine through ``socket``."""
     from pytest_llmeval.bridge.execution.running import CaseRunner
     from pytest_llmeval.bridge.sockets import has_crashed
     from pytest_llmeval.engine.line import Line
@@ -62,15 +62,15 @@ def register_runner(prepared: Preparation, runtime: Runtime, session: pytest.Ses
 def register_recorder(
     prepared: Preparation, runtime: Runtime, facts: CollectionFacts, *, socket: Path | None, parent: int, html: Any
 ) -> None:
-    """Make the calls of the run and record it in this process, which the user started.
+    """Register the objects that make the calls of the run and record it, in the process that the user started.
 
     Args:
-        prepared: what the session needs.
+        prepared: the settings, rules and models of the session.
         runtime: of this process.
         facts: of the collection.
         socket: through which xdist workers reach the engine; None without xdist.
-        parent: the process that started this one.
-        html: what pytest-html gathers for its page; None where it writes none.
+        parent: id of the process that started this one.
+        html: the object in which pytest-html gathers its page; None if it writes none.
     """
     from pytest_llmeval.bridge.display.brevity import Brevity
     from pytest_llmeval.bridge.display.case_letters import CaseLetters

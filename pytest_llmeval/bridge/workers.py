@@ -1,4 +1,4 @@
-"""xdist: whether this process is a worker, what it and the controller tell each other, and what it runs next."""
+"""xdist: whether this process is a worker, what controller and workers tell each other, and which items come next."""
 
 import functools
 from pathlib import Path
@@ -14,12 +14,11 @@ _SOCKET = "llmeval_socket"
 _MEANT = "llmeval_meant_runs"
 _FACTS = "llmeval_facts"
 Place = tuple[str, int]
-"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
+"""A run's id and the row id of its last finished case, so that all processes of a session mean the same cases."""
 MeantRuns = tuple[Place | None, str | None]
 """The earlier runs that a session means, the same in all of its processes.
 
-They are the place in the run that goes on or is scored again, and the id of the run that is the baseline.
-"""
+The first is the place in the run that is resumed or scored again, the second the id of the run that is the baseline."""
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -28,16 +27,17 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 class Workers:
-    """What the controller hands to its workers as it starts them; in a worker, what it was handed."""
+    """The values that the controller hands to its workers as it starts them; in a worker, those that it received."""
 
     def __init__(self, config: pytest.Config) -> None:
         told = getattr(config, "workerinput", {})
         self.socket: Path | None = Path(told[_SOCKET]) if _SOCKET in told else None
-        """Where workers reach the process that makes the calls; no file is made yet. None without xdist."""
+        """Path of the socket by which workers reach the process that makes the calls; not made yet. None without
+        xdist."""
         self.meant_runs: MeantRuns | None = told.get(_MEANT)
-        """Which earlier runs the controller means; None in the controller, and where it means none."""
+        """The earlier runs that the controller means; None in the controller, and if it means none."""
         self.unreachable = ""
-        """Why a worker may not reach the controller's socket, as a usage error; empty where all of them can."""
+        """Usage error for a worker that may not reach the controller's socket; empty if all of them can."""
 
     def tell(self, node: Any, meant_runs: MeantRuns | None) -> None:
         """Tell a worker that is about to start where the socket will be, and which earlier runs are meant."""
@@ -52,7 +52,7 @@ class Workers:
 
 
 def _why_unreachable(node: Any) -> str:
-    """Return why an xdist worker may reach no socket of this machine; an empty text where it can."""
+    """Return why an xdist worker may not reach a socket on this machine; an empty string if it can."""
     spec = node.gateway.spec
     if spec.popen and not spec.via:
         return ""
@@ -64,9 +64,9 @@ def _why_unreachable(node: Any) -> str:
 
 
 def _survive_its_death(node: Any) -> None:
-    """Let a session that records a run go on where xdist sends work to a worker that has just died.
+    """Keep a session that records a run alive when xdist sends work to a worker that has just died.
 
-    xdist would end with an INTERNALERROR; a moment later it learns of the death, and deals that work to others.
+    xdist would end with an INTERNALERROR. A moment later it learns of the death and deals that work to others.
     """
     send = node.sendcommand
 
@@ -83,14 +83,14 @@ def _survive_its_death(node: Any) -> None:
 
 def send_facts(config: pytest.Config, text: str) -> None:
     """Send what this worker collected, as JSON, on a report: nothing else reaches the controller before tests run."""
-    reason = digest(text)  # of the reports with one reason xdist hands on the first
+    reason = digest(text)  # xdist hands on only the first of several reports with the same reason
     report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, reason), result=[])
     setattr(report, _FACTS, text)
     config.hook.pytest_collectreport(report=report)
 
 
 def facts_on(report: pytest.CollectReport) -> str | None:
-    """Return the facts that a report brings, as JSON; None for any other report."""
+    """Return the facts that a report carries, as JSON; None for any other report."""
     text: str | None = getattr(report, _FACTS, None)
     return text
 
@@ -102,9 +102,9 @@ def has_dealt(config: pytest.Config) -> bool:
 
 
 def upcoming(session: pytest.Session, most: int) -> list[pytest.Item]:
-    """Return the next items of this worker in their order, at most ``most``; none where it cannot be told.
+    """Return the next items of this worker in their order, at most ``most``; empty if its queue cannot be found.
 
-    xdist has no public way to ask: they stand in attributes of its worker.
+    xdist has no public way to ask: the queue stands in attributes of its worker.
     """
     queue = _queue(session.config)
     if queue is None:
