@@ -1,1 +1,1 @@
-"""A case and what its body is handed: the models, the scores, the judges."""
+"""A case and the objects that its body uses: models, scores, judges."""

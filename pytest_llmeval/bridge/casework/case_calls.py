@@ -1,4 +1,4 @@
-"""The calls of one case: what it asked, what has ended, and what its body left running."""
+"""The calls of one case: those that ended, those still running, and those that its body left running."""
 
 from collections import Counter
 
@@ -10,13 +10,13 @@ __all__ = ["CaseCalls"]
 
 
 class CaseCalls:
-    """Filled by the models and judges that the case was given, whatever thread or task they are asked in."""
+    """Filled by the models and judges that the case was given, in whatever thread or task they are asked."""
 
     def __init__(self) -> None:
         self.ended: list[Call] = []
-        """Those that have ended, in that order."""
+        """The calls that have ended, in that order."""
         self._begun: dict[str, Ask] = {}
-        """What was asked and has not ended, by the names of the calls."""
+        """The calls that have begun and not ended, by name."""
         self._asked: Counter[str] = Counter()
         """How often each request was made, by the digest in its name."""
         self._draws: Counter[str] = Counter()
@@ -35,28 +35,28 @@ class CaseCalls:
 
     @property
     def names(self) -> set[str]:
-        """The names of all."""
+        """The names of all calls, ended or not."""
         return {*self._begun, *(call.name for call in self.ended)}
 
     def count(self, stem: str) -> int:
-        """Return which one of this request, by the digest in its name, is made now; from 1."""
+        """Count a request, by the digest in its name, and return its number from 1."""
         self._asked[stem] += 1
         return self._asked[stem]
 
     def count_draw(self, stem: str) -> int:
-        """Return which of the different answers to this request is wanted now; from 1.
+        """Count a wanted answer to a request, and return its number among different answers, from 1.
 
-        Who asks again for a malformed verdict wants none more.
+        Asking again after a malformed verdict wants no further answer.
         """
         self._draws[stem] += 1
         return self._draws[stem]
 
     def begin(self, name: str, ask: Ask) -> None:
-        """Take a call that is made now."""
+        """Record a call that is made now."""
         self._begun[name] = ask
 
     def end(self, call: Call) -> None:
-        """Take a call that has ended."""
+        """Record a call that has ended."""
         self.ended.append(call)
         self._begun.pop(call.name, None)
 
@@ -70,18 +70,18 @@ class CaseCalls:
 
     @property
     def are_only_left(self) -> bool:
-        """Whether the body left calls running and no other was made since: that they fail is no error of the case."""
+        """Whether the body left calls running and no other was made since: their failure is no error of the case."""
         if not self._left:
             return False
         since = (*dict(self._begun), *(call.name for call in self.ended[self._ended_in_body :]))
         return self._left.issuperset(since)
 
     def all(self) -> tuple[Call, ...]:
-        """Return the calls of a case that has ended, those that it gave up first: they may be paid for all the same.
+        """Return the calls of a case that has ended, first those that it gave up: they may be paid for all the same.
 
-        The last one is the last that was answered.
+        The last one is the one answered last.
         """
-        begun = dict(self._begun)  # before the others: a call that ends at this moment may stand in both
+        begun = dict(self._begun)  # copied before the others: a call that ends at this moment may stand in both
         ended = tuple(self.ended)
         given_up = CallError("the case did not wait for its end", kind=ErrorKind.INTERRUPTED)
         names = {call.name for call in ended}

@@ -1,4 +1,4 @@
-"""How a case begins: an empty record of it, and its row, read again."""
+"""How a case begins: an empty ``CaseRun``, and its row, read again."""
 
 import functools
 from typing import Any
@@ -21,7 +21,7 @@ _OWN_SCORE = "use the fixture of the test that runs, and keep it nowhere"
 
 
 def new_run(item: pytest.Item, param: CaseParam, runtime: Runtime) -> CaseRun:
-    """Return what is gathered of a case that begins; its row is not read yet."""
+    """Return the ``CaseRun`` of a case that begins; its row is not read yet."""
     run = CaseRun(
         key=key_of(item, param),
         sample=Sample(id=param.sample_id, input=None),
@@ -37,12 +37,12 @@ def new_run(item: pytest.Item, param: CaseParam, runtime: Runtime) -> CaseRun:
 
 
 def _answers(run: CaseRun) -> tuple[Response, ...]:
-    """Return what a case got so far by its fixture ``model``."""
+    """Return the responses that a case got so far through its fixture ``model``."""
     return () if run.model is None else run.model.responses
 
 
 def read_row(run: CaseRun, param: CaseParam) -> None:
-    """Read the row of a case; raise CaseError where it is no longer what it was."""
+    """Read the row of a case; raise CaseError if the row has changed."""
     try:
         run.take(param.eval.dataset.read(param.ref))
     except DatasetError as error:
@@ -50,9 +50,9 @@ def read_row(run: CaseRun, param: CaseParam) -> None:
 
 
 def row_input(run: CaseRun, param: CaseParam) -> Any:
-    """Return the input of the row of a case that ends; None where the row is no longer what it was.
+    """Return the row's input for a case that ends; None if the row has changed.
 
-    What is no text is read once more: a body may have added what the model said to its ``sample``.
+    An input that is no string is read once more: a body may have added what the model said to its ``sample``.
     """
     try:
         return run.sample.input if isinstance(run.sample.input, str) else param.eval.dataset.read(param.ref).input

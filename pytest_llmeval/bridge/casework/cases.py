@@ -1,4 +1,4 @@
-"""Cases: what a pytest item carries of its row, and what is gathered while it runs."""
+"""Cases: the parameter that a pytest item carries, and the ``CaseRun`` that gathers data while it runs."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -32,9 +32,9 @@ __all__ = ["AHEAD", "SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of"
 
 T = TypeVar("T")
 AHEAD = "ahead"
-"""The ``turn`` of an async body that runs, or ran, before its turn."""
+"""``CaseRun.turn`` of an async body that runs, or ran, before its turn."""
 SYNC = "sync"
-"""The ``turn`` of a body that waited for a model in a sync call: no other body asks meanwhile."""
+"""``CaseRun.turn`` of a body that waited for a model in a sync call, while no other body could ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,9 @@ class Eval:
     """One marked test function: what all its cases share."""
 
     suite: str
-    """The suite's name, before a parameter set is named in it."""
+    """The suite's name, without the id of a parameter set."""
     where: str
-    """File and function, as messages show them."""
+    """File and function, as messages name them."""
     dataset: "Dataset"
     prompt: "Prompt"
     params: Mapping[str, Any]
@@ -57,10 +57,10 @@ class Eval:
 
 
 class CaseParam(NamedTuple):
-    """What one item carries: a row is read again when its case runs.
+    """The parameter of one item: a reference to its row, which is read again when the case runs.
 
-    Allure and others show what ``repr`` tells of it, and know the case in the next session by that. A tuple, as a
-    ``RowRef`` is.
+    Allure and others show its ``repr``, and recognize the case by it in the next session. Like ``RowRef``, it is a
+    tuple.
     """
 
     eval: Eval
@@ -77,12 +77,12 @@ class CaseParam(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFacts:
-    """What is recorded of a row, apart from its slices."""
+    """The recorded facts about a row, apart from its slices."""
 
     digest: str
-    """Of its input and target."""
+    """Digest of its input and target."""
     target: str | None
-    """As text; None where it has none."""
+    """The target as text; None if the row has none."""
     cluster: str | None
 
 
@@ -94,19 +94,20 @@ class OwnResponse:
     """The answer to a case's own prompt, from the first request for it."""
 
     place: int | None = None
-    """That of the case among those whose responses are requested ahead; None for one that is not."""
+    """The case's place among those whose responses are requested ahead; None if it is not one of them."""
     reply: "concurrent.futures.Future[Response] | None" = None
-    """What comes, where the body runs ahead and needs it."""
+    """The response to come, if the body runs ahead and takes it as a fixture, or if a worker asked early."""
     response: "Response | None" = None
-    """It, once the case was given it in its turn."""
+    """The response, once it was requested and received in the case's turn; None if ``reply`` gives it."""
     is_wanted: bool = False
     """Whether the fixture or the body asked for it, even if that failed."""
     is_other: bool = False
-    """Whether the prompt function returned something else in its turn than ahead, so that the case asked twice."""
+    """Whether the prompt function returned something else in the case's turn than ahead of it, so that two calls were
+    made."""
 
 
 class WaitTime:
-    """Seconds for which a case waits for answers in its turn, counted within; those of waits that overlap once."""
+    """Seconds that a case waits for answers in its turn: those spent in its ``with`` blocks, overlapping ones once."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -126,7 +127,7 @@ class WaitTime:
 
 @dataclass(slots=True, kw_only=True)
 class CaseRun:
-    """What is gathered while a case runs, from its setup to its teardown."""
+    """The data of one attempt at a case, gathered from its setup to its teardown."""
 
     key: CaseKey
     sample: Sample
@@ -137,46 +138,46 @@ class CaseRun:
     calls: CaseCalls = field(default_factory=CaseCalls)
     own: OwnResponse = field(default_factory=OwnResponse)
     waited: WaitTime = field(default_factory=WaitTime)
-    """Entered while it waits."""
+    """Entered while the case waits for an answer."""
     judges: dict[str, JudgeRecord] = field(default_factory=dict)
-    """Who judged its scores, by the ``judge_id`` of these."""
+    """The judges of its scores, by the scores' ``judge_id``."""
     model: "CaseModel | None" = None
-    """What the fixture ``model`` gave the case."""
+    """The object that the fixture ``model`` returned to the case."""
     judged_otherwise: bool = False
-    """Whether it asked the judge something else in its turn than was asked ahead."""
+    """Whether the case asked the judge something else in its turn than was asked ahead."""
     start: str | None = None
-    """What an xdist worker tells of the case when it begins; None in the process that records."""
+    """The ``CaseStart`` text that an xdist worker sends when the case begins; None in the process that records."""
     turn: str = ""
-    """Of an async eval ``AHEAD``, or why its body did not run ahead; of a sync one that asked a model ``SYNC``."""
+    """Of an async eval, ``AHEAD`` or why its body did not run ahead; of a sync eval that asked a model, ``SYNC``."""
     failure: CaseError | None = None
-    """Of a call or a judgement: it makes the case an error even if the body catches it; see ``met_failure``."""
+    """Error of a call or a judgement: it makes the case an error even if the body catches it; see ``met_failure``."""
     doubt: CaseError | None = None
-    """What an earlier case was given was used during its turn, by nobody knows whom."""
+    """Error because a fixture value of an earlier case was used during this case's turn, by code of an unknown case."""
     is_met: bool = False
-    """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
+    """Whether the case, in its turn, reached its body or asked for the answer to its own prompt."""
     task: "asyncio.Task[object] | None" = None
     """The task in which this plugin runs its body, if it is async."""
     has_run: bool = False
-    """Whether its body began in its turn: if the item is set up again, that is another attempt."""
+    """Whether its body began in its turn; if the item is set up again after that, it is another attempt."""
     is_over: bool = False
-    """Whether its record is made, or another attempt took its place: nothing more counts for it."""
+    """Whether its record is made, or another attempt replaced it: nothing counts for it any more."""
     asks: "dict[str, BegunCalls]" = field(default_factory=dict)
-    """The async calls that the test made, under ``model`` and ``judge``."""
+    """The async calls that the test made, by role: ``model`` or ``judge``."""
     forgotten: tuple[str, ...] = ()
-    """The calls of ``score`` in tasks that its body, which came to its end, did not await."""
+    """Names of the ``score`` calls that were still in unawaited tasks when the body came to its end."""
     raised: BaseException | None = None
-    """What its body raised, or the scores of the whole body amount to."""
+    """The exception that its body raised, or the one that the scores of the whole body led to."""
     late: BaseException | None = None
-    """What the scores amount to that fixtures made in its teardown."""
+    """The exception that scores led to which fixtures made during teardown."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None
-    """Decided by setup or call; a teardown that breaks turns it into an error."""
+    """Decided by setup or call; an error in the teardown turns it into ``error``."""
     row: RowFacts = _UNREAD
-    """What is recorded of the row, as it was read: a prompt or a body may change its ``sample``."""
+    """The row's facts as it was read: a prompt or a body may change its ``sample``."""
 
     def take(self, sample: Sample) -> None:
-        """Hold the row of the case."""
+        """Set the row of the case."""
         self.sample = sample
         self.row = RowFacts(
             digest=input_digest(sample.input, sample.target),
@@ -185,40 +186,43 @@ class CaseRun:
         )
 
     def body_waiting(self) -> AbstractContextManager[None]:
-        """Count waiting for its body; a body that runs ahead is waited for as a whole, in its turn."""
+        """Return a context that counts time spent waiting by its body.
+
+        It counts nothing for a body that runs ahead: in its turn the case waits for the body as a whole.
+        """
         return nullcontext() if self.turn == AHEAD else self.waited
 
     async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
-        """Return the answer that its body awaits."""
+        """Await and return the answer that its body asked for."""
         import asyncio  # no collection needs it
 
         with self.body_waiting():
             return await asyncio.wrap_future(asked)
 
     def fail(self, error: CaseError) -> None:
-        """Take the error of a call or a judgement; of several the first counts, or the first that ends all paying."""
+        """Keep the error of a call or a judgement: the first one, or the first one that stops all further calls."""
         if self.failure is None or (error.kind in MONEY_KINDS and self.failure.kind not in MONEY_KINDS):
             self.failure = error
 
     @property
     def trouble(self) -> CaseError | None:
-        """``failure``; else ``doubt``, if the case asked for nothing itself."""
+        """``failure``; else ``doubt``, if the case itself made no call."""
         return self.failure or (None if self.calls else self.doubt)
 
     @property
     def met_failure(self) -> CaseError | None:
-        """``trouble``, but not of calls ahead of a turn in which the body never ran: a fixture skipped it, say."""
+        """``trouble``, unless only calls ahead of its turn failed and the body never ran: a fixture skipped it, say."""
         return self.trouble if self.is_met else None
 
     def dump_start(self) -> str:
-        """Return what is known of the case before it has finished, as text."""
+        """Return, as text, what is known of the case before it has finished."""
         row = self.row
         start = CaseStart(key=self.key, slices=self.sample.slices, input_digest=row.digest, cluster=row.cluster)
         return dump(start)
 
 
 def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
-    """Return what identifies a case within its run."""
+    """Return the key that identifies a case within its run."""
     return CaseKey(
         nodeid=item.nodeid,
         suite=suite_of(item, param),
@@ -229,13 +233,13 @@ def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
 
 
 def cluster_of(sample: Sample, key: str | None) -> str | None:
-    """Return what makes a row dependent on others: its metadata under ``key``, as the database keeps it, or None."""
+    """Return the row's cluster: its metadata under ``key``, as the database keeps it; None without such metadata."""
     value = None if key is None else sample.metadata.get(key)
     return None if value is None else storable(as_text(value))
 
 
 def _target_text(target: Any) -> str:
-    """Return the target as the row has it, where that is JSON: large integers stay numbers."""
+    """Return the target as JSON of the row's value where possible, so that large integers stay numbers."""
     try:
         return dumps(target, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -243,11 +247,12 @@ def _target_text(target: Any) -> str:
 
 
 PROMPT_FAULTS = (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
-"""What a prompt function may raise; ahead of its turn a case ignores that, and meets it again in its turn."""
+"""The exceptions that a prompt function may raise: ahead of its turn a case ignores them, and meets them in its
+turn."""
 
 
 def own_request(eval_: Eval, sample: Sample) -> Request:
-    """Return the request that a case's own prompt makes."""
+    """Return the request made of a case's own prompt."""
     return Request(messages=eval_.prompt.render(sample), params=eval_.params)
 
 

@@ -30,17 +30,17 @@ __all__ = [
 
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 _GIVING_WAY = (*FIXTURE_NAMES, "training")
-"""The short names, which a project may have for itself."""
+"""The short names, each of which a project may define for itself."""
 
 
 def uses(item: pytest.Item, name: str) -> bool:
-    """Whether a test gets the fixture ``name`` of this plugin, under the long name or the short one."""
+    """Whether a test uses this plugin's fixture ``name``, under its long or its short name."""
     names = getattr(item, "fixturenames", ())
     return any(each in names and is_ours(item, each) for each in (f"llmeval_{name}", name))
 
 
 def is_ours(item: pytest.Item, name: str) -> bool:
-    """Whether the fixture ``name`` of a test is this plugin's, and none of the project's that is named so."""
+    """Whether the fixture ``name`` of a test is this plugin's, and not one of the project's with that name."""
     chosen = chosen_fixture(item, name)
     return chosen is not None and is_made_here(chosen)
 
@@ -51,9 +51,9 @@ def is_made_here(definition: pytest.FixtureDef[Any]) -> bool:
 
 
 def notes_of_shadowed(item: pytest.Item) -> list[str]:
-    """Return a note for each of our short fixture names that the project has for itself.
+    """Return a note for each of our short fixture names that the project defines for itself.
 
-    Only for those of which this test gets the project's fixture, or ours under its long name.
+    Names count only if this test uses the project's fixture, or ours under its long name.
     """
     taken = [name for name in FIXTURE_NAMES if _is_taken(item, name)]
     return [f"fixture {name!r} comes from the project; the plugin's is llmeval_{name}" for name in taken]
@@ -68,10 +68,10 @@ def _is_taken(item: pytest.Item, name: str) -> bool:
 
 
 def give_way(session: pytest.Session) -> None:
-    """Let any other fixture that the whole session sees win over ours of its name, whoever was registered first.
+    """Let any other session-wide fixture win over ours of the same name, whichever was registered first.
 
-    Of two plugins' fixtures pytest takes the one that was registered last, and the module of ``-p MODULE`` comes before
-    any installed plugin.
+    Of two plugins' fixtures pytest takes the one that was registered last, and the module of ``-p MODULE`` is
+    registered before any installed plugin.
     """
     kept = vars(session._fixturemanager)  # nothing public orders fixtures
     by_name: dict[str, Any] = kept.get("_arg2node2fixturedefs") or kept.get("_arg2fixturedefs", {})
@@ -89,20 +89,21 @@ def _belongs_to_us(definition: pytest.FixtureDef[Any]) -> bool:
 
 
 def chosen_fixture(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | None:
-    """Return what a test gets under the fixture's name; None where it asks for none of that name."""
+    """Return the definition that a test uses for a fixture name; None if it asks for no fixture of that name."""
     found = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
     return found[-1] if found else None
 
 
 def failing_fixtures(item: pytest.Item) -> frozenset[str]:
-    """Return the fixtures of a test that cannot be had: nobody defines one, or one that it asks for.
+    """Return the fixtures of a test that cannot be set up: nobody defines them, or a fixture that they ask for.
 
-    Its setup must fail. What a plugin adds to ``fixturenames`` is not looked at: it may define the fixture later.
+    The setup of such a test must fail. Names that a plugin adds to ``fixturenames`` are not checked: the plugin may
+    define the fixture later.
     """
     info = getattr(item, "_fixtureinfo")  # noqa: B009 - nothing public tells what a test asks for itself
     if all(name in info.name2fixturedefs or name == "request" for name in info.names_closure):
-        return frozenset()  # as of nearly every case
-    held = set(info.names_closure)  # a parameter may have taken the place of one
+        return frozenset()  # the case for nearly every test
+    held = set(info.names_closure)  # a parameter may have replaced a fixture
     chosen = {name: set(found[-1].argnames) for name, found in info.name2fixturedefs.items() if name in held}
     unknown = set(info.initialnames).union(*chosen.values()) - {"request", *chosen}
     by_unknown = {name for name, asked in chosen.items() if unknown & asked}
@@ -110,7 +111,7 @@ def failing_fixtures(item: pytest.Item) -> frozenset[str]:
 
 
 def put_failing_first(item: pytest.Item) -> None:
-    """Have the setup of a test that must fail do so before it asks for a response, which nobody would use."""
+    """Make a setup that must fail do so before it asks for a response, which nobody would use."""
     if failing := failing_fixtures(item):
         names: list[str] = getattr(item, "fixturenames")  # noqa: B009 - as above
         names.sort(key=lambda name: name not in failing)
@@ -135,7 +136,7 @@ def _model(name: str) -> "CaseModel":
 
 
 def judge_of(run: "CaseRun", param: "CaseParam", runtime: "Runtime") -> "CaseModel | None":
-    """Return the judge model as a case asks it; None where there is no judge."""
+    """Return the judge model bound to a case; None if there is no judge."""
     from pytest_llmeval.bridge.casework.handles import CaseModel
 
     if not runtime.judges.jurors:

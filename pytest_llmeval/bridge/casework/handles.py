@@ -1,4 +1,4 @@
-"""What the fixture ``model`` hands to a test: one model, bound to the case that uses it."""
+"""The object behind the fixtures ``model`` and ``judge``: one model, bound to the case that uses it."""
 
 import asyncio
 import concurrent.futures
@@ -24,7 +24,7 @@ __all__ = ["CaseModel"]
 
 _TOLD_IN = "docs/howto/applications.md"
 _OWN_TURN = -1
-"""Stands for the turn of the case's own ``response``, before everything that its body asks."""
+"""Key in ``_given`` of the case's own ``response``, which comes before everything that its body asks."""
 _OWN_MODEL = f"make the client in each test, of its own model, and hand it to the application ({_TOLD_IN})"
 
 
@@ -41,7 +41,7 @@ class CaseModel:
         role: Literal["model", "judge"] = "model",
         scores: Sequence[str] = (),
     ) -> None:
-        """Bind a model to a case. Of a judge, ``scores`` are the names of the scores that come of its verdict."""
+        """Bind a model to a case. For a judge, ``scores`` are the names of the scores made of its verdict."""
         self._name = name
         self._role: Literal["model", "judge"] = role
         self._runtime = runtime
@@ -51,11 +51,11 @@ class CaseModel:
         self._run = run
         self._loop = runtime.loop
         self._draws: dict[str, int] = {}
-        """Which of the different answers to a request was wanted last, by the digest in the name of the call."""
+        """Which of the different answers to a request was wanted last, by the digest in the call's name; from 1."""
         self._turns = itertools.count()
         self._begun = run.asks.setdefault(role, BegunCalls())
         self._given: dict[int, Response] = {}
-        """What the test was answered, by the order in which it asked; the case's own ``response`` comes first."""
+        """Responses to the test, by the order in which it asked; the case's own ``response`` comes first."""
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
@@ -67,7 +67,7 @@ class CaseModel:
 
     @property
     def responses(self) -> tuple[Response, ...]:
-        """What the case was answered so far, in the order in which it asked; a call that failed is not among it."""
+        """The responses to the case so far, in the order in which it asked; failed calls have none."""
         given = dict(self._given)
         return tuple(given[turn] for turn in sorted(given))
 
@@ -89,7 +89,7 @@ class CaseModel:
         return self._noted(await self.answer(self._request(messages, params)), turn)
 
     async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
-        """Return the answer to ``request``, by which a judge is asked for ``wanted``; raise CallError without one."""
+        """Return the answer to ``request``, raising CallError without one; a judge is asked for ``wanted`` by it."""
         if self._loop.is_current():
             return await self._ask(request, wanted=wanted)
         return await self._run.awaited(self._loop.submit(self._ask(request, wanted=wanted)))
@@ -101,7 +101,7 @@ class CaseModel:
         return self._noted(self._waited(self._request(messages, params), position=None), turn)
 
     def _noted(self, response: Response, turn: int) -> Response:
-        """Keep and return an answer; note it where the body is a sync one, or runs on an event loop of its own."""
+        """Keep and return an answer; a new one marks a body that this plugin's loop does not run as ``SYNC``."""
         self._given[turn] = response
         if self._role == "model" and not response.cached and not response.earlier:
             self._run.turn = self._run.turn or SYNC
@@ -129,7 +129,7 @@ class CaseModel:
         return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
 
     def refuse(self, error: Exception) -> None:
-        """Make the case that asks an error, as a client of OpenAI's could not send its request, caught or not."""
+        """Make the asking case an error, as its OpenAI client could not send a request, even if that is caught."""
         told = f"{type(error).__name__}: {error}"
         asking = None if isinstance(error, CallError) else asking_case(self._runtime)  # its own case was told of a call
         (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
@@ -154,11 +154,11 @@ class CaseModel:
             raise given_up() from None
 
     def respond_early(self) -> "concurrent.futures.Future[Response]":
-        """Ask for that answer before the turn of the case, without waiting for it."""
+        """Request the answer to the case's own prompt before the turn of the case, without waiting for it."""
         return self._loop.submit(self._ask(self._request(None, {}), position=self._run.own.place))
 
     async def respond_ahead(self) -> Response:
-        """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
+        """Return the answer to the case's own prompt to a body run ahead; keep it for the fixture ``response``."""
         own = self._run.own
         assert own.reply is not None
         if not own.reply.set_running_or_notify_cancel():
@@ -182,13 +182,13 @@ class CaseModel:
             return self._ready(request, position) or self._loop.run(self._ask(request, position=position))
 
     def _ready(self, request: Request, position: int | None) -> Response | None:
-        """Return the answer that came ahead of time; None where the case must wait for it."""
+        """Return the answer that arrived ahead of time; None if the case must wait for it."""
         if position is None or self._run.calls.has_asked:
             return None
         ask = Ask(case=self._run.key, model=self.name, request=request, position=position)
         try:
             response = self._asker.peek(ask)
-        except CallError:  # it is met again, and recorded, where the case asks
+        except CallError:  # raised again, and recorded, when the case asks
             return None
         if response is not None:
             name, _ = self._numbered(ask)
@@ -214,7 +214,7 @@ class CaseModel:
             response = await self._asker.ask(ask)
         except CallError as error:
             self._run.calls.end(failed(ask, error, name))
-            if wanted is None:  # else a judgement may do without it
+            if wanted is None:  # else a judgement may do without the call
                 self._run.fail(error)
             raise
         call = answered(ask, response, name)
@@ -222,10 +222,10 @@ class CaseModel:
         return response
 
     def _numbered(self, ask: Ask) -> tuple[str, Ask]:
-        """Return the name of a call, and its ask with the number that this request has in the case."""
+        """Return the name of a call, and its ask with the number of this request within the case."""
         stem = ask_name(ask).rpartition("-")[0]
         nth = self._run.calls.count(stem)
-        if ask.wanted is None or stem not in self._draws:  # else no reply was the verdict, and it is asked for anew
+        if ask.wanted is None or stem not in self._draws:  # else no reply was a verdict yet: the same one is wanted
             self._draws[stem] = self._run.calls.count_draw(stem)
         numbered = ask if nth == 1 else replace(ask, nth=nth, draw=self._draws[stem])
         return f"{stem}-{nth}", numbered

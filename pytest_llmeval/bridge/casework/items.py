@@ -30,13 +30,12 @@ __all__ = [
 ]
 
 PARAM = "llmeval_case"
-"""The name under which a case's parameter stands in its item's callspec."""
+"""The name of a case's parameter in its item's callspec."""
 RUN_KEY = pytest.StashKey["CaseRun"]()
 CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=None)
-"""The case whose turn it is; in the context of a body that runs ahead, its own.
+"""The case whose turn it is; in the context of a body that runs ahead, that body's case.
 
-Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test.
-"""
+Fixtures read this rather than the fixture ``request``, which costs 0.2 ms a test."""
 
 
 class CaseNow(NamedTuple):
@@ -48,13 +47,13 @@ class CaseNow(NamedTuple):
 
 
 def param_of(item: pytest.Item) -> "CaseParam | None":
-    """Return what an item carries of its row; None for an item that is no case."""
+    """Return the case parameter that an item carries; None for an item that is no case."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get(PARAM) if callspec is not None else None
 
 
 def params_of(item: pytest.Item) -> dict[str, Any]:
-    """Return what parameters an item was made with, by name, our own among them; none for most items."""
+    """Return the parameters that an item was made with, by name, our own included; empty for most items."""
     callspec = getattr(item, "callspec", None)
     return callspec.params if callspec is not None else {}
 
@@ -71,7 +70,7 @@ def case_function(case: pytest.Item) -> Callable[..., Any]:
 
 
 def set_of(item: pytest.Item, param: "CaseParam") -> str:
-    """Return the id of a case's ``parametrize`` set; an empty text where it has none."""
+    """Return the id of a case's ``parametrize`` set; an empty string if it has none."""
     callspec = item.callspec  # type: ignore[attr-defined]  # a case has one
     set_id: str = callspec.id[len(param.own_id) + 1 :] if len(callspec.params) > 1 else ""
     return set_id
@@ -85,14 +84,14 @@ def suite_named(marker: pytest.Mark, metafunc: pytest.Metafunc) -> str:
 
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
-    if len(item.callspec.params) == 1:  # type: ignore[attr-defined]  # of most cases, and asked often of each
+    if len(item.callspec.params) == 1:  # type: ignore[attr-defined]  # most cases; called often for each
         return param.eval.suite
     set_id = set_of(item, param)
     return f"{param.eval.suite}[{set_id}]" if set_id else param.eval.suite
 
 
 def function_of(nodeid: str) -> str:
-    """Return the node id of the function that an item was made of; a folder may have a bracket in its name, too."""
+    """Return the node id of the function that an item was made from; the file path may contain a bracket, too."""
     path, _, name = nodeid.partition("::")
     return f"{path}::{name.partition('[')[0]}"
 
@@ -103,10 +102,7 @@ def made_of(item: pytest.Item) -> str:
 
 
 def odd_place(item: pytest.Item) -> str:
-    """Return on what the marker stands where it can make no case; an empty text where it can, or there is no marker.
-
-    pytest generates no tests of what unittest runs, of a single parameter set, or of an item that a plugin made.
-    """
+    """Return what the marker stands on if no case can be made there; an empty string otherwise."""
     if param_of(item) is not None:
         return ""
     if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
@@ -116,12 +112,12 @@ def odd_place(item: pytest.Item) -> str:
 
 
 def run_of(item: pytest.Item) -> "CaseRun | None":
-    """Return what has been gathered of a case that runs; None where nothing has."""
+    """Return the ``CaseRun`` of a case that runs; None if it has none."""
     return item.stash.get(RUN_KEY, None)
 
 
 def cases_in(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, "CaseParam"]]:
-    """Yield the items that are cases, with what they carry."""
+    """Yield the items that are cases, with their parameters."""
     for item in items:
         param = param_of(item)
         if param is not None:

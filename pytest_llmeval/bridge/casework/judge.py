@@ -1,4 +1,4 @@
-"""``score.judge``: an answer judged by models, through the same engine as every other call."""
+"""``score.judge`` and ``score.prefer``: answers judged by models, through the same engine as every other call."""
 
 import asyncio
 import os
@@ -38,22 +38,22 @@ __all__ = ["CaseJudge"]
 
 T = TypeVar("T")
 Poll = Callable[[Juror, int], Coroutine[Any, Any, T]]
-"""Asks a judge; a number from 1 asks it once more."""
+"""Asks a judge; a number from 1 on asks the same judge again."""
 Begin = Callable[[], Coroutine[Any, Any, T]]
-"""Makes a coroutine when it is to begin: Python would warn of one that was made and never awaited."""
+"""Makes a coroutine when it is to start: Python would warn of a coroutine that was made earlier and never awaited."""
 Work = list[Score] | Coroutine[Any, Any, list[Score]]
-"""Scores that nobody is to be asked for, or what asks for them."""
+"""Scores that need no call, or the coroutine that makes the calls for them."""
 
 
 class _Shown(TypedDict):
-    """What a judge is shown beside an answer."""
+    """The texts that a judge is shown with an answer."""
 
     question: str
     reference: str | None
 
 
 class CaseJudge:
-    """The judges in one case; without any it says so."""
+    """The judges in one case; if the session has none, the scores say so."""
 
     def __init__(self, run: "CaseRun", eval_: "Eval", runtime: "Runtime") -> None:
         self._run = run
@@ -101,7 +101,7 @@ class CaseJudge:
         return self._preferred(found, a, b, target, how)
 
     async def _awaited(self, work: Work) -> list[Score]:
-        """Return what comes of ``work`` on the loop of the calls."""
+        """Run ``work`` on the event loop of the calls and return its scores."""
         if isinstance(work, list):
             return work
         with self._failing():
@@ -110,7 +110,7 @@ class CaseJudge:
             return await self._run.awaited(self._runtime.loop.submit(work))
 
     def _waited(self, work: Work) -> list[Score]:
-        """Return what comes of ``work`` to a body that waits for it."""
+        """Run ``work`` and return its scores to a sync body, which waits for them."""
         if isinstance(work, list):
             return work
         with self._failing(), self._run.body_waiting():
@@ -118,7 +118,7 @@ class CaseJudge:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Note the error of a judgement, and the votes of a panel that was split."""
+        """Record the error of a judgement, and the votes of a panel that was split."""
         try:
             yield
         except (CallError, JudgeError) as error:
@@ -128,12 +128,12 @@ class CaseJudge:
             raise
 
     def _check_names(self, found: "Rubric", how: JudgedHow) -> None:
-        """Raise where a score could not be recorded under its name, before anybody is asked for it."""
+        """Raise if a score could not be recorded under its name, before any judge is asked for it."""
         found.check_names(how.rubric, how.name)
         check_free(self._run.book, *found.score_names(how.name))
 
     def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
-        """Return the scores where nobody is to be asked; None where somebody is."""
+        """Return the scores if no judge needs to be asked; None otherwise."""
         if not self._runtime.judges.jurors:
             return unjudged_scores(found.score_names(how.name))
         if how.settled is None:
@@ -179,7 +179,7 @@ class CaseJudge:
         return [preference_score(name, rubric, ballots, judge_id=self._judge_id(rubric, how))]
 
     async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
-        """Return the ballots of the panel: of all judges, or of the first and, where that is unsure, of the others."""
+        """Return the ballots of all judges, or those of the first and, if that is unsure, of the others."""
         judges = self._runtime.judges
         is_twice = is_probed(judges.probe, *identity_of(self._run.key))
 
@@ -203,11 +203,11 @@ class CaseJudge:
         return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
 
     def _repeat(self, repeat: int) -> int | str:
-        """Return what tells several judgements of the same answer apart."""
+        """Return the key that distinguishes several judgements of the same answer."""
         return f"{self._run.key.epoch} again" if repeat else self._run.key.epoch
 
     def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> _Shown:
-        """Return what a judge is shown beside the answer."""
+        """Return the texts that a judge is shown with the answer."""
         right = target if target is not None else self._run.sample.target
         if found.needs_reference and not how.reference:
             raise ScorerError(
@@ -225,7 +225,7 @@ class CaseJudge:
         }
 
     def _judge_id(self, rubric: "Rubric", how: JudgedHow) -> str:
-        """Return the judge_id of the scores, and keep who that is for the record of the case."""
+        """Return the judge_id of the scores, and keep the judges' record for that of the case."""
         record = self._runtime.judges.record(rubric, how)
         self._run.judges[record.judge_id] = record
         return record.judge_id
@@ -238,17 +238,17 @@ class CaseJudge:
 
 
 def _checked(how: JudgedHow, scores: Sequence[Score]) -> list[Score]:
-    """Return scores with the digest of the checks before the judge: scores behind other checks do not compare."""
+    """Return scores with the digest of the checks before the judge: scores with different checks do not compare."""
     return [replace(score, scorer_digest=how.checks_digest) for score in scores]
 
 
 def _judged_text(answer: Response | str) -> str:
-    """Return what a judge is shown of an answer; raise ScorerError where it is none."""
+    """Return the text of an answer that a judge is shown; raise ScorerError if it has none."""
     return shown_answer(answer) if isinstance(answer, Response) else text_of(answer)
 
 
 async def _all(work: Sequence[Begin[T]]) -> list[T]:
-    """Return all results; where one fails the others are awaited before that is raised, as they are paid for."""
+    """Return all results; if one fails, raise after the others were awaited, as they are paid for."""
     if len(work) == 1:
         return [await work[0]()]
     found = await asyncio.gather(*(begin() for begin in work), return_exceptions=True)
@@ -259,7 +259,7 @@ async def _all(work: Sequence[Begin[T]]) -> list[T]:
 
 
 async def _spared(work: Sequence[Begin[T]]) -> list[T]:
-    """Return the results of those that did not fail; nothing depends on the others."""
+    """Return the results of those that did not raise CaseError: nothing depends on the others."""
     found = await asyncio.gather(*(begin() for begin in work), return_exceptions=True)
     for each in found:
         if isinstance(each, BaseException) and not isinstance(each, CaseError):
@@ -268,7 +268,7 @@ async def _spared(work: Sequence[Begin[T]]) -> list[T]:
 
 
 def _joined(ballots: Sequence[Ballot]) -> Ballot:
-    """Return one ballot of those about single dimensions."""
+    """Merge the ballots on single dimensions into one."""
     if len(ballots) == 1:
         return ballots[0]
     findings: dict[str, Finding] = {}

@@ -1,4 +1,4 @@
-"""The judges of a session, who they are, and under which id their scores compare."""
+"""The judges of a session, their identity, and the id under which their scores compare."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,27 +24,27 @@ class Judges:
     """The judges of a session, in a process that runs cases."""
 
     jurors: tuple[Juror, ...]
-    """Empty where nobody judges; several are a panel."""
+    """Empty if nobody judges; more than one are a panel."""
     panel: PanelMode = "all"
     probe: float = 0.0
-    """The share of the answers, in [0, 1], that each judge judges twice."""
+    """Share of the answers, in [0, 1], that each judge judges twice."""
     _records: dict[Any, JudgeRecord] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def identity(self) -> str:
-        """Everything that decides what the judges say, apart from what they are asked."""
+        """Everything that determines the judges' verdicts, apart from the question itself."""
         found = [juror.identity for juror in self._ordered]
         return canonical(found[0] if len(found) == 1 else [self.panel, found])
 
     @cached_property
     def _ordered(self) -> list[Juror]:
-        """The judges in an order that does not depend on how they were named; who is asked alone stays first."""
+        """The judges in an order that does not depend on how they were given; one that is asked alone stays first."""
         alone = 0 if self.panel == "all" else 1
         others = sorted(self.jurors[alone:], key=lambda juror: canonical(juror.identity))
         return [*self.jurors[:alone], *others]
 
     def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
-        """Return who judges by ``rubric`` in that way."""
+        """Return the record of the judges, the rubric and the way of asking."""
         key = (rubric, how.reference, how.per_dimension, how.checks)
         if key not in self._records:
             self._records[key] = self._record(rubric, how)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Juror", "JurorInCase"]
 
 _REPLIES = 3
-"""How often a verdict is asked for: once, and twice again with what was wrong."""
+"""Replies to ask for until one is a verdict: the first, and two more after being told what was wrong."""
 _VERDICTS = 8
-"""After so many verdicts by a rubric, none of them valid, a judge is asked no more by that rubric."""
+"""Number of invalid verdicts by a rubric, without a valid one, after which a judge is not asked by that rubric any
+more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +35,22 @@ class Juror:
     model: "NamedModel"
     forms: Forms
     only_recorded: bool = False
-    """Whether all replies are those of another run, so that nothing can be asked anew."""
+    """Whether all replies come from another run, so that nothing can be asked anew."""
     _unjudged: "dict[Rubric, set[tuple[CaseKey, str]] | None]" = field(default_factory=dict, repr=False, compare=False)
-    """By rubric, the verdicts that stayed invalid to the end, while none was valid; None once one was."""
+    """The verdicts by rubric that stayed invalid to the end, while none was valid; None once one was valid."""
 
     @property
     def params(self) -> Any:
-        """Its own parameters, as JSON can hold them, without those that are the default."""
+        """The judge's own parameters, as JSON can hold them, without those that are the default."""
         return plain(other_than_asked(self.model.params))
 
     @property
     def identity(self) -> list[Any]:
-        """All that tells it from other judges, as JSON can hold it."""
+        """Everything that distinguishes the judge from others, as JSON can hold it."""
         return [self.model.spec.text, plain(identifying(self.model.params)), *self.model.other_api]
 
     def book(self, rubric: "Rubric", verdict: tuple[CaseKey, str], *, is_valid: bool) -> None:
-        """Note whether a verdict was valid in the end; the same one asked for ahead and in the turn counts once."""
+        """Note whether a verdict was valid in the end; one asked for both ahead and in the turn counts once."""
         unjudged = self._unjudged.setdefault(rubric, set())
         if is_valid:
             self._unjudged[rubric] = None
@@ -57,12 +58,12 @@ class Juror:
             unjudged.add(verdict)
 
     def is_given_up(self, rubric: "Rubric") -> bool:
-        """Whether the judge never gave a valid verdict by ``rubric``, and had its chance."""
+        """Whether the judge gave no valid verdict by ``rubric`` in as many attempts as it gets."""
         unjudged = self._unjudged.get(rubric)
         return unjudged is not None and len(unjudged) >= _VERDICTS and not self.only_recorded
 
     def not_asked(self, rubric: "Rubric") -> JudgeError:
-        """Return the error of a verdict that the judge is not asked for any more."""
+        """Return the error of a verdict that the judge is no longer asked for."""
         return JudgeError(
             f"judge {self.model.name}: not asked: by rubric {rubric.name} none of"
             f" {_VERDICTS} verdicts was valid, in {_VERDICTS * _REPLIES} replies; see what is wrong with those, and"
@@ -105,7 +106,7 @@ class JurorInCase:
             room *= 2 if is_cut(response.finish_reason) else 1
             asked = ask_again(messages, told(response), problem)
             is_known = is_known and (response.cached or response.earlier)
-            if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
+            if is_known and replies == _REPLIES:  # that known replies held no verdict is no reason to give up now
                 asked, replies, room = tuple(messages), 0, 1
         self._juror.book(rubric, (self._run.key, nonce), is_valid=False)
         raise JudgeError(
@@ -114,11 +115,11 @@ class JurorInCase:
         )
 
     def _is_unrecorded(self, error: CallError) -> bool:
-        """Whether a call failed because the run whose replies are used again never made it."""
+        """Whether a call failed because the run whose replies are reused never made it."""
         return self._juror.only_recorded and error.kind == ErrorKind.NOT_CACHED
 
     async def _reply(self, messages: tuple[Message, ...], wanted: Wanted, room: int) -> tuple[Response, dict[str, Any]]:
-        """Return what the judge replies, by the best form that its server takes, and the parameters that asked so."""
+        """Return the judge's reply in the best form that its server takes, and the parameters of that request."""
         bounds = {name: room * most for name, most in self._juror.model.bounds.items()} if room > 1 else {}
         asking = self._juror.forms.asking(wanted.rubric, wanted.nonce, bounds)
         while True:

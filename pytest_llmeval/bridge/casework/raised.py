@@ -1,4 +1,4 @@
-"""What a body or a scorer raised: a miss, a time limit of pytest-timeout, or an error."""
+"""Classifies what a body or a scorer raised: a miss, a time limit of pytest-timeout, or an error."""
 
 import re
 import traceback
@@ -13,7 +13,7 @@ _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions in a group, however deep; where it is no group, the exception itself."""
+    """Yield the exceptions in a group, however deep; an exception that is no group is yielded itself."""
     if not isinstance(error, BaseExceptionGroup):
         yield error
         return
@@ -22,15 +22,12 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_miss(error: BaseException) -> bool:
-    """Return whether what a body raised says that the answer is not good enough."""
+    """Return whether an exception from a body says that the answer is not good enough."""
     return all(isinstance(each, _MISSES) and not is_timeout(each) for each in leaves(error))
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether what a scorer raised counts as its error; else it ends the session, or the time of the test is up.
-
-    ``pytest.fail`` and ``pytest.skip`` are for tests: from a scorer they are errors as well.
-    """
+    """Whether a scorer's exception is the scorer's own error; if not, it ends the session or is a time limit."""
     if isinstance(error, pytest.exit.Exception) or is_timeout(error):
         return False
     return isinstance(error, (Exception, pytest.fail.Exception, pytest.skip.Exception))
@@ -42,7 +39,7 @@ def is_timeout(error: BaseException) -> bool:
 
 
 def said(error: BaseException) -> tuple[str, str]:
-    """Return name and text of an exception, whatever its own ``__str__`` does."""
+    """Return the name and the text of an exception, whatever its own ``__str__`` does."""
     if isinstance(error, pytest.FixtureLookupError):  # its text is that of its arguments, a request among them
         return "fixture", error.msg or f"{error.argname!r} not found"
     shown = traceback.TracebackException(type(error), error, None)

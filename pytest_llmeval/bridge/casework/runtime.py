@@ -1,4 +1,4 @@
-"""What all cases of a process run on: loops for their coroutines, and whoever answers what they ask."""
+"""The shared runtime of a process's cases: its event loops, and the engine or line that answers their asks."""
 
 import threading
 from pathlib import Path
@@ -17,33 +17,34 @@ __all__ = ["Nobody", "Runtime"]
 
 
 class Runtime:
-    """The loops of this process, the engine of the session or the line to it, and whose turn it is."""
+    """The event loops of this process, the session's engine or the line to it, and the case whose turn it is."""
 
     def __init__(self, rootdir: Path, judges: "Judges", *, max_connections: int) -> None:
         self.rootdir = rootdir
-        """The project's: where rubrics are looked for."""
+        """The project's root, in which rubrics are looked for."""
         self.judges = judges
         self.loop = LoopThread()
         self.bodies = LoopThread("llmeval-bodies", threads=max_connections)
-        """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
+        """Runs async bodies: one that computes for long, or blocks, must not hold up the calls of all others."""
         self.prompts = LoopThread("llmeval-prompts")
-        """Where prompt functions are called ahead of their turn, one at a time, for the same reason."""
+        """Calls prompt functions ahead of their turn, one at a time; separate for the same reason."""
         self.alone = threading.Lock()
-        """Held while a prompt function is called ahead, or a test runs that could notice what it writes."""
+        """Held while a prompt function is called ahead, or while a test runs that could notice what such a function
+        writes."""
         self.asker: Asker = Nobody()
         self.turn: CaseRun | None = None
         """The case whose turn it is; None between two turns."""
         self.turns_in = 0
-        """The ident of the thread that runs the turns."""
+        """Ident of the thread that runs the turns; 0 before the first turn."""
 
     def close(self) -> None:
-        """End the loops, and with them what still runs there."""
+        """End the loops, and whatever still runs on them."""
         for loop in (self.bodies, self.loop, self.prompts):
             loop.close()
 
 
 class Nobody:
-    """Stands for the engine before a session has begun, and where one never does."""
+    """Stand-in for the engine before a session has begun, and in a process where none begins."""
 
     async def ask(self, ask: Ask) -> Response:
         """Raise CallError."""

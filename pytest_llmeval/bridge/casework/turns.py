@@ -1,4 +1,4 @@
-"""Whose turn it is, and who asks: what one case was given must not be used by another."""
+"""Whose turn it is, and which case is asking: what one case was given must not be used by another."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -24,17 +24,17 @@ def begin_turn(now: CaseNow) -> None:
 
 
 def end_turn(run: "CaseRun", runtime: "Runtime") -> None:
-    """End the turn of a case, whose record is made now."""
+    """End the turn of a case; its record is made now."""
     run.is_over, runtime.turn = True, None
     CURRENT.set(None)
 
 
 def asking_case(runtime: "Runtime") -> "CaseRun | None":
-    """Return the case whose own code calls this; None where nobody can tell.
+    """Return the case whose own code calls this; None if that cannot be known.
 
-    In the thread of the turns that is the case whose turn it is; in the task of a body, or in a thread to which the
-    body handed work, the case of the body. Any other task or thread may belong to an application that serves several
-    cases, or may be a leftover of an earlier case: its context tells only who started it.
+    In the thread that runs the turns, that is the case whose turn it is. In the task of a body, or in a thread to which
+    the body handed work, it is the case of the body. Any other task or thread may belong to an application that serves
+    several cases, or may be a leftover of an earlier case: its context tells only who started it.
     """
     task = task_here()
     if task is not None:
@@ -44,11 +44,11 @@ def asking_case(runtime: "Runtime") -> "CaseRun | None":
 
 
 def check_asking(run: "CaseRun", runtime: "Runtime", what: str, todo: str) -> None:
-    """Raise CaseError where ``what``, which ``run`` was given, is used by another case, or after the end of ``run``.
+    """Raise CaseError if ``what``, which belongs to ``run``, is used by another case, or after the end of ``run``.
 
-    The case that uses it becomes an error even if its body catches this one. Where nobody can tell which case that is,
-    it is the one whose turn it is, unless that one asks for something itself. What ``run`` left behind, such as a task
-    that goes on, is no fault of others.
+    The case that uses it becomes an error even if its body catches this exception. If the using case cannot be known,
+    the case whose turn it is becomes the error, unless it makes a call itself. Leftovers of ``run``, such as a task
+    that goes on, are not blamed on other cases.
     """
     asking = asking_case(runtime)
     if asking in (None, run) and not run.is_over:
@@ -68,9 +68,9 @@ def check_asking(run: "CaseRun", runtime: "Runtime", what: str, todo: str) -> No
 
 
 def _was_begun_by(run: "CaseRun", runtime: "Runtime") -> bool:
-    """Whether the task that calls this was started by the body of ``run``, on the loop of the bodies.
+    """Whether the task that calls this was started by the body of ``run``, on the event loop of the bodies.
 
-    Elsewhere the context is no sign: anyio runs all bodies in one task, whose context is that of the first.
+    On other loops the context proves nothing: anyio runs all bodies in one task, whose context is that of the first.
     """
     now = CURRENT.get()
     return now is not None and now.run is run and runtime.bodies.is_current()
