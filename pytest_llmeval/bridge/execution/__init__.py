@@ -1,1 +1,1 @@
-"""Cases as they run in one process: their calls ahead of time, their bodies side by side, their outcomes."""
+"""Running cases in one process: responses and bodies ahead of their turn, and the outcomes of cases."""

@@ -26,15 +26,15 @@ __all__ = ["MOST_UNUSED", "ResponsesAhead", "eval_function_of", "may_not_run"]
 
 _MOST_AT_ONCE = 16
 MOST_UNUSED = 8
-"""Once so many cases of a function ended without using what was begun for them ahead, no more is begun."""
+"""Number of a function's cases that ended without using what was begun ahead for them, after which no more is begun."""
 _UNSURE = frozenset({"skip", "skipif", "xfail"})
 
 
 class ResponsesAhead:
-    """Requests the answers of cases that take the fixture ``response``: they are certain to ask for it."""
+    """Requests responses for cases that take the fixture ``response``: they are certain to ask for it."""
 
     def __init__(self, items: Sequence[pytest.Item], runtime: Runtime, judgements: "JudgementsAhead") -> None:
-        """Find these cases among ``items``; every process of a session finds the same."""
+        """Find these cases among ``items``; every process of a session finds the same ones."""
         self._runtime = runtime
         self._judgements = judgements
         self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
@@ -42,12 +42,12 @@ class ResponsesAhead:
         """Whether prompt functions are called ahead."""
         self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
         self._begun: dict[int, str] = {}
-        """The names of the calls that were begun here, by the places of cases that have not ended here."""
+        """Names of the calls that were begun here, by place, for cases that have not ended here."""
         self._unused: Counter[object] = Counter()
         self._work: concurrent.futures.Future[None] | None = None
 
     def start(self) -> None:
-        """Begin to request, as far as the window of the engine allows."""
+        """Start requesting, as far as the window of the engine allows."""
         if self._places:
             if self.calls_prompts:
                 keep_apart(self._places[0][0].config)
@@ -58,10 +58,10 @@ class ResponsesAhead:
         return self._place_of.get(item)
 
     def note_end(self, item: pytest.Item, run: "CaseRun") -> None:
-        """Learn whether a case that ends used the response that was requested for it.
+        """Note whether a case that ends used the response that was requested for it.
 
-        A case that never asked, as a fixture skipped it, say, makes room for another. A case whose prompt function
-        returned something else in its turn has asked for another response.
+        A case that never asked, for example because a fixture skipped it, makes room for another. A case whose prompt
+        function returned something else in its turn has asked for another response.
         """
         if run.own.place is None:
             return
@@ -76,7 +76,7 @@ class ResponsesAhead:
             self._unused[eval_function_of(item)] += 1
 
     def is_used(self, item: pytest.Item) -> bool:
-        """Whether the cases of a function use their responses, but for a few: what is requested ahead is paid for."""
+        """Whether nearly all cases of a function use their responses so far: what is requested ahead is paid for."""
         return self._unused[eval_function_of(item)] < MOST_UNUSED
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ class ResponsesAhead:
             for place in places:
                 try:
                     await self._request(place)
-                except CallError:  # the case meets the same fault in its turn, and tells of it
+                except CallError:  # the case meets the same fault in its turn, and reports it
                     await asker.release(place)
             await pause(0)
 
@@ -116,14 +116,14 @@ class ResponsesAhead:
         return await asyncio.wrap_future(self._runtime.prompts.submit(self._called(item, param)))
 
     async def _called(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
-        """Call a prompt function while no test could notice; its output is dropped: it writes it again in its turn."""
+        """Call a prompt function while no test could notice; drop its output, which it writes again in its turn."""
         OUTPUT.set(CaseOutput())
         with self._runtime.alone:
             return _ask_of(item, param)
 
 
 def may_not_run(item: pytest.Item) -> bool:
-    """Whether a mark may keep the body of ``item`` from running; a call for it might be for nothing."""
+    """Whether a mark may keep the body of ``item`` from running, so that a call for it might be wasted."""
     return any(mark.name in _UNSURE for mark in item.iter_markers())
 
 
@@ -137,7 +137,7 @@ def _asks_for_response(item: pytest.Item) -> bool:
 
 
 def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
-    """Return the call that a case will make; None where its row or prompt is at fault, which it finds in its turn."""
+    """Return the ask that a case will make; None for a fault in its row or prompt, which it meets in its turn."""
     try:
         request = own_request(param.eval, param.eval.dataset.read(param.ref))
     except PROMPT_FAULTS:

@@ -1,9 +1,9 @@
-"""Which tests have the process for themselves: no body of another runs beside them, nor theirs before their turn.
+"""Which tests need the process for themselves: no other body runs beside them, nor their own before its turn.
 
 Streams, warnings and patched objects belong to the whole process. A test that is no case could notice what runs beside
-it, and so could a case that catches output or warnings. What a case patches or filters would be seen by bodies beside
-it, and two of them side by side would undo their patches in the wrong order. A fixture of module scope or wider does
-not count: the tests behind it are meant to see what it changes.
+it, and so could a case that catches output or warnings. What a case patches or filters would be visible to bodies
+beside it, and two such bodies side by side would undo their patches in the wrong order. Fixtures of module scope or
+wider do not count: the tests after them are meant to see what they change.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ __all__ = ["is_watching", "why_alone"]
 _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys", "recwarn"})
 """Fixtures that catch the output or the warnings of the whole process."""
 _ALONE = frozenset({"class_mocker", "mocker", "monkeypatch", *_CATCHING})
-"""These, and fixtures by which a test changes what others see."""
+"""The catching fixtures, and fixtures by which a test changes what others see."""
 _CATCHES: tuple[Any, ...] = (
     warnings.catch_warnings,
     pytest.deprecated_call,
@@ -36,12 +36,12 @@ _CATCHES: tuple[Any, ...] = (
     contextlib.redirect_stdout,
     pytest.warns,
 )
-"""What catches the same, called in the code of a test."""
+"""Functions and classes that catch the same when a test's code calls them."""
 _THEIR_MODULES = (contextlib, pytest, warnings)
 _STOPS = ("breakpoint", "set_trace")
-"""What starts a debugger, which uses the streams of the process to talk to a person."""
+"""Names that start a debugger, which uses the streams of the process to talk to a person."""
 _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
-"""The modules of mock, by their own names and as they are imported within a test."""
+"""The modules of mock, by their own names and by those imported within a test."""
 _REPLACING = frozenset(
     {
         "aioresponses",
@@ -64,9 +64,10 @@ _REPLACING = frozenset(
 )
 """Packages and modules by which a test replaces HTTP, the clock, files or settings of the whole process."""
 _SETTINGS = ("pytest_django.fixtures", "settings")
-"""The module and the name of a fixture by which a test does so that names none of them."""
+"""The module and the name of a fixture that does so for a test which names none of these packages."""
 _IMPORTED_WITHIN = _REPLACING - {"responses"}
-"""Those that a name tells of that is no variable of the module; ``model.responses`` is an attribute of ours."""
+"""The packages that count by a name in the code alone, as a function may import them; ``model.responses`` is an
+attribute of ours."""
 
 
 def is_watching(item: pytest.Item) -> bool:
@@ -78,7 +79,7 @@ def is_watching(item: pytest.Item) -> bool:
 
 
 def why_alone(item: pytest.Item) -> str:
-    """Return why other bodies may not run beside a test, nor its own before its turn; an empty text where they may."""
+    """Return why a test needs the process for itself; an empty string if it does not."""
     if param_of(item) is None:
         return "is no eval"
     of_all = "is of the whole process"
@@ -94,7 +95,7 @@ def why_alone(item: pytest.Item) -> str:
 
 
 def _through(item: pytest.Item, name: str) -> str:
-    """Return through which fixture a test gets another that it does not name: a person looks for the one it names."""
+    """Return the fixture through which a test gets one that it does not name: people look for the one in the test."""
     if name in parameters_of(plain_function(case_function(item))):
         return ""
     through = next((other for other in needed_fixtures(item) if other != name and _asks_for(item, other, name)), None)
@@ -109,7 +110,7 @@ def _asks_for(item: pytest.Item, asking: str, name: str) -> bool:
 
 
 def _own_functions(item: pytest.Item, names: Iterable[str]) -> Iterator[Callable[..., Any]]:
-    """Yield the functions that run for one case or class: the test, and those of the fixtures of these scopes."""
+    """Yield the functions that run for one case or class: the test, and fixtures of function or class scope."""
     yield case_function(item)
     for name in names:
         yield from _own_fixture(item, name)
@@ -123,7 +124,7 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
 
 @functools.lru_cache(maxsize=256)
 def _reach(function: Callable[..., Any]) -> str:
-    """Return what in the code of a test or a fixture affects the whole process; an empty text where nothing does."""
+    """Return what in the code of a test or fixture affects the whole process; an empty string if nothing does."""
     names = names_in(function)
     if (getattr(function, "__module__", ""), getattr(function, "__name__", "")) == _SETTINGS:
         return "settings"
@@ -133,7 +134,7 @@ def _reach(function: Callable[..., Any]) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _caught(function: Callable[..., Any]) -> str:
-    """Return what catches output or warnings of the process in a function, under whatever name it was imported."""
+    """Return the name that catches the process's output or warnings in a function, however it was imported."""
     names, known = names_in(function), globals_of(function)
     named = [known[name] for name in names if name in known]
     has_module = any(module.__name__ in names or is_among(module, named) for module in _THEIR_MODULES)
@@ -142,7 +143,7 @@ def _caught(function: Callable[..., Any]) -> str:
 
 
 def _replacing(function: Callable[..., Any], names: Collection[str]) -> str:
-    """Return the package by which a test or a fixture replaces a part of the process; an empty text where none does."""
+    """Return the package by which a test or fixture replaces a part of the process; an empty string if none."""
     known = globals_of(function)
     named = (_package(known[name]) for name in sorted(globals_in(function)) if name in known)
     within = (name for name in sorted(names) if name in _IMPORTED_WITHIN)
@@ -150,15 +151,15 @@ def _replacing(function: Callable[..., Any], names: Collection[str]) -> str:
 
 
 def _decorators(function: Callable[..., Any]) -> Iterator[str]:
-    """Yield the packages of the decorators around a function, as far as they name what is within."""
+    """Yield the packages of the decorators around a function, as far as they set ``__wrapped__``."""
     while (within := getattr(function, "__wrapped__", None)) is not None:
-        maker = getattr(function, "_self_wrapper", function)  # a proxy of wrapt's says of itself what is within
+        maker = getattr(function, "_self_wrapper", function)  # wrapt's proxy shows the attributes of what it wraps
         yield _top(getattr(maker, "__globals__", {}).get("__name__") or getattr(maker, "__module__", ""))
         function = within
 
 
 def _package(value: object) -> str:
-    """Return the package of a module, a function or a class; of another value that of its class."""
+    """Return the package of a module, function or class; for any other value, that of its class."""
     # A lazy object of the user's is asked for its true type only: for more it would be made.
     if issubclass(type(value), ModuleType):
         return _top(getattr(value, "__name__", ""))
@@ -167,13 +168,13 @@ def _package(value: object) -> str:
 
 
 def _top(module: object) -> str:
-    """Return the package of a module; of a module that is listed itself its own name."""
+    """Return the package of a module; for a module that is listed itself, its own name."""
     name = str(module)
     return name if name in _REPLACING else name.partition(".")[0]
 
 
 def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
-    """Whether a test or a fixture patches anything: by a decorator of mock's, or in its code."""
+    """Whether a test or fixture patches anything, by a decorator of mock's or in its code."""
     if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
         return True
     known = globals_of(function)
@@ -184,7 +185,7 @@ def _patches(function: Callable[..., Any], names: Collection[str]) -> bool:
 
 
 def _is_patch(value: object) -> bool:
-    """Whether a value is mock's ``patch``, a form of it or what it made, or pytest's MonkeyPatch, under any name."""
+    """Whether a value is mock's ``patch``, a form of it, what it made, or pytest's MonkeyPatch, under any name."""
     # A lazy object of the user's is asked for its true type only: for more it would be made.
     kind: Any = value if issubclass(type(value), (FunctionType, type)) else type(value)
     return kind.__module__ in _MOCKS | {"_pytest.monkeypatch"} and "patch" in kind.__name__.lower()
@@ -195,5 +196,5 @@ def _is_mock_module(value: object) -> bool:
 
 
 def _is_mocks(function: Any) -> bool:
-    """Whether a function is one that a decorator of mock's put around another."""
+    """Whether a function is a wrapper that a decorator of mock's made."""
     return getattr(function, "__globals__", {}).get("__name__") in _MOCKS

@@ -1,8 +1,8 @@
 """Bodies of async evals that run before their turn, many at a time.
 
-A body may run ahead where nothing of pytest's order can be seen from it: it uses this plugin's fixtures, and fixtures
-of the project's of the scope module, package or session that are set up already. All others run in their turn. Those
-behind a test that has the process for itself start when it has ended.
+A body may run ahead if pytest's order cannot be seen from it: it uses this plugin's fixtures, and fixtures of the
+project with scope module, package or session that are set up already. All others run in their turn. Bodies after a test
+that needs the process for itself start when that test has ended.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class _Body:
 
     run: CaseRun
     result: "concurrent.futures.Future[BaseException | None]"
-    """What ``_carried`` returns."""
+    """Future of what ``_carried`` returns."""
     output: CaseOutput
 
 
@@ -60,15 +60,15 @@ class BodiesAhead:
         has_crashed: Callable[[], bool],
         window: int,
     ) -> None:
-        """Look for what keeps bodies in their turn.
+        """Find out whether anything keeps all bodies in their turn.
 
         Args:
             session: whose items run.
-            runtime: the loop on which bodies run, and how they get answers.
+            runtime: has the event loop of the bodies, and answers their calls.
             place_of: returns the place of a case among those whose responses are requested ahead.
             announce: told of each case whose body is about to start.
-            has_crashed: whether another process of the session died.
-            window: the most bodies started and not yet looked at.
+            has_crashed: returns whether another process of the session died.
+            window: the most bodies that are started and whose turn has not come.
         """
         self._session = session
         self._runtime = runtime
@@ -78,38 +78,39 @@ class BodiesAhead:
         self._window = window
         self._started: dict[pytest.Item, _Body] = {}
         self._met: set[pytest.Item] = set()
-        """The items whose turn has come: another plugin's run loop may take them in another order than they stand."""
+        """The items whose turn has come: another plugin's run loop may use an order other than that of the session."""
         self._index = -1
-        """Of the item whose turn it is, in a process that is no worker."""
+        """Index of the item whose turn it is, in a process that is not a worker."""
         self._needs = BodyNeeds(session)
         if not self._needs.obstacle and not keep_apart(session.config):
             self._needs.obstacle = "output cannot be kept apart"
         self._shared = SharedFixtures(session.items if not self._needs.obstacle else ())
 
     def run_of(self, item: pytest.Item) -> CaseRun | None:
-        """Return what a case whose turn has come gathered already; None where its body was not started."""
+        """Return the ``CaseRun`` of a body that was started ahead, in its case's turn; None if none was."""
         body = self._started.get(item)
         return body.run if body is not None else None
 
     def begin(self, item: pytest.Item) -> None:
-        """Start bodies from ``item`` on, the first case whose turn has come."""
+        """Start bodies from ``item`` on: it is the first case whose turn has come."""
         self._index = self._session.items.index(item) - 1
         self.advance()
 
     def advance(self, item: pytest.Item | None = None) -> None:
-        """Start bodies behind ``item``, whose turn it is; behind None, from the first on.
+        """Start bodies after ``item``, whose turn it is; with None, from the first item on.
 
-        Once a worker has died, none: one of them may have ended it, and may end the next one that is dealt it.
+        Once a worker has died, none are started: one of the bodies may have ended it, and may end the next worker that
+        gets it.
         """
         if item is not None:
             self._met.add(item)
         if self._needs.obstacle or (item is not None and self._needs.is_alone(item)):
             return
         group = group_of(item) if item is not None else None
-        # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
+        # Only if this function's fixtures are shared: comparing the groups of a whole window takes time.
         is_open = item is not None and self._shared.is_group(group) and self._needs.shares(item)
         behind = self._upcoming(item)
-        if self._has_crashed():  # behind the queue, to which what a dead worker had is dealt after its crash is noted
+        if self._has_crashed():  # asked after the queue: a crash is noted before its items are dealt anew
             self._needs.obstacle = _CRASHED
             return
         for other in behind:
@@ -155,13 +156,13 @@ class BodiesAhead:
                 body.output.put_on(item)
 
     def _tell_of_holder(self, item: pytest.Item, error: BaseException) -> None:
-        """Add to the error of a time limit which other body holds the event loop, so that this one could not go on."""
+        """Add to a time limit's error the name of the other body that blocks the event loop of both."""
         name = self._runtime.bodies.held_by()
         if name in {other.nodeid for other in self._started if other is not item}:
             error.add_note(f"{name} holds the event loop of all bodies: await asyncio.to_thread(...) for what blocks")
 
     def forget(self, item: pytest.Item) -> None:
-        """Give up the body of a case that ends without having run it in its turn."""
+        """Give up the body of a case that ends without running it in its turn."""
         self._met.add(item)  # a hook may have skipped it before its setup
         body = self._started.pop(item, None)
         if body is not None:
@@ -189,7 +190,7 @@ class BodiesAhead:
         try:
             read_row(run, param)
         except CaseError:
-            return  # it is found again in its turn
+            return  # raised again in its turn
         run.turn, run.own.place = AHEAD, self._place_of(item)
         self._announce(run)
         if uses(item, "response"):
@@ -200,19 +201,19 @@ class BodiesAhead:
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
         context.run(CURRENT.set, CaseNow(run, param, self._runtime))
-        function = body_of(item)  # now: in its turn another plugin may have put something else in its place
+        function = body_of(item)  # now: by its turn another plugin may have replaced it
         assert function is not None
         result = self._runtime.bodies.submit(
             _within(context, functools.partial(_body, function, values, model, run), run, item.nodeid)
         )
         if (reply := run.own.reply) is not None:
-            # Where the loop ended before the body began, nobody else tells its case.
+            # If the loop ends before the body begins, nothing else tells its case.
             result.add_done_callback(lambda _: reply.cancel())
         self._started[item] = _Body(run=run, result=result, output=output)
 
 
 def _place_of(item: pytest.Item, items: Sequence[pytest.Item], start: int) -> int:
-    """Return the place of an item, looked for from ``start`` on first: the items run in their order, as a rule."""
+    """Return the index of an item, searching from ``start`` first: items usually run in their order."""
     try:
         return items.index(item, start)
     except ValueError:
@@ -220,7 +221,7 @@ def _place_of(item: pytest.Item, items: Sequence[pytest.Item], start: int) -> in
 
 
 def _waited_for(result: "concurrent.futures.Future[BaseException | None]") -> BaseException | None:
-    """Return what a body raised, once it has ended; raise CaseError where it was given up."""
+    """Wait for a body to end and return what it raised; raise CaseError if it was cancelled."""
     try:
         return result.result()
     except concurrent.futures.CancelledError:
@@ -232,11 +233,11 @@ async def _within(context: contextvars.Context, body: Body, run: CaseRun, name: 
 
 
 async def _carried(body: Body, run: CaseRun) -> BaseException | None:
-    """Run a body, and return what it raises; only the cancelling of the body itself is raised.
+    """Run a body and return the exception that it raises; raise only if the body itself is cancelled.
 
     Raised here, SystemExit would end the loop of all bodies, and asyncio would replace a TimeoutError or CancelledError
-    by one without a traceback. The coroutine is made here, too: of one that was given up before it began, Python would
-    warn that nobody awaited it. Which calls the body leaves in tasks is noted before these tasks go on.
+    by one without a traceback. The coroutine is made here as well: if one were given up before it began, Python would
+    warn that it was never awaited. The calls that the body leaves in tasks are noted before those tasks go on.
     """
     run.task, process, status = asyncio.current_task(), os.getpid(), 1
     try:
@@ -248,13 +249,13 @@ async def _carried(body: Body, run: CaseRun) -> BaseException | None:
         status = 0 if isinstance(raised, SystemExit) and not raised.code else 1
         return raised
     finally:
-        if os.getpid() != process:  # a child that the body forked: it would go on with all that this loop has to do
+        if os.getpid() != process:  # a child that the body forked: it would run everything else on this loop
             os._exit(status)
     return None
 
 
 async def _body(function: Body, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
-    """Run a body once the answer that it takes as a fixture is there."""
+    """Run a body; first wait for the answer that it takes as a fixture, if it takes one."""
     if run.own.reply is not None:
         response = await model.respond_ahead()
         values = {"response": response, "llmeval_response": response, **values}
@@ -262,6 +263,6 @@ async def _body(function: Body, values: dict[str, Any], model: CaseModel, run: C
 
 
 def _fixture_values(run: CaseRun, model: CaseModel, judge: CaseModel | None) -> dict[str, Any]:
-    """Return what this plugin's fixtures are for a case, under both of their names; ``response`` is none of them."""
+    """Return the values of this plugin's fixtures for a case, by both of their names; ``response`` is not included."""
     values = {"sample": run.sample, "model": model, "judge": judge, "score": run.book}
     return {f"{prefix}{name}": value for name, value in values.items() for prefix in ("", "llmeval_")}

@@ -1,4 +1,4 @@
-"""The coroutine functions among the bodies of evals, and what they take."""
+"""The bodies of evals that are coroutine functions, and the parameters of functions."""
 
 import functools
 import inspect
@@ -21,9 +21,9 @@ def is_async(item: pytest.Item) -> bool:
 
 
 def body_of(item: pytest.Item) -> Body | None:
-    """Return the coroutine function that is the body of ``item``; None where it has another kind of body.
+    """Return the coroutine function that is the body of ``item``; None if the body is not one.
 
-    While a test runs, pytest-asyncio puts a function in its place that runs it on a loop of its own.
+    While a test runs, pytest-asyncio replaces the function by one that runs it on a loop of its own.
     """
     function = getattr(item, "obj", None)
     if getattr(function, "__globals__", {}).get("__name__") == "pytest_asyncio.plugin":
@@ -32,13 +32,13 @@ def body_of(item: pytest.Item) -> Body | None:
 
 
 _is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
-"""Asked of every item, of which there are thousands to a function."""
+"""Cached because it is called for every item, and a function may have thousands of items."""
 
 
 def _is_anothers(item: pytest.Item) -> bool:
-    """Whether a test asks for anyio or trio by its mark or its arguments; a mode of theirs does not count.
+    """Whether a test asks for anyio or trio by its mark or its arguments; the modes of their plugins do not count.
 
-    What is written for anyio runs on any loop: where its plugin is not there, this one runs it.
+    What is written for anyio runs on any loop: if anyio's plugin is not there, this plugin runs it.
     """
     marks = {mark.name for mark in item.iter_markers()}
     if "trio" in marks:
@@ -54,16 +54,16 @@ def arguments_of(function: Body, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_function(function: Any) -> Any:
-    """Return the function behind a bound method: there is one for all cases."""
+    """Return the function behind a bound method: all cases share it."""
     return getattr(function, "__func__", function)
 
 
 @functools.lru_cache(maxsize=64)
 def parameters_of(function: Any) -> tuple[str, ...]:
-    """Return the names of what a plain function takes."""
+    """Return the names of a plain function's parameters."""
     return tuple(signature_of(function).parameters)
 
 
 def is_made_async(function: Any) -> bool:
-    """Whether a fixture's function is a coroutine function or gives its value by ``yield`` in one."""
+    """Whether a fixture's function is a coroutine function or an async generator function."""
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

@@ -1,4 +1,4 @@
-"""What ``parametrize`` gives to the cases of a function: values of one case alone, and parameters of fixtures."""
+"""The values that ``parametrize`` gives to cases: some for one case alone, some as parameters of fixtures."""
 
 from types import ModuleType
 from typing import Any
@@ -12,16 +12,16 @@ __all__ = ["group_of", "is_own_parameter", "late_parameter", "makers_of_values",
 
 
 def group_of(item: pytest.Item) -> tuple[Any, ...]:
-    """Return a key that cases share which get the same values of shared fixtures."""
+    """Return a key that is equal for cases that get the same values of shared fixtures."""
     given = params_of(item).items()
     made = tuple((name, id(value)) for name, value in given if name != PARAM and not is_own_parameter(item, name))
     return (item.parent, function_name(item), made)
 
 
 def is_own_parameter(item: pytest.Item, name: str) -> bool:
-    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
+    """Whether ``parametrize`` gives the case a value directly, with no fixture made of it that outlives the case.
 
-    A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
+    A fixture of pytest's that calls ``setup_method`` or ``setup_function`` is of the same module, but no parameter.
     """
     definition = chosen_fixture(item, name)
     if name not in params_of(item) or definition is None:
@@ -30,12 +30,12 @@ def is_own_parameter(item: pytest.Item, name: str) -> bool:
 
 
 def own_parameters(item: pytest.Item) -> dict[str, Any]:
-    """Return what ``parametrize`` gives to this case alone, by name."""
+    """Return the values that ``parametrize`` gives to this case alone, by name."""
     return {name: value for name, value in params_of(item).items() if is_own_parameter(item, name)}
 
 
 def makers_of_values(config: pytest.Config) -> frozenset[str]:
-    """Return the packages of plugins that take part when a fixture's value is made, by ``pytest_fixture_setup``."""
+    """Return the packages of plugins that take part in making a fixture's value, by ``pytest_fixture_setup``."""
     plugins = (each.plugin for each in config.pluginmanager.hook.pytest_fixture_setup.get_hookimpls())
     modules = (plugin if isinstance(plugin, ModuleType) else type(plugin) for plugin in plugins)
     names = (getattr(each, "__module__" if isinstance(each, type) else "__name__") for each in modules)
@@ -43,9 +43,9 @@ def makers_of_values(config: pytest.Config) -> frozenset[str]:
 
 
 def late_parameter(item: pytest.Item, makers: frozenset[str]) -> str:
-    """Return the name of a parameter of a case of which a plugin makes something else once the case is set up.
+    """Return the name of a parameter whose value a plugin replaces when the case is set up; empty if there is none.
 
-    As pytest-lazy-fixtures does: ``parametrize`` is given objects that stand for fixtures. Empty where there is none.
+    pytest-lazy-fixtures does so: ``parametrize`` is given objects that stand for fixtures.
     """
     given = own_parameters(item) if makers else {}
     return next((name for name, value in given.items() if _is_of(value, makers)), "")

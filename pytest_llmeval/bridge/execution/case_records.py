@@ -88,7 +88,7 @@ def crashed(start: CaseStart) -> CaseRecord:
 
 
 def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:
-    """Give the outcome of a case to JUnit where its worker died: such a report has no teardown, which tells."""
+    """Give JUnit the outcome of a case whose worker died: there is no report of the teardown that would carry it."""
     junit: Any = next((each for each in config.pluginmanager.get_plugins() if hasattr(each, "node_reporter")), None)
     if junit is not None:
         for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED, {}):
@@ -109,7 +109,7 @@ def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> li
 
 @functools.lru_cache(maxsize=256)
 def _property(name: str) -> str:
-    """Return the name of a property: one text for all cases, as pytest keeps their reports to the end."""
+    """Return a property's name, the same string object for all cases: pytest keeps their reports to the end."""
     return f"{_PROPERTY}{name}"
 
 

@@ -1,4 +1,4 @@
-"""Texts that leave a case in reports, logs and warnings: without secrets, and harmless on a terminal."""
+"""Removes secrets from the texts of reports, logs and warnings, and makes them safe on a terminal."""
 
 import copy
 import functools
@@ -15,22 +15,21 @@ from pytest_llmeval.core.text import one_line, shorten, storable
 __all__ = ["clean_failure", "clean_live_logs", "clean_report", "clean_skip", "clean_subtest", "clean_warning"]
 
 _LONGEST_SECTION = 100_000
-"""Characters of what a case printed or logged that reports keep."""
+"""Most characters of one section, printed or logged by a case, that reports keep."""
 _LONGEST_NAME = 500
 _WORD = re.compile(r"[^\t\n\x0b\x0c\r ]+")
-"""What textwrap takes for one."""
+"""A word as textwrap sees it."""
 _LONG_WORD = 30
 _COMMAND = re.compile(r"(?i)::((add|internal|remove|save|set|stop)-|debug|echo|(end)?group|error|notice|warning)\b")
-"""What GitHub obeys; names and node ids have :: too."""
+"""Workflow commands that GitHub obeys; other names and node ids have :: too."""
 _Cleans = Callable[[str], str]
 
 
 def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> None:
-    """Take secrets, and what drives a terminal, out of the sections, properties and extras of a report.
+    """Remove secrets and terminal control from the sections, properties and extras of a report.
 
-    A property that is no number is its text: a worker could not send, say, a ``Decimal``.
-
-    ``safe`` takes both out of a text, ``redact`` secrets alone.
+    A property that is no number becomes its text: a worker could not send a ``Decimal``, for example. ``safe`` removes
+    both from a text, ``redact`` secrets alone.
     """
     if report.sections:
         report.sections = [(safe(name), shorten(safe(text), _LONGEST_SECTION)) for name, text in report.sections]
@@ -41,7 +40,7 @@ def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> N
 
 
 def clean_failure(report: pytest.TestReport, safe: _Cleans) -> None:
-    """Make the text of a failure harmless, or every text inside its representation."""
+    """Make the text of a failure safe, or every text inside its representation."""
     if isinstance(report.longrepr, str):
         report.longrepr = safe(report.longrepr)
     else:
@@ -49,7 +48,7 @@ def clean_failure(report: pytest.TestReport, safe: _Cleans) -> None:
 
 
 def clean_skip(report: pytest.TestReport, safe: _Cleans, *, wraps: bool) -> None:
-    """Make the reason of a skip or an xfail harmless, where pytest ``wraps`` it wherever it is broken."""
+    """Make the reason of a skip or an xfail safe; ``wraps`` says that pytest may break its lines anywhere."""
 
     def unbegun(word: re.Match[str]) -> str:
         text = word.group()
@@ -89,17 +88,17 @@ def _cleaned(value: Any, seen: set[int], safe: _Cleans) -> Any:
 
 
 def clean_warning(warning: Any, safe: _Cleans) -> None:
-    """Do the same with a recorded warning, ``warnings.WarningMessage``, which may quote an answer."""
+    """Make a recorded ``warnings.WarningMessage`` safe, which may quote an answer."""
     told = safe(str(warning.message))
     if told != str(warning.message):
         try:
             warning.message = warning.category(told)
-        except Exception:  # noqa: BLE001  # of a project's class of warnings, whose arguments are its own
+        except Exception:  # noqa: BLE001  # a project's own class may take other arguments
             warning.message = UserWarning(told)
 
 
 def clean_live_logs(config: pytest.Config, safe: _Cleans) -> None:
-    """Do the same with what is logged, from now on, where it is shown or written before any report is made of it."""
+    """Make log records safe from now on where they are shown or written before any report exists."""
     plugin = config.pluginmanager.getplugin("logging-plugin")
     for name in ("log_cli_handler", "log_file_handler"):
         handler = getattr(plugin, name, None)
@@ -110,7 +109,7 @@ def clean_live_logs(config: pytest.Config, safe: _Cleans) -> None:
 
 
 def clean_subtest(report: Any, safe: _Cleans) -> None:
-    """Make the texts of a subtest's report harmless with ``safe``; leave any other report as it is."""
+    """Make the texts of a subtest's report safe; leave any other report as it is."""
     context = getattr(report, "context", None)
     if context is None or not hasattr(context, "msg"):
         return
@@ -118,7 +117,7 @@ def clean_subtest(report: Any, safe: _Cleans) -> None:
     def named(text: object) -> str:
         return one_line(safe(str(text)), _LONGEST_NAME)
 
-    tidied = copy.copy(context)  # made anew, it would quote the values once more
+    tidied = copy.copy(context)  # a new one would quote the values again
     object.__setattr__(tidied, "msg", context.msg if context.msg is None else named(context.msg))
     object.__setattr__(tidied, "kwargs", {named(key): named(value) for key, value in context.kwargs.items()})
     report.context = tidied
@@ -126,7 +125,7 @@ def clean_subtest(report: Any, safe: _Cleans) -> None:
 
 
 class _CleanFormatter(logging.Formatter):
-    """Has a formatter show a record without what must not be shown; the colours that it adds itself stay."""
+    """Wraps a formatter so that it shows safe texts only; colours that the formatter itself adds stay."""
 
     def __init__(self, inner: logging.Formatter, safe: _Cleans) -> None:
         super().__init__()
@@ -134,7 +133,7 @@ class _CleanFormatter(logging.Formatter):
         self._safe = safe
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a copy of ``record`` that holds harmless texts alone."""
+        """Return the text of a copy of ``record`` in which all texts are safe."""
         shown = copy.copy(record)
         shown.msg, shown.args = self._safe(record.getMessage()), None
         told = record.exc_text or (self._inner.formatException(record.exc_info) if record.exc_info else None)

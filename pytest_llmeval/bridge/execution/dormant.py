@@ -1,7 +1,8 @@
-"""Fixtures that a plugin gives to every test, and that do nothing for a test which has not asked for it.
+"""Fixtures that a plugin adds to every test and that do nothing for a test which does not use the plugin.
 
-They keep no body from running ahead: else a plugin that is merely installed would have all bodies run one by one. A
-case that asked for one has the process for itself: a cassette, an open database or settings affect the whole process.
+They keep no body from running ahead: otherwise a plugin that is merely installed would make all bodies run one by one.
+A case that uses such a fixture has the process for itself: a cassette, an open database or settings affect the whole
+process.
 """
 
 from collections.abc import Iterator
@@ -20,20 +21,20 @@ __all__ = ["needed_fixtures", "woken_fixture"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wakes:
-    """What makes such a fixture do something for a test that does not name it."""
+    """The things that make such a fixture act for a test that does not name it."""
 
     mark: str = ""
     also: str = ""
     """Another mark."""
     fixture: str = ""
     option: str = ""
-    """Of the command line, for all tests."""
+    """A command-line option, for all tests."""
     word: str = ""
     """A name in the code of the test."""
 
 
 _DORMANT = {
-    ("inline_snapshot.pytest_plugin", "snapshot_check"): _Wakes(),  # what names a snapshot keeps its turn by itself
+    ("inline_snapshot.pytest_plugin", "snapshot_check"): _Wakes(),  # a test naming a snapshot runs in its turn anyway
     ("pytest_django.fixtures", "_live_server_helper"): _Wakes(fixture="live_server"),
     ("pytest_django.plugin", "_dj_autoclear_mailbox"): _Wakes(fixture="mailoutbox", word="outbox"),
     ("pytest_django.plugin", "_django_clear_site_cache"): _Wakes(mark="django_db"),
@@ -50,12 +51,12 @@ _DORMANT = {
     ("pytest_recording.plugin", "block_network"): _Wakes(mark="block_network", also="vcr", option="block_network"),
     ("pytest_recording.plugin", "vcr"): _Wakes(mark="vcr"),
 }
-"""By the module and the name of each."""
+"""Dormant fixtures, by module and name."""
 _NAMES = frozenset(name for _, name in _DORMANT)
 
 
 def needed_fixtures(item: pytest.Item) -> tuple[str, ...]:
-    """Return the names of a test's fixtures, without those that do nothing for it and what only these ask for."""
+    """Return the names of a test's fixtures, without dormant ones and those that only dormant ones ask for."""
     names = tuple(getattr(item, "fixturenames", ()))
     dormant = {name for name in _known(item) if not _is_woken(item, name)}
     if not dormant:
@@ -66,7 +67,7 @@ def needed_fixtures(item: pytest.Item) -> tuple[str, ...]:
 
 
 def woken_fixture(item: pytest.Item) -> str:
-    """Return the name of such a fixture that does something for a test; an empty text where there is none."""
+    """Return the name of such a fixture that does act for a test; an empty string if there is none."""
     return next((name for name in _known(item) if _is_woken(item, name)), "")
 
 
@@ -96,7 +97,7 @@ def _is_woken(item: pytest.Item, name: str) -> bool:
 
 
 def _reached(item: pytest.Item, names: set[str]) -> set[str]:
-    """Return fixtures with all that they ask for."""
+    """Return the given fixtures and all fixtures that they ask for, directly or through others."""
     todo, found = list(names), set[str]()
     while todo:
         name = todo.pop()
@@ -107,7 +108,7 @@ def _reached(item: pytest.Item, names: set[str]) -> set[str]:
 
 
 def _asked_by(item: pytest.Item, name: str) -> Iterator[str]:
-    """Yield what a fixture asks for; where it asks for the fixture that it overrides, what that asks for, too."""
+    """Yield the fixtures that a fixture asks for; if it takes the one it overrides, also those of that one."""
     definitions: Any = getattr(item, "_fixtureinfo").name2fixturedefs.get(name, ())  # noqa: B009
     for definition in reversed(definitions):
         yield from definition.argnames

@@ -1,4 +1,4 @@
-"""Judgements requested before their cases run, as soon as the responses to be judged are there."""
+"""Judgements requested before their cases run, as soon as the responses to judge have arrived."""
 
 import asyncio
 import copy
@@ -39,14 +39,15 @@ class JudgementsAhead:
         self._runtime = runtime
         self._tasks: set[asyncio.Task[None]] = set()
         self._begun: dict[int, set[str]] = {}
-        """The names of the calls of judges that were begun, and not refused, by the places of cases not ended here."""
+        """Names of the judge calls that were begun and not refused, by place, for cases that have not ended here."""
         self._unused: Counter[object] = Counter()
-        """How many cases of a function ended without asking for one of these: a variable had another value, say."""
+        """Number of a function's cases that ended without making one of these calls: a variable had another value,
+        say."""
 
     def note_end(self, item: pytest.Item, place: int, names: "Collection[str]") -> bool:
-        """Return whether a case that ends did not ask for all that was judged ahead, and learn of it.
+        """Note, and return, whether a case that ends left a judgement unused that was made ahead.
 
-        ``names`` are those of the calls that it made.
+        ``names`` are the names of the calls that the case made.
         """
         is_unused = not self._begun.pop(place, set()).issubset(names)
         self._unused[eval_function_of(item)] += is_unused
@@ -60,7 +61,7 @@ class JudgementsAhead:
             or (is_async(item) and not is_worker(item.config))
         ):
             return ()
-        # What a case patches may be what it judges by; and those ahead of time are paid for.
+        # What a case patches may affect how it judges; and judgements made ahead are paid for.
         if why_alone(item) or self._unused[eval_function_of(item)] >= MOST_UNUSED:
             return ()
         return known_judgements(case_function(item))
@@ -68,13 +69,13 @@ class JudgementsAhead:
     def start(
         self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"
     ) -> None:
-        """Begin the call of a response, on the loop, and what is known to follow it."""
+        """Start the call for a response and the judgements known to follow it; to be called on the event loop."""
         task = asyncio.get_running_loop().create_task(self._make(item, param, ask, place, known))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Cancel what is under way; to be called on the loop."""
+        """Cancel the calls under way; to be called on the event loop."""
         for task in self._tasks:
             task.cancel()
 
@@ -92,12 +93,12 @@ class JudgementsAhead:
             for each in known:
                 positional, named = each.arguments(fixtures)
                 await run.book.judge(*positional, **named)
-        except (LlmevalError, AttributeError, LookupError, TypeError, ValueError):  # the case meets it, and tells of it
+        except (LlmevalError, AttributeError, LookupError, TypeError, ValueError):  # the case meets it too
             return
 
 
 class _Ahead(Nobody):
-    """Asks the engine on behalf of a case whose turn has not come."""
+    """Asks the engine for a case whose turn has not come."""
 
     def __init__(self, asker: Asker, place: int, begun: dict[int, set[str]]) -> None:
         self._asker = asker
@@ -105,7 +106,7 @@ class _Ahead(Nobody):
         self._begun = begun
 
     async def ask(self, ask: Ask) -> Response:
-        """Return the answer; raise CallError where there is none, or the case asks, or has asked, itself."""
+        """Return the answer; raise CallError if there is none, or if the case itself asks or has asked."""
         is_open = ask.wanted is None or not ask.wanted.only_known  # else the case is told what is known
         if ask.role == "judge":
             self._begun.setdefault(self._place, set()).add(ask_name(ask))

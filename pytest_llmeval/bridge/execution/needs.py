@@ -1,7 +1,7 @@
 """Which async bodies may run before their turn, and why others may not.
 
-A body may where it uses this plugin's fixtures alone and speaks to no other plugin that keeps something for each test;
-with fixtures of the project it may once these are made, if they stay.
+A body may if it uses only this plugin's fixtures and no other plugin that keeps state for each test. With fixtures of
+the project it may once they are made, if they stay.
 """
 
 import functools
@@ -32,15 +32,15 @@ from pytest_llmeval.bridge.workers import is_worker
 __all__ = ["PURE", "SHARED", "BodyNeeds", "foreign_fixtures"]
 
 PURE = "pure"
-"""Of a body that needs no fixture of the project."""
+"""Need of a body that takes no fixture of the project."""
 SHARED = "shared"
-"""Of one that needs only such fixtures as several tests share."""
+"""Need of a body whose fixtures of the project are all shared by several tests."""
 _XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
-"""The names of pytest's fixtures that call ``setup_method`` and the like."""
+"""Names of pytest's fixtures that call ``setup_method`` and the like."""
 
 
 class BodyNeeds:
-    """What keeps the async bodies of a session in their turn: all of them, those of one test, or of one function."""
+    """Reasons that keep async bodies in their turn: all of a session, those of one test, or of one function."""
 
     def __init__(self, session: pytest.Session) -> None:
         """Look through all items of the session."""
@@ -49,21 +49,21 @@ class BodyNeeds:
         self._makers = makers_of_values(config)
         self._of_group: dict[object, str] = {}
         self._unused: Counter[object] = Counter()
-        """How many more bodies of a group were given up than looked at, of those that were started."""
+        """Bodies of a group that were given up, less those used, among the started ones; at least 0."""
         self._alone: dict[pytest.Item, str] = {}
-        """The tests that have the process for themselves, with the reason."""
+        """The tests that need the process for themselves, with the reason."""
         self.obstacle = "none is an async eval"
-        """What keeps every body in its turn; empty where nothing does."""
+        """The reason that keeps every body in its turn; empty if none does."""
         if any(is_async(item) and param_of(item) is not None for item in session.items):
             self._alone = {item: why for item in session.items if (why := why_alone(item))}
             self.obstacle = _obstacle(config)
 
     def is_alone(self, item: pytest.Item) -> bool:
-        """Whether a test has the process for itself, so that no body may run beside it."""
+        """Whether a test needs the process for itself, so that no body may run beside it."""
         return item in self._alone
 
     def need(self, item: pytest.Item) -> str:
-        """Return ``PURE`` or ``SHARED`` for what may run ahead, else why a body must run in its turn."""
+        """Return ``PURE`` or ``SHARED`` for a body that may run ahead, else why it must run in its turn."""
         if may_not_run(item):
             return "a mark may skip it"
         if item in self._alone:
@@ -78,11 +78,11 @@ class BodyNeeds:
         return self._of_group[group]
 
     def shares(self, item: pytest.Item) -> bool:
-        """Whether ``need`` returns ``SHARED``; of a function known to share nothing, no case is looked at for that."""
+        """Whether ``need`` returns ``SHARED``; cases of a function known to share nothing are not examined singly."""
         return self._of_group.get(group_of(item), SHARED) == SHARED and self.need(item) == SHARED
 
     def why_in_turn(self, item: pytest.Item) -> str:
-        """Return why a body was not run ahead, for the last lines."""
+        """Return why a body was not run ahead, for the last lines of the output."""
         if self.obstacle:
             return self.obstacle
         need = self.need(item)
@@ -90,30 +90,30 @@ class BodyNeeds:
         return {PURE: pure, SHARED: "first of its function"}.get(need, need)
 
     def note_used(self, item: pytest.Item) -> None:
-        """Count a body that ran ahead and was looked at in its turn."""
+        """Count a body that ran ahead and was used in its turn."""
         group = group_of(item)
         self._unused[group] = max(0, self._unused[group] - 1)
 
     def note_given_up(self, item: pytest.Item) -> None:
-        """Count a body that was started for nothing: a fixture skipped its case, say."""
+        """Count a body that was started in vain: a fixture skipped its case, say."""
         self._unused[group_of(item)] += 1
 
 
 def _obstacle(config: pytest.Config) -> str:
-    """Return what keeps every body of a session in its turn; an empty text where nothing does."""
+    """Return the reason that keeps every body of a session in its turn; an empty string if none does."""
     if config.getoption("usepdb", False) or config.getoption("trace", False):  # whose plugins may be switched off
         return "--pdb"
     if config.getoption("capture", "") == "no":
         return "-s"
     if config.getoption("setupshow", False):
         return "--setup-show"
-    if config.pluginmanager.hasplugin("TestmonCollect"):  # both note what runs in the turn of a test as of that test
+    if config.pluginmanager.hasplugin("TestmonCollect"):  # both attribute what runs in a test's turn to that test
         return "--testmon"
     return "--cov-context" if config.getoption("cov_context", None) else ""
 
 
 def _need_of(item: pytest.Item) -> str:
-    """Return ``PURE`` or ``SHARED`` where the bodies of a function may run ahead, else why they may not."""
+    """Return ``PURE`` or ``SHARED`` if the bodies of a function may run ahead, else why they may not."""
     function = plain_function(body_of(item))
     taken = parameters_of(function)
     if "request" in taken:
@@ -143,7 +143,7 @@ def foreign_fixtures(item: pytest.Item) -> Iterator[tuple[str, "pytest.FixtureDe
 
 
 def _is_asyncios(definition: Any) -> bool:
-    """Whether pytest-asyncio gives a fixture to each test, for an event loop on which no body of ours runs."""
+    """Whether pytest-asyncio adds a fixture to each test for its event loop, on which no body of ours runs."""
     name: str = definition.argname
     if definition.func.__module__ != "pytest_asyncio.plugin":
         return False

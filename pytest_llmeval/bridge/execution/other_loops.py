@@ -1,4 +1,4 @@
-"""Fixtures and marks that count on an event loop of another plugin, where no body of ours runs: notes about them."""
+"""Notes about fixtures and marks that expect another plugin's event loop, on which no body of ours runs."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,13 +17,13 @@ _OF_LOOPS = re.compile(
     r"(attached|bound) to a different (event )?loop|Event loop is closed|should be used inside a task"
     r"|on an event loop other than"
 )
-"""What asyncio and aiohttp say of what is used on another event loop than it was made on."""
+"""Messages of asyncio and aiohttp about an object used on another event loop than the one that made it."""
 _MOST = 3
-"""Functions that a note names."""
+"""Largest number of functions that a note names."""
 
 
 def tell_of_loops(item: pytest.Item, error: BaseException) -> None:
-    """Add to an error about event loops that an async fixture of the case may have been made on another."""
+    """Add a note to an event loop error: an async fixture of the case may come from another loop."""
     said = [each for each in error.args if isinstance(each, str)]
     if type(error) is not RuntimeError or not any(map(_OF_LOOPS.search, said)) or body_of(item) is None:
         return
@@ -40,11 +40,11 @@ def tell_of_loops(item: pytest.Item, error: BaseException) -> None:
 
 
 def notes_of_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
-    """Yield a note where marks of pytest-asyncio ask for a loop of its own, which bodies of evals do not run on."""
+    """Yield a note for each setting of pytest-asyncio's marks that asks for a loop which no eval runs on."""
     asked: dict[str, list[str]] = {}
     for item in items:
         mark = item.get_closest_marker("asyncio")
-        if mark is not None and mark.kwargs and is_async(item):  # in auto mode that plugin adds one without any
+        if mark is not None and mark.kwargs and is_async(item):  # in auto mode that plugin adds one without arguments
             wanted = ", ".join(f"{key}={value!r}" for key, value in mark.kwargs.items())
             asked.setdefault(wanted, []).append(one_line(function_name(item), 60))
     for wanted, names in asked.items():

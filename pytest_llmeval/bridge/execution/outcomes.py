@@ -34,30 +34,29 @@ __all__ = [
 ]
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
-"""On the reports of a case, from the phase on in which it missed or broke: ``missed`` or ``error``."""
+"""On the reports of a case, from the phase in which it missed or broke: ``missed`` or ``error``."""
 PASSED_OVER_ATTRIBUTE = "llmeval_passed_over"
-"""On the report of a miss that fails nothing, as the suite has rules and the gate decides."""
+"""On the report of a miss that fails nothing, because the suite has rules and the gate decides."""
 LATE_ATTRIBUTE = "llmeval_late"
-"""On the report of a teardown in which a fixture scored a miss, when the body had been reported as passed."""
+"""On the report of a teardown in which a fixture scored a miss after the body had been reported as passed."""
 KIND_ATTRIBUTE = "llmeval_error_kind"
-"""On the failed report of an error: its kind."""
+"""On the failed report of an error: the kind of error."""
 START_ATTRIBUTE = "llmeval_start"
-"""On the report of the setup: which case begins; as JSON where the report leaves an xdist worker, which may die."""
+"""On the report of the setup: the case that begins; as JSON if the report leaves an xdist worker, which may die."""
 RECORD_ATTRIBUTE = "llmeval_record"
-"""On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
+"""On the report of the teardown: the finished case; as JSON if the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
-"""On the report of the teardown of an async eval: ``AHEAD`` where its body ran ahead, else why it did not.
+"""On the report of the teardown of an async eval: ``AHEAD`` if its body ran ahead, else why it did not.
 
-``SYNC`` on that of another one that asked a model in its turn, and would not have to if it were async.
-"""
+``SYNC`` on that of any other eval that asked a model in its turn and could run ahead if it were async."""
 OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
-"""On the report of the teardown of a case whose prompt function returned something else in its turn: its suite."""
+"""On the report of a case's teardown, if its prompt function returned something else in its turn: its suite."""
 JUDGED_OTHERWISE_ATTRIBUTE = "llmeval_judged_otherwise"
-"""On that of a case that asked the judge something else in its turn than was asked ahead: its suite."""
+"""On the report of a case's teardown, if it asked the judge something else in its turn than ahead: its suite."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _IN_ONE_LINE = (CaseError, RubricError)
-"""Errors whose message says everything: a traceback would lead through this package only."""
+"""Errors whose message says everything: a traceback would show this package's code only."""
 _LONGEST_ERROR = 2000
 
 
@@ -65,20 +64,20 @@ class Reporter:
     """Decides the outcome of each case from the reports of its phases."""
 
     def __init__(self, thresholds: Thresholds, redact: Callable[[str], str], *, leaves: bool) -> None:
-        """Prepare. ``redact`` takes secrets out of a text; ``leaves`` says whether reports go to another process."""
+        """Prepare. ``redact`` removes secrets from a text; ``leaves`` says whether reports go to another process."""
         self._as_cargo = dump if leaves else settled
         self._thresholds = thresholds
         self._redact = redact
 
     def safe(self, text: str) -> str:
-        """Return a text without secrets, and harmless on a terminal."""
+        """Return a text without secrets, and safe to show on a terminal."""
         return printable(self._redact(text))
 
     @contextmanager
     def by_last_frame(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None]) -> Iterator[None]:
-        """Show pytest the last frame only of an error that is reported in one line: formatting all takes 30 ms a case.
+        """Show pytest only the last frame of an error that is reported in one line: formatting all takes 30 ms a case.
 
-        An expected failure is shown as pytest shows it.
+        An expected failure is shown in pytest's own way.
         """
         caught = call.excinfo
         if (
@@ -96,17 +95,17 @@ class Reporter:
             caught.traceback = whole  # which debuggers look at
 
     def passes_over(self, run: CaseRun, error: BaseException | None) -> bool:
-        """Whether what a body raised is a miss that fails nothing, as the gate decides."""
+        """Whether a body's exception is a miss that fails nothing, because the gate decides."""
         return error is not None and self._is_gated(run) and is_miss(self._deciding(run, error))
 
     def after(self, item: pytest.Item, run: CaseRun, raised: BaseException | None, report: pytest.TestReport) -> None:
-        """Decide what a phase means for its case, by what it ``raised``, and mark its report."""
+        """Update the outcome of a case after a phase, from the exception that it ``raised``, and mark its report."""
         error = self._deciding(run, raised) if raised is not None else None
         is_late = error is not None and error is run.late
         _decide(run, report, error, self._redact, may_miss=report.when == "call" or is_late, raised=raised)
         if run.outcome == "missed" and report.failed:
             self._let_miss(run, report, is_late=is_late)
-        if run.outcome == "error":  # also of a report that pytest calls failed later: of a call with a broken subtest
+        if run.outcome == "error":  # also on a report that pytest fails later: a call with a broken subtest
             setattr(report, KIND_ATTRIBUTE, run.error_kind)
         if report.failed and isinstance(error, _IN_ONE_LINE):
             report.longrepr = f"{run.error_kind}: {run.error}"
@@ -129,18 +128,18 @@ class Reporter:
             del item.stash[RUN_KEY]
 
     def _record(self, run: CaseRun, param: CaseParam) -> CaseRecord:
-        """Return what is stored of a case that has ended."""
+        """Return the record of a case that has ended."""
         outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
         kind, error = (run.error_kind or ErrorKind.CODE if outcome == "error" else None), run.error
         failure = run.met_failure
         if outcome != "error" and failure is not None and failure.kind in MONEY_KINDS:
-            # Who expects a failure, or skips for one, means none that ends the calls of all; the report stays pytest's.
+            # An expected failure or a skip does not mean errors that stop all calls; pytest's report stays as it is.
             message = _message(failure)
             outcome, kind, error = "error", failure.kind, one_line(self._redact(message), _LONGEST_ERROR)
         return record_of(run, param, self._redact, outcome=outcome, kind=kind, error=error)
 
     def _let_miss(self, run: CaseRun, report: pytest.TestReport, *, is_late: bool) -> None:
-        """Mark the report of a miss; where the suite has rules it is a passed report, and the gate decides."""
+        """Mark the report of a miss; in a suite with rules make it a passed one, as the gate decides."""
         if is_late:
             setattr(report, LATE_ATTRIBUTE, True)
         if (report.when == "call" or is_late) and self._is_gated(run):
@@ -148,13 +147,13 @@ class Reporter:
             setattr(report, PASSED_OVER_ATTRIBUTE, True)
 
     def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
-        """Return the exception that decides the outcome: of a group, as of tasks that failed together, one of several.
+        """Return the exception that decides the outcome: one of a group, such as that of tasks that failed together.
 
-        An error goes before a miss. Of errors two kinds go first: one that is none of ours, such as a bug in the test,
-        and one that ends all paying (budget, authentication, quota). In a suite with rules the latter goes before the
-        former, in one without, where the former fails the session by itself, behind it. A call that ended all paying
-        counts even if the body caught its error, and before the one exception that the body raised then: what an
-        application makes of no answer says nothing of the application.
+        An error goes before a miss. Two kinds of errors go first: one that is not ours, such as a bug in the test, and
+        one that stops all further calls (budget, authentication, quota). In a suite with rules the latter goes before
+        the former. In a suite without rules the former goes first, as it fails the session by itself. An error that
+        stopped all calls counts even if the body caught it, and before a single exception that the body raised then:
+        what an application makes of a missing answer says nothing about the application.
         """
         raised = [*leaves(error)]
         goes_first = self._is_gated(run) or len(raised) == 1
@@ -169,7 +168,7 @@ class Reporter:
 
         failure = run.met_failure
         is_ended = failure is not None and failure.kind in MONEY_KINDS and not isinstance(error, pytest.skip.Exception)
-        if failure is not None and is_ended and run.error_kind != failure.kind:  # else it was told in an earlier phase
+        if failure is not None and is_ended and run.error_kind != failure.kind:  # else an earlier phase reported it
             raised.append(failure)
         return min(raised, key=rank)
 
@@ -219,7 +218,7 @@ def _tell_turn(report: pytest.TestReport, item: pytest.Item, run: CaseRun) -> No
 
 
 def _behind(error: BaseException) -> CaseError | None:
-    """Return the error of ours that an exception is, or that it was raised from: applications wrap them."""
+    """Return our error that an exception is, or was raised from: applications wrap them. None if there is none."""
     todo, seen = [error], set[int]()
     while todo:
         each = todo.pop()
@@ -233,7 +232,7 @@ def _behind(error: BaseException) -> CaseError | None:
 
 
 def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
-    """Whether a body passed that was expected to fail: it is not judged, like any other xfail.
+    """Whether a body passed that was expected to fail: like any other xfail, it is not judged.
 
     A strict one fails the session.
     """
@@ -250,7 +249,7 @@ def _kind(error: BaseException) -> str:
 
 
 def _message(error: BaseException, failure: CaseError | None = None) -> str:
-    """Return the message of an error; a ``failure`` that the body had caught before is named behind it."""
+    """Return the message of an error; a ``failure`` that the body had caught before is appended."""
     name, text = said(error)
     if isinstance(error, _IN_ONE_LINE):
         return text

@@ -1,7 +1,7 @@
-"""What bodies that run side by side print and log, kept apart: each text goes to the case whose body wrote it.
+"""Keeps apart what bodies print and log when they run side by side: each text goes to the case that wrote it.
 
 pytest captures what a process prints while a test runs. A body that runs ahead prints while another test runs; the
-context in which it runs says whose text it is.
+context in which it runs identifies its case.
 """
 
 import functools
@@ -17,22 +17,22 @@ __all__ = ["OUTPUT", "CaseOutput", "keep_apart"]
 
 
 class CaseOutput:
-    """What one body wrote."""
+    """The output of one body."""
 
     def __init__(self) -> None:
         self._texts: dict[str, StringIO] = {}
         self._live: list[tuple[logging.Handler, logging.LogRecord]] = []
 
     def write(self, name: str, text: str) -> int:
-        """Add to ``stdout``, ``stderr`` or ``log``."""
+        """Append ``text`` to ``name``, which is ``stdout``, ``stderr`` or ``log``; return the number of characters."""
         return self._texts.setdefault(name, StringIO()).write(text)
 
     def write_live(self, handler: logging.Handler, record: logging.LogRecord) -> None:
-        """Add a record that is shown at once when the turn of the case has come."""
+        """Keep a log record to be shown live when the turn of the case has come."""
         self._live.append((handler, record))
 
     def put_on(self, item: pytest.Item) -> None:
-        """Show the texts as what ``item`` wrote in its body."""
+        """Show the texts as output of the body of ``item``."""
         for handler, record in self._live:
             handler.handle(record)
         for name, text in self._texts.items():
@@ -41,7 +41,7 @@ class CaseOutput:
 
 _SWAPPED = ("tmpfile", "_old")
 OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=None)
-"""Where the code that runs here writes; None outside of bodies that run ahead."""
+"""The output to which the code that runs here writes; None outside of bodies that run ahead."""
 
 
 class _Stream:
@@ -51,13 +51,13 @@ class _Stream:
         self._llmeval_stream = stream
         self._llmeval_name = name
 
-    @property  # type: ignore[misc]  # a property may stand for it: isinstance() asks the type first, and then this
+    @property  # type: ignore[misc]  # isinstance() asks the type first, then this
     def __class__(self) -> Any:
         """The class of the stream that it replaces: pytest asserts that class."""
         return type(self._llmeval_stream)
 
     def write(self, text: str) -> int:
-        """Write ``text`` where it belongs."""
+        """Write ``text`` to the case or to the replaced stream; return the number of characters."""
         output = OUTPUT.get()
         written: int = self._llmeval_stream.write(text) if output is None else output.write(self._llmeval_name, text)
         return written
@@ -72,7 +72,7 @@ class _Stream:
 
 
 class _LogSplit(logging.Filter):
-    """Keeps the records of bodies running ahead out of a handler of pytest's, and with their case."""
+    """Keeps the records of bodies that run ahead out of a handler of pytest's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record belongs to the test that pytest runs now."""
@@ -80,7 +80,7 @@ class _LogSplit(logging.Filter):
 
 
 class _LogKeeper(logging.Handler):
-    """Writes the records of bodies running ahead to their cases, in the form that pytest gives to logs."""
+    """Writes the records of bodies that run ahead to their cases, in pytest's log format."""
 
     def __init__(self, live: logging.Handler) -> None:
         super().__init__()
@@ -96,13 +96,13 @@ class _LogKeeper(logging.Handler):
 
 
 def keep_apart(config: pytest.Config) -> bool:
-    """Send the output of bodies that run ahead to their cases from now on; return False where that cannot be done."""
+    """From now on send the output of bodies that run ahead to their cases; return False if that is impossible."""
     manager = config.pluginmanager.getplugin("capturemanager")
     capturing: Any = getattr(manager, "_global_capturing", None)
     swaps: dict[str, Any] = {}
     for name, stream in (("stdout", "out"), ("stderr", "err")):
         capture: Any = getattr(capturing, stream, None)
-        # With --capture=fd the stream of sys is swapped by an object of its own within.
+        # With --capture=fd an inner object swaps the stream of sys.
         swaps[name] = getattr(capture, "syscapture", capture)
         if not all(hasattr(swaps[name], attribute) for attribute in _SWAPPED):
             return False
@@ -116,7 +116,7 @@ def keep_apart(config: pytest.Config) -> bool:
 
 
 def _put(swap: Any, attribute: str, name: str, stream: Any) -> None:
-    """Let ``stream`` stand where a capture keeps its own or that of the terminal; in ``sys`` too, if that is there."""
+    """Replace the stream of a capture, or the one that it saved, by ``stream``; in ``sys`` too, if it is set there."""
     before = getattr(swap, attribute, None)
     if before is None:  # the capture has ended
         return

@@ -1,4 +1,4 @@
-"""The code of a test or a fixture, with the functions of its own module that it names."""
+"""The code of a test or fixture, with the functions of its own module that it uses."""
 
 import functools
 import inspect
@@ -12,9 +12,9 @@ __all__ = ["globals_of", "is_among", "seen"]
 
 
 def seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]) -> str:
-    """Return the first text that ``look`` gives for a function or for the helpers of its module that it calls.
+    """Return the first non-empty text of ``look`` for a function or the helpers of its module that it uses.
 
-    An empty text where there is none, or where an object of the user's raises as it is looked at.
+    An empty string if there is none, or if one of the user's objects raises when it is examined.
     """
     try:
         return next(filter(None, map(look, _with_helpers(function))), "")
@@ -24,7 +24,7 @@ def seen(look: Callable[[Callable[..., Any]], str], function: Callable[..., Any]
 
 @functools.lru_cache(maxsize=256)
 def _with_helpers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
-    """Return a function and the functions of its module that it names, directly or through one another."""
+    """Return a function and the functions of its module that it names, directly or through other helpers."""
     found, known = [function], globals_of(function)
     for each in found:
         named = [known[name] for name in sorted(globals_in(each)) if name in known]
@@ -40,5 +40,5 @@ def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def is_among(value: object, others: list[Any]) -> bool:
-    """Whether a value is one of these itself, whatever its class makes of ``==``."""
+    """Whether a value is one of these objects themselves, whatever its class makes of ``==``."""
     return any(each is value for each in others)

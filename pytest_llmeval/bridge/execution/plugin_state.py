@@ -1,7 +1,7 @@
-"""Which plugins a body uses that keep something for the test whose turn it is.
+"""Which plugins that keep state for the current test a body uses.
 
-A plugin for soft assertions, say, keeps failed ones until its hooks for that test ask for them: from a body that runs
-ahead they would count for another test.
+A plugin for soft assertions, for example, keeps failed ones until its hooks for the test ask for them: from a body that
+runs ahead they would count for another test.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,19 +22,19 @@ _BESIDE = {
     "pytest_playwright": ("playwright",),
     "pytest_randomly": ("random",),
 }
-"""Modules outside of a plugin's package of which it keeps something for each test."""
+"""Modules outside of a plugin's package in which the plugin keeps state for each test."""
 _FUNCTIONS = (BuiltinFunctionType, FunctionType, MethodType, type)
 
 
 def told_plugin(config: pytest.Config, function: Callable[..., Any]) -> str:
-    """Say which name in a test belongs to a plugin with hooks for each test; an empty text where none does."""
+    """Return a text that says which name in a test belongs to a plugin with hooks for each test; empty if none does."""
     homes = _homes(config, function)
     found = ((name, _among(module, homes)) for name, module in _named(function))
     return next((f"{plugin} may keep {name!r} for each test" for name, plugin in found if plugin), "")
 
 
 def _homes(config: pytest.Config, function: Callable[..., Any]) -> dict[str, str]:
-    """Return the modules of plugins with hooks for each test, each with the name of the plugin."""
+    """Return the modules of plugins that have hooks for each test, each with the name of the plugin."""
     homes = dict[str, str]()
     manager = config.pluginmanager
     for _, plugin in manager.list_name_plugin():  # in their order, which is the same in every process
@@ -54,7 +54,7 @@ def _homes(config: pytest.Config, function: Callable[..., Any]) -> dict[str, str
 
 
 def _home(module: str, test: str) -> str:
-    """Return the package of a plugin's module, or the module alone where the test lies in that package."""
+    """Return the package of a plugin's module, or the module alone if the test is in that package."""
     package = module.rpartition(".")[0]
     return module if not package or f"{test}.".startswith(f"{package}.") else package
 
@@ -69,12 +69,12 @@ def _named(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:
     values = [(name, known[name]) for name in names if name in known]
     modules = [pytest, *(value for _, value in values if issubclass(type(value), ModuleType))]
     values += [(name, vars(each)[name]) for each in modules for name in names if name in vars(each)]
-    yield from ((name, name) for name in names)  # what is imported within
+    yield from ((name, name) for name in names)  # modules imported within the function
     yield from ((name, module) for name, value in [*values, *_layers(function)] for module in _modules_of(value))
 
 
 def _layers(function: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a test with what decorators put around it."""
+    """Yield a function and those that it wraps, each with its name."""
     while function is not None:
         yield getattr(function, "__name__", ""), function
         function = getattr(function, "__wrapped__", None)

@@ -32,19 +32,19 @@ from pytest_llmeval.models.redaction import Redactor
 __all__ = ["CaseRunner"]
 
 _PATIENCE_S = 10.0
-"""How long a test waits for a prompt function that is being called ahead: it may never return."""
+"""Seconds that a test waits for a prompt function that is being called ahead: it may never return."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ahead:
-    """Those who work ahead of the turns of cases, once it is known which items run."""
+    """The objects that work ahead of the turns of cases, made once it is known which items run."""
 
     responses: ResponsesAhead
     early: AskedEarly
     bodies: BodiesAhead
 
     def gathered(self, item: pytest.Item) -> CaseRun | None:
-        """Return what was gathered of a case whose turn has come; None where nothing was."""
+        """Return the ``CaseRun`` that a case whose turn has come got ahead of it; None if it got none."""
         return self.bodies.run_of(item) or self.early.run_of(item)
 
 
@@ -66,12 +66,12 @@ class CaseRunner:
 
         Args:
             config: of the session.
-            runtime: how they get answers.
+            runtime: through which the cases make calls.
             thresholds: the rules, which decide whether a miss fails its item.
-            max_connections: requests in flight at most; twice as many bodies run ahead.
+            max_connections: the most requests in flight; twice as many bodies run ahead.
             secrets: values that no report may show.
-            line: told of each case that begins, should this worker die in it; None elsewhere.
-            has_crashed: whether another worker died.
+            line: told of each case that begins, in case this worker dies in it; None elsewhere.
+            has_crashed: returns whether another worker died.
         """
         self._runtime = runtime
         self._line = line
@@ -82,13 +82,13 @@ class CaseRunner:
         self._is_begun = False
         """Whether the turn of the first case has come."""
         self._fault: CaseError | None = None
-        """Why the row of the case whose turn it is is no longer what it was."""
+        """Error of reading the row of the case whose turn it is: the row is no longer what it was."""
         self._reported = ""
-        """The node id of the case that was reported last."""
+        """Node id of the case that was reported last."""
         self._patience_s = _PATIENCE_S
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Find what can be requested and run ahead."""
+        """Find the responses that can be requested ahead and the bodies that can run ahead."""
         clean_live_logs(session.config, self._reporter.safe)
         responses = ResponsesAhead(session.items, self._runtime, JudgementsAhead(self._runtime))
         early = AskedEarly(session, self._runtime, responses)
@@ -104,15 +104,15 @@ class CaseRunner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
-        """Have a warning, which may quote an answer, show no secret and drive no terminal, and reach the controller."""
+        """Make a recorded warning, which may quote an answer, safe before it is shown or sent to the controller."""
         clean_warning(warning_message, self._reporter.safe)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Let no prompt function be called ahead beside a test that could notice what it writes.
+        """Keep prompt functions from being called ahead beside a test that could notice what they write.
 
-        One that is being called now is waited for, but only for a while, and once one did not return no more: no
-        timer of other plugins runs yet that would end the wait.
+        A test waits for a function that is being called now, but only for a while, and not at all once a function did
+        not return in time: no timer of another plugin runs yet that would end the wait.
         """
         param, ahead = param_of(item), self._ahead
         is_alone = ahead is not None and ahead.responses.calls_prompts and is_watching(item)
@@ -129,9 +129,9 @@ class CaseRunner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Begin a case before anything can skip it, or take up what was gathered ahead of its turn.
+        """Begin a case before anything can skip it, or take up the ``CaseRun`` that it got ahead of its turn.
 
-        Nothing is asked ahead before the first one: other tests change the environment, the clock or the sockets.
+        Nothing is asked ahead before the first case: other tests change the environment, the clock or sockets.
         """
         __tracebackhide__ = True
         param = param_of(item)
@@ -145,12 +145,12 @@ class CaseRunner:
             ahead.responses.start()
             ahead.bodies.begin(item)
         run = run_of(item)
-        if run is None or run.has_run:  # pytest-retry sets a case up anew before it reports of it
+        if run is None or run.has_run:  # pytest-retry sets a case up again before reporting it
             run = self._meet(item, param, ahead)
         begin_turn(CaseNow(run, param, self._runtime))
 
     def _meet(self, item: pytest.Item, param: CaseParam, ahead: _Ahead) -> CaseRun:
-        """Return what is gathered of a case from now on, or was ahead of its turn."""
+        """Return the ``CaseRun`` of a case, the one from ahead of its turn if there is one."""
         started = ahead.gathered(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param, self._runtime)
         self._fault = None
@@ -171,9 +171,9 @@ class CaseRunner:
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
     def pytest_runtest_setup_within(self, item: pytest.Item) -> None:
-        """Let the cases behind ``item`` run and ask ahead; raise CaseError where its row is no longer what it was.
+        """Let the cases after ``item`` run and ask ahead; raise CaseError if the row of ``item`` has changed.
 
-        The setup of other plugins has begun by now: what they tear down is there, and what is printed is captured.
+        By now the setup of other plugins has begun: what they tear down exists, and printed output is captured.
         """
         if self._ahead is None or run_of(item) is None:
             return
@@ -194,7 +194,7 @@ class CaseRunner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_teardown")
     def pytest_runtest_teardown_whole(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Settle what fixtures scored in the teardown: it counts like what the body scored, even if a fixture skips."""
+        """Settle the scores of fixtures in the teardown: they count like the body's, even if a fixture skips."""
         try:
             result = yield
         except pytest.skip.Exception:
@@ -214,7 +214,7 @@ class CaseRunner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Keep what the body of a case raised: where a plugin tries a case again, pytest reports the first attempt."""
+        """Keep the exception of a case's body: if a plugin tries a case again, pytest reports the first attempt."""
         try:
             return (yield)
         except BaseException as error:
@@ -226,7 +226,7 @@ class CaseRunner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """Settle the scores of a case once its whole body ran; an error of theirs counts before a miss of the body."""
+        """Settle the scores of a case once its whole body ran; an error in them counts before a miss of the body."""
         run = run_of(pyfuncitem)
         if run is not None:
             run.is_met = run.has_run = True
@@ -248,7 +248,7 @@ class CaseRunner:
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_pyfunc_call")
     def pytest_pyfunc_call_async(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Run the body of an async eval, whatever other async plugins are there; leave every other test to pytest."""
+        """Run the body of an async eval, even if other async plugins are installed; leave other tests to pytest."""
         run = run_of(pyfuncitem)
         if run is None or self._ahead is None or not is_async(pyfuncitem):
             return None
@@ -278,7 +278,7 @@ class CaseRunner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Make the texts of an eval's subtest harmless before they are shown or leave this process."""
+        """Make the texts of an eval's subtest safe before they are shown or leave this process."""
         if report.nodeid == self._reported:
             clean_subtest(report, self._reporter.safe)
 
@@ -286,7 +286,7 @@ class CaseRunner:
     def pytest_exception_interact(
         self, node: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> Generator[None, object, object]:
-        """Let ``--pdb`` show the message of a miss that fails nothing: its report is a passed one and holds none."""
+        """Let ``--pdb`` show the message of a miss that fails nothing: the passed report has no message."""
         is_untold = hasattr(report, PASSED_OVER_ATTRIBUTE)
         if is_untold and call.excinfo is not None and node.config.getoption("usepdb", False):
             report.longrepr = self._reporter.safe(str(node.repr_failure(call.excinfo)))
@@ -299,7 +299,7 @@ class CaseRunner:
 
 @contextmanager
 def _untried(item: pytest.Item) -> Iterator[None]:
-    """Keep pytest-retry from repeating a case whose miss fails nothing, by a mark of its own that says no."""
+    """Keep pytest-retry from repeating a case whose miss fails nothing, by its own mark with a false condition."""
     if not item.config.pluginmanager.hasplugin("pytest-retry"):
         yield
         return

@@ -1,4 +1,4 @@
-"""What a body that ran comes to: its misses and the errors of its calls, raised where pytest reports its phase."""
+"""Settles a body that ran: its misses and the errors of its calls are raised where pytest reports its phase."""
 
 from typing import NoReturn
 
@@ -17,7 +17,7 @@ __all__ = ["check_missed_body", "close_unbegun", "settle", "settle_late"]
 
 
 def check_missed_body(item: pytest.Function, run: CaseRun, miss: BaseException) -> None:
-    """Raise CaseError where what a body raised as a miss is none, or where an error counts before it."""
+    """Raise CaseError if a body's apparent miss is not one, or if an error counts before it."""
     if _never_ran(miss):
         raise CaseError(_why_it_never_ran(item), kind=ErrorKind.CODE) from None
     broken = _broken(run) if is_miss(miss) else None
@@ -26,7 +26,7 @@ def check_missed_body(item: pytest.Function, run: CaseRun, miss: BaseException) 
 
 
 def _never_ran(error: BaseException) -> bool:
-    """Whether this is pytest's message about a coroutine that no plugin awaits, and says nothing of an answer."""
+    """Whether this is pytest's message about a coroutine that no plugin awaits, which says nothing about an answer."""
     return isinstance(error, pytest.fail.Exception) and str(error).startswith("async def functions are not natively")
 
 
@@ -40,9 +40,9 @@ def _why_it_never_ran(item: pytest.Function) -> str:
 
 
 def settle(run: CaseRun, *, is_late: bool = False) -> None:
-    """Raise the error or the miss that the scores and calls of a body amount to, once the whole body ran."""
+    """Raise the error or the miss that follows from the scores and calls of a body, once the whole body ran."""
     unawaited = _unawaited(run)
-    broken = _broken(run) or unawaited  # what a gather raised leaves its others behind, which are not the fault
+    broken = _broken(run) or unawaited  # after a gather raised, its others are left over: no fault of theirs
     if broken is not None:
         raise broken
     if is_late:
@@ -52,7 +52,7 @@ def settle(run: CaseRun, *, is_late: bool = False) -> None:
 
 
 def _unawaited(run: CaseRun) -> CaseError | None:
-    """Return the error of an async call that a body, or a fixture, made and did not await; None where there is none."""
+    """Return the error of an async call that the body or a fixture did not await; None if there is none."""
     unbegun = close_unbegun(run)
     if run.forgotten:
         name, todo = f"score.{run.forgotten[0]}", "await it, or the task or asyncio.gather(...) that it is in"
@@ -67,15 +67,15 @@ def _unawaited(run: CaseRun) -> CaseError | None:
 def close_unbegun(run: CaseRun) -> list[str]:
     """Close the async calls that nobody began to await, and return their names.
 
-    Python would warn of them later, in another test. A call in a task is not among them: the test may have given it
-    up because another answer came first.
+    Python would warn of them later, in another test. A call in a task does not count: the test may have given it up
+    because another answer came first.
     """
     made = {"score": begun_of(run.book), **run.asks}
     return [f"{word}.{name}" for word, calls in made.items() for name in calls.close_unbegun()]
 
 
 def settle_late(run: CaseRun | None) -> None:
-    """Raise what the scores and calls of fixtures in the teardown amount to; those of the body were settled with it."""
+    """Raise the error or miss of fixtures in the teardown; the body's scores and calls were settled with the body."""
     if run is None or not run.has_run or isinstance(run.raised, pytest.xfail.Exception):
         return
     try:
@@ -89,20 +89,20 @@ def settle_late(run: CaseRun | None) -> None:
 
 
 def _check_ended(book: ScoreBook) -> None:
-    """Raise CaseError where a call of ``score`` still runs, in a thread say: its score would not be recorded."""
+    """Raise CaseError if a call of ``score`` still runs, in a thread say: its score would not be recorded."""
     for name in begun_of(book).left()[:1]:
         told = f"score.{name}(...) still ran when its test had ended: wait for the thread, task or future that it is in"
         raise CaseError(told, kind=ErrorKind.CODE)
 
 
 def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoReturn:
-    """Raise the misses of a case. ``--pdb`` stops here, after the test, and finds what the test had as arguments."""
+    """Raise the misses of a case. ``--pdb`` stops here, after the test, with the test's values as arguments."""
     pytest.fail(explain(score.misses), pytrace=False)
 
 
 def _broken(run: CaseRun) -> CaseError | None:
-    """Return the error of a call, of a scorer that broke or of a name that came twice; None where there is none."""
-    failure = None if run.outcome == "error" or run.calls.are_only_left else run.trouble  # a subtest told of it
+    """Return the error of a call, of a broken scorer or of a name recorded twice; None if there is none."""
+    failure = None if run.outcome == "error" or run.calls.are_only_left else run.trouble  # a subtest reported it
     if failure is not None and failure.kind in MONEY_KINDS:
         return failure
     if run.book.errors:

@@ -1,4 +1,4 @@
-"""Fixtures of the project that several bodies share: a body may run ahead with those that are made and stay."""
+"""Fixtures of the project that several bodies share: a body may run ahead if its fixtures are made and stay."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,10 +16,10 @@ _Definitions = Mapping[str, pytest.FixtureDef[Any]]
 
 
 class SharedFixtures:
-    """Holds the values that cases got in their turns."""
+    """Keeps the fixture values that cases got in their turns."""
 
     def __init__(self, items: Iterable[pytest.Item]) -> None:
-        """Find, among the tests of a session, which fixtures are made several times."""
+        """Find the fixtures that the tests of a session have made several times."""
         self._remade = _remade_fixtures(items)
         self._made: dict[pytest.FixtureDef[Any], Any] = {}
         """The values of fixtures that stay until the session ends."""
@@ -27,10 +27,10 @@ class SharedFixtures:
         """For each group of cases, its shared fixtures if all of them stay until the session ends; else None."""
         self._group: object = None
         self._of_group: Mapping[str, Any] = {}
-        """What the case was given whose body ran last, whose group is ``_group``."""
+        """The values of the case whose body ran last, which belongs to ``_group``."""
 
     def take(self, item: pytest.Function) -> None:
-        """Take the values that a case was given, as its body runs in its turn."""
+        """Keep the fixture values of a case whose body runs in its turn."""
         self._group = group_of(item)
         self._of_group = {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)}
         for name, definition in (self._lasting_of(item) or {}).items():
@@ -41,9 +41,9 @@ class SharedFixtures:
         return group == self._group
 
     def values_for(self, item: pytest.Item, *, is_open: bool) -> Mapping[str, Any] | None:
-        """Return what a case will be given; None where something of it is not made, or may be made anew until then.
+        """Return the values that a case will get; None if one is not made yet, or may be made anew before its turn.
 
-        ``is_open`` says that all cases from the one whose body ran last to this one are of one group.
+        ``is_open`` says that all cases from the one whose body ran last up to this one are of one group.
         """
         if is_open:
             return self._of_group
@@ -61,9 +61,9 @@ class SharedFixtures:
 
 
 def _lasting_fixtures(item: pytest.Item) -> _Definitions | None:
-    """Return what a test gets that is not this plugin's, if all of it stays from when it is made to the session's end.
+    """Return the fixtures of a test that are not this plugin's, if all of them stay until the session ends.
 
-    None where something of it does not, or has parameters: a value for another one takes its place.
+    None if one of them does not, or has parameters: its value is replaced for another parameter.
     """
     found = {name: chosen for name, chosen in foreign_fixtures(item) if chosen is not None}
     lasts = all(chosen.scope == "session" and chosen.params is None for chosen in found.values())
@@ -71,5 +71,5 @@ def _lasting_fixtures(item: pytest.Item) -> _Definitions | None:
 
 
 def _remade_fixtures(items: Iterable[pytest.Item]) -> set[str]:
-    """Return the names of fixtures that tests among ``items`` parametrize: they are made again in between."""
+    """Return the names of fixtures that tests among ``items`` parametrize: they are made again for other parameters."""
     return {name for item in items for name in params_of(item) if name != PARAM and not is_own_parameter(item, name)}

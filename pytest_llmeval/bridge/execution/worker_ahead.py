@@ -1,4 +1,4 @@
-"""Responses that an xdist worker asks for a few cases early, so that the way to the engine costs no time."""
+"""Responses that an xdist worker requests a few cases early, so that the way to the engine costs no time."""
 
 import pytest
 
@@ -18,7 +18,7 @@ _DEPTH = 8
 
 
 class AskedEarly:
-    """Begins the next cases of a worker and asks for their responses; without xdist it does nothing."""
+    """Begins the next cases of a worker and requests their responses; without xdist it does nothing."""
 
     def __init__(self, session: pytest.Session, runtime: Runtime, responses: ResponsesAhead) -> None:
         self._session = session
@@ -28,14 +28,14 @@ class AskedEarly:
         self._is_worker = is_worker(session.config)
 
     def run_of(self, item: pytest.Item) -> CaseRun | None:
-        """Return what was begun of a case whose turn has come; None where nothing was."""
+        """Return the ``CaseRun`` of a case that was begun early, in its turn; None if it was not."""
         run, output = self._begun.pop(item, (None, None))
         if output is not None:
             output.put_on(item)
         return run
 
     def advance(self) -> None:
-        """Ask for the responses of the next cases."""
+        """Request the responses of the next cases."""
         if not self._is_worker or len(self._begun) > _DEPTH // 2:
             return
         for item in upcoming(self._session, _DEPTH):
@@ -55,7 +55,7 @@ class AskedEarly:
             model = CaseModel(param.model, self._runtime, eval_=param.eval, run=run)
             run.own.reply = model.respond_early()
         except PROMPT_FAULTS:
-            return  # it is found again in its turn
+            return  # raised again in its turn
         finally:
             OUTPUT.reset(token)
         self._begun[item] = (run, output)
