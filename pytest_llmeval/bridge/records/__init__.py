@@ -1,1 +1,1 @@
-"""A run as it is made, judged and gone on with, in the process that the user started."""
+"""Recording, judging and resuming a run, in the process that the user started."""

@@ -1,4 +1,4 @@
-"""How many calls were made and how they were answered; a second look, another process, sends its own in a file."""
+"""Counts of calls and how they were answered; the process of a second look writes its own to a file."""
 
 import contextlib
 import json
@@ -13,22 +13,22 @@ __all__ = ["CallSum"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSum:
-    """What the line ``calls:`` of the summary says."""
+    """The numbers in the summary's line ``calls:``."""
 
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    """Requests that gave no answer to use, by kind."""
+    """Requests without a usable answer, by kind of fault."""
     peak: int = 0
-    """The most in flight at one moment."""
+    """Largest number of requests in flight at one moment."""
     cached: int = 0
     recalled: int = 0
-    """Answers that came in an earlier session."""
+    """Answers received in an earlier session."""
     waited_s: float = 0.0
-    """Seconds for which cases waited for answers in their turns."""
+    """Seconds that cases waited for answers in their turns."""
 
     @classmethod
     def of(cls, room: EngineRoom, *, waited_s: float) -> "CallSum":
-        """Return that of this process."""
+        """Return the counts of this process."""
         return cls(
             requests=room.limiter.requests,
             faults=Counter({str(kind): count for kind, count in room.limiter.faults.items()}),
@@ -50,13 +50,13 @@ class CallSum:
         )
 
     def write(self, path: Path) -> None:
-        """Leave it for the process that waits for this one; that does without if the folder is gone."""
+        """Write the counts for the process that waits for this one; do nothing if the folder is gone."""
         with contextlib.suppress(OSError):
             path.write_text(json.dumps(asdict(self)), encoding="ascii")
 
     @classmethod
     def read(cls, path: Path) -> "CallSum":
-        """Return what the other process left; nothing where it was killed before."""
+        """Return the counts that the other process wrote; all 0 if it was killed before."""
         try:
             found = json.loads(path.read_text("ascii"))
         except (OSError, ValueError):

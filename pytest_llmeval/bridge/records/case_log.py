@@ -1,4 +1,4 @@
-"""The finished cases of a session, written as they come."""
+"""The finished cases of a session, stored as they come."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ class CaseLog:
 
     def add(self, case: CaseRecord) -> None:
         """Store a finished case."""
-        if self._is_unwritable:  # a database that is locked would make each case wait anew
+        if self._is_unwritable:  # a locked database would make each case wait again
             return
         try:
             with self._closing.writing():

@@ -1,4 +1,4 @@
-"""How the cases of a session came to their turns: which bodies ran ahead, and what was asked twice."""
+"""How cases came to their turns in a session: which bodies ran ahead, and what was asked twice."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,18 +12,18 @@ __all__ = ["CaseTurns"]
 
 
 class CaseTurns:
-    """Gathers from the reports of cases how these came to their turns, and puts it in words."""
+    """Gathers from the reports how cases came to their turns, and puts that into lines for the summary."""
 
     def __init__(self) -> None:
         self._turns: dict[str, str] = {}
-        """The ``turn`` of each case, by node id; see ``CaseRun.turn``."""
+        """``CaseRun.turn`` of each case, by node id."""
         self._otherwise: dict[str, str] = {}
-        """The suites of cases whose prompt function returned something else in their turn than ahead, by node id."""
+        """Suites of cases whose prompt function returned something else in their turn than ahead, by node id."""
         self._judged_otherwise: dict[str, str] = {}
-        """The suites of cases that asked a judge something else in their turn than ahead, by node id."""
+        """Suites of cases that asked a judge something else in their turn than ahead, by node id."""
 
     def note_report(self, report: Any) -> None:
-        """Take what the report of a case says of its turn."""
+        """Note what the report of a case says of its turn."""
         for attribute, found in (
             (TURN_ATTRIBUTE, self._turns),
             (OTHERWISE_ATTRIBUTE, self._otherwise),
@@ -33,7 +33,7 @@ class CaseTurns:
                 found[report.nodeid] = getattr(report, attribute)
 
     def lines(self) -> Iterator[str]:
-        """Yield how many bodies ran ahead, and why others did not."""
+        """Yield lines on how many bodies ran ahead, and why others did not."""
         turns = Counter(self._turns.values())
         if (alone := turns.pop(SYNC, 0)) > 1:
             yield (
@@ -47,7 +47,7 @@ class CaseTurns:
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def notes(self) -> Iterator[str]:
-        """Yield what was asked ahead in vain, as the case asked something else in its turn."""
+        """Yield notes on calls made ahead in vain, because the case asked something else in its turn."""
         if self._otherwise:
             prompts = counted(len(self._otherwise), "prompt")
             yield (

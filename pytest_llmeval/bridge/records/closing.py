@@ -1,4 +1,4 @@
-"""The last lines of the summary: how the calls went, what was left out, the verdict, and where the run is."""
+"""The last lines of the summary: how the calls went, what was left out, the verdict, and where the run is stored."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -24,10 +24,10 @@ _LONG_S = 5.0
 
 
 class Closing:
-    """Gathers what the last lines say beyond what is stored."""
+    """Gathers facts for the last lines that the database does not hold."""
 
     def __init__(self, plan: RunPlan, room: EngineRoom, run: Run, *, again: str) -> None:
-        """Prepare. ``again`` is the command that goes on with the run."""
+        """Prepare. ``again`` is the command that resumes the run."""
         self._plan = plan
         self._settings = plan.settings
         self._room = room
@@ -36,17 +36,18 @@ class Closing:
         self._rescored: str | None = run.settings.get("rescored")
         self.turns = CaseTurns()
         self.notes: list[str] = []
-        """What else is worth a note."""
+        """Further notes, without their prefix ``note:``."""
         self._without_judge: set[str] = set()
-        """Node ids of cases that asked for a judge where there was none."""
+        """Node ids of cases that asked for a judge although there was none."""
         self.unfinished = 0
-        """Cases of the run that no session ended: a worker died, say, or a part of a resumed run was selected."""
+        """Number of the run's cases that no session ended: a worker died, say, or only a part of a resumed run was
+        selected."""
         self._waited_s = 0.0
-        """Seconds for which cases waited for answers in their turns."""
+        """Seconds that cases waited for answers in their turns."""
         self.second_look = CallSum()
-        """How the calls of the second look were answered, which another process took."""
+        """How the calls of the second look were answered, which another process made."""
         self._held_s = 0.0
-        """Seconds that writing to the database took where it took long."""
+        """Seconds spent writing to the database, counting only writes of 5 s or more."""
 
     @property
     def calls(self) -> CallSum:
@@ -61,14 +62,14 @@ class Closing:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Measure the writing to the database within; the last lines say how long that took where it was long."""
+        """Measure how long the writing to the database within takes; the last lines mention it if it was long."""
         start = now()
         yield
         if (taken_s := now() - start) >= _LONG_S:
             self._held_s += taken_s
 
     def note_mode(self, journal_mode: str) -> None:
-        """Warn where the database has no write-ahead log."""
+        """Warn if the database has no write-ahead log."""
         if journal_mode != "wal":
             self.notes.append(
                 f"the file system of {printable(self._settings.shown(self._settings.db))} gives no write-ahead log"
@@ -77,7 +78,7 @@ class Closing:
             )
 
     def broken_off(self, fault: str) -> Iterator[str]:
-        """Yield what is said in place of all others where results could not be recorded."""
+        """Yield the lines that replace all others if results could not be recorded."""
         yield f"the run broke off, its results are not recorded in full: {fault}"
         if unkept := self._room.counts.unkept:
             yield f"{counted(unkept, 'answer')} came and could not be kept: going on asks, and pays, for as many again"
@@ -87,7 +88,7 @@ class Closing:
     def lines(
         self, view: RunView, judged: Sequence[JudgedCase], *, is_stopped: bool, is_answered: bool
     ) -> Iterator[str]:
-        """Yield the lines of a run with the cases ``judged``; ``is_answered`` says whether any call was answered."""
+        """Yield the last lines of a run with the cases ``judged``; ``is_answered``: whether any call was answered."""
         if self._room.limiter.requests or self._room.counts.cached or self._plan.facts.done:
             yield self._calls()
         yield from self.turns.lines()
@@ -123,10 +124,10 @@ class Closing:
     def _next_steps(
         self, view: RunView, cases: Sequence[JudgedCase], *, is_cut: bool, is_answered: bool
     ) -> Iterator[str]:
-        """Yield the commands that complete a run, as far as it lacks something.
+        """Yield the commands that complete a run, if it lacks something.
 
-        Cases that have an answer and broke after it need other code, which then scores the answers again: going on with
-        the run would hand them to the same code. Cases without an answer are asked for as the run goes on.
+        Cases that broke after their answer arrived need a change of code, and then scoring the answers again: resuming
+        the run would run the same code. Cases without an answer are asked for when the run is resumed.
         """
         broken = open_errors(view.run, cases) if is_answered or _has_results(view) else []
         scored_again = sum(broke_behind_answer(case.error_kind, case.latency_s) for case in broken)
@@ -159,5 +160,5 @@ class Closing:
 
 
 def _has_results(view: RunView) -> bool:
-    """Whether any case passed or missed; if none did, a new run does as well as going on with this one."""
+    """Whether any case passed or missed; if none did, a new run is as good as resuming this one."""
     return any(suite.outcomes["passed"] or suite.outcomes["missed"] for suite in view.suites)

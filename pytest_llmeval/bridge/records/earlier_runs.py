@@ -1,4 +1,4 @@
-"""A look at the runs of earlier sessions, before this one writes anything."""
+"""Reads the runs of earlier sessions before this one writes anything."""
 
 import contextlib
 import sqlite3
@@ -33,24 +33,24 @@ __all__ = [
 
 @contextlib.contextmanager
 def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sqlite3.Connection]]:
-    """Give all runs, the newest first, and a connection that can only read.
+    """Yield all runs, the newest first, and a read-only connection.
 
     Args:
         settings: of the session.
-        asked: the option that needs them, as it was given.
+        asked: the option that needs the runs, as it was given.
 
     Raises:
         StoreError: the database cannot be read.
-        SettingsError: there is none yet.
+        SettingsError: there is no database, or no run in it yet.
     """
-    if not settings.db.exists() and any(orphans(settings.db)):  # it was removed while a run went on
+    if not settings.db.exists() and any(orphans(settings.db)):  # the database was removed during a run
         from pytest_llmeval.store.sqlite import SqliteStore
 
         SqliteStore(settings.db).close()  # takes over what the runs left
     if not settings.db.exists():
         raise SettingsError(f"{asked}: there is no database {settings.shown(settings.db)} yet")
     with readable_errors(settings.db, if_damaged=RESTORE), contextlib.closing(open_to_read(settings.db)) as connection:
-        if not schema_of(connection):  # whoever made the file was killed at once
+        if not schema_of(connection):  # the process that made the file was killed at once
             raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
         found = connection.execute(f"SELECT * FROM runs {NEWEST_FIRST}")  # noqa: S608
         yield [rows.to_run(row) for row in found], connection
@@ -59,14 +59,14 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
 def finished_cases(
     connection: sqlite3.Connection, run_id: str, place: Place | None, *, errors: bool
 ) -> tuple[dict[Identity, str], Place]:
-    """Return the finished cases of a run with the digests of their rows, and what names them to other processes.
+    """Return the finished cases of a run with the digests of their rows, and their place for other processes.
 
     Args:
         connection: of ``earlier_runs``.
         run_id: of the run.
-        place: where the process that the user started has found them; None in that process itself. What is recorded
-            later lies behind it.
-        errors: whether those that ended with an error count, or passed where they had to fail.
+        place: where the process that the user started has found the cases; None in that process itself. Cases recorded
+            later are not included.
+        errors: whether cases count that ended with an error, or passed although they had to fail.
     """
     sql = "SELECT suite, model, sample_id, epoch, input_digest, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
     sql += "" if errors else f" AND outcome != 'error' AND ifnull(error, '') NOT LIKE '{STRICT_XPASS}%'"
@@ -84,7 +84,7 @@ def has_all_answers(connection: sqlite3.Connection, run: Run) -> bool:
 
 
 def rows_taken(run: Run) -> dict[str, Any]:
-    """Return the settings that say which rows a run takes."""
+    """Return the settings that select the rows of a run."""
     options = run.settings.get("options", {})
     return {
         "dataset": options.get("dataset"),
@@ -96,11 +96,7 @@ def rows_taken(run: Run) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def current_reader(path: Path, *, db_option: str = "") -> Iterator[SqliteReader | None]:
-    """Give a reader of a database; None where there is none, or where its tables are of an older version.
-
-    Raises:
-        StoreError: the database cannot be read.
-    """
+    """Yield a reader of a database; None if the file does not exist, or has tables of an older version."""
     if not path.exists():
         yield None
         return
@@ -109,7 +105,7 @@ def current_reader(path: Path, *, db_option: str = "") -> Iterator[SqliteReader 
 
 
 def is_kept(path: Path, run_id: str) -> bool:
-    """Whether a run is kept: in the database, or in the journal beside it that the next opening takes over."""
+    """Whether a run is stored in the database, or in a journal beside it that the next opening absorbs."""
     try:
         check_database(path)
         if any(orphan.run.id == run_id for orphan in orphans(path)):

@@ -37,21 +37,22 @@ _PARENT_STEP_S = 0.5
 
 @dataclass(slots=True, kw_only=True)
 class _Running:
-    """What answers from ``start`` to ``close``."""
+    """The objects that answer calls from ``start`` to ``close``."""
 
     run: Run
     engine: Engine
     journal: SqliteJournal
     recorded: RecordedCalls | None
-    """What answers are taken from where those of a run are scored again."""
+    """The calls of the run that is scored again; None if this session makes calls."""
     switchboard: Switchboard | None = None
-    """Open to xdist workers; None without them."""
+    """The socket server for xdist workers; None without them."""
     watch: asyncio.Task[None] | None = None
-    """The task that ends the session with its parent: the loop alone would let go of it."""
+    """The task that ends the session with its parent; referenced here because the event loop keeps no strong
+    reference."""
 
 
 class EngineRoom:
-    """Starts the engine, opens it to xdist workers, and ends it so that what was paid is kept."""
+    """Starts the engine, opens it to xdist workers, and closes it so that answers that were paid for are kept."""
 
     def __init__(
         self,
@@ -66,10 +67,10 @@ class EngineRoom:
 
         Args:
             plan: what the session records.
-            models: all that are asked, by name.
-            runtime: of this process; its asks go to the engine once that is there.
-            socket: for the workers, in a folder that is made for it; None without xdist.
-            parent: the process that started this one, which may have ended since.
+            models: all models that are asked, by name.
+            runtime: of this process; its asks go to the engine once the engine has started.
+            socket: path for the workers, in a folder that is made for it; None without xdist.
+            parent: id of the process that started this one; it may have ended since.
         """
         settings = plan.settings
         self.redactor = Redactor(known_secrets(settings.environ, models.values()))
@@ -89,16 +90,16 @@ class EngineRoom:
                 most={LOCAL_ACCOUNT: 1},  # its server works on one request; those that wait there use up their time
             )
         )
-        """Counts the requests sent, and what came of them."""
+        """Counts the requests sent, and their results."""
         self._budget = Budget(settings.max_cost_usd)
         self.counts = CallCounts()
-        """How the calls were answered; kept for the summary, when the engine is gone."""
+        """Counts of how calls were answered; kept for the summary after the engine is closed."""
         self._running: _Running | None = None
         self._left: Orphan | None = None
-        """The journal, from the end of all calls until the database has taken it over."""
+        """The journal, from the end of all calls until the database has absorbed it."""
 
     def start_models(self, report: Callable[[str], None]) -> None:
-        """Start the models of this machine that are asked; raise ModelError where one does not start."""
+        """Start the models of this machine that are asked; raise ModelError if one does not start."""
         self._hosts.start(self._asked(), report)
 
     def start(
@@ -131,11 +132,11 @@ class EngineRoom:
 
     @property
     def spent_usd(self) -> float:
-        """What the answers of this session cost, in US dollars; 0 without ``--max-cost``, as nobody counts then."""
+        """US dollars that the answers of this session cost; 0 without ``--max-cost``, as nothing is counted then."""
         return self._budget.spent_usd
 
     def stop_soon(self, kind: ErrorKind, reason: str) -> None:
-        """Make no further call, and let no worker start a case; from any thread, without waiting."""
+        """Make no further call, and let no worker start a case; may be called in any thread, and does not wait."""
         running = self._running
         if running is None:
             return
@@ -153,12 +154,12 @@ class EngineRoom:
             note_crash(self._socket)
 
     def drain(self) -> None:
-        """Wait a moment for answers that are paid already."""
+        """Wait a moment for answers that are paid for already."""
         if self._running is not None:
             self._runtime.loop.run(self._running.engine.drain(_DRAIN_S))
 
     def close(self) -> None:
-        """End all calls; if an interrupt breaks into that, another call of this ends the rest."""
+        """End all calls; if an interrupt cuts that short, calling this again ends the rest."""
         running = self._running
         if running is None:
             return
@@ -169,7 +170,7 @@ class EngineRoom:
         self._left, self._running = Orphan(path=running.journal.path, run=running.run), None
 
     def hand_over(self, absorb: Callable[[Orphan], None]) -> None:
-        """Give the journal to the database, which takes it over by ``absorb``, once all calls have ended."""
+        """Let the database absorb the journal, by calling ``absorb``, once all calls have ended."""
         if self._left is not None:
             absorb(self._left)
             self._left = None
@@ -204,7 +205,7 @@ class EngineRoom:
         )
 
     async def _open_to_all(self, running: _Running, on_begin: Callable[[str], None]) -> None:
-        """Let this process ask, and its workers; the loop runs."""
+        """Open the engine to this process and to its workers; called on the event loop."""
         settings, engine = self._plan.settings, running.engine
         if self._socket is None and settings.makes_calls:  # tests of this process may patch the HTTP clients
             engine.open(model.name for model in self._asked())
@@ -219,12 +220,12 @@ class EngineRoom:
             running.watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
 
     def _open(self, name: str) -> Backend:
-        """Return the backend of a model of this session, under its limits, and with secrets kept out of messages."""
+        """Return the backend of a model, under its limits, and with secrets kept out of messages."""
         return self._hosts.open(self._models[name], self.limiter.slots, self.redactor)
 
     async def _close(self, running: _Running) -> None:
         running.engine.stop(ErrorKind.INTERRUPTED, "the session has ended")
-        await running.engine.drain(_DRAIN_S)  # -x leaves calls in flight, say
+        await running.engine.drain(_DRAIN_S)  # -x leaves calls in flight, for example
         if running.switchboard is not None:
             await running.switchboard.aclose()
         await running.engine.aclose()
@@ -235,8 +236,8 @@ class EngineRoom:
 async def _end_with_parent(parent: int) -> None:
     """End this session when its parent goes, such as the training that it measures.
 
-    A cancelled job of GitHub Actions is told to the step's shell alone, which ends 7.5 s later and everything else
-    2.5 s after that: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    GitHub Actions signals a cancelled job to the step's shell alone, which ends 7.5 s later, and everything else 2.5 s
+    after that: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
     """
     while os.getppid() == parent:
         await pause(_PARENT_STEP_S)

@@ -1,4 +1,4 @@
-"""Two epochs more where a rule could not be decided: the same command again, in a child process."""
+"""Escalation: runs the same command again in a child process, for two more epochs, if a rule is undecided."""
 
 import sys
 import tempfile
@@ -17,7 +17,7 @@ from pytest_llmeval.store.records import Run
 __all__ = ["Escalation", "is_escalated"]
 
 _REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
-"""Reports of the session that the child, which has only the new epochs, would write over."""
+"""Reports of the session that the child must not overwrite, as it has only the new epochs."""
 
 
 def is_escalated(run_id: str, environ: Mapping[str, str]) -> bool:
@@ -36,23 +36,23 @@ class Escalation:
         """How the calls of the second look were answered; all 0 until it has ended."""
 
     def is_due(self, result: GateResult) -> bool:
-        """Whether the run could pass, were it not for rules that are inconclusive in suites that escalate."""
+        """Whether the run could pass but for inconclusive rules in suites that escalate."""
         return result.verdict == "inconclusive" and bool(self._undecided(result))
 
     def begins(self, result: GateResult) -> str:
-        """Return that it begins, and why."""
+        """Return the line that says that the second look begins, and why."""
         undecided = self._undecided(result)
         rules = "1 rule is" if undecided == 1 else f"{undecided} rules are"
         return f"llmeval: {rules} inconclusive: asking for {MORE_EPOCHS} epochs more, in a process of its own"
 
     def tell(self, run_id: str, calls: CallSum) -> None:
-        """Tell the process that waits for this one how the calls were answered, where this is the second look."""
+        """In the child, write how its calls were answered for the waiting parent."""
         path = self._settings.environ.get(ESCALATED_CALLS)
         if path and is_escalated(run_id, self._settings.environ):
             calls.write(Path(path))
 
     def _undecided(self, result: GateResult) -> int:
-        """Return how many rules more epochs may decide."""
+        """Return the number of rules that more epochs may decide."""
         suites = self._rules.suites
         return sum(
             each.verdict == "inconclusive"
@@ -62,7 +62,7 @@ class Escalation:
         )
 
     def obstacle(self, run: Run, spent_usd: float) -> str | None:
-        """Return why no second look may be taken at a run that was judged; None where it may."""
+        """Return why no second look may be taken at a judged run; None if it may."""
         limit = self._settings.max_cost_usd
         if run.settings.get("escalated"):
             return "it had its second look"
@@ -79,11 +79,7 @@ class Escalation:
         return None
 
     def run(self, run: Run, spent_usd: float) -> tuple[int, str]:
-        """Run the same command for two epochs more of ``run``; return its exit status and the end of its output.
-
-        Raises:
-            KeyboardInterrupt: this process was interrupted, and the child has ended since.
-        """
+        """Run the same command for two more epochs of ``run``; return its exit status and the end of its output."""
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             calls = Path(folder, "calls.json")
             try:

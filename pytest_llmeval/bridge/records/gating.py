@@ -1,4 +1,4 @@
-"""The gate of a session: its rules, and the run that they compare with."""
+"""The gate of a session: its rules, and the baseline that they compare with."""
 
 import collections
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ class Gating:
         self._ungated: list[str] = []
 
     def choose(self, store: SqliteStore, run: Run) -> Run:
-        """Choose what ``run`` is to be compared with, and return it with a note of that.
+        """Choose the baseline of ``run``, and return the run with a note of it.
 
         Raises:
-            StoreError: what a person named is not there, or a file cannot be read.
+            StoreError: a baseline that a person named does not exist, or a file cannot be read.
         """
         self._choice = self._chosen(store, run)
         if run.settings.get("shard"):
@@ -43,7 +43,7 @@ class Gating:
         return self._choice.noted_in(run)
 
     def _chosen(self, store: SqliteStore, run: Run) -> BaselineChoice:
-        """Return the choice for ``run``; one that goes on keeps the one it has."""
+        """Return the choice for ``run``; a resumed run keeps the one it has."""
         root = self._settings.rootdir
         if "baseline" in run.settings:
             return choose_again(run, None, self._rules, reader=store, root=root)
@@ -59,10 +59,10 @@ class Gating:
         *,
         asks_again: bool,
     ) -> GateResult:
-        """Return what the gate says of ``cases``; of one shard of several it says nothing.
+        """Return the gate's result for ``cases``; for one shard of several it is empty.
 
-        Where the baseline cannot be read any more, as its file has gone since the run began, rules on a
-        change are not judged, and the run is unmeasurable unless another one fails.
+        If the baseline cannot be read any more, for example because its file was removed after the run began, rules on
+        a change are not judged, and the run is unmeasurable unless another rule fails.
         """
         if run.settings.get("shard"):
             return GateResult(verdicts=(), verdict="none")
@@ -93,7 +93,7 @@ class Gating:
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 
     def lines(self, store: SqliteStore, run: Run, cases: RunCases) -> list[str]:
-        """Return against what was judged, or why nothing was; whether a judge has changed; why undecided rules fail."""
+        """Return lines on the baseline or why there is none, on a changed judge, and on undecided rules that fail."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
         verdicts = store.verdicts(run.id)
         where = {"db_option": self._settings.db_option, "to_root": self._settings.to_root}

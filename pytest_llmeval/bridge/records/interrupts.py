@@ -1,4 +1,4 @@
-"""What a session does when it is told to end: SIGTERM and SIGHUP act like Ctrl-C, so that no finished row is lost."""
+"""Interrupts: SIGTERM and SIGHUP end a session as Ctrl-C does, so that no finished row is lost."""
 
 import contextlib
 import os
@@ -23,32 +23,32 @@ _Handler = Callable[[int, FrameType | None], None]
 _LATE_S = 2.0
 _STEP_S = 0.1
 _SOON_S = 0.01
-"""After which a signal is sent again that came while the process forked."""
+"""Seconds after which a signal that arrived while the process forked is sent again."""
 
 
 class Interrupts:
     """The plugin object of a session in which evals may run: a signal ends it as Ctrl-C does, with status 2."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Take the signals from now on, until the session has finished."""
+        """Handle the signals from now on, until the session has finished."""
         self._config = config
         self._signals = contextlib.ExitStack()
         self._signals.enter_context(raised_as_interrupt())
 
     @staticmethod
     def watch(config: pytest.Config) -> None:
-        """Begin, once, in the process that the user started; that one ends its xdist workers."""
+        """Register once, in the process that the user started; that process ends its xdist workers."""
         if not is_worker(config) and not config.pluginmanager.hasplugin("llmeval-interrupts"):
             config.pluginmanager.register(Interrupts(config), "llmeval-interrupts")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Give each frame of the traceback a line: pytest fails on one without, and would end with status 1."""
+        """Give each frame of the traceback a line: pytest fails on a frame without one, and would end with status 1."""
         _give_lines(excinfo.tb)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """End quietly if the signal comes while the summary is shown; after it a signal ends the process at once."""
+        """End quietly if the signal comes while the summary is shown; after this a signal ends the process at once."""
         try:
             return (yield)
         except KeyboardInterrupt:
@@ -59,12 +59,12 @@ class Interrupts:
             self._signals.close()
 
     def pytest_unconfigure(self) -> None:
-        """Stop handling the signals where no session has finished."""
+        """Stop handling the signals if no session has finished."""
         self._signals.close()
 
 
 def _give_lines(traceback: TracebackType) -> None:
-    """Give each frame without a line the one before: Python 3.11 compiles some jumps without, in pluggy's loop, too.
+    """Give each frame without a line the previous one: Python 3.11 compiles some jumps without, in pluggy too.
 
     Only what a signal raises can be raised at such a jump. The first frame is pytest's own, and has a line.
     """
@@ -80,10 +80,10 @@ def _give_lines(traceback: TracebackType) -> None:
 
 @contextlib.contextmanager
 def raised_as_interrupt() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, unless somebody else handles them; a second one ends at once.
+    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, unless they have other handlers; a second one ends at once.
 
-    One that comes twice within half a second counts once: `timeout 30m pytest evals` sends its signal so. In a child
-    that a test forks the signals do what they do in any process.
+    A signal that comes twice within half a second counts once: `timeout 30m pytest evals` sends its signal so. In a
+    child that a test forks, the signals do what they do in any process.
     """
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     mine = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
@@ -119,7 +119,7 @@ def raised_as_interrupt() -> Iterator[None]:
 
 
 def _at_once(told_s: float) -> _Handler:
-    """Return the handler of a second signal, which ends the process unless it is an echo of the one at ``told_s``."""
+    """Return the handler of a second signal: it ends the process unless it echoes the one received at ``told_s``."""
 
     def end(number: int, frame: FrameType | None) -> None:
         if now() - told_s >= ECHO_S:
@@ -133,8 +133,8 @@ def _at_once(told_s: float) -> _Handler:
 class _Forking:
     """Holds back signals while a process forks.
 
-    Python drops a signal that reaches a child before the child is set up, and what a handler raises within a hook of a
-    fork. So the system keeps those for the child, and those for the parent are sent again after the hooks.
+    Python drops a signal that reaches a child before the child is set up, and an exception that a handler raises within
+    a fork hook. So the system blocks signals for the child, and those for the parent are sent again after the hooks.
     """
 
     def __init__(self, signals: list[signal.Signals]) -> None:
@@ -144,18 +144,18 @@ class _Forking:
         self._before = threading.local()
 
     def takes(self, number: int) -> bool:
-        """Take a signal that arrived meanwhile; return whether one is to be held back now."""
+        """Return whether signals are held back now; if so, keep this one."""
         if self._forks:
             self._late.append(number)
         return self._forks > 0
 
     def begin(self) -> None:
-        """Hold them back in the thread that forks."""
+        """Hold back the signals in the thread that forks."""
         self._forks += 1
         self._before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
 
     def end(self) -> None:
-        """Let them arrive in the parent again."""
+        """Let the signals arrive in the parent again."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before.mask)
         self._forks -= 1
         late, self._late = self._late, []
@@ -163,14 +163,14 @@ class _Forking:
             threading.Timer(_SOON_S, os.kill, (os.getpid(), number)).start()
 
     def born(self, let_go: Callable[[], None]) -> None:
-        """Let them arrive in the child, which does with them what any process does."""
+        """Let the signals arrive in the child, where they do what they do in any process."""
         self._forks, self._late = 0, []
         let_go()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before.mask)
 
 
 def late_reports(config: pytest.Config) -> None:
-    """Take the reports that xdist workers sent before they learned of an interrupt; xdist itself would drop them."""
+    """Handle the reports that xdist workers sent before they learned of an interrupt; xdist itself would drop them."""
     distributed: Any = config.pluginmanager.getplugin("dsession")
     events: Any = getattr(distributed, "queue", None)
     working = set(getattr(distributed, "_active_nodes", ()))

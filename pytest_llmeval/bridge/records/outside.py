@@ -1,4 +1,4 @@
-"""What a session reports elsewhere than on the terminal once its run is stored: to GitHub Actions, and as traces."""
+"""Reports a stored run outside the terminal: to GitHub Actions, and as OpenTelemetry traces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,31 +14,31 @@ __all__ = ["Told", "tell_outside"]
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
 _WITH_TEXTS = ("TRUE", "1", "SPAN_ONLY", "SPAN_AND_EVENT")
-"""Values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT under which prompts and answers stand on spans."""
+"""Values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT that put prompts and answers on spans."""
 
 
 @dataclass(slots=True)
 class Told:
-    """What is left to say on the terminal."""
+    """Lines for the terminal that result from reporting elsewhere."""
 
     notes: list[str] = field(default_factory=list)
-    """What could not be reported, and why; nothing fails for it."""
+    """Notes on what could not be reported, and why; nothing fails because of it."""
     annotations: list[str] = field(default_factory=list)
-    """Workflow commands, for standard output."""
+    """GitHub workflow commands, to be printed on standard output."""
 
 
 def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
-    """Report a run that has ended where the environment asks for it; read nothing where it asks for nothing.
+    """Report a run that has ended as the environment asks for; read nothing if it asks for nothing.
 
     Args:
-        store: where it is, its texts without secrets.
+        store: holds the run; its texts are without secrets.
         run_id: of the run.
-        settings: of the session. The child that takes a second look at a run leaves all this to its parent.
+        settings: of the session. The child process of a second look leaves all this to its parent.
     """
     told = Told()
     environ = settings.environ
     if not is_escalated(run_id, environ):
-        if environ.get(_SUMMARY):  # each step of a job has it; elsewhere no line of ours begins as a command does
+        if environ.get(_SUMMARY):  # each step of a job sets it; elsewhere we print no commands
             try:
                 _tell_github(store, run_id, settings, told)
             except KeyboardInterrupt:  # the run is judged and stored
@@ -80,7 +80,7 @@ def wants_traces(environ: Mapping[str, str]) -> bool:
 
 
 def _exporters(environ: Mapping[str, str]) -> list[str]:
-    """Return the exporters that are asked for: those named, else OTLP where it has an address."""
+    """Return the requested exporters: those named, else OTLP if it has an address."""
     named = environ.get("OTEL_TRACES_EXPORTER", "").strip()
     if named:
         return [name for name in map(str.strip, named.split(",")) if name not in ("", "none")]
@@ -113,8 +113,8 @@ def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], to
             environ=environ,
             with_texts=captured in _WITH_TEXTS,
         )
-    except (StoreError, OSError, ValueError) as error:  # a variable that makes no sense, say
+    except (StoreError, OSError, ValueError) as error:  # for example a variable that makes no sense
         problems = [str(error)]
-    except KeyboardInterrupt:  # it ends the waiting for the collector; the run is judged and stored
+    except KeyboardInterrupt:  # ends the wait for the collector; the run is judged and stored
         problems = ["not all were sent: the session was told to end"]
     told.notes += [f"traces: {one_line(problem)}" for problem in problems]

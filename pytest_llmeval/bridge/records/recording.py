@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 _STOP = "llmeval: "
-"""How the reason begins that pytest is given where this plugin, here or in a worker, stops the session."""
+"""Start of every reason for which this plugin, here or in a worker, stops pytest's session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OpenRun:
-    """What there is of a run while its database is open."""
+    """The parts of a run while its database is open."""
 
     id: str
     store: SqliteStore
@@ -68,18 +68,18 @@ class Recorder:
         self._closing = Closing(plan, room, self._row, again=resume_command(plan.config, self._row))
         self._status = SessionStatus(plan)
         self.begun = BegunCases()
-        """The cases that run."""
+        """The cases that have begun and not ended."""
         self._session: pytest.Session | None = None
         self._run: _OpenRun | None = None
         self._cases: RunCases | None = None
-        """As the run was judged by them; None before, and where it was stopped."""
+        """The cases by which the run was judged; None before that, and if the run was stopped."""
         self._told = Told()
 
     def begin(self) -> None:
         """Open the database, start the models of this machine and record that the run began.
 
         Raises:
-            UsageError: one of them cannot be had.
+            UsageError: the database cannot be opened, or a model or the engine cannot be started.
         """
         if self._run is not None:
             return
@@ -96,7 +96,7 @@ class Recorder:
             raise pytest.UsageError(str(error)) from None
 
     def _opened(self, *, is_terminal: bool) -> _OpenRun:
-        """Open the database and record that the run began, or that it goes on; raise UserError where that cannot be."""
+        """Open the database and record that the run began or is resumed; raise UserError if that is impossible."""
         plan, settings = self._plan, self._plan.settings
         with contextlib.ExitStack() as opened:
             with self._closing.writing():
@@ -120,7 +120,7 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Begin before the first test runs."""
+        """Begin recording before the first test runs."""
         self._session = session
         self.begin()
 
@@ -143,18 +143,18 @@ class Recorder:
             if report.nodeid in self.begun:
                 self.begun.end(report)
                 self._add(crashed(lost))
-            elif not self._plan.rules.has_rules(lost.key.suite):  # it is recorded, and says nothing of what failed
+            elif not self._plan.rules.has_rules(lost.key.suite):  # it is recorded, without this failure
                 self._status.failed_tests[report.nodeid] = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:
-        """Let no other worker run bodies ahead where one died: it may have been of them, and those wait for another."""
+        """Keep other workers from running bodies ahead once one died: a body may have ended it, and is dealt anew."""
         if error is not None:
             self._room.note_crash()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Make no further call, wait a moment for what is paid, and take what the workers still have to tell."""
+        """Make no further call, wait a moment for answers that are paid for, and take late reports of the workers."""
         is_own = self._status.fault is not None and str(excinfo.value).startswith(_STOP)
         self._status.is_interrupted |= not is_own
         self._room.stop_soon(ErrorKind.INTERRUPTED, "interrupted")
@@ -164,9 +164,9 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self) -> None:
-        """Make no further call: xdist waits some seconds for workers that go on with what they were given.
+        """Make no further call: xdist waits some seconds for workers, which go on with what they were given.
 
-        One of a worker is told here, too, and xdist goes on to its end.
+        An internal error of a worker arrives here, too; xdist then goes on to its end.
         """
         self._status.is_broken = True
         self._room.stop_soon(ErrorKind.INTERRUPTED, "an internal error ended the session")
@@ -176,19 +176,19 @@ class Recorder:
         """Judge the run and set the status, after plugins that count failures of their own."""
         try:
             return (yield)
-        except KeyboardInterrupt:  # in another plugin's: pytest is told by the status, and shows what there is
+        except KeyboardInterrupt:  # in another plugin's hook: the status tells pytest, which shows what there is
             self._status.is_interrupted = True
             return None
-        finally:  # another plugin's failure there is not the end of the run
+        finally:  # a failure in another plugin's hook is not the end of the run
             if self._run is not None:
                 self._end_session(session, self._run)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_sessionfinish")
     def pytest_sessionfinish_whole(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Store the status that others set once the summary is shown: pytest's own with ``--max-warnings``, say."""
+        """Store the status that others set once the summary is shown, such as pytest's own with ``--max-warnings``."""
         result = yield
         if self._run is not None and self._status.fault is None:
-            with contextlib.suppress(StoreError):  # the session has been told by now, and ends as it was told
+            with contextlib.suppress(StoreError):  # the summary is shown by now, and the session ends as it says
                 self._status.store_last(session, self._run.store, self._run.id)
         return result
 
@@ -227,7 +227,7 @@ class Recorder:
         return lines + [part for line in told.split("\n") for part in wrapped(line, width, whole_words=True)]
 
     def parts(self) -> "RunParts":
-        """Return what a report of pytest-html shows of the run; raise StoreError where it cannot be read."""
+        """Return what pytest-html's report shows of the run; raise StoreError if that cannot be read."""
         from pytest_llmeval.reports.html.report_rows import read_parts
 
         if self._run is None or self._status.fault is not None:
@@ -247,7 +247,7 @@ class Recorder:
             self._run.log.add(case)
 
     def _break_off(self, error: StoreError) -> None:
-        """Start no further test: what would be paid for could not be kept."""
+        """Start no further test: answers that would be paid for could not be kept."""
         if self._status.fault is None:
             self._status.fault = str(error)
             self._room.stop_soon(ErrorKind.STORAGE, f"no further call is made: {error}")

@@ -1,4 +1,4 @@
-"""Scoring the answers of a run again: which of its cases there are, and the settings that it was made with."""
+"""Scoring the answers of a run again: which cases it has, and the settings that it was made with."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ from pytest_llmeval.store.records import Run, RunEnd
 __all__ = ["Rescored", "find_rescored"]
 
 _GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
-"""Options whose values the run decides, or that mean nothing where no model is asked."""
+"""Options whose values come from the run, or that have no meaning when no model is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +34,14 @@ class Rescored:
 
     run: Run
     settings: Settings
-    """Those of this session, with models and selection of the run."""
+    """The settings of this session, with the run's models and selection."""
     finished: frozenset[Identity]
-    """The cases that it had finished."""
+    """The cases that the run had finished."""
     unfinished: Mapping[str, Mapping[str, int]]
-    """How many cases it was to have and never finished, where there are any: by suite and model."""
+    """Number of cases that the run was to have and never finished, by suite and model, where there are any."""
     place: Place
     asks_judges: bool
-    """Whether judges were named on the command line, which may be asked what the run does not hold."""
+    """Whether judges were named on the command line; those may be asked for verdicts that the run does not hold."""
 
     def holds(self, key: CaseKey) -> bool:
         """Whether the run has finished this case."""
@@ -49,25 +49,25 @@ class Rescored:
 
     @property
     def finished_suites(self) -> set[str]:
-        """The suites of which it had finished a case."""
+        """The suites of which the run had finished a case."""
         return {suite for suite, *_ in self.finished}
 
     def models(self) -> dict[str, NamedModel]:
-        """Return the models that it asked, by name; nobody asks them now.
+        """Return the models that the run asked, by name; this session does not ask them.
 
         Raises:
-            ModelError: a spec is none that this version understands.
+            ModelError: this version does not understand a spec.
         """
         specs: dict[str, str] = self.run.settings.get("models", {})
         return {name: NamedModel(name=name, spec=parse_spec(spec)) for name, spec in specs.items()}
 
     def known_digest(self, judge: NamedModel) -> str:
-        """Return the digest that a judge had in the run; an empty text where it had another spec there."""
+        """Return the digest that a judge had in the run; an empty string if it had another spec there."""
         is_same = self.run.settings.get("judges", {}).get(judge.name) == judge.spec.text
         return str(self.run.settings.get("judge_digests", {}).get(judge.name, "")) if is_same else ""
 
     def other_judges(self, facts: CollectionFacts) -> list[str]:
-        """Return the judges that had other specs, parameters or addresses in the run, under the same names."""
+        """Return the judges that had another spec, parameters or address in the run, under the same name."""
         others = set()
         for key, found in (("judge_digests", facts.judge_digests), ("account_digests", facts.account_digests)):
             before: dict[str, str] = self.run.settings.get(key, {})
@@ -84,18 +84,18 @@ class Rescored:
         ]
 
     def left_out(self, suite: str) -> list[str]:
-        """Return what left out cases of a suite when the run was made."""
+        """Return what left out cases of a suite in the run."""
         return list(self.run.suites.get(suite, {}).get("left_out", ()))
 
     def name(self, facts: CollectionFacts, end: RunEnd, cases: Iterable[JudgedCase]) -> str | None:
-        """Return the name of the run that scores it again: its own, which means the newest run.
+        """Return the name for the new run, which is the name of the run it scores again: a name means its newest run.
 
-        None where cases are cut, or answers were missing: whoever names that run means a whole one.
+        None if cases are left out or answers were missing: whoever uses the name means a whole run.
 
         Args:
             facts: what was collected.
             end: how the new run ended.
-            cases: of it.
+            cases: those of the new run.
         """
         if end.status != "finished" or any(case.error_kind == ErrorKind.NOT_CACHED for case in cases):
             return None
@@ -104,7 +104,7 @@ class Rescored:
         return None if is_cut or lacks_suites else self.run.name
 
     def notes(self, keys: Sequence[CaseKey]) -> list[str]:
-        """Return the notes for this session, where ``keys`` are the cases of the run that are still there."""
+        """Return the notes for this session; ``keys`` are the cases of the run that still exist."""
         asked = "only the judge may be asked" if self.asks_judges else "no model was asked through the fixtures"
         said = [f"the answers are those of run {self.run.id}; {asked}"]
         suites = {key.suite for key in keys}
@@ -125,12 +125,12 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
     Args:
         settings: of the session.
         ref: an id, the beginning of one, a name or ``last``.
-        place: where the process that the user started has found it; None in that process itself.
-        judges: those that are to judge; without any they are those of the run, and are not asked.
+        place: where the process that the user started has found the run; None in that process itself.
+        judges: those that are to judge; if empty, the run's judges are taken and not asked.
 
     Raises:
-        StoreError: there is none, or the database cannot be read.
-        SettingsError: the session says what only the run can say.
+        StoreError: there is no such run, or the database cannot be read.
+        SettingsError: the command line sets what only the run can determine.
     """
     _check_given(settings, ref)
     with earlier_runs(settings, f"--llmeval-rescore {ref}") as (runs, connection):
@@ -158,7 +158,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
 
 
 def _unfinished(run: Run, finished: Collection[Identity]) -> dict[str, dict[str, int]]:
-    """Return how many cases of a run are not among those that it finished, by suite and model."""
+    """Return the number of a run's cases that are not among the finished ones, by suite and model."""
     ended = Counter((suite, model) for suite, model, _, _ in finished)
     found: dict[str, dict[str, int]] = {}
     for (suite, model), count in run.expected.items():
@@ -168,7 +168,7 @@ def _unfinished(run: Run, finished: Collection[Identity]) -> dict[str, dict[str,
 
 
 def _check_given(settings: Settings, ref: str) -> None:
-    """Raise SettingsError where the command line says what the run decides."""
+    """Raise SettingsError if the command line sets what the run determines."""
     decided = [option for option in OPTIONS if option.name in _GIVEN_BY_THE_RUN]
     told = [settings.given[option.key] for option in decided if option.key in settings.given]
     if told:

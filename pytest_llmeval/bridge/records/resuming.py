@@ -1,4 +1,4 @@
-"""Going on with a run: which of its cases have ended, and what is no longer as it was."""
+"""Resuming a run: which of its cases have ended, and what has changed since."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,15 +29,15 @@ _CODE = "the code of the test or of a scorer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """A run that goes on in this session."""
+    """A run that this session resumes."""
 
     run: Run
     settings: Settings
-    """Those of this session, with what it does not say taken from the run."""
+    """The settings of this session, completed from the run."""
     finished: Mapping[Identity, str]
     """The cases that ended without an error, with the digests of their rows."""
     recorded: Collection[Identity]
-    """All cases that it has, where it may go on with other rows; else none."""
+    """All recorded cases of the run, if it may be resumed with other rows; else empty."""
     place: Place
     has_all_answers: bool
     """Whether every case that is open has its answer, and broke in the user's own code."""
@@ -45,28 +45,28 @@ class Resumed:
     def has_ended(self, item: pytest.Item, param: CaseParam) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session.
 
-        Where its row may have changed since, it must be the one that was asked about.
+        If rows may have changed since, the row must still be the one that was asked about.
         """
         asked = self.finished.get(identity_of(key_of(item, param)))
         if asked is None or not self.settings.resume_changed:
             return asked is not None
         try:
             sample = param.eval.dataset.read(param.ref)
-        except DatasetError:  # it is told in its turn
+        except DatasetError:  # reported in the case's turn
             return False
         return asked == input_digest(sample.input, sample.target)
 
     def gone(self, suite: str, rows: Collection[str]) -> list[str] | None:
-        """Return the ids of rows of a suite that have cases and are none of ``rows``, which are taken now, sorted.
+        """Return the sorted ids of a suite's rows that have cases and are not among ``rows``, the ones used now.
 
-        None where the run goes on with the rows that it had.
+        None if the run is resumed with the rows that it had.
         """
         if not self.settings.resume_changed:
             return None
         return sorted({sample_id for name, _, sample_id, _ in self.recorded if name == suite}.difference(rows))
 
     def compare(self, facts: CollectionFacts, config: pytest.Config) -> None:
-        """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""
+        """Note in ``facts`` what changed since the run began; add a problem unless changes were allowed."""
         facts.changed = list(self._changes(facts))
         if facts.changed and not self.settings.resume_changed:
             told = self._other_paths(facts, config) or (
@@ -76,7 +76,7 @@ class Resumed:
             facts.problems.append(f"--resume {self.run.id}: {told}")
 
     def _instead(self, facts: CollectionFacts) -> str:
-        """Return what to do where the run cannot go on; if only code has changed, its answers can be scored again."""
+        """Return what to do instead of resuming; if only code has changed, the answers can be scored again."""
         if all(change.startswith(_CODE) for change in facts.changed):
             again = printable(self.settings.llmeval("rescore", self.run.id))
             if self.has_all_answers:
@@ -85,9 +85,9 @@ class Resumed:
         return "Start a new run"
 
     def _other_paths(self, facts: CollectionFacts, config: pytest.Config) -> str | None:
-        """Return what to do where nothing changed but that this session's paths have suites that those of the run lack.
+        """Return what to do if the only change is that this session's paths have suites that the run's paths lack.
 
-        None where anything else changed, or the paths of the run are the same or not known.
+        None if anything else changed, or if the run's paths are the same or unknown.
         """
         paths: list[str] = self.run.settings.get("paths", [])
         new = [name for name in facts.suites if name not in self.run.suites]
@@ -115,7 +115,7 @@ class Resumed:
                 ("the params", "params_digest", suite.params_digest),
                 (_CODE, "code_digest", suite.code_digest),
             ):
-                if before.get(key, now) == now:  # a run of an earlier version lacks some
+                if before.get(key, now) == now:  # a run of an earlier version may lack the key
                     continue
                 if key != "rows_digest" or before.get("row_set_digest") != suite.row_set_digest:
                     changes.append(f"{what} of suite {name!r} changed")
@@ -143,13 +143,13 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
 
     Args:
         settings: of the session.
-        ref: an id, the beginning of one, a name or ``last``, which is the newest that was not imported.
-        place: where the process that the user started has found it, and may have taken it up already; None in that
-            process itself.
+        ref: an id, the beginning of one, a name, or ``last`` for the newest run that was not imported.
+        place: where the process that the user started has found the run, which it may be recording again by now; None
+            in that process itself.
 
     Raises:
-        StoreError: there is none, or the database cannot be read.
-        SettingsError: it is still going on, was imported, asked no model or was left by a merge, or this session's
+        StoreError: there is no such run, or the database cannot be read.
+        SettingsError: the run is still going on, was imported, asked no model or was left by a merge, or this session's
             selection contradicts it.
     """
     with earlier_runs(settings, f"--resume {ref}") as (stored, connection):
@@ -190,15 +190,15 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
 
 
 def _check_free(run: Run) -> None:
-    """Raise SettingsError where a process that lives records ``run``."""
+    """Raise SettingsError if a live process is recording ``run``."""
     if run.shown_status == "running" and run.is_here:
         raise SettingsError(f"--resume: run {run.id} is still going on in process {run.pid}")
 
 
 def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
-    """Make ``run``, which goes on, that of this process, unless another session has taken it up since it was ``seen``.
+    """Make ``run`` that of this process, unless another session has resumed it since it was ``seen``.
 
-    That one may have ended by now: then its cases are no longer those that this one means to run.
+    That session may have ended by now: then the cases of the run are no longer those that this session means to run.
     """
     _check_free(store.find_run(run.id))
     if not store.resume_run(run, seen=seen):
@@ -207,14 +207,14 @@ def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
 
 
 def check_measures(resumed: Resumed, row: Run, *, selected: int) -> None:
-    """Raise SettingsError where the run was finished by other code than this and no case of it is to run.
+    """Raise SettingsError if the run was finished by other code than the present one and no case is left to run.
 
-    Its verdict is that of the former code: a job that resumes the newest run, whatever it is, would pass by it.
+    Its verdict is about the former code: a job that always resumes the newest run would pass with it.
 
     Args:
         resumed: the run as it was found.
         row: the run with the note of this session.
-        selected: how many cases are to run.
+        selected: number of cases to run.
     """
     told = row.settings["resumes"][-1][OTHER_CODE]
     if selected or not told or resumed.settings.resume_changed or resumed.run.shown_status != "finished":
@@ -229,7 +229,7 @@ def check_measures(resumed: Resumed, row: Run, *, selected: int) -> None:
 
 
 def _check_expressions(run: Run) -> None:
-    """Raise SettingsError where ``-m`` or ``-k`` of a run cannot be taken over."""
+    """Raise SettingsError if ``-m`` or ``-k`` of a run cannot be taken over."""
     for key, flag in (("markexpr", "-m"), ("keyword", "-k")):
         had = str(run.settings.get(key) or "").strip()
         if had and not is_expression(had):
@@ -239,7 +239,7 @@ def _check_expressions(run: Run) -> None:
 
 
 def _check_selection(settings: Settings, run: Run) -> None:
-    """Raise SettingsError where this session takes other rows than the run did, or asks its judges otherwise."""
+    """Raise SettingsError if this session uses other rows than the run, or asks its judges differently."""
     before = run.settings.get("options", {})
     for key, now, was in (
         ("llmeval_dataset", settings.dataset, before.get("dataset")),
@@ -267,12 +267,12 @@ def _check_selection(settings: Settings, run: Run) -> None:
 
 
 def _cut(before: Mapping[str, Any], specs: Sequence[str] | None) -> list[str]:
-    """Return the specs of a run that were stored without a part of their address."""
+    """Return the model specs of a run that were stored without a part of their address."""
     return sorted(set(before.get("cut", ())).intersection(specs or ()))
 
 
 def _merged(settings: Settings, run: Run) -> Settings:
-    """Return the settings with models and selection of ``run`` where the command line of this session names none."""
+    """Return the settings, with the run's models and selection where this session's command line gives none."""
     before, given = run.settings.get("options", {}), settings.given
 
     def asked(key: str, now: tuple[str, ...], was: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The end of a run: it is judged, a second look may be taken, and its status is that of the session."""
+"""The end of a run: judging it, taking a second look if needed, and setting the session's exit status."""
 
 import textwrap
 
@@ -37,7 +37,7 @@ class RunEnding:
         room: EngineRoom,
         gating: Gating,
     ) -> None:
-        """Prepare; the gate has its baseline, and the database is open."""
+        """Prepare; the gate has chosen its baseline, and the database is open."""
         self._plan = plan
         self._run = run
         self._store = store
@@ -51,7 +51,7 @@ class RunEnding:
         """Judge the run, take the second look that it may need, and set the status of the session.
 
         Returns:
-            The cases as they were judged; None where the run did not come to its end, and is not judged.
+            The cases as they were judged; None if the run did not come to its end and is not judged.
 
         Raises:
             StoreError: the end cannot be recorded.
@@ -59,7 +59,7 @@ class RunEnding:
         given = session.exitstatus
         try:
             gate, cases = self._judge_and_store(session)
-        except KeyboardInterrupt:  # what is left to do is done, without waiting for calls
+        except KeyboardInterrupt:  # the rest is done again, without waiting for calls
             self._status.is_interrupted, session.exitstatus = True, given
             self._store.set_verdicts(self._run.id, ())
             gate, cases = self._judge_and_store(session)
@@ -70,7 +70,7 @@ class RunEnding:
         return cases
 
     def _judge_and_store(self, session: pytest.Session) -> tuple[GateResult | None, RunCases | None]:
-        """Judge the run unless it was stopped, and store its end; return what the gate says, and of which cases."""
+        """Judge the run unless it was stopped, and store its end; return the gate's result and the judged cases."""
         self._status.note_end(session)
         session.exitstatus = self._status.under("none", None)
         self._room.close()
@@ -93,7 +93,7 @@ class RunEnding:
         return gate, cases
 
     def _end_of(self, gate: GateResult | None, cases: RunCases | None) -> RunEnd:
-        """Return how the run ends; one that lacks cases never reports success."""
+        """Return how the run ends; a run that lacks cases never reports success."""
         unfinished, may_lack_cases = self._closing.unfinished, self._plan.earlier is not None
         verdict = gate.verdict if gate is not None else "none"
         status = self._status.under(verdict, gate)
@@ -107,25 +107,25 @@ class RunEnding:
             state = "unmeasurable"
         if unfinished and worse_status(status, UNMEASURABLE) != status:
             status = UNMEASURABLE
-            if not may_lack_cases:  # where some may be lacking, their number is said with the status
+            if not may_lack_cases:  # a run that may lack some states their number with the status
                 self._closing.notes.append("status 10: a run that lacks cases never reports success")
         status = self._status.with_complaint(status)
         verdict = "none" if state == "interrupted" and verdict != "fail" else verdict
         return RunEnd(finished_at=utc_now(), status=state, exit_code=status, verdict=verdict)
 
     def _may_look_again(self, gate: GateResult) -> bool:
-        """Whether more epochs may decide what is inconclusive; note it where they would and may not be asked for."""
+        """Whether more epochs may decide what is inconclusive; if they could but may not be asked for, add a note."""
         if not self._escalation.is_due(gate):
             return False
         if self._status.with_complaint(self._status.under("pass", gate)) != PASSED:
-            return False  # a test failed beside the evals, say: no answer can make the session pass
+            return False  # another test failed, say: no answer can make the session pass
         obstacle = self._escalation.obstacle(self._run, self._room.spent_usd)
         if obstacle is not None:
             self._closing.notes.append(f"not escalated: {obstacle}")
         return obstacle is None
 
     def _look_again(self, session: pytest.Session, gate: GateResult, cases: RunCases) -> RunCases | None:
-        """Ask for two epochs more in another process; return all cases, or None where that was interrupted."""
+        """Ask for two more epochs in another process; return all cases, or None if that was interrupted."""
         write_line(self._plan.config, self._escalation.begins(gate))
         try:
             self._room.end_models()
@@ -152,7 +152,7 @@ class RunEnding:
 
 
 def _lacks_answers(gate: GateResult | None, cases: RunCases | None) -> bool:
-    """Whether a run lacks too many answers to be compared with, even if its status says that something failed."""
+    """Whether a run lacks too many answers to be a baseline, even if its status says that something failed."""
     judged = cases.judged if cases is not None else ()
     is_unmeasurable = gate is not None and gate.verdict == "unmeasurable"
     return is_unmeasurable or any(case.error_kind in MONEY_KINDS for case in judged)

@@ -1,4 +1,4 @@
-"""What a session records: decided before anything is opened, and the same until it ends."""
+"""The plan of what a session records: decided before anything is opened, and unchanged until it ends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ __all__ = ["RunPlan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """The session, the evals that it collected, and what they are judged by."""
+    """The session, the evals that it collected, and the rules that judge them."""
 
     config: pytest.Config
     settings: Settings
     facts: CollectionFacts
-    """What is to run."""
+    """What was collected and is to run."""
     rules: Thresholds
-    """None of them where there is no file."""
+    """The rules; empty if there is no file."""
     resumed: Resumed | None
-    """The run that goes on; None for a new one."""
+    """The run that is resumed; None for a new one."""
     rescored: Rescored | None
-    """The run whose answers are scored again; None where models are asked."""
+    """The run whose answers are scored again; None if models are asked."""
 
     earlier: Resumed | Rescored | None
-    """The one of these two that there is, if any; this session may hold a part of its cases only."""
+    """The run that is resumed or scored again, if any; this session may have only a part of its cases."""
     asks_judges: bool
-    """Whether judges are asked."""
+    """Whether judges may be asked."""
 
     @property
     def other_judges(self) -> Sequence[str]:
-        """Judges that are others than in the run whose answers are scored again: it holds no verdict of theirs."""
+        """Judges that differ from those of the run whose answers are scored again: it holds no verdict of theirs."""
         return self.rescored.other_judges(self.facts) if self.rescored is not None else ()

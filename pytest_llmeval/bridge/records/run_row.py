@@ -1,4 +1,4 @@
-"""The row of a run: what is stored of a session before its first case."""
+"""The row of a run in the database: what is stored of a session before its first case."""
 
 import os
 from collections import Counter
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def run_row(plan: RunPlan) -> Run:
-    """Return the row of the run that a session records: a new one, or that of a run that goes on."""
+    """Return the row of the run that a session records: a new one, or that of the run that it resumes."""
     config, settings, facts = plan.config, plan.settings, plan.facts
     resumed, rescored, earlier = plan.resumed, plan.rescored, plan.earlier
     is_narrower = resumed is not None and _is_narrower(config, resumed.run)
@@ -96,19 +96,19 @@ def _is_model_given(config: pytest.Config, settings: Settings) -> bool:
 
 
 def _other_suites(facts: CollectionFacts, markexpr: str) -> list[str] | None:
-    """Return the suites that ``-m`` left out whole; None where there may be others that were not collected."""
+    """Return the suites that ``-m`` left out entirely; None if some may not have been collected."""
     return (facts.others if markexpr else []) if facts.all_collected else None
 
 
 def _of_shard(settings: Settings) -> dict[str, Any]:
-    """Return what a shard says of itself, and whether whoever joins it needs rules to judge it by."""
+    """Return what a shard stores about itself, and whether there are rules by which the joined run can be judged."""
     if settings.shard is None:
         return {}
     return {"shard": str(settings.shard), "has_rules": os.path.lexists(settings.thresholds)}
 
 
 def _of_rescored(run: Run) -> dict[str, Any]:
-    """Return what a run that scores the answers of ``run`` again takes over from it; its suites are not among it."""
+    """Return what a run takes over from ``run``, whose answers it scores again; its suites are not included."""
     shared = {key: run.settings.get(key, "") for key in ("markexpr", "keyword")}
     looks = {} if run.first_look is None else {FIRST_LOOK: run.first_look}
     return {**shared, **looks, "other_suites": run.settings.get("other_suites"), "rescored": run.id}
@@ -117,10 +117,9 @@ def _of_rescored(run: Run) -> dict[str, Any]:
 def _continued(
     resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], git: GitState, paths: list[str]
 ) -> Run:
-    """Return the row of a run that goes on: as it began, in a new process, with a note of this session.
+    """Return the row of a resumed run: as it began, in a new process, with a note of this session.
 
-    What it was compared with is forgotten where this session names another baseline; the run has its old name where
-    this session gives none.
+    Its baseline is forgotten if this session names another one. It keeps its name if this session gives none.
     """
     run, now = resumed.run, resumed.settings
     options = run.settings.get("options", {})
@@ -158,7 +157,7 @@ def _united(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
 
 
 def _asked_by_both(run: Run, facts: CollectionFacts) -> dict[str, dict[str, str]]:
-    """Return what a run stores of its models and judges, those that this session added among them."""
+    """Return what a run stores about its models and judges, including those that this session added."""
     now = {
         "models": facts.models,
         "judges": facts.judges,
@@ -170,7 +169,7 @@ def _asked_by_both(run: Run, facts: CollectionFacts) -> dict[str, dict[str, str]
 
 
 def _named_by_both(run: Run, facts: CollectionFacts, now: Settings) -> dict[str, list[str]]:
-    """Return how models and judges were named where this session added some: the next one asks all of them."""
+    """Return how models and judges were named, if this session added some: the next session asks all of them."""
     began, session = run.settings.get("options", {}), now.recorded()
     found: dict[str, list[str]] = {}
     for key, known, asked in (("model", run.models, facts.models), ("judge_model", run.judge_models, facts.judges)):
@@ -182,20 +181,20 @@ def _named_by_both(run: Run, facts: CollectionFacts, now: Settings) -> dict[str,
 
 
 def _code_of_session(run: Run, git: GitState) -> dict[str, Any]:
-    """Return what a session that goes on with ``run`` notes of its code, and how that differs from the code before."""
+    """Return what a session that resumes ``run`` notes of its code, and how the code differs from the one before."""
     before, now = code_of(run), CodeState(git.commit, git.dirty, git.diff)
     told = "; ".join(code_changes(before, now)) if before.commit and now.commit else ""
     return {"git_commit": git.commit, "git_dirty": git.dirty, CODE_DIFF: git.diff, OTHER_CODE: told}
 
 
 def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:
-    """Return the paths of a run that goes on: with suites that it lacked it is of those of this session, too."""
+    """Return the paths of a resumed run, with those of this session if it adds suites."""
     begun: list[str] = run.settings.get("paths", [])
     return list(dict.fromkeys([*begun, *paths])) if has_grown and begun and paths else [] if has_grown else begun
 
 
 def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -> T:
-    """Return a fact of a suite as it was when the run began, if this session goes on with it or scores it again."""
+    """Return a fact of a suite as it was when the run began, if this session resumes the run or scores it again."""
     if earlier is None:
         return now
     begun: T = earlier.run.suites.get(name, {}).get(key, now)
@@ -203,25 +202,25 @@ def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -
 
 
 def _of_rows(name: str, key: str, suite: SuiteFacts, earlier: Resumed | Rescored | None) -> int:
-    """Return a count of a suite's rows as it was when the run began; if it goes on with other rows, as it is now."""
+    """Return a count of a suite's rows as it was when the run began; as it is now, if it is resumed with other rows."""
     now: int = getattr(suite, key)
     has_changed = _as_begun(name, "rows_digest", suite.rows_digest, earlier) != suite.rows_digest
     return now if has_changed and isinstance(earlier, Resumed) else _as_begun(name, key, now, earlier)
 
 
 def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[str, int]:
-    """Return how many cases of each model a suite has, together with those that the run never finished."""
+    """Return the number of a suite's cases by model, including those that the run never finished."""
     return dict(Counter(suite.expected) + Counter(rescored.unfinished.get(name, {})))
 
 
 def _gone(name: str, suite: SuiteFacts, resumed: Resumed | None) -> dict[str, list[str]]:
-    """Return the rows of a suite whose cases count for nothing, under their key; nothing without any."""
+    """Return the rows of a suite whose cases no longer count, under their key; empty without any."""
     found = gone_rows(resumed.run).get(name) if resumed is not None and suite.gone is None else suite.gone
     return {GONE: list(found)} if found else {}
 
 
 def _is_narrower(config: pytest.Config, run: Run) -> bool:
-    """Whether a session that goes on with ``run`` may select fewer cases than that did."""
+    """Whether a session that resumes ``run`` may select fewer cases than the run did."""
     given = on_command_line(config)
     told = (getattr(given, name, None) for name in ("keyword", "markexpr", "deselect", "lf"))
     return any(told) or collected_paths(config) != run.settings.get("paths")
@@ -230,10 +229,10 @@ def _is_narrower(config: pytest.Config, run: Run) -> bool:
 def _expected(
     name: str, suite: SuiteFacts, resumed: Resumed | None, models: Collection[str], *, is_narrower: bool
 ) -> dict[str, int]:
-    """Return how many cases of each model a suite of the run has: those to run, those that ended, those of before.
+    """Return the number of a suite's cases by model: those to run, those that ended, those of earlier sessions.
 
-    Where the run goes on with other rows, the rows that there are now tell what is missing, and not the count of
-    before. If the run was of a selected part, only that count is known; rows that are known to be gone are taken off.
+    If the run is resumed with other rows, the present rows tell what is missing, and not the earlier count. If the run
+    had only a selected part, that count is all that is known; rows that are known to be gone are subtracted.
     """
     now = Counter(suite.expected) + Counter(suite.done)
     if resumed is None:
