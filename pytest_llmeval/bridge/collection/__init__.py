@@ -1,1 +1,1 @@
-"""From marked functions to the cases that run: rows, selection, and what is told of both."""
+"""Makes cases of marked functions: reads rows, selects, and gathers facts about both."""

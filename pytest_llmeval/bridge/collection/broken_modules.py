@@ -1,4 +1,4 @@
-"""Modules that cannot be imported and that only ``-m`` brought in: they end the session only if they may be meant."""
+"""Modules that cannot be imported and were collected only because of ``-m``: they end the session only if meant."""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _LONGEST = 200
 
 
 class BrokenModules:
-    """Holds back the errors of such modules until it is known what was selected."""
+    """Holds back the import errors of such modules until it is known what was selected."""
 
     def __init__(self, config: pytest.Config, selection: Selection) -> None:
         self._config = config
@@ -25,7 +25,7 @@ class BrokenModules:
         self._held: list[tuple[pytest.CollectReport, str]] = []
 
     def watch(self) -> None:
-        """Begin, where there are such folders."""
+        """Register, if there are such folders."""
         if self._selection.added and not self._selection.asks_for_own_marks:
             self._config.pluginmanager.register(self, "llmeval-broken-modules")
 
@@ -33,12 +33,12 @@ class BrokenModules:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Let pytest find an empty module in place of a broken one, for now."""
+        """Give pytest an empty module in place of a broken one, for now."""
         report = yield
         if not report.failed or not self._selection.brought_in(collector.path):
             return report
-        call = vars(report).pop("call", None)  # as pytest does, before the report is told
-        if call is None:  # another plugin's own
+        call = vars(report).pop("call", None)  # as pytest does before it reports
+        if call is None:  # another plugin's report
             return report
         error: BaseException = call.excinfo.value
         if isinstance(error, pytest.Collector.CollectError):
@@ -48,10 +48,10 @@ class BrokenModules:
         return pytest.CollectReport(report.nodeid, "passed", None, [])
 
     def leave_no_run(self, session: pytest.Session, facts: "CollectionFacts") -> bool:
-        """Begin no run where a module could not be imported: pytest stops before the first test, a worker would not.
+        """Begin no run if a module could not be imported: pytest stops before the first test, a worker would not.
 
         Returns:
-            Whether there would have been one.
+            Whether there would have been a run.
         """
         goes_on = not session.testsfailed or self._config.option.continue_on_collection_errors
         if goes_on or not facts.is_run or facts.count_only:
@@ -61,7 +61,7 @@ class BrokenModules:
         return True
 
     def settle(self, items: list[pytest.Item]) -> list[str]:
-        """Report what failed where evals or training may have been asked for, or nothing is left; else return notes."""
+        """Report held errors if evals or training may have been asked for, or nothing is left; else return notes."""
         held, self._held = self._held, []
         if items and not any(map(self._selection.is_own, items)):
             return [f"not run: {told}" for _, told in held]

@@ -1,4 +1,4 @@
-"""The rows of a dataset, each id once; what is wrong with the others is gathered, not raised."""
+"""The valid rows of a dataset, each id once; problems of the others are gathered, not raised."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _MOST_PROBLEMS = 10
 
 
 class CheckedRows:
-    """The good rows of a dataset, each id once; what is wrong with others is gathered, ten times at most."""
+    """The valid rows of a dataset, each id once; gathers up to ten problems of the others."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
@@ -35,7 +35,7 @@ class CheckedRows:
                 yield ref, sample
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the rows met so far, or that the dataset has none."""
+        """Return the problems of the rows read so far, or that the dataset is empty."""
         if self.row_problems or self._lines:
             return self.row_problems
         return [f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'"]

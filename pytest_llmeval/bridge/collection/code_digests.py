@@ -1,4 +1,4 @@
-"""What of a project's code decides the scores of a suite: its test function, and the project's own scorers it names."""
+"""Digests of the code that decides a suite's scores: its test function, and the project's own scorers it names."""
 
 import ast
 import dis
@@ -17,13 +17,13 @@ __all__ = ["code_digest", "globals_in", "names_in"]
 
 _TOLD = ("dataset", "prompt", "params")
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-"""How Python reads a variable of the module: in functions, in classes within them, and in types of generics."""
+"""Opcodes that read a module's variable: in functions, in classes within them, and in types of generics."""
 
 
 def code_digest(function: Callable[..., Any]) -> str:
     """Return the sha256 in hex over the source of ``function`` and of the project's own scorers that it names.
 
-    What its marker says of dataset, prompt and params is left out: those have digests of their own.
+    The marker's arguments for dataset, prompt and params are left out: they have digests of their own.
     """
     named = names_in(function)
     # Whoever registered a scorer imported the registry; a session that only lists its cases need not.
@@ -34,7 +34,7 @@ def code_digest(function: Callable[..., Any]) -> str:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """Return the source of a test, its marker ``llmeval`` without what has digests of its own."""
+    """Return the source of a test, its marker ``llmeval`` without the arguments that have digests of their own."""
     tree = tree_of(function)
     if tree is None:
         return source_text(function)
@@ -48,12 +48,12 @@ def _source(function: Callable[..., Any]) -> str:
 
 
 def names_in(function: Callable[..., Any]) -> set[str]:
-    """Return every attribute and variable that a function names, with its inner functions and what decorates it."""
+    """Return every attribute and variable that a function names, including its inner functions and its decorators."""
     return {name for code in _codes(function) for name in code.co_names}
 
 
 def globals_in(function: Callable[..., Any]) -> set[str]:
-    """Return every variable of its module that a function names, in the same code; attributes are left out."""
+    """Return every variable of its module that the same code of a function names; attributes are not included."""
     return {each.argval for code in _codes(function) for each in dis.get_instructions(code) if each.opname in _LOADS}
 
 

@@ -1,4 +1,4 @@
-"""Collection: each row of a marked function's dataset becomes an item; what is wrong is gathered, not raised."""
+"""Collection: each row of a marked function's dataset becomes an item; problems are gathered, not raised."""
 
 import hashlib
 import warnings
@@ -48,23 +48,23 @@ class CaseMaker:
         self._digest = hashlib.sha256()
         self.problems: list[str] = []
         self.has_unread = False
-        """Whether rows, or a whole dataset, could not be read."""
+        """Whether some rows, or a whole dataset, could not be read."""
         self.readings: list[Reading] = []
 
     @property
     def cases_per_row(self) -> int:
-        """How many cases a row gives, before any parametrize of the user's."""
+        """Number of cases that a row gives, before any parametrize of the user's."""
         return len(self._models) * self._settings.epochs
 
     @property
     def dataset_digest(self) -> str:
-        """The sha256 in hex over the rows taken so far, those of the other shards too, in their order."""
+        """The sha256 in hex over the rows taken so far, in their order, including those of other shards."""
         return self._digest.hexdigest()
 
     def parametrize(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> bool:
-        """Make the cases of one function, of its good rows at least: by them one sees whether it is selected.
+        """Make the cases of one function from its valid rows; whether it is selected depends on its cases.
 
-        What is wrong goes to ``problems``.
+        Problems go to ``problems``.
 
         Returns:
             Whether there is a case.
@@ -95,7 +95,7 @@ class CaseMaker:
         return bool(sets)
 
     def unknown_slices(self) -> list[str]:
-        """Return a problem for each ``--slice`` that no row has; none where ``--limit`` left rows unread."""
+        """Return a problem for each ``--slice`` that no row has; empty if ``--limit`` left rows unread."""
         if any(reading.limited for reading in self.readings):
             return []
         known = sorted(set[str]().union(*(reading.slices for reading in self.readings)))
@@ -120,9 +120,9 @@ class CaseMaker:
         return problems
 
     def notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]], *, asks: bool) -> Iterator[str]:
-        """Yield what is odd about the rows of cases that are to run, and about their prompts where a model is asked.
+        """Yield notes on the rows of cases that are to run, and on their prompts if a model is asked.
 
-        Each is told once for each function.
+        Each note appears once for each function.
         """
         asking = {param.eval.where: item for item, param in cases}
         for reading in self.readings:
@@ -151,11 +151,11 @@ class CaseMaker:
         )
 
     def reading(self, eval_: Eval) -> Reading:
-        """Return what was read of the dataset of a function."""
+        """Return the reading of a function's dataset."""
         return next(each for each in self.readings if each.eval is eval_)
 
     def cut_by(self) -> str:
-        """Return the options that left out rows of what was read; an empty text where none did."""
+        """Return, in words, the options that left out rows; an empty string if none did."""
         limited, sliced = (any(getattr(each, name) for each in self.readings) for name in ("limited", "sliced"))
         return " and ".join([*(["--slice"] if sliced else []), *(["--limit"] if limited else [])])
 
@@ -182,11 +182,11 @@ class CaseMaker:
                     yield pytest.param(case, id=own_id, marks=marks)
 
     def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
-        """Yield what is kept of each good row that ``--slice`` and ``--limit`` leave; gather what is wrong."""
+        """Yield the data kept of each valid row that ``--slice`` and ``--limit`` leave; gather problems."""
         checked = CheckedRows(reading.eval.dataset)
         try:
             yield from self._kept(reading, checked)
-        except DatasetError:  # what was wrong before it is told before it
+        except DatasetError:  # earlier problems are reported first
             self.problems += checked.row_problems
             raise
         if problems := checked.problems():
@@ -236,7 +236,7 @@ class CaseMaker:
 
 
 def _mark(name: str, where: str) -> pytest.MarkDecorator:
-    """Return the pytest mark of a row, by the project's own rule on unknown marks; a warning names the row."""
+    """Return the pytest mark of a row; the project's settings decide on unknown marks, and a warning names the row."""
     place, _, line = where.rpartition(":")
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -252,7 +252,7 @@ def _mark(name: str, where: str) -> pytest.MarkDecorator:
 
 
 def _no_cluster(reading: Reading) -> str:
-    """Return what is wrong with a cluster key that no row has."""
+    """Return the problem of a cluster key that no row has."""
     key, known = reading.eval.cluster or "", sorted(reading.metadata_keys)
     return (
         f"{reading.eval.where}: marker llmeval: cluster={one_line(repr(key))}: no row of {reading.eval.dataset.shown}"
@@ -261,7 +261,7 @@ def _no_cluster(reading: Reading) -> str:
 
 
 def _one_name(where: str, base: str, *cases: CaseParam) -> str:
-    """Return that two cases have one node id, which makes a suite fall apart, and what to do."""
+    """Return the problem that two cases have one node id, which would split the suite, and what to do."""
     told = " and ".join(f"model {shown_value(case.model)} with row {shown_value(case.sample_id)}" for case in cases)
     return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
 
@@ -272,7 +272,7 @@ def _is_named_by_class(definition: pytest.Item) -> bool:
 
 
 def _told_apart(one: pytest.Function, other: pytest.Function) -> str:
-    """Return what to do about two functions of one suite."""
+    """Return advice on two functions that name one suite."""
     if one.function is not other.function:
         is_one = one.nodeid.rpartition("::")[0] == other.nodeid.rpartition("::")[0]
         in_one = is_one and _is_named_by_class(one) and _is_named_by_class(other)

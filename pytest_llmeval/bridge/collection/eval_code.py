@@ -1,4 +1,4 @@
-"""The code of a test function as it is written, for what it tells before the test runs."""
+"""The syntax tree of a test function, for what it says before the test runs."""
 
 import ast
 import functools
@@ -16,16 +16,16 @@ from pytest_llmeval.core.syntax import parsed
 __all__ = ["COMPARING", "JUDGING", "judge_calls", "on_score", "rubric_problems", "tree_of", "variables_of"]
 
 _SCORE_NAMES = frozenset({"score", "llmeval_score"})
-"""What a test calls its scorers."""
+"""Names of the scorers' fixture in a test."""
 JUDGING = frozenset({"judge", "judge_sync"})
 """Scorers that ask a judge about one answer."""
 COMPARING = frozenset({"prefer", "prefer_sync"})
-"""Scorers that ask a judge about two."""
+"""Scorers that ask a judge to compare two answers."""
 
 
 @functools.lru_cache(maxsize=64)
 def tree_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """Return the syntax tree of ``function``, or of what a decorator wrapped in it; None where there is no source."""
+    """Return the syntax tree of ``function``, or of the function that a decorator wrapped; None without source."""
     try:
         module = parsed(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
@@ -42,7 +42,7 @@ def variables_of(function: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 def on_score(node: ast.AST, called: Collection[str] = _SCORE_NAMES) -> str:
-    """Return the name of the method that ``node`` calls on a variable in ``called``; empty where it is no such call."""
+    """Return the name of the method that ``node`` calls on a variable in ``called``; empty if it is no such call."""
     function = node.func if isinstance(node, ast.Call) else None
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return ""
@@ -55,7 +55,7 @@ def judge_calls(
     """Yield each call in ``function`` that asks a judge, on a variable in ``called``.
 
     Yields:
-        The method, its keyword arguments, and its rubric: None where that is no literal or variable of the module.
+        The method, its keyword arguments, and its rubric: None unless it is a literal or a variable of the module.
     """
     tree = tree_of(function)
     names = variables_of(function) if tree is not None else {}
@@ -67,7 +67,7 @@ def judge_calls(
 
 
 def rubric_problems(test: pytest.Function) -> Iterator[str]:
-    """Yield what is wrong with each rubric that a test names by a literal or by a variable of its module."""
+    """Yield the problems of each rubric that a test names by a literal or by a variable of its module."""
     from pytest_llmeval.loaders.rubrics import load_rubric
 
     called = [name for name in _SCORE_NAMES if is_ours(test, name)]

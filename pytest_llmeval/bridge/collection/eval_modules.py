@@ -1,4 +1,4 @@
-"""Where paths lie, and which modules below a folder may have evals, by their text: none is imported."""
+"""Paths, and the modules below a folder whose text suggests that they have evals: none is imported."""
 
 import functools
 import importlib.util
@@ -17,14 +17,14 @@ def lies_in(path: Path, folder: Path) -> bool:
 
 
 def absolute(start: Path, argument: str) -> Path:
-    """Return an argument as pytest takes it: links in it are kept."""
+    """Return a path argument as pytest takes it: symbolic links in it are kept."""
     return Path(os.path.abspath(start / argument))
 
 
 def module_path(name: str, config: pytest.Config) -> str:
-    """Return where a module or package lies, as pytest looks for it; an empty text where it sees none.
+    """Return the path of a module or package as pytest looks for it; an empty string if it finds none.
 
-    A namespace package, which any folder is, is one only where pytest's ini key says so.
+    A namespace package, which any folder could be, counts only if pytest's ini key says so.
     """
     try:
         spec = importlib.util.find_spec(name)

@@ -1,4 +1,4 @@
-"""What a collection found, in a form that an xdist worker can send to the controller."""
+"""The facts that a collection found, in a form that an xdist worker can send to the controller."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,11 @@ class SuiteFacts:
     """One suite of the session."""
 
     function: str = ""
-    """The node id of the test function whose cases these are."""
+    """Node id of the test function that makes these cases."""
     slices: list[str] = field(default_factory=list)
-    """Names of the slices of the rows read, sorted."""
+    """Sorted names of the slices of the rows that were read."""
     read_to_end: bool = True
-    """False where ``--limit`` stopped the reading."""
+    """False if ``--limit`` stopped the reading."""
     prompt: str = ""
     prompt_digest: str = ""
     params_digest: str = ""
@@ -30,93 +30,92 @@ class SuiteFacts:
     rows_digest: str = ""
     """sha256 in hex over the rows taken, in their order."""
     row_set_digest: str = ""
-    """The same in any order; see ``add_digests``."""
+    """The same, whatever the order; see ``add_digests``."""
     code_digest: str = ""
     """sha256 in hex over the source of the test function and of the project's own scorers that it names."""
     made: int = 0
-    """How many cases its rows gave, before anything but ``--limit`` and ``--slice`` left some out."""
+    """Number of cases that its rows gave, before anything but ``--limit`` and ``--slice`` left some out."""
     deselected: int = 0
-    """How many of its rows ``-m`` left out."""
+    """Number of its rows that ``-m`` left out."""
     expected: dict[str, int] = field(default_factory=dict)
-    """How many cases of each model are to run."""
+    """Number of cases to run, by model."""
     done: dict[str, int] = field(default_factory=dict)
-    """How many cases of each model had ended in an earlier session of a resumed run."""
+    """Number of cases that had ended in an earlier session of a resumed run, by model."""
     selected_digest: str = ""
-    """Over the ids of the rows that have a case which is to run or had ended, whatever their order."""
+    """Digest of the ids of the rows that have a case which is to run or had ended, whatever their order."""
     order_digest: str = ""
     """sha256 in hex over the node ids of the cases that are to run, in their order."""
     inputs_digest: str = ""
-    """sha256 in hex over the inputs of rows that code made, whichever cases are to run."""
+    """sha256 in hex over the inputs of rows that code generated, whichever cases are to run."""
     left_out: list[str] = field(default_factory=list)
-    """What left out cases, ``-m`` apart; empty where the run is not partial."""
+    """What left out cases, except ``-m``; empty if the run is not partial."""
     not_selected: int = 0
-    """How many cases anything but ``-m``, ``--limit`` and ``--slice`` left out."""
+    """Number of cases that anything but ``-m``, ``--limit`` and ``--slice`` left out."""
     gone: list[str] | None = None
-    """The ids of rows that a run which goes on asked about and does not take now, sorted; None where none is sought."""
+    """Sorted ids of rows that a resumed run asked about and that are not taken now; None if this was not examined."""
 
     @property
     def dealt(self) -> tuple[str, str]:
-        """What must be the same in all workers: xdist deals out cases by their numbers."""
+        """Digests that must be equal in all workers: xdist deals out cases by their numbers."""
         return self.order_digest, self.inputs_digest
 
 
 @dataclass(slots=True, kw_only=True)
 class CollectionFacts:
-    """All that the session needs to know of the evals that were collected."""
+    """Everything that the session needs to know about the evals that were collected."""
 
     suites: dict[str, SuiteFacts] = field(default_factory=dict)
     unrun: dict[str, SuiteFacts] = field(default_factory=dict)
-    """Those that were read and have no case here: of a shard, what left out their rows counts in the joined run; of a
-    run that goes on with other rows, they may have lost some."""
+    """Suites that were read and have no case here. In a shard, what left out their rows counts in the joined run; in a
+    run that is resumed with other rows, they may have lost some."""
     models: dict[str, str] = field(default_factory=dict)
-    """The spec of each model, by its name."""
+    """Spec of each model, by its name."""
     judges: dict[str, str] = field(default_factory=dict)
-    """The spec of each judge, by its name."""
+    """Spec of each judge, by its name."""
     model_digests: dict[str, str] = field(default_factory=dict)
     """sha256 in hex over the spec and the parameters of each model, by its name."""
     judge_digests: dict[str, str] = field(default_factory=dict)
-    """The same of each judge."""
+    """sha256 in hex over the spec and the parameters of each judge, by its name."""
     account_digests: dict[str, str] = field(default_factory=dict)
-    """sha256 in hex of where each model and judge of a server is asked, by its name."""
+    """sha256 in hex over the address at which each server model and judge is asked, by its name."""
     changed: list[str] = field(default_factory=list)
-    """What is not as it was when the resumed run began."""
+    """What has changed since the resumed run began."""
     dataset_digest: str = ""
     unselected: list[str] = field(default_factory=list)
-    """What left out suites whole, ``-m`` apart, each with their names; empty where each that was collected ran."""
+    """What left out entire suites, except ``-m``, each with their names; empty if every collected suite runs."""
     waiting: dict[str, int] = field(default_factory=dict)
-    """How many marked functions nobody asked for, by the folder to be named.
+    """Number of marked functions that nobody asked for, by the folder to name.
 
-    By an empty text those that wait only as they attack the judge; by ``train`` how many trainings.
-    """
+    An empty string counts those that wait only because they attack the judge, ``train`` the trainings."""
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
     others: list[str] = field(default_factory=list)
-    """Suites that were read and of which no case is to run here, sorted."""
+    """Sorted names of suites that were read and have no case to run here."""
     unmade: list[str] = field(default_factory=list)
-    """Suites that have rules and that no eval makes, where everything under ``llmeval_paths`` was collected."""
+    """Suites that have rules but no eval, known only if everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
-    """Those of ``notes`` that are shown before any call, too: a person may have meant something else."""
+    """The ``notes`` that are also shown before any call: a person may have meant something else."""
     problems: list[str] = field(default_factory=list)
-    """What makes this session a usage error, one line or more each."""
+    """Problems that make this session a usage error, each of one line or more."""
     count_only: bool = False
     """Whether no test runs (``--co``, ``--setup-only``, ``--setup-plan``)."""
     empty_shard: bool = False
-    """Whether none of the rows that were asked for lies in the shard of this session; it is recorded all the same."""
+    """Whether the shard of this session has none of the rows that were asked for; it is recorded all the same."""
 
     def suite_of(self, nodeid: str) -> str | None:
-        """Return the suite, one of its function's, of a case that did not begin; None of an ordinary test."""
+        """Return a suite of the function of a case that did not begin; None for an ordinary test."""
         function = function_of(nodeid)
         return next((name for name, suite in self.suites.items() if suite.function == function), None)
 
     @property
     def selected(self) -> int:
-        """How many cases are to run."""
+        """Number of cases to run."""
         return sum(sum(suite.expected.values()) for suite in self.suites.values())
 
     @property
     def done(self) -> int:
-        """How many had ended in an earlier session of a resumed run."""
+        """Number of cases that had ended in an earlier session of a resumed run."""
         return sum(sum(suite.done.values()) for suite in self.suites.values())
 
     @property
@@ -135,13 +134,13 @@ class CollectionFacts:
         return bool(self.is_run or self.waiting or self.problems or self.notes)
 
     def tell_early(self, notes: Iterable[str]) -> None:
-        """Add notes that are shown before any call, too."""
+        """Add notes that are also shown before any call."""
         told = list(notes)
         self.early += told
         self.notes += [note for note in told if note not in self.notes]
 
     def pass_over_problems(self, *, tells: bool) -> None:
-        """Let the session go on though something is wrong, as no eval is left; ``tells``: say in notes what it is."""
+        """Drop the problems, as no eval is left; ``tells`` says whether notes mention them."""
         self.notes += [f"not run: {problem}" for problem in self.problems] if tells else []
         self.problems.clear()
 
@@ -151,7 +150,7 @@ class CollectionFacts:
         Inputs count as well: one process asks ahead for the cases of another.
 
         Raises:
-            UsageError: they are, with the suites; or that one found something wrong.
+            UsageError: the cases differ, naming the suites; or the other worker found a problem.
         """
         if found.problems:
             raise pytest.UsageError(printable("\n".join(found.problems)))

@@ -1,4 +1,4 @@
-"""Folders that pytest ignores where it comes across them; it does not ask that of a path that it starts from."""
+"""Folders that pytest ignores when it comes across them, but not when it starts from them."""
 
 import fnmatch
 from collections.abc import Generator
@@ -11,21 +11,21 @@ __all__ = ["IgnoredPaths", "is_ignored"]
 
 
 class IgnoredPaths:
-    """Notes what ``--ignore``, ``collect_ignore`` and the like leave out."""
+    """Notes the paths that ``--ignore``, ``collect_ignore`` and the like leave out."""
 
     def __init__(self, ignored: list[Path]) -> None:
         self._ignored = ignored
 
     @pytest.hookimpl(wrapper=True)
     def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
-        """Note a path that somebody leaves out."""
+        """Note a path that an option, a plugin or a conftest leaves out."""
         if is_ignored := (yield):
             self._ignored.append(collection_path)
         return is_ignored
 
 
 def is_ignored(folder: Path, config: pytest.Config) -> bool:
-    """Whether an option, a plugin or a conftest has pytest pass over a folder, or over one that it lies in."""
+    """Whether an option, a plugin or a conftest makes pytest ignore a folder, or a parent of it."""
     parents = [each for each in folder.parents if config.rootpath in each.parents]
     return any(_is_passed_over(each, config) for each in (folder, *parents))
 
@@ -48,6 +48,6 @@ def _conftests(config: pytest.Config) -> list[ModuleType]:
 
 
 def _listed(name: str, above: list[tuple[Path, ModuleType]]) -> list[Path]:
-    """Return the paths in a variable of the closest conftest that has it; pytest reads no other."""
+    """Return the paths in a variable of the closest conftest that defines it; pytest reads no other."""
     found = [[place / each for each in getattr(module, name)] for place, module in above if hasattr(module, name)]
     return found[0] if found else []

@@ -1,4 +1,4 @@
-"""Judgements that a test asks for whatever the answer is, read off its code before it runs."""
+"""Judgements that a test requests whatever the answer is, read off its code before it runs."""
 
 import ast
 import functools
@@ -18,26 +18,26 @@ _HARMLESS = frozenset({"len", "str"})
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Pass)
 """Statements after which the next one runs, unless they raise."""
 _LAST = (ast.Assert, ast.Return)
-"""Statements that run for certain, while the next one may not."""
+"""Statements that certainly run, while the next one may not."""
 _UNSURE = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
-"""Expressions of which a part may not be evaluated, or not once."""
+"""Expressions with a part that may not be evaluated, or more than once."""
 
 
 class KnownJudgement(NamedTuple):
-    """A call of ``score.judge`` or ``score.judge_sync`` that every case makes, unless an exception ends it before."""
+    """A call of ``score.judge`` or ``score.judge_sync`` that every case makes, unless an exception ends it earlier."""
 
     call: ast.Call
     function: Callable[..., Any]
-    """The test."""
+    """The test function."""
 
     def arguments(self, fixtures: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return what the call is given in a case, by what the variables of the test's module are now.
+        """Return the arguments of the call in a case, by the present values of the module's variables.
 
         Args:
             fixtures: the values of ``sample`` and ``response``, under the names that the test uses.
 
         Raises:
-            LookupError: that cannot be told before the test runs.
+            LookupError: an argument cannot be known before the test runs.
         """
         known = {**variables_of(self.function), **fixtures}
         positional = [_read(node, known) for node in self.call.args]
@@ -46,11 +46,11 @@ class KnownJudgement(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def known_judgements(function: Callable[..., Any]) -> Sequence[KnownJudgement]:
-    """Return the judgements that ``function`` asks for in every case, in their order; none where that is not certain.
+    """Return the judgements that ``function`` makes in every case, in their order; empty if that is not certain.
 
     They stand at the top of the body, after nothing that branches, sets more than local variables, or calls anything
-    but ``score`` and methods of what a response holds. Their arguments can be read off: literals, variables of the
-    module, ``sample`` and ``response`` and what these hold.
+    but ``score`` and methods of a response's parts. Their arguments can be read off the code: literals, variables of
+    the module, ``sample``, ``response``, and parts of these two.
     """
     tree = tree_of(function)
     if tree is None or hasattr(function, "__wrapped__"):  # a decorator decides what is run
@@ -73,14 +73,14 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
 
 
 def _is_harmless(call: ast.Call) -> bool:
-    """Whether a call neither ends the test nor changes its fixtures, as ``pytest.skip()`` and others may."""
+    """Whether a call neither ends the test, as ``pytest.skip()`` would, nor changes its fixtures."""
     if isinstance(call.func, ast.Name):
         return call.func.id in _HARMLESS
     return bool(on_score(call)) or _root(call.func) in _RESPONSES
 
 
 def _changes(node: ast.AST) -> bool:
-    """Whether a part of a statement gives another meaning to a fixture of ours, or sets a part of anything."""
+    """Whether a part of a statement rebinds one of our fixtures, or sets an attribute or item of anything."""
     if isinstance(node, ast.alias):
         return (node.asname or node.name) in _OURS
     is_set = isinstance(getattr(node, "ctx", None), ast.Store)
@@ -101,9 +101,9 @@ def _read(node: ast.expr, known: Mapping[str, Any]) -> Any:
 
 
 def _root(node: ast.expr) -> str:
-    """Return the variable of which ``node`` is an attribute or an entry, or that it is; an empty text for others.
+    """Return the variable that ``node`` is, or is an attribute or an item of; an empty string for other expressions.
 
-    What a method returns counts as a part of what it is a method of.
+    The result of a method counts as a part of the method's object.
     """
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value

@@ -1,4 +1,4 @@
-"""What ``pytest --last-failed`` runs again."""
+"""The cases that ``pytest --last-failed`` runs again."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -19,16 +19,15 @@ _EPOCH = re.compile(r"-e\d+$")
 
 
 def last_failed(config: pytest.Config) -> set[str]:
-    """Return the node ids that ``--lf`` asks for; nothing without it."""
+    """Return the node ids that ``--lf`` selects; empty without it."""
     plugin = config.pluginmanager.getplugin("lfplugin")
     return {str(node) for node in plugin.lastfailed} if plugin is not None and config.getoption("lf") else set()
 
 
 def misses_last_failed(config: pytest.Config, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> bool:
-    """Whether ``--lf`` knows failed cases of rows of ``cases``, and none of them is here: by another model, say.
+    """Whether ``--lf`` knows failed cases of the rows of ``cases``, but none of them is here (another model, say).
 
-    It is not so where the row has gone, nor where a case was asked for by its node id: then ``--lf`` has nothing to
-    choose, as in pytest.
+    False if the row is gone, or a case was named by its node id: then ``--lf`` has nothing to choose, as in pytest.
     """
     failed = last_failed(config)
     if not failed:
@@ -48,13 +47,13 @@ def misses_last_failed(config: pytest.Config, cases: Iterable[tuple[pytest.Item,
 
 
 def passed_over(config: pytest.Config) -> list[str]:
-    """Return how many files ``--lf`` had pytest not look into, in words; nothing where none."""
+    """Return, in words, how many files ``--lf`` made pytest skip; empty if none."""
     skipped = getattr(config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
     return [f"--lf passed over {counted(skipped, 'file')}"] if skipped else []
 
 
 def remember_misses(config: pytest.Config, nodeids: Sequence[str]) -> None:
-    """Let ``--lf`` run misses again, though their reports passed."""
+    """Make ``--lf`` run misses again, although their reports passed."""
     if nodeids and config.pluginmanager.hasplugin("lfplugin"):
         cache = config.cache
         assert cache is not None

@@ -1,4 +1,4 @@
-"""What an expression of ``-m`` holds for, of the marks of this plugin."""
+"""Which items an ``-m`` expression selects, by the marks of this plugin."""
 
 import functools
 from collections.abc import Iterable
@@ -10,20 +10,20 @@ from _pytest.mark.expression import Expression
 __all__ = ["CASE_MARKS", "OWN_MARKS", "TRAINING_MARKS", "asks_for", "asks_for_marks", "holds_for", "is_expression"]
 
 TRAINING_MARKS = (frozenset({"train"}),)
-"""What trainings are marked with, of the marks of this plugin."""
+"""Sets of this plugin's marks that trainings have."""
 CASE_MARKS = (
     frozenset({"llmeval"}),
     frozenset({"llmeval", "regression"}),
     frozenset({"llmeval", "judge_attack"}),
 )
-"""What cases may be marked with, of them."""
+"""Sets of this plugin's marks that cases may have."""
 OWN_MARKS = (*TRAINING_MARKS, *CASE_MARKS)
-"""What items of this plugin may be marked with."""
+"""Sets of this plugin's marks that its items may have."""
 _OWN = frozenset[str]().union(*OWN_MARKS)
 
 
 def holds_for(expression: str, item: pytest.Item) -> bool:
-    """Whether a ``-m`` expression holds for ``item``, as pytest sees it; an empty or a wrong one holds for all."""
+    """Whether an ``-m`` expression holds for ``item``, as pytest sees it; an empty or invalid one holds for all."""
     asked = _compiled(expression)
     if asked is None:
         return True
@@ -36,7 +36,7 @@ def holds_for(expression: str, item: pytest.Item) -> bool:
 
 
 def is_expression(text: str) -> bool:
-    """Whether ``text`` is what ``-m`` and ``-k`` take."""
+    """Whether ``text`` is a valid expression for ``-m`` and ``-k``."""
     try:
         Expression.compile(text)
     except SyntaxError:
@@ -51,9 +51,9 @@ def asks_for_marks(expression: str) -> bool:
 
 
 def asks_for(expression: str, own: Iterable[frozenset[str]]) -> bool:
-    """Whether a ``-m`` expression asks for one of these sets of our marks: with it, it holds, and without, it does not.
+    """Whether an ``-m`` expression asks for one of these sets of our marks: it holds with the set, but not without.
 
-    Of marks that are not ours an item may have none or all; either will do.
+    An item may have none or all of the marks that are not ours; either is enough.
     """
     asked = _compiled(expression)
     return asked is not None and any(
@@ -64,11 +64,11 @@ def asks_for(expression: str, own: Iterable[frozenset[str]]) -> bool:
 
 
 def _holds(asked: Expression, marks: frozenset[str], *, others: bool) -> bool:
-    """Whether a ``-m`` expression holds for an item with these marks of this plugin and, of others, all or none."""
+    """Whether an ``-m`` expression holds for an item with these marks of ours and all or none of the others."""
     return asked.evaluate(lambda name, /, **kwargs: name in marks if name in _OWN else others)
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(expression: str) -> Expression | None:
-    """Return a ``-m`` expression as pytest reads it; None where there is none, or a wrong one: pytest reports it."""
+    """Return an ``-m`` expression as pytest reads it; None if empty, or invalid, which pytest reports."""
     return Expression.compile(expression) if expression and is_expression(expression) else None

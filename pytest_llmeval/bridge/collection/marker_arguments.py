@@ -1,4 +1,4 @@
-"""What the marker ``llmeval`` of a function says, and what may be wrong with it."""
+"""The arguments of a function's marker ``llmeval``, and what may be wrong with them."""
 
 import inspect
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ __all__ = ["marker_arguments"]
 
 
 def marker_arguments(marker: pytest.Mark, definition: pytest.Function) -> dict[str, Any]:
-    """Return the arguments of the closest marker of a function by their names, those that it leaves out too.
+    """Return the arguments of a function's closest marker by name, with defaults for those not given.
 
     Raises:
-        UserError: the marker has others, or one of the wrong kind; or the function cannot have the marker.
+        UserError: the marker has unknown arguments, or one of the wrong type; or the function cannot have the marker.
     """
     where = definition.nodeid
     try:
@@ -46,7 +46,7 @@ def _marker(
 
 
 def _check_single(definition: pytest.Item, where: str) -> None:
-    """Raise UserError where two markers stand on one node, of which one would be read; a function's goes first."""
+    """Raise UserError if two markers stand on one node: only one would be read. A function's own goes first."""
     nodes = [node for node, _ in definition.iter_markers_with_node("llmeval")]
     together = nodes.count(nodes[0])
     if together > 1:
@@ -57,7 +57,7 @@ def _check_single(definition: pytest.Item, where: str) -> None:
 
 
 def _check_runs(definition: pytest.Function) -> None:
-    """Raise UserError where a test is an async generator: pytest collects it, and neither it nor a plugin runs it."""
+    """Raise UserError if a test is an async generator: pytest collects it, but neither pytest nor a plugin runs it."""
     if inspect.isasyncgenfunction(definition.function):
         path, line, name = definition.location
         raise UserError(

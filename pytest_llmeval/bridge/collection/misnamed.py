@@ -1,4 +1,4 @@
-"""Words of ``-m`` and ``-k`` that fit no eval and no training, where these options left nothing to run."""
+"""Words of ``-m`` and ``-k`` that match no eval and no training, if these options left nothing to run."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,19 +14,19 @@ __all__ = ["misnamed"]
 _WORD = re.compile(r"(\bnot\s+)?([^\s()]+)")
 _GRAMMAR = frozenset({"and", "or", "not"})
 _MOST_LOOKED_AT = 2000
-"""Items whose names may be meant: comparing a word with very many takes long."""
+"""Largest number of items whose names are suggested: comparing a word with more takes long."""
 
 
 def misnamed(
     config: pytest.Config, found: Sequence[pytest.Item], *, marked: Sequence[pytest.Item], cut: str
 ) -> Iterator[str]:
-    """Yield a note for each word of ``-m`` and ``-k`` that fits nothing here.
+    """Yield a note for each word of ``-m`` and ``-k`` that matches nothing here.
 
     Args:
         config: of the session.
-        found: the cases and trainings that these deselected.
-        marked: those of them that ``-k`` is about.
-        cut: the options that left rows out before, in which the word may be.
+        found: the cases and trainings that these options deselected.
+        marked: those among them to which ``-k`` applies.
+        cut: the options that left rows out before; the word may match one of those.
     """
     left = f" (of the rows that {cut} left)" if cut else ""
     marks = {mark.name for item in found for mark in item.iter_markers()}
@@ -48,7 +48,7 @@ def _words(expression: str) -> list[str]:
 
 
 def _kinds(items: Iterable[pytest.Item]) -> str:
-    """Return what there is among ``items``, as people call it."""
+    """Return the kinds of ``items``, in words."""
     are_cases = {param_of(item) is not None for item in items}
     if are_cases == {True, False}:
         return "eval, row or training"
@@ -56,7 +56,7 @@ def _kinds(items: Iterable[pytest.Item]) -> str:
 
 
 def _names(items: Iterable[pytest.Item]) -> set[str]:
-    """Return what people call an item by: its function, its file, its row or configuration; without ``test_``, too."""
+    """Return the names that people use for items: function, file, row or configuration, also without ``test_``."""
     found = set[str]()
     for item in items:
         param = param_of(item)
@@ -72,7 +72,7 @@ def _configurations(items: Iterable[pytest.Item]) -> list[str]:
 
 
 def _there_are(items: Iterable[pytest.Item]) -> str:
-    """Return which configurations there are, where ``items`` are all of trainings."""
+    """Return, in words, the configurations there are, if ``items`` are all of trainings."""
     found = list(items)
     names = [] if any(param_of(item) is not None for item in found) else _configurations(found)
     return f"; there {'is' if len(names) == 1 else 'are'} {and_more([*map(shown_value, names)], 10)}" if names else ""

@@ -1,4 +1,4 @@
-"""Sessions that show what there is and run no test: ``--collect-only``, ``--setup-plan``, ``--fixtures`` and so on."""
+"""Sessions that only list or set up tests: ``--collect-only``, ``--setup-plan``, ``--fixtures`` and so on."""
 
 import pytest
 
@@ -11,7 +11,7 @@ __all__ = ["Unasked", "only_shows"]
 def only_shows(config: pytest.Config) -> bool:
     """Whether no test runs in this session."""
     options = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
-    return any(config.getoption(option, False) for option in options)  # each of a plugin that -p may switch off
+    return any(config.getoption(option, False) for option in options)  # -p may switch off each option's plugin
 
 
 class Unasked:
@@ -19,7 +19,7 @@ class Unasked:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> object:
-        """Give the row, and None in place of all else that a case would be given."""
+        """Return the row, and None for everything else that a case would get."""
         param = param_of(request.node) if request.scope == "function" else None
         if param is None or not is_made_here(fixturedef):
             return None

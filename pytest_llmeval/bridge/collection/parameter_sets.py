@@ -1,4 +1,4 @@
-"""Names of an eval's parameter sets: each set is a suite, named by its content, never by its place or by a secret."""
+"""Names of an eval's parameter sets: each set is a suite, named by its content, never by position or by a secret."""
 
 import functools
 import re
@@ -17,14 +17,15 @@ from pytest_llmeval.models.redaction import AnswerRedactor
 __all__ = ["each_once", "parametrized_names", "secret_sets", "value_name"]
 
 _SHORT = 100
-"""Characters of a text that pytest takes for a name."""
+"""Longest string, in characters, that pytest takes as a name."""
 _TOLD = (type(None), int, float, complex, re.Pattern, Enum)
 
 
 def value_name(value: object, argname: str, *, config: pytest.Config, where: str, problems: list[str]) -> str | None:
-    """Return a name by the content of a value of a parameter set; None where pytest has one for it.
+    """Return a name made of the content of a parameter set's value; None if pytest has one for it.
 
-    None, too, where nothing tells the value: then ``problems`` takes what is wrong with the function at ``where``.
+    None, too, if nothing identifies the value across sessions: then ``problems`` gets a message on the function at
+    ``where``.
     """
     if _is_told_by_pytest(value, config):
         return None
@@ -54,9 +55,9 @@ def _shortens(config: pytest.Config) -> bool:
 
 
 def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tuple[pytest.Item, CaseParam]], list[str]]:
-    """Return each case once, which --keep-duplicates may give twice, and what is wrong, once for each function.
+    """Return each case once, which --keep-duplicates may give twice, and the problems, one for each function.
 
-    That is two cases with one node id, and a parameter set that has a marker of its own.
+    Problems are two cases with one node id, and a parameter set that has a marker of its own.
     """
     found: dict[str, tuple[pytest.Item, CaseParam]] = {}
     problems: dict[str, str] = {}
@@ -75,7 +76,7 @@ def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tupl
 
 
 def _one_name(*cases: tuple[pytest.Item, CaseParam]) -> str:
-    """Return that two cases of a function have one node id, and what to do."""
+    """Return the problem that two cases of a function have one node id, and what to do."""
     told = " and ".join(
         f"row {shown_value(param.sample_id)} of set {shown_value(set_of(item, param))}" for item, param in cases
     )
@@ -84,9 +85,9 @@ def _one_name(*cases: tuple[pytest.Item, CaseParam]) -> str:
 
 
 def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterator[tuple[pytest.Item, str]]:
-    """Yield each case that is named by a secret, and what is wrong: a node id is printed, stored and reported.
+    """Yield each case whose name contains a secret, and the problem: node ids are printed, stored and reported.
 
-    Of what may be an ordinary word, such as the key ``ollama`` of a server that asks for none, nothing is said.
+    A secret that may be an ordinary word, such as the key ``ollama`` of a server that needs none, does not count.
     """
     redact = functools.cache(AnswerRedactor(secrets))
     for item, param in cases_in(items):

@@ -1,4 +1,4 @@
-"""What was read of the dataset of a marked function."""
+"""The data read from the dataset of a marked function."""
 
 import hashlib
 from collections import Counter
@@ -17,38 +17,38 @@ __all__ = ["Reading"]
 
 @dataclass(slots=True)
 class Reading:
-    """What was read of one function's dataset."""
+    """The data read from one function's dataset."""
 
     eval: Eval
     definition: pytest.Function
-    """The test, whose function several classes may inherit, and several modules import."""
+    """The test, whose function several classes may inherit and several modules may import."""
     code_digest: str
     asks_judge: bool
-    """Whether the test function itself names what asks one."""
+    """Whether the test function itself names a scorer that asks a judge."""
     fields: PromptFields
-    """What its rows offer its prompt."""
+    """The fields of its rows that its prompt can use."""
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Over the rows taken, those of the other shards too, in their order."""
+    """Digest of the rows taken, in their order, including those of other shards."""
     digests_sum: int = 0
-    """Of the digests of these rows, so that their order does not count."""
+    """Sum of the digests of these rows, so that their order does not count."""
     inputs: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Over their inputs, where code may make others in each process."""
+    """Digest of their inputs, if code may generate different ones in each process."""
     cases: int = 0
-    """Items that were made of it, before any parametrize of the user's."""
+    """Number of items made of it, before any parametrize of the user's."""
     slices: set[str] = field(default_factory=set)
     limited: bool = False
     """Whether ``--limit`` left rows out."""
     sliced: bool = False
     """Whether ``--slice`` left rows out."""
     parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
-    """The slices and the cluster of each row taken, by its id; gathered only where rows matter beyond their cases."""
+    """Slices and cluster of each row taken, by its id; gathered only if a rule or a resumed run needs them."""
     metadata_keys: Counter[str] = field(default_factory=Counter)
-    """In how many of the rows taken each is not null; gathered only where the marker names a cluster key."""
+    """Number of rows in which each metadata key is not null; gathered only if the marker names a cluster key."""
     unclustered: str = ""
-    """How many of the rows taken lack the cluster key that others have, in words; empty where none does."""
+    """In words, how many rows taken lack the cluster key that others have; empty if none does."""
 
     def suite_facts(self) -> SuiteFacts:
-        """Return what is known of the suite of this function, its cases not yet counted."""
+        """Return the facts of this function's suite; its cases are not counted yet."""
         cuts = (("limit", self.limited), ("slice", self.sliced))
         return SuiteFacts(
             function=self.eval.where,

@@ -1,4 +1,4 @@
-"""Which evals run: the ones that were asked for. The others wait, their datasets unread."""
+"""Selects the evals that were asked for. The others wait, with their datasets unread."""
 
 import functools
 from collections.abc import Iterable
@@ -23,16 +23,16 @@ from pytest_llmeval.core.ini_values import many_texts
 __all__ = ["UNCOLLECTED_KEY", "Selection"]
 
 UNCOLLECTED_KEY = pytest.StashKey[dict[str, None]]()
-"""The node ids of what failed as it was collected, in their order."""
+"""Node ids of what failed during collection, in their order."""
 _TRAIN_FOLDER = "finetune"
 
 
 class Selection:
-    """What the command line asks for, as far as evals and training are concerned.
+    """The part of the command line that selects evals and trainings.
 
     An eval below a folder of the ini key ``llmeval_paths`` runs only if (a) a path or node id on the command line, or
-    the folder that pytest was started in, lies in that folder, or (b) the ``-m`` expression would not hold for an
-    item without any mark. Training items and ``judge_attack`` need (b) or their own node id.
+    the folder that pytest was started in, lies in that folder, or (b) the ``-m`` expression would not hold for an item
+    without any mark. Training items and ``judge_attack`` need (b) or their own node id.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -47,20 +47,20 @@ class Selection:
         """Files and folders that pytest ignores, or failed to collect."""
 
     def note_uncollected(self, report: pytest.CollectReport) -> None:
-        """Note what was skipped or failed as it was collected."""
+        """Note what was skipped or failed during collection."""
         self.ignored.append(self._config.rootpath / str(report.nodeid).partition("::")[0])
         if report.failed:
             self._config.stash.setdefault(UNCOLLECTED_KEY, {})[str(report.nodeid)] = None
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
-        """Let other ``-m`` expressions than the session's ask for waiting evals, and for attacks on the judge."""
+        """Let ``-m`` expressions other than the session's ask for waiting evals, and for attacks on the judge."""
         self.by_mark = asks_for_marks(expression)
         self._attacks_by_mark = asks_for_marks(attacks)
 
     def widen_testpaths(self) -> None:
-        """Collect the folders of evals and training too where ``-m`` may ask for their items, but for ignored ones.
+        """Also collect the folders of evals and training that are not ignored, if ``-m`` may ask for their items.
 
-        Once every plugin is configured: they are asked what to ignore.
+        Called once every plugin is configured, because plugins are asked what to ignore.
         """
         config = self._config
         if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
@@ -78,11 +78,11 @@ class Selection:
         config.args.extend(str(folder) for folder in self.added)
 
     def waits(self, item: pytest.Item) -> bool:
-        """Whether a marked function (or its placeholder) was not asked for."""
+        """Whether nobody asked for a marked function (or its placeholder)."""
         return self.waits_in(item) is not None or self.attack_waits(item)
 
     def waits_in(self, item: pytest.Item) -> Path | None:
-        """Return the folder that must be asked for before a marked function runs; None where none need be."""
+        """Return the folder that must be named before a marked function runs; None if it runs anyway."""
         if self.by_mark or self._named(item):
             return None
         homes = [folder for folder in self.folders if lies_in(item.path, folder)]
@@ -95,13 +95,13 @@ class Selection:
         return is_attack and not self._attacks_by_mark and not self._named(item)
 
     def row_attack_waits(self, item: pytest.Item) -> bool:
-        """Whether a case attacks the judge by a mark of its row, and was not asked for; of a case only."""
+        """Whether a case attacks the judge by a mark of its row and was not asked for; for cases only."""
         marks = item.callspec.marks  # type: ignore[attr-defined]  # a case has a callspec
         return bool(marks) and any(mark.name == "judge_attack" for mark in marks) and self.attack_waits(item)
 
     @property
     def has_more_to_drop(self) -> bool:
-        """Whether there can be training items, or tests that only our own widening brought in."""
+        """Whether there can be training items, or tests that were collected only because of ``widen_testpaths``."""
         return bool(self.added) or self._train_folder.is_dir()
 
     def is_training(self, item: pytest.Item) -> bool:
@@ -109,7 +109,7 @@ class Selection:
         return item.get_closest_marker("train") is not None and lies_in(item.path, self._train_folder)
 
     def only_trains(self, items: Iterable[pytest.Item]) -> bool:
-        """Whether trainings are left and no eval; where nothing is left, whether ``-m`` holds for them and no eval."""
+        """Whether trainings are left and no eval; if nothing is left, whether ``-m`` selects trainings and no eval."""
         found = list(items)
         if not found:
             return self._asks_for(TRAINING_MARKS) and not self._asks_for(CASE_MARKS)
@@ -121,11 +121,11 @@ class Selection:
         return self.is_training(item) and not self.by_mark and not self._named(item)
 
     def brought_in(self, path: Path) -> bool:
-        """Whether only our widening of the testpaths had ``path`` collected."""
+        """Whether ``path`` was collected only because of ``widen_testpaths``."""
         return any(lies_in(path, folder) for folder in self.added)
 
     def is_foreign(self, item: pytest.Item) -> bool:
-        """Whether ``item`` is an ordinary test that only our widening of the testpaths brought in."""
+        """Whether ``item`` is an ordinary test that was collected only because of ``widen_testpaths``."""
         marks = ("llmeval", "train")
         return self.brought_in(item.path) and not any(item.get_closest_marker(mark) for mark in marks)
 
@@ -140,7 +140,7 @@ class Selection:
 
     @property
     def asks_by_marks_alone(self) -> bool:
-        """Whether it asks for a mark that cases may have, and no ``-k``, ``--deselect`` or node id leaves any out."""
+        """Whether ``-m`` asks for a mark that cases may have, without a ``-k``, ``--deselect`` or node id beside it."""
         option, args = self._config.option, self._config.args
         has_names = bool(option.keyword or option.deselect) or any("::" in each for each in args)
         return not has_names and self._asks_for(CASE_MARKS)
@@ -150,7 +150,7 @@ class Selection:
 
     @property
     def asks_for_trainings(self) -> bool:
-        """Whether the folder of trainings, or a path in it, was asked for: by the folder of pytest's start, too."""
+        """Whether the folder of trainings, or a path in it, was asked for, also by starting pytest in it."""
         return any(lies_in(path, self._train_folder) for path in self._asked)
 
     @property
@@ -160,13 +160,13 @@ class Selection:
 
     @property
     def may_meet_evals(self) -> bool:
-        """Whether these evals were asked for, and the text of a module says that there may be some."""
+        """Whether evals in folders were asked for, and the text of a module suggests that there are some."""
         folders = [folder for folder in self.folders if folder.is_dir()]
         asked = [each for each in folders if self.by_mark or any(lies_in(path, each) for path in self._asked)]
         return any(mentions_us(module) for folder in asked for module in modules(folder))
 
     def covers_all(self) -> bool:
-        """Whether there are folders of evals, and everything below them was collected, as far as paths tell."""
+        """Whether there are folders of evals and everything below them was collected, judging by paths."""
         paths = [self._path_of(argument) for argument in self._config.args if "::" not in argument]
         folders = [folder for folder in self.folders if folder.is_dir()]
         are_named = all(any(lies_in(folder, path) for path in paths) for folder in folders)
@@ -174,7 +174,7 @@ class Selection:
         return bool(folders) and are_named and not left_out
 
     def _holds_evals(self, ignored: Path) -> bool:
-        """Whether there may be evals of the folders in a file or folder that was left out."""
+        """Whether a file or folder that was left out may contain evals of the folders."""
         if any(lies_in(folder, ignored) for folder in self.folders):
             return True
         if not any(lies_in(ignored, folder) for folder in self.folders):
@@ -184,13 +184,13 @@ class Selection:
 
     @functools.cached_property
     def _asked(self) -> tuple[Path, ...]:
-        """The folder that pytest was started in, and what the command line names."""
+        """The folder that pytest was started in, and the paths that the command line names."""
         config = self._config
         is_named = config.args_source is pytest.Config.ArgsSource.ARGS
         return (config.invocation_params.dir, *(map(self._path_of, config.args) if is_named else ()))
 
     def _path_of(self, argument: str) -> Path:
-        """Return where that lies which a path, a node id or, with ``--pyargs``, a module or package names."""
+        """Return the path of an argument: a path, a node id or, with ``--pyargs``, a module or package."""
         path = argument.partition("::")[0]
         found = module_path(path, self._config) if self._config.getoption("pyargs", False) else ""
         return absolute(self._config.invocation_params.dir, found or path)
@@ -210,4 +210,4 @@ def _folder_names(config: pytest.Config) -> list[str]:
     try:
         return many_texts(ini_value(PATHS_KEY, config))
     except ValueError:
-        return []  # no eval runs then: the settings are told to be wrong
+        return []  # no eval runs then: the settings are reported as wrong

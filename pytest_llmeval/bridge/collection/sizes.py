@@ -1,4 +1,4 @@
-"""What can be said of the rules before a session begins, from the number of rows that it has."""
+"""Checks before a session begins whether it has enough rows for its rules."""
 
 from pytest_llmeval.bridge.casework.cases import CaseParam
 from pytest_llmeval.bridge.collection.readings import Reading
@@ -12,7 +12,7 @@ __all__ = ["Sizes"]
 
 
 class Sizes:
-    """Counts the rows of the suites whose rules need enough of them."""
+    """Counts the rows of suites with rules on a change."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds
@@ -21,11 +21,11 @@ class Sizes:
             named
             for name, suite in thresholds.suites.items()
             if any(rule.kind in REGRESSION_KINDS for rule in suite.rules)
-            for named in (name, name.partition("[")[0])  # of a function, which may have a bracket in its own
+            for named in (name, name.partition("[")[0])  # of the function, which may have its own bracket
         }
 
     def matter(self, suite: str) -> bool:
-        """Whether the rows of a suite, or of one of its parameter sets, are to be counted."""
+        """Whether the rows of a suite, or of one of its parameter sets, need to be counted."""
         return suite in self._suites
 
     def add(self, suite: str, param: CaseParam, reading: Reading) -> None:
@@ -35,14 +35,14 @@ class Sizes:
             self._count.add(suite, param.model, param.sample_id, slices, cluster, epoch=param.epoch)
 
     def notes(self) -> list[str]:
-        """Return a note for each rule that no number of bad answers could break, with so few rows."""
+        """Return a note for each rule that no number of bad answers could break with so few rows."""
         return hopeless(self._thresholds, self._count.sizes())
 
     @property
     def need_a_baseline(self) -> bool:
-        """Whether ``problems`` may have something to say."""
+        """Whether ``problems`` may return any."""
         return has_margins(self._thresholds)
 
     def problems(self, found: FoundBaseline) -> list[str]:
-        """Return a message for each ``mode: noninferior`` that the rows are too few for."""
+        """Return a message for each ``mode: noninferior`` that has too few rows."""
         return unjudgeable(self._thresholds, self._count.sizes(), found.baseline())

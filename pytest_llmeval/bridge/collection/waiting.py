@@ -16,13 +16,13 @@ from pytest_llmeval.bridge.config.command_line import asking_command
 __all__ = ["count_trainings", "waiting_lines"]
 
 _TRAININGS = "train"
-"""What stands for a folder where those that wait are counted: none has to be named to run them."""
+"""Key that counts trainings in place of a folder: none has to be named to run them."""
 
 
 def count_trainings(functions: Iterable[pytest.Item]) -> Counter[str]:
-    """Return how many trainings these functions make, for ``waiting_lines``.
+    """Return the number of trainings that these functions make, for ``waiting_lines``.
 
-    That is one for each configuration in the folder that the marker names, or one where there is none.
+    That is one for each configuration in the folder that the marker names, or one if there is none.
     """
     count = sum(max(1, _configurations(item)) for item in functions)
     return Counter({_TRAININGS: count} if count else {})
@@ -37,9 +37,9 @@ def _configurations(item: pytest.Item) -> int:
 def waiting_lines(
     config: pytest.Config, selection: Selection, met: Mapping[str, int], *, attacks: bool
 ) -> Iterator[str]:
-    """Yield how many evals wait, and how many trainings, each with how to run them, as far as any do.
+    """Yield lines on how many evals and how many trainings wait, each with how to run them, as far as any do.
 
-    ``met`` is ``CollectionFacts.waiting``; ``attacks`` says whether to tell of evals that attack the judge.
+    ``met`` is ``CollectionFacts.waiting``; ``attacks`` says whether to include evals that attack the judge.
     """
     waiting = Counter(met)
     trainings = waiting.pop(_TRAININGS, 0)
@@ -71,7 +71,7 @@ def _uncollected(config: pytest.Config, selection: Selection) -> list[tuple[str,
     """Return each module of evals that the testpaths leave out.
 
     Returns:
-        Its folder, and how many eval functions it has: 0 where that cannot be told.
+        Its folder, and the number of its eval functions: 0 if that cannot be known.
     """
     if selection.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return []

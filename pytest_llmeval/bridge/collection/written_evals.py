@@ -1,4 +1,4 @@
-"""How many eval functions are written in a module, read without importing it; attacks on the judge are none of them."""
+"""Counts the eval functions in a module without importing it; attacks on the judge do not count."""
 
 import ast
 import fnmatch
@@ -15,13 +15,13 @@ _MODULE_MARKS = "pytestmark"
 
 
 def written_evals(path: Path, classes: Sequence[str]) -> int | None:
-    """Return how many test functions carry the marker, by themselves or their class or module; None without a marker.
+    """Return the number of test functions that carry the marker, also by class or module; None without a marker.
 
-    It is 0 where the marker stands for functions that are written elsewhere.
+    It is 0 if the marker is there for functions that are written elsewhere.
 
     Args:
         path: of the module.
-        classes: how the names of classes begin that pytest collects, or patterns of them; those of others do not count.
+        classes: prefixes or patterns of the names of classes that pytest collects; other classes do not count.
     """
     try:
         source = path.read_bytes()
@@ -53,13 +53,13 @@ def _count(node: ast.AST, names: set[str], classes: Sequence[str], *, is_marked:
 
 
 def _assigned(node: ast.Module | ast.ClassDef) -> set[str]:
-    """Return the names that a module or class gives to markers, or to lists with one."""
+    """Return the names that a module or class assigns to markers, or to lists with one."""
     given = [each for each in node.body if isinstance(each, ast.Assign) and _is_marker(each.value, set())]
     return {target.id for each in given for target in each.targets if isinstance(target, ast.Name)}
 
 
 def _is_marker(value: ast.expr, names: set[str]) -> bool:
-    """Whether an expression is the marker, called or not, one of its names, or a list that holds it."""
+    """Whether an expression is the marker, called or not, one of its names, or a list that contains it."""
     if isinstance(value, ast.List | ast.Tuple):
         return any(_is_marker(each, names) for each in value.elts)
     target = value.func if isinstance(value, ast.Call) else value

@@ -1,1 +1,1 @@
-"""What a session is asked to do: options, settings, models."""
+"""What a session is asked to do: its options, settings and models."""

@@ -1,4 +1,4 @@
-"""Marks that modes of anyio and pytest-trio add to evals, which run on an event loop of this plugin's own."""
+"""Removes marks that modes of anyio and pytest-trio add to evals, which run on this plugin's own event loop."""
 
 from collections.abc import Iterable
 from types import FunctionType
@@ -9,7 +9,7 @@ __all__ = ["drop_backend", "drop_trio", "is_asyncio_auto"]
 
 
 def drop_backend(collector: pytest.Collector, collected: object) -> None:
-    """Take from an eval the mark by which anyio makes a backend a parameter of it."""
+    """Remove the mark by which anyio makes its backend a parameter of an eval."""
     own = collected.__dict__.get("pytestmark", ()) if isinstance(collected, FunctionType) else ()
     added = [mark for mark in own if mark.name == "usefixtures" and mark.args == ("anyio_backend",)]
     if added and _is_auto(collector.config):
@@ -19,7 +19,7 @@ def drop_backend(collector: pytest.Collector, collected: object) -> None:
 
 
 def drop_trio(items: Iterable[pytest.Item]) -> None:
-    """Take from evals the mark by which the mode of pytest-trio runs their bodies; one of their own stays."""
+    """Remove the mark by which pytest-trio's mode runs the bodies of evals; a mark that an eval itself has stays."""
     for item in items:
         running = [mark for mark in item.own_markers if mark.name == "trio" and "run" in mark.kwargs]
         if running and item.get_closest_marker("llmeval") is not None:
@@ -28,7 +28,7 @@ def drop_trio(items: Iterable[pytest.Item]) -> None:
 
 
 def is_asyncio_auto(config: pytest.Config) -> bool:
-    """Whether pytest-asyncio is in the mode in which it makes all async fixtures, also those that anyio would make."""
+    """Whether pytest-asyncio is in its auto mode, in which it makes all async fixtures, even those anyio would make."""
     try:
         return str(config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")) == "auto"
     except ValueError:  # pytest-asyncio is not there

@@ -1,4 +1,4 @@
-"""The command line as a person typed it: what it says beside the ini file, and the commands that repeat it."""
+"""The command line as a person typed it: the options on it, and the commands that repeat it."""
 
 import argparse
 import os
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 __all__ = ["asking_command", "collected_paths", "on_command_line", "resume_command", "training_command"]
 
 _MOST_KEPT = 10_000
-"""Characters of all paths of a run together; more are not kept."""
+"""Largest total length, in characters, of a run's paths that are stored; longer ones are not."""
 _CHOOSING = ("-m", "-k")
 _NAMED = ("resume", "run-name", "model", "judge-model", "judge-panel", "judge-probe", "dataset", "limit", "slice")
 _TAKEN = (*_CHOOSING, *(f"--llmeval-{name}" for name in (*_NAMED, "shard", "epochs", "baseline")))
-"""Options, each with a value, that stand in a run, which goes on with them."""
+"""Options with a value that a run stores and takes over when it is resumed."""
 _OWN = "--llmeval-"
 _TRAIN_RESUME = "--llmeval-train-resume"
 
 
 def on_command_line(config: pytest.Config) -> argparse.Namespace:
-    """Return the options as they stand there, those of ``addopts`` and ``PYTEST_ADDOPTS`` left out."""
+    """Return the options of the command line, without those of ``addopts`` and ``PYTEST_ADDOPTS``."""
     arguments = list(map(str, config.invocation_params.args))
     widen_short_names(arguments, config._parser)
     return config._parser.parse_known_args(arguments)
 
 
 def collected_paths(config: pytest.Config) -> list[str]:
-    """Return the paths and node ids that a session collects, relative to the rootdir; none where they are too many."""
+    """Return the paths and node ids that a session collects, relative to the rootdir; empty if they are too long."""
     if config.option.pyargs:
         return []
     told = [_moved(each, config.invocation_params.dir, config.rootpath) for each in config.args]
@@ -43,11 +43,11 @@ def collected_paths(config: pytest.Config) -> list[str]:
 
 
 def resume_command(config: pytest.Config, run: "Run") -> str:
-    """Return the command that goes on with ``run`` from where this session was started.
+    """Return the command that resumes ``run``, called from where this session was started.
 
-    The run stands first: where its line is broken, no part of it begins a new run. It names the paths of the run, where
-    they are known and short, and the arguments of this session that the run does not hold; where those are long, or
-    hold a secret, words say that they are missing.
+    The run comes first: if the line is broken, no part of it starts a new run. Then come the paths of the run, if they
+    are known and short, and the arguments of this session that the run does not store. If those are long, or contain a
+    secret, words say that they are missing.
     """
     paths = [_moved(each, config.rootpath, config.invocation_params.dir) for each in run.settings.get("paths", [])]
     shown = shell_words(paths)
@@ -59,7 +59,7 @@ def resume_command(config: pytest.Config, run: "Run") -> str:
 def asking_command(config: pytest.Config, selection: str) -> str:
     """Return the command that asks for the evals of ``selection``: folders, or an expression.
 
-    It has the options of this plugin that this session was given: it was about evals that nothing asked for.
+    It repeats this plugin's options of this session: they were meant for evals that nothing asked for.
     """
     given = list(_given(config, (), paths=False))
     long = list(given)
@@ -67,15 +67,15 @@ def asking_command(config: pytest.Config, selection: str) -> str:
     own = list[str]()
     is_own = False
     for name, each in zip(long, given, strict=True):
-        is_own = name.startswith(_OWN) or (is_own and not name.startswith("-"))  # or its value: paths are left out
+        is_own = name.startswith(_OWN) or (is_own and not name.startswith("-"))  # or its value: no path is here
         own += [each] * is_own
     return _with_others(f"pytest {selection}", own) if own else f"pytest {selection}"
 
 
 def training_command(config: pytest.Config, item: pytest.Item) -> str:
-    """Return the command that goes on with the training of ``item`` alone, from where this session was started.
+    """Return the command that resumes the training of ``item`` alone, called from where this session was started.
 
-    It has the other arguments of this session, as ``resume_command`` has them, but for those that choose items.
+    It repeats the other arguments of this session, as ``resume_command`` does, except those that select items.
     """
     named = shlex.quote(_moved(item.nodeid, config.rootpath, config.invocation_params.dir))
     given = (each for each in _given(config, _CHOOSING, paths=False) if each != _TRAIN_RESUME)
@@ -83,9 +83,9 @@ def training_command(config: pytest.Config, item: pytest.Item) -> str:
 
 
 def _with_others(begun: str, given: Iterable[str], *, is_cut: bool = False) -> str:
-    """Return the command ``begun`` with the arguments ``given`` that it lacks, or with words that say so.
+    """Return the command ``begun`` followed by the arguments ``given``, or by words that say that they are missing.
 
-    ``is_cut`` says that an option is missing whatever is given.
+    ``is_cut`` says that an option is missing in any case.
     """
     from pytest_llmeval.models.redaction import Redactor, secrets_in
 
@@ -96,10 +96,7 @@ def _with_others(begun: str, given: Iterable[str], *, is_cut: bool = False) -> s
 
 
 def _given(config: pytest.Config, taken: tuple[str, ...], *, paths: bool) -> Iterator[str]:
-    """Yield the arguments of this session, without the options ``taken`` and their values, with its paths or without.
-
-    A path that is the value of another option stays.
-    """
+    """Yield the arguments of this session without the options ``taken`` and their values, with or without its paths."""
     arguments = list(with_those_of_files(list(map(str, config.invocation_params.args))))
     long = list(arguments)
     widen_short_names(long, config._parser)
@@ -114,18 +111,18 @@ def _given(config: pytest.Config, taken: tuple[str, ...], *, paths: bool) -> Ite
 
 
 def _places_of_paths(config: pytest.Config, arguments: list[str]) -> set[int]:
-    """Return where the paths and node ids of this session stand among its arguments."""
+    """Return the positions of this session's paths and node ids among its arguments."""
     names = set(config.args)
     marks = {place: f"\0{place}" for place, each in enumerate(arguments) if each in names}  # no path is named so
     marked = [marks.get(place, each) for place, each in enumerate(arguments)]
     try:
         paths = set(config._parser.parse_known_args(marked).file_or_dir)
-    except pytest.UsageError:  # an option of these values takes no other
+    except pytest.UsageError:  # the option of such a value accepts no other value
         return set()
     return {place for place, mark in marks.items() if mark in paths}
 
 
 def _moved(argument: str, start: Path, to: Path) -> str:
-    """Return a path or node id below ``start`` as it is called from another folder."""
+    """Return a path or node id below ``start``, relative to another folder."""
     path, colons, rest = argument.partition("::")
     return Path(os.path.relpath(start / path, to)).as_posix() + colons + rest

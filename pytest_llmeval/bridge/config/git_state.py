@@ -15,21 +15,21 @@ _DIFF = ("diff", "HEAD", "--unified=0", "--full-index", "--no-color", "--no-ext-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitState:
-    """Where the project stands; all None outside a repository or without git."""
+    """The git state of the project; all None outside a repository or without git."""
 
     commit: str | None = None
     branch: str | None = None
-    """None where HEAD is detached."""
+    """None if HEAD is detached."""
     dirty: bool | None = None
     """Whether a tracked file is changed."""
     diff: str | None = None
-    """A short digest of what differs from the commit in tracked files; empty where nothing does."""
+    """Short digest of the changes to tracked files since the commit; empty if there are none."""
     refused: str = ""
-    """Why git does not look at the repository, and what to do; empty where it does, and where there is none."""
+    """Why git refuses to read the repository, and what to do; empty if it reads it, or there is none."""
 
 
 def git_state(folder: Path, environ: Mapping[str, str]) -> GitState:
-    """Return the state of the repository that holds ``folder``; of a checkout of GitHub also where git refuses."""
+    """Return the state of the repository that holds ``folder``; for a checkout of GitHub's, also if git refuses."""
     commit = git(folder, "rev-parse", "HEAD")
     if commit is None:
         return _untold(folder, environ)
@@ -41,7 +41,7 @@ def git_state(folder: Path, environ: Mapping[str, str]) -> GitState:
 
 
 def _untold(folder: Path, environ: Mapping[str, str]) -> GitState:
-    """Return what is known where git tells nothing: what GitHub says of its own checkout, and why git is silent."""
+    """Return what is known without git: what GitHub says of its own checkout, and why git refuses."""
     folder = folder.resolve()
     root = next((each for each in (folder, *folder.parents) if _holds_repository(each)), None)
     refused = git_refusal(folder) if root is not None else ""
@@ -53,6 +53,6 @@ def _untold(folder: Path, environ: Mapping[str, str]) -> GitState:
 
 
 def _holds_repository(folder: Path) -> bool:
-    """Whether a folder is the root of a repository, or of a worktree, whose ``.git`` is a file."""
+    """Whether a folder is the root of a repository or of a worktree, whose ``.git`` is a file."""
     found = folder / ".git"
     return os.path.exists(found / "HEAD") or os.path.isfile(found)

@@ -1,4 +1,4 @@
-"""Which models a session asks, decided at collection: light, nothing is opened."""
+"""The models that a session asks, chosen at collection without opening any."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ __all__ = ["chosen_judges", "chosen_models", "listed_models"]
 
 
 def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_be_asked: bool) -> dict[str, NamedModel]:
-    """Return the models under test by name: ``--model``, else the embedded one where its extra is installed.
+    """Return the models under test by name: ``--model``, else the embedded one if its extra is installed.
 
     Args:
         settings: of the session.
         named: the models of models.yaml.
-        to_be_asked: whether their keys and extras must be there; a session that only lists its cases needs none.
+        to_be_asked: whether keys and extras must be there; a session that only lists its cases needs none.
 
     Raises:
         ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
@@ -37,7 +37,7 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_b
 def chosen_judges(
     settings: "Settings", named: Mapping[str, NamedModel], under_test: Mapping[str, NamedModel], *, to_be_asked: bool
 ) -> dict[str, NamedModel]:
-    """Return the judge models by name: what ``--judge-model`` names; none without it, there is no default.
+    """Return the judge models that ``--judge-model`` names, by name; empty without it, as there is no default.
 
     Args:
         settings: of the session.
@@ -46,8 +46,8 @@ def chosen_judges(
         to_be_asked: whether their keys and extras must be there.
 
     Raises:
-        ModelError: a spec is wrong, a key or an extra is missing, one is under test itself, or another model has its
-            name.
+        ModelError: a spec is wrong, a key or an extra is missing, a judge is under test itself, or another model has
+            its name.
     """
     chosen = choose_judges(
         settings.judge_models,
@@ -74,7 +74,7 @@ def _priced(chosen: Mapping[str, NamedModel], settings: "Settings") -> dict[str,
 
 
 def own_prices(settings: "Settings") -> "PriceList | None":
-    """Return the list of the option ``--llmeval-prices``; None where it is not given."""
+    """Return the price list of the option ``--llmeval-prices``; None without it."""
     if settings.prices is None:
         return None
     from pytest_llmeval.loaders.strict_yaml import load_strict
@@ -84,14 +84,14 @@ def own_prices(settings: "Settings") -> "PriceList | None":
 
 
 def listed_models(settings: "Settings") -> dict[str, NamedModel]:
-    """Return the models of ``models.yaml`` in the rootdir by name; none where there is no such file.
+    """Return the models of ``models.yaml`` in the rootdir by name; empty if there is no such file.
 
     Raises:
-        ModelError: the file is wrong, or one that is not read may have what a person names.
+        ModelError: the file is wrong, or a file that is not read may define a model that a person names.
     """
     refuse_unread((*settings.models, *settings.judge_models), settings.rootdir)
     path = settings.rootdir / MODELS_FILE
-    if not os.path.lexists(path):  # a link to nowhere is a mistake, and told
+    if not os.path.lexists(path):  # a dangling link is a mistake, and reported
         return {}
     from pytest_llmeval.loaders.strict_yaml import load_strict
     from pytest_llmeval.models.models_file import named_models

@@ -1,4 +1,4 @@
-"""What a session must know of its models before it asks one: digests that identify them, and prices."""
+"""Digests that identify the models of a session, and problems of missing prices, before any model is asked."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ __all__ = ["account_digests", "model_digest", "unpriced_models", "unpriced_rules
 
 
 def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
-    """Return what identifies a model in a run: spec, parameters, API and, where it is asked here, its weights.
+    """Return the digest of a model in a run: spec, parameters, API and, if it is asked here, its weights.
 
     Args:
         model: under test, or a judge.
-        environ: tells where weights are; None looks at none.
+        environ: says where weights are; None looks at no weights.
 
     Raises:
-        ModelError: the weights are not there.
+        ModelError: the weights are missing.
     """
     facts: list[Any] = [model.spec.text, plain(model.params), *model.other_api]
     if model.spec.weights is None or environ is None:
@@ -47,9 +47,9 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
 
 
 def account_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the sha256 in hex of where models of servers are asked, by name: ``Account.address``.
+    """Return the sha256 in hex of each server model's address, by model name: ``Account.address``.
 
-    One whose address is malformed is left out: whoever asks it is told.
+    A model with a malformed address is left out; the error is reported when it is asked.
     """
     found = {}
     for name, model in models.items():
@@ -62,9 +62,9 @@ def account_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]
 def unpriced_rules(
     thresholds: Thresholds, suites: Iterable[str], models: Mapping[str, NamedModel], *, are_judges: bool = False
 ) -> list[str]:
-    """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged.
+    """Return a problem for each rule on the cost of a model without a stated price: it could never be judged.
 
-    ``suites`` are those in which the models are asked. The calls of judges count whatever model a rule is about.
+    ``suites`` are those in which the models are asked. Calls of judges count for a rule on any model.
     """
     kind = "judge" if are_judges else "model"
     return [
@@ -78,7 +78,7 @@ def unpriced_rules(
 
 
 def unpriced_models(models: Mapping[str, NamedModel]) -> list[str]:
-    """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
+    """Return a problem for each model without a stated price, which ``--max-cost`` needs."""
     return [
         f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
         for name, model in models.items()

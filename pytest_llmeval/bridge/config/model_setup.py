@@ -1,4 +1,4 @@
-"""How a process gets at the models that its session asks."""
+"""Starts and opens the models that a session asks."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ __all__ = ["ModelHosts"]
 
 
 class ModelHosts:
-    """The models of this machine that a session asks, from the beginning of its run to its end."""
+    """The models on this machine that a session asks, from the beginning of its run to its end."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -30,7 +30,7 @@ class ModelHosts:
         self._vllm = VllmModels(settings.environ)
 
     def start(self, asked: Sequence[NamedModel], report: Callable[[str], None]) -> None:
-        """Start those among ``asked``; raise ModelError where one does not start."""
+        """Start those among ``asked``; raise ModelError if one does not start."""
         settings = self._settings
         if any(model.spec.kind == "local" for model in asked):
             adapters, is_asked = _weights_of("local", asked), settings.makes_calls
@@ -54,16 +54,16 @@ class ModelHosts:
         )
 
     def stop(self) -> None:
-        """End all of them, each even if the end of another one fails."""
+        """Stop all of them, even if stopping one fails."""
         with contextlib.ExitStack() as stack:
             stack.callback(self._embedded.stop)
             stack.callback(self._vllm.stop)
-            with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
+            with contextlib.suppress(RuntimeError):  # a broken GPU fails again; the cases have reported it
                 if self._hf is not None:
                     self._hf.close()
 
     def _start_hf(self, weights: Sequence[WeightsSpec], report: Callable[[str], None]) -> None:
-        """Load these, unless no call will be made; torch is imported here, and only where there are any."""
+        """Load these, or only find them if no call will be made; torch is imported here, only if there are any."""
         if not weights:
             return
         from pytest_llmeval.models.hf.host import HfModels
@@ -77,5 +77,5 @@ class ModelHosts:
 
 
 def _weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
-    """Return what those of ``models`` name that are of this kind."""
+    """Return the weights that models of this kind name."""
     return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]

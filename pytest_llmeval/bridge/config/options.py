@@ -1,4 +1,4 @@
-"""Options: declared under long names of our own, understood under short ones where nobody else took them."""
+"""The options: declared under long names of our own, and understood under short names that nobody else took."""
 
 import argparse
 import contextlib
@@ -32,7 +32,7 @@ __all__ = [
 
 PATHS_KEY = "llmeval_paths"
 EVALS = "evals"
-"""The folder of evals where the ini file names none; it need not exist."""
+"""The folder of evals if the ini file names none; it need not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +40,20 @@ class Option:
     """One option: ``--llmeval-NAME``, short ``--NAME``, ini key ``llmeval_NAME``, variable ``LLMEVAL_NAME``."""
 
     name: str
-    """With ``-`` between words."""
+    """The name, with ``-`` between words."""
     metavar: str
     help: str
     parse: Callable[[str], Any] = str
-    """Turns the text of one value into the value; raises ValueError saying what is expected."""
+    """Parses one value; raises ValueError with what is expected."""
     many: bool = False
-    """Whether it may be given several times; ini key and variable then hold several, quoted as in a shell."""
+    """Whether it may be given several times; ini key and variable then hold several values, quoted as in a shell."""
     short: bool = True
     is_flag: bool = False
     """Whether it takes no value; ini key and variable then hold ``true`` or ``false``."""
 
     @property
     def long_flag(self) -> str:
-        """The name that is always understood."""
+        """The long name, which is always understood."""
         return f"--llmeval-{self.name}"
 
     @property
@@ -238,7 +238,7 @@ OPTIONS = (
 def said_of(
     option: Option, config: pytest.Config, environ: Mapping[str, str] = os.environ
 ) -> Iterator[tuple[str, object]]:
-    """Yield where the environment and the ini file say something of ``option``, and what: the one that wins first."""
+    """Yield where the environment and the ini file set ``option``, and its value; the one that wins comes first."""
     for source, said in (
         (f"environment variable {option.variable}", environ.get(option.variable, "")),
         (ini_source(option.key, config), ini_value(option.key, config)),
@@ -248,18 +248,18 @@ def said_of(
 
 
 def is_said(config: pytest.Config, *names: str) -> bool:
-    """Whether the command line, the environment or the ini file says anything of one of these options."""
+    """Whether the command line, the environment or the ini file sets one of these options."""
     options = (option for option in OPTIONS if option.name in names)
     return any(config.getoption(each.key) is not None or any(said_of(each, config)) for each in options)
 
 
 def ini_value(key: str, config: pytest.Config) -> object:
-    """Return what the ini file, or ``-o``, says of a key of ours: a text, or what a TOML table holds."""
+    """Return the value of a key of ours in the ini file or ``-o``: a string, or a value of a TOML table."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pytest 9 takes a list of [tool.pytest.ini_options] for a text, and warns
+        warnings.simplefilter("ignore")  # pytest 9 reads a list in [tool.pytest.ini_options] as a string, and warns
         try:
             return config.getini(key)
-        except (pytest.UsageError, TypeError, ValueError):  # native types may be any, and a quote not closed
+        except (pytest.UsageError, TypeError, ValueError):  # a native TOML type, or an unclosed quote
             overriding = _overriding(key, config)
             if overriding:
                 return overriding[-1]
@@ -272,23 +272,23 @@ def ini_value(key: str, config: pytest.Config) -> object:
 
 
 def ini_source(key: str, config: pytest.Config) -> str:
-    """Return how messages name a key of the ini file, or of ``-o``, which goes before it."""
+    """Return how messages name a key of the ini file, or of ``-o``, which overrides the file."""
     return f"{'-o' if _overriding(key, config) or config.inipath is None else config.inipath.name}: ini key {key}"
 
 
 def is_of_session(key: str, config: pytest.Config) -> bool:
-    """Whether a key may have a value in this session alone, by ``-o``, or by ``-c`` and another ini file."""
+    """Whether a key's value may hold for this session only, by ``-o``, or by ``-c`` with another ini file."""
     return bool(_overriding(key, config)) or config.getoption("inifilename", None) is not None
 
 
 def _overriding(key: str, config: pytest.Config) -> list[str]:
-    """Return what ``-o`` says of a key, the last of which counts."""
+    """Return the values that ``-o`` gives a key; the last one counts."""
     given = (each.partition("=") for each in config.getoption("override_ini") or ())
     return [said for name, _, said in given if name == key]
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare the long options and the ini keys; no short name, so that nobody's project breaks."""
+    """Declare the long options and the ini keys, but no short name, so that no project breaks."""
     group = parser.getgroup(
         "llmeval", "evals of language models (each --llmeval-NAME is also --NAME where that is free)"
     )
@@ -313,7 +313,7 @@ def _checked(option: Option) -> Callable[[str], Any]:
 
 
 def widen_short_names(args: list[str], parser: pytest.Parser) -> None:
-    """Rewrite each ``--NAME`` in ``args`` that nobody declared into ``--llmeval-NAME``, up to a bare ``--``."""
+    """Rewrite each ``--NAME`` in ``args`` that nobody else declared into ``--llmeval-NAME``, up to a bare ``--``."""
     args[:] = with_those_of_files(args)
     taken = taken_short_names(parser)
     longer = {f"--{option.name}": option.long_flag for option in OPTIONS if option.short and option.name not in taken}
@@ -326,7 +326,7 @@ def widen_short_names(args: list[str], parser: pytest.Parser) -> None:
 
 
 def with_those_of_files(args: list[str]) -> Iterator[str]:
-    """Yield arguments, in place of ``@FILE`` those in the file, as argparse does: it says where one cannot be read."""
+    """Yield arguments, with ``@FILE`` replaced by those in the file, as argparse does; it reports unreadable files."""
     for argument in args:
         lines = [argument]
         if argument.startswith("@"):
@@ -336,15 +336,15 @@ def with_those_of_files(args: list[str]) -> Iterator[str]:
 
 
 def flag_of(name: str, config: pytest.Config) -> str:
-    """Return how a person gives an option: by its short name, unless somebody else took that."""
+    """Return the name by which a person gives an option: the short one, unless somebody else took it."""
     option = next(each for each in OPTIONS if each.name == name)
     return f"--{name}" if option.short and name not in taken_short_names(config._parser) else option.long_flag
 
 
 def taken_short_names(parser: pytest.Parser) -> list[str]:
-    """Return our options whose short form another plugin or a conftest declared.
+    """Return the names of our options whose short form another plugin or a conftest declared.
 
-    Names are looked up, not tried out: theirs may take no value, or open the file that it names.
+    The names are looked up, not tried out: the other option may take no value, or open the file that it names.
     """
     known = {flag for group in parser._groups for option in group.options for flag in option.names()}
     return [each.name for each in OPTIONS if each.short and f"--{each.name}" in known]

@@ -1,8 +1,7 @@
-"""Run by ``llmeval doctor``: pytest starts, says in one JSON line what it made of our options, and ends.
+"""Run by ``llmeval doctor``: pytest starts, prints one JSON line on how it read our options, and ends.
 
-That is who took their short names, what is wrong with their values, and which keys and variables only look like theirs.
-
-It is there before all plugins and conftests, whose options it watches.
+The line says who took their short names, which values are wrong, and which keys and variables only look like ours. The
+module is loaded before all plugins and conftests, whose options it watches.
 """
 
 import json
@@ -20,14 +19,14 @@ from pytest_llmeval.core.errors import ModelError, SettingsError
 __all__: list[str] = []
 
 _IMPORTED = "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning"
-"""This module is imported before pytest could rewrite its package; no other session has that to be warned of."""
+"""This module is imported before pytest can rewrite its package; no other session needs this filter."""
 _DECLARED: dict[str, str] = {}
-"""Who declared an option, by its name."""
+"""The plugin or conftest that declared an option, by its name."""
 
 
 def _noting(add: Callable[..., None]) -> Callable[..., None]:
     def addoption(self: Any, *names: str, **told: Any) -> None:
-        caller = sys._getframe(1)  # an option knows its group and no more
+        caller = sys._getframe(1)  # an option knows its group only
         for name in names:  # a parser hands it to a group, whose caller comes second
             _DECLARED.setdefault(name, _owner(caller.f_globals.get("__name__", "?"), caller.f_code.co_filename))
         add(self, *names, **told)
@@ -36,7 +35,7 @@ def _noting(add: Callable[..., None]) -> Callable[..., None]:
 
 
 def _owner(module: str, file: str) -> str:
-    """Return how a person would look for who declared an option."""
+    """Return the plugin or conftest that declared an option, in words."""
     if Path(file).name == "conftest.py":
         return os.path.relpath(file)
     return f"the plugin {module}"
@@ -44,7 +43,7 @@ def _owner(module: str, file: str) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int:
-    """Print the names that others declared, with who did, and what is wrong or unknown, in place of running tests."""
+    """Instead of running tests, print which names others declared, wrong values, and unknown keys and variables."""
     from pytest_llmeval.bridge.config.model_choice import listed_models
     from pytest_llmeval.bridge.config.settings import resolve
     from pytest_llmeval.bridge.config.unknown_names import unknown_keys, unknown_variables
@@ -56,7 +55,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int:
         unknown = dict(unknown_variables(settings.environ, listed_models(settings).values()))
     except SettingsError as error:
         wrong = str(error)
-    except ModelError:  # it is told elsewhere, and hides whose keys stand in which variables
+    except ModelError:  # reported elsewhere; without models.yaml the names of key variables are unknown
         pass
     keys = list(unknown_keys(config))
     sys.stdout.write(json.dumps({"taken": owners, "wrong": wrong, "keys": keys, "unknown": unknown}) + "\n")

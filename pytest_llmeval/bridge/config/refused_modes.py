@@ -1,4 +1,4 @@
-"""Options of other plugins with which no eval can run: in another process, or several times over."""
+"""Refuses options of other plugins with which no eval can run: in another process, or several times over."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ __all__ = ["refused_modes"]
 
 
 def refused_modes(config: pytest.Config, *, only_shows: bool) -> Iterator[str]:
-    """Yield what is wrong with the options of a session with evals, which it ``only_shows`` or is to run."""
+    """Yield the problems of the options of a session with evals; ``only_shows``: whether it runs no test."""
     if config.pluginmanager.hasplugin("dsession") and config.option.dist == "each":
         yield "--dist=each would make every call once in each worker; use load or another mode"
     if only_shows:

@@ -42,19 +42,19 @@ class Settings:
 
     rootdir: Path
     models: tuple[str, ...]
-    """Specs as given; empty where none was."""
+    """Model specs as given; empty if none was."""
     judge_models: tuple[str, ...]
-    """The specs of the judges as given; empty for no judge."""
+    """Judge specs as given; empty for no judge."""
     judge_panel: "PanelMode"
     judge_probe: float
-    """The share of the answers, in [0, 1], that are judged twice."""
+    """Share of the answers, in [0, 1], that are judged twice."""
     allow_self_judge: bool
     dataset: str | None
-    """What takes the place of every marker's dataset; None where each has its own."""
+    """Dataset that replaces that of every marker; None if each keeps its own."""
     limit: int | None
     slices: tuple[str, ...]
     shard: Shard | None
-    """The part of the rows that this session runs; None for all."""
+    """Part of the rows that this session runs; None for all."""
     epochs: int
     timeout_s: float
     vllm_start_s: float
@@ -63,38 +63,36 @@ class Settings:
     tpm: float | None
     max_cost_usd: float | None
     cache: CacheMode
-    """For models under test."""
+    """Cache mode for models under test."""
     judge_cache: CacheMode
     resume: str | None
-    """The run that goes on; None for a new one."""
+    """Reference of the run to resume; None for a new one."""
     resume_changed: bool
     rescore: str | None
-    """The run whose answers are scored again; None where models are asked."""
+    """Reference of the run whose answers are scored again; None if models are asked."""
     train_resume: bool
     train_strict: bool
     transport: "TransportName"
     prices: Path | None
     thresholds: Path
     thresholds_given: bool
-    """Whether a person named the file; then it must exist."""
+    """Whether a person named the rules' file, which must exist then."""
     baseline: str | None
-    """What a person named to compare with; None where the rules say it."""
+    """Baseline that a person named; None if the rules decide."""
     run_name: str | None
     db: Path
     environ: Mapping[str, str]
-    """The environment, for keys of models."""
+    """The environment, which holds keys of models."""
     is_db_found: bool = True
     """Whether the command ``llmeval`` finds ``db`` without an option."""
     to_root: str = ""
-    """What leads to the rootdir from where pytest was started, if that is above: ``cd svc && ``; else nothing.
+    """Shell prefix that changes to the rootdir if pytest was started outside: ``cd svc && ``; else empty.
 
-    The command ``llmeval`` looks for its project from the current folder upwards.
-    """
+    The command ``llmeval`` looks for its project from the current folder upwards."""
     given: Mapping[str, str] = field(default_factory=dict)
-    """Where a run goes on or is scored again, how the options on the command line are given, by their keys.
+    """Flags of the options on the command line, by their keys; filled only if a run is resumed or scored again.
 
-    They alone go before what a run had that goes on.
-    """
+    Only these options override what the resumed run had."""
 
     @property
     def makes_calls(self) -> bool:
@@ -103,15 +101,15 @@ class Settings:
 
     @property
     def db_option(self) -> str:
-        """What to add to a command ``llmeval`` so that it finds ``db``, with a blank before it."""
+        """Option to append to a command ``llmeval``, with a leading blank, if it needs one to find ``db``."""
         return "" if self.is_db_found else f" --llmeval-db {shlex.quote(self.shown(self.db))}"
 
     def llmeval(self, *words: str) -> str:
-        """Return the command ``llmeval`` with ``words``, as it is to be typed where pytest was started."""
+        """Return the command ``llmeval`` with ``words``, to be typed where pytest was started."""
         return f"{self.to_root}llmeval {' '.join(words)}{self.db_option}"
 
     def recorded(self) -> dict[str, Any]:
-        """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
+        """Return the settings that a run stores: paths relative to the rootdir, no environment, no password."""
         from pytest_llmeval.models.specs import has_secrets, storable_spec
 
         return {
@@ -136,7 +134,7 @@ class Settings:
         }
 
     def shown(self, path: Path) -> str:
-        """Return ``path`` as messages show it: relative to the rootdir where it lies in it."""
+        """Return ``path`` as messages show it: relative to the rootdir if it is below."""
         return path.relative_to(self.rootdir).as_posix() if path.is_relative_to(self.rootdir) else str(path)
 
 
@@ -144,7 +142,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
     """Return the settings of this session.
 
     Raises:
-        SettingsError: naming the variable or ini key whose value makes no sense.
+        SettingsError: names the variable or ini key that has an invalid value.
     """
     values = {option.key: value_of(option, config, environ) for option in OPTIONS}
     _check_folders(config)
@@ -191,9 +189,9 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
 
 
 def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> Path:
-    """Return the database that the command finds: that of the environment or the ini file, else the default.
+    """Return the database that the command ``llmeval`` finds: of the environment or the ini file, else the default.
 
-    What ``-o`` says it does not know, nor the file that ``-c`` names.
+    It does not know ``-o``, nor the file that ``-c`` names.
     """
     option = next(each for each in OPTIONS if each.name == "db")
     if variable := environ.get(option.variable):
@@ -219,10 +217,10 @@ def _given(config: pytest.Config) -> dict[str, str]:
 
 
 def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
-    """Return what was said of one option, wherever; None where nothing was.
+    """Return the value set for one option, wherever; None if it is not set.
 
     Raises:
-        SettingsError: naming the variable or ini key whose value makes no sense.
+        SettingsError: names the variable or ini key that has an invalid value.
     """
     given = config.getoption(option.key)
     if given is not None:
@@ -238,7 +236,7 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
 
 
 def eval_folders(config: pytest.Config) -> list[str]:
-    """Return the folders of ``llmeval_paths`` as given; raise SettingsError where those are no texts."""
+    """Return the folders of ``llmeval_paths`` as given; raise SettingsError if they are not strings."""
     said = ini_value(PATHS_KEY, config)
     try:
         return many_texts(said)
@@ -247,7 +245,7 @@ def eval_folders(config: pytest.Config) -> list[str]:
 
 
 def _check_folders(config: pytest.Config) -> None:
-    """Make sure that no eval runs, and is paid for, only because the folder in which it is to wait is misspelt."""
+    """Raise SettingsError for a misspelt folder: evals that should wait in it would run, and be paid for."""
     source = ini_source(PATHS_KEY, config)
     for name in eval_folders(config):
         if name == EVALS or (config.rootpath / name).exists():
@@ -259,19 +257,19 @@ def _check_folders(config: pytest.Config) -> None:
 
 
 def _path(config: pytest.Config, key: str, name: str, environ: Mapping[str, str]) -> Path:
-    """Return the path that an option has: what a person typed may lie where they stand, all else is of the rootdir.
+    """Return the path of an option: a typed one may be below the current folder, others are below the rootdir.
 
-    Of two projects, one in a folder of the other, the outer one's rules would else judge the inner one's run.
+    Otherwise, with one project in a folder of another, the outer one's rules would judge the inner one's run.
     """
     is_typed = config.getoption(key) is not None or bool(environ.get(key.upper()))
     return _typed(config, name) if is_typed else config.rootpath / name
 
 
 def _typed(config: pytest.Config, name: str) -> Path:
-    """Return the path as a shell would read it, if there is one, else below the rootdir."""
+    """Return the path relative to the current folder if it exists there, else below the rootdir."""
     here = config.invocation_params.dir / name
     try:
         is_here = here.exists()
-    except OSError:  # may not be looked at, or no path: whoever opens it tells
+    except OSError:  # no permission, or not a path: reported when it is opened
         is_here = True
     return here if is_here else config.rootpath / name

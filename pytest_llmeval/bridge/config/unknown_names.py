@@ -1,4 +1,4 @@
-"""Keys and variables that are named like ours and mean nothing: a limit that is misspelt limits nothing."""
+"""Finds keys and variables that look like ours and have no effect: a misspelt limit limits nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -18,9 +18,9 @@ _BETWEEN_PROCESSES = (ESCALATED, ESCALATED_CALLS, PARENT)
 
 
 def unknown_keys(config: pytest.Config) -> Iterator[tuple[str, str, bool]]:
-    """Yield each key of pytest's configuration that is named like ours and is none, with what is to be said of it.
+    """Yield each unknown key of pytest's configuration that is named like ours, with what to say about it.
 
-    The third part is whether pytest, which looks for such keys when all is collected, ends with an error.
+    The third part is whether pytest, which checks for such keys after collection, ends with an error.
     """
     for key in sorted(config._get_unknown_ini_keys()):
         if key.startswith("llmeval_"):
@@ -30,9 +30,9 @@ def unknown_keys(config: pytest.Config) -> Iterator[tuple[str, str, bool]]:
 
 
 def unknown_variables(environ: Mapping[str, str], models: Iterable[NamedModel]) -> Iterator[tuple[str, str]]:
-    """Yield each variable that is set, named like ours and none, and what is to be said of it; never what it holds.
+    """Yield each unknown set variable that is named like ours, and what to say about it; never its value.
 
-    ``models`` are those of models.yaml: the variables that hold their keys have any name.
+    ``models`` are those of models.yaml: the variables that hold their keys may have any name.
     """
     known = {*_VARIABLES, *_BETWEEN_PROCESSES, *(model.api_key_env for model in models)}
     for name in sorted(environ):
@@ -42,14 +42,14 @@ def unknown_variables(environ: Mapping[str, str], models: Iterable[NamedModel]) 
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    """Return the question which name was meant; an empty text where none is alike. The common prefix tells nothing."""
+    """Return the question which name was meant; empty if none is alike. The common prefix is not compared."""
     words = {each.partition("_")[2]: each for each in known}
     near = closest(name.partition("_")[2], words)
     return f"; did you mean {words[near]}?" if near is not None else ""
 
 
 def _is_refused(config: pytest.Config, key: str) -> bool:
-    """Whether pytest makes an error of an unknown key: it is strict, or its warnings are errors."""
+    """Whether pytest treats an unknown key as an error, because it is strict or its warnings are errors."""
     try:
         config._warn_or_fail_if_strict(f"Unknown config option: {key}\n")
     except (pytest.UsageError, pytest.PytestConfigWarning):
