@@ -1,1 +1,1 @@
-"""What a session shows beside its own lines: progress, a short summary, the HTML report."""
+"""Output of a session in pytest's own displays: progress, a short summary, the HTML report."""

@@ -1,7 +1,7 @@
-"""A terminal summary that stays short, and takes no longer than that, however many evals failed.
+"""Keeps the terminal summary short, and quick to print, however many evals failed.
 
 pytest looks through every report of a session for each failed one that it shows: 58 s for 10,000 rows of which a fifth
-failed. The first few are shown as pytest shows them, the others are counted; all stand in the database.
+failed. The first few are shown as pytest shows them, the others are counted; all are in the database.
 """
 
 import re
@@ -18,15 +18,15 @@ __all__ = ["Brevity"]
 
 _SHOWN = 20
 _REASONS = 3
-"""So many reasons why cases have no answer are shown, the most frequent first."""
+"""Largest number of reasons shown for cases without an answer, the most frequent first."""
 _NUMBER = re.compile(r"\S*\d\S*")
 _CATEGORIES = ("failed", "error")
 _OF_AN_EARLIER_CALL = "not asked: the server had refused an earlier call: "
-"""What stands before the reason of those that were not asked any more."""
+"""Text before the reason of cases that were not asked any more."""
 
 
 class Brevity:
-    """The plugin object that leaves only the first failed evals in the terminal's lists while it shows them."""
+    """The plugin object that limits the terminal's lists to the first failed evals while they are shown."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -35,7 +35,7 @@ class Brevity:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
-        """Hide what is too much, and say what is hidden; with ``-vv`` only cases that were never asked are hidden."""
+        """Hide failed evals after the first, and say how many; with ``-vv`` hide only cases that were never asked."""
         stats: dict[str, list[Any]] = terminalreporter.stats
         self._whole = {category: stats[category] for category in _CATEGORIES if category in stats}
         unasked: dict[tuple[str, ...], list[str]] = {}
@@ -54,7 +54,7 @@ class Brevity:
 
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_terminal_summary")
     def pytest_terminal_summary_of_others(self, terminalreporter: Any) -> Generator[None, None, None]:
-        """Hide nothing from what other plugins and conftests add, which comes within the terminal's own lists."""
+        """Show all reports to other plugins and conftests, whose hooks run within the terminal's own lists."""
         terminalreporter.stats.update(self._whole)
         try:
             yield
@@ -63,7 +63,7 @@ class Brevity:
 
 
 def _first(reports: list[Any], unasked: dict[tuple[str, ...], list[str]], most: int) -> tuple[list[Any], int]:
-    """Return the reports to show, and how many failed evals there are more; add what was never asked to ``unasked``."""
+    """Return the reports to show, and the number of further failed evals; add cases never asked to ``unasked``."""
     kept, more = [], 0
     for report in reports:
         kind = getattr(report, KIND_ATTRIBUTE, "")
@@ -81,14 +81,14 @@ def _first(reports: list[Any], unasked: dict[tuple[str, ...], list[str]], most: 
 
 
 def _reason(report: Any, kind: str) -> str:
-    """Return the kind of an error and, in brackets, what was said of it."""
+    """Return the kind of an error, followed by its message in brackets."""
     said = report.longrepr if isinstance(report.longrepr, str) else ""
     reason = one_line(said.removeprefix(f"{kind}: ").replace(_OF_AN_EARLIER_CALL, ""), 200)
     return kind + (reason and f" ({reason})")
 
 
 def _alike(reason: str) -> tuple[str, ...]:
-    """Return what reasons have in common that differ in numbers alone; who was asked stands first, and is kept."""
+    """Return a key for reasons that differ only in numbers; the model or judge at the start is kept whole."""
     who, _, said = reason.partition(": ")
     return who, _NUMBER.sub("", said)
 

@@ -1,4 +1,4 @@
-"""The category in which pytest counts a case or one of its subtests, and the letter that it shows."""
+"""The category in which pytest counts a case or one of its subtests, and the letter that pytest prints."""
 
 from collections.abc import Container
 from typing import Any
@@ -23,7 +23,7 @@ class CaseLetters:
         self._begun = begun
 
     def pytest_report_teststatus(self, report: Any) -> Any:
-        """Return how a report of a case is counted and shown; None to leave that to pytest."""
+        """Return category, letter and word of a case's report; None leaves that to pytest."""
         outcome, is_late = getattr(report, OUTCOME_ATTRIBUTE, None), hasattr(report, LATE_ATTRIBUTE)
         if outcome == "missed" and report.passed and (report.when == "call" or is_late):
             return _MISSED
@@ -35,9 +35,9 @@ class CaseLetters:
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_report_teststatus")
     def pytest_report_teststatus_of_subtest(self, report: Any) -> Any:
-        """Show a subtest that missed, in a suite with rules, where pytest shows those that passed: with ``-v``.
+        """Show a missed subtest in a suite with rules only where pytest shows passed ones: with ``-v``.
 
-        The case is counted among the misses.
+        The case itself is counted among the misses.
         """
         described = getattr(report, "_sub_test_description", None)
         if described is None or not hasattr(report, PASSED_OVER_ATTRIBUTE):
@@ -48,7 +48,7 @@ class CaseLetters:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take a case out of those that passed where a fixture scored a miss in the teardown."""
+        """Remove a case from those that passed if a fixture scored a miss in the teardown."""
         terminal: Any = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is None or not hasattr(report, LATE_ATTRIBUTE):
             return

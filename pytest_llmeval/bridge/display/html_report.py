@@ -1,8 +1,8 @@
 """pytest-html's report of a session with evals, written once its run is judged.
 
-pytest-html makes a row as soon as a test has ended, and writes its page before the gate has judged. Here an object
-takes its place among the plugins: it keeps the reports, and hands them on at the end, when what there is to say of each
-case stands in the database. What a worker was not there to tell, the database tells.
+pytest-html makes a row as soon as a test has ended, and writes its page before the gate has judged. ``HtmlReport``
+replaces it among the plugins: it keeps the reports, and passes them on at the end, when the database has everything
+about each case. Cases that no worker reported are taken from the database.
 """
 
 import copy
@@ -30,16 +30,16 @@ __all__ = ["HtmlReport", "take_over"]
 _NO_LOG = "No log output captured."
 _TITLES = {"tokens": "Tokens in / out"}
 _OUTCOMES = {"passed": "passed", "missed": "passed", "error": "failed", "skipped": "skipped"}
-"""Of the reports of a case that no process reported, by its own outcome."""
+"""Outcome of the report of a case that no process reported, by the case's own outcome."""
 
 
 def take_over(config: pytest.Config, data: Any, parts: Callable[[], RunParts]) -> None:
-    """Take the place of pytest-html's plugin object; do nothing where there is none.
+    """Replace pytest-html's plugin object by an ``HtmlReport``; do nothing if there is none.
 
     Args:
         config: of the session.
-        data: what pytest-html gathers for its page.
-        parts: gives, once the run is judged, what there is to say of it; raises StoreError where it cannot be read.
+        data: the object in which pytest-html gathers its page.
+        parts: returns, once the run is judged, the parts of the page about it; raises StoreError if it cannot be read.
     """
     base = sys.modules["pytest_html.basereport"].BaseReport
     writer = next((each for each in config.pluginmanager.get_plugins() if isinstance(each, base)), None)
@@ -49,7 +49,7 @@ def take_over(config: pytest.Config, data: Any, parts: Callable[[], RunParts]) -
 
 
 class HtmlReport:
-    """The plugin object that stands before pytest-html's."""
+    """The plugin object that replaces pytest-html's and passes reports on to it at the end."""
 
     def __init__(self, config: pytest.Config, writer: Any, data: Any, parts: Callable[[], RunParts]) -> None:
         """Prepare; see ``take_over``. ``writer`` is pytest-html's plugin object."""
@@ -67,12 +67,12 @@ class HtmlReport:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Hand on what could not be collected."""
+        """Pass on what could not be collected."""
         self._writer.pytest_collectreport(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Hand on how many tests there are."""
+        """Pass on the number of tests."""
         self._writer.pytest_collection_finish(session)
 
     @pytest.hookimpl(trylast=True)
@@ -82,7 +82,7 @@ class HtmlReport:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Let the page be written once the gate has judged; the recorder is registered later, and so ends before."""
+        """Write the page once the gate has judged; the recorder is registered later, so that its hook ends earlier."""
         try:
             return (yield)
         finally:
@@ -90,7 +90,7 @@ class HtmlReport:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say where the page is."""
+        """Print the path of the page, and a problem with it."""
         if self._is_written:
             self._writer.pytest_terminal_summary(terminalreporter)
         if self._problem:
@@ -98,7 +98,7 @@ class HtmlReport:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[Any]) -> Generator[None, object, object]:
-        """Add our cells, once every other plugin has changed what it wants to."""
+        """Add our cells, after every other plugin has made its changes."""
         result = yield
         if cells:
             case = self._cases.get(report.nodeid)
@@ -108,13 +108,13 @@ class HtmlReport:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        """Say nothing where a case printed nothing."""
+        """Leave the log of a case empty if it printed nothing."""
         if report.nodeid in self._cases and data == [_NO_LOG]:
             data.clear()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str], postfix: list[str]) -> None:
-        """Add the head of the page, and what to choose rows by."""
+        """Add the head of the page, and the controls that filter rows."""
         if self._parts is None:
             return
         prefix.insert(0, f"<style>{STYLE}{PAGE_STYLE}</style>")
@@ -141,12 +141,12 @@ class HtmlReport:
                 self._problem = f"the report cannot be closed to scripts: {one_line(str(error))}"
 
     def _hand_on(self, nodeid: str, case: ReportCase | None) -> None:
-        """Hand on the reports of one test, or count it where it has no row."""
+        """Pass on the reports of one test, or only count it if it has no row."""
         held = _with_late_misses(self._held.pop(nodeid, []))
         reports = list(_whole(held or ([_stored(case)] if case is not None else [])))
         if case is not None and not case.is_shown:
             for report in reports[-2:-1]:
-                self._data.outcomes = report.outcome  # which counts one more
+                self._data.outcomes = report.outcome  # setting it counts one more
             return
         made = [harmless_report(report) for report in reports]
         if case is not None and made:
@@ -157,7 +157,7 @@ class HtmlReport:
             self._writer.pytest_runtest_logreport(report)
 
     def _find_place(self) -> None:
-        """Add our columns to the titles of the table: the outcome first, the others behind the name of the test."""
+        """Add our column titles to the table: the outcome first, the others after the name of the test."""
         titles = self._data.table_header
         is_name = ['data-column-type="testId"' in str(title) for title in titles]
         self._behind = is_name.index(True) + 1 if True in is_name else 0
@@ -173,14 +173,14 @@ def _title(column: str) -> Html:
 
 
 def _ordinary_cells(report: Any) -> list[Html]:
-    """Return the cells of a test that is no case: what became of it, and nothing else."""
+    """Return the cells of a test that is no case: its outcome, and nothing else."""
     kind = {"passed": "pass", "failed": "fail"}.get(report.outcome, "")
     cells = [element("td", chip(kind, report.outcome), class_="col-llmeval_outcome")]
     return cells + [element("td", class_=f"col-llmeval_{column}") for column in COLUMNS[1:]]
 
 
 def _with_late_misses(reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
-    """Return the reports of a test with a miss that a fixture scored in its teardown as one of the body: one row."""
+    """Return the reports of a test with a miss scored in its teardown moved to its body, so that it has one row."""
     found: list[pytest.TestReport] = []
     for report in reports:
         if report.passed or not hasattr(report, LATE_ATTRIBUTE):
@@ -188,20 +188,20 @@ def _with_late_misses(reports: list[pytest.TestReport]) -> list[pytest.TestRepor
             continue
         body = next(index for index in range(len(found) - 1, -1, -1) if found[index].when == "call")
         found[body] = _told(found[body], report.outcome, report.longrepr)
-        if report.failed:  # else it is run again
+        if report.failed:  # else the test is run again
             found.append(_told(report, "passed", None))
     return found
 
 
 def _told(report: pytest.TestReport, outcome: Any, longrepr: Any) -> pytest.TestReport:
-    """Return a copy of a report that says something else."""
+    """Return a copy of a report with another outcome and text."""
     made = copy.copy(report)
     made.outcome, made.longrepr = outcome, longrepr
     return made
 
 
 def _whole(reports: list[pytest.TestReport]) -> Iterator[pytest.TestReport]:
-    """Yield the reports of a test in the form that pytest-html waits for: one of a dead worker as a failed call."""
+    """Yield the reports of a test as pytest-html expects them: that of a dead worker as a failed call."""
     dead = [report for report in reports if report.when == "???"]  # type: ignore[comparison-overlap]  # xdist's own
     for report in reports:
         if report in dead:
@@ -214,7 +214,7 @@ def _whole(reports: list[pytest.TestReport]) -> Iterator[pytest.TestReport]:
 
 
 def _stored(case: ReportCase) -> pytest.TestReport:
-    """Return a report of a case that ended in another process, in an earlier session say."""
+    """Return a report of a case that ended in another process, for example in an earlier session."""
     return _report(case.nodeid, "???", _OUTCOMES[case.outcome], case.error, case.latency_s or 0.0)
 
 

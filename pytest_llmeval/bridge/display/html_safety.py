@@ -1,9 +1,9 @@
-"""What pytest-html is given made harmless, and its page closed to scripts.
+"""Escapes what pytest-html writes as HTML, and closes its page to scripts.
 
 pytest-html 4.2 puts six things into its page as HTML: node ids, names of extras, extras of format html, cells, the
-summary, values of the environment. Ids, names and addresses are escaped before it sees them. What hooks of the project
-give it as HTML stays HTML; that no script in it runs is told to the browser by a Content-Security-Policy that knows
-the two scripts of the page (https://www.w3.org/TR/CSP3/#meta-element).
+summary, values of the environment. Ids, names and addresses are escaped before it gets them. What hooks of the project
+give it as HTML stays HTML; a Content-Security-Policy that allows only the two scripts of the page keeps the browser
+from running any script in it (https://www.w3.org/TR/CSP3/#meta-element).
 """
 
 import copy
@@ -24,7 +24,7 @@ _ADDRESSES = ("", "http", "https", "mailto")
 """Schemes that a link may have."""
 _CHARSET = b'<meta charset="utf-8"/>'
 _RELOAD = b' onclick="location.reload()"'
-"""Of a button that a page has which is not finished."""
+"""Attribute of a button in an unfinished page."""
 _REST = "object-src 'none'; base-uri 'none'; form-action 'none'; frame-src 'none'"
 
 
@@ -34,17 +34,17 @@ def harmless_id(nodeid: str) -> Html:
 
 
 def harmless_report(report: pytest.TestReport) -> pytest.TestReport:
-    """Return a copy of a report whose id and extras do no harm in a page."""
+    """Return a copy of a report whose id and extras are safe in a page."""
     made = copy.copy(report)
     made.nodeid = harmless_id(report.nodeid)
     if not report.longrepr:
-        vars(made).pop("node", None)  # or the worker's name stands there as if it were the log
+        vars(made).pop("node", None)  # or pytest-html shows the worker's name as the log
     setattr(made, "extras", [_extra(each) for each in getattr(report, "extras", ())])  # noqa: B010 - pytest-html's own
     return made
 
 
 def _extra(extra: dict[str, Any]) -> dict[str, Any]:
-    """Return an extra whose name is text, whose address is one to follow, and whose text can be written."""
+    """Return an extra with an escaped name, a link of a safe scheme, and text that can be written."""
     made = {**extra, "name": str(escaped(one_line(str(extra.get("name") or ""))))}
     content = extra.get("content")
     if extra.get("format_type") == "url":
@@ -63,7 +63,7 @@ def _address(text: str) -> str:
 
 
 def close_page(path: Path) -> None:
-    """Let a written page run two scripts only: ours, and the one of pytest-html at its end.
+    """Make a written page run two scripts only: ours, and pytest-html's at its end.
 
     Raises:
         OSError: the page cannot be read or written.

@@ -1,4 +1,4 @@
-"""Progress of a run in the terminal: one line now and then, which is right on a terminal, in a pipe and in a CI log."""
+"""Progress of a run in the terminal: single lines now and then, which suit a terminal, a pipe and a CI log."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _EVERY_S_IN_LOGS = 30.0
 
 
 class Progress:
-    """Counts finished cases and says now and then how many, how fast, how long still, and what was spent."""
+    """Counts finished cases and prints now and then their number, speed, time left and cost."""
 
     def __init__(
         self,
@@ -22,13 +22,13 @@ class Progress:
         is_terminal: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to count.
+        """Start counting.
 
         Args:
-            total: cases of the run.
-            write: puts out one line.
+            total: number of cases of the run.
+            write: prints one line.
             is_terminal: whether a person watches; then a line comes every 10 seconds, else every 30.
-            clock: seconds, never going back.
+            clock: returns seconds, never going back.
         """
         self._total = total
         self._write = write
@@ -45,9 +45,9 @@ class Progress:
         """Count a finished case.
 
         Args:
-            outcome: what it came to.
-            cost_usd: None where it is not known.
-            before: the same of an earlier attempt at it, which no longer counts.
+            outcome: of the case.
+            cost_usd: None if not known.
+            before: outcome and cost of an earlier attempt at it, which no longer counts.
         """
         if before is not None:
             self._count(*before, times=-1)
@@ -77,7 +77,7 @@ class Progress:
 
 
 def write_line(config: pytest.Config, line: str) -> None:
-    """Put out a line of its own between what pytest prints, where there is a terminal and not ``-qq``."""
+    """Print a line of its own between pytest's output, if there is a terminal and not ``-qq``."""
     terminal = config.pluginmanager.getplugin("terminalreporter")
     if terminal is not None and config.option.verbose >= -1:
         terminal.ensure_newline()

@@ -1,4 +1,4 @@
-"""Reports that another plugin could not write at the end of a session: a line says so, and the run is judged."""
+"""Handles reports that another plugin could not write at the end: a line says so, and the run is judged."""
 
 from collections.abc import Generator
 from typing import Any
@@ -12,9 +12,9 @@ __all__ = ["UnwrittenReports"]
 
 
 class UnwrittenReports:
-    """The plugin object around all hooks that end a session: one that cannot write its report would end pytest.
+    """The plugin object around all hooks that end a session: a plugin that cannot write its report would end pytest.
 
-    Register it before them: its hook is to end after theirs.
+    It must be registered before those plugins, so that its hook ends after theirs.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class UnwrittenReports:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Let the summary be shown where a disk is full or a path is none, and end with pytest's internal error."""
+        """Let the summary be shown despite a full disk or an invalid path, and end with pytest's internal error."""
         try:
             return (yield)
         except OSError as error:
@@ -32,6 +32,6 @@ class UnwrittenReports:
             return None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say what was not written."""
+        """Print what was not written."""
         if self._fault:
             terminalreporter.write_line(f"status 3: a report could not be written: {self._fault}")

@@ -1,1 +1,1 @@
-"""What a session will take, said before it is spent."""
+"""Forecasts of a session's calls, tokens and cost, made before anything is spent."""

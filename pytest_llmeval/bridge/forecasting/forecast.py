@@ -1,4 +1,4 @@
-"""What the selected evals will take, said before anything is spent."""
+"""Forecasts the calls, tokens and cost of the selected evals before anything is spent."""
 
 import functools
 import math
@@ -42,7 +42,7 @@ _SILENT = "no call through response, model or a judge is known of it; what it as
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What one suite will take with one model, or of one judge."""
+    """The forecast of one suite with one model, or with one judge."""
 
     suite: str
     role: Literal["model", "judge"]
@@ -50,15 +50,15 @@ class Forecast:
     cases: int
     estimate: Estimate
     unread: str | None = None
-    """Which prompts are in no number, as they could not be made; None where all are, and for a judge."""
+    """Note on prompts left out because they could not be made; None if there are none, and for a judge."""
     caveat: str | None = None
-    """Which calls are in no number, as nothing tells of them; None for a judge."""
+    """Note on calls left out because nothing indicates them; None if there are none, and for a judge."""
     unbounded: str | None = None
-    """Why tokens out are unknown, and what tells them; None where they are not, and for a judge."""
+    """Note on why output tokens are unknown, and what would tell them; None if they are known, and for a judge."""
 
 
 def foretold(items: Iterable[pytest.Item], prepared: "Preparation") -> list[str]:
-    """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
+    """Return the forecast of the listed cases as notes; put it in the stash for ``llmeval estimate``."""
     found = _forecasts(items, prepared)
     prepared.config.stash[FORECAST_KEY] = found
     told = [each.unread for each in found if each.unread]
@@ -67,12 +67,12 @@ def foretold(items: Iterable[pytest.Item], prepared: "Preparation") -> list[str]
 
 
 def _forecasts(items: Iterable[pytest.Item], prepared: "Preparation") -> list[Forecast]:
-    """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
+    """Return the forecasts of the cases among ``items`` by suite and model, and after the models those of the judges.
 
-    A case that the mark ``skip`` leaves out makes no call. Any other makes the calls that those of the newest run made,
-    with as many tokens where it asks through ``model``. Of others the prompts of up to 100 are looked at; without an
-    earlier run it makes one call. Where nothing tells of any call, of a judge neither, tokens and cost are unknown.
-    Answers that a cache will have are not left out.
+    A case with the mark ``skip`` makes no call. Any other makes as many calls as those of the newest run, with as many
+    tokens if it asks through ``model``; for cases that do not, up to 100 prompts are examined. Without an earlier run
+    it makes one call. If nothing indicates any call, of a judge neither, tokens and cost are unknown. Answers that a
+    cache will have are counted as well.
     """
     groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
     for item, param in cases_in(items):
@@ -86,7 +86,7 @@ def _of_judges(
     settings: Settings,
     judges: Mapping[str, NamedModel],
 ) -> Iterator[Forecast]:
-    """Yield what the judges take, one by one, for each suite, whatever models it has."""
+    """Yield the forecast of each judge for each suite, over all models of the suite."""
     if not judges:
         return
     from pytest_llmeval.bridge.forecasting.judge_forecast import judge_estimate
@@ -112,14 +112,14 @@ def _both(first: Forecast, second: Forecast) -> Forecast:
 
 
 def _together(found: Sequence[Forecast]) -> str:
-    """Return what all of it comes to, in one line; that of the judges apart."""
+    """Return the total in one line; that of the judges is separate."""
     models = functools.reduce(operator.add, [each.estimate for each in found if each.role == "model"])
     judges = [each.estimate for each in found if each.role == "judge"]
     return f"{models}; judges about {functools.reduce(operator.add, judges)}" if judges else str(models)
 
 
 def _asking(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "Sequence[tuple[pytest.Item, CaseParam]]":
-    """Return the cases that no mark skips in any case; those of modules and classes are looked for once."""
+    """Return the cases without a mark ``skip``; marks of modules and classes are looked up once."""
     parents = {item.parent for item, _ in cases if item.parent is not None}
     skipping = {parent for parent in parents if parent.get_closest_marker("skip") is not None}
     return [each for each in cases if each[0].parent not in skipping and not _is_skipped(each[0])]
@@ -136,7 +136,7 @@ def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CasePara
 def _of_model(
     suite: str, name: str, cases: "Sequence[tuple[pytest.Item, CaseParam]]", prepared: "Preparation"
 ) -> Forecast:
-    """Return what one suite will take with one model."""
+    """Return the forecast of one suite with one model."""
     model, known = prepared.models[name], call_history(prepared.settings.db, suite, name)
     asking = _asking(cases)
     item, param = cases[0]
@@ -169,9 +169,9 @@ def _of_model(
 
 
 def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, prepared: "Preparation") -> str | None:
-    """Return that a suite may ask otherwise than in its newest run, by other code; None where that cannot be.
+    """Return the note that a suite may ask differently from its newest run, as its code changed; None if it cannot.
 
-    All sets of parameters of one function are told by its name, as one.
+    All parameter sets of one function are covered by one note with the function's name.
     """
     code = prepared.maker.reading(param.eval).code_digest
     if known.code_digest in (None, code) or not _asks_by_code(item):
@@ -183,19 +183,19 @@ def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, pr
 
 
 def _is_silent(item: pytest.Item, known: CallHistory) -> bool:
-    """Return whether nothing tells of a call of a suite: no run of it, or before the first one its code."""
+    """Whether nothing indicates a call of a suite: no run of it or, before its first run, not its code."""
     if uses(item, "response") or known.is_silent is False:
         return False
     return bool(known.is_silent) or not _asks_by_code(item)
 
 
 def _asks_by_code(item: pytest.Item) -> bool:
-    """Whether it is the code of a suite that decides how many calls are made: of judges, say, if there is one."""
+    """Whether the code of a suite decides how many calls are made, also those of judges, if there are any."""
     return uses(item, "model") or uses(item, "judge") or any(judge_calls(case_function(item)))
 
 
 def _tokens(param: "CaseParam") -> int | str:
-    """Return the tokens of a case's own prompt; the name of what it raises, of which its case tells the rest."""
+    """Return the tokens of a case's own prompt, or the name of the exception that it raises, which its case reports."""
     try:
         request = own_request(param.eval, param.eval.dataset.read(param.ref))
         return estimate_tokens(request.messages, request.params)
@@ -204,6 +204,6 @@ def _tokens(param: "CaseParam") -> int | str:
 
 
 def _bound(param: "CaseParam", model: NamedModel) -> float | None:
-    """Return the most tokens of an answer, by the marker, else by the model; None where neither states it."""
+    """Return the most tokens of an answer, by the marker, else by the model; None if neither states it."""
     bound = bound_of(laid_over(model.bounds, param.eval.params))
     return float(bound) if isinstance(bound, int) else None

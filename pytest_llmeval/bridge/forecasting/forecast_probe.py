@@ -1,6 +1,6 @@
 """A plugin for ``llmeval estimate``: with ``--co`` the last line of the session is its forecast, as JSON.
 
-Where neither a path nor ``-m`` says what to look at, it is the evals.
+If neither a path nor ``-m`` selects anything, the forecast is of the evals.
 """
 
 import json
@@ -16,7 +16,7 @@ FORECAST_KEY = pytest.StashKey[Sequence[object]]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Ask for the evals where nobody named what to collect: only now it is known what is a path."""
+    """Ask for the evals if nobody named what to collect; only now is it known which arguments are paths."""
     from pytest_llmeval.bridge.collection.selection import Selection
 
     selection = Selection(config)
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Print what the session would take."""
+    """Print the forecast of the session."""
     from pytest_llmeval.core.transport import plain
 
     found = config.stash.get(FORECAST_KEY, None)

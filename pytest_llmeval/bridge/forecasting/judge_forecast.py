@@ -1,4 +1,4 @@
-"""What the judges of a session will take, estimated from the code of its tests, their rows and earlier runs."""
+"""Estimates what judges will take, from the code of the tests, their rows and earlier runs."""
 
 import ast
 import functools
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 __all__ = ["judge_estimate"]
 
 _TOKENS_PER_DIMENSION = 100
-"""Of a verdict: up to three sentences are asked for, at about 25 words."""
+"""Output tokens of a verdict: up to three sentences are asked for, at about 25 words."""
 
 
 @dataclass(frozen=True, slots=True)
 class _JudgeCall:
-    """A place in a test where a judge is asked."""
+    """A place in a test that asks a judge."""
 
     rubrics: "tuple[Rubric, ...]"
-    """One for each call that it makes; none where the rubric is not written there."""
+    """Rubric of each call that it makes; empty if the code does not say which rubric."""
     count: int
-    """Calls of each judge."""
+    """Number of calls of each judge."""
     compares: bool
 
 
@@ -51,17 +51,17 @@ def judge_estimate(
     settings: Settings,
     answer_tokens: float | None,
 ) -> Estimate | None:
-    """Return what one judge will take for the cases of a suite; None where the suite does not ask it.
+    """Return what one judge will take for the cases of a suite; None if the suite does not ask it.
 
-    Each reply is taken for a valid verdict, and none for a known one.
+    The estimate assumes that each reply is a valid verdict, and that no verdict is known yet.
 
     Args:
         cases: of the suite.
-        sampled: those of them whose prompts are looked at.
+        sampled: those among them whose prompts are examined.
         judge: one of the judges.
         suite: its name.
         settings: of the session.
-        answer_tokens: how long an answer is; None takes that of the target.
+        answer_tokens: mean length of an answer; None takes the length of the target.
     """
     known = judge_history(settings.db, suite, judge.name)
     found = _calls_in(*cases[0])
@@ -105,14 +105,14 @@ def _judge_call(method: str, given: Mapping[str | None, ast.expr], rubric: "Rubr
 
 
 def _rubric(named: Any, rootdir: Path, test_file: Path) -> "Rubric | None":
-    """Return the rubric that a call names; None where the code does not tell which, or it cannot be read."""
+    """Return the rubric that a call names; None if the code does not tell which, or it cannot be read."""
     if named is None:
         return None
     from pytest_llmeval.loaders.rubrics import load_rubric
 
     try:
         return load_rubric(named, rootdir=rootdir, test_file=test_file)
-    except (UserError, TypeError):  # it is told when the test runs
+    except (UserError, TypeError):  # reported when the test runs
         return None
 
 
@@ -121,10 +121,10 @@ def _parts(rubric: "Rubric") -> "tuple[Rubric, ...]":
 
 
 def _prompts(param: "CaseParam", calls: Sequence[_JudgeCall], answer_tokens: float | None) -> Iterator[int | None]:
-    """Yield the tokens of each prompt that a case shows a judge; None where that cannot be known."""
+    """Yield the tokens of each prompt that a case shows a judge; None if that cannot be known."""
     try:
         sample = param.eval.dataset.read(param.ref)
-    except UserError:  # its case shows it
+    except UserError:  # reported by its case
         return
     answer = (
         "x" * math.ceil(answer_tokens * CHARS_PER_TOKEN)
@@ -146,6 +146,6 @@ def _messages(rubric: "Rubric", sample: "Sample", answer: str, call: _JudgeCall)
 
 
 def _mean(numbers: Sequence[float | None]) -> float | None:
-    """Return the mean; None where there is no number, or one is not known."""
+    """Return the mean; None if there is no number, or one of them is not known."""
     known = [number for number in numbers if number is not None]
     return sum(known) / len(known) if known and len(known) == len(numbers) else None

@@ -1,1 +1,1 @@
-"""What this plugin does between the start of a session and its first case, stage by stage; the conductor calls it."""
+"""The stages between the start of a session and its first case; the conductor calls them."""

@@ -1,4 +1,4 @@
-"""What this plugin deselects: before others select, what nobody asked for; after them, what has ended already."""
+"""What this plugin deselects: before other plugins, what nobody asked for; after them, what has ended already."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ __all__ = ["Deselection"]
 
 
 class Deselection:
-    """Deselects items, and keeps the notes about that for the summary."""
+    """Deselects items, and keeps notes about them for the summary."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class Deselection:
         self._prepared = prepared
         self._tally = tally
         self.has_refused = False
-        """Whether cases were taken out because a secret names them."""
+        """Whether cases were removed because their names contain a secret."""
         self.notes: list[str] = []
         self._dropped: list[pytest.Item] = []
-        """The cases and trainings that anybody deselected, kept until all have selected."""
+        """The cases and trainings that anybody deselected, kept until everybody has selected."""
 
     def before_others(self, items: list[pytest.Item]) -> None:
-        """Count the cases there are, and leave out what nobody asked for."""
+        """Count the cases, and deselect what nobody asked for."""
         prepared = self._prepared.made
         if prepared is not None:
             self.has_refused = prepared.refuse_secrets(items)
@@ -55,12 +55,12 @@ class Deselection:
             self._tally.meet(cases_in(items))
         if self._tally.waiting or prepared is not None or self._selection.has_more_to_drop:
             uncalled = [item for item in items if self._is_uncalled(item)]
-            if self._selection.asks_for_trainings:  # where only other tests were asked for, none is counted
+            if self._selection.asks_for_trainings:  # if only other tests were asked for, none counts
                 self._tally.waiting += count_trainings(filter(self._selection.training_waits, uncalled))
             self.drop(items, uncalled)
 
     def after_others(self, items: list[pytest.Item]) -> None:
-        """Leave out, of what is left, what ``--lf`` does not mean and what has ended in an earlier session."""
+        """Deselect what is left but not meant by ``--lf``, and what has ended in an earlier session."""
         self._drop_unmatched_last_failed(items)
         resumed = self._prepared.made.resumed if self._prepared.made is not None else None
         ended = [case for case in cases_in(items) if resumed.has_ended(*case)] if resumed is not None else []
@@ -69,7 +69,7 @@ class Deselection:
         self.drop(items, [item for item, _ in ended])
 
     def note(self, items: list[pytest.Item]) -> None:
-        """Count what anybody deselected; what ``-m`` left out, or must ask for, makes no run partial."""
+        """Count deselected items; cases that ``-m`` left out, or would have to select, make no run partial."""
         known = [item for item in items if isinstance(item, pytest.Item)]  # pytest-testmon gives stand-ins to count
         for item in known:
             is_training = self._selection.is_training(item) and not self._selection.training_waits(item)
@@ -80,9 +80,9 @@ class Deselection:
                 self._tally.no_cut[suite_of(item, param)] += 1
 
     def note_misnamed(self, items: list[pytest.Item]) -> None:
-        """Add a note for each word of ``-m`` and ``-k`` that fits nothing here, where these left no item.
+        """Add a note for each word of ``-m`` and ``-k`` that matches nothing here, if these left no item.
 
-        ``-k`` is about those for which ``-m`` holds, if any.
+        ``-k`` is compared with the items that ``-m`` selects, if any.
         """
         if items or not self._dropped:
             return
@@ -92,7 +92,7 @@ class Deselection:
         self.notes += misnamed(self._config, self._dropped, marked=marked or self._dropped, cut=cut)
 
     def forget(self) -> None:
-        """Let go of the items that were dropped, once the session knows its own."""
+        """Forget the deselected items, once the session knows its own."""
         self._dropped.clear()
 
     def drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
@@ -106,7 +106,7 @@ class Deselection:
         self.drop(items, [item for item, _ in cases_in(items)])
 
     def _drop_unrecorded(self, items: list[pytest.Item], rescored: "Rescored") -> None:
-        """Leave out the cases that the run whose answers are scored again has not finished."""
+        """Deselect the cases that the run to score again has not finished."""
         from pytest_llmeval.bridge.casework.cases import key_of
 
         keys = {item: key_of(item, param) for item, param in cases_in(items)}
@@ -117,7 +117,7 @@ class Deselection:
         self.notes += rescored.notes(held)
 
     def _is_uncalled(self, item: pytest.Item) -> bool:
-        """Whether nobody asked for an item: an eval, a training, or a test that only our own widening brought in."""
+        """Whether nobody asked for an item: an eval, a training, or a test that only widened testpaths brought in."""
         if param_of(item) is not None:
             return self._selection.row_attack_waits(item)
         if self._functions.is_marked(item):
@@ -125,7 +125,7 @@ class Deselection:
         return self._selection.training_waits(item) or self._selection.is_foreign(item)
 
     def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
-        """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
+        """Deselect all cases if ``--lf`` knows failed ones of these files, and none is here (another model, say)."""
         if misses_last_failed(self._config, cases_in(items)):
             self.drop_cases(items)
             self.notes.append("--lf: none of these evals failed last time (other --model or --epochs?); none was run")

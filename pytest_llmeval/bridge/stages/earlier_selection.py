@@ -1,4 +1,4 @@
-"""``-m`` and ``-k`` of the run that a session goes on with, or whose answers it scores again."""
+"""``-m`` and ``-k`` of the run that a session resumes or scores again."""
 
 import pytest
 
@@ -12,9 +12,9 @@ __all__ = ["EarlierSelection"]
 
 
 class EarlierSelection:
-    """Has pytest select by what a run that goes on was selected by, and by what the command line says as well.
+    """Makes pytest select by the ``-m`` and ``-k`` of a resumed run, and by those of the command line as well.
 
-    That may narrow what the run had, not widen it. What ``addopts`` says is for new runs.
+    The latter may narrow the run's selection, not widen it. Those of ``addopts`` are for new runs.
     """
 
     def __init__(self, config: pytest.Config, selection: Selection, prepared: PreparedOnce) -> None:
@@ -22,10 +22,10 @@ class EarlierSelection:
         self._selection = selection
         self._prepared = prepared
         self._expressions: dict[str, str] | None = None
-        """By the keys of pytest's options; empty where no run goes on, None where nobody looked yet."""
+        """Expressions by the keys of pytest's options; empty if no run is resumed, None before ``look_up``."""
 
     def look_up(self) -> None:
-        """Look, once, whether the session goes on with a run, and let the run's ``-m`` say which evals wait."""
+        """Look, once, whether the session resumes a run, and let the run's ``-m`` decide which evals wait."""
         if self._expressions is not None or not is_said(self._config, "resume", "rescore"):
             return
         self._expressions = {}
@@ -39,19 +39,19 @@ class EarlierSelection:
             self._selection.ask_by_mark(self._expressions["markexpr"], attacks=run.markexpr)
 
     def put_in_place(self) -> None:
-        """Give pytest the expressions, where a run goes on; its own plugins select by them a moment later."""
+        """Give pytest the expressions if a run is resumed; its own plugins select by them a moment later."""
         for key, expression in (self._expressions or {}).items():
             setattr(self._config.option, key, expression)
 
     def is_meant(self, item: pytest.Item) -> bool:
-        """Whether ``-m``, that of the earlier run where there is one, asks for a case."""
+        """Whether ``-m`` asks for a case; the earlier run's ``-m``, if there is one."""
         earlier = self._prepared.made.earlier if self._prepared.made is not None else None
         expression = self._config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
         return holds_for(expression, item) and not self._selection.row_attack_waits(item)
 
 
 def _both(had: str, given: str) -> str:
-    """Return an expression that holds where both do; a wrong one that was given stays as it is: pytest reports it."""
+    """Return an expression that holds if both do; an invalid given one is returned as it is, for pytest to report."""
     if not had or not is_expression(given.strip() or had):
         return given
     return f"({had}) and ({given})" if given.strip() else had

@@ -1,4 +1,4 @@
-"""The facts of a collection, once everybody has selected: its suites, its models, and everything that is wrong."""
+"""Gathers the facts of a collection once everybody has selected: suites, models, and all problems."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ __all__ = ["add_evals"]
 def add_evals(
     facts: CollectionFacts, items: Iterable[pytest.Item], selection: Selection, tally: Tally, prepared: Preparation
 ) -> None:
-    """Add to ``facts`` what there is to know of the evals among ``items``, which are left, and of all that were met."""
+    """Add to ``facts`` everything about the evals left among ``items`` and about all that were collected."""
     cases, doubled = each_once(cases_in(items))
     facts.problems += doubled
     facts.suites = tally.suites(cases, prepared)
@@ -69,7 +69,7 @@ def _add_notes_of_cases(
 
 
 def _add_models(facts: CollectionFacts, prepared: Preparation) -> None:
-    """Add the models and the judges, and what tells in a later session whether they are still the same."""
+    """Add the models and judges, with digests by which a later session knows whether they are still the same."""
     rescored, environ = prepared.rescored, prepared.settings.environ
     facts.models = {name: model.spec.text for name, model in prepared.models.items()}
     facts.judges = {name: judge.spec.text for name, judge in prepared.judges.items()}
@@ -99,7 +99,7 @@ def _judge_digest(judge: NamedModel, prepared: Preparation) -> str:
 
 
 def _hold_against_rules(facts: CollectionFacts, tally: Tally, prepared: Preparation) -> None:
-    """Add what is wrong with the names in the rules, and with rules on a cost that nobody can know."""
+    """Add the problems of names in the rules, and of rules on costs that cannot be known."""
     rules = prepared.thresholds
     if not facts.selected or not rules.suites:
         return
@@ -124,7 +124,7 @@ def _asked_in(facts: CollectionFacts, prepared: Preparation) -> list[str]:
 
 
 def _weigh_sizes(facts: CollectionFacts, prepared: Preparation) -> None:
-    """Add for which rules on a change the rows are too few; of a part of the rows they may not be judged."""
+    """Add the rules on a change that have too few rows; if only a part of the rows runs, nothing is checked."""
     is_part = prepared.is_sharded or facts.done or any(suite.left_out for suite in facts.suites.values())
     if prepared.sizes is None or facts.problems or is_part or not facts.selected:
         return
@@ -134,7 +134,7 @@ def _weigh_sizes(facts: CollectionFacts, prepared: Preparation) -> None:
 
 
 def _tell_unread(facts: CollectionFacts, prepared: Preparation) -> None:
-    """Tell which files and variables look like ones of ours and are not read."""
+    """Add notes on files and variables that look like ours but are not read."""
     settings = prepared.settings
     if not settings.thresholds.exists():
         other = settings.thresholds.with_suffix(".yml")
@@ -146,7 +146,7 @@ def _tell_unread(facts: CollectionFacts, prepared: Preparation) -> None:
 
 
 def _tell_of_even_panel(facts: CollectionFacts, prepared: Preparation) -> None:
-    """Tell of judges that may be split evenly, before they are paid."""
+    """Add a note on judges that may be split evenly, before they are paid for."""
     count = len(facts.judges)
     if prepared.asks_judges and count and count % 2 == 0 and _judged(facts, prepared):
         facts.tell_early([f"{count} judges: where they are split evenly the case is an error; name an odd number"])

@@ -1,4 +1,4 @@
-"""The suites that functions made cases for, noted before ``--lf`` and node ids take cases out again."""
+"""Notes the suites for which functions made cases, before ``--lf`` and node ids remove cases."""
 
 from collections.abc import Generator
 
@@ -12,7 +12,7 @@ __all__ = ["MadeSuites"]
 
 
 class MadeSuites:
-    """The plugin object that notes them: what pytest leaves out as it collects is shown to no later hook."""
+    """The plugin object that notes them: no later hook sees what pytest leaves out while it collects."""
 
     def __init__(self, tally: Tally, earlier: EarlierSelection) -> None:
         self._tally = tally
@@ -20,7 +20,7 @@ class MadeSuites:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self) -> Generator[None, object, object]:
-        """Note the suites of a function's cases, ``-m`` applied."""
+        """Note the suites of a function's cases that ``-m`` selects."""
         made = yield
         found = self._tally.made
         for item, param in cases_in(made if isinstance(made, list) else ()):

@@ -1,4 +1,4 @@
-"""The functions with the marker ``llmeval``: cases are made of those that were asked for, the others are counted."""
+"""The functions with the marker ``llmeval``: those that were asked for get cases, the others are counted."""
 
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
@@ -24,17 +24,17 @@ class MarkedFunctions:
         self._prepared = prepared
         self._tally = tally
         self.met = set[str]()
-        """The node ids of all that were met, whether they were asked for or not."""
+        """Node ids of all marked functions found, whether they were asked for or not."""
         self.caseless = set[str]()
-        """The node ids of those that were asked for and of which there is no case."""
+        """Node ids of functions that were asked for and have no case."""
         self.misplaced: dict[str, str] = {}
-        """What is wrong with tests on which the marker can make no case, by node id."""
+        """Problems of tests on which the marker can make no case, by node id."""
         self.names_only = False
-        """Whether the suites of functions are noted and no cases made of them, for now."""
+        """Whether, for now, only the suites of functions are noted and no cases are made."""
         self._name: Callable[[object, str], str | None] | None = None
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, obj: object) -> None:
-        """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
+        """Remove what a mode of anyio added to an eval: its backend is no parameter of an eval."""
         drop_backend(collector, obj)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -65,11 +65,11 @@ class MarkedFunctions:
 
     @pytest.hookimpl(trylast=True)
     def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
-        """Name a value of an eval's parameter set that pytest would name by its place; leave other tests to pytest."""
+        """Name a value of an eval's parameter set that pytest would name by position; leave other tests to pytest."""
         return self._name(val, argname) if self._name is not None else None
 
     def find_misplaced(self, items: Iterable[pytest.Item]) -> None:
-        """Find marked tests among all items that can have no case, as pytest generates no tests of them."""
+        """Find marked tests among all items that can have no case, because pytest generates no tests from them."""
         for item in items:
             place = odd_place(item)
             if not place or function_of(item.nodeid) in self.met:
@@ -83,8 +83,8 @@ class MarkedFunctions:
     def _waits(self, item: pytest.Item) -> bool:
         """Whether nobody asked for a marked function; if so, count it.
 
-        With ``--resume`` what was asked for may be told by the ``-m`` of the run, which is looked up first. Where the
-        environment or the ini file say it, that is done only once an eval is met that may run: it costs imports.
+        With ``--resume`` the run's ``-m``, which is looked up first, may ask for it. If the environment or the ini file
+        sets ``--resume``, the run is looked up only once an eval is found that may run: that costs imports.
         """
         if item.config.getoption("llmeval_resume") or not self._selection.waits(item):
             self._earlier.look_up()
@@ -95,18 +95,18 @@ class MarkedFunctions:
         return True
 
     def is_marked(self, item: pytest.Item) -> bool:
-        """Whether an item, which is no case, is all that pytest made of a marked function that was met."""
+        """Whether an item, which is no case, is the only one that pytest made of a known marked function."""
         return item.get_closest_marker("llmeval") is not None and made_of(item) in self.met
 
     def problems_of(self, items: Iterable[pytest.Item]) -> list[str]:
-        """Return what is wrong with those of ``items`` on which the marker can make no case."""
+        """Return the problems of those ``items`` on which the marker can make no case."""
         found = self.misplaced
         return [found[item.nodeid] for item in items if item.nodeid in found] if found else []
 
     def caseless_among(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
-        """Return those of ``items`` that stand for a function that was asked for and of which there is no case."""
+        """Return those ``items`` that stand for a function that was asked for and has no case."""
         return [item for item in items if self.is_caseless(item)] if self.caseless or self.misplaced else []
 
     def is_caseless(self, item: pytest.Item) -> bool:
-        """Whether ``item`` stands for a function that was asked for and of which there is no case."""
+        """Whether ``item`` stands for a function that was asked for and has no case."""
         return param_of(item) is None and (made_of(item) in self.caseless or item.nodeid in self.misplaced)

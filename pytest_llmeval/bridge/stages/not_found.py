@@ -1,4 +1,4 @@
-"""Node ids on the command line that pytest does not find: why there is no such case."""
+"""Explains why pytest does not find a case that the command line names by its node id."""
 
 import os
 import sys
@@ -21,15 +21,15 @@ _HINT = (
     " pytest --co -q lists them"
 )
 _LIKE = 0.5
-"""Least likeness of two ids: they are short, and a part of one is often typed for it."""
+"""Lowest similarity of two ids: they are short, and often only a part of one is typed."""
 _CUTTING = ("limit", "slice", "shard")
 """The options that leave rows out."""
 
 
 class NotFound:
-    """The plugin object that adds to pytest's "not found" what is wrong with the evals, and which case was meant.
+    """The plugin object that adds to pytest's "not found" the problems of the evals, and the case probably meant.
 
-    From a worker it sends pytest's message as well: xdist would end as if nothing had been asked for.
+    In a worker it also sends pytest's message to the controller: xdist would end as if nothing had been asked for.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class NotFound:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Remember the cases that there are, where the command line names some: pytest itself forgets them."""
+        """Keep the node ids of cases if the command line names some: pytest itself forgets them."""
         report = yield
         if self._asked:
             self._cases += [each.nodeid for each in report.result or () if isinstance(each, pytest.Function)]
@@ -52,7 +52,7 @@ class NotFound:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Say it together with what was not found; pytest calls this hook however the collection ended."""
+        """Add to the error of what was not found; pytest calls this hook however the collection ended."""
         error = sys.exc_info()[1]
         if not isinstance(error, pytest.UsageError) or not self._prepared.was_asked:
             return
@@ -75,12 +75,12 @@ class NotFound:
             raise pytest.UsageError(*told) from None
 
     def _is_of_eval(self, told: str) -> bool:
-        """Whether an eval that is there lacks the case which was not found; some versions of pytest keep its id."""
+        """Whether the missing case belongs to an eval that exists; some versions of pytest keep the case's id."""
         name = told.partition("\n")[0].replace(os.sep, "/") + "["
         return any(f"/{each}[" in name for each in self._functions.met)
 
     def _meant(self) -> Iterator[str]:
-        """Yield which case was probably meant, of each that is not there."""
+        """Yield, for each missing case, which one was probably meant."""
         for asked in dict.fromkeys(self._asked):
             function, _, part = asked.partition("[")
             ids = [each.partition("[")[2].removesuffix("]") for each in self._cases if _is_one(each, function)]
@@ -91,19 +91,19 @@ class NotFound:
                 yield f"no case [{one_line(word, 80)}]; did you mean {one_line(f'{name}[{near}]')}?"
 
     def _cut(self) -> str:
-        """Return which options left rows out before, wherever they were given; nothing where none did."""
+        """Return which options left rows out before, wherever they were given; an empty string if none did."""
         told = ", ".join(flag_of(name, self._config) for name in _CUTTING if is_said(self._config, name))
         return f"; {told} left rows out before" if told else ""
 
 
 def _is_one(nodeid: str, function: str) -> bool:
-    """Whether a case is of a function that was named from some folder or other."""
+    """Whether a case belongs to a function that was named relative to some folder."""
     known, asked = "/" + nodeid.partition("[")[0], "/" + function
     return known.endswith(asked) or asked.endswith(known)
 
 
 def _nearest(word: str, ids: Sequence[str]) -> str | None:
-    """Return the id that ``word`` begins, or that lacks the model or the epoch it names, or that is like it."""
+    """Return the id that starts with ``word``, or that lacks the model or epoch in it, or that is similar."""
     begun = [each for each in ids if word and each.casefold().startswith(word.casefold())]
     within = [each for each in ids if word.endswith(f"-{each}") or word.startswith(f"{each}-")]
     return min(begun or within, key=len, default=None) or closest(word, ids, cutoff=_LIKE)

@@ -1,4 +1,4 @@
-"""The names in thresholds.yaml held against all that was collected, whether or not it was selected."""
+"""Checks the names in thresholds.yaml against all that was collected, selected or not."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,9 +19,9 @@ __all__ = ["hold_names"]
 def hold_names(
     tally: "Tally", prepared: "Preparation", facts: "CollectionFacts", *, models: frozenset[str] | None
 ) -> None:
-    """Note in ``facts`` what is wrong with the names in the rules, and of which suites there is no eval.
+    """Note in ``facts`` the problems of names in the rules, and the suites without an eval.
 
-    ``models`` are those that a rule may name; None for any.
+    ``models`` are the names that a rule may use; None allows any.
     """
     thresholds = prepared.thresholds
     seen = {suite.name: suite for suite in _seen(tally, prepared, models)}
@@ -48,7 +48,7 @@ def hold_names(
 def _seen(tally: "Tally", prepared: "Preparation", models: frozenset[str] | None) -> Iterator[SuiteSeen]:
     caseless = (*tally.caseless(prepared), *tally.waiting_suites, *tally.unnamed)
     for name in prepared.thresholds.suites:
-        # Which sets of parameters a function has is told by its cases alone.
+        # Only its cases show which parameter sets a function has.
         if any(name == stem or name.startswith(f"{stem}[") for stem in caseless):
             yield SuiteSeen(name=name)
     for name, eval_ in tally.read(prepared).items():

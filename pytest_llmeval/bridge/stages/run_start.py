@@ -1,4 +1,4 @@
-"""From the facts of a collection to a run: what is wrong ends the session, else cases run here and are recorded."""
+"""From the facts of a collection to a run: problems end the session, else cases run here and are recorded."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,9 @@ __all__ = ["RunStart"]
 
 
 class RunStart:
-    """Acts on the facts of a collection: in the process that collected, and in the one that the user started.
+    """Acts on the facts of a collection, in the process that collected and in the one that the user started.
 
-    The former runs the cases and the latter records them; without xdist they are one.
+    The former runs the cases and the latter records them; without xdist they are the same process.
     """
 
     def __init__(self, config: pytest.Config, prepared: PreparedOnce, workers: Workers) -> None:
@@ -32,12 +32,12 @@ class RunStart:
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self._runtime: Runtime | None = None
         self.facts: CollectionFacts | None = None
-        """Those on which this process, which the user started, acts; None before, and in a worker."""
+        """The facts on which this process, which the user started, acts; None before that, and in a worker."""
         self.html: Any = None
-        """What pytest-html gathers for its page; None where it writes none."""
+        """The object in which pytest-html gathers its page; None if it writes none."""
 
     def act_on(self, facts: "CollectionFacts", session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Record a run and run its cases, or raise UsageError; a worker has its controller do the former."""
+        """Record a run and run its cases, or raise UsageError; a worker leaves the recording to its controller."""
         if not is_worker(self._config):
             self._begin(facts)
         elif facts.worth_telling:
@@ -54,10 +54,10 @@ class RunStart:
             register_runner(prepared, self._runtime_for(prepared), session, self._workers.socket)
 
     def act_on_workers(self, text: str) -> None:
-        """Record a run once the first worker has sent its facts, as JSON; of the others require the same cases."""
+        """Start recording once the first worker has sent its facts, as JSON; require the same cases of the others."""
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-        if has_dealt(self._config):  # whether this worker has the same tests as the dead one is for xdist to judge
+        if has_dealt(self._config):  # xdist checks that this worker has the dead one's tests
             return
         facts = CollectionFacts.from_json(text)
         if self.facts is None:
@@ -66,7 +66,7 @@ class RunStart:
             self.facts.require_order_of(facts)
 
     def close(self) -> None:
-        """End what ran in the background."""
+        """End the event loops and threads of the calls."""
         if self._runtime is not None:
             self._runtime.close()
 
@@ -77,7 +77,7 @@ class RunStart:
             facts.problems += refused_modes(self._config, only_shows=facts.count_only)
             facts.problems += [self._workers.unreachable] if self._workers.unreachable else []
         prepared = self._prepared.get() if makes_run else None
-        # Under xdist the controller prepares only now: somebody else may have taken up the run that goes on, say.
+        # Under xdist the controller prepares only now: another session may have resumed the run, for example.
         if problems := facts.problems or (self._prepared.problems_before_selection if makes_run else []):
             raise pytest.UsageError(printable("\n".join(problems)))
         if prepared is not None:
@@ -87,7 +87,7 @@ class RunStart:
             register_recorder(prepared, runtime, facts, socket=socket, parent=self._parent, html=self.html)
 
     def _runtime_for(self, prepared: "Preparation") -> "Runtime":
-        """Return what the recorder and the runner of this process share, made once."""
+        """Return the ``Calls`` that the recorder and the runner of this process share, made once."""
         if self._runtime is None:
             from pytest_llmeval.bridge.wiring import make_runtime
 

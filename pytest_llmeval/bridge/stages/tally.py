@@ -1,4 +1,4 @@
-"""The count of a collection: the cases of each suite, and what became of them."""
+"""Counts a collection: the cases of each suite, and what became of them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -23,26 +23,26 @@ class Tally:
 
     def __init__(self) -> None:
         self.no_cut: Counter[str] = Counter()
-        """The cases of each suite that ``-m`` left out, or has to ask for, as they attack the judge."""
+        """Number of cases by suite that ``-m`` left out, or would have to select, as they attack the judge."""
         self.held: Counter[str] = Counter()
-        """The cases of each suite whose answers are scored again."""
+        """Number of cases by suite whose answers are scored again."""
         self.waiting: Counter[str] = Counter()
-        """How many functions nobody asked for; by the same keys as ``CollectionFacts.waiting``."""
+        """Number of functions that nobody asked for, by the keys of ``CollectionFacts.waiting``."""
         self.waiting_suites: set[str] = set()
-        """The suites of these functions, as those name them."""
+        """The suites of these functions, as the functions name them."""
         self.unnamed: set[str] = set()
-        """The suites in classes that no node id names, while one names something else there; not read."""
+        """Suites in classes that no node id names, next to something that one names; their datasets are not read."""
         self.made: dict[str, str] = {}
-        """The suites that functions made and ``-m`` asks for, each with the name that its function gives."""
+        """Suites that functions made and ``-m`` asks for, each with its function's own suite name."""
         self.problems: list[str] = []
-        """What is wrong where a suite is named like a parameter set of another."""
+        """Problems of suites that have the name of another suite's parameter set."""
         self._met: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
         self._selected: dict[str, set[str]] = {}
 
     def meet(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> None:
-        """Count all cases by their suites, before anybody selects."""
+        """Count all cases by suite, before anybody selects."""
         for item, param in cases:
             suite = suite_of(item, param)
             self._met[param.eval.suite][suite] += 1
@@ -60,7 +60,7 @@ class Tally:
     def suites(
         self, cases: Iterable[tuple[pytest.Item, "CaseParam"]], prepared: "Preparation"
     ) -> dict[str, "SuiteFacts"]:
-        """Return the suites of the cases that are to run and of those that have ended."""
+        """Return the suites of cases that are to run, and of those that have ended."""
         found: dict[str, SuiteFacts] = {}
         order: dict[str, list[str]] = {}
         for item, param in cases:
@@ -82,9 +82,9 @@ class Tally:
         return found
 
     def unrun(self, found: Collection[str], prepared: "Preparation") -> dict[str, "SuiteFacts"]:
-        """Return what was read beside the suites ``found``, where the run has, or may have, cases of them.
+        """Return the suites that were read and are not in ``found``, if the run has, or may have, cases of them.
 
-        Other shards may; a run that goes on with other rows has those of the suites that it knows.
+        Other shards may have some; a run resumed with other rows has those of the suites that it knows.
         """
         unrun = {}
         for suite, eval_ in self.read(prepared).items():
@@ -103,7 +103,7 @@ class Tally:
         return {reading.eval.suite: reading.eval for reading in readings}
 
     def unselected(self, found: Collection[str], prepared: "Preparation") -> list[str]:
-        """Return, in words, which suites were asked for and left out whole by anything but ``-m``."""
+        """Return, in words, which suites were asked for and left out entirely by anything but ``-m``."""
         return suites_not_selected(list(self._unselected(found, prepared)))
 
     def _unselected(self, found: Collection[str], prepared: "Preparation") -> Iterator[str]:
@@ -122,7 +122,7 @@ class Tally:
         yield from sorted(self.unnamed - {*self._met})
 
     def _weigh(self, suite: str, facts: "SuiteFacts", eval_: "Eval", prepared: "Preparation") -> None:
-        """Add which rows of a suite have gone, what ``-m`` left out of it, and what anything else did."""
+        """Add which rows of a suite are gone, what ``-m`` left out of it, and what anything else left out."""
         if prepared.resumed is not None:
             facts.gone = prepared.resumed.gone(suite, prepared.maker.reading(eval_).parts)
         facts.selected_digest = ids_digest(self._selected.get(suite, ()))

@@ -1,4 +1,4 @@
-"""Classes beside those that node ids name: pytest does not look into them, and evals in them are left out."""
+"""Classes next to those that node ids name: pytest does not look into them, so their evals are left out."""
 
 import warnings
 from collections.abc import Generator, Iterator
@@ -13,7 +13,7 @@ __all__ = ["UnnamedClasses"]
 
 
 class UnnamedClasses:
-    """The plugin object that has such evals counted: the run is partial. None becomes an item; no dataset is read."""
+    """The plugin object that has such evals counted, as they make the run partial; no item is made, no dataset read."""
 
     def __init__(self, functions: MarkedFunctions) -> None:
         self._functions = functions
@@ -24,7 +24,7 @@ class UnnamedClasses:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Note which classes there are, and which are looked into."""
+        """Note which classes there are, and which of them are collected."""
         self._collected.add(collector.nodeid)
         report = yield
         self._met |= {node.nodeid: node for node in report.result or () if isinstance(node, pytest.Class)}
@@ -32,7 +32,7 @@ class UnnamedClasses:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Look into the other classes, and those within, where cases are to run."""
+        """Look into the other classes, and those within them, if cases are to run."""
         paths = {item.path for item, _ in cases_in(items)}
         self._functions.names_only = True
         with warnings.catch_warnings():
