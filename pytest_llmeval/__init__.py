@@ -51,12 +51,12 @@ _CLIENTS = {
     "model_endpoint": "endpoint",
     "openai_client": "openai_client",
 }
-"""Modules of ``models.application``, by the names in them; each imports what others do without."""
+"""Modules of ``models.application`` by the public names in them; each has imports that the other names do not need."""
 _HOMES = ("core.types", "core.protocols", "core.errors", "core.likelihood", "scorers")
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name where it is used: pytest imports this package in every session, evals or not."""
+    """Import a public name on first use: pytest imports this package in every session, with evals or not."""
     if name in __all__:
         for home in (f"models.application.{_CLIENTS[name]}",) if name in _CLIENTS else _HOMES:
             module = importlib.import_module(f"{__name__}.{home}")

@@ -1,4 +1,4 @@
-"""The hooks that pytest finds: they declare options and markers and register the conductor, nothing else."""
+"""The pytest plugin's entry point: declares options and markers and registers the conductor, nothing else."""
 
 from collections.abc import Generator
 
@@ -26,14 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, object, object]:
-    """Understand short option names, once every plugin and conftest has declared its own."""
+    """Make short option names work, once every plugin and conftest has declared its own."""
     result = yield
     widen_short_names(args, parser)
     return result
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers and begin to watch."""
+    """Declare the markers, and register the fixtures and the conductor."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(fixtures, "llmeval-fixtures")

@@ -1,4 +1,4 @@
-"""Adapters for servers: merged into their base, or as a GGUF file."""
+"""The commands ``llmeval adapter``: preparing an adapter for servers, merged into its base or as a GGUF file."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -96,7 +96,7 @@ def gguf(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
 
 
 def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
-    """Return an adapter with its base, and where the files of both are."""
+    """Return the adapter with its base, and where the files of both are."""
     config: Mapping[str, Any] = read_adapter_config(find_adapter(adapter), f"adapter {adapter}")
     named = base or config.get("base_model_name_or_path")
     if not named:
@@ -114,7 +114,7 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
 
 
 def _check_free(output: Path) -> None:
-    """Raise SettingsError where ``output`` cannot be made."""
+    """Raise SettingsError if ``output`` exists or its folder does not."""
     if output.exists() or output.is_symlink():
         raise SettingsError(f"--output {one_line(str(output))}: it is there already; name another place, or remove it")
     if not output.resolve().parent.is_dir():
@@ -123,7 +123,7 @@ def _check_free(output: Path) -> None:
 
 @contextlib.contextmanager
 def _writing(output: Path) -> Iterator[None]:
-    """Turn what the disk refuses while ``output`` is made into a SettingsError."""
+    """Turn an OSError while ``output`` is written into a SettingsError."""
     try:
         yield
     except OSError as error:

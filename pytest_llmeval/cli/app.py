@@ -1,4 +1,4 @@
-"""The command ``llmeval``: stored runs, models, and what is set up."""
+"""Entry point of the command ``llmeval``: subcommands that are imported on use, and the exit statuses."""
 
 import io
 import sys
@@ -42,11 +42,11 @@ _COMMANDS = (
     "view",
 )
 _ELSEWHERE = {"baseline": "baselines", "show": "runs"}
-"""The modules of commands that are not called as they are."""
+"""Modules whose names differ from that of their command."""
 
 
 class _Group(click.Group):
-    """One that imports a command when it is asked for, as each needs another part of the package."""
+    """A group that imports a command only when it is used, because each needs another part of the package."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -72,11 +72,11 @@ def llmeval() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and end the process: 0, the gate's status, or 4 for a mistake in what was typed or configured."""
+    """Run the command and exit with 0, the gate's status, or 4 for a mistake in the arguments or the configuration."""
     open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a narrow encoding is no reason to fail
+            stream.reconfigure(errors="backslashreplace")  # a narrow encoding must not make a command fail
     try:
         args = None if arguments is None else list(arguments)
         status = llmeval.main(args=args, prog_name="llmeval", standalone_mode=False)
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _USAGE
     except click.Abort:
         status = _INTERRUPTED
-    except OSError as error:  # the output cannot be written, say
+    except OSError as error:  # for example, the output cannot be written
         click.echo(f"llmeval: {error}", err=True)
         drop_output()
         status = _OUTPUT_LOST

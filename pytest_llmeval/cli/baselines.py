@@ -1,4 +1,4 @@
-"""Named baselines: the runs that others are compared with, and their way into a file and back."""
+"""The commands ``llmeval baseline``: naming runs for comparison, and exporting them to files and importing them."""
 
 import contextlib
 import math
@@ -49,7 +49,7 @@ _LONGEST_NAME = 100
 
 
 def _valid(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
-    """Return the name that was typed; raise BadParameter where it can be none."""
+    """Return the typed name; raise BadParameter if it is not a valid baseline name."""
     why = None if name is None else _why_no_name(name)
     if why is not None:
         raise click.BadParameter(why, ctx=context, param=parameter)
@@ -197,9 +197,9 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
 
 
 def _beside(store: SqliteReader, run: Run) -> dict[str, Any]:
-    """Return the settings that say what a file does not hold, no calls and no other run; none where there is nothing.
+    """Return the settings that an export adds, because the file holds neither calls nor other runs; perhaps none.
 
-    They are which models answered for the judges, and which run was given the answers where that is another one.
+    They are the models that answered for the judges, and the run whose calls got the answers if it is another run.
     """
     told = store.answering(run)
     answered = origins(store.runs())[run.id] if run.settings.get("rescored") else run.id
@@ -207,7 +207,7 @@ def _beside(store: SqliteReader, run: Run) -> dict[str, Any]:
 
 
 def _why_no_name(name: str) -> str | None:
-    """Return why ``name`` can be no baseline's; None where it can."""
+    """Return why ``name`` is not a valid baseline name; None if it is."""
     if not name.strip() or name != name.strip() or not name.isprintable() or name != printable(name):
         return f"{one_line(repr(name), 80)} is not printable, or begins or ends with a blank"
     if any(sign in name for sign in "@/\\"):
@@ -220,7 +220,7 @@ def _why_no_name(name: str) -> str | None:
 
 
 def _only_misses(store: SqliteReader, run: Run) -> bool:
-    """Whether a run of which no rule was judged is red by misses: rules that are yet to be written begin from them."""
+    """Whether a run without judged rules is red only because of misses; such a run is a start for writing rules."""
     if run.end is None or (run.end.exit_code, run.end.verdict) != (1, "none") or run.settings.get(FAILED_TESTS):
         return False
     cases = list(store.judged(run.id))
@@ -239,12 +239,12 @@ def _check(run: Run, *, even_red: bool, db_option: str = "") -> None:
 
 
 def _named(store: SqliteReader) -> dict[str, str]:
-    """Return the run's id of each named baseline."""
+    """Return the run id of each named baseline."""
     return {each.name: each.run_id for each in store.baselines()}
 
 
 def _name(store: SqliteStore, name: str, run_id: str) -> str | None:
-    """Name a run; return the id of the one that had the name."""
+    """Give a run a baseline name; return the id of the run that had it before."""
     before = _named(store).get(name)
     store.set_baseline(name, run_id, utc_now())
     return before
@@ -256,7 +256,7 @@ def _unknown(store: SqliteStore, name: str, project: Project) -> str:
 
 
 def _left_out(found: Run) -> Iterator[str]:
-    """Yield how many rows ``-m`` left out, none of which is compared in a run of all."""
+    """Yield a note on how many rows ``-m`` left out, which comparisons with this baseline will lack."""
     if count := sum(suite.get("deselected", 0) for suite in found.suites.values()):
         chosen = one_line(repr(found.settings.get("markexpr", "")), 60)
         yield f"note: -m {chosen} left out {counted(count, 'row')}, which the baseline lacks"
@@ -281,5 +281,5 @@ def _facts(run: Run) -> dict[str, Any]:
 
 
 def _size(count: int) -> str:
-    """Return a size of a file, rounded up."""
+    """Return a file size for people, rounded up."""
     return f"{math.ceil(count / 1024):,} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:,.1f} MiB"

@@ -1,4 +1,4 @@
-"""A judge held against people: how often it is right, and what that makes of its rate."""
+"""The command ``llmeval calibrate``: how well a judge agrees with people, and what that means for its pass rate."""
 
 import contextlib
 import os
@@ -80,7 +80,7 @@ def calibrate_judge(
         rows = None if file is None else _rows(store, file)
         judged = _judged(store, found, rows or ())
         of_other = None if other is None else store.find_run(other)
-        if of_other is not None and of_other.id == found.id:  # whose own labels tell more than labels of others would
+        if of_other is not None and of_other.id == found.id:  # its own labels tell more than those of another run
             of_other = None
         judged_other = None if of_other is None else _judged(store, of_other)
         labels = _stored(store, found) if file is None or rows is None else _in_file(judged, file, rows)
@@ -99,8 +99,8 @@ def calibrate_judge(
 
 
 def _rows(store: StoreReader, file: Path) -> list[LabelRow]:
-    """Return the labels of a file; where there is none, and a run is called so, that is what was meant."""
-    if not os.path.exists(file):  # also of a name that is too long for one
+    """Return the labels of a file; if it does not exist but a run has that name, the error points to ``--run``."""
+    if not os.path.exists(file):  # False also for a name that is too long for a path
         with contextlib.suppress(StoreError):
             store.find_run(str(file))
             named = shell_words([str(file)]) or "RUN"
@@ -110,20 +110,20 @@ def _rows(store: StoreReader, file: Path) -> list[LabelRow]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Score:
-    """A score that has labels, and the answers that it is of."""
+    """A score that has labels, with the answers that were scored."""
 
     key: ScaleKey
     scale: Scale
     answers: Sequence[JudgedAnswer]
     means: Sequence[JudgedAnswer] | None = None
-    """The values of a rubric as a whole, in the order of ``answers``, or of ``of`` where that is given."""
+    """Values of a rubric as a whole, in the order of ``answers``, or of ``of`` if given."""
     split: Sequence[VotedAnswer] = ()
-    """Answers of the run of the labels on which the panel was split evenly."""
+    """Answers of the labelled run on which the panel was split evenly."""
     of: Sequence[JudgedAnswer] | None = None
-    """The answers of another run, whose rate is looked for."""
+    """Answers of another run whose rate is to be corrected."""
 
     def calibrated(self, *, by_slice: bool) -> Iterator[Calibration]:
-        """Yield how the judge agrees with people: over all, by model where there are several, and by slice."""
+        """Yield the judge's agreement with people: overall, by model if there are several, and by slice."""
         yield self._part()
         told = self.answers if self.of is None else self.of
         models = sorted({each.model for each in told})
@@ -133,7 +133,7 @@ class _Score:
             yield self._part(slice_=name)
 
     def _part(self, *, model: str | None = None, slice_: str | None = None) -> Calibration:
-        """Return the calibration of a part; the rate of another run's part is told by all labels."""
+        """Return the calibration of a part; for another run's part, all labels are used."""
 
         def of_part(answers: Sequence[_Answer]) -> list[_Answer]:
             return [
@@ -155,12 +155,12 @@ class _Score:
 
 
 def _judged(store: StoreReader, run: Run, rows: Sequence[LabelRow] = ()) -> JudgedRun:
-    """Return the judge's side of a run.
+    """Return what the judge decided in a run.
 
     Args:
-        store: that holds it.
+        store: holds the run.
         run: the run.
-        rows: the labels of a file that are of it.
+        rows: labels from a file for this run.
 
     Raises:
         SettingsError: no judge judged anything in it.
@@ -190,7 +190,7 @@ def _in_file(judged: JudgedRun, file: Path, rows: Sequence[LabelRow]) -> Labels:
 
 
 def _drawn(labels: Labels, drawn: str | None, judged: JudgedRun) -> Labels:
-    """Return the labels with the draw that was said, where one was."""
+    """Return the labels, with the draw from ``--drawn`` if it was given."""
     if drawn is None:
         return labels
     names = sorted({key.name for key in judged.scales})
@@ -201,7 +201,7 @@ def _drawn(labels: Labels, drawn: str | None, judged: JudgedRun) -> Labels:
 
 
 def _scores(judged: JudgedRun, labels: Labels) -> Iterator[_Score]:
-    """Yield each score of the judge: those of dimensions, then those of rubrics as a whole."""
+    """Yield each score of the judge: first those of dimensions, then those of whole rubrics."""
     for key, scale in judged.scales.items():
         yield _Score(key=key, scale=scale, answers=judged.answers(key, labels), split=judged.split(key, labels))
     for key in judged.wholes():
@@ -214,9 +214,9 @@ def _labelled(score: _Score) -> bool:
 
 
 def _of_other(scores: Sequence[_Score], others: Sequence[_Score], run: Run) -> list[_Score]:
-    """Return the scores of another run that the same judge gave, each once, beside the labels that tell of it.
+    """Return the scores of another run by the same judge, each once, with the labels that apply to it.
 
-    Those are the labels of the same suite; where that has none, of all suites that this judge judged so.
+    These are the labels of the same suite, or, if it has none, of all suites in which this judge gave this score.
     """
     found = []
     for other in others:
@@ -238,12 +238,12 @@ def _of_other(scores: Sequence[_Score], others: Sequence[_Score], run: Run) -> l
 
 
 def _what(score: _Score) -> tuple[str, str, bool]:
-    """Return what a judge looked at for a score, in whatever suite."""
+    """Return what identifies a judge's score in any suite."""
     return score.key.judge_id, score.key.name, score.scale.is_whole
 
 
 def _held(run: Run, of: Run | None, labels: Labels, judged: JudgedRun) -> Held:
-    """Return who was held against whom; ``judged`` is the judge's side of the run whose rates are told."""
+    """Return who was compared with whom; ``judged`` is of the run whose rates are reported."""
     broken = [case for case in judged.cases if case.error_kind == ErrorKind.JUDGE]
     return Held(
         run=run.id,

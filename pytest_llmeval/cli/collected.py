@@ -1,4 +1,4 @@
-"""Whether pytest collects the first eval, whose name may be none of a test in this project."""
+"""Checks whether pytest will collect the first eval, which the project's naming patterns may exclude."""
 
 import fnmatch
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _FUNCTIONS = ["test"]
 
 
 def uncollected(project: Project, path: Path, function: str) -> Iterator[str]:
-    """Yield what keeps pytest from collecting a function of a file, by the configuration, with a name that it takes.
+    """Yield the configured patterns that keep pytest from collecting a function of a file, each with a name that fits.
 
     Args:
         project: the project.
-        path: of the file.
-        function: its name, ``test_NAME``.
+        path: the file.
+        function: the function's name, ``test_NAME``.
     """
     name = function.removeprefix("test_")
     patterns = _said(project, "python_files", _FILES)
@@ -35,15 +35,15 @@ def uncollected(project: Project, path: Path, function: str) -> Iterator[str]:
 
 
 def _said(project: Project, key: str, default: list[str]) -> list[str]:
-    """Return the patterns of an ini key; pytest's own where it has none, or none that can be read."""
+    """Return the patterns of an ini key; pytest's default if it is missing or unreadable."""
     try:
         return many_texts(project.ini[key]) if key in project.ini else default
-    except ValueError:  # pytest says what is wrong there
+    except ValueError:  # pytest reports the mistake
         return default
 
 
 def _takes_file(pattern: str, path: Path) -> bool:
-    """Whether a pattern of ``python_files`` takes a file, as pytest has it: one with a slash is about the path."""
+    """Whether a pattern of ``python_files`` matches a file, by pytest's rules: one with a slash is for the path."""
     if "/" not in pattern:
         return fnmatch.fnmatch(path.name, pattern)
     return fnmatch.fnmatch(str(path), pattern if pattern.startswith("/") else f"*/{pattern}")

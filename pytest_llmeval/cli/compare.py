@@ -1,4 +1,4 @@
-"""Two recorded runs compared: what changed, which rows flipped, and whether chance explains it."""
+"""The command ``llmeval compare``: changes between two runs, flipped rows, and whether chance explains them."""
 
 import contextlib
 import sys
@@ -31,7 +31,7 @@ from pytest_llmeval.store.sides import find_sides
 __all__ = ["compare_runs"]
 
 _SHOWN = 20
-"""Rows that flipped, shown with their texts; JSON has all."""
+"""Number of flipped rows that are shown with their texts; JSON has all."""
 
 
 @click.command("compare")
@@ -85,7 +85,7 @@ def compare_runs(
 
 
 def _baseline_of(ref: str, project: Project, database: Path | None, thresholds: Path | None) -> str:
-    """Return what means the baseline that ``llmeval gate`` holds a run against."""
+    """Return the reference of the baseline that ``llmeval gate`` judges a run against."""
     with contextlib.closing(open_reader(project, database)) as store:
         run = store.find_run(ref)
         rules = rules_for(project, run, thresholds)

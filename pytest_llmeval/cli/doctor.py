@@ -1,4 +1,4 @@
-"""The doctor: what is installed, configured and reachable, and what to do where something is not."""
+"""The command ``llmeval doctor``: what is installed, configured and reachable, and how to fix what is not."""
 
 import contextlib
 import importlib.metadata
@@ -48,16 +48,16 @@ _CONNECT_S = 3.0
 _PROBE_S = 60.0
 _SETTINGS = "settings"
 _TRAINING = ("accelerate", "bitsandbytes", "datasets", "filelock", "torch", "transformers", "trl", "peft")
-"""What the extra train brings."""
+"""Packages of the extra ``train``."""
 _GPUS = 4
-"""How many are named."""
+"""Largest number of GPUs that are named."""
 _LAST_LINES = 4
-"""So many are shown of what pytest said where it does not start."""
+"""Number of last lines of pytest's output that are shown if it does not start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     state: Literal["ok", "note", "problem"]
     what: str
@@ -80,7 +80,7 @@ def doctor(as_json: bool) -> int:
 
 
 def _findings(look: Callable[[Project], Iterator[Finding]], project: Project) -> Iterator[Finding]:
-    """Yield what ``look`` finds, up to a setting that makes no sense."""
+    """Yield the findings of ``look``, up to the first invalid setting."""
     try:
         yield from look(project)
     except SettingsError as error:
@@ -111,7 +111,7 @@ def _embedded(project: Project) -> Iterator[Finding]:
 
 
 def _weights(*, is_default: bool) -> Finding:
-    """Look for the weights of the embedded model; without a folder for them all other models work."""
+    """Check for the weights of the embedded model; without a folder for them, all other models still work."""
     try:
         cache = default_cache_dir()
     except ModelError as error:
@@ -123,7 +123,7 @@ def _weights(*, is_default: bool) -> Finding:
 
 
 def _in_process(project: Project) -> Iterator[Finding]:
-    """Look for what ``hf:`` models need, without the seconds that importing it takes."""
+    """Check for the packages of ``hf:`` models without importing them, which takes seconds."""
     packages = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "gguf")
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
@@ -137,7 +137,7 @@ def _in_process(project: Project) -> Iterator[Finding]:
 
 
 def _training(project: Project) -> Iterator[Finding]:
-    """Look for what trainings need, as they do: packages without importing them, GPUs by CUDA's driver."""
+    """Check for what a training needs, in its own way: packages without importing them, GPUs by CUDA's driver."""
     missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
     machine = _machine(project)
     if missing:
@@ -153,7 +153,7 @@ def _training(project: Project) -> Iterator[Finding]:
 
 
 def _machine(project: Project) -> str:
-    """Return the GPUs that a training may use here, and the memory that is free."""
+    """Return the GPUs that a training may use here, and the free memory."""
     gpus = [f"{name} with {total / 2**30:.1f} GiB" for name, total in usable_gpus(project.environ)]
     free = free_host_bytes(0)
     ram = f", {free / 2**30:.1f} GiB of memory are free" if free else ""
@@ -215,7 +215,7 @@ def _files(project: Project) -> Iterator[Finding]:
 def _servers(project: Project) -> Iterator[Finding]:
     known = _listed(project)
     for choose in (_under_test, _judges):
-        with contextlib.suppress(UserError):  # that is told with the settings
+        with contextlib.suppress(UserError):  # reported with the settings
             known += choose(project).values()
     urls = {model.spec.base_url.url for model in known if model.spec.base_url is not None}
     if project.environ.get("OPENAI_BASE_URL"):
@@ -226,7 +226,7 @@ def _servers(project: Project) -> Iterator[Finding]:
 
 
 def _reached(url: str, environ: Mapping[str, str]) -> Finding:
-    """Look whether a server can be connected to, or the proxy that stands before it by ``environ``."""
+    """Check that a server, or its proxy according to ``environ``, accepts a connection."""
     server = _address(url)
     if server is None:
         return Finding(state="problem", what="server", found="OPENAI_BASE_URL is no URL like http://host:port/v1")
@@ -239,13 +239,13 @@ def _reached(url: str, environ: Mapping[str, str]) -> Finding:
         what, asked = f"{what} through proxy {before[0]}:{before[1]}", before
     try:
         socket.create_connection(asked, timeout=_CONNECT_S).close()
-    except (OSError, UnicodeError) as error:  # the latter where no host can have that name
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a possible host name
         return Finding(state="problem", what=what, found=f"not reachable: {error}")
     return _ok(what, "reachable")
 
 
 def _address(url: str) -> tuple[str, int] | None:
-    """Return host and port of a URL; None where it has none."""
+    """Return host and port of a URL; None if it has none."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 1080)
@@ -255,7 +255,7 @@ def _address(url: str) -> tuple[str, int] | None:
 
 
 def _options(project: Project) -> Iterator[Finding]:
-    """Ask pytest itself, in a process of its own, who took our short option names and what it makes of the settings."""
+    """Ask pytest, in a separate process, which plugins took our short option names and how it reads the settings."""
     command = [sys.executable, "-m", "pytest_llmeval.bridge.config.probe", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
@@ -289,23 +289,23 @@ def _options(project: Project) -> Iterator[Finding]:
 
 
 def _not_started(said: str) -> Finding:
-    """Return that pytest does not start, with the end of what it said."""
+    """Return the finding that pytest does not start, with the end of its output."""
     lines = [line for line in said.splitlines() if line.strip()][-_LAST_LINES:]
     told = "does not start in this project; run pytest --version"
     return Finding(state="problem", what="pytest", found="\n".join([f"{told}; it said" if lines else told, *lines]))
 
 
 def _under_test(project: Project) -> dict[str, NamedModel]:
-    """Return the models of a session by name; raise UserError where it would refuse one of them."""
+    """Return the models of a session by name; raise UserError if the session would refuse one of them."""
     specs = project.values("model") or default_models()
     refuse_unread(specs, project.root)
     return choose_models(specs, project_models(project), environ=project.environ, check=_check(project))
 
 
 def _judges(project: Project) -> dict[str, NamedModel]:
-    """Return the judges of a session by name; raise UserError where it would refuse one of them."""
+    """Return the judges of a session by name; raise UserError if the session would refuse one of them."""
     under_test: dict[str, NamedModel] = {}
-    with contextlib.suppress(UserError):  # that is told of the models
+    with contextlib.suppress(UserError):  # reported with the models
         under_test = choose_models(
             project.values("model"), project_models(project), environ=project.environ, check=lambda model: None
         )
@@ -328,7 +328,7 @@ def _check(project: Project) -> Callable[[NamedModel], None]:
 
 
 def _chosen(project: Project, name: str, choose: Callable[[Project], Mapping[str, NamedModel]]) -> str:
-    """Return the specs or names that stand for an option, as they may be shown, where ``choose`` takes them."""
+    """Return the specs or names given for an option, safe to show, after ``choose`` accepted them."""
     choose(project)
     return ", ".join(map(storable_spec, project.values(name)))
 

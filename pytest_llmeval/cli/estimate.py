@@ -1,4 +1,4 @@
-"""What a session will take, before anything is spent: pytest collects, nothing is asked."""
+"""The command ``llmeval estimate``: calls, tokens and cost of a session, from a collection without model calls."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ __all__ = ["estimate"]
 
 _PROBE = "pytest_llmeval.bridge.forecasting.forecast_probe"
 _COLLECTED = (0, 5, 6)
-"""What pytest ends with where it could collect: items, none, or with more warnings than it may have."""
+"""Exit statuses with which pytest has collected: with items, without, or with more warnings than allowed."""
 _GOES_ON = "--continue-on-collection-errors"
 _PREFIX = "llmeval: "
 _LONGEST = 2_000
@@ -43,9 +43,9 @@ _COLUMNS: list[Column] = [
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
     """Estimate the calls (judges' too), tokens and cost of `pytest PYTEST_ARGS`; without a path, of `pytest evals`."""
-    evals = ("evals",) if os.path.isdir("evals") else ()  # the probe finds others
+    evals = ("evals",) if os.path.isdir("evals") else ()  # the probe finds other folders
     command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or evals)]
-    collected = (*_COLLECTED, 1) if _GOES_ON in pytest_args else _COLLECTED  # the run goes on beside broken modules
+    collected = (*_COLLECTED, 1) if _GOES_ON in pytest_args else _COLLECTED  # the run would skip broken modules
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     found = _last_json(done.stdout)
     if found is None or done.returncode not in collected:
@@ -61,14 +61,14 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
 
 
 def _said(*outputs: str) -> str:
-    """Return the ends of what pytest printed, without the forecast of what it could collect and our own prefix."""
+    """Return the ends of pytest's outputs, without the forecast and our own prefix."""
     told = (each if _last_json(each) is None else each.strip().rpartition("\n")[0] for each in outputs)
     lines = [line.removeprefix(_PREFIX) for each in told for line in each.strip()[-_LONGEST:].splitlines()]
     return "\n".join(lines)
 
 
 def _sums(found: list[dict[str, Any]]) -> list[str]:
-    """Return what the models take, what the judges take about, and both."""
+    """Return the totals of the models, of the judges (approximate), and of both."""
     models, judges = (
         [Estimate(**each["estimate"]) for each in found if each["role"] == role] for role in ("model", "judge")
     )

@@ -1,4 +1,4 @@
-"""A stored run in the forms that other programs read; each can be made again at any time."""
+"""The commands ``llmeval export``: writing a stored run in forms that other programs read, any number of times."""
 
 import contextlib
 import functools
@@ -35,7 +35,7 @@ __all__ = ["export"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an export reads; all of it is of one moment."""
+    """The source of an export; everything is read from one snapshot."""
 
     project: Project
     store: SqliteReader
@@ -48,7 +48,10 @@ def export() -> None:
 
 
 def _form(name: str) -> Callable[[Callable[..., Iterable[str]]], click.Command]:
-    """Return what makes the subcommand ``name`` of a function: of a ``Source`` and its own options it makes lines."""
+    """Return a decorator that registers a function as the subcommand ``name``.
+
+    The function takes a ``Source`` and its own options, and returns lines.
+    """
 
     def add(form: Callable[..., Iterable[str]]) -> click.Command:
         @functools.wraps(form)  # its options, too
@@ -79,7 +82,7 @@ def _print(run: Run, lines: Iterable[str], *, as_json: bool) -> None:
 
 
 def _tell(run: Run, output: Path, *, as_json: bool) -> None:
-    """Print what was written."""
+    """Print what was written to which file."""
     size = output.stat().st_size
     if as_json:
         emit_json({"run": run.id, "output": str(output), "bytes": size})

@@ -1,4 +1,4 @@
-"""A stored run judged again: by today's rules, against the baseline of its session or another."""
+"""The command ``llmeval gate``: judging a stored run again by today's rules, against its own baseline or another."""
 
 import contextlib
 from collections.abc import Sequence
@@ -58,27 +58,27 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gated:
-    """What the gate says of a stored run, and what is shown beside it."""
+    """The gate's result for a stored run, and what is shown with it."""
 
     run: Run
     cases: RunCases
     choice: BaselineChoice
     result: GateResult
     exit_code: int
-    """What the result comes to."""
+    """Exit status that follows from the result."""
     spending: list[Spending]
     notes: list[str]
-    """What there is to say of the run beside its figures, in sentences."""
+    """Remarks on the run besides its figures, as sentences."""
     against: list[str]
-    """What rules on a change were judged against, in lines."""
+    """Lines that say what rules on a change were judged against."""
     warnings: list[str]
-    """What notes do not say."""
+    """Warnings that ``notes`` does not contain."""
     db_option: str
-    """What commands need to find its database, with a blank in front."""
+    """Option by which commands find its database, with a leading space; empty if they need none."""
 
     @classmethod
     def of(cls, store: SqliteReader, run: Run, rules: Thresholds, choice: BaselineChoice) -> "Gated":
-        """Judge ``run`` by ``rules``, against what was chosen."""
+        """Judge ``run`` by ``rules``, against the chosen baseline."""
         cases = RunCases.read(store, run.id)
         result, exit_code = _judged(run, rules, choice, cases, trust_in(store, rules))
         against = against_lines(choice, run, result.verdicts, cases.judged, db_option=store.db_option)
@@ -102,7 +102,7 @@ class Gated:
         )
 
     def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
-        """Print it, with ``notes`` for people and ``facts`` for JSON."""
+        """Print the result, with ``notes`` for people and ``facts`` for JSON."""
         if as_json:
             told = {"run": self.run.id, "status": self.run.shown_status, "exit_code": self.exit_code, **facts}
             told |= {"partial": bool(self.run.left_out), "verdict": self.result.verdict}
@@ -118,7 +118,7 @@ class Gated:
 
     @property
     def _lacks_answers(self) -> bool:
-        """Whether the run is unmeasurable and has cases that another try may give the answer that they lack."""
+        """Whether the run is unmeasurable and another session may get answers that its cases lack."""
         if self.run.is_imported or self.run.settings.get("rescored"):
             return False
         broken = open_errors(self.run, self.cases.judged)
@@ -126,7 +126,7 @@ class Gated:
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:
-    """Return ``run`` with what it says of suites without an eval as it is by ``rules`` and against what was chosen."""
+    """Return ``run`` with its notes on suites without an eval updated to ``rules`` and the chosen baseline."""
     noted = choice.noted_in(run)
     unmade = {name: count for name, count in noted.settings["unmade"].items() if name in rules.suites}
     return replace(noted, settings={**noted.settings, "unmade": unmade})
@@ -135,7 +135,7 @@ def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:
 def _judged(
     run: Run, rules: Thresholds, choice: BaselineChoice, cases: RunCases, trust: Trust
 ) -> tuple[GateResult, int]:
-    """Return what the gate says of a run, and the exit status that it comes to."""
+    """Return the gate's result for a run, and the exit status that follows."""
     if run.settings.get("shard") and run.end is not None and run.end.status not in UNFINISHED:
         return GateResult(verdicts=(), verdict="none"), run.end.exit_code
     if run.shown_status in UNFINISHED:

@@ -1,4 +1,4 @@
-"""A first eval with its rows, its rules and a workflow, in a project that has none."""
+"""The command ``llmeval init``: a first eval with rows, rules and a workflow, for a project that has none."""
 
 import importlib.util
 import os
@@ -26,7 +26,7 @@ _FILES = {
     "data/capitals.jsonl": "capitals.jsonl",
     "thresholds.yaml": "thresholds.yaml",
 }
-"""Where each template goes, below the root of the project."""
+"""Target of each template, below the root of the project."""
 _WIDTH = 80
 
 
@@ -71,12 +71,12 @@ def init(missing_only: bool, as_json: bool) -> None:
 
 
 def _files(root: Path) -> dict[Path, str]:
-    """Return the text of each file."""
+    """Return the content of each file."""
     return {root / name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what the file holds; None where it cannot be read."""
+    """Return the content of a file; None if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -84,13 +84,13 @@ def _content(path: Path) -> bytes | None:
 
 
 def _in_the_way(new: Mapping[Path, str]) -> Iterator[Path]:
-    """Yield what stands where one of the files needs a folder."""
+    """Yield the paths, other than folders, that exist where one of the new files needs a folder."""
     parents = dict.fromkeys(parent for path in new for parent in path.parents)
     return (path for path in parents if os.path.lexists(path) and not path.is_dir())
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that is not there; raise SettingsError where that cannot be."""
+    """Write a file that must not exist; raise SettingsError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, text.encode())
@@ -116,7 +116,7 @@ def _noted(notes: list[str]) -> Iterator[str]:
 
 
 def _next_steps(root: Path) -> list[tuple[str, str]]:
-    """Return commands, each with what it does."""
+    """Return the next commands to type, each with what it does."""
     steps = []
     if root != Path.cwd():
         steps.append((f"cd {one_line(shlex.quote(str(root)))}", "where pytest finds thresholds.yaml"))
@@ -135,5 +135,5 @@ def _aligned(steps: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def _shown(path: Path, root: Path) -> str:
-    """Return a path as one types it in the root of the project."""
+    """Return a path relative to the root of the project, as one types it there."""
     return one_line(os.path.relpath(path, root))

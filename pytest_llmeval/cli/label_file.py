@@ -1,7 +1,7 @@
-"""Labels in a file, CSV or JSONL, read strictly: what people say of judged answers.
+"""Reading of label files (CSV or JSONL), strictly: what people say of judged answers.
 
-A row is one label (``name`` with ``value`` or ``level``) or, as ``llmeval labels export`` writes it, one answer with a
-column ``label_NAME`` for each score. A row of a dataset has its labels in ``metadata.labels``, by score.
+A row is either one label (``name`` with ``value`` or ``level``), or one answer with a column ``label_NAME`` for each
+score, as ``llmeval labels export`` writes it. A dataset row has its labels in ``metadata.labels``, by score.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ from pytest_llmeval.reports.formulas import unguarded
 __all__ = ["LABEL", "SHOWN", "read_labels"]
 
 LABEL = "label_"
-"""Before the name of a score, the name of the column for its labels."""
+"""Prefix of the columns for labels; the name of the score follows."""
 SHOWN = ("question", "answer", "reference", "levels")
-"""What a row shows to people, and what nobody reads back."""
+"""Columns for people to read, which are not read back."""
 _ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "at", "draw", "answer_digest")
 _READ = ("epoch", "at")
-"""Those that are no text."""
+"""The columns that are not text."""
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _LARGEST_CELL = 2**27
@@ -39,14 +39,14 @@ _Records = Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]
 
 
 def read_labels(path: Path, shown: str) -> list[LabelRow]:
-    """Return the labels of a file, in its order; cells that are empty are none.
+    """Return the labels of a file, in its order; empty cells are skipped.
 
     Args:
-        path: ends in .csv or .jsonl.
+        path: a file that ends in .csv or .jsonl.
         shown: the path in messages.
 
     Raises:
-        DatasetError: it cannot be read, has no label, or a line is none; all such lines are named, up to 20.
+        DatasetError: the file cannot be read or has no label, or a line is invalid; up to 20 invalid lines are named.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -72,10 +72,10 @@ def read_labels(path: Path, shown: str) -> list[LabelRow]:
 
 
 def _csv(text: str, shown: str) -> _Records:
-    """Yield the place of each record, and what reads it; where a spreadsheet wrote semicolons, these part the cells."""
+    """Yield the place of each record and a function that parses it; semicolons may separate the cells, too."""
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
-    csv.field_size_limit(_LARGEST_CELL)  # an answer may be long
+    csv.field_size_limit(_LARGEST_CELL)  # answers may be long
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     line = 1
@@ -93,7 +93,7 @@ def _csv(text: str, shown: str) -> _Records:
 
 
 def _cells(header: Sequence[str], record: Sequence[str], where: str) -> Mapping[str, Any]:
-    """Return what a record says, by column."""
+    """Return the non-empty cells of a record, by column."""
     if len(record) != len(header):
         raise DatasetError(f"{where}: {uneven(len(record), len(header))}")
     cells = {column: unguarded(text) for column, text in zip(header, record, strict=True)}
@@ -112,7 +112,7 @@ def _header(columns: Sequence[str], where: str) -> list[str]:
 
 
 def _jsonl(text: str, shown: str) -> _Records:
-    """Yield the place of each line, and what reads it."""
+    """Yield the place of each line and a function that parses it."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             where = f"{shown}:{number}"
@@ -120,7 +120,7 @@ def _jsonl(text: str, shown: str) -> _Records:
 
 
 def _object(line: str, where: str) -> Mapping[str, Any]:
-    """Return what a line says."""
+    """Return the object of a line, without empty values."""
     try:
         row = parse(line)
     except NotJsonError as error:
@@ -135,7 +135,7 @@ def _object(line: str, where: str) -> Mapping[str, Any]:
 
 
 def _of_dataset(row: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a row of a dataset as a row of labels."""
+    """Return a dataset row as a row of labels."""
     metadata = row.get("metadata")
     labels = metadata.get("labels", {}) if isinstance(metadata, dict) else {}
     if not isinstance(labels, dict):
@@ -163,7 +163,7 @@ def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
     if not given:
         return
     about: dict[str, Any] = {key: _text(row, key, where) for key in _ABOUT if key in row and key not in _READ}
-    about["rater"] = about.get("rater", "").strip()  # one person, as spreadsheets leave blanks
+    about["rater"] = about.get("rater", "").strip()  # spreadsheets leave blanks around names
     if "sample_id" not in about:
         raise DatasetError(f"{where}: sample_id is missing")
     about |= {"epoch": _epoch(row, where), "at": _at(row, where), "is_of_dataset": _IS_OF_DATASET in row}
@@ -176,12 +176,12 @@ def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
 
 
 def _long(row: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return the label of a row that names its score; none where it names none."""
+    """Return the label of a row that names its score; empty if it names none."""
     there = [key for key in _LONG if key in row]
     if not there:
         return {}
     if there == ["name"]:
-        return {}  # a row that nobody filled in
+        return {}  # a row that was not filled in
     if len(there) != 2 or there[0] != "name":
         raise DatasetError(f"{where}: a label is a name with a value or a level, found {' and '.join(there)}")
     return {_text(row, "name", where): row[there[1]]}
@@ -195,7 +195,7 @@ def _text(row: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def _given(value: Any, name: str, where: str) -> str | float:
-    """Return a label: a number as one, text as it stands without blanks around it."""
+    """Return a label: a number as a float, other text stripped."""
     if isinstance(value, str):
         try:
             return float(value)
@@ -210,9 +210,9 @@ def _given(value: Any, name: str, where: str) -> str | float:
 
 
 def _at(row: Mapping[str, Any], where: str) -> datetime | None:
-    """Return when a label was given: one dated by a day at its end, so that it is later than what was said before.
+    """Return the time of a label; a date without a time counts as its end, to be later than earlier labels.
 
-    A day begins sooner in some places than in UTC.
+    Up to a day in the future is allowed, as a day begins earlier in some places than in UTC.
     """
     value = row.get("at")
     if value is None:

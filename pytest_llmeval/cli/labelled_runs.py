@@ -1,4 +1,4 @@
-"""Which runs there is something to label in, or labels of: for messages about one that has none."""
+"""Messages for a run without judged answers or labels, which point to a run that has some."""
 
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run

@@ -1,4 +1,4 @@
-"""Judged answers given to people, and what they say taken into the database."""
+"""The commands ``llmeval labels``: exporting judged answers for people to label, and importing their labels."""
 
 import contextlib
 import csv
@@ -73,7 +73,7 @@ def export_labels(
     if write is None:
         raise SettingsError(f"--output {output}: labels are written to files ending in .csv or .jsonl")
     project = find_project()
-    with contextlib.closing(open_reader(project, database, as_sent=True)) as store:  # whose digests tell the answers
+    with contextlib.closing(open_reader(project, database, as_sent=True)) as store:  # digests identify the answers
         found = store.find_run(run)
         judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
         cases = _to_label(judged)
@@ -142,7 +142,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
 
 
 def _label(given: Given, earlier: Label | None, now: str) -> Label:
-    """Return a label, dated as the file says; without a date one that says nothing new is as old as the earlier one."""
+    """Return the label to store, dated as in the file; without a date there, a repeated label keeps its old one."""
     if given.row.at is not None:
         now = stored_time(given.row.at)
     elif earlier is not None and _repeats(given, earlier):
@@ -151,7 +151,7 @@ def _label(given: Given, earlier: Label | None, now: str) -> Label:
 
 
 def _repeats(given: Given, earlier: Label | None) -> bool:
-    """Return whether a label without a date says what an earlier one says, whose date it keeps."""
+    """Return whether a label without a date repeats an earlier label, and so keeps its date."""
     if given.row.at is not None or earlier is None:
         return False
     return (earlier.value, earlier.note) == (given.value, given.note)
@@ -167,7 +167,7 @@ def _to_label(judged: JudgedRun) -> list[StoredCase]:
 
 
 def _places(cases: Sequence[StoredCase], judged: JudgedRun, by: str, sample: int, seed: int) -> list[int]:
-    """Return the places of the cases that were drawn."""
+    """Return the indexes of the drawn cases."""
     verdicts = [_verdicts(case, judged) for case in cases]
     if by == RANDOM:
         return drawn([tuple(sorted(each.items())) for each in verdicts], sample, seed=seed)
@@ -180,7 +180,7 @@ def _places(cases: Sequence[StoredCase], judged: JudgedRun, by: str, sample: int
 
 
 def _verdicts(case: StoredCase, judged: JudgedRun) -> dict[str, bool]:
-    """Return whether the judge passes a case, by score."""
+    """Return whether the judge passes a case, by score name."""
     return {
         score.name: judged.scales[ScaleKey(case.key.suite, score.judge_id or "", score.name)].passes(score.value or 0.0)
         for score in judged.judged(case)
@@ -188,10 +188,10 @@ def _verdicts(case: StoredCase, judged: JudgedRun) -> dict[str, bool]:
 
 
 def _shown(case: StoredCase, judged: JudgedRun, texts: JudgedTexts) -> list[Shown]:
-    """Return what people are shown of a case: each text that the judge was, with the scores that are of it.
+    """Return what people are shown of a case: each text that was judged, with its scores.
 
     Raises:
-        SettingsError: nobody knows which are.
+        SettingsError: it is unknown which texts were judged.
     """
     names = [score.name for score in judged.labelable(case)]
     if not all(map(texts.is_known, names)):
@@ -224,7 +224,7 @@ def _row(
 
 
 def _levels(score: Score, judged: JudgedRun) -> str:
-    """Return what a score asks and what each level means, as the judge was told it."""
+    """Return the question of a score and the meaning of each level, as the judge was given them."""
     dimensions = judged.rubrics[score.judge_id or ""].dimensions
     asked = next(each for each in dimensions if each.name == score.dimension)
     levels = [f"  {level.name} = {level.value:g}: {level.anchor}" for level in asked.levels]
@@ -236,7 +236,7 @@ def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows([[guarded(_told(row.get(column))) for column in columns] for row in rows])
-    return "\ufeff" + text.getvalue()  # without it Excel takes UTF-8 for something else
+    return "\ufeff" + text.getvalue()  # without the BOM, Excel does not read it as UTF-8
 
 
 def _told(value: Any) -> str:
@@ -251,7 +251,7 @@ _WRITERS = {".csv": _as_csv, ".jsonl": _as_jsonl}
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that is not there yet: one that is may hold the work of people."""
+    """Write a file that must not exist yet, because an existing one may hold people's work."""
     try:
         write_new(path, text.encode(errors="backslashreplace"))
     except FileExistsError:

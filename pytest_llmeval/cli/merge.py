@@ -1,4 +1,4 @@
-"""The shards of a run, each of a machine of its own, joined into one run and judged."""
+"""The command ``llmeval merge``: joining the shards of a run, recorded on several machines, and judging the whole."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def merge(
 def _merged(
     store: SqliteStore, project: Project, shards: Sequence[ShardRun], thresholds: Path | None, baseline: str | None
 ) -> tuple[Gated, bool]:
-    """Return the verdict on the run that the shards make up, and whether they were joined just now."""
+    """Return the verdict on the joined run, and whether the shards were joined just now."""
     runs = store.runs()
     run = joined_run(shards, runs)
     run = replace(run, process_started=process_started(run.pid))
@@ -83,7 +83,7 @@ def _merged(
     choice = choose_baseline(told, rules, reader=store, root=project.root).for_run(run, store.runs)
     run = choice.noted_in(replace(run, settings={**run.settings, "options": {**options, "baseline": told}}))
     if not import_shards(store, run, shards):
-        store.resume_run(run)  # whoever joined them before was killed before the verdict
+        store.resume_run(run)  # an earlier merge was killed before the verdict
     ended = replace(run, end=RunEnd(finished_at=utc_now(), status="finished", exit_code=0, verdict="none"))
     gated = _judged(store, ended, rules, choice, shards)
     end = _end(gated)
@@ -93,7 +93,7 @@ def _merged(
 
 
 def _rules(project: Project, run: Run, thresholds: Path | None) -> Thresholds:
-    """Return the rules; raise ThresholdsError where the shards had some and none are here."""
+    """Return the rules; raise ThresholdsError if the shards had rules and there are none here."""
     rules = rules_for(project, run, thresholds, to_judge=True)
     if run.settings["has_rules"] and not rules.suites:
         raise ThresholdsError(
@@ -106,18 +106,18 @@ def _rules(project: Project, run: Run, thresholds: Path | None) -> Thresholds:
 def _judged(
     store: SqliteStore, run: Run, rules: Thresholds, choice: BaselineChoice, shards: Sequence[ShardRun]
 ) -> Gated:
-    """Return the verdict, with the status to which a test that failed beside the evals of a shard brings it."""
+    """Return the verdict, with an exit status that also reflects ordinary tests that failed in a shard."""
     gated = Gated.of(store, run, rules, choice)
     ends = [code for _, code in _bad_ends(shards, run)]
     status = gated.exit_code
     for code in ends:
         status = worse_status(status, code if code in (FAILED, UNMEASURABLE) else PASSED)
-    status = status or next(iter(ends), PASSED)  # another plugin's, which stands where ours would be 0
+    status = status or next(iter(ends), PASSED)  # another plugin's status, used if ours is 0
     return replace(gated, exit_code=status, warnings=[*gated.warnings, *_without_baseline(gated)])
 
 
 def _without_baseline(gated: Gated) -> Iterator[str]:
-    """Yield a line where the baseline that the rules name is not on this machine, which made none of the shards."""
+    """Yield a warning if the baseline that the rules name is not on this machine, which recorded none of the shards."""
     why = gated.choice.why_none
     count = sum(each.verdict == "not_judged" and each.reason == why for each in gated.result.verdicts)
     if gated.choice.is_missing and count:
@@ -128,9 +128,9 @@ def _without_baseline(gated: Gated) -> Iterator[str]:
 
 
 def _bad_ends(shards: Sequence[ShardRun], joined: Run) -> Iterator[tuple[ShardRun, int]]:
-    """Yield the shards whose sessions did not end well, with their statuses.
+    """Yield the shards whose sessions failed, with their exit statuses.
 
-    What made one unmeasurable counts no more where the joined run went on since and is judged with what came of it.
+    An unmeasurable shard does not count if the joined run was resumed since: it is judged by what came of that.
     """
     mild = {PASSED, _NOTHING_COLLECTED, *([UNMEASURABLE] if has_gone_on(joined) else [])}
     for each in shards:
@@ -139,7 +139,7 @@ def _bad_ends(shards: Sequence[ShardRun], joined: Run) -> Iterator[tuple[ShardRu
 
 
 def _end(gated: Gated) -> RunEnd:
-    """Return the end of the joined run: as that of one session with the same cases."""
+    """Return the end of the joined run, the same as for one session with these cases."""
     lacks_answers = any(case.error_kind in MONEY_KINDS for case in gated.cases.judged)
     is_open = gated.result.verdict == "unmeasurable" or gated.exit_code == UNMEASURABLE or lacks_answers
     return RunEnd(

@@ -1,4 +1,4 @@
-"""Models: which there are, and the weights of the embedded one."""
+"""The commands ``llmeval models``: listing the known models, and fetching the weights of the embedded one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,7 +67,7 @@ def fetch(name: str, as_json: bool) -> None:
 
 
 def weights_place(weights: WeightsSpec, environ: Mapping[str, str]) -> Path:
-    """Return where a model's files are, of the embedded one its adapter's; raise ModelError where there are none."""
+    """Return the path of a model's files, or of the embedded model's adapter; raise ModelError if it is missing."""
     return find_local_adapter(weights) if weights.kind == "local" else find_source(weights, environ).base
 
 
@@ -85,7 +85,7 @@ def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
 
 
 def _fetched() -> str:
-    """Return whether the weights of the embedded model are on this machine."""
+    """Return, in words, whether the weights of the embedded model are on this machine."""
     try:
         return "fetched" if smollm2_path(default_cache_dir()) is not None else "not fetched yet (93 MB)"
     except ModelError:
@@ -93,7 +93,7 @@ def _fetched() -> str:
 
 
 def _where(weights: WeightsSpec, environ: Mapping[str, str]) -> str:
-    """Return whether the files of a model are on this machine."""
+    """Return, in words, whether the files of a model are on this machine."""
     try:
         return f"in {weights_place(weights, environ)}"
     except ModelError:

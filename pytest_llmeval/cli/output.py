@@ -1,4 +1,4 @@
-"""What every subcommand shares: the database option, JSON on request, the width of the terminal."""
+"""Shared parts of the subcommands: common options, access to the store, output as JSON or text, terminal width."""
 
 import contextlib
 import json
@@ -48,7 +48,7 @@ def database_option(function: F) -> F:
 
 
 def thresholds_option(whose: str) -> Callable[[F], F]:
-    """Return what adds ``--thresholds PATH`` to a subcommand; ``whose`` used the rules that count without any other."""
+    """Return a decorator that adds ``--thresholds PATH``; ``whose`` says in its help whose rules apply by default."""
     told = f"The rules file; without it the one in LLMEVAL_THRESHOLDS, else the one that {whose} used."
     return click.option("--thresholds", type=click.Path(path_type=Path), help=told)
 
@@ -59,16 +59,16 @@ def json_option(function: F) -> F:
 
 
 def open_store(project: Project, database: Path | None) -> SqliteStore:
-    """Return the store of the project; raise StoreError where it has no database."""
+    """Return the store of the project; raise StoreError if it has no database."""
     path = _found(project, database)
     check_database(path)
     return SqliteStore(path, db_option=project.db_option(path))
 
 
 def open_reader(project: Project, database: Path | None, *, as_sent: bool = False) -> SqliteReader:
-    """Return what reads the store of the project, also where it cannot be written to; else as ``open_store``.
+    """Return a reader of the project's store, even if the file is not writable; otherwise like ``open_store``.
 
-    Its texts are without secrets, for people; with ``as_sent`` they are as they are stored, to be compared.
+    Its texts are without secrets, for people. With ``as_sent`` they are as stored, for comparisons.
     """
     path = _found(project, database)
     if path.is_file() and not is_writable(path):
@@ -93,12 +93,12 @@ def _found(project: Project, database: Path | None) -> Path:
 
 @contextlib.contextmanager
 def opened_store(project: Project, database: Path | None, refs: Sequence[str] = ()) -> Iterator[SqliteReader | None]:
-    """Give the store of the project; None where it has none, none was named and exported files do.
+    """Open the store of the project; gives None if it has none, none was named and all ``refs`` are files.
 
     Args:
-        project: where the command runs.
-        database: the file that was named.
-        refs: what people named, of which each must be a file; empty where that is looked at later.
+        project: the project that the command runs in.
+        database: the database file that was named.
+        refs: what people named, each of which must be a file for None; empty if that is checked later.
     """
     is_there = database is not None or project.database.exists()
     if not is_there and all(os.path.isfile(project.located(ref.partition("@")[0])) for ref in refs):
@@ -109,12 +109,12 @@ def opened_store(project: Project, database: Path | None, refs: Sequence[str] = 
 
 
 def emit_json(value: Any) -> None:
-    """Print ``value`` as indented ASCII JSON, in which a CI system finds no command of its own."""
+    """Print ``value`` as indented ASCII JSON that contains nothing a CI system takes for a workflow command."""
     echo_lines([inert_json(json.dumps(plain(value), indent=2))])
 
 
 def echo_lines(lines: Iterable[str]) -> None:
-    """Print ``lines``; where their reader has seen enough (``| head``) the rest goes nowhere and nothing fails."""
+    """Print ``lines``. If the reader closes the pipe (``| head``), the rest is dropped without an error."""
     try:
         for line in lines:
             click.echo(line)
@@ -123,7 +123,7 @@ def echo_lines(lines: Iterable[str]) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write ``lines`` as UTF-8 into ``path`` as ``whole_file`` does.
+    """Write ``lines`` as UTF-8 to ``path``, atomically (see ``whole_file``).
 
     Raises:
         SettingsError: the file cannot be written.
@@ -136,7 +136,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def echo_written(path: Path, line: str) -> None:
-    """Print what was written into ``path``; to standard error where that is a pipe, which may be standard output."""
+    """Print a line about a written file; to standard error if the file is a pipe, which may be standard output."""
     if path.is_file():
         echo_lines([line])
     else:
@@ -144,14 +144,15 @@ def echo_written(path: Path, line: str) -> None:
 
 
 def drop_output() -> None:
-    """Send what Python still holds of the output, and all that follows, nowhere."""
+    """Discard buffered and all further standard output."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def open_streams() -> None:
-    """Open the outputs that the process was started without: writing to that of results fails, and errors go nowhere.
+    """Open the standard streams that the process was started without.
 
-    No file that is opened later then takes the number of one of them.
+    Writing results then fails, and errors are discarded. Files opened later cannot get the descriptor of a standard
+    stream.
     """
     if sys.stdout is None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
@@ -162,10 +163,10 @@ def open_streams() -> None:
 
 
 def terminal_width() -> int:
-    """Return how many characters a line may have: 80 where neither COLUMNS nor a terminal says."""
+    """Return the width of a line in characters: 80 if neither COLUMNS nor a terminal tells it."""
     return shutil.get_terminal_size().columns
 
 
 def table_room() -> int:
-    """Return how many characters a line of a table may have: into a pipe so many that no name is cut."""
+    """Return the width of a table in characters: in a pipe, wide enough that no name is cut."""
     return table_columns(terminal_width(), is_terminal=sys.stdout.isatty(), environ=os.environ)

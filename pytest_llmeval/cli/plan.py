@@ -1,4 +1,4 @@
-"""How many rows or epochs a given drop takes, and what the suites of today can see."""
+"""The command ``llmeval plan``: the drop that today's suites can detect, and the rows or epochs that a drop takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The project that the command is run in: its root, its database, its thresholds, its models and their keys."""
+"""The project that a command runs in: root, configuration, database, thresholds, models and secrets."""
 
 import contextlib
 import os
@@ -27,23 +27,23 @@ _Read = TypeVar("_Read", str, list[str])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Where things are, by the rules that the plugin follows: environment before ini before default."""
+    """Locations and settings of a project, by the plugin's precedence: environment, ini, default."""
 
     root: Path
     environ: Mapping[str, str] = field(repr=False)
     ini: Mapping[str, object] = field(default_factory=dict)
-    """Pytest's configuration."""
+    """The ini keys of pytest's configuration."""
     ini_file: str = ""
-    """The name of its file."""
+    """Name of the configuration file."""
 
     @property
     def database(self) -> Path:
-        """The database of the project; it may not exist."""
+        """Path of the project's database; the file may not exist."""
         return self._path("db", _DATABASE)
 
     @property
     def thresholds(self) -> Path:
-        """The rules of the project; the file may not exist."""
+        """Path of the project's rules; the file may not exist."""
         return self._path("thresholds", "thresholds.yaml")
 
     def _path(self, name: str, default: str) -> Path:
@@ -52,19 +52,19 @@ class Project:
 
     @property
     def run_evals(self) -> str:
-        """The command that runs all evals, as a shell reads it."""
+        """The shell command that runs all evals."""
         try:
             folders = many_texts(self.ini.get("llmeval_paths", "evals"))
-        except ValueError:  # pytest says what is wrong there
+        except ValueError:  # pytest reports the mistake
             folders = ["evals"]
         return shell_words(["pytest", *folders]) or "pytest, with each folder of llmeval_paths"
 
     def value(self, name: str) -> str | None:
-        """Return what the environment or the ini file says of an option; raise SettingsError where that is no text."""
+        """Return an option's value from the environment or the ini file; raise SettingsError if it is no text."""
         return self._read(name, one_text)
 
     def values(self, name: str) -> list[str]:
-        """Return what they say of one that may be given several times; raise SettingsError where that are no texts."""
+        """Return the values of an option that may be repeated; raise SettingsError if they are no texts."""
         return self._read(name, many_texts) or []
 
     def _read(self, name: str, read: Callable[[object], _Read]) -> _Read | None:
@@ -78,15 +78,15 @@ class Project:
             raise SettingsError(f"{source}: {error}, found {without_secrets(repr(said))}") from None
 
     def shown(self, path: Path) -> str:
-        """Return ``path`` relative to the root where it lies in it."""
+        """Return ``path`` relative to the root if it is inside."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
     def db_option(self, database: Path) -> str:
-        """Return what to add to a command so that it finds ``database``, with a blank before it."""
+        """Return the option by which a command finds ``database``, with a leading space; empty for the default."""
         return "" if database == self.database else f" --llmeval-db {shlex.quote(self.shown(database))}"
 
     def database_at(self, given: Path | None) -> Path:
-        """Return the database that was named, else that of the project."""
+        """Return the given database, or else the project's."""
         return self.database if given is None else self.located(str(given))
 
     def located(self, name: str) -> Path:
@@ -98,8 +98,9 @@ class Project:
 def find_project() -> Project:
     """Return the project of the current folder.
 
-    Its root is the nearest folder above that configures pytest, else one with a pyproject.toml, else one with a
-    setup.py, as pytest has it; a database makes a folder a root, too, unless a pyproject.toml lies nearer.
+    Its root is found as pytest finds it: the nearest folder, upwards, that configures pytest, else one with a
+    pyproject.toml, else one with a setup.py. A folder with a database is a root, too, unless a pyproject.toml is
+    nearer.
     """
     start = Path.cwd()
     folders = (start, *start.parents)
@@ -110,7 +111,7 @@ def find_project() -> Project:
             return Project(root=folder, environ=os.environ, ini=found[1], ini_file=found[0])
         if project is None and os.path.exists(folder / "pyproject.toml"):
             project = folder
-        # One in a folder that may not be entered is none of ours.
+        # A database in a folder without access is not ours.
         if project is None and os.path.exists(folder / _DATABASE):
             return Project(root=folder, environ=os.environ)
     if project is None:
@@ -119,16 +120,16 @@ def find_project() -> Project:
 
 
 def project_models(project: Project) -> dict[str, NamedModel]:
-    """Return the models of the project's models.yaml by name; none where it has no such file."""
+    """Return the models of the project's models.yaml by name; empty if there is no such file."""
     path = project.root / "models.yaml"
-    if not os.path.lexists(path):  # a link to nowhere is a mistake, and told
+    if not os.path.lexists(path):  # a dangling link is a mistake that is reported
         return {}
     return named_models(load_strict(path, error=ModelError, shown_as=path.name))
 
 
 def project_redactor(project: Project) -> Redactor:
-    """Return what takes the secrets out of a text that are known here."""
+    """Return a redactor for the secrets known in this project."""
     models: Mapping[str, NamedModel] = {}
-    with contextlib.suppress(ModelError):  # a mistake in models.yaml keeps nobody from looking at runs
+    with contextlib.suppress(ModelError):  # runs can be viewed despite a mistake in models.yaml
         models = project_models(project)
     return Redactor(known_secrets(project.environ, models.values()))

@@ -1,4 +1,4 @@
-"""What a run must have of the baseline whose name it takes: what would no longer be judged, nobody would miss."""
+"""Checks before a run takes over a baseline's name: it must not silently lack suites or metrics that rules compare."""
 
 import contextlib
 import shlex
@@ -21,26 +21,26 @@ __all__ = ["check_replaces"]
 
 @dataclass(slots=True)
 class _Had:
-    """What the cases of a run have, by suite."""
+    """Metrics found in the cases of a run, by suite."""
 
     metrics: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Those that rules compare and that some case has a value of."""
+    """Metrics that rules compare and some case has a value of."""
     judged: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Those of them that a judge made."""
+    """Those of the metrics that come from a judge."""
 
 
 def check_replaces(store: SqliteStore, name: str, run: Run, cases: Iterable[JudgedCase], project: Project) -> None:
-    """Refuse a run without suites or metrics that the baseline of this name has and that rules compare.
+    """Refuse a run that lacks suites or metrics that the baseline of this name has and rules compare.
 
     Args:
-        store: where the baseline is.
-        name: that the run is to have.
+        store: holds the baseline.
+        name: the name that the run is to get.
         run: the run.
-        cases: of the run.
-        project: whose rules hold.
+        cases: the cases of the run.
+        project: the project with the rules.
 
     Raises:
-        StoreError: with what to do about it.
+        StoreError: the run lacks some; the message says what to do.
     """
     before = next((each.run_id for each in store.baselines() if each.name == name), None)
     if before is None or before == run.id:
@@ -69,12 +69,12 @@ def check_replaces(store: SqliteStore, name: str, run: Run, cases: Iterable[Judg
 
 
 def _compared(project: Project, run: Run) -> Mapping[str, frozenset[str]]:
-    """Return the scores that rules compare with a baseline, by suite; none where the rules cannot be read.
+    """Return the scores that rules compare with a baseline, by suite; empty if the rules cannot be read.
 
-    Numbers of the calls are not among them: answers that were scored again have none, and are a baseline all the same.
+    Numbers measured from calls are excluded: a rescored run has none, and may be a baseline all the same.
     """
     rules = Thresholds()
-    with contextlib.suppress(ThresholdsError):  # the next session tells what is wrong in them
+    with contextlib.suppress(ThresholdsError):  # the next session reports the mistake
         rules = rules_for(project, run, None)
     return {
         name: frozenset(rule.metric for rule in suite.rules if rule.kind in REGRESSION_KINDS) - {*MEASURED_METRICS}
@@ -92,7 +92,7 @@ def _had(cases: Iterable[JudgedCase], compared: Mapping[str, frozenset[str]]) ->
 
 
 def _gone(run: Run, old: _Had, new: _Had) -> list[str]:
-    """Return the suites that the run lacks and that may be there."""
+    """Return the suites of the baseline that the run lacks although they may still exist."""
     gone = sorted(old.metrics.keys() - new.metrics.keys())
     others = run.settings.get("other_suites")
     return gone if others is None else [suite for suite in gone if suite in others]

@@ -1,4 +1,4 @@
-"""Today's scorers over the answers of a stored run: a new run beside it, and what flipped."""
+"""The command ``llmeval rescore``: today's scorers on the answers of a stored run, as a new run, and what flipped."""
 
 import contextlib
 import sys
@@ -75,7 +75,7 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
 
 
 def _functions(cases: Iterable[StoredCase]) -> list[str]:
-    """Return the node ids of the functions whose cases they are, in their order."""
+    """Return the node ids of the test functions that the cases belong to, in their order."""
     found = dict.fromkeys(case.key.nodeid.partition("::")[::2] for case in cases)
     return list(dict.fromkeys(f"{path}::{name.partition('[')[0]}" for path, name in found))
 

@@ -1,4 +1,4 @@
-"""Which rules a stored run is held against."""
+"""Loading and checking the rules that a stored run is judged by."""
 
 import os
 from collections import Counter, defaultdict
@@ -21,19 +21,20 @@ __all__ = ["check_rules", "rules_for"]
 def rules_for(
     project: Project, run: Run, given: Path | None, *, to_judge: bool = False, may_be_empty: bool = False
 ) -> Thresholds:
-    """Return the rules of the file that is named here, in the environment or by the run, else of thresholds.yaml.
+    """Return the rules from the file named here, in the environment or by the run, else from thresholds.yaml.
 
-    Where the latter is missing there are none, as in the run's own session.
+    If thresholds.yaml does not exist there are no rules, as in the run's own session.
 
     Args:
-        project: where the command runs.
+        project: the project that the command runs in.
         run: the run.
         given: the file that was named here.
-        to_judge: whether the run is judged by them: one that was judged had a file, so that it is missed.
-        may_be_empty: whether an empty file has no rules: a shell makes one before the rules for it are printed.
+        to_judge: whether the run will be judged by them. Then a missing file is an error if the run was judged before,
+            as it had one.
+        may_be_empty: whether an empty file means no rules; a shell creates it before the rules for it are printed.
 
     Raises:
-        ThresholdsError: a file that was named is not there, or one cannot be used.
+        ThresholdsError: a named file does not exist, or a file cannot be used.
     """
     named = given or project.environ.get("LLMEVAL_THRESHOLDS")
     recorded = run.settings.get("options", {}).get("thresholds")
@@ -52,15 +53,15 @@ def rules_for(
 
 
 def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> None:
-    """Look for slices in ``rules`` that a run shows to be misspelt, as its own session does.
+    """Check ``rules`` for slices that the run shows to be misspelt, as its own session does.
 
-    Those of a suite are known where all of its cases are there. A slice whose name is like none of theirs may be newer
-    than the run, and a suite that the run lacks may just not have been part of it: their rules are not judged.
+    The slices of a suite are known if all of its cases are there. A slice whose name resembles none of them may be
+    newer than the run, and a suite that the run lacks may not have been part of it: their rules are not judged.
 
     Args:
-        rules: that the run is held against.
+        rules: the rules that the run is judged by.
         run: the run.
-        cases: all of it; read only where a rule is about a slice.
+        cases: all cases of the run; read only if a rule is about a slice.
 
     Raises:
         ThresholdsError: a line ``FILE:LINE: KEY: unknown slice ...`` for each.
@@ -87,6 +88,6 @@ def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> Non
 
 
 def _is_whole(suite: Mapping[str, Any], ended: int) -> bool:
-    """Return whether all rows of a suite were part of the run, and all of its cases ended."""
+    """Return whether all rows of a suite were part of the run, and all their cases ended."""
     expected = sum(suite.get("expected", {}).values())
     return 0 < expected <= ended and not suite.get("left_out") and not suite.get("deselected")

@@ -1,4 +1,4 @@
-"""Stored runs: list them, show one."""
+"""The commands ``llmeval runs`` and ``llmeval show``: listing the stored runs, and showing one."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -99,7 +99,7 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
 def print_run(
     view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str], exit_code: int | None
 ) -> None:
-    """Print a run as people read it, ``notes`` before its verdict, and the status that it came to."""
+    """Print a run for people, with ``notes`` before its verdict and exit status."""
     width = terminal_width()
     shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1, more=SHOW_ALL)
     lines = [*heading(view, width=width), "", *shown]
@@ -110,7 +110,7 @@ def print_run(
 
 
 def _part(run: Run) -> Iterator[str]:
-    """Yield what a run lacks of a whole one, in words."""
+    """Yield what makes a run less than a full one, in words."""
     if run.left_out:
         yield "partial"
     if shard := run.settings.get("shard"):

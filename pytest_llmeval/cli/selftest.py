@@ -1,4 +1,4 @@
-"""How often the rules of a project raise a false alarm, found with two of its stored runs."""
+"""The command ``llmeval selftest``: how often a project's rules raise a false alarm, measured on two of its runs."""
 
 import sys
 import time
@@ -42,11 +42,11 @@ _EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chosen:
-    """Two runs to swap the answers of."""
+    """Two runs whose answers are swapped."""
 
     rows: Twins
     told: str
-    """Which runs they are."""
+    """Description of the two runs."""
     ids: tuple[str, ...]
 
 
@@ -101,7 +101,7 @@ def _check(rules: Thresholds) -> None:
 
 
 def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) -> FoundBaseline:
-    """Return the run that was named last; the newest full one where none was."""
+    """Return the run that was named last, or the newest full run if none was named."""
     if refs:
         return find_baseline(refs[-1], reader=store, root=project.root)
     runs = store.runs() if store is not None else []
@@ -119,7 +119,7 @@ def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) 
 def _chosen(
     store: SqliteReader | None, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
 ) -> _Chosen:
-    """Return the two runs; raise StoreError where there is no second one of the same rows."""
+    """Return the two runs; raise StoreError if there is no second run of the same rows."""
     cases = current.own_cases()
     named = find_baseline(refs[0], reader=store, root=project.root) if len(refs) == 2 else None
     for other in [named] if named is not None else _partners(store, project, rules, current):
@@ -145,11 +145,11 @@ def _chosen(
 def _partners(
     store: SqliteReader | None, project: Project, rules: Thresholds, current: FoundBaseline
 ) -> Iterator[FoundBaseline]:
-    """Yield the runs that may be compared with ``current``, the likeliest first."""
+    """Yield the runs that ``current`` can be compared with, the best first."""
     baseline = choose_baseline(None, rules, reader=store, root=project.root).found
     known = origins(store.runs()) if store is not None else {}
     is_rescored = baseline is not None and known.get(baseline.run.id) == known.get(current.run.id, current.run.id)
-    if baseline is not None and not is_rescored:  # by the same answers, of which a swap tells nothing
+    if baseline is not None and not is_rescored:  # swapping the same answers would tell nothing
         yield baseline
     twin = twin_of(current.run, store.runs()) if store is not None else None
     if twin is not None:
@@ -162,7 +162,7 @@ def _told(found: FoundBaseline) -> str:
 
 
 def _progress(pairs: int) -> Callable[[int], None]:
-    """Return what tells on a terminal how far the work is, from a second on."""
+    """Return a callback that shows the progress on a terminal, starting after a second."""
     if not sys.stderr.isatty():
         return lambda done: None
     next_s = time.monotonic() + _QUIET_S

@@ -1,4 +1,4 @@
-"""Stored trainings: list them, show one."""
+"""The command ``llmeval trainings``: listing the stored trainings, and showing one."""
 
 import contextlib
 import fcntl
@@ -51,31 +51,31 @@ def trainings(training: str | None, limit: int, as_json: bool, database: Path | 
 
 
 def _as_it_is(training: Training, folder: Path) -> Training:
-    """Return a training; one that is recorded as running, and whose folder no session holds, as crashed."""
+    """Return a training; as crashed if it is recorded as running but no session holds its folder."""
     if training.status != "running" or _is_held(folder / ".session.lock"):
         return training
     return replace(training, status="crashed")
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether a process holds the lock of a file."""
+    """Whether a process holds a lock file."""
     try:
         with open(lock, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # there is none, or it is none of ours
+    except OSError:  # missing, or not readable for us
         return False
     return False
 
 
 def _place(training: Training, project: Project) -> str | None:
-    """Return the folder of the adapter as it is found from the root of the project."""
+    """Return the folder of the adapter, relative to the root of the project if it is inside."""
     return project.shown(Path(training.adapter)) if training.adapter else None
 
 
 def _facts(training: Training) -> dict[str, Any]:
-    """Return what ``--json`` says of a training: all but the curves, and what lies beside its adapter."""
+    """Return what ``--json`` prints of a training: everything but the curves and the content of run.json."""
     names = (
         *("id", "name", "status", "verdict", "reason", "started_at", "finished_at", "base", "adapter", "steps"),
         *("best_step", "tokens_per_s", "peak_memory_bytes", "proof", "config", "seed", "git_commit", "git_dirty"),

@@ -1,4 +1,4 @@
-"""Stored runs in a browser: a server on this machine, or files."""
+"""The command ``llmeval view``: stored runs in a browser, from a server on this machine or as exported files."""
 
 import contextlib
 import importlib.util
@@ -58,7 +58,7 @@ def view(
     """Show the recorded runs in a browser, and let people label answers, until Ctrl-C."""
     require_extra("llmeval view", "jinja2", "starlette", "uvicorn")
     project = find_project()
-    with contextlib.closing(open_reader(project, database)) as store:  # it brings the tables up to date
+    with contextlib.closing(open_reader(project, database)) as store:  # opening it migrates the tables
         path, newest = store.path, store.newest(runs)
     if folder is not None:
         _export(project, path, folder, newest, cases, as_json=as_json)
@@ -83,11 +83,11 @@ def view(
 
 
 def require_extra(what: str, *modules: str) -> None:
-    """Raise SettingsError where the extra ``view`` is not installed.
+    """Raise SettingsError if packages of the extra ``view`` are missing.
 
     Args:
-        what: asks for it.
-        modules: of the extra, that it needs.
+        what: the command that needs them.
+        modules: the modules of the extra that it needs.
     """
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
@@ -95,14 +95,14 @@ def require_extra(what: str, *modules: str) -> None:
 
 
 def html_page(project: Project, path: Path, run: Run, most_cases: int) -> str:
-    """Return a run as one page that needs no other file, with at most ``most_cases`` cases."""
+    """Return a run as one self-contained HTML page with at most ``most_cases`` cases."""
     require_extra("export html", "jinja2")
     from pytest_llmeval.view.site import self_contained
 
     return self_contained(_source(project, path, most_cases), run)
 
 
-# What follows imports the pages, and with them what only an extra installs, where it is called.
+# The functions below import the page modules, which need the extra's packages, only when called.
 
 
 def _export(project: Project, path: Path, folder: Path, runs: Sequence[Run], cases: int, *, as_json: bool) -> None:

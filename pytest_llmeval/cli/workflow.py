@@ -1,4 +1,4 @@
-"""The workflow that ``llmeval init`` writes: where it goes, and what of it belongs to one project alone."""
+"""The GitHub workflow that ``llmeval init`` writes: its place, and the names in it that must be unique to a project."""
 
 import json
 import os
@@ -14,20 +14,20 @@ __all__ = ["Workflow", "project_workflow"]
 _FOLDER = ".github/workflows"
 _INSTALL = "in the step Install of {workflow}, put the address of a copy of this package (until it is published)"
 _NOWHERE = "your-copy.invalid"
-"""The host of the address that stands in the template: nothing is found there."""
+"""Host of the placeholder address in the template; nothing is found there."""
 _WORKING = "working-directory: ."
 _PUSHED = "branches: [main]"
 _MAIN_BRANCHES = ("main", "master", "trunk")
-"""Names of branches that say what they are."""
+"""Branch names that mark a main branch."""
 _OWN = (
     ("name: evals\non:", "name: evals-{slug}\non:"),
     ("    name: evals\n", "    name: evals-{slug}\n"),
     ("group: evals-", "group: evals-{slug}-"),
-    # A key that began with llmeval-baseline- would be restored by the workflow of the root; no slug holds a slash.
+    # A key that began with llmeval-baseline- would be restored by the root's workflow; no slug contains a slash.
     ("llmeval-baseline-", "llmeval/{slug}/baseline-"),
     ("name: llmeval,", "name: llmeval-{slug},"),
 )
-"""What several workflows of one repository may not share: each would cancel, replace or restore the other's."""
+"""Names that several workflows of one repository must not share: each would cancel, replace or restore another's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +35,18 @@ class Workflow:
     """The workflow of one project."""
 
     root: Path
-    """Of the project."""
+    """Root of the project."""
     path: Path
-    """In the root of the repository, where GitHub looks for it."""
+    """Path of the file, below the root of the repository, where GitHub looks for it."""
     text: str
     below: str
-    """The project's folder below that root, with slashes; ``.`` where it is the root."""
+    """Folder of the project relative to the repository's root, with slashes; ``.`` if it is the root."""
 
     def left_to_do(self, found: bytes | None) -> list[str]:
-        """Return what is left to do so that pull requests are judged.
+        """Return what is left to do until pull requests are judged.
 
         Args:
-            found: what the file holds by now, which may be somebody's own; None where it cannot be read.
+            found: the present content of the file, which may be the user's own; None if it cannot be read.
         """
         shown = one_line(os.path.relpath(self.path, self.root))
         held = (found or b"").decode(errors="replace")
@@ -60,7 +60,7 @@ class Workflow:
 def project_workflow(root: Path, template: str) -> Workflow:
     """Return the workflow of the project at ``root``.
 
-    One below the root of its repository has files, keys and names of its own, as its neighbours may have evals, too.
+    A project below its repository's root gets files, keys and names of its own, as its neighbours may have evals, too.
     """
     repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
     below = root.relative_to(repository).as_posix()
@@ -82,9 +82,10 @@ def _quoted(text: str) -> str:
 
 
 def _main_branch(repository: Path) -> str:
-    """Return the branch that others are merged into, by which pushes are told from pull requests.
+    """Return the main branch, by which the workflow tells pushes from pull requests.
 
-    It is the one that the clone began with; without a clone the current one, if its name says that it may be.
+    It is the default branch of the clone. Without a clone it is the current branch if that has the name of a main
+    branch, and otherwise ``main``.
     """
     if not (repository / ".git").exists():
         return "main"

@@ -77,7 +77,7 @@ class BaselineChoice:
         return {"name": self.found.name, "kind": self.found.kind, "run": self.found.run.id, "model": self.found.model}
 
     def noted_in(self, run: Run) -> Run:
-        """Return ``run`` with a note of the choice, and how many cases that has of the suites that no eval makes."""
+        """Return ``run`` with settings that hold the choice and its case counts of suites that no eval makes now."""
         base = self.found.run.expected if self.found is not None else {}
         unmade = {
             name: sum(count for (suite, _), count in base.items() if suite == name)
