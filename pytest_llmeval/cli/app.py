@@ -16,8 +16,10 @@ from pytest_llmeval.version import __version__
 __all__ = ["main"]
 
 _OUTPUT_LOST = 3
+"""Exit status if the output, say, cannot be written."""
 _USAGE = 4
 _INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 plus the number of SIGINT, as in a shell."""
 
 
 _COMMANDS = (

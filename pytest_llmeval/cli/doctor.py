@@ -45,7 +45,9 @@ from pytest_llmeval.training.machine import usable_gpus
 __all__ = ["doctor"]
 
 _CONNECT_S = 3.0
+"""Seconds to wait for the connection to a server."""
 _PROBE_S = 60.0
+"""Seconds to wait for pytest's answer."""
 _SETTINGS = "settings"
 _TRAINING = ("accelerate", "bitsandbytes", "datasets", "filelock", "torch", "transformers", "trl", "peft")
 """Packages of the extra ``train``."""

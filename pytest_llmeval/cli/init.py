@@ -28,6 +28,7 @@ _FILES = {
 }
 """Target of each template, below the root of the project."""
 _WIDTH = 80
+"""Number of columns of printed lines."""
 
 
 @click.command()

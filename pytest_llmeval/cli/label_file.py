@@ -35,6 +35,7 @@ _READ = ("epoch", "at")
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _LARGEST_CELL = 2**27
+"""Largest number of characters in a cell; csv's default, 131,072, is too few for long answers."""
 _Records = Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]
 
 

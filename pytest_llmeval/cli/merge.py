@@ -26,6 +26,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 __all__ = ["merge"]
 
 _NOTHING_COLLECTED = 5
+"""Exit status if nothing was collected, as pytest has it."""
 
 
 @click.command()

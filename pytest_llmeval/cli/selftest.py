@@ -37,7 +37,9 @@ from pytest_llmeval.store.twins import origins, twin_of
 __all__ = ["selftest"]
 
 _QUIET_S = 1.0
+"""Seconds before progress is shown."""
 _EVERY_S = 0.2
+"""Seconds between two updates of the progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

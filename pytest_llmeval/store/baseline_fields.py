@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 _LARGEST = 2**63
+"""Bound of integers: SQLite stores 64 bits with a sign."""
 _MISSING: Any = object()
 
 

@@ -36,7 +36,9 @@ from pytest_llmeval.store.whole_file import whole_file
 __all__ = ["BaselineFile", "write_baseline"]
 
 _GZIP = b"\x1f\x8b"
+"""First two bytes of a compressed file."""
 _LONGEST_LINE = 64 * 1024 * 1024
+"""Largest number of bytes in a line; a foreign file must not fill the memory."""
 _AGAIN = "export it again with `llmeval baseline export`"
 
 

@@ -49,6 +49,7 @@ __all__ = [
 
 _FORMAT = "llmeval baseline"
 _VERSION = 2
+"""Newest version of the format: that of a file which lists judges."""
 _WITHOUT_JUDGES = 1
 """Version of a file that lists no judges; what wrote it may not have known of judges."""
 _STATUSES = ("scored", "none", "error")

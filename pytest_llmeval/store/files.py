@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 BUSY_TIMEOUT_S = 30.0
+"""Seconds to wait for a lock that another process holds."""
 _STEP_S = 0.01
+"""Seconds between two attempts to switch the journal mode."""
 
 
 def make_private(path: Path) -> None:

@@ -30,6 +30,7 @@ __all__ = ["Orphan", "SqliteJournal", "damaged_journals", "orphans", "unread"]
 
 _SUFFIX = ".journal"
 _APPLICATION_ID = 0x6C6C6D65
+"""Mark of a journal in SQLite's file header: ``llme`` in ASCII."""
 _PRAGMAS = ("journal_mode = wal", "synchronous = NORMAL", f"application_id = {_APPLICATION_ID}")
 _TABLES = (
     "CREATE TABLE run (facts TEXT NOT NULL)",

@@ -11,6 +11,7 @@ from pytest_llmeval.store.records import NamedBaseline, Run, RunName
 __all__ = ["pick_run"]
 
 _MOST = 3
+"""Largest number of matching runs that a message names."""
 _Found = TypeVar("_Found", Run, RunName)
 
 

@@ -33,6 +33,7 @@ __all__ = ["import_shards", "joined_run", "judged_in", "runs_in"]
 _OF_A_SHARD = ("shard", "baseline", "rescored")
 _NO_END = RunEnd(finished_at="", status="interrupted", exit_code=0, verdict="none")
 _LARGEST_PID = 2**31 - 1
+"""Largest process id that ``os.kill`` accepts: that of a C int."""
 _CALL_TEXTS = {"model": (str,), "name": (str,), "status": (str,), "response": (str, NoneType)}
 _OF_ALL = ("expected", "made", "deselected", "left_out", "selected_digest", GONE)
 

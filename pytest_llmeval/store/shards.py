@@ -16,6 +16,7 @@ from pytest_llmeval.store.twins import origins
 __all__ = ["ShardRun", "going_on", "has_gone_on", "left_by_merge", "matching_shards"]
 
 _MOST = 10
+"""Largest number of missing shards that a message names."""
 _COMMIT = 9
 """Number of commit digits that messages show."""
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")

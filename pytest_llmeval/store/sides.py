@@ -16,6 +16,7 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 __all__ = ["find_sides"]
 
 _MOST = 10
+"""Largest number of parameter sets that a message names."""
 
 
 def find_sides(

@@ -34,11 +34,13 @@ UPDATE main.runs SET calls_cut_off = calls_cut_off + (
     SELECT count(*) FROM journal.begun WHERE id NOT IN (SELECT id FROM journal.answers)
 ) WHERE id = ?
 """
+"""Adds, to a run's count, the calls that a journal shows as begun but neither answered nor failed."""
 _TIMES_BEFORE = "SELECT count(*) FROM earlier_outcomes WHERE run_id = ? AND case_id = ?"
 _SET_ASIDE = f"""
 UPDATE calls SET id = id || :mark, name = name || :mark
 WHERE case_id = :case_id AND status != 'ok' AND instr(name, '{SET_ASIDE}') = 0
 """  # noqa: S608  # a sign of call_table.py
+"""Renames the failed calls of a case that runs again: SET_ASIDE and the number of that execution follow the name."""
 
 
 class SqliteStore(SqliteReader):

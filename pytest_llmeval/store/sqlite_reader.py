@@ -53,6 +53,7 @@ SELECT votes.* FROM cases CROSS JOIN votes ON votes.case_id = cases.id
 WHERE +cases.run_id = ?1 AND cases.rowid BETWEEN ?2 AND ?3 AND NOT {is_gone()}
 ORDER BY cases.rowid, votes.name, votes.repeat, votes.judge
 """  # noqa: S608
+"""The votes of a run's cases, in the order of the cases."""
 _BY_NAME = f"""
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE cases.run_id = ?1 AND NOT {is_gone()} GROUP BY scores.name ORDER BY scores.name

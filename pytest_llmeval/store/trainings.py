@@ -54,6 +54,7 @@ class Training:
 
 _AS_JSON: dict[str, type[dict[str, Any] | list[Any]]] = {"config": dict, "record": dict, "log": list, "proof": list}
 _MOST = 3
+"""Largest number of matching trainings that a message names."""
 
 
 def from_training(training: Training) -> dict[str, Any]:
