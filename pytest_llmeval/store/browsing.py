@@ -40,8 +40,8 @@ AND NOT EXISTS (
     ) < (base.epoch != cases.epoch, cases.epoch)
 )
 """  # noqa: S608  # nothing of it is said by anybody
-"""Condition for one case of a flipped row and its partner: the first epoch whose outcome differs from the same epoch in
-the other run, or from any epoch there if the epoch numbers differ."""
+"""Condition that picks one case of a flipped row: the first epoch whose counterpart in the other run had the opposite
+outcome; without such a pair, the first epoch that had the opposite outcome of some epoch there."""
 _SHORT = 300
 """Number of characters that a list shows of a long text."""
 _SEARCHED = 20_000
@@ -262,7 +262,7 @@ class BrowsingReader(SqliteReader):
         return next((run_id for (run_id,) in self._plain("SELECT run_id FROM cases WHERE id = ?", case_id)), None)
 
     def partner(self, case: StoredCase, against: Against) -> StoredCase | None:
-        """Return the same case of another run; None if there is none, or its input was another one then."""
+        """Return the same case of another run; None if there is none, or if its input was different there."""
         key = case.key
         sql = (
             "SELECT id FROM cases"  # noqa: S608  # a condition of gone_rows.py
@@ -375,7 +375,7 @@ def _like(text: str) -> str:
 def _joined(against: Against) -> tuple[str, list[object]]:
     """Return the join of a case with an epoch of its row that had the opposite outcome, and the parameters.
 
-    That is the same epoch if it did, else the first such epoch; the table's own UNIQUE index finds it.
+    It is the epoch of the same number if that had it, else the first that had; the table's own UNIQUE index finds it.
     """
     named = [each for each in (against.model, against.suite) if each is not None]
     model, suite = (f"cases.{name}" if getattr(against, name) is None else "?" for name in ("model", "suite"))

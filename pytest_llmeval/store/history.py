@@ -17,7 +17,7 @@ _ANSWERED_BY_ANY = """
 SELECT 1 FROM cases WHERE run_id = ? AND suite = ? AND (outcome IN ('passed', 'missed') OR outcome = 'skipped'
   AND EXISTS (SELECT 1 FROM calls WHERE calls.case_id = cases.id AND calls.status = 'ok' AND calls.role = 'model'))
 """
-"""Whether a run has a case of the suite with an outcome from a model's answer; a skipped case needs a call."""
+"""Finds the passed and missed cases of a suite in a run, and those skipped ones for which a model answered."""
 _ANSWERED = f"{_ANSWERED_BY_ANY} AND model = ?"
 _MEANS = """
 SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.input_tokens), avg(calls.output_tokens)

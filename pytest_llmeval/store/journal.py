@@ -160,7 +160,7 @@ class Orphan:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the file was not written to for LONGEST_SILENCE: then its process counts as dead on any machine."""
+        """Whether the file was not written to for LONGEST_SILENCE; its process counts as dead then, wherever it ran."""
         return utc().timestamp() - self.written_at > LONGEST_SILENCE.total_seconds()
 
     @property

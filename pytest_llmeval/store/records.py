@@ -252,7 +252,8 @@ class Spending:
     calls: int
     """Answered calls, including those from the cache."""
     input_tokens: int | None
-    """None if the server did not report them for some call; ``known_input_tokens`` then sums those of the others."""
+    """Input tokens; None if the server did not report them for some call: ``known_input_tokens`` sums the others
+    then."""
     output_tokens: int | None
     known_input_tokens: int
     known_output_tokens: int

@@ -76,6 +76,7 @@ FROM (
     FROM calls WHERE run_id = ? AND (status = 'ok' OR cost_usd > 0)
 ) GROUP BY role, model ORDER BY role DESC, model
 """
+"""Calls, tokens and cost by role and model. Failed calls count only for cost, answers from the cache not for tokens."""
 
 _ANSWERING = """
 SELECT DISTINCT model, json_extract(detail, '$.model') AS answered FROM calls

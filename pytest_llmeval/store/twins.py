@@ -1,4 +1,4 @@
-"""Comparing runs of the same rows: which shows how answers vary without a change, and whose answers a run has."""
+"""Relations of runs with the same rows: which run shows how much answers vary, and which one got the answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
