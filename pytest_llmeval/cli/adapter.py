@@ -28,7 +28,7 @@ _BASE = click.option(
 
 @click.group()
 def adapter() -> None:
-    """Make a PEFT adapter into what a server takes: a model of its own, or a GGUF file."""
+    """Convert a PEFT adapter for a server: to merged weights or a GGUF file."""
 
 
 @adapter.command()
@@ -39,8 +39,9 @@ def adapter() -> None:
 def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
     """Merge ADAPTER, a PEFT folder, into the 16-bit weights of its base.
 
-    Tokenizer, chat template and generation config lie beside them: any server of models takes the folder. The adapter
-    is checked as an hf: model's is, and the merged model must say what the base says with the adapter on top.
+    The output folder also has the tokenizer, chat template and generation config, so that any model server can load it.
+    The adapter is checked like that of an hf: model, and the merged model must answer like the base with the adapter
+    applied.
     """
     weights, source = _found(adapter, base)
     _check_free(output)
@@ -72,9 +73,9 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
 @_BASE
 @json_option
 def gguf(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
-    """Make ADAPTER, a PEFT folder for a Llama or Mistral model, into a GGUF file for llama.cpp.
+    """Convert ADAPTER, a PEFT folder for a Llama or Mistral model, to a GGUF file for llama.cpp.
 
-    Of the base only the configuration is read, and some of its weights, to tell whether ADAPTER was trained on those.
+    Of the base, only the configuration and some weights are read, to check that ADAPTER was trained on it.
     """
     weights, source = _found(adapter, base)
     if output.suffix != ".gguf":

@@ -70,7 +70,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llmeval")
 def llmeval() -> None:
-    """Look at recorded runs of evals, judge them again. RUN is an id, the beginning of one, a name or 'last'."""
+    """Inspect recorded runs of evals, and judge them again. RUN is an id, a unique prefix of one, a name or 'last'."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -58,7 +58,7 @@ def _valid(context: click.Context, parameter: click.Parameter, name: str | None)
 
 @click.group()
 def baseline() -> None:
-    """Name the runs that others are compared with; keep them in files."""
+    """Name runs as baselines for comparison; keep them in files."""
 
 
 @baseline.command("set")
@@ -68,10 +68,10 @@ def baseline() -> None:
 @json_option
 @database_option
 def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
-    """Give RUN the baseline name NAME, in place of the run that had it.
+    """Give RUN the baseline name NAME, replacing the run that had it.
 
-    RUN must be complete and green, and have all suites of the run that had the name, unless they are gone for good, and
-    values of all metrics that rules compare.
+    RUN must be complete and green. It must have all suites of the run that had the name, unless they no longer exist,
+    and values of all metrics that rules compare.
     """
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
@@ -117,7 +117,7 @@ def list_baselines(as_json: bool, database: Path | None) -> None:
 @json_option
 @database_option
 def remove(name: str, as_json: bool, database: Path | None) -> None:
-    """Take the name NAME off its run, which stays."""
+    """Remove the baseline name NAME; its run stays."""
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         run_id = _named(store).get(name)
@@ -137,9 +137,9 @@ def remove(name: str, as_json: bool, database: Path | None) -> None:
 @json_option
 @database_option
 def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool, database: Path | None) -> None:
-    """Write a baseline, or a run that could be one, to FILE, to be kept in git or as an artifact.
+    """Write a baseline, or a run that could be one, to FILE, for git or as an artifact.
 
-    It is compressed where the name of FILE ends in .gz.
+    FILE is compressed if its name ends in .gz.
     """
     with contextlib.closing(open_reader(find_project(), database)) as store:
         named = _named(store).get(run)
@@ -173,7 +173,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
 @json_option
 @database_option
 def import_baseline(file: Path, name: str | None, as_json: bool, database: Path | None) -> None:
-    """Import the run in FILE and name it, in place of the run that had the name. A run already here is not added twice.
+    """Import the run in FILE and name it, replacing the run that had the name. A run already here is not added twice.
 
     A database is created if there is none.
     """

@@ -70,9 +70,9 @@ def calibrate_judge(
     as_json: bool,
     database: Path | None,
 ) -> None:
-    """Hold the judge of a run against what people say: the labels in the database, or those in the file LABELS.
+    """Compare a run's judge with people: with the labels in the database, or with those in the file LABELS.
 
-    LABELS is what `labels import` takes, or a dataset whose rows have metadata.labels.
+    LABELS is a file that `labels import` accepts, or a dataset whose rows have metadata.labels.
     """
     project = find_project()
     with contextlib.closing(open_reader(project, database, as_sent=True)) as store:

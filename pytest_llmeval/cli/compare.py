@@ -57,10 +57,11 @@ def compare_runs(
     as_json: bool,
     database: Path | None,
 ) -> int:
-    """Compare the run CURRENT with the run BASE: the newest run, and its baseline, where they are left out.
+    """Compare the run CURRENT (default: the newest) with the run BASE (default: the baseline of CURRENT).
 
-    Each is a baseline's name, a RUN or an exported file; ::SUITE behind it takes one suite of it, @MODEL at the end one
-    model. So two models of one run compare, too, and two suites, whatever their names: two prompts of an eval, say.
+    Each is a baseline's name, a RUN or an exported file. Append ::SUITE to take one suite of it, and @MODEL, at the
+    end, to take one model. So you can also compare two models of one run, or two suites whatever their names: two
+    prompts of an eval, say.
     """
     is_printed = output is not None and str(output) == "-"
     project = find_project()

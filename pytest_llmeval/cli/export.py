@@ -93,7 +93,7 @@ def _tell(run: Run, output: Path, *, as_json: bool) -> None:
 @_form("csv")
 @click.option("--summary", is_flag=True, help="The metrics by suite, model and slice instead of the cases.")
 def export_csv(source: Source, *, summary: bool) -> Iterable[str]:
-    """Write the cases of RUN as a table for a spreadsheet, in which nothing is a formula."""
+    """Write the cases of RUN as a table for a spreadsheet; no cell can be taken for a formula."""
     store, run = source.store, source.run
     if summary:
         return summary_csv(run.id, list(store.judged(run.id)))
@@ -116,7 +116,7 @@ def export_jsonl(source: Source) -> Iterable[str]:
     help="Put this label on every sample.",
 )
 def export_prometheus(source: Source, *, labels: Mapping[str, str]) -> Iterable[str]:
-    """Write what RUN came to as metrics for node-exporter's textfile collector."""
+    """Write the results of RUN as metrics for node-exporter's textfile collector."""
     store, run = source.store, source.run
     cases = RunCases(judged=list(store.judged(run.id)))
     view = view_run(run, cases, store.verdicts(run.id))
@@ -125,7 +125,7 @@ def export_prometheus(source: Source, *, labels: Mapping[str, str]) -> Iterable[
 
 @_form("markdown")
 def export_markdown(source: Source) -> Iterable[str]:
-    """Write RUN as it stands in the summary of a GitHub job: gate, flips, worst misses, errors, cost."""
+    """Write RUN as in the summary of a GitHub job: gate, flips, worst misses, errors, cost."""
     return run_markdown(read_report(source.run, reader=source.store, root=source.project.root)).splitlines()
 
 
@@ -138,5 +138,5 @@ def export_markdown(source: Source) -> Iterable[str]:
     help="How many cases to show in full; misses, errors and flips first.",
 )
 def export_html(source: Source, *, cases: int) -> Iterable[str]:
-    """Write RUN as one page for a browser, which needs no other file."""
+    """Write RUN as one self-contained HTML page."""
     return html_page(source.project, source.store.path, source.run, cases).split("\n")

@@ -46,7 +46,7 @@ __all__ = ["labels"]
 
 @click.group()
 def labels() -> None:
-    """Give judged answers to people, take in what they say of them."""
+    """Export judged answers for people to label; import their labels."""
 
 
 @labels.command("export")
@@ -68,7 +68,7 @@ def labels() -> None:
 def export_labels(
     run: str, output: Path, sample: int, by: str, seed: int, as_json: bool, database: Path | None
 ) -> None:
-    """Write judged answers of RUN to a file for people to label; what the judge said is not in it."""
+    """Write judged answers of RUN to a file for people to label, without the judge's verdicts."""
     write = _WRITERS.get(output.suffix.lower())
     if write is None:
         raise SettingsError(f"--output {output}: labels are written to files ending in .csv or .jsonl")
@@ -111,7 +111,7 @@ def export_labels(
 @json_option
 @database_option
 def import_labels(file: Path, run: str, rater: str | None, as_json: bool, database: Path | None) -> None:
-    """Take the labels in FILE into the database, as what people say of RUN; all of them or, with a mistake, none."""
+    """Import the labels in FILE as people's labels of RUN: all of them, or none if one is invalid."""
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)

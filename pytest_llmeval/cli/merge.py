@@ -40,8 +40,9 @@ def merge(
 ) -> int:
     """Join the shards of a run, recorded in the files DB, into one run of the project's database, and judge it.
 
-    The newest shards count that agree in name, commit, settings and number. The exit status is that of the gate, or of
-    a shard where an ordinary test failed. Joining the same shards again finds the run and judges it again.
+    Of each shard the newest run counts, if it agrees with the others in name, commit, settings and number of shards.
+    The exit status is that of the gate, or of a shard in which an ordinary test failed. Joining the same shards again
+    finds the joined run and judges it again.
     """
     project = find_project()
     files = [project.located(str(path)) for path in databases]

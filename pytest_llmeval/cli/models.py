@@ -38,7 +38,7 @@ def models(context: click.Context, as_json: bool) -> None:
 @models.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """List what --model understands by name here."""
+    """List the names that --model accepts here."""
     project = find_project()
     rows = [_row(model, project.environ) for model in project_models(project).values()]
     rows.append(["local:smollm2", "local:smollm2", "$0", _fetched()])
@@ -55,7 +55,7 @@ def list_models(as_json: bool) -> None:
 @click.argument("name", type=click.Choice(["smollm2"]), default="smollm2")
 @json_option
 def fetch(name: str, as_json: bool) -> None:
-    """Fetch the weights of the embedded model into the cache folder, or check those that are there."""
+    """Fetch the weights of the embedded model into the cache folder, or check the present ones."""
     cache = default_cache_dir()
     path = fetch_smollm2(cache, lambda line: click.echo(line, err=True), environ=find_project().environ)
     if not verify_smollm2(cache):

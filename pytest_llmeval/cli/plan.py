@@ -58,9 +58,9 @@ __all__ = ["plan_suites"]
 def plan_suites(
     run: str, drop: float, power: float, proposes: bool, thresholds: Path | None, as_json: bool, database: Path | None
 ) -> None:
-    """Say what the suites of RUN can see, and how many rows or epochs it takes to see a drop.
+    """Show which drops the suites of RUN can detect, and how many rows or epochs it takes to detect a drop.
 
-    How much answers vary is told by the epochs of RUN, or by another stored run of the same rows.
+    How much answers vary is estimated from the epochs of RUN, or from another stored run of the same rows.
     """
     project = find_project()
     with opened_store(project, database, [run]) as store:

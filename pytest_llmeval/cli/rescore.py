@@ -41,12 +41,12 @@ __all__ = ["rescore"]
 @json_option
 @database_option
 def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Path | None) -> int:
-    """Score the answers of RUN again with today's tests and scorers; no model is asked. It makes a run of its own.
+    """Score the answers of RUN again, as a new run, with today's tests and scorers; no model is asked.
 
-    RUN may be the name of a baseline, too. With --judge-model SPEC the judge is asked what the run does not hold, as
-    after a change of a rubric; else only judgements of the run count.
+    RUN may also be the name of a baseline. With --judge-model SPEC the judge is asked for what the run does not hold,
+    for example after a change of a rubric; without it only judgements of the run count.
 
-    The exit status is that of the new run. PYTEST_ARGS are given to pytest, such as -n 4 or -k NAME.
+    The exit status is that of the new run. PYTEST_ARGS are passed to pytest, such as -n 4 or -k NAME.
     """
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:

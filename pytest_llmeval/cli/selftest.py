@@ -66,11 +66,11 @@ class _Chosen:
 def selftest(
     runs: tuple[str, ...], thresholds: Path | None, pairs: int | None, seed: int, as_json: bool, database: Path | None
 ) -> None:
-    """Say how often the rules on a change raise a false alarm.
+    """Measure how often the rules on a change raise a false alarm.
 
-    The answers of two runs of the same rows are swapped at random, row by row (whole clusters where rows have one), and
-    judged by the rules, again and again: whatever fails then is a false alarm. Without RUN the newest full run is
-    taken, with the baseline of the rules or the run most like it; a single run with several epochs is split.
+    The answers of two runs of the same rows are swapped at random, row by row (by whole clusters if rows have one), and
+    judged by the rules, again and again: whatever fails then is a false alarm. Without RUN, the newest full run is
+    used, with the baseline of the rules or the run most like it; a single run with several epochs is split.
     """
     if len(runs) > 2:
         raise click.UsageError(f"two runs are compared, not {len(runs)}")

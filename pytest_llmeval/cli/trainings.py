@@ -32,9 +32,9 @@ _NONE = "no trainings yet; pytest -m train carries out those of finetune"
 @json_option
 @database_option
 def trainings(training: str | None, limit: int, as_json: bool, database: Path | None) -> None:
-    """List the recorded trainings, and show the newest one: its adapter, its pace, the runs of its proof.
+    """List the recorded trainings, and show the newest one: its adapter, its speed, and the runs that prove its gain.
 
-    With TRAINING, an id, the beginning of one, the name of a configuration or 'last', show that one.
+    With TRAINING, show that one instead: an id, a unique prefix of one, the name of a configuration, or 'last'.
     """
     project = find_project()
     with contextlib.closing(open_reader(project, database)) as store:
