@@ -143,7 +143,7 @@ def save_adapter(
     half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
     with writing():
         model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # peft's card is empty; ours follows the proof
+    (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; ours follows the proof
     _put_in_order(folder / "adapter_config.json", str(material.source.base))
     with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:
         file.writelines(f"{json.dumps(entry, sort_keys=True)}\n" for entry in measured.log)

@@ -1,4 +1,4 @@
-"""Avoidance of walks through all modules of a model, thousands of them, that transformers makes in each step.
+"""A shortcut for the walks through a model's thousands of modules that transformers makes in each step.
 
 It walks them for each micro-batch to switch the model to training, and twice in each step to find the trained weights:
 to clip their gradients, and to drop them. Here the gradients are set to 0 in place instead.
