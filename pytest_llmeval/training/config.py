@@ -224,8 +224,7 @@ class TrainingConfig(_Frozen):
     load: Annotated[Literal["4bit"] | None, BeforeValidator(_bits)] = None
     """``4bit``: frozen weights in NF4 with double quantisation; the default unless ``dtype`` is given."""
     dtype: Literal["bfloat16", "float32"] | None = None
-    """Type of unquantised frozen weights, and of the arithmetic. ``load`` and ``dtype`` are also options of ``hf:``
-    specs."""
+    """Type of unquantised frozen weights, and of the arithmetic; an option of ``hf:`` specs too, as is ``load``."""
     device: Literal["cpu", "cuda"]
     seed: Annotated[int, BeforeValidator(_from_0)] = 0
     kernels: Flag = True

@@ -61,7 +61,7 @@ class TrainingRun:
             self._report(f"{self.name}: {gain.line()}")
 
     def _machine(self, settings: Settings) -> "Machine":
-        """Return what this machine has; skip or fail where that is not enough."""
+        """Return what this machine has; skip or fail the item if the configuration needs more."""
         from pytest_llmeval.training.machine import lacking, look_at
 
         machine = look_at(settings.environ, self.configuration)

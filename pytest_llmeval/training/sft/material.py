@@ -157,16 +157,16 @@ def gather(plan: Plan, before: tuple[int, bool] | None = None) -> Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """The rows that are trained on, variants among them."""
+    """The rows that are trained on, variants included."""
 
     rows: tuple[Encoded, ...]
     variants: tuple[TrainingRow, ...]
     facts: Mapping[str, Any]
-    """What was left out, and why."""
+    """The limit of length, counts of variants and repeated inputs, and where the rows that were left out stand."""
 
 
 def _taken(train: Rows, config: TrainingConfig, encoded: Sequence[Encoded], context: int) -> _Taken:
-    """Return those of ``encoded``, which are the rows of ``train`` and their variants, that are not too long."""
+    """Return the rows that are short enough out of ``encoded``, the rows of ``train`` followed by their variants."""
     data = config.data
     lengths = [each.length for each in encoded]
     kept, long, long_variants = within(train, lengths, most=data.max_tokens, on_long=data.on_long, context=context)
@@ -241,8 +241,8 @@ def _recipe(config: TrainingConfig, source: Source) -> Recipe:
 
 
 def _source(config: TrainingConfig, rootdir: Path) -> Source:
-    """Return the files of the base, which can be trained on."""
-    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # which a GGUF file has none of
+    """Return the files of the base; raise SettingsError if it cannot be trained on."""
+    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # a GGUF file has no such option
     try:
         source = find_source(weights, os.environ)
     except ModelError as error:

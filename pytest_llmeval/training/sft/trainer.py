@@ -350,7 +350,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         eval_dataset=Dataset.from_list([row.columns() for row in material.val]),
         processing_class=tokenizer,
         peft_config=_lora_config(config.lora),
-        # TaskMetric first: who stops early looks for its number.
+        # TaskMetric first: Patience reads the metric that it adds.
         callbacks=[task, Patience(config.check.patience, metric=config.check.metric), Finite(), clock, ending],
     )
     if ranks.is_first:
@@ -382,9 +382,9 @@ def _lora_config(lora: LoraModel) -> LoraConfig:
 
 
 def _laid_out(plan: Plan, material: Material, model: Any, ranks: Ranks, liger: Liger) -> Layout:
-    """Fuse what can be fused of the layers, and return how the steps will be carried out."""
+    """Fuse the layers that can be fused, and return how steps are computed."""
     launch, fit = plan.config.launch, material.fit
-    is_fusible = plan.config.kernels and launch.engine == "ddp"  # others split the weights that it holds on to
+    is_fusible = plan.config.kernels and launch.engine == "ddp"  # others split the weights that fused layers hold
     return Layout(
         micro_batch=fit.micro_batch,
         accumulation=fit.accumulation,
