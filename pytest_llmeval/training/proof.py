@@ -58,8 +58,8 @@ class Gain:
     after: float | None
     delta: float | None
     low: float | None
-    """Lower end of the gain's 90 % interval, paired by row; None if all rows changed alike. Its upper end is
-    ``high``."""
+    """Lower end of the 90 % interval of the gain, paired by row (``high``: upper end). None if all rows changed
+    alike."""
     high: float | None
     margin: float
     verdict: str

@@ -195,7 +195,7 @@ def _fitted(plan: Plan, shape: Shape, source: Source, row_tokens: int, before: t
 
 
 def _at_once(plan: Plan, shape: Shape, fitted: Fit, longest: int) -> int:
-    """Return how many held-out rows are answered at once, the longest of which takes so many tokens."""
+    """Return how many held-out rows are answered at once; the longest takes ``longest`` tokens, its answer included."""
     if plan.config.device != "cuda" or plan.most_rows is not None:
         return fitted.micro_batch
     return answered_at_once(shape, fitted, free=plan.free, rows=plan.config.check.rows, tokens=longest)
