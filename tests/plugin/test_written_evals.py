@@ -44,7 +44,7 @@ def test_what_python_warns_of_in_a_module_is_told_once_and_with_its_file(project
         [{"input": "1"}],
     )
     for arguments in (["evals"], []):
-        result = project.run(*arguments)
+        result = project.run("-W", "default", *arguments)
         assert result.ret == (0 if arguments else 5)
         told = [line for line in result.stdout.lines if "invalid escape sequence" in line]
         assert len(told) <= 1
