@@ -42,13 +42,12 @@ def test_what_a_case_replaces_in_the_process_is_seen_by_no_other_body(
     project: Project, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     """By a decorator, in the body, by a module imported within it, and by a fixture that a plugin brings."""
-    monkeypatch.setenv("PYTHONPATH", str(project.root), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(project.root / "site-packages"), prepend=":")
     beside = [BESIDE.format(number=number, package=package) for number in range(4)]
-    within = f"import {package} as replacing" if package != "responses" else "replacing = replacer"
     project.write(
         **{
-            f"{package}_py": REPLACES,
-            "brings_py": f"""
+            f"site-packages__{package}_py": REPLACES,
+            "site-packages__brings_py": f"""
             import {package}
             import pytest
 
@@ -86,7 +85,7 @@ def test_what_a_case_replaces_in_the_process_is_seen_by_no_other_body(
 {beside[2]}
         @pytest.mark.llmeval(ROWS)
         async def test_imported(sample, model):
-            {within}
+            import {package} as replacing
 
             with replacing.mock:
                 await sees(model)
@@ -100,6 +99,26 @@ def test_what_a_case_replaces_in_the_process_is_seen_by_no_other_body(
     result.assert_outcomes(passed=16)
     told = [f"{package} is of the whole process: 6", "fixture 'replaced' is of the whole process: 2"]
     assert [each for each in told if each not in turns(result)] == []
+
+
+def test_what_only_has_the_name_of_such_a_package_keeps_no_body_in_its_turn(project: Project) -> None:
+    """A module of the project's own, and attributes; those of a helper of its own, too."""
+    project.write(evals__responses_py="KNOWN = ['a']\n\nclass Known:\n    moto = vcr = KNOWN\n")
+    project.eval(
+        """
+        async def test_echo(sample, model, score):
+            import responses
+
+            await model.generate()
+            score.record("known", len(known.moto + known.vcr + responses.KNOWN + KNOWN))
+
+        from responses import KNOWN, Known
+
+        known = Known()
+        """,
+        [{"id": each, "input": each} for each in "abcd"],
+    )
+    assert turns(project.run("evals", "-p", "no:xdist", inside=False)).startswith("4 ran ahead")
 
 
 def test_the_answers_of_a_model_are_no_package_that_replaces_http(project: Project) -> None:
@@ -126,13 +145,14 @@ def test_settings_of_django_that_a_case_replaces_are_seen_by_no_other_body(
     project: Project, monkeypatch: pytest.MonkeyPatch, module: str, taken: str, told: str
 ) -> None:
     """The fixture of pytest-django, which names no package of that kind, and the decorator of Django's tests."""
-    monkeypatch.setenv("PYTHONPATH", str(project.root), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(project.root / "site-packages"), prepend=":")
     fixture = "\n@__import__('pytest').fixture\ndef settings():\n    with mock:\n        yield\n" * bool(taken)
     package = module.partition(".")[0]
     path = module.replace(".", "__")
-    project.write(**{f"{path}_py": REPLACES + fixture, f"{package}____init___py": ""})
+    installed = {f"{path}_py": REPLACES + fixture, f"{package}____init___py": ""}
     if path.count("__") == 2:
-        project.write(django__test____init___py="")
+        installed["django__test____init___py"] = ""
+    project.write(**{f"site-packages__{name}": text for name, text in installed.items()})
     use = f"from {module} import mock\n" if not taken else ""
     project.write(
         evals__test_all_py=f"""

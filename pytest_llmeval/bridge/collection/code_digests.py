@@ -13,11 +13,12 @@ from pytest_llmeval.bridge.collection.eval_code import tree_of
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.sources import source_digest, source_text, without_comments
 
-__all__ = ["code_digest", "globals_in", "names_in"]
+__all__ = ["code_digest", "globals_in", "imports_in", "names_in"]
 
 _TOLD = ("dataset", "prompt", "params")
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-"""Opcodes that read a module's variable: in functions, in classes within them, and in types of generics."""
+"""How Python reads a variable of the module: in functions, in classes within them, and in types of generics."""
+_IMPORTS = "IMPORT_NAME"
 
 
 def code_digest(function: Callable[..., Any]) -> str:
@@ -55,6 +56,11 @@ def names_in(function: Callable[..., Any]) -> set[str]:
 def globals_in(function: Callable[..., Any]) -> set[str]:
     """Return every variable of its module that the same code of a function names; attributes are not included."""
     return {each.argval for code in _codes(function) for each in dis.get_instructions(code) if each.opname in _LOADS}
+
+
+def imports_in(function: Callable[..., Any]) -> set[str]:
+    """Return every module that is imported within a function, in the same code."""
+    return {each.argval for code in _codes(function) for each in dis.get_instructions(code) if each.opname == _IMPORTS}
 
 
 def _codes(function: Callable[..., Any]) -> Iterator[CodeType]:

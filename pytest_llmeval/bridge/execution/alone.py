@@ -9,8 +9,10 @@ wider do not count: the tests after them are meant to see what they change.
 import contextlib
 import functools
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
 from pytest_llmeval.bridge.casework.items import case_function, param_of
-from pytest_llmeval.bridge.collection.code_digests import globals_in, names_in
+from pytest_llmeval.bridge.collection.code_digests import globals_in, imports_in, names_in
 from pytest_llmeval.bridge.execution.body_functions import parameters_of, plain_function
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures, woken_fixture
 from pytest_llmeval.bridge.execution.own_code import globals_of, is_among, seen
@@ -64,10 +66,9 @@ _REPLACING = frozenset(
 )
 """Packages and modules by which a test replaces HTTP, the clock, files or settings of the whole process."""
 _SETTINGS = ("pytest_django.fixtures", "settings")
-"""The module and the name of a fixture that does so for a test which names none of these packages."""
-_IMPORTED_WITHIN = _REPLACING - {"responses"}
-"""The packages that count by a name in the code alone, as a function may import them; ``model.responses`` is an
-attribute of ours."""
+"""The module and the name of a fixture by which a test does so that names none of them."""
+_INSTALLED = frozenset({"dist-packages", "site-packages"})
+"""Folders of what is installed, in the project's own folder too: a virtual environment may lie there."""
 
 
 def is_watching(item: pytest.Item) -> bool:
@@ -85,12 +86,13 @@ def why_alone(item: pytest.Item) -> str:
     of_all = "is of the whole process"
     if woken := woken_fixture(item):
         return f"fixture {woken!r} {of_all}"
+    reached = functools.partial(_reach, root=item.config.rootpath)
     for name in needed_fixtures(item):
-        if name in _ALONE or any(seen(_reach, function) for function in _own_fixture(item, name)):
+        if name in _ALONE or any(seen(reached, function) for function in _own_fixture(item, name)):
             return f"fixture {name!r}{_through(item, name)} {of_all}"
     if item.get_closest_marker("filterwarnings") is not None:
         return f"mark filterwarnings {of_all}"
-    reach = seen(_reach, case_function(item))
+    reach = seen(reached, case_function(item))
     return f"{reach} {of_all}" if reach else ""
 
 
@@ -123,13 +125,13 @@ def _own_fixture(item: pytest.Item, name: str) -> Iterator[Callable[..., Any]]:
 
 
 @functools.lru_cache(maxsize=256)
-def _reach(function: Callable[..., Any]) -> str:
-    """Return what in the code of a test or fixture affects the whole process; an empty string if nothing does."""
+def _reach(function: Callable[..., Any], root: Path) -> str:
+    """Return what in the code of a test or a fixture affects the whole process; an empty text where nothing does."""
     names = names_in(function)
     if (getattr(function, "__module__", ""), getattr(function, "__name__", "")) == _SETTINGS:
         return "settings"
     caught = _caught(function) or next((name for name in _STOPS if name in names), "")
-    return caught or ("its patch" if _patches(function, names) else _replacing(function, names))
+    return caught or ("its patch" if _patches(function, names) else _replacing(function, names, root))
 
 
 @functools.lru_cache(maxsize=256)
@@ -142,12 +144,20 @@ def _caught(function: Callable[..., Any]) -> str:
     return next((str(each.__name__) for each in found), "")
 
 
-def _replacing(function: Callable[..., Any], names: Collection[str]) -> str:
-    """Return the package by which a test or fixture replaces a part of the process; an empty string if none."""
+def _replacing(function: Callable[..., Any], names: Collection[str], root: Path) -> str:
+    """Return the package by which a test or a fixture replaces a part of the process; an empty text where none does."""
     known = globals_of(function)
-    named = (_package(known[name]) for name in sorted(globals_in(function)) if name in known)
-    within = (name for name in sorted(names) if name in _IMPORTED_WITHIN)
-    return next((each for each in (*_decorators(function), *named, *within) if each in _REPLACING), "")
+    named = [known[name] for name in sorted(globals_in(function)) if name in known]
+    modules = [vars(each) for each in named if issubclass(type(each), ModuleType)]
+    named += [module[name] for module in modules for name in sorted(names) if name in module]
+    found = (*_decorators(function), *map(_package, named), *map(_top, sorted(imports_in(function))))
+    return next((each for each in found if each in _REPLACING and not _is_own(each, root)), "")
+
+
+def _is_own(module: str, root: Path) -> bool:
+    """Whether a module is one of the project's own that only has the name of such a package."""
+    path = Path(getattr(sys.modules.get(module), "__file__", None) or "/")
+    return path.is_relative_to(root) and _INSTALLED.isdisjoint(path.parts)
 
 
 def _decorators(function: Callable[..., Any]) -> Iterator[str]:
