@@ -142,10 +142,12 @@ def test_a_server_that_only_refuses_costs_six_requests_a_call_and_holds_none_for
     """Two minutes at most, where it refuses some hundred; and none keeps its slot."""
     seen, quota = desk(32), MinuteQuota(0)
 
+    async def ask() -> Response:
+        PRIORITY.set(Priority())  # one for all attempts at a call: it knows what was answered since the last of them
+        return await call_with_retries(quota, policy=RetryPolicy(), slot=seen.limiter.slots("a"))
+
     async def body() -> None:
-        policy, slot = RetryPolicy(), seen.limiter.slots("a")
-        calls = (call_with_retries(quota, policy=policy, slot=slot) for _ in range(count))
-        ends = await asyncio.gather(*calls, return_exceptions=True)
+        ends = await asyncio.gather(*(ask() for _ in range(count)), return_exceptions=True)
         assert {(end.kind, end.attempts) for end in ends if isinstance(end, CallError)} == {(ErrorKind.RATE_LIMITED, 6)}
         assert len(ends) == count
         assert count > 50 or asyncio.get_running_loop().time() <= 120 + 30
@@ -242,6 +244,23 @@ def test_closing_fails_all_that_wait_and_come_and_lets_what_is_in_flight_end() -
 
     run_virtual(body())
     assert seen.names == ["first"]
+
+
+def test_a_request_does_not_go_where_all_was_closed_while_it_was_noted() -> None:
+    """The journal takes its time, and the session may end in it."""
+    seen = desk()
+
+    async def closed() -> None:
+        seen.limiter.close(ErrorKind.INTERRUPTED, "stopped")
+
+    async def body() -> None:
+        PRIORITY.set(Priority(begin=closed))
+        with pytest.raises(CallError, match="stopped"):
+            async with seen.limiter.slots("a")():
+                pytest.fail("it went")
+        assert seen.limiter.in_flight == seen.limiter.requests == 0
+
+    run_virtual(body())
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.AUTH, ErrorKind.QUOTA])

@@ -60,6 +60,18 @@ def test_where_nobody_answers_for_a_minute_each_further_call_is_one_request() ->
     )
 
 
+def test_the_tries_of_one_call_alone_give_up_no_server_however_long_they_take() -> None:
+    async def attempt() -> Response:
+        await asyncio.sleep(15)
+        raise refused()
+
+    async def body() -> Response:
+        return await call_with_retries(attempt, policy=RetryPolicy(), slot=desk().limiter.slots("a"))
+
+    with pytest.raises(CallError, match="^connection refused; gave up after 6 attempts$"):
+        run_virtual(body())
+
+
 def test_a_server_that_restarts_is_waited_for() -> None:
     """Also once more after it answered, however long ago it was away before: so briefly that six tries outlast it."""
     server = Server(lambda now: refused() if now < 0.1 or 200 <= now < 200.1 else None)

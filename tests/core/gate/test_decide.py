@@ -117,7 +117,7 @@ def test_a_total_too_large_for_a_float_fails_without_a_value() -> None:
 
 
 def test_the_chance_of_a_miss_is_told_only_where_it_is_likely() -> None:
-    """For max it is the other side. Of rows that are right or wrong it is binomial, of others normal."""
+    """For max it is the other side. Of rows that are right or wrong it is binomial, of others normal; none passes 1."""
     near = [0.0] * 20 + [1.0] * 80
     told = "by chance alone a rerun would miss this bar {:.0%} of the time"
     of = stats.binom(100, 0.8)
@@ -127,7 +127,7 @@ def test_the_chance_of_a_miss_is_told_only_where_it_is_likely() -> None:
     assert decided("min", 0.5, scored(*[0.2, 1.0] * 50)).reason is None
     assert decided("min", 0.6, scored(*[0.2, 1.0] * 50)).reason == told.format(0.5)
     assert decided("min", 0.5, scored(*near)).reason is decided("min", 0.5, scored(0.5)).reason is None
-    assert decided("max_total", 80.0, scored(*near)).reason is None
+    assert decided("max_total", 80.0, scored(*near)).reason is decided("max", 1.0, scored(0.1, 0.9)).reason is None
 
 
 @pytest.mark.parametrize(
