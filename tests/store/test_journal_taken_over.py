@@ -109,6 +109,14 @@ def test_the_journal_of_another_machine_is_taken_over_once_nothing_is_heard_of_i
     assert beside(path) == {"llmeval.db"}
 
 
+def test_a_journal_is_not_silent_while_its_log_is_written(path: Path) -> None:
+    with closing(SqliteStore(path)) as store, closing(SqliteJournal(path, far())) as journal:
+        store.start_run(far())
+        os.utime(journal.path, (time.time() - 24 * 3600,) * 2)  # SQLite moves the log into it now and then only
+        SqliteStore(path).close()
+        assert journal.path.exists()
+
+
 def test_it_is_not_taken_over_by_a_clock_that_a_test_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = write(path, far(), kept())
     monkeypatch.setattr(time, "time", lambda: 4e9)

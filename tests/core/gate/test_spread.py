@@ -47,6 +47,9 @@ def test_epochs_tell_how_much_answers_vary() -> None:
     assert found.within == pytest.approx(1 / 3)
     assert found.between == 0  # 1/12 is less than what epochs explain
     assert found.sd == pytest.approx(statistics.stdev([0.5, 1, 0.5]))
+    apart = spread(cases([[1, 1], [0, 0], [1, 0]]))
+    assert apart.within == pytest.approx(1 / 6)
+    assert apart.between == pytest.approx(1 / 4 - 1 / 6 / 2)  # the means are of two answers each
 
 
 def test_epochs_of_the_other_run_count_too_and_some_rows_may_have_one_answer() -> None:
@@ -54,6 +57,7 @@ def test_epochs_of_the_other_run_count_too_and_some_rows_may_have_one_answer() -
     assert found.source == "epochs"
     assert found.within == pytest.approx(0.5 / 5)
     assert found.epochs == pytest.approx(3 / (0.5 + 0.5 + 1))
+    assert [spread(cases([[1, 0], *others])).source for others in ([[1]], [[1], [0]])] == ["epochs", "assumed"]
 
 
 def test_a_second_run_tells_it_where_there_are_no_epochs() -> None:
