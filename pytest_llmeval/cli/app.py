@@ -36,6 +36,7 @@ _COMMANDS = (
     "merge",
     "models",
     "plan",
+    "prune",
     "rescore",
     "runs",
     "selftest",

@@ -1,7 +1,6 @@
 """The commands ``llmeval baseline``: naming runs for comparison, and exporting them to files and importing them."""
 
 import contextlib
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from pytest_llmeval.cli.output import (
     open_reader,
     open_store,
     table_room,
+    told_size,
 )
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.replaced import check_replaces
@@ -163,7 +163,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
         emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
         return
     answers = "without answers, " if no_answers else ""
-    told = f"run {told_run(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{_size(size)}"
+    told = f"run {told_run(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{told_size(size)}"
     echo_written(file, f"{one_line(str(file))}: {told}")
 
 
@@ -278,8 +278,3 @@ def _facts(run: Run) -> dict[str, Any]:
         "git_commit": run.git_commit,
         "git_branch": run.git_branch,
     }
-
-
-def _size(count: int) -> str:
-    """Return a file size for people, rounded up."""
-    return f"{math.ceil(count / 1024):,} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:,.1f} MiB"

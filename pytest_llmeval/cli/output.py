@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -35,6 +36,7 @@ __all__ = [
     "table_room",
     "terminal_width",
     "thresholds_option",
+    "told_size",
     "write_lines",
 ]
 
@@ -160,6 +162,11 @@ def open_streams() -> None:
     if sys.stderr is None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def told_size(count: int) -> str:
+    """Return a size of a file, rounded up."""
+    return f"{math.ceil(count / 1024):,} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:,.1f} MiB"
 
 
 def terminal_width() -> int:

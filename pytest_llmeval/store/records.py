@@ -30,6 +30,7 @@ __all__ = [
     "MODEL_GIVEN",
     "MOST_FAILED_TESTS",
     "UNFINISHED",
+    "Bulk",
     "EarlierOutcome",
     "NamedBaseline",
     "Run",
@@ -184,7 +185,7 @@ class Run:
             told = process_started(self.pid)
             alive = told is not None and told in ("", self.process_started or "")
         else:
-            alive = self._last_sign_at > stored_time(utc() - LONGEST_SILENCE)
+            alive = self.last_sign_at > stored_time(utc() - LONGEST_SILENCE)
         return "running" if alive else "crashed"
 
     def resume_command(self, *, db_option: str = "") -> str:
@@ -198,9 +199,11 @@ class Run:
         return command if paths else f"{command} (with the paths of the run)"
 
     @property
-    def _last_sign_at(self) -> str:
+    def last_sign_at(self) -> str:
+        """When something of it was recorded last, as far as that is known; ISO 8601, UTC."""
         resumed = [str(session.get("at", "")) for session in self.settings.get("resumes", [])]
-        return max(self.started_at, self.last_case_at or "", *resumed)
+        ended = "" if self.end is None else self.end.finished_at
+        return max(self.started_at, self.last_case_at or "", ended, *resumed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +262,17 @@ class Spending:
     known_output_tokens: int
     cost_usd: float | None
     """Known cost, including that of calls without an answer; None if the cost of any counted call is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """How much of a database runs hold."""
+
+    cases: int
+    bytes: int
+    """About."""
+    cached_answers: int
+    """Answers that the cache finds in no other run."""
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:

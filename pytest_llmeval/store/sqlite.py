@@ -5,7 +5,7 @@ import json
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,9 +161,7 @@ class SqliteStore(SqliteReader):
                 ((settings,),) = self._plain("SELECT settings_json FROM runs WHERE id = ?", run_id)
                 told = json.dumps({**json.loads(settings), FAILED_TESTS: names})
                 self._connection.execute("UPDATE runs SET settings_json = ? WHERE id = ?", [told, run_id])
-        with readable_errors(self.path):
-            for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
-                self._connection.execute(f"PRAGMA {pragma}").fetchall()
+        self._fold_log()
 
     def import_run(
         self,
@@ -230,6 +228,31 @@ class SqliteStore(SqliteReader):
         with self._transaction():
             return self._connection.execute("DELETE FROM baselines WHERE name = ?", [name]).rowcount > 0
 
+    @property
+    def data_version(self) -> int:
+        """A number that is another one once somebody else has written to the file."""
+        ((version,),) = self._plain("PRAGMA data_version")
+        return int(version)
+
+    def delete_run(self, run_id: str, *, is_wanted: Callable[[str], bool]) -> bool:
+        """Delete a run and all that is of it, in one commit; return whether ``is_wanted`` still said so by then."""
+        with self._transaction():
+            self._connection.execute("BEGIN IMMEDIATE")
+            if not is_wanted(run_id):
+                return False
+            return self._connection.execute("DELETE FROM runs WHERE id = ?", [run_id]).rowcount > 0
+
+    def free_share(self) -> float:
+        """Return which share of the file holds nothing."""
+        ((free,),), ((pages,),) = (list(self._plain(f"PRAGMA {name}")) for name in ("freelist_count", "page_count"))
+        return float(free / max(1, pages))
+
+    def shrink(self) -> None:
+        """Write the file anew without what is free in it; raise StoreError where another process keeps it from that."""
+        with readable_errors(self.path):
+            self._connection.execute("VACUUM")
+        self._fold_log()
+
     def put_training(self, training: Training) -> None:
         """Record a training, replacing its earlier record."""
         with self._transaction():
@@ -294,6 +317,12 @@ class SqliteStore(SqliteReader):
             finally:
                 self._connection.execute("DETACH journal")
         orphan.remove()
+
+    def _fold_log(self) -> None:
+        """Leave the whole database in its one file, where nobody reads it just now."""
+        with readable_errors(self.path):
+            for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
 
     def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
         """Write rows, and return how many were written."""

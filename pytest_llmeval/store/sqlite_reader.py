@@ -3,9 +3,10 @@
 import contextlib
 import copy
 import itertools
+import json
 import sqlite3
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +22,7 @@ from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.gone_rows import is_gone
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import EarlierOutcome, NamedBaseline, Run, RunName, Spending
+from pytest_llmeval.store.records import Bulk, EarlierOutcome, NamedBaseline, Run, RunName, Spending
 from pytest_llmeval.store.run_order import NEWEST_FIRST
 from pytest_llmeval.store.trainings import Training, to_training
 from pytest_llmeval.store.vote_counts import VoteCounts, read_voting
@@ -82,6 +83,21 @@ _ANSWERING = """
 SELECT DISTINCT model, json_extract(detail, '$.model') AS answered FROM calls
 WHERE run_id = ? AND role = 'judge' AND status = 'ok' AND answered IS NOT NULL ORDER BY model, answered
 """
+
+_OF_RUNS = "IN (SELECT value FROM json_each(?1))"
+_TEXTS_OF = {
+    f"cases WHERE run_id {_OF_RUNS}": ("response", "target", "input", "error", "slices"),
+    f"calls WHERE run_id {_OF_RUNS}": ("request", "response", "detail"),
+    f"cases JOIN scores ON scores.case_id = cases.id WHERE run_id {_OF_RUNS}": ("scores.reason",),
+}
+_SIZE = "SELECT count(*), sum(texts + 400 + (texts > 3600) * 2048) FROM (SELECT {texts} AS texts FROM {rows})"
+"""What rows take: their texts, what stands beside them and in indexes, and half a page where a row overflows one."""
+_ALONE = f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM calls WHERE cache_key IS NOT NULL AND status = 'ok' AND cached = 0
+    GROUP BY cache_key HAVING min(run_id {_OF_RUNS})
+)
+"""  # noqa: S608
 
 
 class _Following:
@@ -286,6 +302,13 @@ class SqliteReader:
             found.setdefault(judge, []).append(model)
         return found
 
+    def bulk(self, run_ids: Sequence[str]) -> Bulk:
+        """Return how much of the database runs hold, and of what no other run has."""
+        ids = json.dumps(run_ids)
+        sizes = [self._size(kind, ids) for kind in _TEXTS_OF]
+        ((alone,),) = self._plain(_ALONE, ids)
+        return Bulk(cases=sizes[0][0], bytes=sum(size for _, size in sizes), cached_answers=alone)
+
     def voting(self, run_id: str) -> VoteCounts:
         """Return counts of how far the judges of a run agreed, with each other and with themselves."""
         return read_voting(self._plain, run_id)
@@ -318,6 +341,12 @@ class SqliteReader:
     def _case(self, row: Any, scores: Iterable[Any], votes: Iterable[Any]) -> StoredCase:
         with readable_errors(self.path, if_damaged=self._if_damaged):
             return rows.to_case(row, _voted(scores, votes))
+
+    def _size(self, rows_of_runs: str, ids: str) -> tuple[int, int]:
+        """Return how many such rows there are, and about the bytes that they take."""
+        texts = " + ".join(f"ifnull(length({name}), 0)" for name in _TEXTS_OF[rows_of_runs])
+        ((count, size),) = self._plain(_SIZE.format(texts=texts, rows=rows_of_runs), ids)
+        return int(count), int(size or 0)
 
     def _query(self, sql: str, *parameters: object) -> Iterator[Any]:
         """Yield rows whose columns are accessible by name, without secrets if this reader redacts."""

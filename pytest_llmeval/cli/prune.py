@@ -1,0 +1,119 @@
+"""Old runs deleted, where people ask for it."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_reader,
+    open_store,
+    table_room,
+    told_size,
+)
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.core.clock import stored_time, utc
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.store.pruning import Pruning, choose_runs, delete_runs
+from pytest_llmeval.store.records import Bulk
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["prune"]
+
+_COLUMNS: list[Column] = [("run", "fixed"), ("name", "left"), ("last recorded (UTC)", "fixed"), ("what", "left")]
+_WORTH_IT = 0.05
+"""The share of the file that must be free for it to be written anew."""
+
+
+@click.command()
+@click.option(
+    "--older-than", "days", metavar="DAYS", type=click.IntRange(min=1), required=True, help="Runs as old as that go."
+)
+@click.option("--delete", "is_meant", is_flag=True, help="Delete them; without it they are only listed.")
+@click.option("--even-unfinished", is_flag=True, help="Take runs that --resume would continue, too.")
+@json_option
+@database_option
+def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, database: Path | None) -> None:
+    """Delete runs of which nothing was recorded for DAYS days, with their answers.
+
+    A run stays if it is a baseline or going on, people labelled its answers, it proves what a training gained, or a run
+    that stays was compared with it or scored its answers again.
+    """
+    project = find_project()
+    before = stored_time(utc() - timedelta(days=days))
+    choose = functools.partial(choose_runs, before=before, even_unfinished=even_unfinished)
+    with contextlib.closing(open_store(project, database) if is_meant else open_reader(project, database)) as store:
+        chosen = choose(store)
+        bulk = store.bulk(chosen.ids)
+        size = store.path.stat().st_size
+        deleted, notes = _deleted(store, choose) if isinstance(store, SqliteStore) and is_meant else ([], [])
+        now = store.path.stat().st_size
+    if as_json:
+        emit_json(_facts(chosen, bulk, deleted, is_meant=is_meant) | {"bytes_before": size, "bytes_after": now})
+        return
+    if is_meant:
+        told = f"{counted(len(deleted), 'run')} deleted; {project.shown(store.path)}: {told_size(size)}"
+        echo_lines([f"{told}, now {told_size(now)}", *notes])
+        return
+    echo_lines(_listed(chosen, bulk))
+
+
+def _deleted(store: SqliteStore, choose: Callable[[SqliteReader], Pruning]) -> tuple[list[str], list[str]]:
+    """Delete the runs that go; return their ids, and what is to be said of the file."""
+    deleted = list(delete_runs(store, lambda: choose(store)))
+    if store.free_share() < _WORTH_IT:
+        return deleted, []
+    later = "what is free in it is used by later runs; the same command makes it smaller when no session goes on"
+    if any(run.shown_status == "running" for run in store.runs()):
+        return deleted, [f"note: a session is going on, so that the file was not made smaller: {later}"]
+    try:
+        store.shrink()
+    except StoreError as error:  # another process holds it, or there is no room for a copy
+        return deleted, [f"note: {printable(str(error))}; {later}"]
+    return deleted, []
+
+
+def _listed(chosen: Pruning, bulk: Bulk) -> Iterator[str]:
+    """Yield what would go, and what is old and stays."""
+    rows = [[*_named(run.id, run.name, run.last_sign_at), "goes"] for run in chosen.goes]
+    rows += [[*_named(run.id, run.name, run.last_sign_at), f"stays: {one_line(why)}"] for run, why in chosen.stays]
+    if rows:
+        yield from table_lines(_COLUMNS, rows, width=table_room())
+    if not chosen.goes:
+        yield "no run would be deleted"
+        return
+    told = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {told_size(bulk.bytes)}"
+    yield f"{told}, would be deleted; --delete does it, and nothing brings them back"
+    if bulk.cached_answers:
+        answers = counted(bulk.cached_answers, "answer")
+        yield f"{answers} of theirs would no longer be in the cache, as no other run has them"
+
+
+def _named(run_id: str, name: str | None, at: str) -> Sequence[str]:
+    return printable(run_id), one_line(name or "", 40), one_line(at[:16].replace("T", " "))
+
+
+def _facts(chosen: Pruning, bulk: Bulk, deleted: Sequence[str], *, is_meant: bool) -> dict[str, object]:
+    gone = set(deleted)
+    return {
+        "deleted": is_meant,
+        "runs": [
+            {"id": run.id, "name": run.name, "last_recorded_at": run.last_sign_at}
+            for run in chosen.goes
+            if not is_meant or run.id in gone
+        ],
+        "stays": [{"id": run.id, "name": run.name, "why": why} for run, why in chosen.stays],
+        "cases": bulk.cases,
+        "bytes": bulk.bytes,
+        "cached_answers": bulk.cached_answers,
+    }
