@@ -101,7 +101,7 @@ def interrupt(store: SqliteStore) -> None:
 
 
 def go_on(store: SqliteStore) -> None:
-    now = {"pid": os.getpid(), "process_started": process_started(os.getpid()), "end": None}
+    now: dict[str, Any] = {"pid": os.getpid(), "process_started": process_started(os.getpid()), "end": None}
     store.resume_run(replace(store.known_run(OLD[0]), **now))
 
 
