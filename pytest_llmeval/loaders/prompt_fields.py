@@ -37,6 +37,7 @@ class PromptFields:
         self._source = prompt.source
         self._arguments = frozenset(arguments)
         self._in_braces = prompt.names
+        self._doubled = prompt.doubled
         self._names: set[str] = set()
         self._having: Counter[str] = Counter()
         """Number of rows that have each field named in braces."""
@@ -63,12 +64,11 @@ class PromptFields:
     def notes(self, rows: str, *, is_sent: bool) -> Iterator[str]:
         """Yield warnings about a template, so that they appear before the calls are paid for.
 
-        There is a warning for a word in braces that resembles an unused field, is a field in the notation of
-        ``str.format``, another key of the row, or an argument of the test; and for a field that only some rows have. If
-        no field is filled although the rows differ, a warning says that all rows get the same prompt if every case
-        sends the prompt itself (``is_sent``); otherwise it names the words sent in place of a field. A word that may be
-        meant literally is reported only if nothing else in braces is. Each warning begins with ``rows``, the name of
-        the dataset.
+        That a word in braces is like a field which is not filled, a field written as ``str.format`` has it, another key
+        of the row or an argument of the test, or a field that only some rows have, or that stands in the two pairs of
+        braces of other tools' templates; where none is filled though rows differ, that they are asked the same, if
+        every case sends the prompt itself (``is_sent``), and else what is sent in place of a field. What may stand for
+        itself is told only where nothing else in braces does. They begin with ``rows``, the name of all that was taken.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
@@ -81,6 +81,9 @@ class PromptFields:
             lacking = f"is missing in {self._rows - self._having[name]} of {counted(self._rows, 'row')}"
             first = f"first: row {one_line(self._lacking[name], 60)}"
             yield f"{where}: {{{one_line(name, 60)}}} {lacking} and is sent there as it stands ({first})"
+        for name in sorted(filled & self._doubled):
+            told = f"{{{{{one_line(name, 60)}}}}} is sent with braces around the row's text"
+            yield f"{where}: {told}; a field has one pair: {{{one_line(name, 60)}}}"
         if not self._differ or filled or known:
             return
         fields = _braced(self._names)

@@ -20,6 +20,7 @@ __all__ = ["Prompt", "as_messages", "fields_of", "load_prompt"]
 _SUFFIXES = (".txt", ".md", ".yaml")
 _YAML = (".yaml", ".yml")
 _FIELD = re.compile(r"\{([^{}]*)\}")
+_DOUBLED = re.compile(r"\{\{([^{}]*)\}\}")
 _ROLES = get_args(Role)
 _SENT_ROLES = (*_ROLES, "function")
 """Roles that messages may have. ``function`` is that of results from before there were tools: nobody writes it any
@@ -40,7 +41,9 @@ class Prompt:
     is_code: bool = False
     """Whether the prompt is a callable, which may be slow."""
     names: frozenset[str] | None = None
-    """Names in braces in a template, whether fields of a row or not; None if the prompt is not a template."""
+    """What stands in braces in a template, fields of a row or not; None where the prompt is none."""
+    doubled: frozenset[str] = frozenset()
+    """Those that stand in two pairs of braces, the outer of which is sent."""
 
 
 def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
@@ -106,8 +109,11 @@ def _yaml_messages(path: Path, shown: str) -> list[Message]:
 
 
 def _template(messages: list[Message], *, source: str, text: str) -> Prompt:
-    names = frozenset(name for message in messages for name in _FIELD.findall(str(message["content"])))
-    return Prompt(source=source, digest=digest(text), render=_filling(messages), names=names)
+    names, doubled = (
+        frozenset(name for message in messages for name in braces.findall(str(message["content"])))
+        for braces in (_FIELD, _DOUBLED)
+    )
+    return Prompt(source=source, digest=digest(text), render=_filling(messages), names=names, doubled=doubled)
 
 
 def _filling(messages: list[Message]) -> Renderer:

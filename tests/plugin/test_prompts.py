@@ -89,6 +89,8 @@ TAKING_UP: list[tuple[str, list[dict[str, Any]], str | None]] = [
     ("{sample.input} {input}", TEXTS, "{sample.input} is not a row field * did you mean {input}?"),
     ("{input}, {n}", QUESTIONS, "{input} is not a row field * the input is an object, *fields ({n}, {question})"),
     ("{sample.target}, {id}: {input}", TEXTS, "{sample.target} is not a row field *: a prompt function gets the *"),
+    ("{n}: {{question}}", QUESTIONS, "{{question}} is sent with braces around *; a field has one pair: {question}"),
+    ('{"n": {"n": {n}}}, {{id}}: {question}', QUESTIONS, None),
     (r"f'{score:.2f}' of GET /{id}, \frac{id}{target}, {response.text}: {input}", TEXTS, None),
     ("{metadata.tone}: {input}", TEXTS, "{metadata.tone} is not a row field *: a prompt function gets the whole*"),
 ]
