@@ -111,3 +111,73 @@ def test_what_makes_no_embeddings_is_refused(project: Project) -> None:
         "POST /v1/embeddings: only making chat completions and responses goes through the case's model; pass a client"
     )
     assert f"{told} of OpenAI's that makes embeddings as `embeddings`, beside `model`" in found["error"]
+
+
+@pytest.mark.parametrize("way", ("sync", "async"))
+def test_an_answer_without_embeddings_is_an_error_of_the_case(project: Project, way: str) -> None:
+    """A gateway's page under status 200, say: the application answers without what it was to find."""
+    project.eval(
+        """
+        async def test_rag(sample, model, score):
+            import openai
+            from pytest_llmeval import async_openai_client
+            own = {"base_url": "URL", "api_key": "x", "max_retries": 0}
+            with openai.OpenAI(**own) as plain:
+                async with openai.AsyncOpenAI(**own) as waiting:
+                    client = async_openai_client(model, embeddings=plain if "WAY" == "sync" else waiting)
+                    try:
+                        (await client.embeddings.create(model=sample.input, input="x")).data[0]
+                    except Exception:
+                        pass
+            score.exact("sorry", "sorry")
+        """.replace("URL", project.server.url).replace("WAY", way),
+        [{"id": each, "input": f"fault-body-{each}"} for each in ("html", "emptyobj", "list", "null")],
+    )
+    project.run("evals").assert_outcomes(errors=4)
+    errors = {row["sample_id"]: row["error"] for row in project.rows("SELECT sample_id, error FROM cases")}
+    told = "POST /v1/embeddings: the answer holds no embeddings, but "
+    assert errors["html"] == f"{told}'<html><body>Please log in</body></html>'"
+    assert errors["emptyobj"] == f"{told}{{}}" and errors["list"] == f"{told}[]" and errors["null"] == f"{told}None"
+
+
+def test_an_application_of_azure_asks_and_embeds_at_the_address(project: Project) -> None:
+    """Its key comes in a header of Azure's own; who makes the embeddings may be a client of Azure's, too."""
+    project.eval(
+        """
+        def test_rag(sample, model, score):
+            import openai
+            from pytest_llmeval import model_endpoint
+            azure = {"api_version": "2024-10-21"}
+            own = openai.AzureOpenAI(base_url="URL", api_key="of-embeddings", **azure)
+            with own, model_endpoint(model, embeddings=own) as endpoint:
+                app = openai.AzureOpenAI(azure_endpoint=endpoint.root_url, api_key=endpoint.api_key, **azure)
+                with app:
+                    assert app.embeddings.create(model="tiny", input="x").data[0].embedding == [0.5, -0.25]
+                    chat = [{"role": "user", "content": sample.input}]
+                    completion = app.chat.completions.create(model="x", messages=chat)
+            score.exact(completion.choices[0].message.content, sample.input)
+        """.replace("URL", project.server.url),
+        ROWS[:1],
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    (made, _) = project.server.ledger
+    assert made.headers["api-key"] == "of-embeddings" and made.body["input"] == "x"
+
+
+def test_what_an_endpoint_answers_to_a_failure_is_told_once(project: Project) -> None:
+    """The application's client raises it again, in words of its own."""
+    project.eval(
+        """
+        def test_rag(sample, model):
+            import openai
+            from pytest_llmeval import model_endpoint
+            with model_endpoint(model) as endpoint:
+                with openai.OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key) as app:
+                    app.embeddings.create(model="tiny", input="x")
+        """,
+        ROWS[:1],
+    )
+    project.run("evals").assert_outcomes(errors=1)
+    (found,) = project.rows("SELECT error FROM cases")
+    assert found["error"].startswith("openai.BadRequestError: Error code: 400 - CaseError: POST /v1/embeddings: only")
+    assert found["error"].count("POST /v1/embeddings") == 1

@@ -209,7 +209,7 @@ class FaultHandler(BaseHTTPRequestHandler):
 
     def _completion(self, entry: Entry) -> dict[str, Any]:
         """Return the normal answer."""
-        is_embeddings = entry.path.endswith("/embeddings")
+        is_embeddings = entry.path.partition("?")[0].endswith("/embeddings")
         reply = embedded(entry.body) if is_embeddings else self.server.faults.reply(entry.body.get("messages", []))
         if isinstance(reply, dict):
             return reply

@@ -258,4 +258,5 @@ def _message(error: BaseException, failure: CaseError | None = None) -> str:
         text = _ADDRESS.sub("", text)  # that of the future in tenacity's RetryError
         text = text if str(found) in text else f"{text} ({found})" if text else str(found)
     told = f"{name}: {text}" if text else name
-    return told if found is not None or failure is None else f"{told}; before it a call had failed: {failure}"
+    is_told = found is not None or failure is None or str(failure) in text  # an endpoint's 400 repeats it
+    return told if is_told else f"{told}; before it a call had failed: {failure}"

@@ -44,14 +44,22 @@ class EmbeddingsClient:
     def answer_sync(self, posted: Posted) -> Sent:
         """Return the answer to a request; raise CaseError if there is none."""
         with _told(posted):
-            return Sent(text=json.dumps(self._post(EMBEDDINGS_PATH, cast_to=object, body=json_body(posted))))
+            return _sent(posted, self._post(EMBEDDINGS_PATH, cast_to=object, body=json_body(posted)))
 
     async def answer(self, posted: Posted) -> Sent:
         """Return the answer to a request, asynchronously; a synchronous client runs in a thread."""
         if not self._is_awaited:
             return await asyncio.to_thread(self.answer_sync, posted)
         with _told(posted):
-            return Sent(text=json.dumps(await self._post(EMBEDDINGS_PATH, cast_to=object, body=json_body(posted))))
+            return _sent(posted, await self._post(EMBEDDINGS_PATH, cast_to=object, body=json_body(posted)))
+
+
+def _sent(posted: Posted, made: object) -> Sent:
+    """Return what was made; raise CaseError where it is none, such as a gateway's page under status 200."""
+    if not (isinstance(made, dict) and made.get("data")):
+        told = f"{posted.method} {posted.path}: the answer holds no embeddings, but {shown_value(made)}"
+        raise CaseError(told, kind=ErrorKind.CODE)
+    return Sent(text=json.dumps(made))
 
 
 @contextmanager

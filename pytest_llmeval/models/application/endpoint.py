@@ -168,7 +168,8 @@ class _Served:
     def _check_key(self, request: web.BaseRequest) -> None:
         """Raise CaseError for a request without the endpoint's key."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        key = request.headers.get("X-Api-Key") or (token if scheme.lower() == "bearer" else "")
+        bearer = token if scheme.lower() == "bearer" else ""
+        key = request.headers.get("X-Api-Key") or request.headers.get("Api-Key") or bearer  # Anthropic's, Azure's
         if not secrets.compare_digest(key.encode(errors="surrogateescape"), self._key.encode()):
             told = f"{request.method} {request.path} without the endpoint's key; {_HAND_OVER}"
             raise CaseError(told, kind=ErrorKind.CODE)
