@@ -64,11 +64,12 @@ class PromptFields:
     def notes(self, rows: str, *, is_sent: bool) -> Iterator[str]:
         """Yield warnings about a template, so that they appear before the calls are paid for.
 
-        That a word in braces is like a field which is not filled, a field written as ``str.format`` has it, another key
-        of the row or an argument of the test, or a field that only some rows have, or that stands in the two pairs of
-        braces of other tools' templates; where none is filled though rows differ, that they are asked the same, if
-        every case sends the prompt itself (``is_sent``), and else what is sent in place of a field. What may stand for
-        itself is told only where nothing else in braces does. They begin with ``rows``, the name of all that was taken.
+        There is a warning for a word in braces that resembles an unused field, is a field in the notation of
+        ``str.format``, another key of the row, or an argument of the test; for a field that only some rows have; and
+        for one in two pairs of braces, the notation of other tools. If no field is filled although the rows differ, a
+        warning says that all rows get the same prompt if every case sends the prompt itself (``is_sent``); otherwise it
+        names the words sent in place of a field. A word that may be meant literally is reported only if nothing else in
+        braces is. Each warning begins with ``rows``, the name of the dataset.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names

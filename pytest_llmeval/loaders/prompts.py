@@ -41,9 +41,9 @@ class Prompt:
     is_code: bool = False
     """Whether the prompt is a callable, which may be slow."""
     names: frozenset[str] | None = None
-    """What stands in braces in a template, fields of a row or not; None where the prompt is none."""
+    """Names in braces in a template, whether fields of a row or not; None if the prompt is not a template."""
     doubled: frozenset[str] = frozenset()
-    """Those that stand in two pairs of braces, the outer of which is sent."""
+    """Names in two pairs of braces, of which the outer pair is sent."""
 
 
 def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:

@@ -14,10 +14,11 @@ from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
-from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
+from pytest_llmeval.store.check import RESTORE, check_database, readable_errors
 from pytest_llmeval.store.columns import columns_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, make_private, switch_to_wal, write_row
 from pytest_llmeval.store.journal import Orphan, orphans, unread
+from pytest_llmeval.store.migrating import migrate
 from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Run, RunEnd, known_failed, stored_case
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trainings import Training, from_training
@@ -350,51 +351,8 @@ class SqliteStore(SqliteReader):
         self.journal_mode = switch_to_wal(self._connection)
         for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
-        self._migrate()
+        migrate(self._connection, self._file)
         self.absorb_journals()
-
-    def _migrate(self) -> None:
-        """Apply the missing migrations under an exclusive lock; a second process waits and finds them applied."""
-        if schema_of(self._connection) == SCHEMA_VERSION:
-            return
-        self._copy()
-        self._connection.execute("BEGIN EXCLUSIVE")
-        try:
-            self._apply(schema_of(self._connection))
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.rollback()
-            raise
-
-    def _copy(self) -> None:
-        """Copy a file of an older version to ``NAME.schema-N.bak`` before it is migrated.
-
-        SQLite cannot back up over a connection that is writing, and without a write-ahead log no other connection can
-        read then.
-        """
-        self._connection.execute("BEGIN")  # another process may migrate: copy the version that is checked here
-        try:
-            version = schema_of(self._connection)
-            if 0 < version < SCHEMA_VERSION:
-                name = self._file.with_name(f"{self._file.name}.schema-{version}.bak")
-                make_private(name)
-                with contextlib.closing(sqlite3.connect(name)) as copy:
-                    self._connection.backup(copy)
-        finally:
-            self._connection.rollback()
-
-    def _apply(self, version: int) -> None:
-        if version == 0:
-            for statement in Path(__file__).with_name("schema.sql").read_text("ascii").split(";\n\n"):
-                self._connection.execute(statement)
-        elif version < SCHEMA_VERSION:
-            # Imported here because it takes 0.1 to 0.7 s of CPU, which only the file of an older version needs.
-            from sqlite_utils import Database
-
-            from pytest_llmeval.store.schema import migrations
-
-            migrations.apply(Database(self._connection))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

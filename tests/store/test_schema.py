@@ -199,7 +199,7 @@ def test_one_that_finds_the_file_migrated_when_its_turn_comes_leaves_the_copy_as
     def at_first_old(connection: sqlite3.Connection) -> int:
         return next(seen, None) or int(real(connection))
 
-    monkeypatch.setattr("pytest_llmeval.store.sqlite.schema_of", at_first_old)
+    monkeypatch.setattr("pytest_llmeval.store.migrating.schema_of", at_first_old)
     SqliteStore(path).close()
     assert copy.read_bytes() == before
     assert version(path) == SCHEMA_VERSION

@@ -55,7 +55,7 @@ class EmbeddingsClient:
 
 
 def _sent(posted: Posted, made: object) -> Sent:
-    """Return what was made; raise CaseError where it is none, such as a gateway's page under status 200."""
+    """Return the embeddings; raise CaseError if the answer has none: it may be a gateway's page under status 200."""
     if not (isinstance(made, dict) and made.get("data")):
         told = f"{posted.method} {posted.path}: the answer holds no embeddings, but {shown_value(made)}"
         raise CaseError(told, kind=ErrorKind.CODE)
