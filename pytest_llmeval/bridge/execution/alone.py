@@ -150,7 +150,7 @@ def _replacing(function: Callable[..., Any], names: Collection[str], root: Path)
     named = [known[name] for name in sorted(globals_in(function)) if name in known]
     modules = [vars(each) for each in named if issubclass(type(each), ModuleType)]
     named += [module[name] for module in modules for name in sorted(names) if name in module]
-    found = (*_decorators(function), *map(_package, named), *map(_top, sorted(imports_in(function))))
+    found = (*_decorators(function), *map(_package, named), *sorted(imports_in(function)))
     return next((each for each in found if each in _REPLACING and not _is_own(each, root)), "")
 
 
