@@ -149,7 +149,7 @@ def no_such_model(ref: str, found: FoundBaseline) -> StoreError:
 
 
 def _names(reader: SqliteReader) -> set[str]:
-    """Return by what a run may be called, but for ids."""
+    """Return all names that a run can be called by, except ids."""
     return {"last", *(run.name for run in reader.run_names() if run.name), *(each.name for each in reader.baselines())}
 
 

@@ -171,13 +171,13 @@ class BrowsingReader(SqliteReader):
         return own
 
     def runs(self) -> list[Run]:
-        """Return all runs, the newest first; they are read once."""
+        """Return all runs, newest first; they are read only once."""
         if self._runs is None:
             self._runs = super().runs()
         return [*self._runs]
 
     def run_names(self) -> list[RunName]:
-        """Return the ids and names of all runs; they are read once, however often a page asks which run is meant."""
+        """Return the ids and names of all runs; they are read only once, however often a page resolves a run."""
         if self._names is None:
             self._names = super().run_names()
         return [*self._names]

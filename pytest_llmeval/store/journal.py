@@ -50,7 +50,7 @@ class SqliteJournal:
         """Create the journal of ``run`` beside ``database``.
 
         Raises:
-            StoreError: the file cannot be written, or an earlier journal of the run is still there.
+            StoreError: the file cannot be written, or holds the journal of an earlier session of the run.
         """
         self.path = _path_of(database, run.id)
         self._run_id = run.id

@@ -23,7 +23,7 @@ def pick_run(
     baselines: Sequence[NamedBaseline] = (),
     trainings: Sequence[str] = (),
 ) -> _Found:
-    """Return the run that ``ref`` means among ``runs``, the newest first.
+    """Return the run among ``runs``, newest first, that ``ref`` refers to.
 
     ``last`` is the newest. Otherwise the attempts are, in this order: an id, a name (its newest run), the name of one
     of ``baselines``, a unique prefix of an id.

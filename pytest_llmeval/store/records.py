@@ -66,7 +66,7 @@ https://docs.github.com/en/actions/reference/limits"""
 
 
 class RunName(NamedTuple):
-    """By what a run is found, without all that is known of it."""
+    """The keys that a run is looked up by, without its other data."""
 
     id: str
     name: str | None

@@ -38,7 +38,7 @@ SELECT *, CASE WHEN status = 'running' THEN (
     JOIN cases ON cases.rowid BETWEEN newest - 63 AND newest WHERE +cases.run_id = runs.id
 ) END AS last_case_at FROM runs
 """
-"""Of a run's cases those are read that were recorded last, as a crashed one stays ``running``: its index says which."""
+"""Of each run, ``last_case_at`` reads only the newest cases, found by the index, as a crashed run stays ``running``."""
 _UNLUCKY = f"""
 SELECT * FROM cases WHERE rowid IN (
     SELECT row FROM (
@@ -161,21 +161,21 @@ class SqliteReader:
             return [rows.to_run(row) for row in self._query(f"{_RUNS} {NEWEST_FIRST}")]
 
     def run_names(self) -> list[RunName]:
-        """Return the ids and names of all runs, the newest first; what else is known of them is not read."""
+        """Return the ids and names of all runs, newest first, without reading their other data."""
         return [RunName(*row) for row in self._plain(f"SELECT id, name FROM runs {NEWEST_FIRST}")]  # noqa: S608
 
     def newest(self, most: int) -> list[Run]:
-        """Return the newest runs, the newest first, at most so many; others are not read."""
+        """Return up to so many of the newest runs, newest first; the others are not read."""
         found = (self.run(each.id) for each in self.run_names()[:most])
         return [run for run in found if run is not None]
 
     def run(self, run_id: str) -> Run | None:
-        """Return the run of an id; None where there is none."""
+        """Return the run with an id; None if there is none."""
         with readable_errors(self.path, if_damaged=self._if_damaged):
             return next((rows.to_run(row) for row in self._query(f"{_RUNS} WHERE id = ?", run_id)), None)
 
     def known_run(self, run_id: str) -> Run:
-        """Return the run of an id; raise StoreError where it is not there, or not any more."""
+        """Return the run with an id; raise StoreError if it does not exist, or no longer."""
         found = self.run(run_id)
         if found is None:
             raise StoreError(f"{self.path}: no run {run_id!r}; `llmeval runs` lists them")
