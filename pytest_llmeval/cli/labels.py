@@ -68,7 +68,7 @@ def labels() -> None:
 def export_labels(
     run: str, output: Path, sample: int, by: str, seed: int, as_json: bool, database: Path | None
 ) -> None:
-    """Write judged answers of RUN to a file for people to label, without the judge's verdicts."""
+    """Write judged answers of RUN, without what the judge said of them, to a file for people to label."""
     write = _WRITERS.get(output.suffix.lower())
     if write is None:
         raise SettingsError(f"--output {output}: labels are written to files ending in .csv or .jsonl")

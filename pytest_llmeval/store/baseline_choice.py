@@ -189,7 +189,7 @@ def _has_moved(found: FoundBaseline, reader: SqliteReader, root: Path) -> bool:
 
 
 def _has_answers_of(base: Run, run: Run, stored: Callable[[], Iterable[Run]]) -> bool:
-    """Whether two runs have the same answers: one's those of the other, or both those of a third run."""
+    """Whether one run rescores the answers of the other, or both rescore those of a third run."""
     if not any(each.settings.get("rescored") for each in (base, run)):
         return False
     answered = origins([*stored(), base, run])
