@@ -182,7 +182,7 @@ class Conductor:
             facts.notes += foretold(items, self._prepared.made)
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
-        """Whether evals are selected: cases, functions for which no case could be made, or datasets not read yet.
+        """Whether evals are selected: cases, functions for which no case could be made, or rows that cannot be read.
 
         If no item is left at all, any function without a case counts, wherever it stands.
         """

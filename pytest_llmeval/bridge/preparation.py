@@ -129,7 +129,7 @@ class Preparation:
         return self.settings.shard is not None and bool(self.maker.readings)
 
     def may_have(self, suite: str) -> bool:
-        """Whether the run may have cases of a suite of which this session runs none."""
+        """Whether the run may have cases of a suite although this session runs none of them."""
         if self.resumed is not None and self.resumed.settings.resume_changed and suite in self.resumed.run.suites:
             return True
         return self.is_sharded
@@ -151,7 +151,7 @@ class Preparation:
         try:
             with current_reader(self.settings.db) as reader:
                 return frozenset(model for run in (reader.runs() if reader is not None else ()) for model in run.models)
-        except UserError:  # it is told elsewhere
+        except UserError:  # reported elsewhere
             return frozenset()
 
     def _find_earlier(self, place: Place | None) -> None:
@@ -189,7 +189,7 @@ class Preparation:
         """Return model names without checking that the models can be asked, as node ids contain them."""
         try:
             return list(chosen_models(self.settings, self.listed, to_be_asked=False))
-        except UserError:  # it is told already
+        except UserError:  # reported already
             return ["none"]
 
     def _make_sizes(self) -> "Sizes | None":

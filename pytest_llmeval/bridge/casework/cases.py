@@ -39,7 +39,7 @@ SYNC = "sync"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eval:
-    """One marked test function: what all its cases share."""
+    """One marked test function: the data that all its cases share."""
 
     suite: str
     """The suite's name, without the id of a parameter set."""
@@ -134,7 +134,7 @@ class CaseRun:
     book: "ScoreBook"
     started_at: str
     cluster_key: str | None = None
-    """The metadata key whose equal values make rows dependent."""
+    """Metadata key; rows with the same value under it depend on each other."""
     calls: CaseCalls = field(default_factory=CaseCalls)
     own: OwnResponse = field(default_factory=OwnResponse)
     waited: WaitTime = field(default_factory=WaitTime)

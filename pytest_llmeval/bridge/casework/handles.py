@@ -77,12 +77,13 @@ class CaseModel:
 
         Args:
             messages: a string (one user message), a list of chat messages, or None.
-            params: sampling parameters over those of the marker.
+            params: sampling parameters, which override those of the marker.
 
         Raises:
-            CallError: the call failed after its retries; the case is an error and no miss, also where this is caught.
-            CaseError: another case uses it, or its case has ended; the one that uses it is an error likewise.
-            PromptError: ``messages`` are none.
+            CallError: the call failed after its retries; the case becomes an error, not a miss, even if this is caught.
+            CaseError: another case uses this model, or its own case has ended; the case that uses it becomes an error,
+                too.
+            PromptError: ``messages`` is neither a string nor a list of messages.
         """
         self._check_asking()
         turn = next(self._turns)
@@ -109,16 +110,16 @@ class CaseModel:
 
     @watched
     async def logprob(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
-        """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell.
+        """Return how likely the model finds ``target`` as the answer; only ``hf:`` models support this.
 
         Args:
-            target: the text, of one token at least; the end of the turn after it is not counted.
+            target: the text, of at least one token; the end of the turn after it is not counted.
             messages: as in ``generate``.
 
         Raises:
-            CallError: as ``generate``, and where the model cannot tell.
+            CallError: as ``generate``, and if the model does not support this.
             CaseError: as ``generate``.
-            PromptError: ``messages`` are none.
+            PromptError: as ``generate``.
         """
         self._check_asking()
         return Likelihood.from_text(str(await self.answer(self._weighing(target, messages))))
@@ -131,7 +132,7 @@ class CaseModel:
     def refuse(self, error: Exception) -> None:
         """Make the asking case an error, as its OpenAI client could not send a request, even if that is caught."""
         told = f"{type(error).__name__}: {error}"
-        asking = None if isinstance(error, CallError) else asking_case(self._runtime)  # its own case was told of a call
+        asking = None if isinstance(error, CallError) else asking_case(self._runtime)  # the call's own case has it
         (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
 
     def respond(self) -> Response:

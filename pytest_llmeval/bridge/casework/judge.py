@@ -76,7 +76,7 @@ class CaseJudge:
         return self._waited(self._of_judge(answer, target, how))
 
     async def prefer(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
-        """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
+        """Return the score of a comparison: 1 if ``a`` is better in both orders, 0 if ``b`` is, else 0.5.
 
         Raises:
             as ``judge`` does.

@@ -40,7 +40,7 @@ def is_timeout(error: BaseException) -> bool:
 
 def said(error: BaseException) -> tuple[str, str]:
     """Return the name and the text of an exception, whatever its own ``__str__`` does."""
-    if isinstance(error, pytest.FixtureLookupError):  # its text is that of its arguments, a request among them
+    if isinstance(error, pytest.FixtureLookupError):  # str() would show its arguments, a request among them
         return "fixture", error.msg or f"{error.argname!r} not found"
     shown = traceback.TracebackException(type(error), error, None)
     name, _, text = "".join(shown.format_exception_only()).rstrip("\n").partition(": ")

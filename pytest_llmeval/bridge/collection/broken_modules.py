@@ -1,4 +1,4 @@
-"""Modules that cannot be imported and were collected only because of ``-m``: they end the session only if meant."""
+"""Modules that cannot be imported and were collected only because of ``-m``: errors only if they may be meant."""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The syntax tree of a test function, for what it says before the test runs."""
+"""Reads a test function's source: its syntax tree, its calls of judges, and its rubrics."""
 
 import ast
 import functools
@@ -35,7 +35,7 @@ def tree_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunction
 
 
 def variables_of(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """Return the variables of the module of ``function``, without those that it shadows."""
+    """Return the variables of the module of ``function``, without those that its local names shadow."""
     plain = inspect.unwrap(function)
     shadowed = {*plain.__code__.co_varnames, *plain.__code__.co_cellvars, *plain.__code__.co_freevars}
     return {name: value for name, value in plain.__globals__.items() if name not in shadowed}

@@ -15,7 +15,7 @@ def only_shows(config: pytest.Config) -> bool:
 
 
 class Unasked:
-    """The plugin object that keeps this plugin's fixtures from asking models where only fixtures are set up."""
+    """The plugin object that keeps this plugin's fixtures from asking models when fixtures are only set up."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> object:

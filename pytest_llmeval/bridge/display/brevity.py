@@ -35,7 +35,7 @@ class Brevity:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
-        """Hide failed evals after the first, and say how many; with ``-vv`` hide only cases that were never asked."""
+        """Hide all but the first failed evals, and say how many; with ``-vv`` hide only cases that were never asked."""
         stats: dict[str, list[Any]] = terminalreporter.stats
         self._whole = {category: stats[category] for category in _CATEGORIES if category in stats}
         unasked: dict[tuple[str, ...], list[str]] = {}

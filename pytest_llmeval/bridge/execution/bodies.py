@@ -137,7 +137,7 @@ class BodiesAhead:
             )
         else:
             result = body.result
-        self.advance(item)  # behind this one: its own calls go first
+        self.advance(item)  # after this one, whose own calls go first
         start = now()
         try:
             raised = _waited_for(result)

@@ -49,7 +49,7 @@ def _is_anothers(item: pytest.Item) -> bool:
 
 
 def arguments_of(function: Body, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of ``values`` that ``function`` takes."""
+    """Return the ``values`` that ``function`` takes as parameters."""
     return {name: values[name] for name in parameters_of(plain_function(function)) if name in values}
 
 

@@ -107,7 +107,7 @@ class _Ahead(Nobody):
 
     async def ask(self, ask: Ask) -> Response:
         """Return the answer; raise CallError if there is none, or if the case itself asks or has asked."""
-        is_open = ask.wanted is None or not ask.wanted.only_known  # else the case is told what is known
+        is_open = ask.wanted is None or not ask.wanted.only_known  # else only the case itself may use a known reply
         if ask.role == "judge":
             self._begun.setdefault(self._place, set()).add(ask_name(ask))
         response = None

@@ -255,7 +255,7 @@ def _message(error: BaseException, failure: CaseError | None = None) -> str:
         return text
     found = None if is_timeout(error) else _behind(error)
     if found is not None:
-        text = _ADDRESS.sub("", text)  # that of the future in tenacity's RetryError
+        text = _ADDRESS.sub("", text)  # the future's address in tenacity's RetryError
         text = text if str(found) in text else f"{text} ({found})" if text else str(found)
     told = f"{name}: {text}" if text else name
     is_told = found is not None or failure is None or str(failure) in text  # an endpoint's 400 repeats it

@@ -40,8 +40,7 @@ class Closing:
         self._without_judge: set[str] = set()
         """Node ids of cases that asked for a judge although there was none."""
         self.unfinished = 0
-        """Number of the run's cases that no session ended: a worker died, say, or only a part of a resumed run was
-        selected."""
+        """Number of the run's cases that no session ended: a worker died, or a resumed run selected only a part."""
         self._waited_s = 0.0
         """Seconds that cases waited for answers in their turns."""
         self.second_look = CallSum()

@@ -87,7 +87,7 @@ class EngineRoom:
                 rpm=settings.rpm,
                 tpm=settings.tpm,
                 patience_s=settings.timeout_s,
-                most={LOCAL_ACCOUNT: 1},  # its server works on one request; those that wait there use up their time
+                most={LOCAL_ACCOUNT: 1},  # its server handles one at a time; waiting there would use up timeouts
             )
         )
         """Counts the requests sent, and their results."""
@@ -105,16 +105,16 @@ class EngineRoom:
     def start(
         self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
     ) -> None:
-        """Begin to answer.
+        """Start answering calls.
 
         Args:
-            run: whose calls are made; its row stands in the database.
-            resumed: whether earlier sessions of it may have answers.
-            on_fault: told, on the loop, when answers cannot be kept any more.
-            on_begin: told, on the loop, of each case that begins in a worker.
+            run: whose calls are made; its row is in the database.
+            resumed: whether earlier sessions of the run may have answers.
+            on_fault: called on the event loop when answers cannot be stored any more.
+            on_begin: called on the event loop for each case that begins in a worker.
 
         Raises:
-            StoreError: the journal cannot be written.
+            StoreError: the journal cannot be written, or the socket for the workers cannot be made.
         """
         db, rescored = self._plan.settings.db, self._plan.rescored
         journal = SqliteJournal(db, run)

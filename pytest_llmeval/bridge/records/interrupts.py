@@ -181,7 +181,7 @@ def late_reports(config: pytest.Config) -> None:
         except queue.Empty:
             continue
         if name == "testreport":
-            given["rep"].node = given["node"]  # as xdist does first: JUnit tells reports apart by it
+            given["rep"].node = given["node"]  # as xdist does: JUnit distinguishes reports by it
             config.hook.pytest_runtest_logreport(report=given["rep"])
         elif name in ("workerfinished", "errordown"):
             working.discard(given["node"])
