@@ -90,7 +90,7 @@ def _csv(text: str, shown: str) -> _Records:
             else:
                 yield where, partial(_cells, header, record, where)
     except csv.Error as error:
-        raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
+        raise DatasetError(f"{shown}:{line}: not valid CSV: {error}") from None
 
 
 def _cells(header: Sequence[str], record: Sequence[str], where: str) -> Mapping[str, Any]:
@@ -105,7 +105,7 @@ def _header(columns: Sequence[str], where: str) -> list[str]:
     names = [name.strip() for name in columns]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise DatasetError(f"{where}: column {shown_value(doubled)} stands twice")
+        raise DatasetError(f"{where}: column {shown_value(doubled)} appears twice")
     _check_keys(names, where)
     if "sample_id" not in names:
         raise DatasetError(f"{where}: no column sample_id; the first line names the columns")
@@ -125,7 +125,7 @@ def _object(line: str, where: str) -> Mapping[str, Any]:
     try:
         row = parse(line)
     except NotJsonError as error:
-        raise DatasetError(f"{where}: no JSON: {error}") from None
+        raise DatasetError(f"{where}: not valid JSON: {error}") from None
     if not isinstance(row, dict):
         raise DatasetError(f'{where}: a line is an object, such as {{"sample_id": ..., "name": ..., "level": ...}}')
     if "input" in row:

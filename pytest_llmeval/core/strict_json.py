@@ -131,7 +131,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         doubled = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise NotJsonError(f"key {one_line(repr(doubled), 80)} stands twice in one object")
+        raise NotJsonError(f"key {one_line(repr(doubled), 80)} appears twice in one object")
     return result
 
 

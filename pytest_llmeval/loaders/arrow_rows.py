@@ -39,7 +39,7 @@ def check_columns(schema: "pa.Schema", shown: str) -> None:
         raise DatasetError(unknown_key(names, shown))
     doubled = [name for name in names if names.count(name) > 1]
     if doubled:
-        raise DatasetError(f"{shown}: column {doubled[0]!r} stands twice")
+        raise DatasetError(f"{shown}: column {doubled[0]!r} appears twice")
     if "input" not in names:
         raise DatasetError(f"{shown}: column 'input' is missing; found {', '.join(names) or 'no column'}")
     for field in schema:

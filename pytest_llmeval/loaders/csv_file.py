@@ -77,7 +77,7 @@ class CsvFile:
             raise DatasetError(f"{where}: the columns are separated by {sign!r}; save the file with commas")
         doubled = {name for name in header if name and header.count(name) > 1}
         if doubled:
-            raise DatasetError(f"{where}: column {sorted(doubled)[0]!r} stands twice")
+            raise DatasetError(f"{where}: column {sorted(doubled)[0]!r} appears twice")
         for key in _NESTED:
             part = next((name for name in header if name.startswith(f"{key}.")), None)
             if key in header and part is not None:
@@ -109,8 +109,8 @@ class CsvFile:
 
 def uneven(cells: int, columns: int) -> str:
     """Return what is wrong with a record whose number of cells differs from that of the columns, and the fix."""
-    mend = "quote cells with commas" if cells > columns else "a cell is missing, or one with a line break has no quotes"
-    return f"{counted(cells, 'cell')} under {counted(columns, 'column')}; {mend}"
+    fix = "quote cells with commas" if cells > columns else "a cell is missing, or one with a line break has no quotes"
+    return f"{counted(cells, 'cell')} under {counted(columns, 'column')}; {fix}"
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _cells(raw: bytes, where: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise DatasetError(f"{where}: {_not_utf8(error)}") from None
     except csv.Error as error:
-        raise DatasetError(f"{where}: no CSV: {error}") from None
+        raise DatasetError(f"{where}: not valid CSV: {error}") from None
 
 
 def _next(reader: "Iterator[list[str]]") -> list[str] | None:

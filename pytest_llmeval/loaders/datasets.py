@@ -40,7 +40,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path, where: str 
         return _open_hub(parse_hub_name(dataset), rootdir=rootdir, test_file=test_file)
     if isinstance(dataset, str) and _ADDRESS.match(dataset):
         scheme = dataset.partition(":")[0]
-        raise DatasetError(f"dataset: an address ({scheme}:) is no path; download the file, or pass rows by a callable")
+        raise DatasetError(f"dataset: an address ({scheme}:) is not a path; download the file, or pass a callable")
     if isinstance(dataset, str | os.PathLike):
         path = inside(dataset, rootdir=rootdir, test_file=test_file, error=DatasetError)
         return _open_file(path, shown=_as_named(dataset, path, rootdir, test_file), rootdir=rootdir)

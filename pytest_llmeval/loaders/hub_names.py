@@ -49,7 +49,7 @@ def parse_hub_name(text: str) -> HubName:
             hint = did_you_mean(key, _KEYS, f"it takes {', '.join(_KEYS)}")
             raise DatasetError(f"{text}: unknown key {key!r}; {hint}")
         if key in given or not value:
-            raise DatasetError(f"{text}: key {key!r} {'stands twice' if key in given else 'has no value'}")
+            raise DatasetError(f"{text}: key {key!r} {'appears twice' if key in given else 'has no value'}")
         given[key] = value
     columns = {key: tuple(given[key].split(",")) for key in ROW_KEYS if key in given}
     if columns and "input" not in columns:

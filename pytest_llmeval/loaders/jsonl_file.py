@@ -48,5 +48,5 @@ class JsonlFile:
         try:
             row = parse(raw.removeprefix(_BOM) if ref.position == 0 else raw)
         except NotJsonError as error:
-            raise DatasetError(f"{where}: no JSON: {error}") from None
+            raise DatasetError(f"{where}: not valid JSON: {error}") from None
         return to_sample(row, where)

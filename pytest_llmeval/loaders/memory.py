@@ -107,7 +107,7 @@ def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
                 raise NotJsonError("expected ',' or ']' after a row")
         parse("[]" + text[index + 1 :])
     except NotJsonError as error:
-        raise DatasetError(f"{shown}:{line + text.count(chr(10), behind, index)}: no JSON: {error}") from None
+        raise DatasetError(f"{shown}:{line + text.count(chr(10), behind, index)}: not valid JSON: {error}") from None
 
 
 def yaml_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
@@ -138,7 +138,7 @@ def _as_json(row: Any, where: str) -> bytes:
         raise DatasetError(f"{where}: a row holds what JSON can hold; {one_line(str(error))}") from None
     for key in _keys(row):
         if not isinstance(key, str):
-            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {shown_value(key)} is no text")
+            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {shown_value(key)} is not a text")
     return text.encode("ascii")
 
 

@@ -31,4 +31,4 @@ def _rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
             check_columns(file.schema_arrow, shown)
             yield from arrow_rows(file.iter_batches(BATCH, use_threads=False), shown)
         except pa.ArrowException as error:
-            raise DatasetError(f"{shown}: no Parquet: {one_line(str(error))}") from None
+            raise DatasetError(f"{shown}: not a Parquet file: {one_line(str(error))}") from None

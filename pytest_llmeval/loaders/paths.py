@@ -20,7 +20,7 @@ def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, erro
     """
     text = os.fspath(name)
     if not isinstance(text, str) or not text:
-        raise error(f"{text!r} is no path")
+        raise error(f"{text!r} is not a path")
     candidates = [rootdir / text, test_file.parent / text]
     try:
         path = next((candidate for candidate in candidates if candidate.exists()), candidates[0])
@@ -29,7 +29,7 @@ def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, erro
             resolved.stat()  # resolve() accepts circular links since Python 3.13, and too long names since 3.14
     except (OSError, RuntimeError, ValueError) as problem:  # too long, links in a circle, a NUL
         reason = getattr(problem, "strerror", None) or str(problem).partition(" from ")[0]
-        raise error(f"{one_line(repr(text), 80)} is no path: {reason}") from None
+        raise error(f"{one_line(repr(text), 80)} is not a path: {reason}") from None
     if not resolved.is_relative_to(root):
         other = ", or pass rows by a callable" if issubclass(error, DatasetError) else ""
         raise error(f"{text}: leads out of the rootdir; keep the file inside the project{other}")

@@ -164,5 +164,5 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
 
 
 def _wrong(where: str, row: dict[str, Any], key: str, expected: str) -> DatasetError:
-    mend = "; leave the key out where there is none" if row[key] is None and key != "input" else ""
-    return DatasetError(f"{where}: {key} must be {expected}, found {shown_value(row[key])}{mend}")
+    fix = "; leave the key out where there is none" if row[key] is None and key != "input" else ""
+    return DatasetError(f"{where}: {key} must be {expected}, found {shown_value(row[key])}{fix}")

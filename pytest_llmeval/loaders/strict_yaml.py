@@ -197,8 +197,8 @@ class _Loader(yaml.SafeLoader):
             number = _with_comma(before, key_node, value_node)
             if number is not None:
                 thousands = f"{number.replace(',', '')} or " if len(number.partition(",")[2]) == 3 else ""
-                mend = f"write {thousands}{number.replace(',', '.')}"
-                self._refuse(key_node, f"{number} is two entries", mend)
+                fix = f"write {thousands}{number.replace(',', '.')}"
+                self._refuse(key_node, f"{number} is two entries", fix)
             key, before = self._key(key_node), value_node
             here = (*path, key)
             if key in built:

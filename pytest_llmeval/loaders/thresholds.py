@@ -231,7 +231,7 @@ class _Reader:
         if not found.model_fields_set:
             self._problem((*path, "judge"), f"demands nothing; write one such as {_EXAMPLES['judge']}")
         elif metric in (*COUNTED_METRICS, *MEASURED_METRICS):
-            self._problem((*path, "judge"), f"{metric} is no score of a judge; demand it of one that is")
+            self._problem((*path, "judge"), f"{metric} is not a score of a judge; demand it of one that is")
 
     def _check_bound(self, path: KeyPath, key: str, bound: float | None, metric: str) -> None:
         """Record a bound that makes no sense for its metric."""

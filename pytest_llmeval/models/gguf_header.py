@@ -96,7 +96,7 @@ class _Reader:
             ends.append(offset + math.prod(shape) * _TENSOR_BYTES.get(kind, 0))
         alignment = fields.get("general.alignment", _ALIGNMENT)
         if not isinstance(alignment, int) or alignment < 1:
-            raise _HeaderError(f"general.alignment is {alignment!r:.60}, which is no whole number above 0")
+            raise _HeaderError(f"general.alignment is {alignment!r:.60}, which is not a whole number above 0")
         start = -(-self._file.tell() // alignment) * alignment
         if start + max(ends) > self._size and tensors:
             raise _HeaderError("the file is cut off")

@@ -50,13 +50,13 @@ _SLIPS = 2
 def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     """Yield each parameter that cannot be sent, with a message that says what is wrong and what to do."""
     for name in sorted(_RESERVED_PARAMS & params.keys()):
-        yield name, f"{name!r} is no sampling parameter; remove it"
+        yield name, f"{name!r} is not a sampling parameter; remove it"
     if isinstance(params.get("prompt"), str | list):  # an object may refer to a prompt stored on the server
-        yield "prompt", "'prompt' is no sampling parameter; pass it as the first argument, or as prompt= of the marker"
+        yield "prompt", "'prompt' is not a sampling parameter; pass it as the first argument or as the marker's prompt="
     for name in sorted(each for each in params if isinstance(each, str) and each not in _KNOWN):
         meant = None if name in _RESERVED_PARAMS else _meant(name)
         if meant is not None:
-            yield name, f"{name!r} is no sampling parameter; did you mean {meant!r}?"
+            yield name, f"{name!r} is not a sampling parameter; did you mean {meant!r}?"
 
 
 @cache

@@ -57,7 +57,7 @@ def _as_str(response: Any) -> str:
     if isinstance(response, bytes | bytearray):
         return "pass its decode()"
     if isinstance(response, type):
-        return "a class is no answer"
+        return "a class is not an answer"
     if hasattr(response, "choices") or hasattr(response, "content"):  # a vendor's object: its text and much else
         return "pass the text that it holds"
     if hasattr(response, "model_dump_json"):

@@ -98,7 +98,7 @@ def _draft(schema: Any) -> Any:
         return Draft202012Validator
     found = validator_for(schema, default=cast(Any, None))
     if found is None:
-        raise ScorerError(f"the schema's $schema {shown(schema['$schema'])} is no known draft of JSON Schema")
+        raise ScorerError(f"the schema's $schema {shown(schema['$schema'])} is not a known draft of JSON Schema")
     return found
 
 

@@ -136,7 +136,7 @@ def _read(arguments: Any) -> Any:
 
 def _told_call(value: Any) -> _Made:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise NotJsonError(f"{shown(value, 80)} is no tool call, which is {_FORM}")
+        raise NotJsonError(f"{shown(value, 80)} is not a tool call, which is {_FORM}")
     return _Made(value["name"], _read(value.get("arguments")))
 
 

@@ -83,7 +83,7 @@ class BaselineFile:
                 found = self._understood(number, checked_case, data)
                 key = hash((found["suite"], found["model"], found["sample_id"], found["epoch"]))
                 if key in known:
-                    raise self._error(number, f"sample {shown_value(found['sample_id'])} stands twice")
+                    raise self._error(number, f"sample {shown_value(found['sample_id'])} appears twice")
                 known.add(key)
                 yield number, found
         if len(known) != self.count:

@@ -36,7 +36,7 @@ def checked_judges(judges: list[Any]) -> list[dict[str, Any]]:
     for judge in found:
         _check_detail(judge["detail"])
     if len({judge["judge_id"] for judge in found}) < len(found):
-        raise NotALineError("a judge stands twice in 'judges'")
+        raise NotALineError("a judge appears twice in 'judges'")
     return found
 
 
@@ -44,7 +44,7 @@ def _check_detail(text: str) -> None:
     try:
         detail = checked(parse(text), _DETAIL, "judges.detail.")
     except NotJsonError as error:
-        raise NotALineError(f"'judges.detail' is no JSON: {error}") from None
+        raise NotALineError(f"'judges.detail' is not JSON: {error}") from None
     _check_rubric(checked(detail["rubric"], _RUBRIC, "judges.detail.rubric."))
     check_types(detail["how"], {"checks": (list,)}, "judges.detail.how")
     for check in detail["how"].get("checks", ()):

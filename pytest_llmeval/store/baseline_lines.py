@@ -218,7 +218,7 @@ def checked_header(data: Any) -> dict[str, Any]:
         NewerFormatError: a newer version wrote it.
     """
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
-        raise NotALineError("this is no exported baseline: its first line is not that of one")
+        raise NotALineError("this is not an exported baseline: its first line is not that of one")
     version = data.get("version")
     if type(version) is int and version > _VERSION:
         raise NewerFormatError(f"written by a newer version (format {version}, this one knows {_VERSION})")
@@ -250,7 +250,7 @@ def _check_agreement(case: Mapping[str, Any]) -> None:
         if (score["status"] == "scored") != (score["value"] is not None):
             raise NotALineError(f"'scores.status' is {score['status']!r} and 'scores.value' {score['value']!r}")
     if len({score["name"] for score in case["scores"]}) < len(case["scores"]):
-        raise NotALineError("a score stands twice in 'scores'")
+        raise NotALineError("a score appears twice in 'scores'")
 
 
 def to_judges(header: Mapping[str, Any]) -> list[JudgeRecord]:

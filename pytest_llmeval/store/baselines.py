@@ -285,7 +285,7 @@ def _unfinished(run: Run, db_option: str) -> str:
         "interrupted": f"was interrupted; {again}",
         "crashed": f"crashed; {again}",
         "unmeasurable": (
-            f"is unmeasurable, `llmeval show {run.id}{db_option}` says why; where that is a rule that you have mended,"
+            f"is unmeasurable, `llmeval show {run.id}{db_option}` says why; where that is a rule that you have fixed,"
             " or the old baseline that nothing can be compared with, score the answers again without any call:"
             f" llmeval rescore {run.id} --baseline none{db_option}"
         ),

@@ -48,9 +48,9 @@ def runs_in(path: Path) -> list[Run]:
         runs = reader.runs()
         for run in runs:
             if type(run.calls_cut_off) is not int:
-                raise ValueError(f"calls_cut_off of run {run.id} is no number")
+                raise ValueError(f"calls_cut_off of run {run.id} is not a number")
             if type(run.pid) is not int or not 0 <= run.pid <= _LARGEST_PID:
-                raise ValueError(f"pid of run {run.id} is no number of a process")
+                raise ValueError(f"pid of run {run.id} is not a number of a process")
             if run.settings.get("shard") is not None:
                 ended = run if run.end is not None else replace(run, end=_NO_END)
                 checked_header(json.loads(to_header("", ended, cases=0, answers=False)))

@@ -58,4 +58,4 @@ def doubted_scores(config: TrainingConfig, rootdir: Path, *, place: Callable[[st
             if score not in (*SHIPPED_SCORES, *COUNTED_METRICS, *MEASURED_METRICS) and score not in text:
                 likely = {*SHIPPED_SCORES, *(found[2] for found in _NAME.finditer(text))}
                 meant = did_you_mean(score, likely, otherwise=_LATER)
-                yield f"{place(f'proof.{key}')}: {score!r} is no score of ours and does not stand in {name}; {meant}"
+                yield f"{place(f'proof.{key}')}: {score!r} is not a score of ours and does not stand in {name}; {meant}"

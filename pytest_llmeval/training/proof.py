@@ -218,8 +218,8 @@ def _require_scores(measurement: Measurement, run: str) -> None:
         for name in names:
             if given and name not in (*given, *COUNTED_METRICS, *MEASURED_METRICS):
                 raise SettingsError(
-                    f"{measurement.name}: proof.{key}: {name!r} is no score that {measurement.config.eval} gave the"
-                    f" base; it gave: {', '.join(given)}. The adapter stays: mend it, then measure it with"
+                    f"{measurement.name}: proof.{key}: {name!r} is not a score that {measurement.config.eval} gave the"
+                    f" base; it gave: {', '.join(given)}. The adapter stays: fix it, then measure it with"
                     f" {measurement.again}"
                 )
 

@@ -279,13 +279,13 @@ def within(
     told = [f"{row.where} ({size} tokens)" for row, size in sized if size > bound]
     long = [size for size in lengths[: len(rows.rows)] if size > bound]
     if long and (on_long == "error" or len(long) == len(rows.rows)):
-        more, mend = f"more than {bound} tokens", "raise data.max_tokens"
+        more, fix = f"more than {bound} tokens", "raise data.max_tokens"
         if min(long) > context:
-            more, mend = f"more than the {read_at_most(context)}", "shorten them"
+            more, fix = f"more than the {read_at_most(context)}", "shorten them"
         elif max(long) > context:
-            mend = f"shorten those of more than the {read_at_most(context)}, raise data.max_tokens for the others"
+            fix = f"shorten those of more than the {read_at_most(context)}, raise data.max_tokens for the others"
         shown = and_more(told[: len(long)], _SHOWN)
-        raise DatasetError(f"{len(long)} of {len(rows.rows)} rows have {more}: {shown}; {mend}, or write on_long: drop")
+        raise DatasetError(f"{len(long)} of {len(rows.rows)} rows have {more}: {shown}; {fix}, or write on_long: drop")
     return [place for place, size in enumerate(lengths) if size <= bound], told[: len(long)], told[len(long) :]
 
 

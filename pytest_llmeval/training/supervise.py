@@ -133,7 +133,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
             gains = _proved(job, plan) if measured is None else measured
     except LlmevalError as error:
         failed = replace(recorded, status="failed", finished_at=utc_now(), reason=str(error))
-        cannot_go_on = isinstance(error, UserError)  # until the user mends it
+        cannot_go_on = isinstance(error, UserError)  # until the user fixes it
         _record(job, before if before is not None and cannot_go_on else failed)
         if isinstance(error, UserError):
             raise
@@ -160,7 +160,7 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
         if error.errno not in _REFUSALS:
             raise
         told = unwritten(Path(str(error.filename or plan.folder)), error)
-        raise TrainingFailedError(f"{job.name}: {told}; mend that, then go on with: {job.again}") from None
+        raise TrainingFailedError(f"{job.name}: {told}; fix that, then go on with: {job.again}") from None
 
 
 def _measured(job: Job, plan: Plan, before: Training | None) -> list[Gain] | None:
@@ -184,7 +184,7 @@ def _require_measured(job: Job, gains: list[Gain]) -> None:
     if any(gain.verdict == "unmeasurable" for gain in gains):
         told = "\n".join(failures(gains))
         raise TrainingFailedError(
-            f"{job.name}: there is no verdict, as the gain could not be measured:\n{told}\nThe adapter stays: mend the"
+            f"{job.name}: there is no verdict, as the gain could not be measured:\n{told}\nThe adapter stays: fix the"
             f" eval, then measure it with {job.again}"
         )
 
@@ -197,7 +197,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     try:
         _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
     except StoreError as error:
-        raise StoreError(f"{error}; mend that, then record what was measured with {job.again}") from None
+        raise StoreError(f"{error}; fix that, then record what was measured with {job.again}") from None
     record = plan.run_json()
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))

@@ -96,7 +96,7 @@ def _imported(path: Path, rootdir: Path) -> ModuleType:
 
 
 def _package_of(path: Path) -> tuple[Path, list[str]]:
-    """Return the first folder above a file that is no package, and the names of the packages below it, like pytest."""
+    """Return the first folder above a file that is not a package, and the packages below it, like pytest."""
     top, names = path.parent, list[str]()
     while (top / "__init__.py").is_file() and top.name.isidentifier():
         names.insert(0, top.name)

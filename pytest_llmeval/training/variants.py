@@ -20,7 +20,7 @@ from pytest_llmeval.training.exchanging import Exchange, Values, leaves
 __all__ = ["Variants", "as_jsonl"]
 
 _COMMON_LABEL = 8
-"""Smallest number of rows that share a label; a rarer one may be the speaker of a chat, and is no label."""
+"""Smallest number of rows that share a label; a rarer one may be the speaker of a chat, and is not a label."""
 
 
 class Variants:

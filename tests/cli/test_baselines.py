@@ -209,7 +209,7 @@ def test_a_baseline_travels_in_a_file(two_runs: SqliteStore, llmeval: Command, h
 
 
 def test_a_link_is_followed_and_a_pipe_is_written_into(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:
-    """What is no regular file cannot be replaced."""
+    """What is not a regular file cannot be replaced."""
     (here / "real.jsonl").write_text("")
     (here / "link.jsonl").symlink_to("real.jsonl")
     assert llmeval("baseline", "export", "nightly", "link.jsonl").status == 0
@@ -274,7 +274,7 @@ def test_a_damaged_file_changes_nothing(two_runs: SqliteStore, llmeval: Command,
     [
         ("", "b.jsonl: it holds 0 cases, and its first line says 1: a part is missing or was added"),
         ('{"garbage": 1}\n', "b.jsonl:2: "),
-        ("%%%\n", "b.jsonl:2: no JSON: "),
+        ("%%%\n", "b.jsonl:2: not valid JSON: "),
     ],
     ids=["missing", "other", "none"],
 )

@@ -14,7 +14,10 @@ ROWS = [{"id": f"r{number}", "input": "yes" if number else "no", "target": "yes"
     ("file", "told"),
     [
         ("import nowhere_to_be_found", "1 file could not be collected, which fails the session: evals/test_other.py"),
-        ("def test_own(): assert 0", "1 test that is no eval failed, and with it the session: evals/test_other.py::"),
+        (
+            "def test_own(): assert 0",
+            "1 test that is not an eval failed, and with it the session: evals/test_other.py",
+        ),
     ],
 )
 def test_a_run_that_failed_beside_its_misses_is_no_baseline(

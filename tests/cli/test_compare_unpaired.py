@@ -34,7 +34,7 @@ def test_runs_of_other_models_are_told_so(store: SqliteStore, llmeval: Command) 
 
 
 def test_a_shard_is_told_from_a_whole_run(here: Path, llmeval: Command) -> None:
-    """Most rows of a baseline are gone from it, which no new baseline mends; its verdict is that of the whole."""
+    """Most rows of a baseline are gone from it, which no new baseline fixes; its verdict is that of the whole."""
     db = f"--llmeval-db={shard_file(here, '1/2')}"
     (line,) = llmeval("runs", db).out.splitlines()[1:]
     assert "finished, shard 1/2" in line

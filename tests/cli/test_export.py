@@ -96,7 +96,7 @@ def test_what_was_written_comes_as_json(recorded: SqliteStore, llmeval: Command,
 
 
 def test_a_link_is_followed_and_a_pipe_is_written_into(recorded: SqliteStore, llmeval: Command, here: Path) -> None:
-    """What is no regular file cannot be replaced."""
+    """What is not a regular file cannot be replaced."""
     (here / "real.csv").write_text("")
     (here / "link.csv").symlink_to("real.csv")
     assert llmeval("export", "csv", "--output", "link.csv").status == 0

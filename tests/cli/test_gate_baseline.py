@@ -244,7 +244,7 @@ def test_what_fails_a_run_beside_its_rules_is_told_wherever_the_run_is_shown(
     project.write(evals__test_plain_py=PLAIN)
     result = project.run("evals", "-p", "no:cacheprovider")
     assert result.ret == 1
-    beside = "warning: 1 test that is no eval failed, and with it the session: evals/test_plain.py::test_plain[***]"
+    beside = "warning: 1 test that is not an eval failed, and with it the session: evals/test_plain.py::test_plain[***]"
     why = "2 cases had to fail and passed (strict xfail), which fails a run: r01 of echo, r02 of echo"
     done = llmeval("gate", "last")
     assert (done.status, f"{beside} warning: {why} gate: PASS" in " ".join(done.out.split())) == (1, True)

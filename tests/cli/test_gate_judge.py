@@ -127,7 +127,7 @@ def test_a_judge_that_people_do_not_agree_with_gates_nothing(project: Project, l
     told = " ".join(done.out.split())
     assert done.status == 0
     assert "kappa 0.5 (95% interval " in told
-    assert "over 12 labelled answers in the last 30 days, min_kappa asks 0.9; mend its rubric where people" in told
+    assert "over 12 labelled answers in the last 30 days, min_kappa asks 0.9; fix its rubric where people" in told
     assert "min_labels" not in told.replace("min_labels asks", "")
     assert "specificity" not in told
 
@@ -217,7 +217,7 @@ def test_a_demand_on_a_comparison_is_unmeasurable_and_says_why(
 def test_a_run_that_was_resumed_after_its_rubric_changed_is_unmeasurable(
     project: Project, llmeval: Command, judge: FaultServer, spread: list[str]
 ) -> None:
-    """Some of its rows were judged by the old one; scoring the answers again mends it."""
+    """Some of its rows were judged by the old one; scoring the answers again fixes it."""
     project.eval(SYNC.replace('"qa"', '"own.yaml"'), ROWS)
     project.write(
         own_yaml=RUBRIC.read_text(), thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.1}}}\n"

@@ -272,11 +272,11 @@ def test_two_raters_may_differ(store: SqliteStore, llmeval: Command, here: Path)
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("sample_id,label_x,label_x\na,1,1\n", "in.csv:1: column 'label_x' stands twice"),
+        ("sample_id,label_x,label_x\na,1,1\n", "in.csv:1: column 'label_x' appears twice"),
         ("id,label_x\na,1\n", "in.csv:1: unknown column 'id'"),
         ("model,label_x\nm,1\n", "in.csv:1: no column sample_id"),
         ("sample_id,label_format\na,good\n\na,1,2\n", "in.csv:4: 3 cells under 2 columns"),
-        ('sample_id,label_format\na,"good', "in.csv:2: no CSV: unexpected end of data"),
+        ('sample_id,label_format\na,"good', "in.csv:2: not valid CSV: unexpected end of data"),
         ("", "in.csv: no label in it"),
     ],
 )

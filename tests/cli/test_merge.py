@@ -172,7 +172,7 @@ def test_a_merge_that_was_killed_before_its_verdict_is_done_again(written: Proje
     files = record_shards(written)
     assert llmeval("merge", *files).status == 0
     as_if_killed()
-    assert llmeval("gate").status == 1, "a run without an end is no success"
+    assert llmeval("gate").status == 1, "a run without an end is not a success"
     told = "was left by a merge that was killed; llmeval merge with the same files completes it"
     assert told in llmeval("baseline", "set", "main", "last").err
     resumed = written.run("evals", "--resume=last")

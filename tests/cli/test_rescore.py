@@ -157,7 +157,7 @@ def test_answers_that_broke_the_test_are_scored_again_once_it_is_mended(project:
     assert result.ret == 10
     run = project.last_run()["id"]
     assert f"note: code broke over {len(ROWS)} answers, which is an error and no miss" in result.stdout.str()
-    result.stdout.fnmatch_lines([f"once the code is mended: llmeval rescore {run}"])
+    result.stdout.fnmatch_lines([f"once the code is fixed: llmeval rescore {run}"])
     assert "continue with" not in result.stdout.str()
     project.eval(reads % "response.text[2:] or ''")
     result = project.run("evals", "--resume=last", model="")
@@ -185,7 +185,7 @@ def test_a_case_that_broke_before_its_call_has_its_turn_as_the_run_goes_on(proje
     project.eval(body % ".text", ROWS)
     result = project.run("evals")
     run = project.last_run()["id"]
-    assert (result.ret, "once the code is mended" in result.stdout.str()) == (10, False)
+    assert (result.ret, "once the code is fixed" in result.stdout.str()) == (10, False)
     result.stdout.fnmatch_lines([f"continue with: pytest --resume {run} evals"])
     project.eval(body % "")
     result = project.run("evals", "--resume=last", model="")
@@ -193,13 +193,13 @@ def test_a_case_that_broke_before_its_call_has_its_turn_as_the_run_goes_on(proje
     project.eval(body % ".text.split()[0 if sample.id < 'r5' else 2]")
     both = project.run("evals").outlines
     run = project.last_run()["id"]
-    steps = [f"continue with: pytest --resume {run} evals", f"once the code is mended: llmeval rescore {run}"]
+    steps = [f"continue with: pytest --resume {run} evals", f"once the code is fixed: llmeval rescore {run}"]
     assert [line for line in both if line in steps] == steps
     (project.root / "up").touch()
     result = project.run("evals", "--resume=last", model="")
     assert requests(project) == 2 * len(ROWS)  # those of the broken rows had come ahead of their turn
     assert "continue with" not in result.stdout.str()
-    result.stdout.fnmatch_lines([f"once the code is mended: llmeval rescore {run}"])
+    result.stdout.fnmatch_lines([f"once the code is fixed: llmeval rescore {run}"])
 
 
 def test_an_error_of_a_call_comes_again_with_its_kind_and_text(project: Project, llmeval: Command) -> None:

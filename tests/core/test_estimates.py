@@ -52,7 +52,7 @@ def same(first: Estimate, second: Estimate) -> bool:
     ],
 )
 def test_tokens_of_a_message(content: Any, tokens: int) -> None:
-    """A quarter of the characters, rounded up, and 4; what is no string by its JSON."""
+    """A quarter of the characters, rounded up, and 4; what is not a string by its JSON."""
     assert estimate_tokens([{"role": "user", "content": content}]) == tokens
 
 

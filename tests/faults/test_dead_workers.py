@@ -312,7 +312,7 @@ def test_a_worker_that_dies_before_any_case_leaves_one_that_did_not_end(project:
     project.write(conftest_py=DYING_EARLY, thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}}\n")
     result = project.run("evals", "-n2")
     text = " ".join(result.stdout.str().split())
-    assert "that is no eval failed" not in text
+    assert "that is not an eval failed" not in text
     assert "1 case of the run did not end" in text
     assert result.ret == 10
     project.run("evals", "--resume=last", model="")

@@ -62,7 +62,7 @@ def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project)
         seen = []
 
         def pytest_runtest_logreport(report):
-            if report.when == "call" and not os.path.exists("mended"):
+            if report.when == "call" and not os.path.exists("fixed"):
                 seen.append(report.nodeid)
                 if len(seen) == 3:
                     raise ValueError("a plugin broke")
@@ -76,7 +76,7 @@ def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project)
     kept = len(project.cases())
     assert kept >= 2
     asked = len(project.server.ledger)
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert project.run("evals", "--resume=last", model="", inside=False).ret == 0
     assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
     assert len(project.server.ledger) <= asked + len(ROWS) - kept

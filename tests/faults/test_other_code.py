@@ -10,7 +10,7 @@ APP = "def ask(model):\n    return model.generate_sync(%r).text\n"
 BODY = """
 def test_echo(sample, model, score):
     import app
-    if sample.id == "r1" and not __import__("os").path.exists("mended"):
+    if sample.id == "r1" and not __import__("os").path.exists("fixed"):
         raise RuntimeError("not now")
     score.contains(app.ask(model), "q")
 """
@@ -43,7 +43,7 @@ def test_going_on_with_other_code_is_told_and_not_refused(committed: Project) ->
     result = project.run("evals", "--resume=last", model="", inside=False)
     told = "resumed on other code (commit *, now * with changes)"
     result.stdout.fnmatch_lines([f"llmeval: {told}", f"warning: {told}:"])
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     git(project, "commit", "-qam", "two")
     assert project.run("evals", "--resume=last", model="", inside=False).ret == 0
     assert "(commit" in project.llmeval("show").stdout.str()
@@ -63,7 +63,7 @@ def test_going_on_with_other_code_is_told_and_not_refused(committed: Project) ->
 def test_the_same_code_is_not_told_whatever_the_run_itself_leaves(committed: Project) -> None:
     (committed.root / "app.py").write_text(APP % "qq")
     assert committed.run("evals", inside=False).ret == 1
-    (committed.root / "mended").touch()
+    (committed.root / "fixed").touch()
     result = committed.run("evals", "--resume=last", model="", inside=False)
     assert result.ret == 0
     assert "other code" not in result.stdout.str()
@@ -72,7 +72,7 @@ def test_the_same_code_is_not_told_whatever_the_run_itself_leaves(committed: Pro
 def test_a_finished_run_of_other_code_proves_nothing_of_this_one(committed: Project, spread: list[str]) -> None:
     """As where a job with the database of an earlier commit resumes the newest run, whatever it is."""
     project = committed
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert project.run("evals", inside=False).ret == 0
     run = project.last_run()
     resumed = project.run("evals", "--resume=last", *spread, model="", inside=False)

@@ -14,7 +14,7 @@ ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(6)]
 BODY = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
-    if sample.id == "r3" and not __import__("os").path.exists("mended"):
+    if sample.id == "r3" and not __import__("os").path.exists("fixed"):
         raise RuntimeError("not now")
 """
 GATED = "version: 1\nsuites: {echo: {exact: {min: %s}, settings: {max_error_rate: 0.9}}}\n"
@@ -32,7 +32,7 @@ def resume(project: Project, *arguments: str, model: str = "") -> pytest.RunResu
 
 @pytest.fixture
 def broken(project: Project) -> Project:
-    """A project whose run has an error, which the file ``mended`` takes away."""
+    """A project whose run has an error, which the file ``fixed`` takes away."""
     project.eval(BODY, ROWS)
     assert project.run("evals").ret == 1
     assert len(project.server.ledger) == 6
@@ -41,7 +41,7 @@ def broken(project: Project) -> Project:
 
 def test_only_what_has_not_ended_runs_and_its_answer_is_not_asked_again(broken: Project, dist_args: list[str]) -> None:
     before = broken.last_run()
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     result = resume(broken, *dist_args)
     assert result.ret == 0
     assert len(broken.server.ledger) == 6
@@ -59,7 +59,7 @@ def test_the_gate_judges_the_cases_of_all_sessions(project: Project, bar: str, s
     project.eval(BODY, [{**ROWS[0], "target": "other"}, *ROWS[1:]])
     project.write(thresholds_yaml=GATED % bar)
     project.run("evals")
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert resume(project).ret == status
     assert project.last_run()["verdict"] == verdict
     assert project.rows("SELECT n FROM verdicts WHERE metric = 'exact'") == [{"n": 6}]
@@ -68,7 +68,7 @@ def test_the_gate_judges_the_cases_of_all_sessions(project: Project, bar: str, s
 def test_a_miss_of_the_first_session_fails_an_ungated_suite_after_the_second(project: Project) -> None:
     project.eval(BODY, [{**ROWS[0], "target": "other"}, *ROWS[1:]])
     assert project.run("evals").ret == 1
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     result = resume(project)
     assert result.ret == 1, result.stdout.str()
     assert project.last_run()["exit_code"] == 1
@@ -192,7 +192,7 @@ def test_the_run_decides_before_the_ini_file_and_the_environment(
     project.pytester.makeini(f"[pytest]\n{OPTIONS.rstrip()} --limit=1\n{ini}")
     monkeypatch.setenv("LLMEVAL_SLICE", "even")
     monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "openai:judge@http://127.0.0.1:9/v1")
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert resume(project, *spread).ret == 0
     assert project.cases() == {"r1": "passed", "r3": "passed"}
     assert len(project.server.ledger) == 2
@@ -201,7 +201,7 @@ def test_the_run_decides_before_the_ini_file_and_the_environment(
 
 def test_a_judge_that_the_run_did_not_have_is_refused_by_name(broken: Project) -> None:
     """What was scored before it came has no score of its own."""
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     judge = f"--judge-model={broken.server.spec('late')}"
     result = resume(broken, judge)
     assert result.ret == 4
@@ -218,7 +218,7 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
         result = resume(project)
         assert result.ret == 4
         result.stderr.fnmatch_lines(["*is still going on in process*"])
-        (project.root / "mended").touch()
+        (project.root / "fixed").touch()
         held.open()
         assert session.end() == 0
     assert len(project.server.ledger) == 6
@@ -229,7 +229,7 @@ def test_a_run_of_some_rows_goes_on_with_those(project: Project, cut: str, ids: 
     """The command that is shown names the run alone."""
     project.eval(BODY, [{**row, "slice": "odd" if number % 2 else "even"} for number, row in enumerate(ROWS)])
     assert project.run("evals", cut).ret == 1
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert resume(project, *spread).ret == 0
     assert project.cases() == dict.fromkeys(ids.split(), "passed")
     assert len(project.server.ledger) == len(ids.split())
@@ -270,7 +270,7 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project, status: str) -> No
             pathlib.Path("held.txt").write_text(" ".join(path for path in held if "llmeval.db" in path))
         """
     )
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     result = broken.run("evals", "--resume=last", model="", inside=False)
     assert result.ret == 4
     told = "is still going on in process" if status == "running" else "was taken up by another session meanwhile"
@@ -284,7 +284,7 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project, status: str) -> No
 def test_a_run_is_named_in_four_ways(project: Project, ref: str) -> None:
     project.eval(BODY, ROWS[3:4])
     project.run("evals", "--run-name=nightly")
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     run_id = project.last_run()["id"]
     name = {"id": run_id, "beginning": run_id[:-3]}.get(ref, ref)
     assert project.run("evals", f"--resume={name}", model="").ret == 0
@@ -308,7 +308,7 @@ def test_a_journal_that_was_cut_off_as_it_was_made_is_no_obstacle(broken: Projec
     left = broken.root / f".llmeval/llmeval.db.{broken.last_run()['id']}.journal"
     with contextlib.closing(sqlite3.connect(left)) as connection:
         connection.executescript("CREATE TABLE run (facts TEXT NOT NULL); CREATE TABLE answers (id TEXT PRIMARY KEY)")
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     result = resume(broken)
     assert result.ret == 0, result.stderr.str()
     assert not left.exists()
@@ -322,7 +322,7 @@ def test_a_journal_of_the_run_that_cannot_be_read_is_named_before_any_call(broke
     result.stderr.fnmatch_lines([f"ERROR: *{left.name}: the journal of *file is not a database*move it away*"])
     assert len(broken.server.ledger) == 6
     left.unlink()
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     assert resume(broken).ret == 0
 
 
@@ -340,7 +340,7 @@ def test_epochs_that_are_added_are_asked_and_no_others(project: Project) -> None
 
 
 def test_an_error_of_the_network_is_asked_again(project: Project) -> None:
-    """An error is no answer: resuming is how it is mended."""
+    """An error is not an answer: resuming is how it is fixed."""
     project.eval(BODY, ROWS[:3])
     project.model = project.server.spec("fault-status-400-1")
     assert project.run("evals").ret == 1
@@ -362,7 +362,7 @@ def test_calls_that_never_had_a_case_are_used_by_it_later(project: Project) -> N
     asked_before = len(project.server.ledger)
     kept = project.rows("SELECT count(*) AS n FROM calls WHERE status = 'ok'")[0]["n"]
     assert project.last_run()["status"] == "interrupted"
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert resume(project).ret == 0
     assert len(project.server.ledger) == asked_before + 4 - kept
 
@@ -386,7 +386,7 @@ def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project
     asked, result = len(broken.server.ledger), resume(broken)
     assert (result.ret, len(broken.server.ledger)) == (4, asked)
     result.stderr.fnmatch_lines(["*the address of openai:echo@* had a query or a password*give --model again*"])
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     other = resume(broken, model=address.replace("2024", "2025"))
     assert (other.ret, len(broken.server.ledger)) == (4, asked)
     other.stderr.fnmatch_lines(["*model 'echo' is asked at another address than the run asked it*"])
@@ -395,5 +395,5 @@ def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project
 
 def test_an_address_that_is_only_written_otherwise_is_known(broken: Project) -> None:
     broken.run("evals", model=f"{broken.server.spec('echo')}/".replace("127.0.0.1", "LOCALHOST"))
-    (broken.root / "mended").touch()
+    (broken.root / "fixed").touch()
     assert resume(broken).ret == 0

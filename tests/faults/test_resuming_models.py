@@ -11,7 +11,7 @@ BODY = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
     score.judge_sync(response, rubric="qa", gates=False)
-    if sample.id == "r3" and not __import__("os").path.exists("mended"):
+    if sample.id == "r3" and not __import__("os").path.exists("fixed"):
         raise RuntimeError("not now")
 """
 CHANGED = "--llmeval-resume-changed"
@@ -20,7 +20,7 @@ RULES = "version: 1\nsuites: {echo: {exact: {min: 0.5}, settings: {max_error_rat
 
 @pytest.fixture
 def begun(project: Project) -> Project:
-    """A project whose run of one model has an error, which the file ``mended`` takes away."""
+    """A project whose run of one model has an error, which the file ``fixed`` takes away."""
     project.eval(BODY, ROWS)
     project.write(thresholds_yaml=RULES)
     project.run("evals")
@@ -33,7 +33,7 @@ def test_a_model_that_was_added_is_one_of_the_run(begun: Project, spread: list[s
     begun.run("evals", "--resume=last", f"--model={other}", CHANGED, *spread)
     run = begun.last_run()
     assert json.loads(run["models"]) == ["echo", "other"]
-    (begun.root / "mended").touch()
+    (begun.root / "fixed").touch()
     result = begun.run("evals", "--resume=last", *spread, model="")
     assert result.ret == 0
     found = begun.rows("SELECT model, outcome, count(*) AS n FROM cases GROUP BY 1, 2 ORDER BY 1")
@@ -63,7 +63,7 @@ def test_of_misses_in_a_run_that_was_not_judged_no_status_is_told(project: Proje
     def test_echo(sample, response, score):
         import os
         score.exact(response, sample.target)
-        if sample.id == "r3" and not os.path.exists("mended"):
+        if sample.id == "r3" and not os.path.exists("fixed"):
             if not os.environ.get("STOP"):
                 raise RuntimeError("not now")
             raise KeyboardInterrupt
@@ -72,7 +72,7 @@ def test_of_misses_in_a_run_that_was_not_judged_no_status_is_told(project: Proje
     project.write(thresholds_yaml=RULES)
     project.run("evals", *arguments)
     if arguments:
-        (project.root / "mended").touch()
+        (project.root / "fixed").touch()
     else:
         project.pytester._monkeypatch.setenv("STOP", "1")
     result = project.run("evals", "--resume=last", *arguments, fresh=True)

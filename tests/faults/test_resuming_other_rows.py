@@ -10,7 +10,7 @@ from tests.support.project import Project, jsonl
 
 BODY = """
 def test_echo(sample, response, score):
-    if "breaks" in sample.slices and not __import__("os").path.exists("mended"):
+    if "breaks" in sample.slices and not __import__("os").path.exists("fixed"):
         raise RuntimeError("not now")
     score.exact(response, sample.target)
 """
@@ -25,12 +25,12 @@ def row(name: str, *slices: str, passes: bool = True, **more: Any) -> dict[str, 
 
 
 def begin(project: Project, rule: str, *rows: dict[str, Any], arguments: tuple[str, ...] = ()) -> None:
-    """Let a run end that has an error, mend what broke and begin a new count of calls."""
+    """Let a run end that has an error, fix what broke and begin a new count of calls."""
     project.write(thresholds_yaml=f"version: 1\nsuites: {{echo: {{exact: {rule}}}}}\n")
     project.eval(BODY, rows)
     project.run("evals", *arguments)
     assert "error" in project.cases().values()
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     project.server.ledger.clear()
 
 
@@ -167,7 +167,7 @@ def test_a_shard_is_joined_without_cases_of_rows_that_went(project: Project) -> 
     project.eval(BODY, [*rows, row("broken", "breaks")])
     for number in (1, 2):
         project.run("evals", f"--shard={number}/2", f"--llmeval-db=shard{number}.db")
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     write_rows(project, *rows[2:], row("broken", "breaks"))
     for number in (1, 2):
         database = f"--llmeval-db=shard{number}.db"
@@ -193,12 +193,12 @@ def test_scored_again_such_a_run_is_what_it_was(project: Project) -> None:
 def test_a_suite_that_lost_all_its_rows_counts_for_nothing(project: Project, passes: bool) -> None:
     """As in a new run of the same slice."""
     begin(project, EVERY, row("a", "few"), row("c", "few", "breaks"), arguments=("--slice=few",))
-    (project.root / "mended").unlink()
+    (project.root / "fixed").unlink()
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {every: true}}, two: {exact: {every: true}}}\n")
     two = row("e", *(["few", "breaks"] if passes else ["few"]), passes=passes)
     project.eval(BODY.replace("test_echo", "test_two"), [two], name="two")
     project.run("evals", "--slice=few")
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     project.write(data__two_jsonl=jsonl(two | {"slice": ["other"]}))
     done = resume(project, CHANGED)
     assert done.ret == 0, done.stdout.str()

@@ -19,7 +19,7 @@ ROWS: list[dict[str, Any]] = [
 BODY = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
-    if not __import__("os").path.exists("mended"):
+    if not __import__("os").path.exists("fixed"):
         raise RuntimeError("not now")
 """
 OTHER = """
@@ -32,15 +32,15 @@ INI = f"[pytest]\n{OPTIONS}markers = slow\n"
 
 @pytest.fixture
 def broken(project: Project) -> Project:
-    """A project all of whose cases are errors until ``mend`` was called."""
+    """A project all of whose cases are errors until ``fix`` was called."""
     project.write(tox_ini=INI)
     project.eval(BODY, ROWS)
     return project
 
 
-def mend(project: Project) -> None:
+def fix(project: Project) -> None:
     """Let the cases pass, and begin a new count of calls."""
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     project.server.ledger.clear()
 
 
@@ -67,7 +67,7 @@ def test_a_run_goes_on_with_what_it_selected(
 ) -> None:
     assert broken.run("evals", *selection).ret == 1
     before = broken.settings()
-    mend(broken)
+    fix(broken)
     assert resume(broken, *spread).ret == 0
     assert broken.cases() == dict.fromkeys(ids.split(), "passed")
     assert asked(broken) == set(ids.split())
@@ -78,7 +78,7 @@ def test_a_run_goes_on_with_what_it_selected(
 
 
 def test_what_ended_is_not_asked_of_more_rows_later(broken: Project, spread: list[str]) -> None:
-    mend(broken)
+    fix(broken)
     assert broken.run("evals", "-m", "regression").ret == 0
     broken.server.ledger.clear()
     assert resume(broken, "--epochs=2", *spread).ret == 0
@@ -99,7 +99,7 @@ def test_a_session_may_go_on_with_a_part_and_with_nothing_else(
     broken: Project, narrower: list[str], ids: str, spread: list[str]
 ) -> None:
     assert broken.run("evals", "-m", "regression").ret == 1
-    mend(broken)
+    fix(broken)
     where = [] if "::" in narrower[0] and narrower[0].startswith("evals") else ["evals"]
     result = broken.run(*where, "--resume=last", *narrower, *spread, model="")
     assert result.ret == 1, "the other one is an error still"
@@ -112,7 +112,7 @@ def test_last_failed_narrows_too(broken: Project) -> None:
     """What failed is known of rows outside of the run as well."""
     assert broken.run("evals").ret == 1
     assert broken.run("evals", "-m", "slow").ret == 1
-    mend(broken)
+    fix(broken)
     assert resume(broken, "--lf").ret == 0
     assert asked(broken) == {"r2", "r3"}
 
@@ -125,7 +125,7 @@ def test_last_failed_narrows_too(broken: Project) -> None:
 def test_what_the_run_did_not_select_is_not_to_be_had(broken: Project, other: list[str]) -> None:
     assert broken.run("evals", "-m", "regression").ret == 1
     before = broken.last_run()
-    mend(broken)
+    fix(broken)
     assert resume(broken, *other).ret == 5
     assert broken.server.ledger == []
     assert broken.last_run() == before
@@ -133,7 +133,7 @@ def test_what_the_run_did_not_select_is_not_to_be_had(broken: Project, other: li
 
 def test_rows_that_attack_a_judge_stay_out_of_a_run_without_them(broken: Project, spread: list[str]) -> None:
     assert broken.run("evals", "-k", "r4 or r5").ret == 1
-    mend(broken)
+    fix(broken)
     assert resume(broken, "-m", "judge_attack", *spread).ret == 5
     assert broken.server.ledger == []
 
@@ -142,7 +142,7 @@ def test_the_run_goes_before_addopts(broken: Project, dist_args: list[str], monk
     """They are for new runs; the command line narrows."""
     broken.write(tox_ini=INI.replace("addopts =", 'addopts = -m "not slow"'))
     assert broken.run("evals", "-m", "slow").ret == 1
-    mend(broken)
+    fix(broken)
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k r0")
     assert resume(broken, *dist_args).ret == 0
     assert asked(broken) == {"r2", "r3"}
@@ -152,7 +152,7 @@ def test_an_expression_in_addopts_is_that_of_the_run(broken: Project, spread: li
     broken.write(tox_ini=INI.replace("addopts =", 'addopts = -m "regression" -k r2'))
     assert broken.run("evals").ret == 1
     broken.write(tox_ini=INI)
-    mend(broken)
+    fix(broken)
     assert resume(broken, *spread).ret == 0
     assert asked(broken) == {"r2"}
 
@@ -161,7 +161,7 @@ def test_the_mark_of_the_run_asks_for_evals_that_wait(broken: Project, spread: l
     """Named by no path; of ordinary tests those run that the run's session would have run."""
     broken.write(tests__test_own_py="def test_own():\n    assert False\n")
     assert broken.run("tests", "evals", "-m", "slow").ret == 1
-    mend(broken)
+    fix(broken)
     result = broken.run("--rootdir=.", ".", "--resume=last", *spread, model="")
     assert result.ret == 0, result.stdout.str()
     assert asked(broken) == {"r2", "r3"}
@@ -181,7 +181,7 @@ def test_a_run_whose_expression_is_none_is_refused(broken: Project, spread: list
     connection.close()
     result = resume(broken, *spread)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*-k of the run was 'a) or (b', which is no expression*"])
+    result.stderr.fnmatch_lines(["*-k of the run was 'a) or (b', which is not an expression*"])
 
 
 def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, spread: list[str]) -> None:
@@ -233,8 +233,8 @@ def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, mon
     run = broken.last_run()["id"]
     told = unwrapped(stopped).partition("continue with: ")[2]
     assert told.startswith(f"pytest --resume {run} evals/test_echo.py {' '.join(value)} -x --max-connections=1")
-    mend(broken)
-    (broken.root / "evals/mended").touch()
+    fix(broken)
+    (broken.root / "evals/fixed").touch()
     result = resume(broken, "-n2")
     assert result.ret == 4
     told = f"*--resume {run}: the run was of evals/test_echo.py, without 1 suite of this session (other); continue*"

@@ -32,7 +32,7 @@ def test_a_query_names_split_config_revision_and_columns() -> None:
         ("hf://org/name", "hf://org/name: names no dataset; write hf:ORG/NAME?split=test *"),
         ("hf:a?splt=test", "hf:a?splt=test: unknown key 'splt'; did you mean 'split'?"),
         ("hf:a?zzz=1", "hf:a?zzz=1: unknown key 'zzz'; it takes split, config, revision, id, input, *"),
-        ("hf:a?split=b&split=c", "hf:a?split=b&split=c: key 'split' stands twice"),
+        ("hf:a?split=b&split=c", "hf:a?split=b&split=c: key 'split' appears twice"),
         ("hf:a?split=", "hf:a?split=: key 'split' has no value"),
         ("hf:a?target=b", "hf:a?target=b: names columns, but none for 'input'; add &input=COLUMN"),
     ],

@@ -62,11 +62,11 @@ def test_the_ends_of_each_range_are_in_it(tmp_path: Path, demand: str) -> None:
         ("c: {min: 0.8, judge: {min_specificity: 2}}", "c.judge.min_specificity: found 2; write a number in 0..1"),
         (
             "pass_rate: {min: 0.8, judge: {min_kappa: 0.6}}",
-            "pass_rate.judge: pass_rate is no score of a judge; demand it of one that is",
+            "pass_rate.judge: pass_rate is not a score of a judge; demand it of one that is",
         ),
         (
             "latency_s: {max_p95: 5, judge: {min_kappa: 0.6}}",
-            "latency_s.judge: latency_s is no score of a judge; demand it of one that is",
+            "latency_s.judge: latency_s is not a score of a judge; demand it of one that is",
         ),
     ],
 )

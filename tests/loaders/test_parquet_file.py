@@ -159,7 +159,7 @@ def test_a_wrong_row_is_named_by_its_number_in_the_file(tmp_path: Path) -> None:
         ({"input": ["q"], "tagret": ["t"]}, "x.parquet: unknown key 'tagret'; did you mean 'target'?"),
         ({"id": ["a"], "target": ["t"]}, "x.parquet: column 'input' is missing; found id, target"),
         ({}, "x.parquet: column 'input' is missing; found no column"),
-        (pa.table([["a"], ["b"]], names=["input", "input"]), "x.parquet: column 'input' stands twice"),
+        (pa.table([["a"], ["b"]], names=["input", "input"]), "x.parquet: column 'input' appears twice"),
     ],
 )
 def test_columns_that_are_no_row_keys_are_named(tmp_path: Path, columns: Any, said: str) -> None:
@@ -170,7 +170,7 @@ def test_columns_that_are_no_row_keys_are_named(tmp_path: Path, columns: Any, sa
 def test_a_file_that_is_no_parquet_says_so(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.parquet").write_bytes(content)
     assert wrong(open_dataset("x.parquet", rootdir=tmp_path, test_file=tmp_path / "t.py")).startswith(
-        "x.parquet: no Parquet: "
+        "x.parquet: not a Parquet file: "
     )
 
 

@@ -57,7 +57,7 @@ def test_numbers_that_are_missing_at_the_end_are_said(tmp_path: Path) -> None:
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("k") + struct.pack("<IIQ", 9, 4, 2**62), "cut off"),
         (
             b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("general.alignment") + struct.pack("<I", 8) + text("wide"),
-            "general.alignment is 'wide', which is no whole number above 0",
+            "general.alignment is 'wide', which is not a whole number above 0",
         ),
         (
             b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("k") + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 5000,

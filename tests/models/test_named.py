@@ -84,8 +84,11 @@ def test_what_bounds_an_answer_is_stated_or_known_of_its_kind(spec: str, params:
         (small(prices={"input": True, "output": 0}), "models.yaml:5: models.small.prices.input: "),
         (small(prices={"input": 1}), "models.yaml:4: models.small.prices: the key 'output' is missing"),
         (small(prices={"inputs": 1}), "unknown key 'inputs'; did you mean 'input'?"),
-        (small(params={"messages": []}), "models.yaml:2: 'messages' is no sampling parameter"),
-        (small(params={"temprature": 0}), "models.yaml:2: 'temprature' is no sampling parameter; did you mean 'temper"),
+        (small(params={"messages": []}), "models.yaml:2: 'messages' is not a sampling parameter"),
+        (
+            small(params={"temprature": 0}),
+            "models.yaml:2: 'temprature' is not a sampling parameter; did you mean 'tem",
+        ),
         (small(params={"x": {1, 2}}), "params cannot be sent as JSON"),
         (small(params={"x": float("inf")}), "params cannot be sent as JSON"),
         (small(api_key_env="my key"), "models.small.api_key_env: "),

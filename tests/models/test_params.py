@@ -24,19 +24,19 @@ from pytest_llmeval.models.params import wrong_params
 )
 def test_a_name_that_is_nearly_a_known_one_is_refused(name: str, meant: str) -> None:
     assert list(wrong_params({name: 1, "seed": 1})) == [
-        (name, f"{name!r} is no sampling parameter; did you mean {meant!r}?")
+        (name, f"{name!r} is not a sampling parameter; did you mean {meant!r}?")
     ]
 
 
 @pytest.mark.parametrize("name", ["messages", "model"])
 def test_what_a_request_has_of_itself_is_no_parameter(name: str) -> None:
-    assert list(wrong_params({name: "x"})) == [(name, f"{name!r} is no sampling parameter; remove it")]
+    assert list(wrong_params({name: "x"})) == [(name, f"{name!r} is not a sampling parameter; remove it")]
 
 
 @pytest.mark.parametrize("prompt", ["Say it.", [{"role": "user", "content": "Say it."}]])
 def test_a_prompt_is_no_parameter(prompt: object) -> None:
     """A server would take it without a word, and answer the row's own; an object names one that a server keeps."""
-    told = "'prompt' is no sampling parameter; pass it as the first argument, or as prompt= of the marker"
+    told = "'prompt' is not a sampling parameter; pass it as the first argument, or as the marker's prompt="
     assert list(wrong_params({"prompt": prompt, "seed": 1})) == [("prompt", told)]
     assert list(wrong_params({"prompt": {"id": "pmpt_1"}})) == []
 

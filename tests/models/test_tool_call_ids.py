@@ -26,7 +26,7 @@ def ids(response: Response) -> list[str | None]:
 
 
 def test_a_server_s_ids_are_kept_whatever_its_api() -> None:
-    """Whole or streamed; what is no text, or empty, is none."""
+    """Whole or streamed; what is not a text, or empty, is none."""
     whole = completion(None, finish="tool_calls", tool_calls=CALLS)
     assert ids(read_completion(json.dumps(whole).encode(), str)) == ["functions.find:0", "b"]
     streamed = b"".join(chunks(whole))

@@ -314,7 +314,7 @@ def test_a_thread_is_kept_by_the_client(project: Project) -> None:
     project.run("evals")
     assert project.cases() == {"known": "passed", "unknown": "error"}
     (case,) = project.rows("SELECT error_kind, error FROM cases WHERE outcome = 'error'")
-    assert case["error_kind"] == "code" and "which is no answer of a thread of this client" in case["error"]
+    assert case["error_kind"] == "code" and "which is not an answer of a thread of this client" in case["error"]
     bodies = [entry.body for entry in project.server.ledger[:4]]
     assert not any("thread" in body for body in bodies)
     system, yes = {"role": "system", "content": "Count."}, {"role": "assistant", "content": "Yes."}

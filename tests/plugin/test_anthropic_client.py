@@ -274,7 +274,7 @@ def test_a_call_whose_arguments_are_no_object_is_an_error(project: Project) -> N
     assert [row["error_kind"] for row in kinds] == ["malformed_response"]
     found = project.rows("SELECT error_kind, error FROM cases WHERE sample_id = 'list'")[0]
     assert found["error_kind"] == "malformed_response"
-    assert "the model called 'f' with arguments that are no JSON object: '[1]'" in found["error"]
+    assert "the model called 'f' with arguments that are not a JSON object: '[1]'" in found["error"]
 
 
 @pytest.mark.parametrize("client", ["anthropic_client", "async_anthropic_client"])

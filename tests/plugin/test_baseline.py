@@ -226,7 +226,7 @@ def test_a_file_that_goes_while_the_run_goes_on_leaves_a_run_that_can_be_judged(
     assert (run["status"], run["exit_code"], run["verdict"]) == ("unmeasurable", 10, "unmeasurable")
     assert ruled.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
     told = ["not judged (main.jsonl: cannot be read: *", "so the status is 10, unless something failed"]
-    result.stdout.fnmatch_lines([*told, f"once that is mended: llmeval gate {run['id']}"])
+    result.stdout.fnmatch_lines([*told, f"once that is fixed: llmeval gate {run['id']}"])
     result.stdout.no_fnmatch_line("*not recorded in full*")
     result.stdout.no_fnmatch_line("compared with*")
     path.write_bytes(held)

@@ -220,14 +220,14 @@ def test_answers_and_judgements_that_were_requested_ahead_are_not_made_again_by_
             import pathlib
 
             score.judge_sync(response, rubric="qa")
-            if sample.id == "r03" and not pathlib.Path("mended").exists():
+            if sample.id == "r03" and not pathlib.Path("fixed").exists():
                 pytest.exit("enough", 3)
         """,
         ROWS,
     )
     flag = named(project, judge)
     project.run("evals", flag, inside=False)
-    (project.root / "mended").touch()
+    (project.root / "fixed").touch()
     assert project.run("evals", flag, "--resume=last").ret == 0
     assert len(judge.ledger) == COUNT
     assert len(project.server.ledger) == COUNT

@@ -117,7 +117,7 @@ def test_what_fails_is_an_error_of_the_case_whatever_the_application_makes_of_it
     errors = {row["sample_id"]: row["error"] for row in project.rows("SELECT sample_id, error FROM cases")}
     assert all("give the application its `api_key`" in errors[each] for each in ("key", "none"))
     assert "only making chat completions and responses goes through the case's model" in errors["path"]
-    assert "the body is no JSON object" in errors["json"] and "n=2" in errors["many"]
+    assert "the body is not a JSON object" in errors["json"] and "n=2" in errors["many"]
 
 
 RETRYING = """

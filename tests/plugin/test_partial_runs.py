@@ -345,7 +345,7 @@ def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project)
 
 
 def test_a_row_that_waits_and_that_m_leaves_out_hides_no_row_that_k_left_out(project: Project) -> None:
-    """It counts once; where ``-m`` is no expression pytest says so."""
+    """It counts once; where ``-m`` is not an expression pytest says so."""
     marks = {"attack": ["judge_attack", "slow"], "fast": [], "other": []}
     project.eval("def test_echo(response):\n    pass\n", [{"id": i, "input": i, "marks": m} for i, m in marks.items()])
     project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")

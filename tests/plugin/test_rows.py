@@ -140,22 +140,22 @@ def test_two_rows_without_ids_and_with_equal_content_are_one_too_many(project: P
     result = project.run("evals")
     assert result.ret == 4
     used = "id '????????????', made of input and target, is already used in line 1"
-    mend = "delete one of the two rows, or give each an 'id'"
-    result.stderr.fnmatch_lines([f"ERROR: data/echo.jsonl:3: {used}; {mend}"])
+    fix = "delete one of the two rows, or give each an 'id'"
+    result.stderr.fnmatch_lines([f"ERROR: data/echo.jsonl:3: {used}; {fix}"])
 
 
 def test_a_column_of_a_spreadsheet_is_told_how_it_is_named(project: Project) -> None:
     with_data(project, "question,answer,Art\nWho?,me,x\n", "csv")
     keys = "a row has the keys id, input, target, slice, marks, metadata"
-    mend, others = "rename it, or put input. or target. or metadata. before it", "unknown, too: 'answer', 'Art'"
-    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key 'question'; {keys}; {mend} ({others})"
+    fix, others = "rename it, or put input. or target. or metadata. before it", "unknown, too: 'answer', 'Art'"
+    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key 'question'; {keys}; {fix} ({others})"
 
 
 @pytest.mark.parametrize("column", ["metadata.", "metdata."])
 def test_a_column_of_an_object_has_a_field(project: Project, column: str) -> None:
     with_data(project, f"input,{column}\nWho?,me\n", "csv")
-    mend = "put the name of a field behind the dot of 'metadata.'"
-    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key '{column}'; {mend}"
+    fix = "put the name of a field behind the dot of 'metadata.'"
+    assert refused(project).strip() == f"ERROR: data/rows.csv:1: unknown key '{column}'; {fix}"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_file_where_the_folder_of_the_database_is_to_be_is_refused(project: Pr
 
 
 COUNT, SECONDS = "a whole number from 1", "seconds above 0"
-FILLED = "a text that is not empty"
+FILLED = "a non-empty text"
 
 
 @pytest.mark.parametrize(

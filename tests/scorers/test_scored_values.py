@@ -32,7 +32,7 @@ class Level(IntEnum):
 
 
 class Word(Enum):
-    """A name that is no number."""
+    """A name that is not a number."""
 
     GOOD = "good"
 

@@ -186,13 +186,13 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> Non
         ({"scores": [5]}, "'scores' is 5, and should be an object"),
         ({"scores": [{"name": "f1", "value": "high"}]}, "'scores.value' is 'high'"),
         ({"scores": [{"name": "f1", "status": "odd"}]}, "'scores.status' is 'odd'"),
-        ({"scores": [{"name": "f1", "value": 1}, {"name": "f1", "value": 0}]}, "a score stands twice in 'scores'"),
+        ({"scores": [{"name": "f1", "value": 1}, {"name": "f1", "value": 0}]}, "a score appears twice in 'scores'"),
         ({"outcome": "error"}, "'outcome' is 'error' and 'error_kind' None"),
         ({"error_kind": "code"}, "'outcome' is 'missed' and 'error_kind' 'code'"),
         ({"scores": [{"name": "f1"}]}, "'scores.status' is 'scored' and 'scores.value' None"),
         ({"scores": [{"name": "f1", "value": 1, "status": "none"}]}, "'scores.status' is 'none' and 'scores.value' 1"),
         ({"rating": 1}, "unknown key 'rating'"),
-        ({"sample_id": "a", "model": "m"}, "sample 'a' stands twice"),
+        ({"sample_id": "a", "model": "m"}, "sample 'a' appears twice"),
     ],
 )
 def test_a_bad_case_is_told_with_its_line(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -204,7 +204,7 @@ def test_a_bad_case_is_told_with_its_line(tmp_path: Path, change: dict[str, Any]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "other"}, "this is no exported baseline: its first line is not that of one; export"),
+        ({"format": "other"}, "this is not an exported baseline: its first line is not that of one; export"),
         ({"version": 3}, "written by a newer version (format 3, this one knows 2); upgrade pytest-llmeval"),
         ({"version": 0}, "'version' is 0 and 'cases' 3; export"),
         ({"version": "1"}, "'version' is '1'; export"),
@@ -263,7 +263,7 @@ def test_bad_settings_are_told(tmp_path: Path, change: dict[str, Any], message: 
         (b"<<<<<<< HEAD\n", "no JSON: Expecting value at character 1"),
         (b"\n", "no JSON: Expecting value at character 2"),
         (b'{"suite": NaN}\n', "no JSON: NaN is not JSON"),
-        (b'{"suite": "a", "suite": "b"}\n', "no JSON: key 'suite' stands twice in one object"),
+        (b'{"suite": "a", "suite": "b"}\n', "no JSON: key 'suite' appears twice in one object"),
         (b'{"suite": "\xff"}\n', "no JSON: byte 12 is not UTF-8"),
         (b"[]\n", "it is [], and should be an object"),
     ],
@@ -283,7 +283,7 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "b.jsonl"
     write(path, stored(CASES))
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:kept]))
-    told = f"it holds {kept - 1} cases, and its first line says 3" if kept else "this is no exported baseline"
+    told = f"it holds {kept - 1} cases, and its first line says 3" if kept else "this is not an exported baseline"
     assert told in str(refused(path))
 
 

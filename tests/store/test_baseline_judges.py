@@ -64,9 +64,9 @@ def test_a_file_without_judges_is_one_that_older_versions_read(tmp_path: Path) -
         ({}, "'judges' is {}"),
         ([5], "'judges' is 5, and should be an object"),
         ([{"judge_id": "a", "rubric": "qa"}], "'judges.detail' is missing"),
-        ([{"judge_id": "a", "rubric": "qa", "detail": "{"}], "'judges.detail' is no JSON: "),
+        ([{"judge_id": "a", "rubric": "qa", "detail": "{"}], "'judges.detail' is not JSON: "),
         ([{"judge_id": "a", "rubric": "qa", "detail": "{}"}], "'judges.detail.rubric' is missing"),
-        ([{"judge_id": "a", "rubric": "qa", "detail": JUDGES[0].detail}] * 2, "a judge stands twice in 'judges'"),
+        ([{"judge_id": "a", "rubric": "qa", "detail": JUDGES[0].detail}] * 2, "a judge appears twice in 'judges'"),
     ],
 )
 def test_what_is_no_judge_is_told(tmp_path: Path, judges: Any, message: str) -> None:

@@ -165,7 +165,7 @@ def test_a_beginning_that_fits_several_runs_is_told(find: Find) -> None:
 def test_a_file_that_is_no_baseline_is_told(find: Find, tmp_path: Path) -> None:
     """Not passed over: it was meant."""
     (tmp_path / "here" / "data.jsonl").write_text('{"id": "a"}\n')
-    with pytest.raises(StoreError, match=r"data.jsonl:1: this is no exported baseline: .*; export it again"):
+    with pytest.raises(StoreError, match=r"data.jsonl:1: this is not an exported baseline: .*; export it again"):
         find("data.jsonl")
 
 

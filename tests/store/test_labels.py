@@ -56,10 +56,10 @@ def test_labels_outlive_a_case_that_is_recorded_again(store: Store) -> None:
 
 
 def test_labels_of_an_answer_that_is_no_more_are_gone(store: Store) -> None:
-    """A row that was mended and asked again: nobody has seen what is said now."""
+    """A row that was fixed and asked again: nobody has seen what is said now."""
     fill(store)
     other_answer = record("a", calls=(call(),))
-    for again in (other_answer, replace(other_answer, input_digest="of the mended row")):
+    for again in (other_answer, replace(other_answer, input_digest="of the fixed row")):
         store.add_labels([label("one"), label("one", "b")])
         store.add_case("one", again)
         assert store.labels("one") == [label("one", "b")]

@@ -37,7 +37,7 @@ a call of it with the text as its arguments, one with ``stream: true`` by a stre
                                         the next request on it finds it closed
     fault-sse-KIND[-N]                  a stream of events, asked for or not; KIND: ``ok``, ``noend`` (whole, in a
                                         chunked body without its end), ``cut`` (the same in the middle of the answer),
-                                        ``nodone`` (ends well there), ``bad`` (an event that is no JSON), ``errmid`` (an
+                                        ``nodone`` (ends well there), ``bad`` (an event of no JSON), ``errmid`` (an
                                         error event after the first words), ``stall`` (nothing more after them)
 """
 
@@ -73,7 +73,7 @@ class Entry:
     path: str
     model: str
     headers: dict[str, str]
-    """With lower-case names; where one stands twice its values are joined."""
+    """With lower-case names; where one appears twice its values are joined."""
     body: dict[str, Any]
 
 

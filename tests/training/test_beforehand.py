@@ -139,7 +139,7 @@ def test_a_score_that_may_be_a_typo_is_told_before_a_process_is_started(
     proved(GAIN)
     place = "tiny.yaml:7: {}".format
     run_training(replace(with_proof(job, **proof), report=lines.append, place_of=place), train=Trainer("trained"))
-    doubt = "is no score of ours and does not stand in evals/test_colour.py"
+    doubt = "is not a score of ours and does not stand in evals/test_colour.py"
     found = [f"tiny.yaml:7: proof.{line.format(doubt)}" for line in told]
     assert lines[: len(told) + 1] == [*found, lines[len(told)]]
     assert "what the training does is written to" in lines[len(told)]

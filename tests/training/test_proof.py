@@ -106,7 +106,7 @@ def test_a_score_that_the_eval_does_not_give_is_told_before_the_adapter_is_asked
     tmp_path: Path, server: FaultServer, key: str, value: object, name: str
 ) -> None:
     base, adapter = f"openai:base@{server.url}", "openai:"
-    told = rf"tiny: proof\.{key}: '{name}' is no score that (?s:.*) gave the base; it gave: exact\. The adapter stays"
+    told = rf"tiny: proof\.{key}: '{name}' is not a score that (?s:.*) gave the base; it gave: exact\. The adapter"
     with pytest.raises(SettingsError, match=told):
         measure(measurement(tmp_path, base, adapter, **{f"proof__{key}": value}))
 

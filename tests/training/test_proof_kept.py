@@ -39,7 +39,7 @@ def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_agai
         raise OSError(28, "No space left on device", str(path))
 
     proved(GAIN)
-    told = r"tiny: .*/proof\.json: cannot be written: No space left on device; .* MB are free; mend that, then go on "
+    told = r"tiny: .*/proof\.json: cannot be written: No space left on device; .* MB are free; fix that, then go on "
     with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
         patched.setattr(supervise, "write_json", full)
         run_training(job, train=Trainer("trained"))
@@ -54,9 +54,7 @@ def test_a_disk_that_is_full_at_the_proof_is_told_with_the_command_that_measures
     def full(measurement: Measurement) -> list[Gain]:
         raise OSError(28, "No space left on device", str(measurement.folder / "no_rules.yaml"))
 
-    told = (
-        r"tiny: .*/no_rules\.yaml: cannot be written: No space left on device; .* MB are free; mend that, then go on "
-    )
+    told = r"tiny: .*/no_rules\.yaml: cannot be written: No space left on device; .* MB are free; fix that, then go on "
     with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
         patched.setattr(supervise, "measure", full)
         run_training(job, train=Trainer("trained"))
@@ -66,14 +64,14 @@ def test_a_disk_that_is_full_at_the_proof_is_told_with_the_command_that_measures
 
 
 def test_a_gain_that_could_not_be_measured_is_no_verdict(job: Job, proved: Proved) -> None:
-    """As where the body of the eval raises: once that is mended the adapter is measured, and not trained again."""
+    """As where the body of the eval raises: once that is fixed the adapter is measured, and not trained again."""
     proved(replace(GAIN, verdict="unmeasurable", n=0, low=None, reason="no row was scored"))
     told = (
         r"tiny: there is no verdict, as the gain could not be measured:\nval: exact .* over 0 rows .*: unmeasurable\n"
     )
     with pytest.raises(TrainingFailedError, match=told) as caught:
         run_training(job, train=Trainer("trained"))
-    assert f"The adapter stays: mend the eval, then measure it with {job.again}" in str(caught.value)
+    assert f"The adapter stays: fix the eval, then measure it with {job.again}" in str(caught.value)
     assert (stored(job).status, stored(job).verdict) == ("failed", "none")
     proved(GAIN)
     run_training(replace(job, is_resumed=True), train=Trainer())
@@ -96,7 +94,7 @@ def test_a_proof_that_was_not_recorded_is_recorded_later_and_not_measured_again(
         patched.setattr(supervise, "_record", broken)
         run_training(job, train=Trainer("trained"))
     if isinstance(how, StoreError):
-        assert str(caught.value) == f"{how}; mend that, then record what was measured with {job.again}"
+        assert str(caught.value) == f"{how}; fix that, then record what was measured with {job.again}"
     told: list[str] = []
     gains = run_training(replace(job, is_resumed=True, report=told.append), train=Trainer())
     (adapter,) = job.place.glob("tiny/*/adapter")

@@ -108,7 +108,7 @@ def test_wrong_rows_of_all_three_datasets_are_told_at_once(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("target", ['{"a": 1}', 7, None, {}])
 def test_a_completion_that_is_no_json_object_is_an_error(tmp_path: Path, target: Any) -> None:
-    with pytest.raises(DatasetError, match=r"train\.jsonl:1: target .* is no JSON object or list"):
+    with pytest.raises(DatasetError, match=r"train\.jsonl:1: target .* is not a JSON object or list"):
         read(tmp_path, [row(1, target)], completion="json")
 
 

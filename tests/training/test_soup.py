@@ -179,7 +179,7 @@ def test_a_disk_that_is_full_once_all_are_trained_costs_no_training(
     path = write_project(job.rootdir, "base", optim__soup=3)
     of_soup = replace(job, config=load_config(path, shown_as="tiny.yaml"))
     proved(GAIN)
-    told = r"cannot be written: No space left on device; \d+ MB are free; mend that, then go on with: pytest NODEID "
+    told = r"cannot be written: No space left on device; \d+ MB are free; fix that, then go on with: pytest NODEID "
     with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=told):
         patched.setattr(soup, "_write_mean", full)
         run_training(of_soup, train=Trainer(real=True))

@@ -59,7 +59,7 @@ def test_the_card_says_why_there_is_no_interval(job: Job) -> None:
 
 
 def test_the_card_has_what_must_not_get_worse_and_the_bound_that_decided(job: Job) -> None:
-    """The bound may be below the interval's lower end; a number that is no share is not told in percent."""
+    """The bound may be below the interval's lower end; a number that is not a share is not told in percent."""
     record = {**RECORD, "config": job.config.model_dump(mode="json")}
     speed = {"metric": "latency_s", "value": 0.25, "delta": -0.25, "low": None, "high": None}
     others = ({**OTHER, "metric": "json_match"}, {**OTHER, **speed})

@@ -52,7 +52,7 @@ def read_row(run: CaseRun, param: CaseParam) -> None:
 def row_input(run: CaseRun, param: CaseParam) -> Any:
     """Return the row's input for a case that ends; None if the row has changed.
 
-    An input that is no string is read once more: a body may have added what the model said to its ``sample``.
+    An input that is not a string is read once more: a body may have added what the model said to its ``sample``.
     """
     try:
         return run.sample.input if isinstance(run.sample.input, str) else param.eval.dataset.read(param.ref).input

@@ -47,7 +47,7 @@ class CaseNow(NamedTuple):
 
 
 def param_of(item: pytest.Item) -> "CaseParam | None":
-    """Return the case parameter that an item carries; None for an item that is no case."""
+    """Return the case parameter that an item carries; None for an item that is not a case."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get(PARAM) if callspec is not None else None
 

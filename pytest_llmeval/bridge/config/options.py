@@ -104,7 +104,7 @@ def _flag(text: str) -> bool:
 
 def _filled(text: str) -> str:
     if not text.strip():
-        raise ValueError("expected a text that is not empty")
+        raise ValueError("expected a non-empty text")
     return text
 
 

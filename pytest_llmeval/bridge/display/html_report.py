@@ -173,7 +173,7 @@ def _title(column: str) -> Html:
 
 
 def _ordinary_cells(report: Any) -> list[Html]:
-    """Return the cells of a test that is no case: its outcome, and nothing else."""
+    """Return the cells of a test that is not a case: its outcome, and nothing else."""
     kind = {"passed": "pass", "failed": "fail"}.get(report.outcome, "")
     cells = [element("td", chip(kind, report.outcome), class_="col-llmeval_outcome")]
     return cells + [element("td", class_=f"col-llmeval_{column}") for column in COLUMNS[1:]]

@@ -1,9 +1,9 @@
 """Which tests need the process for themselves: no other body runs beside them, nor their own before its turn.
 
-Streams, warnings and patched objects belong to the whole process. A test that is no case could notice what runs beside
-it, and so could a case that catches output or warnings. What a case patches or filters would be visible to bodies
-beside it, and two such bodies side by side would undo their patches in the wrong order. Fixtures of module scope or
-wider do not count: the tests after them are meant to see what they change.
+Streams, warnings and patched objects belong to the whole process. A test that is not a case could notice what runs
+beside it, and so could a case that catches output or warnings. What a case patches or filters would be visible to
+bodies beside it, and two such bodies side by side would undo their patches in the wrong order. Fixtures of module scope
+or wider do not count: the tests after them are meant to see what they change.
 """
 
 import contextlib
@@ -82,7 +82,7 @@ def is_watching(item: pytest.Item) -> bool:
 def why_alone(item: pytest.Item) -> str:
     """Return why a test needs the process for itself; an empty string if it does not."""
     if param_of(item) is None:
-        return "is no eval"
+        return "is not an eval"
     of_all = "is of the whole process"
     if woken := woken_fixture(item):
         return f"fixture {woken!r} {of_all}"

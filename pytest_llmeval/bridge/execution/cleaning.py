@@ -28,8 +28,8 @@ _Cleans = Callable[[str], str]
 def clean_report(report: pytest.TestReport, safe: _Cleans, redact: _Cleans) -> None:
     """Remove secrets and terminal control from the sections, properties and extras of a report.
 
-    A property that is no number becomes its text: a worker could not send a ``Decimal``, for example. ``safe`` removes
-    both from a text, ``redact`` secrets alone.
+    A property that is not a number becomes its text: a worker could not send a ``Decimal``, for example. ``safe``
+    removes both from a text, ``redact`` secrets alone.
     """
     if report.sections:
         report.sections = [(safe(name), shorten(safe(text), _LONGEST_SECTION)) for name, text in report.sections]

@@ -41,7 +41,7 @@ _DORMANT = {
     ("pytest_django.plugin", "_django_db_marker"): _Wakes(mark="django_db", fixture="_django_db_helper"),
     ("pytest_django.plugin", "_django_isolate_apps"): _Wakes(mark="django_isolate_apps"),
     ("pytest_django.plugin", "_django_set_urlconf"): _Wakes(mark="urls"),
-    ("pytest_django.plugin", "_django_setup_unittest"): _Wakes(),  # an eval is no method of a TestCase
+    ("pytest_django.plugin", "_django_setup_unittest"): _Wakes(),  # an eval is not a method of a TestCase
     ("pytest_django.plugin", "_template_string_if_invalid_marker"): _Wakes(mark="ignore_template_errors"),
     ("pytest_flask.plugin", "_configure_application"): _Wakes(fixture="app"),
     ("pytest_flask.plugin", "_monkeypatch_response_class"): _Wakes(fixture="app"),

@@ -136,7 +136,7 @@ class Closing:
             those = "this is an error and no miss" if scored_again == 1 else "these are errors and no misses"
             told = f"code broke over {counted(scored_again, 'answer')}: {those}"
             yield f"note: {told}; if an answer was not good enough, catch the exception and call pytest.fail()"
-            yield f"once the code is mended: {printable(self._settings.llmeval('rescore', self._run.id))}"
+            yield f"once the code is fixed: {printable(self._settings.llmeval('rescore', self._run.id))}"
 
     def _calls(self) -> str:
         counts = self.calls + self.second_look

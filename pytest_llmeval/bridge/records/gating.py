@@ -88,7 +88,7 @@ class Gating:
             without = applied()
             self._unjudged = [
                 "so the status is 10, unless something failed",
-                f"once that is mended: {self._settings.llmeval('gate', run.id)}",
+                f"once that is fixed: {self._settings.llmeval('gate', run.id)}",
             ]
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 

@@ -234,7 +234,7 @@ def _check_expressions(run: Run) -> None:
         had = str(run.settings.get(key) or "").strip()
         if had and not is_expression(had):
             raise SettingsError(
-                f"--resume {run.id}: {flag} of the run was {one_line(repr(had))}, which is no expression"
+                f"--resume {run.id}: {flag} of the run was {one_line(repr(had))}, which is not an expression"
             )
 
 

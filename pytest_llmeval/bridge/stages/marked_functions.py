@@ -34,7 +34,7 @@ class MarkedFunctions:
         self._name: Callable[[object, str], str | None] | None = None
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, obj: object) -> None:
-        """Remove what a mode of anyio added to an eval: its backend is no parameter of an eval."""
+        """Remove what a mode of anyio added to an eval: its backend is not a parameter of an eval."""
         drop_backend(collector, obj)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -95,7 +95,7 @@ class MarkedFunctions:
         return True
 
     def is_marked(self, item: pytest.Item) -> bool:
-        """Whether an item, which is no case, is the only one that pytest made of a known marked function."""
+        """Whether an item, which is not a case, is the only one that pytest made of a known marked function."""
         return item.get_closest_marker("llmeval") is not None and made_of(item) in self.met
 
     def problems_of(self, items: Iterable[pytest.Item]) -> list[str]:

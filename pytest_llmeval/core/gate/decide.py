@@ -92,7 +92,7 @@ def name_open(rows: OpenRows, metric: str) -> str:
     ways = ["ask for them again with --resume"] if rows.asked_again or not rows.scored_again else []
     if rows.scored_again:
         which = "the answers that there are" if ways else "their answers"
-        ways.append(f"once the code is mended, score {which} again with llmeval rescore")
+        ways.append(f"once the code is fixed, score {which} again with llmeval rescore")
     return "; ".join([name_samples(rows.ids), *ways])
 
 

@@ -99,7 +99,7 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *,
             alone = f" ({_alone(column, len(rows))})" if what == "scorer" and column.by_lone else ""
             return (
                 f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows{alone};"
-                f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
+                f" {_fix(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
             )
     return _too_few(column, opponent, column.missing_unlost if with_lost else column.missing)
 
@@ -158,7 +158,7 @@ def _alone(column: PairedColumn, remade: int) -> str:
     return f"{some}one of both runs alone has the score{'s' if len(named) > 1 else ''} {and_more(named, _NAMED)}"
 
 
-def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:
+def _fix(opponent: Opponent, *, by_judge: bool = False) -> str:
     """Return advice on how to get a baseline with today's scores."""
     if opponent.again is None:
         return "set a new baseline"
@@ -169,6 +169,6 @@ def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:
 def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:
     """Return why no row has a value in both runs."""
     if column.pairs and column.unscored_before == len(column.pairs):
-        mend = "set a new baseline" if column.metric in MEASURED_METRICS else _mend(opponent)
-        return f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; {mend}"
+        fix = "set a new baseline" if column.metric in MEASURED_METRICS else _fix(opponent)
+        return f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; {fix}"
     return f"no row has a value of {one_line(column.metric, 60)!r} in both runs"

@@ -1,4 +1,4 @@
-"""Bounds that no value in 0..1 can miss, or none can meet: 2 instead of 0.02, or any other number that is no share.
+"""Bounds that no value in 0..1 can miss, or none can meet: 2 instead of 0.02, or any other number that is not a share.
 
 Whether a score lies in 0..1 is known only from a run: scorers and judges are held to that range, while a number that a
 test records itself may be any.

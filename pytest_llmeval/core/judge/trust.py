@@ -30,7 +30,7 @@ _OLDER = (
     " answers again: llmeval rescore RUN"
 )
 _TO_DO = "have people label more: llmeval labels export, labels import, calibrate"
-_MEND = "mend its rubric where people and judge differ, or "
+_FIX = "fix its rubric where people and judge differ, or "
 """Put before ``_TO_DO`` if there are enough labels to show that the judge disagrees with people."""
 _LOOK_AGAIN = "where people look again at older labels, fill in the column at"
 
@@ -93,9 +93,9 @@ class Trust:
         told = list(_missed(demands, found))
         if not told:
             return None
-        mend = _MEND if found is not None and _falls_short(demands, found) else ""
+        fix = _FIX if found is not None and _falls_short(demands, found) else ""
         look = [_LOOK_AGAIN] if self._has_older(judge_id, name, demands.max_age_days) else []
-        return "; ".join([*told, *self._left_out(judge_id, name), mend + _TO_DO, *look])
+        return "; ".join([*told, *self._left_out(judge_id, name), fix + _TO_DO, *look])
 
     def compares(self, judge_id: str) -> bool:
         """Return whether a judge compares two answers; such verdicts cannot be labelled by people."""

@@ -16,7 +16,7 @@ __all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "is_cut", "r
 
 
 class MalformedVerdictError(ValueError):
-    """A reply is no valid verdict; the message says what is wrong, so that the judge can correct it."""
+    """A reply is not a valid verdict; the message says what is wrong, so that the judge can correct it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | 
         finish_reason: finish reason reported by the server.
 
     Raises:
-        MalformedVerdictError: the reply is no valid verdict: truncated, not JSON, a missing or an extra key, a level
+        MalformedVerdictError: the reply is not a valid verdict: truncated, not JSON, a missing or an extra key, a level
             that is not listed, no reason, a reason that concludes something else, another nonce.
     """
     if is_cut(finish_reason):
@@ -90,7 +90,7 @@ def is_cut(finish_reason: str | None) -> bool:
 def _object(data: Any, what: str, keys: list[str]) -> dict[str, Any]:
     """Return ``data``; raise MalformedVerdictError unless it is an object with exactly ``keys``."""
     if not isinstance(data, dict):
-        raise MalformedVerdictError(f"{what} is no JSON object")
+        raise MalformedVerdictError(f"{what} is not a JSON object")
     missing, extra = [key for key in keys if key not in data], [key for key in data if key not in keys]
     if missing:
         raise MalformedVerdictError(f"{what} lacks {', '.join(map(_quoted, missing))}")

@@ -100,7 +100,7 @@ def _tool_use(call: Any) -> Any:
     except ValueError:
         given = None
     if not isinstance(given, Mapping):
-        raise ValueError(f"the arguments of the call of {name!r} are no JSON object: {arguments!r}")
+        raise ValueError(f"the arguments of the call of {name!r} are not a JSON object: {arguments!r}")
     beside = {key: value for key, value in call.items() if key in OF_CALLS}
     return {"type": "tool_use", "id": call.get("id"), "name": name, "input": given, **beside}
 

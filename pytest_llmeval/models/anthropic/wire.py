@@ -92,7 +92,7 @@ def _text(content: list[dict[str, Any]]) -> str:
     """Return the text blocks joined; blocks of other types, such as thinking or cited sources, do not count."""
     texts = [block.get("text") for block in content if block["type"] == "text"]
     if not all(isinstance(text, str) for text in texts):
-        raise UnexpectedError("a text block whose text is no string")
+        raise UnexpectedError("a text block whose text is not a string")
     return "".join(text for text in texts if isinstance(text, str))
 
 

@@ -49,9 +49,9 @@ def json_body(posted: Posted) -> dict[str, Any]:
     try:
         body = parse(posted.body)
     except NotJsonError as error:
-        raise CaseError(f"{posted.method} {posted.path}: the body is no JSON: {error}", kind=ErrorKind.CODE) from None
+        raise CaseError(f"{posted.method} {posted.path}: the body is not JSON: {error}", kind=ErrorKind.CODE) from None
     if not isinstance(body, dict):
-        raise CaseError(f"{posted.method} {posted.path}: the body is no JSON object", kind=ErrorKind.CODE)
+        raise CaseError(f"{posted.method} {posted.path}: the body is not a JSON object", kind=ErrorKind.CODE)
     return body
 
 

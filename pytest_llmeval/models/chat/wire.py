@@ -157,7 +157,7 @@ def _extra(message: dict[str, Any], calls: object) -> dict[str, Any]:
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
     """Return the calls of functions and custom tools in a message."""
     if not isinstance(calls, list):
-        raise UnexpectedError("tool_calls is no list")
+        raise UnexpectedError("tool_calls is not a list")
     return tuple(map(_tool_call, calls))
 
 

@@ -32,7 +32,7 @@ _UNSENT = {
     "background": "asks for an answer to be fetched later, which nobody does here; remove it from params",
     "function_call": "is unknown to the Responses API; say it by tool_choice",
     "functions": "is unknown to the Responses API; give them as tools",
-    "input": "is no sampling parameter; pass it as the first argument, or as prompt= of the marker",
+    "input": "is not a sampling parameter; pass it as the first argument, or as prompt= of the marker",
     _BOUND: "is to be written as max_tokens, the name by which limits and judges know the bound of an answer",
     "n": "is unknown to the Responses API; ask once for each answer",
     "stream": _STREAM,

@@ -147,7 +147,7 @@ def _failure(data: dict[str, Any], redact: Redact) -> AttemptError:
 def _items(value: object, what: str) -> list[dict[str, Any]]:
     """Return a checked list of items or of content parts, each with a type; the list may be empty."""
     if not isinstance(value, list):
-        raise UnexpectedError(f"{what} is no list")
+        raise UnexpectedError(f"{what} is not a list")
     if not all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in value):
         raise UnexpectedError(f"a part of {what} without a type")
     return value
@@ -157,7 +157,7 @@ def _joined(parts: Iterable[Mapping[str, Any]], kind: str, key: str) -> str:
     """Return the joined texts under ``key`` of the parts of type ``kind``."""
     texts = [part.get(key) for part in parts if part["type"] == kind]
     if not all(isinstance(text, str) for text in texts):
-        raise UnexpectedError(f"a part of type {kind} whose {key} is no string")
+        raise UnexpectedError(f"a part of type {kind} whose {key} is not a string")
     return "".join(text for text in texts if isinstance(text, str))
 
 

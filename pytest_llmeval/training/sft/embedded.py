@@ -40,7 +40,7 @@ def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: 
                     _convert(gguf, scratch, environ)
     except OSError as error:
         told = f"local:smollm2: {unwritten(folder, error)}"
-        raise ModelError(f"{told}; mend that, or name another cache in XDG_CACHE_HOME") from None
+        raise ModelError(f"{told}; fix that, or name another cache in XDG_CACHE_HOME") from None
     return folder
 
 

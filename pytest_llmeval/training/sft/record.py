@@ -139,7 +139,7 @@ def save_adapter(
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-        raise NotFiniteError("a weight of the adapter is no number; nothing was saved")
+        raise NotFiniteError("a weight of the adapter is not a number; nothing was saved")
     half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
     with writing():
         model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)

@@ -1,4 +1,4 @@
-"""Callbacks between steps: task metric, mean, clock, looks, and the end on a signal or a loss that is no number."""
+"""Callbacks between steps: task metric, mean, clock, looks, and the end on a signal or a loss that is not a number."""
 
 import contextlib
 import math
@@ -136,10 +136,10 @@ def require_stop(state: Any, early_end: str) -> None:
     """
     step = state.best_global_step
     if any(entry.get(STOPPED) == 0 for entry in state.log_history if entry["step"] == step):
-        mend = f"{early_end[0].upper()}{early_end[1:]}; a higher one" if early_end else "More steps"
+        fix = f"{early_end[0].upper()}{early_end[1:]}; a higher one" if early_end else "More steps"
         raise NeverStopsError(
             f"at the best look, after step {step}, none of the answers came to an end: it did not learn to stop, and"
-            f" nothing was saved but its checkpoints. {mend} or a higher optim.learning_rate are what helps most often"
+            f" nothing was saved but its checkpoints. {fix} or a higher optim.learning_rate are what helps most often"
         )
 
 

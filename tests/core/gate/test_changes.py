@@ -146,7 +146,7 @@ def test_epochs_are_averaged_first() -> None:
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_yes_or_no_rows_with_epochs_take_the_t_test(lost: bool) -> None:
-    """Also where the second says the same, or was lost: a row of several epochs is no yes or no."""
+    """Also where the second says the same, or was lost: a row of several epochs is not a yes or no."""
     before, after = flips(40, 12, 3)
     base = run(before) if lost else [*run(before), *run(before, epoch=2)]
     second = [broken(number, "connection", epoch=2) for number in range(40)] if lost else run(after, epoch=2)

@@ -347,7 +347,7 @@ def test_every_passes_in_no_invalid_run() -> None:
 
 
 def test_every_without_a_scored_case_is_unmeasurable() -> None:
-    """All of nothing is no proof."""
+    """All of nothing is not a proof."""
     assert decided("every", None, [error()]).verdict == "unmeasurable"
     assert decided("every", None, [], broken="stopped").reason == "stopped"
 

@@ -24,7 +24,7 @@ RESUME, RESCORE = "ask for them again with --resume", "llmeval rescore"
 def test_an_open_rule_says_what_may_give_its_rows_their_values(
     kinds: list[str], resume: bool, rescore: bool, given: Rule
 ) -> None:
-    """What code broke behind an answer is scored again once it is mended, and asked for again where there is none."""
+    """What code broke behind an answer is scored again once it is fixed, and asked for again where there is none."""
     before = run([1.0] * 40)
     held = [broken(number, kind, latency_s=1.0) for number, kind in enumerate(kinds * 5)]
     for lost, asks, scores in ((held, resume, rescore), ([replace(c, latency_s=None) for c in held], True, False)):

@@ -60,8 +60,8 @@ def test_rows_under_other_ids_are_told_from_rows_that_are_gone() -> None:
     before = [replace(case(f"0{n}", 1.0, slices=("hard",)), input_digest=f"d{n}") for n in range(10)]
     after = [replace(case(f"{n}", 1.0, slices=("hard",)), input_digest=f"d{n}") for n in range(10)]
     told = "only 0 of 10 baseline rows pair (0 changed, 10 gone, 10 of them under other ids now)"
-    mend = "give rows their ids back, or set a new baseline"
-    assert reason(before, after) == reason(before, after, rule(slice="hard")) == f"{told}; {mend}"
+    fix = "give rows their ids back, or set a new baseline"
+    assert reason(before, after) == reason(before, after, rule(slice="hard")) == f"{told}; {fix}"
     some = [*after[:5], *(replace(each, input_digest="other") for each in after[5:])]
     told = "only 0 of 10 baseline rows pair (0 changed, 10 gone, 5 of them under other ids now)"
     assert reason(before, some) == f"{told}; set a new baseline"

@@ -98,13 +98,13 @@ def test_a_judge_that_meets_every_demand_may_gate(demands: dict[str, Any]) -> No
     ("demands", "told"),
     [
         ({"min_kappa": 0.35}, r"^kappa 0\.348 \(95% interval -0\.\d+\.\.0\.\d+\) over 10 labelled answers, "),
-        ({"min_kappa": 0.35}, r"asks 0\.35; mend its rubric where people and judge differ, or have people label "),
+        ({"min_kappa": 0.35}, r"asks 0\.35; fix its rubric where people and judge differ, or have people label "),
         ({"min_labels": 11}, r"asks 11; have people label more: llmeval labels export, .*calibrate$"),
-        ({"min_kappa": 0.348}, r"^kappa 0\.347826 \(95% .*\) over 10 labelled answers, min_kappa asks 0\.348; mend"),
+        ({"min_kappa": 0.348}, r"^kappa 0\.347826 \(95% .*\) over 10 labelled answers, min_kappa asks 0\.348; fix"),
         ({"min_labels": 11}, r"^10 labelled answers, min_labels asks 11; have"),
         (
             {"min_specificity": 0.7},
-            r"^specificity 0\.667 \(95% .*\) over the 3 that people fail, of 10 .*, min_specificity asks 0\.7; mend",
+            r"^specificity 0\.667 \(95% .*\) over the 3 that people fail, of 10 .*, min_specificity asks 0\.7; fix",
         ),
         ({"max_age_days": 29}, r"^people labelled none of its answers in the last 29 days; have"),
         (

@@ -44,10 +44,10 @@ def test_blanks_and_one_block_of_code_around_it_are_no_harm(text: str) -> None:
         (reply()[:-1], "it is not one JSON object"),
         (
             reply().replace('"nonce"', '"format": 1, "nonce"'),
-            "key 'format' stands twice",
+            "key 'format' appears twice",
         ),
-        ("[" + reply() + "]", "the reply is no JSON object"),
-        ("null", "the reply is no JSON object"),
+        ("[" + reply() + "]", "the reply is not a JSON object"),
+        ("null", "the reply is not a JSON object"),
         (reply(format=None), 'the reply lacks "format"'),
         (reply(nonce=None), 'the reply lacks "nonce"'),  # type: ignore[arg-type]
         (reply(score=1), 'the reply has a key too many: "score"'),
@@ -69,8 +69,8 @@ def test_what_is_no_verdict_says_why(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("finding", "problem"),
     [
-        ("right", '"correctness" is no JSON object'),
-        (["right"], '"correctness" is no JSON object'),
+        ("right", '"correctness" is not a JSON object'),
+        (["right"], '"correctness" is not a JSON object'),
         ({"verdict": "right"}, '"correctness" lacks "reason"'),
         ({"reason": "x"}, '"correctness" lacks "verdict"'),
         ({**GOOD, "confidence": 1}, '"correctness" has a key too many: "confidence"'),

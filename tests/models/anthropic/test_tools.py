@@ -161,7 +161,7 @@ def test_pictures_and_pdfs_are_told_in_the_words_of_the_api(server: AnthropicSer
 def test_arguments_that_are_no_object_are_refused_before_anything_is_sent(
     server: AnthropicServer, arguments: str
 ) -> None:
-    with pytest.raises(CallError, match="^echo: the arguments of the call of 'warmth' are no JSON object") as caught:
+    with pytest.raises(CallError, match="^echo: the arguments of the call of 'warmth' are not a JSON object") as caught:
         ask(server, ASKED, {"role": "assistant", "content": None, "tool_calls": [tool_call("a", arguments)]})
     assert caught.value.kind is ErrorKind.BAD_REQUEST
     assert server.ledger == []

@@ -56,7 +56,7 @@ def test_any_bytes_are_decoded_or_refused(encoding: str, body: bytes, is_cut: bo
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
 def test_a_packed_body_must_be_whole(pack: Callable[[bytes], bytes]) -> None:
-    """An end that is missing or one that is no end is no text cut short, unless only the beginning was read."""
+    """An end that is missing or one that is no end is not a text cut short, unless only the beginning was read."""
     packed = pack(b"some words " * 50)
     with pytest.raises(UndecodableError, match="too early"):
         decoded(packed[:-9], "deflate", 10_000, is_cut=False)

@@ -154,7 +154,7 @@ def test_what_stands_there_in_both_words_is_refused(params: dict[str, Any], prob
         ({"max_output_tokens": 5}, "'max_output_tokens' is to be written as max_tokens"),
         ({"stream": True}, "'stream' is for streams, and those of the Responses API are not read"),
         ({"background": True}, "'background' asks for an answer to be fetched later"),
-        ({"input": "Hi"}, "'input' is no sampling parameter"),
+        ({"input": "Hi"}, "'input' is not a sampling parameter"),
     ],
     ids=str,
 )

@@ -29,7 +29,7 @@ def test_a_cache_that_cannot_be_written_is_told_with_what_to_do(cache: Path) -> 
     told = f"{cache / FORM / SMOLLM2.label}: cannot be written: {cache / FORM} is a file, and a folder is needed there"
     with pytest.raises(ModelError) as raised:
         embedded_folder(cache, print, environ={})
-    assert str(raised.value) == f"local:smollm2: {told}; mend that, or name another cache in XDG_CACHE_HOME"
+    assert str(raised.value) == f"local:smollm2: {told}; fix that, or name another cache in XDG_CACHE_HOME"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_is_told_with_what_to_do(tmp_path: Path) -> None:
         embedded_folder(tmp_path, print, environ={})
     folder = tmp_path / FORM / SMOLLM2.label
     assert str(raised.value).startswith(f"local:smollm2: {folder}: cannot be written: Error while serializing: ")
-    assert str(raised.value).endswith(" MB are free; mend that, or name another cache in XDG_CACHE_HOME")
+    assert str(raised.value).endswith(" MB are free; fix that, or name another cache in XDG_CACHE_HOME")
     assert [path.name for path in folder.parent.iterdir()] == [f"{folder.name}.lock"]
 
 

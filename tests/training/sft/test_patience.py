@@ -58,15 +58,15 @@ def test_a_metric_that_has_not_risen_yet_is_waited_for_while_the_loss_falls(
     assert found == end
 
 
-@pytest.mark.parametrize(("early", "mend"), [
+@pytest.mark.parametrize(("early", "fix"), [
     ("", "checkpoints. More steps or a higher optim.learning_rate"),
     ("it ended after step 8 of 100, after 3 looks without a better exact (check.patience)",
      r"checkpoints. It ended after step 8 of 100, after 3 looks without a better exact \(check.patience\); a higher one"
      " or a higher optim.learning_rate"),
 ])  # fmt: skip
-def test_a_model_that_never_stops_is_told_with_what_can_help(early: str, mend: str) -> None:
+def test_a_model_that_never_stops_is_told_with_what_can_help(early: str, fix: str) -> None:
     from pytest_llmeval.training.sft.watching import STOPPED, NeverStopsError, require_stop
 
     state = SimpleNamespace(best_global_step=8, log_history=[{"step": 8, STOPPED: 0.0}])
-    with pytest.raises(NeverStopsError, match=f"after step 8, none of the answers came to an end: .*{mend}"):
+    with pytest.raises(NeverStopsError, match=f"after step 8, none of the answers came to an end: .*{fix}"):
         require_stop(state, early)
