@@ -133,7 +133,7 @@ class Reporter:
         kind, error = (run.error_kind or ErrorKind.CODE if outcome == "error" else None), run.error
         failure = run.met_failure
         if outcome != "error" and failure is not None and failure.kind in MONEY_KINDS:
-            # An expected failure or a skip does not mean errors that stop all calls; pytest's report stays as it is.
+            # An xfail or a skip is not meant for errors that stop all calls; pytest's report stays as it is.
             message = _message(failure)
             outcome, kind, error = "error", failure.kind, one_line(self._redact(message), _LONGEST_ERROR)
         return record_of(run, param, self._redact, outcome=outcome, kind=kind, error=error)

@@ -42,7 +42,7 @@ def _why_it_never_ran(item: pytest.Function) -> str:
 def settle(run: CaseRun, *, is_late: bool = False) -> None:
     """Raise the error or the miss that follows from the scores and calls of a body, once the whole body ran."""
     unawaited = _unawaited(run)
-    broken = _broken(run) or unawaited  # after a gather raised, its others are left over: no fault of theirs
+    broken = _broken(run) or unawaited  # first: a gather that raised leaves its other calls unawaited
     if broken is not None:
         raise broken
     if is_late:
