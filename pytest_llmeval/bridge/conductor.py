@@ -143,7 +143,7 @@ class Conductor:
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def pytest_unconfigure(self) -> None:
-        """End the event loops and threads of this plugin."""
+        """End the event loops of the runtime, and what still runs on them."""
         self._start.close()
 
     @property

@@ -19,7 +19,7 @@ __all__ = ["make_runtime", "register_recorder", "register_runner"]
 
 
 def make_runtime(prepared: Preparation) -> Runtime:
-    """Return how the cases of this process make calls; all calls fail until a recorder or a runner is registered."""
+    """Return the runtime of this process's cases; all calls fail until a recorder or a runner is registered."""
     settings = prepared.settings
     jurors = tuple(
         Juror(

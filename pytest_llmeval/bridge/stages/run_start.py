@@ -66,7 +66,7 @@ class RunStart:
             self.facts.require_order_of(facts)
 
     def close(self) -> None:
-        """End the event loops and threads of the calls."""
+        """End the event loops of the runtime, and what still runs on them."""
         if self._runtime is not None:
             self._runtime.close()
 
@@ -87,7 +87,7 @@ class RunStart:
             register_recorder(prepared, runtime, facts, socket=socket, parent=self._parent, html=self.html)
 
     def _runtime_for(self, prepared: "Preparation") -> "Runtime":
-        """Return the ``Calls`` that the recorder and the runner of this process share, made once."""
+        """Return the ``Runtime`` that the recorder and the runner of this process share, made once."""
         if self._runtime is None:
             from pytest_llmeval.bridge.wiring import make_runtime
 
