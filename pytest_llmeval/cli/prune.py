@@ -1,4 +1,4 @@
-"""Old runs deleted, where people ask for it."""
+"""The command ``llmeval prune``: listing old runs that nothing needs, and deleting them."""
 
 import contextlib
 import functools
@@ -32,7 +32,7 @@ __all__ = ["prune"]
 
 _COLUMNS: list[Column] = [("run", "fixed"), ("name", "left"), ("last recorded (UTC)", "fixed"), ("what", "left")]
 _WORTH_IT = 0.05
-"""The share of the file that must be free for it to be written anew."""
+"""Smallest free share of the file for which rewriting it is worthwhile."""
 
 
 @click.command()
@@ -46,8 +46,8 @@ _WORTH_IT = 0.05
 def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, database: Path | None) -> None:
     """Delete runs of which nothing was recorded for DAYS days, with their answers.
 
-    A run stays if it is a baseline or going on, people labelled its answers, it proves what a training gained, or a run
-    that stays was compared with it or scored its answers again.
+    A run stays if it is a baseline or still going on, if people labelled its answers, if it proves the gain of a
+    training, or if a run that stays was compared with it or scored its answers again.
     """
     project = find_project()
     before = stored_time(utc() - timedelta(days=days))
@@ -69,7 +69,7 @@ def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, datab
 
 
 def _deleted(store: SqliteStore, choose: Callable[[SqliteReader], Pruning]) -> tuple[list[str], list[str]]:
-    """Delete the runs that go; return their ids, and what is to be said of the file."""
+    """Delete the chosen runs; return their ids, and notes on the file."""
     deleted = list(delete_runs(store, lambda: choose(store)))
     if store.free_share() < _WORTH_IT:
         return deleted, []
@@ -78,13 +78,13 @@ def _deleted(store: SqliteStore, choose: Callable[[SqliteReader], Pruning]) -> t
         return deleted, [f"note: a session is going on, so that the file was not made smaller: {later}"]
     try:
         store.shrink()
-    except StoreError as error:  # another process holds it, or there is no room for a copy
+    except StoreError as error:  # another process holds the file, or the disk is full
         return deleted, [f"note: {printable(str(error))}; {later}"]
     return deleted, []
 
 
 def _listed(chosen: Pruning, bulk: Bulk) -> Iterator[str]:
-    """Yield what would go, and what is old and stays."""
+    """Yield lines on the runs that would be deleted, and on old runs that stay."""
     rows = [[*_named(run.id, run.name, run.last_sign_at), "goes"] for run in chosen.goes]
     rows += [[*_named(run.id, run.name, run.last_sign_at), f"stays: {one_line(why)}"] for run, why in chosen.stays]
     if rows:

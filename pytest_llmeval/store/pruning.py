@@ -1,4 +1,4 @@
-"""Old runs taken out of a database: which of them go, and which are still of use and stay."""
+"""Deleting old runs from a database: which of them can go, and which are still needed and stay."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,37 +10,37 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 __all__ = ["Pruning", "choose_runs", "delete_runs"]
 
 _PROOF = ("base_run", "adapter_run")
-"""Where the proof of a training names its runs."""
+"""Keys of a training's proof that name its runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
-    """The old runs of a database, the newest first."""
+    """The old runs of a database, newest first, divided into those to delete and those to keep."""
 
     goes: Sequence[Run]
     stays: Sequence[tuple[Run, str]]
-    """Each with the reason: it is still of use."""
+    """Old runs that are still needed, each with the reason."""
 
     @property
     def ids(self) -> list[str]:
-        """The ids of those that go."""
+        """Ids of the runs to delete."""
         return [run.id for run in self.goes]
 
 
 def choose_runs(reader: SqliteReader, *, before: str, even_unfinished: bool = False) -> Pruning:
-    """Return which runs are old, and which of them go.
+    """Return the old runs, and which of them can be deleted.
 
     Args:
-        reader: of the database.
-        before: ISO 8601, UTC; a run is old of which nothing was recorded since.
-        even_unfinished: whether those may go that ``--resume`` would continue.
+        reader: reads the database.
+        before: ISO 8601, UTC; a run is old if nothing was recorded of it since.
+        even_unfinished: whether runs can be deleted that ``--resume`` would continue.
     """
     runs = reader.runs()
     uses = _uses(reader, runs, even_unfinished=even_unfinished)
     known = {run.id: run for run in runs}
     kept = [run for run in runs if run.last_sign_at >= before or run.id in uses]
     seen = {run.id for run in kept}
-    for run in kept:  # it grows meanwhile: what a run that stays needs stays, too
+    for run in kept:  # the list grows: runs that a kept run needs are kept, too
         for needed, use in _needs(run):
             if needed in known and needed not in seen:
                 seen.add(needed)
@@ -54,10 +54,11 @@ def choose_runs(reader: SqliteReader, *, before: str, even_unfinished: bool = Fa
 
 
 def delete_runs(store: SqliteStore, choose: Callable[[], Pruning]) -> Iterator[str]:
-    """Delete the runs that go, and yield the id of each that is gone.
+    """Delete the chosen runs, and yield the id of each that was deleted.
 
-    Each goes in one commit, so that a session beside this never waits long, and a process that is killed leaves whole
-    runs. What others wrote meanwhile is looked at first: a run that is of use by now stays.
+    Each run is deleted in a commit of its own, so that a concurrent session never waits long, and a killed process
+    leaves only whole runs. If others wrote in the meantime, the choice is made again first: a run that is needed by now
+    stays.
     """
     version, wanted = store.data_version, choose().ids
 
@@ -73,7 +74,7 @@ def delete_runs(store: SqliteStore, choose: Callable[[], Pruning]) -> Iterator[s
 
 
 def _uses(reader: SqliteReader, runs: Sequence[Run], *, even_unfinished: bool) -> dict[str, str]:
-    """Return why runs stay however old they are, by their ids."""
+    """Return the reasons why runs stay whatever their age, by run id."""
     uses = dict.fromkeys(reader.labelled_runs(), "people labelled its answers")
     for training in reader.trainings():
         for side in (part.get(name) for part in training.proof or () for name in _PROOF):
@@ -88,7 +89,7 @@ def _uses(reader: SqliteReader, runs: Sequence[Run], *, even_unfinished: bool) -
 
 
 def _needs(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield the runs that a verdict on ``run`` rests on, each with what it is to it."""
+    """Yield the runs that a verdict on ``run`` depends on, each with the reason."""
     chosen = run.settings.get("baseline")
     if isinstance(chosen, dict):
         yield str(chosen.get("run")), f"run {run.id} was compared with it"

@@ -200,7 +200,7 @@ class Run:
 
     @property
     def last_sign_at(self) -> str:
-        """When something of it was recorded last, as far as that is known; ISO 8601, UTC."""
+        """Time of the last known record of the run, ISO 8601, UTC."""
         resumed = [str(session.get("at", "")) for session in self.settings.get("resumes", [])]
         ended = "" if self.end is None else self.end.finished_at
         return max(self.started_at, self.last_case_at or "", ended, *resumed)
@@ -266,13 +266,13 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """How much of a database runs hold."""
+    """What some runs take of a database."""
 
     cases: int
     bytes: int
-    """About."""
+    """Approximate number of bytes."""
     cached_answers: int
-    """Answers that the cache finds in no other run."""
+    """Number of cached answers that no other run has."""
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:

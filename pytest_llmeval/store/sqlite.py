@@ -144,13 +144,8 @@ class SqliteStore(SqliteReader):
         """Record how a run ended, and move the write-ahead log into the database file unless somebody is reading it.
 
         Readers are not waited for, because no signal is handled during that wait; whoever closes the file last moves
-        the log.
-
-        Args:
-            run_id: the run.
-            end: how it ended.
-            name: a name that the run gets only by ending well; None leaves the name as it is.
-            failed_tests: node ids of failed tests that are not cases.
+        the log. A ``name`` is one that the run gets only by ending well. ``failed_tests`` are node ids of tests that
+        are not cases.
         """
         with self._transaction():
             self._connection.execute(
@@ -231,12 +226,12 @@ class SqliteStore(SqliteReader):
 
     @property
     def data_version(self) -> int:
-        """A number that is another one once somebody else has written to the file."""
+        """A number that changes when another connection has written to the file."""
         ((version,),) = self._plain("PRAGMA data_version")
         return int(version)
 
     def delete_run(self, run_id: str, *, is_wanted: Callable[[str], bool]) -> bool:
-        """Delete a run and all that is of it, in one commit; return whether ``is_wanted`` still said so by then."""
+        """Delete a run with everything of it in one commit, if ``is_wanted`` still agrees; return whether it did."""
         with self._transaction():
             self._connection.execute("BEGIN IMMEDIATE")
             if not is_wanted(run_id):
@@ -244,12 +239,12 @@ class SqliteStore(SqliteReader):
             return self._connection.execute("DELETE FROM runs WHERE id = ?", [run_id]).rowcount > 0
 
     def free_share(self) -> float:
-        """Return which share of the file holds nothing."""
+        """Return the share of the file, from 0 to 1, that is free."""
         ((free,),), ((pages,),) = (list(self._plain(f"PRAGMA {name}")) for name in ("freelist_count", "page_count"))
         return float(free / max(1, pages))
 
     def shrink(self) -> None:
-        """Write the file anew without what is free in it; raise StoreError where another process keeps it from that."""
+        """Rewrite the file without its free pages; raise StoreError if another process or a full disk prevents that."""
         with readable_errors(self.path):
             self._connection.execute("VACUUM")
         self._fold_log()
@@ -320,7 +315,7 @@ class SqliteStore(SqliteReader):
         orphan.remove()
 
     def _fold_log(self) -> None:
-        """Leave the whole database in its one file, where nobody reads it just now."""
+        """Move the write-ahead log into the database file, unless somebody is reading it."""
         with readable_errors(self.path):
             for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()

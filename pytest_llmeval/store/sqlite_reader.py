@@ -91,7 +91,8 @@ _TEXTS_OF = {
     f"cases JOIN scores ON scores.case_id = cases.id WHERE run_id {_OF_RUNS}": ("scores.reason",),
 }
 _SIZE = "SELECT count(*), sum(texts + 400 + (texts > 3600) * 2048) FROM (SELECT {texts} AS texts FROM {rows})"
-"""What rows take: their texts, what stands beside them and in indexes, and half a page where a row overflows one."""
+"""Estimates the bytes of rows: their texts, 400 for other columns and indexes, and half a page if a row overflows
+one."""
 _ALONE = f"""
 SELECT count(*) FROM (
     SELECT 1 FROM calls WHERE cache_key IS NOT NULL AND status = 'ok' AND cached = 0
@@ -303,7 +304,7 @@ class SqliteReader:
         return found
 
     def bulk(self, run_ids: Sequence[str]) -> Bulk:
-        """Return how much of the database runs hold, and of what no other run has."""
+        """Return what runs take of the database, and how many of their cached answers no other run has."""
         ids = json.dumps(run_ids)
         sizes = [self._size(kind, ids) for kind in _TEXTS_OF]
         ((alone,),) = self._plain(_ALONE, ids)
@@ -343,7 +344,7 @@ class SqliteReader:
             return rows.to_case(row, _voted(scores, votes))
 
     def _size(self, rows_of_runs: str, ids: str) -> tuple[int, int]:
-        """Return how many such rows there are, and about the bytes that they take."""
+        """Return the number of such rows, and the approximate bytes that they take."""
         texts = " + ".join(f"ifnull(length({name}), 0)" for name in _TEXTS_OF[rows_of_runs])
         ((count, size),) = self._plain(_SIZE.format(texts=texts, rows=rows_of_runs), ids)
         return int(count), int(size or 0)
