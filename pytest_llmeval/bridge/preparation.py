@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Preparation"]
 
-_SAID = re.compile(r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no such folder|no Parquet): ).*", re.DOTALL)
+_SAID = re.compile(
+    r"(?:\b(?:raised|found) |\b(?:cannot be (?:loaded|read)|no such folder|not a Parquet file): ).*", re.DOTALL
+)
 """The part of a dataset problem that quotes text from elsewhere; the part before it has names only, also of files."""
 
 

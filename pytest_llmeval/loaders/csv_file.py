@@ -180,7 +180,7 @@ def _unreadable(raw: bytes, error: csv.Error) -> str:
         return _not_utf8(found)
     if str(error).startswith("new-line character"):
         return "a CR that ends no line; end lines with LF or CRLF, and quote cells that hold a CR"
-    return f"no CSV: {error}"
+    return f"not valid CSV: {error}"
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:

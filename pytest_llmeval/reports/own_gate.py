@@ -172,9 +172,8 @@ def _beside(gate: OwnGate) -> str:
     if suites:
         which = "a suite" if len(suites) == 1 else "suites"
         told.append(f"misses or errors in {which} without rules ({and_more(suites, _NAMED)})")
-    if told and gate.verdict == "inconclusive":
-        told.append("rules that are inconclusive, where on_inconclusive: fail")
-    return ", and ".join(told)
+    may_fail = "; inconclusive rules fail a session only with on_inconclusive: fail"
+    return ", and ".join(told) + (may_fail if told and gate.verdict == "inconclusive" else "")
 
 
 def _rules(gate: OwnGate) -> Sequence[str]:

@@ -148,11 +148,11 @@ def _failed_beside(run: Run) -> list[str]:
     """
     failed = [one_line(str(name), 120) for name in run.settings.get(FAILED_TESTS, ())]
     files, names = [name for name in failed if "::" not in name], [name for name in failed if "::" in name]
-    are = "is" if len(names) == 1 else "are"
+    kind = "is not an eval" if len(names) == 1 else "are not evals"
     many, which = counted(len(names), "test"), and_more(names, _MOST)
     if len(names) > MOST_FAILED_TESTS:
         many, which = f"more than {MOST_FAILED_TESTS} tests", f"{', '.join(names[:_MOST])} and more"
-    told = f"{many} that {are} no eval failed, and with it the session"
+    told = f"{many} that {kind} failed, and with it the session"
     broken = f"{counted(len(files), 'file')} could not be collected, which fails the session: {and_more(files, _MOST)}"
     return [*([f"warning: {broken}"] if files else []), *([f"warning: {told}: {which}"] if names else [])]
 

@@ -109,7 +109,7 @@ class BaselineFile:
                 try:
                     yield number, parse(raw)
                 except NotJsonError as error:
-                    raise self._error(number, f"no JSON: {error}") from None
+                    raise self._error(number, f"not valid JSON: {error}") from None
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[BinaryIO]:

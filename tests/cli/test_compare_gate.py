@@ -67,7 +67,8 @@ def test_a_rule_that_is_unsure_does_not_get_the_blame_for_a_suite_without_rules(
     assert project.run("evals", "--baseline=main").ret == 1
     told = " ".join(llmeval("compare", "main", "last").out.split())
     assert told.startswith(
-        "FAIL: the session ended with status 1: misses or errors in a suite without rules (plain)"
+        "FAIL: the session ended with status 1: misses or errors in a suite without rules (plain);"
+        " inconclusive rules fail a session only with on_inconclusive: fail"
         " inconclusive: echo exact max_drop=0.1: 1 to 0.75"
     )
     assert "note: plain on echo: 1 case ended in an error and has no verdict: r1 (code)" in told

@@ -108,7 +108,7 @@ def test_all_wrong_lines_of_a_file_are_told_together(
             file.write("".join(f"{json.dumps(row)}\n" for row in rows).replace('"x"', '"x'))
     done = llmeval("labels", "import", f"l.{ending}", "--rater", "kim")
     assert done.status == 4
-    wrong = "epoch is a whole number from 1, found 'x'" if ending == "csv" else "no JSON: "
+    wrong = "epoch is a whole number from 1, found 'x'" if ending == "csv" else "not valid JSON: "
     first = 3 if ending == "csv" else 2
     assert [f"l.{ending}:{line}: {wrong}" in done.err for line in (first, first + 19, first + 20)] == [
         True,

@@ -276,13 +276,13 @@ def test_a_failed_test_beside_the_evals_fails_the_whole(written: Project, llmeva
         written.pytester._monkeypatch.setenv("FAILED", str(failed))
         assert written.run("tests", "evals", "--shard=2/2", f"--llmeval-db={failed}.db").ret == 1
         told = " ".join(llmeval("show", "--db", f"{failed}.db").out.split())
-        assert f"warning: {many} tests that are no eval failed" in told
+        assert f"warning: {many} tests that are not evals failed" in told
         assert f"::test_own[2] {more}" in told
     written.pytester._monkeypatch.setenv("FAILED", "1")
     assert written.run("tests", "evals", "--shard=1/2", "--llmeval-db=one.db").ret == 1
     done = llmeval("merge", "one.db", "100.db")
     assert done.status == 1
-    assert "warning: 100 tests that are no eval failed" in " ".join(done.out.split())
+    assert "warning: 100 tests that are not evals failed" in " ".join(done.out.split())
     assert "shard 2/2 ended with status 1" in done.out
     assert llmeval("baseline", "set", "main", "last").status == 4
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 from tests.cli.conftest import Command
 from tests.support.stored_runs import END, newer, run
 from tests.support.wrong_files import foreign, random_bytes, text_file
@@ -208,10 +209,10 @@ def test_errors_that_nobody_can_be_told_change_no_status(recorded: SqliteStore, 
 def test_an_interrupt_ends_the_command_without_a_traceback(
     store: SqliteStore, llmeval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(store: SqliteStore) -> None:
+    def interrupt(reader: SqliteReader, most: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SqliteStore, "runs", interrupt)
+    monkeypatch.setattr(SqliteReader, "newest", interrupt)
     assert llmeval("runs").status == 130
 
 

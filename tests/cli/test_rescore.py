@@ -156,7 +156,7 @@ def test_answers_that_broke_the_test_are_scored_again_once_it_is_mended(project:
     result = project.run("evals")
     assert result.ret == 10
     run = project.last_run()["id"]
-    assert f"note: code broke over {len(ROWS)} answers, which is an error and no miss" in result.stdout.str()
+    assert f"note: code broke over {len(ROWS)} answers: these are errors and no misses" in result.stdout.str()
     result.stdout.fnmatch_lines([f"once the code is fixed: llmeval rescore {run}"])
     assert "continue with" not in result.stdout.str()
     project.eval(reads % "response.text[2:] or ''")

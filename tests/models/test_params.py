@@ -36,7 +36,7 @@ def test_what_a_request_has_of_itself_is_no_parameter(name: str) -> None:
 @pytest.mark.parametrize("prompt", ["Say it.", [{"role": "user", "content": "Say it."}]])
 def test_a_prompt_is_no_parameter(prompt: object) -> None:
     """A server would take it without a word, and answer the row's own; an object names one that a server keeps."""
-    told = "'prompt' is not a sampling parameter; pass it as the first argument, or as the marker's prompt="
+    told = "'prompt' is not a sampling parameter; pass it as the first argument or as the marker's prompt="
     assert list(wrong_params({"prompt": prompt, "seed": 1})) == [("prompt", told)]
     assert list(wrong_params({"prompt": {"id": "pmpt_1"}})) == []
 

@@ -251,7 +251,7 @@ def test_a_link_s_own_suffix_decides_or_that_of_its_file(project: Project, link:
     (data / "rows.jsonl").rename(data / real)
     (data / link).symlink_to(real)
     project.write(evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval('data/{link}')\n{PASS}")
-    assert f"data/{link}:1: no JSON" in refused(project)
+    assert f"data/{link}:1: not valid JSON" in refused(project)
     (data / real).write_text(jsonl(GOOD))
     assert project.run("evals").ret == 0
 

@@ -15,7 +15,7 @@ def test_wrong_rows_name_file_line_and_key(project: Project) -> None:
     with_data(project, "\n".join(each.rstrip() for each in rows))
     told = (
         "a row is an object with the key 'input', found [1]",
-        "no JSON: Expecting value at character 1",
+        "not valid JSON: Expecting value at character 1",
         f"marks: '{'x-' * 28}... cannot be a pytest mark; use letters, digits and _",
     )
     lines = [f"data/rows.jsonl:{line}: {message}\n" for line, message in enumerate(told, 2)]

@@ -141,7 +141,9 @@ def test_what_failed_the_session_beside_its_rules_is_named_and_not_they(verdict:
     rules = [replace(UNSURE, verdict=verdict)] if verdict in ("inconclusive", "unmeasurable") else []
     ruled = replace(MISSED, verdict="pass")
     found = compared(ended(verdict, 1), [*rules, ruled, latency], cases=[*missed, unpaid])
-    strict = ", and rules that are inconclusive, where on\\_inconclusive: fail" if verdict == "inconclusive" else ""
+    strict = (
+        "; inconclusive rules fail a session only with on\\_inconclusive: fail" if verdict == "inconclusive" else ""
+    )
     assert heading(found) == (
         "### ❌ llmeval: FAIL: the session ended with status 1: misses or errors in suites without rules (agent, faq)"
         + strict

@@ -98,7 +98,7 @@ def test_the_draft_is_the_one_that_the_schema_names(draft: str, accepted: bool) 
         ({"properties": {"a": 5}}, "the schema is invalid at properties.a"),
         ({"pattern": "("}, "not a regular expression"),
         ({"properties": {"a": {"patternProperties": {"[": {}}}}}, "not a regular expression"),
-        ({"$schema": "urn:mine"}, "no known draft"),
+        ({"$schema": "urn:mine"}, "is not a known draft"),
         ({"$ref": "https://example.com/schema.json"}, "nothing is fetched"),
         ({"properties": {"a": {"items": {"$ref": "other.json#/x"}}}}, "nothing is fetched"),
         ({"$ref": "#/$defs/missing"}, "is not in it"),

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from pytest_llmeval.store import schema
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_readable
+from pytest_llmeval.store.migrating import migrate
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.at_once import at_once
 from tests.support.records import call, record
@@ -191,7 +192,7 @@ def test_one_that_finds_the_file_migrated_when_its_turn_comes_leaves_the_copy_as
     """It saw the old version before it waited for the other."""
     old(path)
     seen = iter([1])
-    real = SqliteStore._prepare.__globals__["schema_of"]
+    real = migrate.__globals__["schema_of"]
     SqliteStore(path).close()
     copy = path.with_name("llmeval.db.schema-1.bak")
     before = copy.read_bytes()

@@ -97,7 +97,7 @@ def arguments_text(arguments: object) -> str:
     try:
         return canonical(arguments)
     except (ValueError, RecursionError):  # NaN, say
-        raise UnexpectedError("a tool call whose arguments are no JSON") from None
+        raise UnexpectedError("a tool call whose arguments are not JSON") from None
 
 
 def spoken(value: object) -> str | None:
