@@ -96,7 +96,7 @@ def test_tool_calls_are_read_beside_the_text(arguments: object, read_as: str, te
         ([{"type": "custom", "custom": {"name": "f"}}], "a call of a custom tool whose input is not a text"),
         ([called("{}", name="")], "a tool call that names no function"),
         ([called([1])], "a tool call whose arguments are no object"),
-        ([called({"a": float("nan")})], "a tool call whose arguments are no JSON"),
+        ([called({"a": float("nan")})], "a tool call whose arguments are not JSON"),
     ],
 )
 def test_a_tool_call_that_cannot_be_read_is_a_malformed_response(calls: object, problem: str) -> None:
