@@ -317,7 +317,8 @@ def _alike(value: Any) -> Any:
 
 def _json(sample: Sample, where: str) -> str:
     if not isinstance(sample.target, dict | list) or not sample.target:
-        raise DatasetError(f"{where}: target {sample.target!r:.60} is no JSON object or list; data.completion is json")
+        told = f"target {sample.target!r:.60} is not a JSON object or list; data.completion is json"
+        raise DatasetError(f"{where}: {told}")
     return json.dumps(sample.target, ensure_ascii=False)
 
 

@@ -260,11 +260,11 @@ def test_bad_settings_are_told(tmp_path: Path, change: dict[str, Any], message: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"<<<<<<< HEAD\n", "no JSON: Expecting value at character 1"),
-        (b"\n", "no JSON: Expecting value at character 2"),
-        (b'{"suite": NaN}\n', "no JSON: NaN is not JSON"),
-        (b'{"suite": "a", "suite": "b"}\n', "no JSON: key 'suite' appears twice in one object"),
-        (b'{"suite": "\xff"}\n', "no JSON: byte 12 is not UTF-8"),
+        (b"<<<<<<< HEAD\n", "not valid JSON: Expecting value at character 1"),
+        (b"\n", "not valid JSON: Expecting value at character 2"),
+        (b'{"suite": NaN}\n', "not valid JSON: NaN is not JSON"),
+        (b'{"suite": "a", "suite": "b"}\n', "not valid JSON: key 'suite' appears twice in one object"),
+        (b'{"suite": "\xff"}\n', "not valid JSON: byte 12 is not UTF-8"),
         (b"[]\n", "it is [], and should be an object"),
     ],
 )

@@ -78,7 +78,7 @@ def test_all_wrong_rows_are_told_with_their_lines(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         read(tmp_path, rows)
     first, second, third = str(caught.value).splitlines()
-    assert first.startswith("train.jsonl:2: no JSON")
+    assert first.startswith("train.jsonl:2: not valid JSON")
     assert second.startswith("train.jsonl:3: unknown key 'tagret'")
     assert third == "train.jsonl:4: target None has no text to learn; data.completion is text"
 
@@ -102,7 +102,7 @@ def test_wrong_rows_of_all_three_datasets_are_told_at_once(tmp_path: Path) -> No
     lines = str(caught.value).splitlines()
     assert lines[19].startswith("train.jsonl:20: ")
     assert lines[20] == "… and 5 more wrong rows"
-    assert lines[21].startswith("val.jsonl:2: no JSON")
+    assert lines[21].startswith("val.jsonl:2: not valid JSON")
     assert lines[22:] == ["test.jsonl: 0 rows; training needs at least one"]
 
 
