@@ -50,7 +50,7 @@ def held(project: Project) -> Held:
 
 def wait_for_stall(project: Project, held: Held) -> None:
     """Return once the free answers are kept, and recorded as far as they can be, and held ones fill the slots."""
-    wait_until(lambda: len(project.server.ledger) >= FREE + 4, "all slots are in use")
+    wait_until(lambda: len(held.waiting) >= 4, "all slots are in use")
     wait_until(lambda: (project.root / ".llmeval" / "llmeval.db").exists(), "the database is there")
     wait_until(lambda: len(project.cases()) >= FREE // 3, "finished cases are recorded")
     wait_until(lambda: len(journal_answers(project)) >= FREE, "the answers are kept")

@@ -91,6 +91,8 @@ class Held:
         self._lock = threading.Lock()
         self.answered: set[str] = set()
         """The texts that were answered."""
+        self.waiting: set[str] = set()
+        """The texts that wait for their answers."""
         self.opened = threading.Event()
         server.reply = self
 
@@ -100,9 +102,11 @@ class Held:
         with self._lock:
             self._count += text.startswith(self._beginning)
             is_free = self._count <= self._free or not text.startswith(self._beginning) or text in self._never_held
-        while not is_free and not self.opened.wait(0.02):
-            if self._server.closing.is_set():
-                break
+        if not is_free:
+            self.waiting.add(text)
+            while not self.opened.wait(0.02) and not self._server.closing.is_set():
+                pass
+            self.waiting.discard(text)
         self.answered.add(text)
         return text
 
