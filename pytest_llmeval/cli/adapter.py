@@ -22,7 +22,9 @@ from pytest_llmeval.store.whole_file import whole_folder
 __all__ = ["adapter"]
 
 _BASE = click.option(
-    "--base", metavar="PATH|ID", help="The base's folder, its id of the hub or a GGUF file; what the adapter says."
+    "--base",
+    metavar="PATH|ID",
+    help="The base: a folder, an id of the hub or a GGUF file; default: the one that the adapter names.",
 )
 
 
@@ -33,7 +35,7 @@ def adapter() -> None:
 
 @adapter.command()
 @click.argument("adapter", metavar="ADAPTER")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The folder, which is not there yet.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The folder to create.")
 @_BASE
 @json_option
 def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
@@ -60,7 +62,7 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
         return
     echo_lines(
         [
-            f"{one_line(str(output))}: {merged.dtype} weights; {merged.lost:.2%} of the adapter's change was lost by"
+            f"{one_line(str(output))}: {merged.dtype} weights; {merged.lost:.2%} of the adapter's change was lost to"
             " rounding",
             f"evaluate it: pytest evals --model hf:{one_line(str(output))}",
         ]
@@ -69,7 +71,7 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
 
 @adapter.command()
 @click.argument("adapter", metavar="ADAPTER")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file, which is not there yet.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to create.")
 @_BASE
 @json_option
 def gguf(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
@@ -101,7 +103,7 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
     config: Mapping[str, Any] = read_adapter_config(find_adapter(adapter), f"adapter {adapter}")
     named = base or config.get("base_model_name_or_path")
     if not named:
-        raise ModelError(f"adapter {adapter}: it does not say what its base is; name it with --base")
+        raise ModelError(f"adapter {adapter}: it does not name its base; pass --base")
     revision = None if base or at_home(named).exists() else config.get("revision")
     weights = WeightsSpec(base=str(named), adapter=adapter, revision=revision)
     try:
@@ -109,7 +111,7 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
     except ModelError as error:
         if base:
             raise
-        raise ModelError(f"adapter {adapter}: its base is not here ({error}); name its place with --base") from None
+        raise ModelError(f"adapter {adapter}: its base is not here ({error}); say where it is with --base") from None
     check_adapter_base(config, weights, source, f"adapter {adapter}")
     return weights, source
 
@@ -117,9 +119,9 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
 def _check_free(output: Path) -> None:
     """Raise SettingsError if ``output`` exists or its folder does not."""
     if output.exists() or output.is_symlink():
-        raise SettingsError(f"--output {one_line(str(output))}: it is there already; name another place, or remove it")
+        raise SettingsError(f"--output {one_line(str(output))}: it already exists; name another path, or remove it")
     if not output.resolve().parent.is_dir():
-        raise SettingsError(f"--output {one_line(str(output))}: the folder that it is to lie in is not there")
+        raise SettingsError(f"--output {one_line(str(output))}: the folder to put it in does not exist")
 
 
 @contextlib.contextmanager

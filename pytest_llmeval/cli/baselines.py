@@ -64,7 +64,7 @@ def baseline() -> None:
 @baseline.command("set")
 @click.argument("name", callback=_valid)
 @click.argument("run", default="last")
-@click.option("--even-red", is_flag=True, help="Take a run that failed, too.")
+@click.option("--even-red", is_flag=True, help="Accept a run that failed, too.")
 @json_option
 @database_option
 def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
@@ -126,14 +126,14 @@ def remove(name: str, as_json: bool, database: Path | None) -> None:
     if as_json:
         emit_json({"name": name, "run": run_id})
         return
-    echo_lines([f"baseline {one_line(name)} is no more; run {printable(run_id)} stays"])
+    echo_lines([f"baseline {one_line(name)} is removed; run {printable(run_id)} stays"])
 
 
 @baseline.command()
 @click.argument("run", metavar="NAME|RUN")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--no-answers", is_flag=True, help="Leave out all that quotes the models or the dataset.")
-@click.option("--even-red", is_flag=True, help="Take a run that failed, too; one that has a name is taken anyway.")
+@click.option("--no-answers", is_flag=True, help="Leave out everything that quotes the models or the dataset.")
+@click.option("--even-red", is_flag=True, help="Accept a run that failed, too; one that has a name is always accepted.")
 @json_option
 @database_option
 def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool, database: Path | None) -> None:
@@ -180,7 +180,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     found = BaselineFile(file, one_line(str(file)))
     why = _why_no_name(found.name) if name is None else None
     if why:
-        raise StoreError(f"{found.shown}: the name in it is no use ({why}); give one with --name")
+        raise StoreError(f"{found.shown}: the name in it cannot be used ({why}); give one with --name")
     _check(found.run, even_red=True)
     name = name or found.name
     project = find_project()
@@ -192,7 +192,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     if as_json:
         emit_json({"name": name, "run": found.run.id, "imported": is_new, "cases": found.count, "replaced": before})
         return
-    how = f"{counted(found.count, 'case')} taken over" if is_new else "it was here already"
+    how = f"{counted(found.count, 'case')} imported" if is_new else "it was here already"
     echo_lines([f"baseline {one_line(name)}: run {told_run(found.run)}, {how}{_instead(before, found.run)}"])
 
 
@@ -209,11 +209,11 @@ def _beside(store: SqliteReader, run: Run) -> dict[str, Any]:
 def _why_no_name(name: str) -> str | None:
     """Return why ``name`` is not a valid baseline name; None if it is."""
     if not name.strip() or name != name.strip() or not name.isprintable() or name != printable(name):
-        return f"{one_line(repr(name), 80)} is not printable, or begins or ends with a blank"
+        return f"{one_line(repr(name), 80)} is not printable, or begins or ends with a space"
     if any(sign in name for sign in "@/\\"):
-        return f"{one_line(repr(name), 80)} holds '@', '/' or '\\', which stand in a RUN@MODEL or a file's name"
+        return f"{one_line(repr(name), 80)} holds '@', '/' or '\\', which are used in RUN@MODEL and file names"
     if name in TAKEN_NAMES:
-        return f"{name!r} has a meaning of its own where a baseline is named"
+        return f"{name!r} is reserved where a baseline is named"
     if len(name) > _LONGEST_NAME:
         return f"it has {len(name)} characters, and at most {_LONGEST_NAME} are allowed"
     return None

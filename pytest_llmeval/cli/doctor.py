@@ -231,13 +231,13 @@ def _reached(url: str, environ: Mapping[str, str]) -> Finding:
     """Check that a server, or its proxy according to ``environ``, accepts a connection."""
     server = _address(url)
     if server is None:
-        return Finding(state="problem", what="server", found="OPENAI_BASE_URL is no URL like http://host:port/v1")
+        return Finding(state="problem", what="server", found="OPENAI_BASE_URL is not a URL like http://host:port/v1")
     what, asked = f"server {server[0]}:{server[1]}", server
     proxy = proxy_for(BaseUrl(url=url, host=server[0]), environ)
     if proxy is not None:
         before = _address(proxy)
         if before is None:
-            return Finding(state="problem", what=what, found="the proxy before it has no address like http://host:port")
+            return Finding(state="problem", what=what, found="the address of its proxy is not like http://host:port")
         what, asked = f"{what} through proxy {before[0]}:{before[1]}", before
     try:
         socket.create_connection(asked, timeout=_CONNECT_S).close()

@@ -27,7 +27,9 @@ _GOES_ON = "--continue-on-collection-errors"
 _PREFIX = "llmeval: "
 _LONGEST = 2_000
 """Largest number of characters shown of each of pytest's outputs."""
-_MORE_OR_LESS = "verdicts in the cache cost nothing, and a reply that is none is asked for again, up to twice"
+_MORE_OR_LESS = (
+    "verdicts in the cache cost nothing; a reply that is not a valid verdict is asked for again, up to twice"
+)
 _COLUMNS: list[Column] = [
     ("suite", "left"),
     ("model", "left"),

@@ -67,7 +67,7 @@ def _form(name: str) -> Callable[[Callable[..., Iterable[str]]], click.Command]:
             _tell(found, output, as_json=as_json)
 
         path = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
-        to_file = click.option("--output", type=path, help="Write to this file, as a whole or not at all.")
+        to_file = click.option("--output", type=path, help="Write to this file, completely or not at all.")
         shared = click.argument("run", default="last")(to_file(json_option(database_option(command))))
         return export.command(name)(shared)
 

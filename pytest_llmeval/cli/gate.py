@@ -41,7 +41,7 @@ __all__ = ["Gated", "gate"]
 @click.command()
 @click.argument("run", default="last")
 @thresholds_option("RUN")
-@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; else what the session was told.")
+@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; default: what the session used.")
 @json_option
 @database_option
 def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool, database: Path | None) -> int:

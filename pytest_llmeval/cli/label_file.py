@@ -127,7 +127,9 @@ def _object(line: str, where: str) -> Mapping[str, Any]:
     except NotJsonError as error:
         raise DatasetError(f"{where}: not valid JSON: {error}") from None
     if not isinstance(row, dict):
-        raise DatasetError(f'{where}: a line is an object, such as {{"sample_id": ..., "name": ..., "level": ...}}')
+        raise DatasetError(
+            f'{where}: a line must be an object, such as {{"sample_id": ..., "name": ..., "level": ...}}'
+        )
     if "input" in row:
         row = _of_dataset(row, where)
     else:
@@ -191,7 +193,7 @@ def _long(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _text(row: Mapping[str, Any], key: str, where: str) -> str:
     value = row[key]
     if not isinstance(value, str):
-        raise DatasetError(f"{where}: {key} is a text, found {shown_value(value)}")
+        raise DatasetError(f"{where}: {key} must be a string, found {shown_value(value)}")
     return value
 
 

@@ -107,7 +107,7 @@ def export_labels(
 @labels.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("run", default="last")
-@click.option("--rater", help="Who said so, where the file's column rater is empty.")
+@click.option("--rater", help="The rater, where the file's column rater is empty.")
 @json_option
 @database_option
 def import_labels(file: Path, run: str, rater: str | None, as_json: bool, database: Path | None) -> None:
@@ -118,9 +118,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         rows, rater = read_labels(file, str(file)), (rater or "").strip()
         nameless = next((row for row in rows if not (row.rater or rater)), None)
         if nameless is not None:
-            raise DatasetError(
-                f"{nameless.where}: nobody is named as the rater; pass --rater NAME or fill in the column"
-            )
+            raise DatasetError(f"{nameless.where}: no rater is named; pass --rater NAME or fill in the column")
         cases = list(store.cases(found.id))
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
         given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater)
@@ -137,7 +135,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
     again = "1 of them repeats an earlier one and keeps its date"
     if repeated > 1:
         again = f"{repeated} of them repeat earlier ones and keep their dates"
-    to_do = f"{again}: where people looked again, fill in the column at"
+    to_do = f"{again}: where people looked again, fill in the column `at`"
     echo_lines([line for each in (told, *([to_do] if repeated else [])) for line in wrapped(each, terminal_width())])
 
 
@@ -255,6 +253,6 @@ def _write(path: Path, text: str) -> None:
     try:
         write_new(path, text.encode(errors="backslashreplace"))
     except FileExistsError:
-        raise SettingsError(f"--output {path}: is there already, and may hold labels; name another file") from None
+        raise SettingsError(f"--output {path}: already exists, and may hold labels; name another file") from None
     except OSError as error:
         raise SettingsError(f"--output {path}: cannot be written: {error.strerror or error}") from None

@@ -33,7 +33,7 @@ _NOTHING_COLLECTED = 5
 @click.argument("databases", metavar="DB...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--into", "--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="Target database.")
 @thresholds_option("the shards")
-@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; else what the shards were told.")
+@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; default: what the shards used.")
 @json_option
 def merge(
     databases: tuple[Path, ...], database: Path | None, thresholds: Path | None, baseline: str | None, as_json: bool
@@ -53,7 +53,7 @@ def merge(
     target = project.database_at(database)
     if database is not None and target.exists() and any(map(target.samefile, files)):
         told = one_line(str(database))
-        raise SettingsError(f"--into {told}: a file of the shards, which stay as they are; name another")
+        raise SettingsError(f"--into {told}: one of the shards' files, which are never changed; name another")
     with contextlib.closing(SqliteStore(target, db_option=project.db_option(target))) as store:
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}

@@ -63,7 +63,7 @@ def fetch(name: str, as_json: bool) -> None:
     if as_json:
         emit_json({"name": name, "path": str(path), "verified": True})
     else:
-        click.echo(f"{path}: there, sha256 is right")
+        click.echo(f"{path}: present, sha256 is right")
 
 
 def weights_place(weights: WeightsSpec, environ: Mapping[str, str]) -> Path:

@@ -105,7 +105,7 @@ def _show_rules(
 
 
 def _no_value(run: Run) -> StoreError:
-    return StoreError(f"run {run.id}: no case of it has a value, so that there is nothing to plan with")
+    return StoreError(f"run {run.id}: no case of it has a value, so there is nothing to plan with")
 
 
 def _heading(run: Run) -> str:

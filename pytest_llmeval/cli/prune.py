@@ -37,10 +37,15 @@ _WORTH_IT = 0.05
 
 @click.command()
 @click.option(
-    "--older-than", "days", metavar="DAYS", type=click.IntRange(min=1), required=True, help="Runs as old as that go."
+    "--older-than",
+    "days",
+    metavar="DAYS",
+    type=click.IntRange(min=1),
+    required=True,
+    help="Runs that are at least this many days old.",
 )
 @click.option("--delete", "is_meant", is_flag=True, help="Delete them; without it they are only listed.")
-@click.option("--even-unfinished", is_flag=True, help="Take runs that --resume would continue, too.")
+@click.option("--even-unfinished", is_flag=True, help="Include runs that --resume could continue.")
 @json_option
 @database_option
 def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, database: Path | None) -> None:
@@ -73,9 +78,9 @@ def _deleted(store: SqliteStore, choose: Callable[[SqliteReader], Pruning]) -> t
     deleted = list(delete_runs(store, lambda: choose(store)))
     if store.free_share() < _WORTH_IT:
         return deleted, []
-    later = "what is free in it is used by later runs; the same command makes it smaller when no session goes on"
+    later = "later runs use the space freed in it; the same command shrinks the file when no session is running"
     if any(run.shown_status == "running" for run in store.runs()):
-        return deleted, [f"note: a session is going on, so that the file was not made smaller: {later}"]
+        return deleted, [f"note: a session is running, so the file was not shrunk: {later}"]
     try:
         store.shrink()
     except StoreError as error:  # another process holds the file, or the disk is full
@@ -93,7 +98,7 @@ def _listed(chosen: Pruning, bulk: Bulk) -> Iterator[str]:
         yield "no run would be deleted"
         return
     told = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {told_size(bulk.bytes)}"
-    yield f"{told}, would be deleted; --delete does it, and nothing brings them back"
+    yield f"{told}, would be deleted; --delete does it, and this cannot be undone"
     if bulk.cached_answers:
         answers = counted(bulk.cached_answers, "answer")
         yield f"{answers} of theirs would no longer be in the cache, as no other run has them"

@@ -59,7 +59,7 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
             f"run {old.id} was imported without its calls; it can be scored again only in the database that recorded it"
         )
     if not functions:
-        raise UserError(f"run {old.id} has no finished case, so that there is nothing to score")
+        raise UserError(f"run {old.id} has no finished case, so there is nothing to score")
     command = [sys.executable, "-m", "pytest", *functions, *(["-m", old.markexpr] if old.markexpr else [])]
     command += [f"--llmeval-rescore={old.id}", f"--llmeval-db={store.path.absolute()}", *pytest_args]
     session, printed = run_told(command, cwd=project.root)
@@ -104,5 +104,5 @@ def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], label
     name = f" ({one_line(old.name, 40)})" if old.name else ""
     lines += [f"the answers of run {printable(old.id)}{name} were scored again as run {printable(new.id)}"]
     if labels:
-        lines.append(f"{counted(labels, 'label')} of it came along")
+        lines.append(f"{counted(labels, 'label')} copied from it")
     echo_lines([*lines, verdict_line(view, new.end.exit_code if new.end else None)])

@@ -97,7 +97,7 @@ def selftest(
 def _check(rules: Thresholds) -> None:
     if not any(rule.kind in ("max_drop", "max_rise") for suite in rules.suites.values() for rule in suite.rules):
         raise ThresholdsError(
-            f"{rules.shown_as}: no rule on a change (max_drop, max_rise), so that nothing can raise a false alarm; add"
+            f"{rules.shown_as}: no rule on a change (max_drop, max_rise), so nothing can raise a false alarm; add"
             " one, or name another file with --thresholds"
         )
 
@@ -114,7 +114,7 @@ def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) 
             " take it all the same: llmeval selftest RUN"
         )
     if newest is None:
-        raise StoreError(f"no run came to its end with all its rows; `{project.run_evals}` records one")
+        raise StoreError(f"no run finished with all its rows; `{project.run_evals}` records one")
     return find_baseline(newest.id, reader=store, root=project.root)
 
 
@@ -139,7 +139,7 @@ def _chosen(
     alone = "is the only full run of its rows" if current.run.is_full else "is not full, shares no row with a full run"
     alone = "was named twice" if named is not None else alone
     raise StoreError(
-        f"{_told(current)} {alone} and has one epoch, but it takes two answers of each row to swap them: run the same"
+        f"{_told(current)} {alone} and has one epoch, but swapping needs two answers for each row: run the same"
         " evals once more, or with --epochs 2, and try again"
     )
 

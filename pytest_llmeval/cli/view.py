@@ -39,8 +39,10 @@ _LOOPBACK = "127.0.0.1"
     help="With --export: how many cases of each run; misses, errors and flips first.",
 )
 @click.option("--host", default=_LOOPBACK, show_default=True, help="Listen on this address of this machine.")
-@click.option("--allow-remote", is_flag=True, help="Let --host be an address that other machines reach.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 8765 where it is free, else any.")
+@click.option("--allow-remote", is_flag=True, help="Allow a --host that other machines can reach.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Listen on this port; default: 8765 if free, otherwise any."
+)
 @click.option("--open", "is_opened", is_flag=True, help="Open a browser, too.")
 @json_option
 @database_option
@@ -66,10 +68,10 @@ def view(
     if not is_loopback(host):
         if not allow_remote:
             raise SettingsError(
-                f"--host {one_line(host)}: other machines would reach it, and whoever does may read all runs and add"
-                " labels; say --allow-remote where that is wanted"
+                f"--host {one_line(host)}: other machines could reach it, and anyone who does can read all runs and"
+                " add labels; pass --allow-remote if that is intended"
             )
-        click.echo("warning: whoever reaches this address reads all runs and may add labels, unencrypted", err=True)
+        click.echo("warning: anyone who reaches this address can read all runs and add labels, unencrypted", err=True)
 
     def ready(address: str) -> None:
         if as_json:

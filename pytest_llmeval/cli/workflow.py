@@ -52,7 +52,10 @@ class Workflow:
         held = (found or b"").decode(errors="replace")
         if "pytest" not in held or (self.below != "." and _quoted(self.below)[1:-1] not in held):
             folder = "" if self.below == "." else f" in {one_line(self.below)}"
-            return [f"{shown} is yours, and runs no `pytest evals`{folder}: until it does, no pull request is judged"]
+            return [
+                f"{shown} is your own, and does not run `pytest evals`{folder}: until it does,"
+                " no pull request is judged"
+            ]
         install = [_INSTALL.format(workflow=shown)] if _NOWHERE in held else []
         return [*install, "commit and push: pull requests are judged"]
 

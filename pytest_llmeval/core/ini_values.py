@@ -15,7 +15,7 @@ def one_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
-    raise ValueError("expected one text or number")
+    raise ValueError("expected a single string or number")
 
 
 def many_texts(value: object) -> list[str]:

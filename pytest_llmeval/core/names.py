@@ -41,7 +41,7 @@ def _look_alike(word: str, near: str) -> str:
 
     if unicodedata.normalize("NFC", word) != unicodedata.normalize("NFC", near):
         return ""
-    return f" It looks the same, of other characters: {ascii(near)}, not {ascii(word)}"
+    return f" It looks the same, but has other characters: {ascii(near)}, not {ascii(word)}"
 
 
 def quoted(name: str) -> str:

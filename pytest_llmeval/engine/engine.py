@@ -362,7 +362,7 @@ class Engine:
             found = look()
         except StoreError as fault:
             self._halt(fault)
-            message = f"whether the answer is kept cannot be read: {fault}"
+            message = f"cannot read whether the answer is stored: {fault}"
             raise CallError(message, kind=ErrorKind.STORAGE, attempts=0) from None
         self.counts.damaged = len(self._journal.damaged)
         return found

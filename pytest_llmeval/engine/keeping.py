@@ -102,8 +102,8 @@ class Keeping:
             self._on_fault(fault)
         finally:  # whatever was raised, nobody waits for ever
             self._counts.unkept += len(kept) if why else 0
-            _tell((done for _, done in kept), why and f"the answer came and could not be kept: {why}", attempts=1)
-            _tell((done for _, done in begun), why and f"not asked: the answer could not be kept: {why}", attempts=0)
+            _tell((done for _, done in kept), why and f"the answer came and could not be stored: {why}", attempts=1)
+            _tell((done for _, done in begun), why and f"not asked: the answer could not be stored: {why}", attempts=0)
 
     def _soon(self) -> "asyncio.Future[None]":
         """Return a future that the next write resolves, and schedule that write for the next turn of the loop."""

@@ -71,7 +71,7 @@ class CsvFile:
             raise DatasetError(f"{where}: no header; the first line names the columns, such as id,input,target")
         if header[0].startswith("sep="):
             line = raw.removeprefix(_BOM).decode().strip()
-            raise DatasetError(f"{where}: {line!r} is a line for Excel alone; delete it")
+            raise DatasetError(f"{where}: {line!r} is a line only for Excel; delete it")
         sign = next((sign for sign in _OTHER_SIGNS if len(header) == 1 and sign in header[0]), None)
         if sign is not None:
             raise DatasetError(f"{where}: the columns are separated by {sign!r}; save the file with commas")
@@ -91,7 +91,7 @@ class CsvFile:
             raise DatasetError(f"{where}: {uneven(len(cells), len(self._header))}")
         row = _row(self._header, cells)
         if not row:
-            raise DatasetError(f"{where}: a row without any value; delete it")
+            raise DatasetError(f"{where}: a row without values; delete it")
         if not row.keys() <= _KNOWN:
             raise DatasetError(self._unknown(row, cells))
         return to_sample(row, where)

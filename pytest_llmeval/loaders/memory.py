@@ -138,7 +138,7 @@ def _as_json(row: Any, where: str) -> bytes:
         raise DatasetError(f"{where}: a row holds what JSON can hold; {one_line(str(error))}") from None
     for key in _keys(row):
         if not isinstance(key, str):
-            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {shown_value(key)} is not a text")
+            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {shown_value(key)} is not a string")
     return text.encode("ascii")
 
 

@@ -77,11 +77,11 @@ class PromptFields:
         where = f"{rows}: prompt {self._source}"
         known = self._slips(sorted(in_braces - filled), filled)
         for name, told in known.items():
-            yield f"{where}: {{{one_line(name, 60)}}} is not a row field and is sent as it stands; {told}"
+            yield f"{where}: {{{one_line(name, 60)}}} is not a row field and is sent unchanged; {told}"
         for name in sorted(filled & self._lacking.keys()):
             lacking = f"is missing in {self._rows - self._having[name]} of {counted(self._rows, 'row')}"
             first = f"first: row {one_line(self._lacking[name], 60)}"
-            yield f"{where}: {{{one_line(name, 60)}}} {lacking} and is sent there as it stands ({first})"
+            yield f"{where}: {{{one_line(name, 60)}}} {lacking} and is sent there unchanged ({first})"
         for name in sorted(filled & self._doubled):
             told = f"{{{{{one_line(name, 60)}}}}} is sent with braces around the row's text"
             yield f"{where}: {told}; a field has one pair: {{{one_line(name, 60)}}}"

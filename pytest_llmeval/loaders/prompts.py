@@ -104,7 +104,7 @@ def _yaml_messages(path: Path, shown: str) -> list[Message]:
         if not isinstance(message, dict) or set(message) != {"role", "content"}:
             raise PromptError(f"{where}: a message has the keys role and content, found {shown_value(message)}")
         if message["role"] not in _ROLES or not isinstance(message["content"], str):
-            raise PromptError(f"{where}: role is one of {', '.join(_ROLES)} and content is text")
+            raise PromptError(f"{where}: role must be one of {', '.join(_ROLES)} and content a string")
     return cast(list[Message], document.data)
 
 

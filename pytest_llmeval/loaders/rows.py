@@ -43,7 +43,7 @@ def to_sample(row: object, where: str) -> Sample:
         DatasetError: naming ``where``, the key, what was found and what to do.
     """
     if not isinstance(row, dict):
-        raise DatasetError(f"{where}: a row is an object with the key 'input', found {shown_value(row)}")
+        raise DatasetError(f"{where}: a row must be an object with the key 'input', found {shown_value(row)}")
     if not row.keys() <= _KNOWN:
         raise DatasetError(unknown_key(row, where))
     if "input" not in row:
@@ -68,7 +68,7 @@ def to_sample(row: object, where: str) -> Sample:
 def _id(row: dict[str, Any], where: str) -> str:
     own = row["id"]
     if not isinstance(own, str) or not own:
-        raise _wrong(where, row, "id", "a string that is not empty")
+        raise _wrong(where, row, "id", "a non-empty string")
     if not is_storable(own):
         raise _wrong(where, row, "id", _STORABLE)
     return own
@@ -95,7 +95,7 @@ def _marks(row: dict[str, Any], where: str) -> tuple[str, ...]:
                 f"{where}: marks: {shown_value(mark)} cannot be a pytest mark; use letters, digits and _"
             )
         if mark in _NOT_ON_A_ROW:
-            raise DatasetError(f"{where}: marks: {mark!r} cannot stand on a row; put it on the test function")
+            raise DatasetError(f"{where}: marks: {mark!r} cannot be used on a row; put it on the test function")
     return tuple(dict.fromkeys(given))
 
 

@@ -30,7 +30,7 @@ def _mapping(value: object) -> dict[str, Any]:
         raise ValueError(f"found {shown_yaml(value)}; write a mapping by name")
     for key in value:
         if not key.isascii() or not key.isidentifier() or key == NONCE:
-            raise ValueError(f"{show_key(key)} can be no name here; write {_NAME} (not {NONCE!r})")
+            raise ValueError(f"{show_key(key)} cannot be a name here; write {_NAME} (not {NONCE!r})")
     return value
 
 

@@ -76,7 +76,7 @@ def load_strict(
     except yaml.MarkedYAMLError as problem:
         raise error(_explain(problem, name)) from None
     except (ValueError, OverflowError):  # PyYAML on "\\UFFFFFFFF"
-        raise error(f"{name}:{loader.line + 1}: an escape names no character; correct it") from None
+        raise error(f"{name}:{loader.line + 1}: an escape that names no character; correct it") from None
     finally:
         loader.dispose()
 
@@ -107,7 +107,7 @@ def _decode(content: bytes, name: str, error: type[UserError]) -> str:
     control = yaml.SafeLoader.NON_PRINTABLE.search(text)
     if control:
         line = text.count("\n", 0, control.start()) + 1
-        raise error(f"{name}:{line}: the character {control.group()!r} has no place in YAML; take it out")
+        raise error(f"{name}:{line}: the character {control.group()!r} is not allowed in YAML; remove it")
     folded = text.find(_FOLDED)
     if folded >= 0:
         line = text.count("\n", 0, folded) + 1
@@ -212,7 +212,7 @@ class _Loader(yaml.SafeLoader):
         if node.tag == _TAG + "merge":
             self._refuse(node, "a merge key (<<)", "write the keys out in full")
         if not isinstance(node, yaml.ScalarNode):
-            self._refuse(node, "a key that is a list or a mapping", "use a text as the key")
+            self._refuse(node, "a key that is a list or a mapping", "use a string as the key")
         if node.tag not in _TEXTS:
             self._refuse(node, f"the key {node.value!r} is not text", "put it in quotes")
         return self._text(node)
@@ -263,7 +263,7 @@ class _Loader(yaml.SafeLoader):
         number = float(text.replace("_", ""))
         shown = repr(number) if "." in repr(number) else repr(number).replace("e", ".0e")
         meant = f"write {shown}" if math.isfinite(number) else "write a finite one"
-        self._refuse(node, f"{text} is a text in YAML 1.1, and not a number", f"{meant}, or '{text}' in quotes")
+        self._refuse(node, f"{text} is a string in YAML 1.1, not a number", f"{meant}, or '{text}' in quotes")
 
     def _refuse_reading(self, node: yaml.Node, text: str) -> NoReturn:
         """Refuse a scalar that PyYAML reads differently from how it looks."""

@@ -229,7 +229,7 @@ class _Reader:
         """Record judge demands that are empty, or on a metric that no judge scores."""
         metric = str(path[-1])
         if not found.model_fields_set:
-            self._problem((*path, "judge"), f"demands nothing; write one such as {_EXAMPLES['judge']}")
+            self._problem((*path, "judge"), f"has no effect; write one such as {_EXAMPLES['judge']}")
         elif metric in (*COUNTED_METRICS, *MEASURED_METRICS):
             self._problem((*path, "judge"), f"{metric} is not a score of a judge; demand it of one that is")
 

@@ -51,7 +51,7 @@ def _number(value: object) -> float:
         raise ValueError(f"found {shown_yaml(value)}, which is not a number; write one such as 0.8")
     plain = format(Decimal(f"{meant:.12g}"), "f")
     instead = " without quotes" if _QUOTED.fullmatch(value.strip()) else f", not {value} (and no quotes)"
-    raise ValueError(f"found the text {shown_yaml(value)}; write {plain}{instead}")
+    raise ValueError(f"found the string {shown_yaml(value)}; write {plain}{instead}")
 
 
 def _meant(text: str) -> float | None:

@@ -187,4 +187,4 @@ def _extra_headers(vendor: Vendor, environ: Mapping[str, str]) -> tuple[tuple[st
 
 def _check_sendable(where: str, headers: Iterable[tuple[str, str]]) -> None:
     if not all(part.isascii() and part.isprintable() for header in headers for part in header):
-        raise ModelError(f"{where} holds characters that no header takes")
+        raise ModelError(f"{where} holds characters that a header cannot have")

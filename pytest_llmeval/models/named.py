@@ -32,7 +32,7 @@ def unsendable(name: str, problem: str, param: str | None = None) -> CallError:
 def why_unsendable(params: Mapping[str, Any]) -> str | None:
     """Return what is wrong with the parameters of a request to a server; None if the server may know each of them."""
     if LOGPROB_OF in params:
-        return "the likelihood of a text is what only hf: models can tell"
+        return "only hf: models can compute the likelihood of a text"
     return next((told for _, told in wrong_params(params)), None)
 
 

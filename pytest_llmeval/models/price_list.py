@@ -69,7 +69,7 @@ class _Reader:
         """Return the date of the file; check the type of its source too, which is for human readers only."""
         for key in ("as_of", "source"):
             if key in file and not isinstance(file[key], str):
-                self._refuse((key,), f"expected text, found {file[key]!r}")
+                self._refuse((key,), f"expected a string, found {file[key]!r}")
         as_of: str | None = file.get("as_of")
         try:
             if as_of is not None and date.fromisoformat(as_of).isoformat() != as_of:

@@ -86,5 +86,7 @@ def api_key_of(variable: str, environ: Mapping[str, str]) -> str | None:
     """Return the key in ``variable`` without outer spaces; None if it is not set or empty."""
     key = environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise ModelError(f"{variable} holds characters that no key holds (a line break, or not ASCII); set it again")
+        raise ModelError(
+            f"{variable} holds characters that a key cannot have (a line break, or not ASCII); set it again"
+        )
     return key or None

@@ -107,7 +107,7 @@ def _options(query: str, shown: str, kind: WeightsKind) -> dict[str, Any]:
         if name not in known:
             raise ModelError(f"model {shown!r}: {_unknown(name, kind)}")
         if name in options:
-            raise ModelError(f"model {shown!r}: the option {name!r} stands there twice")
+            raise ModelError(f"model {shown!r}: the option {name!r} appears twice")
         pattern, words = known[name]
         if re.fullmatch(pattern, value) is None:
             raise ModelError(f"model {shown!r}: {name} is {words}, not {value!r}{_meant(name, value)}")

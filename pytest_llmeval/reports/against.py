@@ -16,7 +16,7 @@ from pytest_llmeval.store.records import Run
 
 __all__ = ["NOT_HELD", "against_lines", "difference_line", "is_held_against", "recorded_line"]
 
-NOT_HELD = "no rule on a change was held against it"
+NOT_HELD = "no rule on a change was judged against it"
 _MOST = 6
 """Largest number of set-up differences shown."""
 _FIRST = 3

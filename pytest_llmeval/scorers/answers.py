@@ -43,9 +43,9 @@ def with_circumstance(reason: str | None, response: Any) -> str | None:
         return reason
     refused = not response.text and response.refusal
     parts = [
-        f"the model said nothing else than a refusal: {visible_line(refused, _TOLD)}" if refused else None,
+        f"the model only refused: {visible_line(refused, _TOLD)}" if refused else None,
         reason,
-        "the answer was cut off at its greatest length; see max_tokens" if response.finish_reason == "length" else None,
+        "the answer was cut off at its maximum length; see max_tokens" if response.finish_reason == "length" else None,
     ]
     return "\n".join(filter(None, parts)) or None
 
@@ -84,7 +84,7 @@ def accepted_answers(target: Any) -> tuple[str, ...]:
         return (target,)
     if isinstance(target, Mapping):
         if target.get("answer") is None:
-            raise ScorerError("the target has no 'answer'; it is {'answer': ..., 'aliases': [...]}")
+            raise ScorerError("the target has no key 'answer'; write {'answer': ..., 'aliases': [...]}")
         aliases = target.get("aliases")
         answers = [target["answer"], *(() if aliases is None else _listed(aliases))]
     else:
@@ -93,7 +93,7 @@ def accepted_answers(target: Any) -> tuple[str, ...]:
         raise ScorerError("the target is an empty list: no answer can be right")
     for answer in answers:
         if not isinstance(answer, str):
-            raise ScorerError(f"the target holds {_article(answer)}, not a text; numbers go to score.numeric")
+            raise ScorerError(f"the target holds {_article(answer)}, not a string; for numbers use score.numeric")
     return tuple(answers)
 
 
@@ -103,8 +103,8 @@ def _listed(target: Any) -> list[Any]:
     if target is None:
         raise ScorerError("the target is None: the row has no target, or the test did not pass it")
     raise ScorerError(
-        f"the target is {_article(target)}; it is a text, a list of texts or "
-        "{'answer': ..., 'aliases': [...]}; numbers go to score.numeric"
+        f"the target is {_article(target)}; it must be a string, a list of strings or "
+        "{'answer': ..., 'aliases': [...]}; for numbers use score.numeric"
     )
 
 

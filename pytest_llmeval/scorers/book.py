@@ -104,7 +104,7 @@ class ScoreBook:
         """
         name, verdict = score_name(name), truth(passed)
         if reason is not None and not isinstance(reason, str):
-            raise ValueError(f"reason is {reason!r:.60}; it is a text or None")
+            raise ValueError(f"reason must be a string or None, found {reason!r:.60}")
         try:
             score = _recorded(name, finite(value), verdict, reason)
         except ScorerError as error:
@@ -338,7 +338,7 @@ def _twice(name: str) -> ScorerError:
 def _pass_mark(mark: object) -> float:
     if is_number(mark) and 0 <= mark <= 1:
         return float(mark)
-    raise ValueError(f"pass_mark is {mark!r}; it is a number from 0 to 1")
+    raise ValueError(f"pass_mark must be a number from 0 to 1, found {mark!r}")
 
 
 def _bound(scorer: Scorer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
@@ -356,7 +356,7 @@ def _checked(result: object) -> Scored:
         return Scored(unit_interval(result))
     companions = {key: unit_interval(value) for key, value in result.companions.items()}
     if result.reason is not None and not isinstance(result.reason, str):
-        raise ScorerError(f"the reason of Scored is a text or None, not {type(result.reason).__name__}")
+        raise ScorerError(f"the reason of Scored must be a string or None, found {type(result.reason).__name__}")
     return Scored(unit_interval(result.value), result.reason, companions)
 
 

@@ -102,7 +102,9 @@ class Options:
             label = wanted if wanted in self.by_label else self.by_text.get(plain(target))
             if label is not None:
                 return label
-        raise ScorerError(f"the target {shown(target)} is neither a label nor a text of the choices {self.all_shown()}")
+        raise ScorerError(
+            f"the target {shown(target)} is neither a label nor the text of one of the choices {self.all_shown()}"
+        )
 
     def shown(self, label: str) -> str:
         """Return a label for display, with its text if it has one."""
@@ -385,9 +387,11 @@ def _labelled(choices: tuple[Any, ...]) -> dict[str, str]:
     elif len(choices) <= len(string.ascii_uppercase):
         pairs = list(zip(string.ascii_uppercase, choices, strict=False))
     else:
-        raise ScorerError(f"there are {len(choices)} choices; letters reach 26, so give a mapping of labels to texts")
+        raise ScorerError(
+            f"there are {len(choices)} choices; there are only 26 letters, so pass a mapping of labels to strings"
+        )
     if len(dict(pairs)) < len(pairs) or not all(label and isinstance(text, str) for label, text in pairs):
-        raise ScorerError(f"choices are texts with distinct labels, not {shown(list(choices))}")
+        raise ScorerError(f"choices must be strings with distinct labels, found {shown(list(choices))}")
     return dict(pairs)
 
 

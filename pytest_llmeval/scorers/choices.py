@@ -69,7 +69,9 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
             unordered.
     """
     if not isinstance(choices, Mapping | Sequence):
-        raise ScorerError(f"choices are {type(choices).__name__}, not a list of texts or a mapping of labels to texts")
+        raise ScorerError(
+            f"choices must be a list of strings or a mapping of labels to strings, found {type(choices).__name__}"
+        )
     from pytest_llmeval.scorers.choice_reader import options_of  # its patterns take 15 ms to compile
 
     options = options_of(tuple(choices.items()) if isinstance(choices, Mapping) else tuple(choices))

@@ -62,7 +62,7 @@ def declared(path: Any, setting: str) -> str:
         ScorerError: if it is not a path.
     """
     if not isinstance(path, str) or not path:
-        raise ScorerError(f"{setting} holds {path!r}; a path is a text such as items[].price")
+        raise ScorerError(f"{setting} holds {path!r}; a path is a string such as items[].price")
     rest = path[1:].removeprefix(".") if path == "$" or path.startswith(("$.", "$[")) else path
     result, at = ROOT, 0
     while at < len(rest):

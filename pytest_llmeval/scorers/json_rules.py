@@ -55,7 +55,7 @@ class Difference(NamedTuple):
         expected, got = shown(self.expected), shown(self.got)
         is_one_text = isinstance(self.expected, str) != isinstance(self.got, str)
         is_alike = is_one_text and expected.strip('"') == got.strip('"')
-        why = "; only one is a text, as each cell of a CSV file is" if is_alike else ""
+        why = "; only one is a string, as each cell of a CSV file is" if is_alike else ""
         return f"{path_text(self.path)}: expected {expected}, got {got}{why}"
 
 

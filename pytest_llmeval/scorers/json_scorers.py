@@ -43,7 +43,7 @@ def json_valid(
         ScorerError: if the response or the kind is anything else.
     """
     if kind not in _KINDS:
-        raise ScorerError(f"kind is {kind!r}; it is 'any', 'object' or 'array'")
+        raise ScorerError(f"kind must be 'any', 'object' or 'array', found {kind!r}")
     text = text_of(response)
     try:
         value = parse_json(text, fenced=fenced)
@@ -161,5 +161,7 @@ def plain_json(value: Any, place: str = ROOT, depth: int = 0) -> Any:
             return {key: plain_json(each, child(place, key), depth + 1) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
             return [plain_json(each, position(place, at), depth + 1) for at, each in enumerate(value)]
-    told = f"the target holds what JSON cannot say, or too deep, at {path_text(place)}: {shown(value, 80)}"
+    told = (
+        f"the target holds something that JSON cannot represent, or too deep, at {path_text(place)}: {shown(value, 80)}"
+    )
     raise ScorerError(told + ("; pass its model_dump(mode='json')" if hasattr(value, "model_dump") else ""))

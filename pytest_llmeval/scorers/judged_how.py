@@ -117,13 +117,13 @@ def score_name(name: object, default: str | None = None) -> str:
     refuse_metric(name)
     if isinstance(name, str) and name.strip():
         return name
-    raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
+    raise ValueError(f"a score's name must be a non-empty string, found {name!r}")
 
 
 def refuse_metric(name: object) -> None:
     """Raise ValueError for the name of a metric that every run has, such as ``latency_s``."""
     if name in (*COUNTED_METRICS, *MEASURED_METRICS):
-        raise ValueError(f"name is {name!r}; that is a metric of every run, which a score would be taken for")
+        raise ValueError(f"a score cannot be named {name!r}: every run has a metric of that name")
 
 
 def truth(passed: object, what: str = "passed") -> bool | None:
@@ -131,4 +131,4 @@ def truth(passed: object, what: str = "passed") -> bool | None:
     plain = passed.item() if hasattr(passed, "item") else passed
     if plain is None or isinstance(plain, bool):
         return plain
-    raise ValueError(f"{what} is {passed!r}; it is True, False or None")
+    raise ValueError(f"{what} must be True, False or None, found {passed!r}")

@@ -198,7 +198,7 @@ def _target(target: Any, decimal: str) -> Decimal:
             raise ScorerError(f"the target {shown(target)} does not hold just one number")
         return found[0].value
     if target is None or isinstance(target, bool):
-        raise ScorerError(f"the target is {target}; it is a number, or a text that holds one")
+        raise ScorerError(f"the target must be a number, or a string that holds one, found {target}")
     return target if isinstance(target, Decimal) and target.is_finite() else as_decimal(_number(target))
 
 
@@ -210,9 +210,9 @@ def _check(tolerance: float, rel_tolerance: float, which: str, decimal: str) -> 
     at_least_0(tolerance, "tolerance")
     at_least_0(rel_tolerance, "rel_tolerance")
     if which not in ("only", "first", "last"):
-        raise ScorerError(f"which is {which!r}; it is 'only', 'first' or 'last'")
+        raise ScorerError(f"which must be 'only', 'first' or 'last', found {which!r}")
     if decimal not in (".", ","):
-        raise ScorerError(f"decimal is {decimal!r}; it is '.' or ','")
+        raise ScorerError(f"decimal must be '.' or ',', found {decimal!r}")
 
 
 def _plain(value: Decimal) -> str:

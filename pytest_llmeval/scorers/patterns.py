@@ -77,7 +77,7 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> "engine.Pattern[str]
         ScorerError: if the pattern is invalid.
     """
     if not isinstance(pattern, str):
-        raise ScorerError(f"the pattern is {shown(pattern)}; it is a text")
+        raise ScorerError(f"the pattern must be a string, found {shown(pattern)}")
     import regex as engine
 
     try:
@@ -89,4 +89,4 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> "engine.Pattern[str]
 def _checked_timeout(timeout_s: float) -> float:
     if is_number(timeout_s) and 0 < timeout_s <= MAX_TIMEOUT_S:
         return timeout_s
-    raise ScorerError(f"timeout_s is {timeout_s!r}; it is above 0 and at most {MAX_TIMEOUT_S:g} seconds")
+    raise ScorerError(f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g} seconds, found {timeout_s!r}")

@@ -255,7 +255,7 @@ def _check(function: Callable[..., object], name: str, pass_mark: float, signatu
     if name in RESERVED:
         raise UserError(f"{where}: score.{name} means something else already; choose another name")
     if not (is_number(pass_mark) and 0 <= pass_mark <= 1):
-        raise UserError(f"{where}: pass_mark is {pass_mark!r}; it is a number from 0 to 1")
+        raise UserError(f"{where}: pass_mark must be a number from 0 to 1, found {pass_mark!r}")
     if inspect.iscoroutinefunction(function):
         raise UserError(f"{where}: scorer {name!r} is async; a scorer is a plain function")
     if not signature.parameters:

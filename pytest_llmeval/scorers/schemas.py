@@ -69,11 +69,13 @@ def _line(error: ValidationError | SchemaError) -> str:
 def _schema_text(schema: Any) -> str:
     if not isinstance(schema, (Mapping, bool)):
         todo = ": pass its model_json_schema()" if hasattr(schema, "model_json_schema") else ""
-        raise ScorerError(f"the schema is a {type(schema).__name__}; it is an object or a bool{todo}")
+        raise ScorerError(f"the schema must be an object or a bool, found {type(schema).__name__}{todo}")
     try:
         return json.dumps(schema, default=dict)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ScorerError(f"the schema holds what JSON cannot say: {visible_line(str(error))}") from None
+        raise ScorerError(
+            f"the schema holds something that JSON cannot represent: {visible_line(str(error))}"
+        ) from None
 
 
 @lru_cache(maxsize=128)

@@ -37,7 +37,7 @@ def at_least_0(value: Any, setting: str) -> float:
     """Return a setting unchanged if it is a finite number of at least 0; raise ScorerError otherwise."""
     if is_number(value) and 0 <= value < math.inf:
         return value
-    raise ScorerError(f"{setting} is {value!r}; it is a finite number of at least 0")
+    raise ScorerError(f"{setting} must be a finite number of at least 0, found {value!r}")
 
 
 def finite(value: Any) -> float:

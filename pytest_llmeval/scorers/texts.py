@@ -67,7 +67,7 @@ def contains(
     """
     wanted = accepted_answers(target)
     if mode not in ("all", "any"):
-        raise ScorerError(f"mode is {mode!r}; it is 'all' or 'any'")
+        raise ScorerError(f"mode must be 'all' or 'any', found {mode!r}")
     if not all(wanted):
         raise ScorerError("the target holds an empty text, which every answer contains")
     text = text_of(response)

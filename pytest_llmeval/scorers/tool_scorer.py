@@ -95,10 +95,10 @@ def tool_calls(
 def _wanted(target: Any) -> list[_Wanted]:
     """Return the calls of a target; raise ScorerError if it contains anything else."""
     if target is None:
-        raise ScorerError("the target is None: the row has no target, or the test did not pass it; [] asks for no call")
+        raise ScorerError("the target is None: the row has no target, or the test did not pass it; [] expects no call")
     calls = [target] if isinstance(target, str | Mapping) else target
     if not isinstance(calls, list | tuple):
-        raise ScorerError(f"the target is {shown(calls, 80)}; it is a list of tool calls, {_FORM}")
+        raise ScorerError(f"the target must be a list of tool calls, {_FORM}; found {shown(calls, 80)}")
     return [_wanted_call(call) for call in calls]
 
 

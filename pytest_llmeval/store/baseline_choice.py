@@ -149,7 +149,7 @@ def _why_not_set(name: str, known: Iterable[str]) -> str:
     if "/" in name or "\\" in name or name.endswith((".jsonl", ".gz")):
         return f"file {told} is not there yet: llmeval baseline export RUN {shell_words([name]) or 'FILE'}"
     if name in TAKEN_NAMES:
-        return f"{told} is no baseline's name: llmeval baseline set NAME gives the last run one"
+        return f"{told} is not the name of a baseline: llmeval baseline set NAME gives the last run one"
     own, at, model = name.partition("@")
     of_model = f" (@{one_line(model, 60)} names a model of its run)" if at else ""
     near = closest(own, known)

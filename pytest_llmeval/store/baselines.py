@@ -279,7 +279,7 @@ def _unfinished(run: Run, db_option: str) -> str:
     rescored = run.settings.get("rescored")
     again = f"continue with: {run.resume_command(db_option=db_option)}"
     if rescored is not None:
-        again = f"do it again: llmeval rescore {rescored}{db_option}"
+        again = f"run it again: llmeval rescore {rescored}{db_option}"
     told = {
         "running": "is still going on; wait for its end",
         "interrupted": f"was interrupted; {again}",

@@ -193,7 +193,7 @@ def readable_errors(path: Path, *, if_damaged: str = "") -> Iterator[None]:
         is_damage = type(error) is sqlite3.DatabaseError  # its subclasses mean locks, rights and statements
         todo = if_damaged if is_damage else ""
         if "database is locked" in str(error):
-            todo = "; it was waited for, and another process holds it still: end that one"
+            todo = "; it stayed locked by another process: end that one"
         log = f"{os.path.realpath(path)}-wal"
         if "unable to open" in str(error) and os.path.exists(log) and not os.access(os.path.dirname(log), os.W_OK):
             todo = f"; copy it and {os.path.basename(log)} to a folder that can be written, where SQLite reads the log"

@@ -189,7 +189,7 @@ class Orphan:
 def unread(path: Path, error: StoreError) -> StoreError:
     """Return the error for a journal of an earlier session that cannot be taken over because of ``error``."""
     return StoreError(
-        f"{path}: the journal of an earlier session of this run cannot be taken over ({error.__cause__ or error}); if"
+        f"{path}: the journal of an earlier session of this run cannot be read ({error.__cause__ or error}); if"
         " it is damaged restore it, or move it away: what it holds is asked, and paid for, again then"
     )
 

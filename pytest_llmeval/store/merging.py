@@ -247,4 +247,4 @@ def _of_any_hand(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise StoreError(f"{path}: it holds what no run writes: {one_line(str(error), 200)}") from error
+        raise StoreError(f"{path}: it holds what no run records: {one_line(str(error), 200)}") from error

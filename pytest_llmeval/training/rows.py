@@ -325,7 +325,7 @@ def _json(sample: Sample, where: str) -> str:
 def _text(sample: Sample, where: str) -> str:
     found = next(_texts(sample.target), None)
     if not isinstance(found, str) or not found.strip():
-        raise DatasetError(f"{where}: target {sample.target!r:.60} has no text to learn; data.completion is text")
+        raise DatasetError(f"{where}: target {sample.target!r:.60} has no text to learn, but data.completion is text")
     return found
 
 

@@ -154,7 +154,7 @@ class _Pages:
                 return self._refused("The form is too long.", 413)
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         if not hmac.compare_digest(form.get("token", "").encode(), self.token.encode()):
-            return self._refused("The form is not of this server, or of one that has ended since; open it again.", 403)
+            return self._refused("The form is from another server, or from one that has stopped; open it again.", 403)
         return await run_in_threadpool(self._saved, form)
 
     def _saved(self, form: Mapping[str, str]) -> Response:

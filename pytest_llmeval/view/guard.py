@@ -71,10 +71,10 @@ class Guard:
         if method in _READING:
             return None
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return "the form is of another site"
+            return "the form is from another site"
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return "the form is of another site"
+            return "the form is from another site"
         return None
 
     def _is_ours(self, host: str) -> bool:

@@ -202,7 +202,7 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
     said = [(each, each.levels[each.chosen].value) for each in known if each.chosen is not None]
     rater, note = form.get("rater", "").strip(), _LINE_END.sub("\n", form.get("note", "")).strip()
     if not rater:
-        raise SettingsError("Nobody is named as the rater: fill in your name.")
+        raise SettingsError("No rater is named: fill in your name.")
     if not said:
         raise SettingsError("Nothing was chosen: choose a level of one dimension at least.")
     draw = RANDOM if form.get("drawn") == "1" else None

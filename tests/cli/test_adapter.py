@@ -28,7 +28,7 @@ def lora(here: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "options", "said"),
     [
-        ({"base_model_name_or_path": None}, (), "it does not say what its base is; name it with --base"),
+        ({"base_model_name_or_path": None}, (), "it does not name its base; pass --base"),
         ({"base_model_name_or_path": "./gone"}, (), "its base is not here (hf:./gone: no such folder"),
         ({}, ("--base", "./gone"), "hf:./gone: no such folder"),
         ({"base_model_name_or_path": "org/other"}, ("--base", "base"), "it was made for the base 'org/other'"),
@@ -58,7 +58,7 @@ def test_what_is_no_adapter_is_refused(llmeval: Command, here: Path, what: str) 
     assert "adapter nope: no such folder" in llmeval("adapter", what, "nope", "--output", "out.gguf").err
     (here / "empty").mkdir()
     told = llmeval("adapter", what, "empty", "--output", "out.gguf").err
-    assert "no PEFT adapter lies there" in told and "did you mean" not in told
+    assert "no PEFT adapter is there" in told and "did you mean" not in told
 
 
 @pytest.mark.parametrize("what", ["merge", "gguf"])
@@ -75,8 +75,8 @@ def test_the_folder_of_a_training_is_told_where_its_adapter_lies(llmeval: Comman
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ("base.gguf", "it is there already"),
-        ("no/out.gguf", "the folder that it is to lie in is not there"),
+        ("base.gguf", "it already exists"),
+        ("no/out.gguf", "the folder to put it in does not exist"),
         ("out.bin", "the name of a GGUF file ends in .gguf"),
     ],
 )

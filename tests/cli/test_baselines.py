@@ -136,14 +136,14 @@ def test_the_command_that_gives_suites_up_names_the_database(
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("none", "'none' has a meaning of its own"),
-        ("last", "'last' has a meaning of its own"),
+        ("none", "'none' is reserved"),
+        ("last", "'last' is reserved"),
         ("a@b", "'a@b' holds '@', '/' or"),
         ("a/b", "'a/b' holds '@', '/' or"),
         ("a\\b", r"'a\\b' holds '@', '/' or"),
-        ("", "'' is not printable, or begins or ends with a blank"),
-        (" a", "' a' is not printable, or begins or ends with a blank"),
-        ("a\n", r"'a\n' is not printable, or begins or ends with a blank"),
+        ("", "'' is not printable, or begins or ends with a space"),
+        (" a", "' a' is not printable, or begins or ends with a space"),
+        ("a\n", r"'a\n' is not printable, or begins or ends with a space"),
         ("a\u202eb", "is not printable"),
         ("::error::x", "is not printable"),
         ("x" * 101, "it has 101 characters, and at most 100 are allowed"),
@@ -185,7 +185,7 @@ def test_baselines_are_listed(two_runs: SqliteStore, llmeval: Command) -> None:
 
 def test_a_name_is_removed_and_its_run_stays(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:
     llmeval("baseline", "set", "main")
-    assert llmeval("baseline", "rm", "main").out == f"baseline main is no more; run {NEW} stays\n"
+    assert llmeval("baseline", "rm", "main").out == f"baseline main is removed; run {NEW} stays\n"
     assert (named(here), len(two_runs.runs())) == ({}, 2)
     llmeval("baseline", "set", "release")
     done = llmeval("baseline", "rm", "main")
@@ -201,7 +201,7 @@ def test_a_baseline_travels_in_a_file(two_runs: SqliteStore, llmeval: Command, h
     assert done.status == 0
     assert done.out == f"{file}: run {OLD} (nightly) as main: 1 case, 1 KiB\n"
     done = llmeval("baseline", "import", file, "--db", "other/new.db")
-    assert (done.status, done.out) == (0, f"baseline main: run {OLD} (nightly), 1 case taken over\n")
+    assert (done.status, done.out) == (0, f"baseline main: run {OLD} (nightly), 1 case imported\n")
     with closing(SqliteStore(here / "other" / "new.db")) as other:
         assert list(other.cases(OLD)) == list(two_runs.cases(OLD))
         assert replace(other.find_run(OLD), pid=0, host="") == replace(two_runs.find_run(OLD), pid=0, host="")
@@ -296,7 +296,7 @@ def test_a_file_with_a_name_that_is_none_needs_another(store: SqliteStore, llmev
     assert llmeval("baseline", "export", "last", "b.jsonl").status == 0
     done = llmeval("baseline", "import", "b.jsonl")
     assert done.status == 4
-    assert "b.jsonl: the name in it is no use ('a/b' holds" in done.err
+    assert "b.jsonl: the name in it cannot be used ('a/b' holds" in done.err
     assert llmeval("baseline", "import", "b.jsonl", "--name", "ab").status == 0
 
 

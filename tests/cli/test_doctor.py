@@ -158,8 +158,11 @@ def test_no_password_of_a_model_is_shown(
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("llmeval_db = ['a']", "llmeval_db: expected one text or number, found ['a']"),
-        ("llmeval_paths = 'evalz'", "llmeval_paths: expected folders in the rootdir, found 'evalz', which is none; "),
+        ("llmeval_db = ['a']", "llmeval_db: expected a single string or number, found ['a']"),
+        (
+            "llmeval_paths = 'evalz'",
+            "llmeval_paths: expected folders in the rootdir, found 'evalz', which is not one; ",
+        ),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_a_problem(
@@ -201,7 +204,7 @@ def test_a_database_and_a_journal_that_are_damaged_are_problems(here: Path, cach
     journal = write(path, dead(), kept())
     content = journal.read_bytes()
     journal.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
-    told = "the journal of an earlier session of this run cannot be taken over"
+    told = "the journal of an earlier session of this run cannot be read"
     shown = llmeval("show", "dead")
     assert shown.status == 0
     assert told in " ".join(shown.out.split())
@@ -263,7 +266,7 @@ def test_an_address_that_is_none_is_a_problem(
     here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", url)
-    assert findings(llmeval, 1)["server"] == ("problem", "OPENAI_BASE_URL is no URL like http://host:port/v1")
+    assert findings(llmeval, 1)["server"] == ("problem", "OPENAI_BASE_URL is not a URL like http://host:port/v1")
 
 
 # The list of models

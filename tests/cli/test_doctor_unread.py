@@ -21,7 +21,7 @@ def test_files_of_models_that_are_not_read_are_told(
     monkeypatch.setenv("LLMEVAL_MODEL", "lab")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
     lines = llmeval("doctor").out.splitlines()
-    told = "not read: models stand in models.yaml of the rootdir"
+    told = "not read: models belong in models.yaml of the rootdir"
     assert {f"note     models.yml: {told}", f"note     evals/models.yaml: {told}"} <= set(lines)
     assert any(line.startswith("problem  default model: model 'lab' may be one of models.yml") for line in lines)
 
@@ -32,7 +32,7 @@ def test_variables_that_no_option_has_are_told(here: Path, llmeval: Command, mon
     for name in ("LLMEVAL_MAXCOST", "LLMEVAL_LAB_KEY", "LLMEVAL_VLLM_START_S"):
         monkeypatch.setenv(name, "7")
     text = llmeval("doctor").out
-    told = "no setting has this variable, so it counts for nothing"
+    told = "no setting has this variable, so it has no effect"
     assert f"note     LLMEVAL_MAXCOST: {told}; did you mean LLMEVAL_MAX_COST?\n" in text
     assert text.count(told) == 1
 
@@ -73,7 +73,7 @@ def test_a_server_behind_a_proxy_is_reached_through_it(
 @pytest.mark.parametrize(
     ("more", "state", "told"),
     [
-        ("", "note", "it counts for nothing"),
+        ("", "note", "it has no effect"),
         ("strict_config = true\n", "problem", "each run of pytest ends with an error"),
         ("filterwarnings = error\n", "problem", "each run of pytest ends with an error"),
     ],

@@ -39,7 +39,7 @@ def test_a_name_of_another_type_is_read_as_the_plugin_reads_it(here: Path, llmev
     assert llmeval("runs", "--json").json()[0]["name"] == "found"
     (here / "pytest.toml").write_text("[pytest]\nllmeval_db = ['5']\n")
     done = llmeval("runs")
-    told = "llmeval: pytest.toml: ini key llmeval_db: expected one text or number, found ['5']\n"
+    told = "llmeval: pytest.toml: ini key llmeval_db: expected a single string or number, found ['5']\n"
     assert (done.status, done.out, done.err) == (4, "", told)
 
 

@@ -59,7 +59,11 @@ def test_each_project_has_a_workflow_that_shares_nothing(
     ("below", "text", "said"),
     [
         (".", "run: pytest evals", "commit and push: pull requests are judged"),
-        (".", "run: make", "evals.yaml is yours, and runs no `pytest evals`: until it does, no pull request is judged"),
+        (
+            ".",
+            "run: make",
+            "evals.yaml is your own, and does not run `pytest evals`: until it does, no pull request is judged",
+        ),
         ("services/chat", "cd services/chat && pytest evals", "commit and push: pull requests are judged"),
         ("services/chat", "run: pytest evals", "runs no `pytest evals` in services/chat: until it does, no pull"),
     ],

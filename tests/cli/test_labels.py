@@ -180,7 +180,7 @@ def test_a_file_that_may_hold_labels_is_not_written_over(store: SqliteStore, llm
     (here / "out.csv").write_text("work of hours")
     done = llmeval("labels", "export", "--output", "out.csv")
     assert done.status == 4
-    assert done.err == "llmeval: --output out.csv: is there already, and may hold labels; name another file\n"
+    assert done.err == "llmeval: --output out.csv: already exists, and may hold labels; name another file\n"
     assert (here / "out.csv").read_text() == "work of hours"
 
 
@@ -210,7 +210,7 @@ GOOD = {"sample_id": "a", "name": "correctness", "level": "right"}
         ({"name": "correctness", "level": "right"}, "sample_id is missing"),
         ({**GOOD, "epoch": "one"}, "epoch is a whole number from 1, found 'one'"),
         ({**GOOD, "labl": 1}, "unknown column 'labl'; "),
-        ([1], "a line is an object"),
+        ([1], "a line must be an object"),
     ],
 )
 def test_a_line_that_is_no_label_is_named_and_nothing_is_stored(
@@ -292,7 +292,7 @@ def test_every_label_has_a_rater(store: SqliteStore, llmeval: Command, here: Pat
     fill(store)
     done = llmeval("labels", "import", jsonl(here / "in.jsonl", {**GOOD, "rater": "lee"}, GOOD))
     assert done.status == 4
-    assert "in.jsonl:2: nobody is named as the rater; pass --rater NAME or fill in the column" in done.err
+    assert "in.jsonl:2: no rater is named; pass --rater NAME or fill in the column" in done.err
 
 
 def test_a_label_without_epoch_is_of_every_epoch_with_that_answer(

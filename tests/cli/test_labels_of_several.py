@@ -39,7 +39,7 @@ def test_a_label_of_one_of_two_judged_answers_is_of_that(project: Project, llmev
         write_rows(Path("back.csv"), said_of)
         assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
         rescored = llmeval("rescore", "last")
-        assert (rescored.status, "2 labels of it came along" in rescored.out) == (0, True)
+        assert (rescored.status, "2 labels copied from it" in rescored.out) == (0, True)
         held = llmeval("calibrate", "--json").json()
         assert {each["name"] for each in held["scores"]} == {"draft_correctness", "final_correctness"}
         again = llmeval("labels", "import", "back.csv", "last", "--rater", "kim", "--json").json()

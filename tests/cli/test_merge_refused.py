@@ -178,7 +178,7 @@ def test_the_joined_run_goes_into_no_shard(here: Path, llmeval: Command, into: s
     before = [file.read_bytes() for file in files]
     done = llmeval("merge", *map(str, files), "--into", into)
     assert (done.status, done.out) == (4, "")
-    assert done.err == f"llmeval: --into {into}: a file of the shards, which stay as they are; name another\n"
+    assert done.err == f"llmeval: --into {into}: one of the shards' files, which are never changed; name another\n"
     assert [file.read_bytes() for file in files] == before
 
 

@@ -157,7 +157,7 @@ def test_a_run_without_any_value_cannot_be_planned_for(store: SqliteStore, llmev
     store.finish_run(run().id, END)
     done = llmeval("plan")
     assert done.status == 4
-    assert done.err == f"llmeval: run {run().id}: no case of it has a value, so that there is nothing to plan with\n"
+    assert done.err == f"llmeval: run {run().id}: no case of it has a value, so there is nothing to plan with\n"
 
 
 def test_a_file_is_planned_for_without_a_database(

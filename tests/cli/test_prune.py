@@ -55,7 +55,7 @@ def test_old_runs_are_listed_and_stay_until_they_are_meant(store: SqliteStore, l
         "20250103-000000-cccccc        2025-01-03 00:00     goes\n"
         "20250101-000000-aaaaaa        2025-01-01 00:00     goes\n"
         "20250102-000000-bbbbbb        2025-01-02 00:00     stays: it is baseline main\n"
-        "2 runs with 12 cases, about 227 KiB, would be deleted; --delete does it, and nothing brings them back\n"
+        "2 runs with 12 cases, about 227 KiB, would be deleted; --delete does it, and this cannot be undone\n"
         "4 answers of theirs would no longer be in the cache, as no other run has them\n"
     )
     assert ids(store) == [*OLD, NEW]

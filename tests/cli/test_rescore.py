@@ -156,7 +156,7 @@ def test_answers_that_broke_the_test_are_scored_again_once_it_is_mended(project:
     result = project.run("evals")
     assert result.ret == 10
     run = project.last_run()["id"]
-    assert f"note: code broke over {len(ROWS)} answers: these are errors and no misses" in result.stdout.str()
+    assert f"note: code broke over {len(ROWS)} answers: these are errors, not misses" in result.stdout.str()
     result.stdout.fnmatch_lines([f"once the code is fixed: llmeval rescore {run}"])
     assert "continue with" not in result.stdout.str()
     project.eval(reads % "response.text[2:] or ''")
@@ -365,7 +365,7 @@ def test_a_rescored_run_is_not_resumed(recorded: Project, llmeval: Command) -> N
     assert llmeval("rescore", "main").status == 0
     result = recorded.run("evals", "--resume=last", model="")
     assert result.ret == 4
-    told = "*scored the answers of run * again and asked no model; do it anew with: llmeval rescore "
+    told = "*scored the answers of run * again and asked no model; do it again with: llmeval rescore "
     result.stderr.fnmatch_lines([f"{told}*"])
     (recorded.root / ".llmeval").rename(recorded.root / "kept")
     elsewhere = recorded.run("evals", "--resume=last", "--llmeval-db=kept/llmeval.db", model="")

@@ -148,11 +148,11 @@ def test_too_few_answers_are_told_with_what_to_do(here: Path, store: SqliteStore
     done = llmeval("selftest")
     assert (done.status, done.err) == (
         4,
-        "llmeval: no run came to its end with all its rows; `pytest evals` records one\n",
+        "llmeval: no run finished with all its rows; `pytest evals` records one\n",
     )
     add_run(store, FIRST)
     advice = (
-        " and has one epoch, but it takes two answers of each row to swap them: run the same evals once more, or with"
+        " and has one epoch, but swapping needs two answers for each row: run the same evals once more, or with"
         " --epochs 2, and try again\n"
     )
     assert llmeval("selftest").err == f"llmeval: run {FIRST} is the only full run of its rows{advice}"
@@ -178,7 +178,7 @@ def test_a_run_that_is_not_full_is_taken_where_it_is_named(
     done = llmeval("selftest", FIRST)
     assert done.status == 4
     assert done.err.startswith(
-        f"llmeval: run {FIRST} is not full, shares no row with a full run and has one epoch, but it takes two answers"
+        f"llmeval: run {FIRST} is not full, shares no row with a full run and has one epoch, but swapping needs two"
     )
     assert runs_of(llmeval, SECOND) == [SECOND]
 

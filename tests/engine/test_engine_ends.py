@@ -67,7 +67,7 @@ def test_when_nothing_can_be_kept_no_call_is_made_any_more() -> None:
         rig.journal.fault = StoreError("disk full")
         rig.model.hold.set()
         error = await failure(one)
-        assert str(error) == "the answer came and could not be kept: disk full"
+        assert str(error) == "the answer came and could not be stored: disk full"
         assert (error.kind, error.attempts) == (ErrorKind.STORAGE, 1)
         assert await kinds(two) == [ErrorKind.STORAGE]
         later = await failure(*rig.begin(ask("c")))
@@ -106,7 +106,7 @@ def test_what_cannot_be_noted_is_not_asked() -> None:
         rig.journal.fault = StoreError("disk full")
         error = await failure(*rig.begin(ask("a")))
         assert (str(error), error.kind, error.attempts) == (
-            "not asked: the answer could not be kept: disk full",
+            "not asked: the answer could not be stored: disk full",
             ErrorKind.STORAGE,
             0,
         )

@@ -223,7 +223,7 @@ def test_a_damaged_entry_is_a_miss_and_told(warm: Project, damage: str) -> None:
     result = warm.run("evals", "--cache=use")
     assert result.ret == 0
     assert asked(warm.server)[4:] == ["q2"]
-    result.stdout.fnmatch_lines(["note: kept answers that are damaged, and were passed over: 1"])
+    result.stdout.fnmatch_lines(["note: stored answers that are damaged and were skipped: 1"])
 
 
 def test_a_second_call_of_a_case_has_its_own_answer(project: Project) -> None:

@@ -206,7 +206,7 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
     assert run["exit_code"] == result.ret == (10 if gated else 1)
     assert run["verdict"] == ("unmeasurable" if gated else "none")
     assert run["status"] == ("unmeasurable" if gated else "interrupted")
-    result.stdout.fnmatch_lines(["note: * cases of the run did not end", f"continue with: * --resume {run['id']} *"])
+    result.stdout.fnmatch_lines(["note: * cases of the run did not finish", f"continue with: * --resume {run['id']} *"])
     for more in ((), ("--even-red",)):
         assert project.llmeval("baseline", "set", "main", "last", *more).ret == 4
     assert project.rows("SELECT * FROM baselines") == []
@@ -313,7 +313,7 @@ def test_a_worker_that_dies_before_any_case_leaves_one_that_did_not_end(project:
     result = project.run("evals", "-n2")
     text = " ".join(result.stdout.str().split())
     assert "that is not an eval failed" not in text
-    assert "1 case of the run did not end" in text
+    assert "1 case of the run did not finish" in text
     assert result.ret == 10
     project.run("evals", "--resume=last", model="")
     assert len(project.cases()) == len(ROWS)

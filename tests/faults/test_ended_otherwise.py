@@ -237,7 +237,7 @@ def test_a_run_that_lacks_a_case_never_reports_success(
         project.write(thresholds_yaml=rules)
     result = project.run("evals", *spread)
     assert result.ret == status
-    result.stdout.fnmatch_lines(["note: 1 case of the run did not end", "continue with: pytest --resume * evals*"])
+    result.stdout.fnmatch_lines(["note: 1 case of the run did not finish", "continue with: pytest --resume * evals*"])
     is_why = state == "interrupted" and status == 10
     assert is_why == ("note: status 10: a run that lacks cases never reports success" in result.stdout.lines)
     assert (project.last_run()["status"], project.last_run()["exit_code"]) == (state, status)

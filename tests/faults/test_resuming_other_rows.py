@@ -103,7 +103,7 @@ def test_a_row_that_is_not_selected_now_is_not_gone(project: Project) -> None:
     result = resume(project, CHANGED, "-k", "echo[c]")
     assert (result.ret, project.last_run()["status"]) == (10, "interrupted")
     assert "no rule counts a" in unwrapped(result)
-    assert "2 cases of the run ended neither now nor before" in unwrapped(result)
+    assert "2 cases of the run did not finish, now or before" in unwrapped(result)
     assert resume(project, "-k", "echo[x]").ret == 10
     result = resume(project)
     assert (result.ret, project.last_run()["status"]) == (0, "finished")

@@ -213,7 +213,7 @@ def test_a_run_that_is_resumed_in_part_is_neither_finished_nor_green(project: Pr
     project.write(evals__test_echo_py=(project.root / "evals/test_echo.py").read_text().replace("'r0'", "'none'"))
     result = resume(project, "--llmeval-resume-changed", "-k", "r4")
     assert (result.ret, project.last_run()["status"]) == (1, "interrupted")  # r0 missed in the first session
-    assert "of the run ended neither now nor before" in unwrapped(result)
+    assert "of the run did not finish, now or before" in unwrapped(result)
 
 
 def test_epochs_that_a_resumed_session_added_belong_to_the_run(project: Project) -> None:

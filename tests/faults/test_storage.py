@@ -193,7 +193,7 @@ def test_answers_that_a_full_disk_could_not_take_are_counted(project: Project, d
     lost = len(project.server.ledger) - len(journal_answers(project))
     assert 1 <= lost <= 8
     answers = "1 answer" if lost == 1 else f"{lost} answers"
-    told = f"{answers} came and could not be kept: going on asks, and pays, for as many again"
+    told = f"{answers} came and could not be stored: to go on means asking, and paying, for as many again"
     result.stdout.fnmatch_lines([told, "continue with: pytest --resume *"])
     (project.root / "conftest.py").unlink()
     result = project.run("evals", "--resume=last", model="", inside=False)
@@ -225,7 +225,10 @@ def test_a_file_system_without_a_write_ahead_log_is_told_of_once(
     result = project.run("evals", *(["--resume=last"] if before == "carried" else []))
     assert result.ret == 0
     told = " ".join(result.stdout.str().split())
-    assert told.count("note: the file system of .llmeval/llmeval.db gives no write-ahead log (journal_mode del") == 1
+    assert (
+        told.count("note: the file system of .llmeval/llmeval.db does not support a write-ahead log (journal_mode del")
+        == 1
+    )
     copies = [path.name for path in database(project).parent.glob("*.bak")]
     assert copies == (["llmeval.db.schema-1.bak"] if before == "older" else [])
 
@@ -272,14 +275,16 @@ def test_waiting_for_a_database_that_another_process_holds_is_told(
     )
     result = project.run("evals", "-p", "no:xdist")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["note: the database was waited for, [12] s in all: for another process, or *"])
+    result.stdout.fnmatch_lines(
+        ["note: waited [12] s in all for the database: another process held it, or the disk is slow*"]
+    )
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.2)
     asked = len(project.server.ledger)
     with contextlib.closing(sqlite3.connect(database(project), isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         result = project.run("evals", "-p", "no:xdist")
     assert (result.ret, len(project.server.ledger)) == (4, asked)
-    told = "database is locked; it was waited for, and another process holds it still: end that one"
+    told = "database is locked; it stayed locked by another process: end that one"
     assert told in " ".join(result.stderr.str().split())
 
 

@@ -15,9 +15,9 @@ from pytest_llmeval.loaders.datasets import open_dataset
 from tests.support.project import jsonl
 
 WHERE = "evals/test_echo.py::test_echo"
-NO_OBJECT = "a row is an object with the key 'input', found"
+NO_OBJECT = "a row must be an object with the key 'input', found"
 INPUT = "input must be a string, an object, or a list of chat messages with role and content, found"
-ID = "id must be a string that is not empty, found"
+ID = "id must be a non-empty string, found"
 SLICE = "slice must be a string or a list of strings, none of them empty, found"
 HOLDS = "a row holds what JSON can hold; "
 CR = "a CR that ends no line; end lines with LF or CRLF, and quote cells that hold a CR"
@@ -134,9 +134,9 @@ def test_a_wrong_row_names_file_line_and_key(tmp_path: Path, row: str | bytes, m
         ("csv", "id,input,id\na,b,c\n", ":1: column 'id' appears twice"),
         ("csv", "id;input\na;b\n", ":1: the columns are separated by ';'; save the file with commas"),
         ("csv", "id|input\na|b\n", ":1: the columns are separated by '|'; save the file with commas"),
-        ("csv", "sep=,\nid,input\na,b\n", ":1: 'sep=,' is a line for Excel alone; delete it"),
+        ("csv", "sep=,\nid,input\na,b\n", ":1: 'sep=,' is a line only for Excel; delete it"),
         ("csv", "input.a,taget.b\nc,d\n", ":1: unknown key 'taget.b'; did you mean 'target.b'?"),
-        ("csv", "id,input\na,b\n,\n", ":3: a row without any value; delete it"),
+        ("csv", "id,input\na,b\n,\n", ":3: a row without values; delete it"),
         ("csv", "id,inptu\na,b\n", ":1: unknown key 'inptu'; did you mean 'input'?"),
         ("csv", "ID,Input\na,b\n", ":1: unknown key 'ID'; did you mean 'id'? (unknown, too: 'Input')"),
         ("csv", ",input,\n0,b,\n", f":1: column 1 {NAMELESS}"),
@@ -240,7 +240,7 @@ def test_a_path_that_is_no_dataset(tmp_path: Path, path: str, message: str, monk
         (lambda: [], f" <lambda>(): {EMPTY}"),
         (lambda: [{"input": "a", "target": object()}], f" <lambda>():1: {HOLDS}Object of type object is not JSON…"),
         (lambda: [{"input": "a", "target": float("nan")}], f" <lambda>():1: {HOLDS}Out of range float values…"),
-        (lambda: [{"input": "a", "target": [{1: "a", "1": "b"}]}], f" <lambda>():1: {HOLDS}the key 1 is not a text"),
+        (lambda: [{"input": "a", "target": [{1: "a", "1": "b"}]}], f" <lambda>():1: {HOLDS}the key 1 is not a string"),
         (lambda: [{"input": "a", "target": {1, 2}}], f" <lambda>():1: {HOLDS}Object of type set is not JSON…"),
         (
             lambda: [{5: 1}],

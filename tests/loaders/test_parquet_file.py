@@ -145,7 +145,7 @@ def test_a_wrong_row_is_named_by_its_number_in_the_file(tmp_path: Path) -> None:
         {"input": [f"q{number}" for number in range(600)], "id": ["" if n == 555 else f"r{n}" for n in range(600)]}
     )
     found = [str(row) for _, row in opened(tmp_path, table, row_group_size=100).rows() if isinstance(row, DatasetError)]
-    assert found == ["x.parquet:556: id must be a string that is not empty, found ''"]
+    assert found == ["x.parquet:556: id must be a non-empty string, found ''"]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_what_a_spec_names(text: str, expected: WeightsSpec) -> None:
         ("hf:m?load=bf16", "load is 4bit or 8bit, not 'bf16'; did you mean dtype=bfloat16\\?"),
         ("vllm:m?load=float32", "load is 4bit, not 'float32'; did you mean dtype=float32\\?"),
         ("hf:m?dtype=FP16", "dtype is float32, float16 or bfloat16, not 'FP16'; did you mean dtype=float16\\?"),
-        ("hf:m?load=4bit&load=8bit", "'load' stands there twice"),
+        ("hf:m?load=4bit&load=8bit", "'load' appears twice"),
         ("hf:m?device=gpu", "cpu, mps, cuda or cuda:N"),
         ("hf:m?revision=../..", "branch, tag or commit"),
         ("hf:m?max_model_len=9", "'max_model_len' is an option of vllm: alone; those of hf: are load, dtype, device"),

@@ -111,8 +111,8 @@ def wrapped(function):
 @pytest.mark.parametrize(
     ("before", "told"),
     [
-        ("@pytest.mark.trio", "its mark trio leaves it to pytest-trio, which is not there"),
-        ("@wrapped", "its function, or a decorator around it, gave a coroutine and is not async"),
+        ("@pytest.mark.trio", "its mark trio leaves it to pytest-trio, which is not installed"),
+        ("@wrapped", "its function, or a decorator around it, returned a coroutine and is not async"),
     ],
     ids=["trio", "decorator"],
 )

@@ -93,7 +93,7 @@ def test_a_name_that_is_not_set_yet_is_no_obstacle(ruled: Project) -> None:
         ("data/main.jsonl", "file data/main.jsonl is not there yet: llmeval baseline export RUN data/main.jsonl"),
         ("main@gpt", "baseline main@gpt is not set yet: llmeval baseline set main (@gpt names a model of its run)"),
         ("my main", "baseline my main is not set yet: llmeval baseline set 'my main'"),
-        ("last", "last is no baseline's name: llmeval baseline set NAME gives the last run one"),
+        ("last", "last is not the name of a baseline: llmeval baseline set NAME gives the last run one"),
     ],
 )
 def test_what_is_to_be_done_can_be_done(ruled: Project, name: str, why: str) -> None:

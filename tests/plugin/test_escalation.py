@@ -46,7 +46,7 @@ def test_an_inconclusive_run_is_asked_again_and_may_pass(project: Project, dist_
             "llmeval: 1 rule is inconclusive: asking for 2 epochs more, in a process of its own",
             "  right *0.917*pass",
             "calls: 60 requests, at most *",
-            "note: escalated: 2 epochs more, 40 cases; each look had half of alpha",
+            "note: escalated: 2 epochs more, 40 cases; each of the two tests used half of alpha",
             "gate: PASS (1 pass)",
         ]
     )
@@ -219,7 +219,7 @@ def test_a_broken_child_is_shown_and_fails(project: Project) -> None:
     result = project.run("evals")
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["note: the escalation broke off with status 4:", "  ImportError *", "  E   RuntimeError: no second look"]
+        ["note: the escalation failed with status 4:", "  ImportError *", "  E   RuntimeError: no second look"]
     )
     assert project.last_run()["exit_code"] == 1
 
@@ -247,7 +247,7 @@ def test_a_second_look_that_is_stopped_decides_nothing(project: Project) -> None
     assert (run["status"], run["exit_code"], run["verdict"]) == ("interrupted", 1, "none")
     result.stdout.fnmatch_lines(
         [
-            "note: the escalation broke off with status 1:",
+            "note: the escalation failed with status 1:",
             "*AssertionError: no teardown",
             "gate: stopped, not judged",
             f"continue with: pytest --resume {run['id']} evals -x",

@@ -182,7 +182,7 @@ def test_a_database_that_fails_leaves_a_report_of_pytests_own(
     project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
     result = project.run("evals", *HTML)
     assert result.ret == 10
-    result.stdout.fnmatch_lines(["the report lacks what the database holds: the disk is full"])
+    result.stdout.fnmatch_lines(["the report could not read the database: the disk is full"])
     assert "test_echo[a]" in (project.root / "report.html").read_text()
 
 

@@ -152,7 +152,7 @@ def test_a_score_of_another_case_records_nothing(project: Project, judged_by: Ju
     assert project.run("evals", "-p", "no:xdist", f"--judge-model={judge.spec('judge')}").ret == 1
     assert project.cases() == {"a": "passed", "b": "error", "c": "error", "d": "error"}
     for error in errors(project).values():
-        assert error.startswith("score of another case: use the fixture of the test that runs, and keep it nowhere; it")
+        assert error.startswith("score of another case: use the fixture of the running test, and do not keep it; it")
         assert "it is that of evals/test_echo.py::test_echo[a]" in error and "was used in evals/" in error
     assert project.rows("SELECT * FROM scores") == []
     assert judge.ledger == []

@@ -320,8 +320,8 @@ def test_the_name_of_a_model_is_no_model(project: Project, client: str, own: str
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        ("fault-body-refusal", "the model said nothing else than a refusal: I cannot help with that."),
-        ("fault-body-length", "the answer was cut off at its greatest length; see max_tokens"),
+        ("fault-body-refusal", "the model only refused: I cannot help with that."),
+        ("fault-body-length", "the answer was cut off at its maximum length; see max_tokens"),
         ("echo", ""),
     ],
 )

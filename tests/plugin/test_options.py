@@ -278,7 +278,7 @@ def test_a_variable_that_no_option_has_is_told_before_any_call(
     result = written.run("evals", *spread, model="lab")
     assert result.ret == 0
     text = " ".join(result.stdout.str().split())
-    told = "no setting has this variable, so it counts for nothing"
+    told = "no setting has this variable, so it has no effect"
     for note in (f"LLMEVAL_MAXCOST: {told}; did you mean LLMEVAL_MAX_COST?", f"LLMEVAL_OF_MY_OWN_FOLDER: {told} "):
         assert f"llmeval: environment variable {note}" in text
         assert f"note: environment variable {note}" in text

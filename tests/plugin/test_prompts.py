@@ -70,7 +70,7 @@ TEXTS = [{"id": each, "input": each} for each in "ab"]
 
 
 TAKING_UP: list[tuple[str, list[dict[str, Any]], str | None]] = [
-    ("Say {inptu}", TEXTS, "{inptu} is not a row field and is sent as it stands; did you mean {input}?"),
+    ("Say {inptu}", TEXTS, "{inptu} is not a row field and is sent unchanged; did you mean {input}?"),
     ("Say {inptu}", TEXTS[:1], "did you mean {input}?"),
     ("{n}: {Question}", QUESTIONS, "{Question} is not a row field * did you mean {question}?"),
     ("Say {question}", TEXTS, "is the same for all 2 rows: it has none of their fields ({input})"),
@@ -81,7 +81,7 @@ TAKING_UP: list[tuple[str, list[dict[str, Any]], str | None]] = [
     (
         "{plan}, {n}: {question}",
         [QUESTIONS[0], {"id": "c", "input": {"question": "c", "n": 2, "plan": "x"}}, QUESTIONS[1]],
-        "{plan} is missing in 2 of 3 rows and is sent there as it stands (first: row a)",
+        "{plan} is missing in 2 of 3 rows and is sent there unchanged (first: row a)",
     ),
     ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
     ("{input.question} ({n})", QUESTIONS, "{input.question} is not a row field * did you mean {question}?"),
@@ -122,12 +122,12 @@ def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project
     project.eval(styled, TEXTS, name="styled", marker='prompt="Be {style}: {input} {id}"')
     result = project.run("evals", *spread)
     assert result.ret == 0
-    told = "suite echo: prompt prompts/ask.txt: {inptu} is not a row field and is sent as it stands; did you mean"
+    told = "suite echo: prompt prompts/ask.txt: {inptu} is not a row field and is sent unchanged; did you mean"
     result.stdout.fnmatch_lines([f"llmeval: {told} {{input}}[?]", "=*= llmeval =*=", "note: suite echo: prompt*"])
     assert " ".join(result.stdout.str().split()).count(told) == 2
     odd = "suite odd: prompt template has no field of its rows ({input}) and is sent with {brief} as it stands"
     assert odd in " ".join(result.stdout.str().split())
-    styled = "{style} is not a row field and is sent as it stands; it is an argument of the test, which"
+    styled = "{style} is not a row field and is sent unchanged; it is an argument of the test, which"
     assert styled in " ".join(result.stdout.str().split())
     assert "suite own" not in result.stdout.str()
 
@@ -230,7 +230,7 @@ def test_wrong_prompt_files_are_told_with_their_lines(project: Project) -> None:
         ("yaml", b"role: user", ": a YAML prompt is a list of messages*"),
         ("yaml", b"- {role: user}", ":1: a message has the keys role and content*"),
         ("yaml", b"- {role: user, content: a}\n- {role: boss, content: b}", ":2: role is one of*"),
-        ("yaml", b"- {role: user, content: [1]}", ":1: role is one of*content is text*"),
+        ("yaml", b"- {role: user, content: [1]}", ":1: role must be one of*content a string*"),
         ("yaml", b"", ": is empty*"),
         ("yaml", b"- !!python/object:os.system {}", ":1: *tag*"),
         ("txt", b"\xff\xfe", ": cannot be read as UTF-8*"),

@@ -42,7 +42,7 @@ def test_pytest_run_parallel_calls_no_eval_several_times_over(project: Project, 
     result = project.run("evals", option, *spread)
     assert result.ret == 4
     name = option.partition("=")[0]
-    result.stderr.fnmatch_lines([f"*{name} calls each test several times over, *: use {name}=1"])
+    result.stderr.fnmatch_lines([f"*{name} calls each test several times, *: use {name}=1"])
     assert project.server.ledger == []
     assert project.run("evals", option, "--co").ret == 0
     assert project.run("tests", option).ret == 0

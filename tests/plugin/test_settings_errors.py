@@ -52,7 +52,7 @@ def test_a_file_where_the_folder_of_the_database_is_to_be_is_refused(project: Pr
 
 
 COUNT, SECONDS = "a whole number from 1", "seconds above 0"
-FILLED = "a non-empty text"
+FILLED = "a non-empty string"
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,10 @@ def test_an_empty_variable_or_ini_key_is_none(project: Project, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("llmeval_resume = ['a']", "llmeval_resume: expected one text or number, found ['a']"),
+        ("llmeval_resume = ['a']", "llmeval_resume: expected a single string or number, found ['a']"),
         ("llmeval_epochs = 2.5", "llmeval_epochs: expected a whole number from 1, found 2.5"),
-        ("llmeval_limit = {a = 1}", "llmeval_limit: expected one text or number, found {'a': 1}"),
-        ("llmeval_paths = [['evals']]", "llmeval_paths: expected one text or number, found [['evals']]"),
+        ("llmeval_limit = {a = 1}", "llmeval_limit: expected a single string or number, found {'a': 1}"),
+        ("llmeval_paths = [['evals']]", "llmeval_paths: expected a single string or number, found [['evals']]"),
     ],
 )
 def test_a_value_of_a_type_that_makes_no_sense_is_named(project: Project, line: str, told: str) -> None:
@@ -139,7 +139,9 @@ def test_a_misspelt_folder_lets_no_eval_run_that_is_to_wait(project: Project, na
     result = project.run()
     assert (result.ret, project.server.ledger) == (4, [])
     shown = name.strip("'")
-    told = f"tox.ini: ini key llmeval_paths: expected folders in the rootdir, found {shown!r}, which is none; {advice}"
+    told = (
+        f"tox.ini: ini key llmeval_paths: expected folders in the rootdir, found {shown!r}, which is not one; {advice}"
+    )
     assert result.stderr.str() == f"ERROR: {told}\n"
     project.run("tests").assert_outcomes(passed=1)
 
@@ -241,7 +243,7 @@ def test_rules_in_a_file_of_another_ending_are_noticed(project: Project) -> None
     project.eval("def test_echo(sample, response):\n    pass\n", [{"id": "a", "input": "x"}])
     project.write(thresholds_yml="version: 1\nsuites: {echo: {pass_rate: {min: 1}}}\n")
     result = project.run("evals")
-    result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules stand in thresholds.yaml"])
+    result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules belong in thresholds.yaml"])
 
 
 def test_a_name_that_may_stand_in_an_unread_file_is_asked_of_nobody(
@@ -252,10 +254,10 @@ def test_a_name_that_may_stand_in_an_unread_file_is_asked_of_nobody(
     project.write(models_yml=f"models: {{lab: {{spec: 'openai:echo@{project.server.url}'}}}}\n")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
     monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
-    told = "model 'lab' may be one of models.yml, which is not read: models stand in models.yaml; rename the file"
+    told = "model 'lab' may be one of models.yml, which is not read: models belong in models.yaml; rename the file"
     assert told in refused(project, model="lab")
     assert told in refused(project, "--judge-model=lab")
-    note = "models.yml is not read: models stand in models.yaml of the rootdir"
+    note = "models.yml is not read: models belong in models.yaml of the rootdir"
     result = project.run("evals", model="openai:lab")
     result.stdout.fnmatch_lines([f"llmeval: {note}", "evals/test_echo.py*", f"note: {note}"])
     project.write(models_yaml="models: {}\n")
@@ -269,7 +271,7 @@ def test_models_in_another_folder_are_noticed(project: Project, monkeypatch: pyt
     (project.root / "evals" / "models.yml").symlink_to(project.root / "models.yaml")
     result = project.run("evals")
     assert result.ret == 0
-    told = "is not read: models stand in models.yaml of the rootdir"
+    told = "is not read: models belong in models.yaml of the rootdir"
     result.stdout.fnmatch_lines([f"note: evals/models.yaml {told}", f"note: checks/models.yml {told}"])
     assert "evals/models.yml" not in result.stdout.str()
 
@@ -280,7 +282,7 @@ def test_models_beside_the_evals_of_a_rootdir_are_told_once(project: Project) ->
     project.write(models_yml="models: {}\n", evals__models_yaml="models: {}\n")
     result = project.run("evals")
     told = [line for line in result.outlines if "is not read" in line and line.startswith("note:")]
-    rest = "is not read: models stand in models.yaml of the rootdir"
+    rest = "is not read: models belong in models.yaml of the rootdir"
     assert told == [f"note: models.yml {rest}", f"note: evals/models.yaml {rest}"]
 
 

@@ -337,7 +337,9 @@ def test_the_command_that_goes_on_with_a_training_is_about_that_one_alone(
 def test_wrong_settings_end_a_session_before_it_trains(project: pytest.Pytester) -> None:
     """The sessions of the proof would refuse them when all is trained."""
     project.makeini(f"{INI}llmeval_paths = evalz\n")
-    told = "tox.ini: ini key llmeval_paths: expected folders in the rootdir, found 'evalz', which is none; did you mean"
+    told = (
+        "tox.ini: ini key llmeval_paths: expected folders in the rootdir, found 'evalz', which is not one; did you mean"
+    )
     for shown_only in ([], ["--co"]):
         result = project.runpytest_inprocess("-m", "train", *shown_only)
         assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -14,7 +14,7 @@ def test_wrong_rows_name_file_line_and_key(project: Project) -> None:
     rows = [jsonl(GOOD), "[1]", "x\x1b[31my", jsonl({"input": "a", "marks": ["x-" * 500]}), jsonl({"input": "z"})]
     with_data(project, "\n".join(each.rstrip() for each in rows))
     told = (
-        "a row is an object with the key 'input', found [1]",
+        "a row must be an object with the key 'input', found [1]",
         "not valid JSON: Expecting value at character 1",
         f"marks: '{'x-' * 28}... cannot be a pytest mark; use letters, digits and _",
     )
@@ -139,7 +139,7 @@ def test_a_wrong_threshold_names_its_line(project: Project) -> None:
     with_data(project, jsonl({**GOOD, "slice": "hard"}))
     project.write(thresholds_yaml="version: 1\nsuites:\n  echo: {exact: {min: '90%', mni: 1}}\n")
     assert refused(project).splitlines() == [
-        "ERROR: thresholds.yaml:3: suites.echo.exact.min: found the text '90%'; write 0.9, not 90% (and no quotes)",
+        "ERROR: thresholds.yaml:3: suites.echo.exact.min: found the string '90%'; write 0.9, not 90% (and no quotes)",
         "thresholds.yaml:3: suites.echo.exact.mni: unknown key 'mni'; did you mean 'min'?",
     ]
     rules = "exact: {min: 1, model: ecko}\n    slices: {haard: {exact: {min: 1}}}\n"

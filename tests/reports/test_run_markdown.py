@@ -167,8 +167,8 @@ def test_that_no_row_flipped_is_told_only_of_what_was_compared(store: SqliteStor
     store.finish_run(run().id, END)
     silent = replace(VERDICTS[0], suite="qa", model="bad", rule="max_drop=0.02", verdict="not_judged", value=None)
     for verdicts, told in (
-        ([silent], "no rule on a change was held against it"),
-        ([replace(silent, rule="min=0.5")], "no rule on a change was held against it"),
+        ([silent], "no rule on a change was judged against it"),
+        ([replace(silent, rule="min=0.5")], "no rule on a change was judged against it"),
         ([silent, replace(silent, verdict="pass", value=1.0)], None),
     ):
         store.set_verdicts(run().id, verdicts)

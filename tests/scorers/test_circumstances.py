@@ -3,7 +3,7 @@
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers import ScoreBook
 
-CUT = "the answer was cut off at its greatest length; see max_tokens"
+CUT = "the answer was cut off at its maximum length; see max_tokens"
 
 
 def test_a_miss_says_that_its_answer_was_cut_off(book: ScoreBook) -> None:
@@ -19,7 +19,7 @@ def test_a_miss_says_that_the_model_refused(book: ScoreBook) -> None:
     lines = (book.contains(Response(text="", refusal="I'm sorry, no.\nReally."), "Rome").reason or "").splitlines()
     assert lines[:2] == [
         "0 is under the pass mark 1",
-        r"the model said nothing else than a refusal: I'm sorry, no.\nReally.",
+        r"the model only refused: I'm sorry, no.\nReally.",
     ]
     assert lines[2].startswith("not found: ")
 

@@ -139,7 +139,7 @@ def test_the_reason_is_short_however_much_differs() -> None:
         '["a.b"]: not expected, got {"c d": 2}',
     ]
     assert lines({"a.b": {"c d": 2}}, {"a.b": {"c d": 3}}) == ['["a.b"]["c d"]: expected 3, got 2']
-    why = "; only one is a text, as each cell of a CSV file is"
+    why = "; only one is a string, as each cell of a CSV file is"
     assert lines({"urgent": True}, {"urgent": "true"}) == [f'urgent: expected "true", got true{why}']
     assert lines({"n": "12"}, {"n": 12}) == [f'n: expected 12, got "12"{why}']
     assert lines(1, 2) == ["$: expected 2, got 1"]

@@ -108,8 +108,8 @@ def test_the_draft_is_the_one_that_the_schema_names(draft: str, accepted: bool) 
             "\\$schema of its own",
         ),
         ({"unevaluatedProperties": False, "patternProperties": {"a": {}}}, "cannot be bounded"),
-        ({"enum": [object()]}, "what JSON cannot say"),
-        ({"enum": [{1, 2}]}, "what JSON cannot say"),
+        ({"enum": [object()]}, "something that JSON cannot represent"),
+        ({"enum": [{1, 2}]}, "something that JSON cannot represent"),
         ("object", "the schema is a str"),
         (None, "the schema is a NoneType"),
     ],
@@ -248,5 +248,5 @@ def test_a_pydantic_model_is_no_schema_and_no_target() -> None:
 
     with pytest.raises(ScorerError, match=r"an object or a bool: pass its model_json_schema\(\)"):
         json_schema("{}", Person)  # type: ignore[arg-type]  # what a user might pass
-    with pytest.raises(ScorerError, match=r"JSON cannot say.*; pass its model_dump\(mode='json'\)"):
+    with pytest.raises(ScorerError, match=r"JSON cannot represent.*; pass its model_dump\(mode='json'\)"):
         json_match("{}", [Person(name="Ada")])

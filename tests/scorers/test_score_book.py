@@ -231,7 +231,7 @@ def test_a_recorded_score_is_a_miss_only_where_passed_is_false(book: ScoreBook) 
     assert bad.reason == "5 was recorded as not passed\ntoo long"
     large = book.record("chars", 1234567.5, passed=False)
     assert large.reason == "1,234,567.5 was recorded as not passed"
-    with pytest.raises(ValueError, match="reason is 3; it is a text or None"):
+    with pytest.raises(ValueError, match="reason must be a string or None, found 3"):
         book.record("n", 1, reason=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="passed is 'no'"):
         book.record("odd", 1, passed="no")  # type: ignore[arg-type]  # what a user might pass

@@ -170,12 +170,12 @@ def test_the_reason_tells_call_by_call() -> None:
     ("target", "told"),
     [
         (None, "the target is None: the row has no target"),
-        (3, "the target is 3; it is a list of tool calls"),
+        (3, "the target must be a list of tool calls, "),
         ([3], "the target holds 3; a tool call is {'name': ..., 'arguments': {...}}, or a name alone"),
         ([{"tool": "now"}], "a name alone"),
         ({"name": "now", "args": {}}, "a name alone"),
         ({"type": "function", "function": {"name": "now"}}, "a name alone"),
-        ({"name": "now", "arguments": {"at": object()}}, "the target holds what JSON cannot say"),
+        ({"name": "now", "arguments": {"at": object()}}, "the target holds something that JSON cannot represent"),
     ],
 )
 def test_another_target_is_an_error(target: Any, told: str) -> None:

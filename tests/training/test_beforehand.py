@@ -32,7 +32,7 @@ def test_wrong_rows_are_told_before_a_process_is_started(job: Job) -> None:
     """Which takes half a minute to import what it trains with."""
     path = job.rootdir / "data" / "train.jsonl"
     path.write_text(path.read_text("utf-8") + '{"id": "odd", "input": {"thing": "t"}, "target": 3}\n', "utf-8")
-    assert refused(job) == "data/train.jsonl:25: target 3 has no text to learn; data.completion is text"
+    assert refused(job) == "data/train.jsonl:25: target 3 has no text to learn, but data.completion is text"
 
 
 def test_rows_that_are_trained_on_and_held_out_are_told_before_a_process_is_started(job: Job) -> None:

@@ -123,7 +123,7 @@ def test_variants_are_of_targets_in_json(tmp_path: Path) -> None:
             "  targets: [q_proj, mlp.v_prj]",  # peft would train the other without a word
             "lora.targets: no layer of a Llama has a matrix 'mlp.v_prj'; did you mean 'v_proj'?",
         ),
-        ("  margin: 0.1", "  margin: 10%", "proof.margin: found the text '10%'; write 0.1, not 10% (and no quotes)"),
+        ("  margin: 0.1", "  margin: 10%", "proof.margin: found the string '10%'; write 0.1, not 10% (and no quotes)"),
     ],
 )
 def test_a_mistake_is_told_with_line_and_key(tmp_path: Path, line: str, wrong: str, told: str) -> None:

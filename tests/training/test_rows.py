@@ -68,7 +68,7 @@ def test_a_field_of_the_prompt_that_a_row_lacks_is_an_error_and_one_that_all_lac
         "test.jsonl:1: input has no 'city'",
     ]
     misspelt = [{"city": each["city"], "thng": each["thing"]} for each in whole]
-    told = "prompt template: {thing} is not a row field and is sent as it stands; did you mean {thng}?"
+    told = "prompt template: {thing} is not a row field and is sent unchanged; did you mean {thng}?"
     found = splits(train=misspelt, val=misspelt, test=misspelt)
     assert [each.warnings for each in found] == [[f"{name}.jsonl: {told}"] for name in ("train", "val", "test")]
 
@@ -80,7 +80,7 @@ def test_all_wrong_rows_are_told_with_their_lines(tmp_path: Path) -> None:
     first, second, third = str(caught.value).splitlines()
     assert first.startswith("train.jsonl:2: not valid JSON")
     assert second.startswith("train.jsonl:3: unknown key 'tagret'")
-    assert third == "train.jsonl:4: target None has no text to learn; data.completion is text"
+    assert third == "train.jsonl:4: target None has no text to learn, but data.completion is text"
 
 
 def test_twenty_wrong_rows_are_shown_and_all_counted(tmp_path: Path) -> None:

@@ -83,6 +83,6 @@ class CaseCalls:
         """
         begun = dict(self._begun)  # copied before the others: a call that ends at this moment may stand in both
         ended = tuple(self.ended)
-        given_up = CallError("the case did not wait for its end", kind=ErrorKind.INTERRUPTED)
+        given_up = CallError("the test ended before its answer came", kind=ErrorKind.INTERRUPTED)
         names = {call.name for call in ended}
         return (*(failed(ask, given_up, name) for name, ask in begun.items() if name not in names), *ended)

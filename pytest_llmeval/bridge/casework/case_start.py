@@ -17,7 +17,7 @@ from pytest_llmeval.store.records import utc_now
 
 __all__ = ["new_run", "read_row", "row_input"]
 
-_OWN_SCORE = "use the fixture of the test that runs, and keep it nowhere"
+_OWN_SCORE = "use the fixture of the running test, and do not keep it"
 
 
 def new_run(item: pytest.Item, param: CaseParam, runtime: Runtime) -> CaseRun:

@@ -48,7 +48,7 @@ class Nobody:
 
     async def ask(self, ask: Ask) -> Response:
         """Raise CallError."""
-        raise CallError("no call is made outside of a recorded session", kind=ErrorKind.CODE, attempts=0)
+        raise CallError("no call is made outside a recorded session", kind=ErrorKind.CODE, attempts=0)
 
     def peek(self, ask: Ask) -> Response | None:
         """Return None."""

@@ -70,7 +70,7 @@ def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
     for key in ("suite", "cluster"):
         value = arguments[key]
         if value is not None and (not isinstance(value, str) or not value):
-            raise UserError(f"{where}: marker llmeval: {key} must be a non-empty text, found {value!r}")
+            raise UserError(f"{where}: marker llmeval: {key} must be a non-empty string, found {value!r}")
     if not is_storable(arguments["suite"] or ""):
         told = "must be without NUL and lone surrogates, which the database cannot keep"
         raise UserError(f"{where}: marker llmeval: suite {told}, found {shown_value(arguments['suite'])}")

@@ -94,7 +94,7 @@ def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterato
         set_id = set_of(item, param)
         if set_id and (masked := redact(set_id)) != set_id:
             where = f"{param.eval.where}: the parameter set {masked!r}"
-            told = "is named by a key or a password of the environment, and names are printed and stored"
+            told = "has the value of a key or password in the environment as its name, and names are printed and stored"
             yield item, f"{where} {told}; give it another one with ids="
 
 

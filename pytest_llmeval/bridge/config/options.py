@@ -104,7 +104,7 @@ def _flag(text: str) -> bool:
 
 def _filled(text: str) -> str:
     if not text.strip():
-        raise ValueError("expected a non-empty text")
+        raise ValueError("expected a non-empty string")
     return text
 
 
@@ -197,7 +197,7 @@ OPTIONS = (
         parse=_flag,
         short=False,
         is_flag=True,
-        help="go on with the newest training of each configuration that did not end",
+        help="continue the newest unfinished training of each configuration",
     ),
     Option(
         name="train-strict",
@@ -205,7 +205,7 @@ OPTIONS = (
         parse=_flag,
         short=False,
         is_flag=True,
-        help="fail a training that needs more than the machine has, in place of skipping it",
+        help="fail a training that needs more than the machine has, instead of skipping it",
     ),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
     Option(

@@ -14,9 +14,9 @@ def refused_modes(config: pytest.Config, *, only_shows: bool) -> Iterator[str]:
     if only_shows:
         return
     if config.getoption("forked", False):  # of pytest-forked
-        yield "--forked runs each test in a child process, which can ask no model: leave it out"
+        yield "--forked runs each test in a child process, which cannot ask a model: leave it out"
     if config.pluginmanager.hasplugin("_run-parallel"):  # of pytest-run-parallel, which awaits no coroutine
         for name in ("parallel_threads", "iterations"):
             if str(config.getoption(name, 1)) != "1":
                 option = f"--{name.replace('_', '-')}"
-                yield f"{option} calls each test several times over, and awaits no async one: use {option}=1"
+                yield f"{option} calls each test several times, and awaits no async one: use {option}=1"

@@ -253,7 +253,7 @@ def _check_folders(config: pytest.Config) -> None:
         near = closest(name, (each.name for each in config.rootpath.iterdir() if each.is_dir()))
         advice = f"did you mean {near!r}?" if near is not None else "evals outside of them run whenever pytest does"
         advice = "patterns are not expanded, name each folder" if set(name) & set("*?[") else advice
-        raise SettingsError(f"{source}: expected folders in the rootdir, found {name!r}, which is none; {advice}")
+        raise SettingsError(f"{source}: expected folders in the rootdir, found {name!r}, which is not one; {advice}")
 
 
 def _path(config: pytest.Config, key: str, name: str, environ: Mapping[str, str]) -> Path:

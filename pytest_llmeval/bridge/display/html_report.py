@@ -126,7 +126,7 @@ class HtmlReport:
         try:
             self._parts = self._read()
         except StoreError as error:
-            self._problem = f"the report lacks what the database holds: {one_line(str(error))}"
+            self._problem = f"the report could not read the database: {one_line(str(error))}"
         cases = self._parts.cases if self._parts is not None else {}
         self._cases = {harmless_id(nodeid): case for nodeid, case in cases.items()}
         self._find_place()
@@ -138,7 +138,7 @@ class HtmlReport:
             try:
                 close_page(self._path)
             except OSError as error:
-                self._problem = f"the report cannot be closed to scripts: {one_line(str(error))}"
+                self._problem = f"the report cannot be protected from scripts: {one_line(str(error))}"
 
     def _hand_on(self, nodeid: str, case: ReportCase | None) -> None:
         """Pass on the reports of one test, or only count it if it has no row."""

@@ -49,6 +49,6 @@ def notes_of_marks(items: Iterable[pytest.Item]) -> Iterator[str]:
             asked.setdefault(wanted, []).append(one_line(function_name(item), 60))
     for wanted, names in asked.items():
         yield (
-            f"the mark asyncio({one_line(wanted, 80)}) of {and_more(names, _MOST)} counts for nothing: async evals run"
+            f"the mark asyncio({one_line(wanted, 80)}) of {and_more(names, _MOST)} has no effect: async evals run"
             " on an event loop of this plugin, so make what needs a loop in the body"
         )

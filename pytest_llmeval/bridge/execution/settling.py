@@ -33,9 +33,9 @@ def _never_ran(error: BaseException) -> bool:
 def _why_it_never_ran(item: pytest.Function) -> str:
     told = "the body of this eval did not run: "
     if body_of(item) is None:
-        return f"{told}its function, or a decorator around it, gave a coroutine and is not async; write async def"
+        return f"{told}its function, or a decorator around it, returned a coroutine and is not async; write async def"
     if item.get_closest_marker("trio") is not None and not item.config.pluginmanager.hasplugin("trio"):
-        return f"{told}its mark trio leaves it to pytest-trio, which is not there; install it, or take the mark out"
+        return f"{told}its mark trio leaves it to pytest-trio, which is not installed; install it, or remove the mark"
     return f"{told}the plugin that it is left to (mark anyio or trio, argument anyio_backend) did not run it"
 
 

@@ -31,13 +31,13 @@ _SAMPLED = 100
 _NOT_KNOWN = Estimate(calls=0, input_tokens=None, output_tokens=None, cost_usd=None)
 _FIRST_RUN = (
     "one call of each case is counted where no run of its suite is stored: what a test or an application asks through"
-    " model is not known ahead"
+    " model is not known in advance"
 )
 _UNBOUNDED = (
-    "tokens out are unknown where params state no max_tokens and no stored run tells how long answers are: state it, or"
+    "tokens out are unknown where params set no max_tokens and no stored run shows how long answers are: set it, or"
     " run a few rows first"
 )
-_SILENT = "no call through response, model or a judge is known of it; what it asks by itself is in no number"
+_SILENT = "no call through response, model or a judge is known of it; what it asks on its own is not counted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,16 +71,19 @@ class Closing:
         """Warn if the database has no write-ahead log."""
         if journal_mode != "wal":
             self.notes.append(
-                f"the file system of {printable(self._settings.shown(self._settings.db))} gives no write-ahead log"
-                f" (journal_mode {journal_mode}): readers and the run wait for each other, and each case for the disk;"
-                " --llmeval-db names another place"
+                f"the file system of {printable(self._settings.shown(self._settings.db))} does not support a"
+                f" write-ahead log (journal_mode {journal_mode}): readers and the run wait for each other,"
+                " and each case for the disk; --llmeval-db names another place"
             )
 
     def broken_off(self, fault: str) -> Iterator[str]:
         """Yield the lines that replace all others if results could not be recorded."""
-        yield f"the run broke off, its results are not recorded in full: {fault}"
+        yield f"the run broke off; its results are incomplete: {fault}"
         if unkept := self._room.counts.unkept:
-            yield f"{counted(unkept, 'answer')} came and could not be kept: going on asks, and pays, for as many again"
+            yield (
+                f"{counted(unkept, 'answer')} came and could not be stored: to go on means asking, and paying, for as"
+                " many again"
+            )
         if self._rescored is None and is_kept(self._settings.db, self._run.id):
             yield self._go_on
 
@@ -95,19 +98,19 @@ class Closing:
         for note in [*self._plan.facts.notes, *self._partial(), *self._held(), *self.notes]:
             yield f"note: {note}"
         if self._room.counts.damaged:
-            yield f"note: kept answers that are damaged, and were passed over: {self._room.counts.damaged}"
+            yield f"note: stored answers that are damaged and were skipped: {self._room.counts.damaged}"
         if self._without_judge:
             cases = counted(len(self._without_judge), "case")
-            yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
+            yield f"note: {cases} asked for a judge, but --judge-model names none: the verdicts leave its scores out"
         yield from self.turns.notes()
         if self._plan.facts.changed:
             yield f"note: resumed although {'; '.join(self._plan.facts.changed)}; the run cannot be a baseline"
         if self.unfinished and self._rescored is None:
             cases = counted(self.unfinished, "case")
             yield (
-                f"note: {cases} of the run ended neither now nor before: status 10; resume the run with all its cases"
+                f"note: {cases} of the run did not finish, now or before: status 10; resume the run with all its cases"
                 if self._run.settings.get("resumes")
-                else f"note: {cases} of the run did not end"
+                else f"note: {cases} of the run did not finish"
             )
         status = view.run.end.exit_code if view.run.end is not None else None
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view, status)
@@ -118,7 +121,7 @@ class Closing:
                 view, judged, is_cut=is_stopped or bool(self.unfinished), is_answered=is_answered
             )
         elif is_stopped:
-            yield f"do it again: {printable(self._settings.llmeval('rescore', self._rescored))}"
+            yield f"run it again: {printable(self._settings.llmeval('rescore', self._rescored))}"
 
     def _next_steps(
         self, view: RunView, cases: Sequence[JudgedCase], *, is_cut: bool, is_answered: bool
@@ -133,7 +136,7 @@ class Closing:
         if is_cut or scored_again < len(broken):
             yield self._go_on
         if scored_again and not is_cut:
-            those = "this is an error and no miss" if scored_again == 1 else "these are errors and no misses"
+            those = "this is an error, not a miss" if scored_again == 1 else "these are errors, not misses"
             told = f"code broke over {counted(scored_again, 'answer')}: {those}"
             yield f"note: {told}; if an answer was not good enough, catch the exception and call pytest.fail()"
             yield f"once the code is fixed: {printable(self._settings.llmeval('rescore', self._run.id))}"
@@ -150,7 +153,7 @@ class Closing:
         return f"calls: {', '.join(told)}; cases waited {counts.waited_s:.1f} s for answers"
 
     def _held(self) -> list[str]:
-        told = f"the database was waited for, {self._held_s:.0f} s in all: for another process, or a slow disk"
+        told = f"waited {self._held_s:.0f} s in all for the database: another process held it, or the disk is slow"
         return [told] if self._held_s else []
 
     def _partial(self) -> list[str]:

@@ -128,7 +128,7 @@ class EngineRoom:
         try:
             self._runtime.loop.run(self._open_to_all(running, on_begin))
         except OSError as error:
-            raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
+            raise StoreError(f"{self._socket}: the socket for the workers cannot be created: {error}") from None
 
     @property
     def spent_usd(self) -> float:

@@ -42,7 +42,7 @@ def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
             try:
                 _tell_github(store, run_id, settings, told)
             except KeyboardInterrupt:  # the run is judged and stored
-                told.notes.append("GitHub is not told all of the run: the session was told to end")
+                told.notes.append("GitHub did not get all of the run: the session was interrupted")
         if wants_traces(environ):
             _send_traces(store, run_id, environ, told)
     return told
@@ -57,7 +57,7 @@ def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: Told
     try:
         report = read_report(store.find_run(run_id), reader=store, root=root)
     except StoreError as error:
-        told.notes.append(f"GitHub is told nothing of the run: {error}")
+        told.notes.append(f"GitHub gets nothing of the run: {error}")
         return
     _append(environ[_SUMMARY], run_markdown(report), told)
     if environ.get("GITHUB_ACTIONS") == "true":
@@ -116,5 +116,5 @@ def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], to
     except (StoreError, OSError, ValueError) as error:  # for example a variable that makes no sense
         problems = [str(error)]
     except KeyboardInterrupt:  # ends the wait for the collector; the run is judged and stored
-        problems = ["not all were sent: the session was told to end"]
+        problems = ["not all were sent: the session was interrupted"]
     told.notes += [f"traces: {one_line(problem)}" for problem in problems]

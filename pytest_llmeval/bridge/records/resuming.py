@@ -71,7 +71,7 @@ class Resumed:
         if facts.changed and not self.settings.resume_changed:
             told = self._other_paths(facts, config) or (
                 f"{'; '.join(facts.changed)}. {self._instead(facts)}, or go on all the same with"
-                " --llmeval-resume-changed: the run can then be no baseline"
+                " --llmeval-resume-changed: the run can then not become a baseline"
             )
             facts.problems.append(f"--resume {self.run.id}: {told}")
 
@@ -174,7 +174,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
     rescored = run.settings.get("rescored")
     if rescored is not None:
         raise SettingsError(
-            f"--resume {ref}: run {run.id} scored the answers of run {rescored} again and asked no model; do it anew"
+            f"--resume {ref}: run {run.id} scored the answers of run {rescored} again and asked no model; do it again"
             f" with: {printable(settings.llmeval('rescore', rescored))}"
         )
     _check_selection(settings, run)

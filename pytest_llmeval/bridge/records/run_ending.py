@@ -137,13 +137,13 @@ class RunEnding:
         run, before, cases = self._store.find_run(self._run.id), len(cases.judged), self._read_cases()
         self._status.is_stopped = run.end is None or run.end.status == "interrupted"  # by -x, say
         if run.end is None or self._status.is_stopped or status in BROKEN or not run.settings.get("escalated"):
-            self._closing.notes.append(
-                f"the escalation broke off with status {status}:\n{textwrap.indent(printed, '  ')}"
-            )
+            self._closing.notes.append(f"the escalation failed with status {status}:\n{textwrap.indent(printed, '  ')}")
             session.exitstatus = worse_status(int(session.exitstatus), FAILED)
             return cases
         more = len(cases.judged) - before
-        self._closing.notes.append(f"escalated: {MORE_EPOCHS} epochs more, {more:,} cases; each look had half of alpha")
+        self._closing.notes.append(
+            f"escalated: {MORE_EPOCHS} epochs more, {more:,} cases; each of the two tests used half of alpha"
+        )
         session.exitstatus = run.end.exit_code
         return cases
 

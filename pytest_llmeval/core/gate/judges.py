@@ -46,7 +46,7 @@ def why_no_one_judge(rule: Rule, judges: frozenset[str | None], trust: Trust) ->
             " the same in all); have one judge all of them: llmeval rescore RUN --judge-model SPEC"
         )
     if rule.judge is not None and judges and not known:
-        return f"no judge made {one_line(rule.metric, 60)!r}, so that nothing can be demanded of one; take judge out"
+        return f"no judge made {one_line(rule.metric, 60)!r}, so nothing can be demanded of one; remove judge"
     return next((_of_comparison(rule) for each in known if rule.judge and each and trust.compares(each)), None)
 
 
@@ -60,8 +60,8 @@ def why_not_gating(rule: Rule, judges: frozenset[str | None], trust: Trust) -> s
 
 def _of_comparison(rule: Rule) -> str:
     return (
-        f"{one_line(rule.metric, 60)!r} says which of two answers is better, which nobody can label, so that nothing"
-        " can be demanded of its judge; take judge out"
+        f"{one_line(rule.metric, 60)!r} says which of two answers is better, which nobody can label, so nothing"
+        " can be demanded of its judge; remove judge"
     )
 
 

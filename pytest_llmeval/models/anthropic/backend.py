@@ -40,7 +40,7 @@ class AnthropicBackend(HttpBackend):
             raise unsendable(self.name, str(error), "response_format") from None
         system = [message for message in request.messages if _is_system(message)]
         if system and "system" in told:
-            raise unsendable(self.name, "'system' stands in params and in the messages; keep one of them")
+            raise unsendable(self.name, "'system' is in both params and the messages; keep one of them")
         data: dict[str, Any] = {"model": self._model.spec.name}
         try:
             if system:
@@ -67,7 +67,7 @@ def _system(messages: Iterable[Message]) -> str | list[dict[str, Any]]:
     """
     contents: list[Any] = [message.get(WHOLE) or message["content"] for message in messages]
     if not all(isinstance(content, str | list | tuple) for content in contents):
-        raise ValueError("the content of a system message is neither a text nor a list of blocks")
+        raise ValueError("the content of a system message is neither a string nor a list of blocks")
     texts = [content for content in contents if isinstance(content, str)]
     if len(texts) == len(contents):
         return "\n\n".join(texts)

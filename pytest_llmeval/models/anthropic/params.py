@@ -71,7 +71,7 @@ def _response_format(whole: dict[str, Any], form: Any) -> None:
         asked = {"type": "json_schema", "schema": named["schema"]}
         whole["output_config"] = {**(whole.get("output_config") or {}), "format": asked}
     elif kind != "text":
-        raise ValueError("of 'response_format' the Messages API knows json_schema alone; ask for that, or with tools")
+        raise ValueError("the Messages API supports only json_schema as 'response_format'; use that, or tools")
 
 
 _TOLD: Mapping[str, Callable[[dict[str, Any], Any], None]] = {

@@ -59,7 +59,7 @@ def chat_messages(items: Iterable[Any], was_given: Callable[[Any], bool]) -> lis
 def kind_of(item: Any) -> str:
     """Return the type of an item; one without a type is a message if it has a role, else an item reference."""
     if not isinstance(item, Mapping):
-        raise untold(f"{shown_value(item)} in input", "pass a text or a list of items")
+        raise untold(f"{shown_value(item)} in input", "pass a string or a list of items")
     return str(item.get("type") or ("message" if "role" in item else "item_reference"))
 
 
@@ -108,7 +108,7 @@ def _parts(content: Any) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if not isinstance(content, list | tuple | None):
-        raise untold(f"the content {shown_value(content)} in input", "pass a text or a list of parts")
+        raise untold(f"the content {shown_value(content)} in input", "pass a string or a list of parts")
     return [_part(part) for part in content or ()]
 
 

@@ -60,7 +60,9 @@ def check_adapter_base(
     """
     made_for = config.get("base_model_name_or_path")
     if config.get("peft_type") in _NO_WEIGHTS:
-        raise ModelError(f"{where}: a {config['peft_type']} adapter; those that change weights are taken, such as LORA")
+        raise ModelError(
+            f"{where}: a {config['peft_type']} adapter; only those that change weights are supported, such as LORA"
+        )
     init = config.get("init_lora_weights")
     if isinstance(init, str) and init.casefold().startswith(_ON_A_RESIDUAL):
         raise ModelError(
@@ -68,7 +70,7 @@ def check_adapter_base(
             " of the base; save it with PEFT's path_initial_model_for_weight_conversion, which makes one for the base"
         )
     if config.get("alora_invocation_tokens"):
-        raise ModelError(f"{where}: an activated LoRA, which changes some tokens only; those that change all are taken")
+        raise ModelError(f"{where}: an activated LoRA, which changes only some tokens, is not supported")
     known = trained_on(source.adapter) if source.adapter is not None else {}
     is_same = has_same_weights(known, str(made_for), file or source.base, weights, where)
     if not is_same and made_for and not is_base(made_for, weights, source):

@@ -28,7 +28,7 @@ __all__ = ["Heads", "convert_adapter", "heads_of", "heads_of_gguf"]
 
 Numbers = npt.NDArray[np.float32]
 
-_ELSEWHERE = "llama.cpp's convert_lora_to_gguf.py may know it; the file that it makes is taken as ADAPTER.gguf"
+_ELSEWHERE = "llama.cpp's convert_lora_to_gguf.py may convert it; the file that it makes works as ADAPTER.gguf"
 _FAMILY = ("llama", "mistral")
 """Model types that llama.cpp runs as ``llama``, with the rows of q and k in another order."""
 _PARTS = {

@@ -77,7 +77,7 @@ class _Finite:
         if bool(broken.any()):
             for job, is_broken in zip(self._jobs, broken.tolist(), strict=True):
                 if is_broken:
-                    job.fail(not_finite("its logits are no numbers"))
+                    job.fail(not_finite("its logits are not numbers"))
         return scores
 
 

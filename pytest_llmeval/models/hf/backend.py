@@ -88,7 +88,7 @@ class HfBackend:
         try:
             form = None if sampling.schema is None else loaded.forms.follow(sampling.schema)
         except FormError as error:
-            problem = f"response_format: no answer can be kept to this schema: {error}"
+            problem = f"response_format: no answer can be held to this schema: {error}"
             raise unsendable(self.name, problem, "response_format") from None
         return AnswerJob(
             group=(self._weights, AnswerJob),
@@ -103,7 +103,7 @@ class HfBackend:
 
     def _target(self, tokens: list[int]) -> list[int]:
         if not tokens:
-            raise unsendable(self.name, "the likelihood of an empty text is none", LOGPROB_OF)
+            raise unsendable(self.name, "an empty string has no likelihood", LOGPROB_OF)
         return tokens
 
     def _check_context(self, tokens: int, context: int) -> None:

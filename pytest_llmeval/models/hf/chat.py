@@ -105,7 +105,7 @@ class Chat:
         ids = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
         found: int | None = next((each for each in ids if each is not None), None)
         if found is None:
-            raise self._refused("the prompt is empty, and the tokenizer has no token that begins a text")
+            raise self._refused("the prompt is empty, and the tokenizer has no token to begin with")
         return found
 
     def _content(self, message: Mapping[str, Any]) -> str | None:
@@ -119,7 +119,7 @@ class Chat:
             return None
         role = message.get("role")
         raise self._refused(
-            f"the content of a message of {role!r} is {content!r:.80}; it is a text, or a list of parts"
+            f"the content of a message of {role!r} must be a string or a list of parts, found {content!r:.80}"
         )
 
     def _part(self, part: Any) -> str:

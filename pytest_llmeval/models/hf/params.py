@@ -47,7 +47,7 @@ def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
         raise unsendable(name, f"seed is a whole number, not {seed!r}", "seed")
     stops = [stop] if isinstance(stop, str) else stop or []
     if not isinstance(stops, list | tuple) or not all(isinstance(each, str) and each for each in stops):
-        raise unsendable(name, f"stop is a text or a list of texts, none of them empty, not {stop!r}", "stop")
+        raise unsendable(name, f"stop must be a non-empty string or a list of such, not {stop!r}", "stop")
     temperature, top_p = _number(params, "temperature", 0.0, name), _number(params, "top_p", 1.0, name)
     if temperature < 0:
         raise unsendable(name, f"temperature is at least 0, not {temperature!r}", "temperature")

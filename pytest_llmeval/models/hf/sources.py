@@ -92,7 +92,7 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
             " it out, or save the model as a folder with transformers"
         )
     if base.is_dir():
-        _require(base / "config.json", f"{shown}: no model lies there")
+        _require(base / "config.json", f"{shown}: no model is there")
         if weights.kind == "hf":
             _refuse_adapter(base, shown)
         if not any(base.glob("*.safetensors")):
@@ -205,7 +205,7 @@ def find_adapter(text: str) -> Path:
         raise ModelError(f"adapter {text}: no such folder; relative paths begin at {Path.cwd()}")
     is_above = (path / _TRAINED / ADAPTER_CONFIG).is_file()
     meant = f"; did you mean {Path(text) / _TRAINED}?" if is_above else ""
-    _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there", meant)
+    _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter is there", meant)
     _require(path / ADAPTER_WEIGHTS, f"adapter {text}: its weights are not there (safetensors only)")
     for record, said in records_of(path).items():
         if said.get("complete", "training" not in said) is not True:  # our own records have both keys

@@ -161,7 +161,7 @@ def _unmade(error: BaseException) -> str | None:
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused (is the server running?)"
         if isinstance(cause, socket.gaierror):
-            return f"the name of the host leads nowhere: {cause.strerror}"
+            return f"the host name cannot be resolved: {cause.strerror}"
     return None
 
 
@@ -173,7 +173,7 @@ def unreadable_fault(text: str, redact: Redact) -> AttemptError:
         redact: removes secrets from it.
     """
     told = " ".join(line.strip() for line in text.splitlines() if line.strip(" ^"))
-    message = _line(f"the head of the answer is no good HTTP: {told}", redact)
+    message = _line(f"the head of the answer is not valid HTTP: {told}", redact)
     todo = "fix the server or what stands before it, or try --llmeval-transport sdk, which is less strict"
     return AttemptError(ErrorKind.CONNECTION, f"{message}; {todo}", retryable=True, usage=Usage())
 

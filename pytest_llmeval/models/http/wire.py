@@ -83,7 +83,7 @@ def named_call(tool: Mapping[str, Any], id_: object, *, is_custom: bool) -> Tool
     if name is None:
         raise UnexpectedError("a tool call that names no function")
     if is_custom and not isinstance(arguments, str):
-        raise UnexpectedError("a call of a custom tool whose input is not a text")
+        raise UnexpectedError("a call of a custom tool whose input is not a string")
     if arguments is None:
         arguments = {}
     text = arguments if isinstance(arguments, str) else arguments_text(arguments)

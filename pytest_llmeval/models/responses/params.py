@@ -29,7 +29,7 @@ _STREAM = "is for streams, and those of the Responses API are not read; remove i
 _UNSENT = {
     **dict.fromkeys(("audio", "frequency_penalty", "logit_bias", "modalities", "prediction"), _TAKE_OUT),
     **dict.fromkeys(("presence_penalty", "seed", "stop"), _TAKE_OUT),
-    "background": "asks for an answer to be fetched later, which nobody does here; remove it from params",
+    "background": "asks for an answer to be fetched later, which is not done here; remove it from params",
     "function_call": "is unknown to the Responses API; say it by tool_choice",
     "functions": "is unknown to the Responses API; give them as tools",
     "input": "is not a sampling parameter; pass it as the first argument, or as prompt= of the marker",
@@ -116,7 +116,7 @@ def _put_within(told: dict[str, Any], name: str, value: Any) -> None:
     holder, key = _WITHIN[name]
     held = told.get(holder) or {}
     if not isinstance(held, Mapping) or held.get(key) is not None:
-        raise ValueError(f"{name!r} stands in params beside {holder!r}, which says the same; keep one of them")
+        raise ValueError(f"{name!r} is in params beside {holder!r}, which says the same; keep one of them")
     told[holder] = {**held, key: _flat(value)}
 
 

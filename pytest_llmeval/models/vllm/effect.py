@@ -44,6 +44,6 @@ def _logprobs(server: VllmServer, name: str, where: str) -> list[float]:
     except (AssertionError, TypeError, KeyError, IndexError, ValueError):
         ended = f" ({server.end})" if server.end else ""
         raise ModelError(
-            f"{where}: vLLM does not tell likelihoods of {name!r}, so its effect is not known:"
+            f"{where}: vLLM does not report likelihoods for {name!r}, so its effect is not known:"
             f" {in_words(reply)}{ended}; its log is {server.log}"
         ) from None

@@ -180,7 +180,7 @@ class VllmServer:
             with suppress(TypeError, KeyError):
                 return [str(row["id"]) for row in reply[1]["data"]]
         problem = (
-            f"{self.base_url}/models gives no list of models: {in_words(reply)}; does another program answer there?"
+            f"{self.base_url}/models does not list its models: {in_words(reply)}; does another program answer there?"
         )
         raise ModelError(self._failure(problem))
 

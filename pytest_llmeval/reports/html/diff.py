@@ -53,7 +53,7 @@ def difference(
         return _keys(left, right, other)
     if right is not None:
         told = "JSON was expected, and the response" if other == "expected" else "it was JSON before, and now"
-        return element("p", f"Not compared: {told} is none.", class_="le-note")
+        return element("p", f"Not compared: {told} is not JSON.", class_="le-note")
     return _words(response, expected, limit)
 
 

@@ -147,7 +147,7 @@ def test_what_no_judge_made_cannot_be_held_to_it() -> None:
     """It may be a name that is another scorer's; whether it passes is not to be seen."""
     verdict = only(held(judged([1.0] * 4, None), floor()))
     assert verdict.verdict == "unmeasurable"
-    assert verdict.reason == "no judge made 'f1', so that nothing can be demanded of one; take judge out"
+    assert verdict.reason == "no judge made 'f1', so nothing can be demanded of one; remove judge"
 
 
 def test_without_a_judge_the_rule_is_not_judged_as_ever() -> None:
@@ -162,8 +162,8 @@ def test_a_comparison_of_two_answers_cannot_be_held_to_what_people_label() -> No
     verdict = only(held(cases, floor()))
     assert verdict.verdict == "unmeasurable"
     assert verdict.reason == (
-        "'f1' says which of two answers is better, which nobody can label, so that nothing can be demanded of its"
-        " judge; take judge out"
+        "'f1' says which of two answers is better, which nobody can label, so nothing can be demanded of its"
+        " judge; remove judge"
     )
     assert gating(rules(floor()), cases, known(9))[1] == {floor(): verdict.reason}
     assert only(held(cases, rule("min", 0.2))).verdict == "pass"
@@ -227,5 +227,5 @@ def test_the_judge_of_a_slice_is_that_of_its_own_rows() -> None:
     verdict = only(held(cases, floor(slice="scored"), labels=10))
     assert (verdict.verdict, verdict.reason) == (
         "unmeasurable",
-        "no judge made 'f1', so that nothing can be demanded of one; take judge out",
+        "no judge made 'f1', so nothing can be demanded of one; remove judge",
     )

@@ -133,7 +133,7 @@ def test_without_a_near_name_those_that_exist_are_listed() -> None:
     assert did_you_mean("zzz", []) == ""
     one, two = "R\u00fcckgabe", "Ru\u0308ckgabe"
     assert did_you_mean(one, [two]) == (
-        f"did you mean '{two}'? It looks the same, of other characters: 'Ru\\u0308ckgabe', not 'R\\xfcckgabe'"
+        f"did you mean '{two}'? It looks the same, but has other characters: 'Ru\\u0308ckgabe', not 'R\\xfcckgabe'"
     )
 
 

@@ -177,7 +177,7 @@ def test_a_system_prompt_in_params_is_sent_unless_there_are_two(server: Anthropi
     """One would silently win over the other."""
     ask(server, {"role": "user", "content": "x"}, system="Be brief.")
     assert server.ledger[0].body["system"] == "Be brief."
-    with pytest.raises(CallError, match="'system' stands in params and in the messages"):
+    with pytest.raises(CallError, match="'system' is in both params and the messages"):
         ask(server, {"role": "system", "content": "x"}, system="Be brief.")
     assert len(server.ledger) == 1
 

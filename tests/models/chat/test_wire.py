@@ -93,7 +93,7 @@ def test_tool_calls_are_read_beside_the_text(arguments: object, read_as: str, te
         ("f", "tool_calls is not a list"),
         ([None], "a tool call that names no function"),
         ([{"type": "custom", "function": {"name": "f", "arguments": "x"}}], "a tool call that names no function"),
-        ([{"type": "custom", "custom": {"name": "f"}}], "a call of a custom tool whose input is not a text"),
+        ([{"type": "custom", "custom": {"name": "f"}}], "a call of a custom tool whose input is not a string"),
         ([called("{}", name="")], "a tool call that names no function"),
         ([called([1])], "a tool call whose arguments are no object"),
         ([called({"a": float("nan")})], "a tool call whose arguments are not JSON"),

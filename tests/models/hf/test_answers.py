@@ -207,10 +207,13 @@ def test_memory_bounds_a_batch(models: HfModels, base: Path, monkeypatch: pytest
     [
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "text only, not a part of type"),
         ([{"role": "user", "content": ["hi"]}], "text only, not a part of type None"),
-        ([{"role": "user", "content": None}], "the content of a message of 'user' is None; it is a text, or a list"),
+        (
+            [{"role": "user", "content": None}],
+            "the content of a message of 'user' must be a string or a list of parts, found None",
+        ),
         (
             [{"role": "user", "content": {"a": 1}}],
-            "the content of a message of 'user' is {'a': 1}; it is a text, or a list",
+            "the content of a message of 'user' must be a string or a list of parts, found {'a': 1}",
         ),
         ([{"role": "wizard", "content": "hi"}], "chat template does not take these messages: no wizards"),
     ],

@@ -105,7 +105,7 @@ def test_rows_whose_numbers_are_none_are_errors_and_others_answers(models: HfMod
     found = asyncio.run(ask())
     assert [type(each) for each in found] == [CallError, Response, CallError, Response]
     assert "try ?dtype=float32" in str(found[0])
-    assert "its logits are no numbers" in str(found[2])
+    assert "its logits are not numbers" in str(found[2])
 
 
 @pytest.mark.parametrize("chooses", [True, False])

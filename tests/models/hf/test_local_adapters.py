@@ -224,7 +224,7 @@ def test_a_cut_file_is_refused(smollm2: Path, cache: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("none", "no such folder"), ("none.gguf", "no such file"), ("empty", "no PEFT adapter lies there")],
+    [("none", "no such folder"), ("none.gguf", "no such file"), ("empty", "no PEFT adapter is there")],
 )
 def test_what_is_not_there_is_said_before_anything_is_started(
     tmp_path: Path, cache: Path, name: str, said: str

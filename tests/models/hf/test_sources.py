@@ -88,7 +88,7 @@ def test_weights_that_can_run_code_are_refused(tmp_path: Path) -> None:
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     files(tmp_path / "empty")
     (tmp_path / "notes.txt").write_text("")
-    assert "no model lies there" in refused({}, str(tmp_path / "empty"))
+    assert "no model is there" in refused({}, str(tmp_path / "empty"))
     assert "name a model's folder" in refused({}, str(tmp_path / "notes.txt"))
     assert "no such file" in refused({}, str(tmp_path / "m.gguf"))
 
@@ -98,7 +98,7 @@ def test_what_is_no_adapter_is_named(tmp_path: Path) -> None:
     assert "no such folder" in refused({}, base, str(tmp_path / "typo"))
     half = files(tmp_path / "half", adapter_config_json="{}", adapter_model_bin="pickle")
     assert "safetensors only" in refused({}, base, str(half))
-    assert "no PEFT adapter lies there" in refused({}, base, base)
+    assert "no PEFT adapter is there" in refused({}, base, base)
 
 
 @pytest.mark.parametrize("said", ['{"complete": false}', '{"complete": null, "training": "t"}', '{"training": "t"}'])

@@ -54,7 +54,7 @@ def test_a_head_that_is_refused_says_what_is_wrong_with_it_and_what_to_do(
     with answering(headers) as spec:
         error = failure(spec, transport="lean")
         assert error.kind == ErrorKind.CONNECTION
-        assert f": the head of the answer is no good HTTP: {told}; fix the server " in str(error)
+        assert f": the head of the answer is not valid HTTP: {told}; fix the server " in str(error)
         assert "or try --llmeval-transport sdk" in str(error)
         assert "\\n" not in str(error) and "^" not in str(error)
         assert ask_model(spec, transport="sdk").text == "Well."

@@ -369,7 +369,7 @@ def test_no_cookie_is_kept(server: FaultServer, transport: TransportName) -> Non
     [
         ("127.0.0.1:9", "connection refused (is the server running?)"),
         ("localhost:9", "connection refused (is the server running?)"),
-        ("nowhere.invalid", "the name of the host leads nowhere: "),
+        ("nowhere.invalid", "the host name cannot be resolved: "),
     ],
 )
 def test_what_makes_no_connection_is_told(transport: TransportName, address: str, told: str) -> None:

@@ -128,10 +128,10 @@ def test_a_choice_of_a_tool(choice: object, told: object) -> None:
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"reasoning_effort": "low", "reasoning": {"effort": "high"}}, "'reasoning_effort' stands in params beside"),
-        ({"verbosity": "low", "text": {"verbosity": "high"}}, "'verbosity' stands in params beside 'text'"),
+        ({"reasoning_effort": "low", "reasoning": {"effort": "high"}}, "'reasoning_effort' is in params beside"),
+        ({"verbosity": "low", "text": {"verbosity": "high"}}, "'verbosity' is in params beside 'text'"),
         ({"response_format": {"type": "text"}, "text": {"format": {"type": "text"}}}, "'response_format' stands in"),
-        ({"reasoning_effort": "low", "reasoning": "high"}, "'reasoning_effort' stands in params beside 'reasoning'"),
+        ({"reasoning_effort": "low", "reasoning": "high"}, "'reasoning_effort' is in params beside 'reasoning'"),
     ],
 )
 def test_what_stands_there_in_both_words_is_refused(params: dict[str, Any], problem: str) -> None:

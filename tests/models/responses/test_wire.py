@@ -147,7 +147,7 @@ def test_arguments_are_read_as_the_model_wrote_them(arguments: object, read_as: 
     [
         (answer(function_call("")), "a tool call that names no function"),
         (answer(function_call("f", [1])), "a tool call whose arguments are no object"),
-        (answer({"type": "custom_tool_call", "name": "f"}), "a call of a custom tool whose input is not a text"),
+        (answer({"type": "custom_tool_call", "name": "f"}), "a call of a custom tool whose input is not a string"),
         (answer(output={}), "output is not a list"),
         (answer(said(content={})), "content is not a list"),
         (answer(said({"text": "x"})), "a part of content without a type"),

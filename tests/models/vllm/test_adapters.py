@@ -94,7 +94,7 @@ def test_a_base_without_a_chat_template_is_refused_where_vllm_has_none(
     [
         ("no-effect", r"it changes nothing, .* taken with \?untrained=yes"),
         ("nan", "logits are not finite; its training broke"),
-        ("no-logprobs", "vLLM does not tell likelihoods of .*: status 400, .*logprobs are not known.*; its log is"),
+        ("no-logprobs", "vLLM does not report likelihoods for .*: status 400, .*logprobs are not known.*; its log is"),
     ],
 )
 def test_an_adapter_that_is_served_without_effect_is_refused(

@@ -121,7 +121,7 @@ def test_what_is_no_list_of_models_is_told_with_its_address(
         start(models, str(base))
     said = repr(body if body.startswith("<") else json.loads(body))
     address = f"http://127.0.0.1:{fake.starts[0]['port']}/v1/models"
-    told = f"({address} gives no list of models: status 200, {said}; does another program answer there?)"
+    told = f"({address} does not list its models: status 200, {said}; does another program answer there?)"
     assert told in str(caught.value).splitlines()[0]
 
 

@@ -95,8 +95,8 @@ def test_words_that_differ_are_marked() -> None:
 def test_beside_an_earlier_response_nothing_is_said_to_have_been_expected() -> None:
     assert '<th scope="col">expected</th>' in difference('{"a": 1}', '{"a": 2}')
     assert '<th scope="col">before</th>' in difference('{"a": 1}', '{"a": 2}', other="before")
-    assert "JSON was expected, and the response is none" in difference("no", '{"a": 2}')
-    assert "it was JSON before, and now is none" in difference("no", '{"a": 2}', other="before")
+    assert "JSON was expected, and the response is not JSON" in difference("no", '{"a": 2}')
+    assert "it was JSON before, and now is not JSON" in difference("no", '{"a": 2}', other="before")
 
 
 def test_what_marks_mean_stands_beside_them() -> None:
