@@ -163,8 +163,8 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
         emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
         return
     answers = "without answers, " if no_answers else ""
-    told = f"run {told_run(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{told_size(size)}"
-    echo_written(file, f"{one_line(str(file))}: {told}")
+    message = f"run {told_run(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{told_size(size)}"
+    echo_written(file, f"{one_line(str(file))}: {message}")
 
 
 @baseline.command("import")

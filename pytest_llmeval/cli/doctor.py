@@ -117,8 +117,8 @@ def _weights(*, is_default: bool) -> Finding:
     try:
         cache = default_cache_dir()
     except ModelError as error:
-        told = str(error).removeprefix("local:smollm2: ")
-        return Finding(state="problem" if is_default else "note", what="local:smollm2", found=told)
+        message = str(error).removeprefix("local:smollm2: ")
+        return Finding(state="problem" if is_default else "note", what="local:smollm2", found=message)
     if smollm2_path(cache) is None:
         return _note("local:smollm2", "installed; weights (93 MB) are fetched on first use or by llmeval models fetch")
     return _ok("local:smollm2", f"ready, weights in {cache}")
@@ -150,8 +150,8 @@ def _training(project: Project) -> Iterator[Finding]:
     search = "search: " + (
         f"optuna {importlib.metadata.version('optuna')}" if has_search else "pip install 'pytest-llmeval[search]'"
     )
-    told = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _TRAINING[-2:])
-    yield _ok("training", f"{told}; {search}; {machine}")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _TRAINING[-2:])
+    yield _ok("training", f"{versions}; {search}; {machine}")
 
 
 def _machine(project: Project) -> str:
@@ -293,8 +293,10 @@ def _options(project: Project) -> Iterator[Finding]:
 def _not_started(said: str) -> Finding:
     """Return the finding that pytest does not start, with the end of its output."""
     lines = [line for line in said.splitlines() if line.strip()][-_LAST_LINES:]
-    told = "does not start in this project; run pytest --version"
-    return Finding(state="problem", what="pytest", found="\n".join([f"{told}; it said" if lines else told, *lines]))
+    message = "does not start in this project; run pytest --version"
+    return Finding(
+        state="problem", what="pytest", found="\n".join([f"{message}; it said" if lines else message, *lines])
+    )
 
 
 def _under_test(project: Project) -> dict[str, NamedModel]:

@@ -98,10 +98,10 @@ def export_labels(
     if as_json:
         emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
         return
-    told = f"{output}: answers to {len(chosen)} of {len(cases)} rows that were judged in run {found.id}"
+    message = f"{output}: answers to {len(chosen)} of {len(cases)} rows that were judged in run {found.id}"
     back = f"llmeval labels import {shlex.quote(str(output))} {found.id} --rater NAME{store.db_option}"
     to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `{back}`"
-    echo_lines([*wrapped(told, terminal_width()), *wrapped(to_do, terminal_width())])
+    echo_lines([*wrapped(message, terminal_width()), *wrapped(to_do, terminal_width())])
 
 
 @labels.command("import")
@@ -131,12 +131,12 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         emit_json({"run": found.id, **counted_labels, "repeated": repeated})
         return
     counts = f"{len(given) - replaced} new, {replaced} in place of earlier ones"
-    told = f"{file}: {counted(len(given), 'label')} of run {found.id}: {counts}"
+    message = f"{file}: {counted(len(given), 'label')} of run {found.id}: {counts}"
     again = "1 of them repeats an earlier one and keeps its date"
     if repeated > 1:
         again = f"{repeated} of them repeat earlier ones and keep their dates"
     to_do = f"{again}: where people looked again, fill in the column `at`"
-    echo_lines([line for each in (told, *([to_do] if repeated else [])) for line in wrapped(each, terminal_width())])
+    echo_lines([line for each in (message, *([to_do] if repeated else [])) for line in wrapped(each, terminal_width())])
 
 
 def _label(given: Given, earlier: Label | None, now: str) -> Label:

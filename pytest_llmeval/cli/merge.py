@@ -52,14 +52,14 @@ def merge(
         return _NOTHING_COLLECTED
     target = project.database_at(database)
     if database is not None and target.exists() and any(map(target.samefile, files)):
-        told = one_line(str(database))
-        raise SettingsError(f"--into {told}: one of the shards' files, which are never changed; name another")
+        shown = one_line(str(database))
+        raise SettingsError(f"--into {shown}: one of the shards' files, which are never changed; name another")
     with contextlib.closing(SqliteStore(target, db_option=project.db_option(target))) as store:
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}
     ends = [f"shard {each.shard} ended with status {code}" for each, code in _bad_ends(shards, gated.run)]
-    told = f"{counted(len(shards), 'shard')} {'joined' if is_new else 'had been joined'}"
-    notes = [*ends, f"{told} as run {gated.run.id} in {project.shown(target)}"]
+    shown = f"{counted(len(shards), 'shard')} {'joined' if is_new else 'had been joined'}"
+    notes = [*ends, f"{shown} as run {gated.run.id} in {project.shown(target)}"]
     gated.show(as_json=as_json, notes=notes, shards=ids)
     return gated.exit_code
 

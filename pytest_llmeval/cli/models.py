@@ -47,8 +47,8 @@ def list_models(as_json: bool) -> None:
         return
     lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=table_room())
     others = "gpt-4o-mini, openai:NAME@http://host:port/v1, anthropic:NAME, hf:ID_OR_PATH, vllm:ID_OR_PATH"
-    told = f"Any other SPEC works as well: {others}"
-    echo_lines([*lines, "", *wrapped(told, terminal_width(), whole_words=True)])
+    message = f"Any other SPEC works as well: {others}"
+    echo_lines([*lines, "", *wrapped(message, terminal_width(), whole_words=True)])
 
 
 @models.command()

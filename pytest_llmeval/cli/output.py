@@ -51,8 +51,8 @@ def database_option(function: F) -> F:
 
 def thresholds_option(whose: str) -> Callable[[F], F]:
     """Return a decorator that adds ``--thresholds PATH``; ``whose`` says in its help whose rules apply by default."""
-    told = f"The rules file; without it the one in LLMEVAL_THRESHOLDS, else the one that {whose} used."
-    return click.option("--thresholds", type=click.Path(path_type=Path), help=told)
+    message = f"The rules file; without it the one in LLMEVAL_THRESHOLDS, else the one that {whose} used."
+    return click.option("--thresholds", type=click.Path(path_type=Path), help=message)
 
 
 def json_option(function: F) -> F:

@@ -67,8 +67,8 @@ def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, datab
         emit_json(_facts(chosen, bulk, deleted, is_meant=is_meant) | {"bytes_before": size, "bytes_after": now})
         return
     if is_meant:
-        told = f"{counted(len(deleted), 'run')} deleted; {project.shown(store.path)}: {told_size(size)}"
-        echo_lines([f"{told}, now {told_size(now)}", *notes])
+        message = f"{counted(len(deleted), 'run')} deleted; {project.shown(store.path)}: {told_size(size)}"
+        echo_lines([f"{message}, now {told_size(now)}", *notes])
         return
     echo_lines(_listed(chosen, bulk))
 
@@ -97,8 +97,8 @@ def _listed(chosen: Pruning, bulk: Bulk) -> Iterator[str]:
     if not chosen.goes:
         yield "no run would be deleted"
         return
-    told = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {told_size(bulk.bytes)}"
-    yield f"{told}, would be deleted; --delete does it, and this cannot be undone"
+    message = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {told_size(bulk.bytes)}"
+    yield f"{message}, would be deleted; --delete does it, and this cannot be undone"
     if bulk.cached_answers:
         answers = counted(bulk.cached_answers, "answer")
         yield f"{answers} of theirs would no longer be in the cache, as no other run has them"

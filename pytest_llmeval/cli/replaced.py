@@ -40,7 +40,7 @@ def check_replaces(store: SqliteStore, name: str, run: Run, cases: Iterable[Judg
         project: the project with the rules.
 
     Raises:
-        StoreError: the run lacks some; the message says what to do.
+        StoreError: the run lacks some; the scores says what to do.
     """
     before = next((each.run_id for each in store.baselines() if each.name == name), None)
     if before is None or before == run.id:
@@ -60,10 +60,10 @@ def check_replaces(store: SqliteStore, name: str, run: Run, cases: Iterable[Judg
     lacking = {suite: sorted(old.metrics[suite] - found) for suite, found in new.metrics.items()}
     lost = [(suite, metric) for suite, metrics in sorted(lacking.items()) for metric in metrics]
     if lost:
-        told = ", ".join(f"{shown_value(metric)} in suite {shown_value(suite)}" for suite, metric in lost)
+        scores = ", ".join(f"{shown_value(metric)} in suite {shown_value(suite)}" for suite, metric in lost)
         judge = " --judge-model SPEC" if any(metric in old.judged[suite] for suite, metric in lost) else ""
         raise StoreError(
-            f"run {run.id} has no value of {told}, {whose}: rules on its change would be unmeasurable. Run all evals"
+            f"run {run.id} has no value of {scores}, {whose}: rules on its change would be unmeasurable. Run all evals"
             f" ({project.run_evals}{judge}), use another name, or give it up with: {give_up}"
         )
 

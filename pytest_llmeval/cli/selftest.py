@@ -84,8 +84,8 @@ def selftest(
     count = pairs or pairs_within(chosen.rows.cases)
     found = replay(rules, chosen.rows, pairs=count, seed=seed, trust=trust, on_pair=_progress(count))
     if not any(rule.is_change for rule in found.rules):
-        told = f"no max_drop and no max_rise is about a row that is in both of {chosen.told}"
-        raise ThresholdsError(f"{rules.shown_as}: {told}")
+        message = f"no max_drop and no max_rise is about a row that is in both of {chosen.told}"
+        raise ThresholdsError(f"{rules.shown_as}: {message}")
     if as_json:
         emit_json({"runs": chosen.ids, "seed": seed, **_facts(found)})
     else:
@@ -129,8 +129,8 @@ def _chosen(
             continue
         rows = twins(rules, other.own_cases(), cases)
         if rows.rows:
-            told = f"{_told(other)} and {_told(current)}"
-            return _Chosen(rows=rows, told=told, ids=(other.run.id, current.run.id))
+            pair = f"{_told(other)} and {_told(current)}"
+            return _Chosen(rows=rows, told=pair, ids=(other.run.id, current.run.id))
         if named is not None:
             raise StoreError(f"{_told(other)} and {_told(current)} share no row of a suite that has rules")
     rows = twins(rules, *split_epochs(cases))

@@ -123,8 +123,10 @@ class LoopThread:
         """
         if self._is_forked:
             coroutine.close()
-            told = "the model cannot be asked in a forked child process; ask in the test's own process, or use a thread"
-            raise CallError(told, kind=ErrorKind.CODE, attempts=0)
+            message = (
+                "the model cannot be asked in a forked child process; ask in the test's own process, or use a thread"
+            )
+            raise CallError(message, kind=ErrorKind.CODE, attempts=0)
         with self._lock:  # held until the hand-over: a loop that ends takes it before it drains what was handed over
             return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 

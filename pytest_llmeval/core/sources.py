@@ -117,8 +117,8 @@ def stable_text(value: object) -> str | None:
     process to process.
     """
     try:
-        told = repr(value)
-        return _dumped(_plain(value, is_strict=True)) if memory_address(told) is None else None
+        shown = repr(value)
+        return _dumped(_plain(value, is_strict=True)) if memory_address(shown) is None else None
     except Exception:  # noqa: BLE001 - it is a stranger's ``repr``
         return None
 
@@ -188,7 +188,7 @@ def _names_of_fields(value: object) -> list[str]:
 def _nameless(value: object) -> str:
     """Return the ``repr`` of a value without memory addresses, or its type's name if ``repr`` fails."""
     try:
-        told = repr(value)
+        shown = repr(value)
     except Exception:  # noqa: BLE001 - it is a stranger's ``repr``
         return type(value).__qualname__
-    return _ADDRESS.sub("", told).replace(f"{id(value):x}", "")
+    return _ADDRESS.sub("", shown).replace(f"{id(value):x}", "")

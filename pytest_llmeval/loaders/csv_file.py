@@ -58,8 +58,8 @@ class CsvFile:
                 except DatasetError as error:
                     yield ref, error
             if is_empty:
-                told = f"line {self._header_line} names the columns, and no row follows"
-                raise DatasetError(f"{self.shown}: empty dataset; {told}")
+                message = f"line {self._header_line} names the columns, and no row follows"
+                raise DatasetError(f"{self.shown}: empty dataset; {message}")
 
     def read(self, ref: RowRef) -> Sample:
         """Return the row of one record, reading it from the file again."""

@@ -144,11 +144,11 @@ def _explain(document: StrictDocument, error: Any) -> str:
     kind = error["type"]
     if kind == "extra_forbidden":
         owner = _OWNERS.get(len(path), _Rubric)
-        told = f"unknown key {str(path[-1])!r}; {did_you_mean(str(path[-1]), owner.model_fields)}"
+        message = f"unknown key {str(path[-1])!r}; {did_you_mean(str(path[-1]), owner.model_fields)}"
     elif kind == "missing":
-        told = "is missing"
+        message = "is missing"
     elif kind == "value_error":
-        told = str(error["ctx"]["error"])
+        message = str(error["ctx"]["error"])
     else:
-        told = f"found {shown_yaml(error['input'])}; write a mapping"
-    return document.problem(path, told)
+        message = f"found {shown_yaml(error['input'])}; write a mapping"
+    return document.problem(path, message)

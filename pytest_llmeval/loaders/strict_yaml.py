@@ -274,9 +274,9 @@ class _Loader(yaml.SafeLoader):
         self._refuse(node, f"{text} means {meant} in YAML 1.1", f"write {meant}, or '{text}' in quotes")
 
     def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
-        told = f"{shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}"
+        message = f"{shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}"
         where = f"{dotted(self.place)}: " if self.place else ""
-        raise self.error(f"{self.shown_as}:{_line(place)}: {where}{told}")
+        raise self.error(f"{self.shown_as}:{_line(place)}: {where}{message}")
 
 
 def _line(place: yaml.Event | yaml.Node) -> int:

@@ -237,8 +237,8 @@ class _Reader:
         """Record a bound that makes no sense for its metric."""
         meant = _OTHER_SIDE.get(metric, {})
         if key in meant:
-            told = f"{key} fails where {metric} gets better, and passes where it gets worse"
-            self._problem(path, f"{told}; write {meant[key]}")
+            message = f"{key} fails where {metric} gets better, and passes where it gets worse"
+            self._problem(path, f"{message}; write {meant[key]}")
         elif key in _NOT_ON.get(metric, ()):
             allowed = [kind for kind in get_args(RuleKind) if kind in _KINDS - _NOT_ON[metric] - set(meant)]
             self._problem(path, f"{key} has no meaning for {metric}; write one of {', '.join(allowed)}")
@@ -250,8 +250,8 @@ class _Reader:
             if not 0 <= bound <= 1:
                 self._problem(path, f"found {bound:.12g}, but {metric} lies in 0..1; write a number there")
             elif bound == 1 and key in _ON_A_CHANGE:
-                told = f"found 1, but {metric} lies in 0..1 and cannot change by more"
-                self._problem(path, f"{told}; write a number below 1")
+                message = f"found 1, but {metric} lies in 0..1 and cannot change by more"
+                self._problem(path, f"{message}; write a number below 1")
 
 
 def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:

@@ -123,13 +123,13 @@ def _mistake(error: ErrorDetails, document: StrictDocument) -> ModelError:
     if error["type"] == "extra_forbidden":
         known = _KEYS.get(len(path), ())
         hint = did_you_mean(path[-1], known, f"known: {', '.join(known)}")
-        told = f"unknown key {path[-1]!r}; {hint}"
+        message = f"unknown key {path[-1]!r}; {hint}"
     elif error["type"] == "missing":
         path, missing = path[:-1], path[-1]
-        told = f"{'.'.join(path) or 'the file'}: the key {missing!r} is missing"
+        message = f"{'.'.join(path) or 'the file'}: the key {missing!r} is missing"
     elif path[-1:] == ("api_key_env",):  # the value may be the key itself
-        told = f"{key}: expected the NAME of a variable (such as MY_KEY), not the key"
+        message = f"{key}: expected the NAME of a variable (such as MY_KEY), not the key"
     else:
         shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
-        told = f"{key}: {error['msg']}{shown}"
-    return ModelError(f"{document.place(path)}: {told}")
+        message = f"{key}: {error['msg']}{shown}"
+    return ModelError(f"{document.place(path)}: {message}")

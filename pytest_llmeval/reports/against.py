@@ -81,8 +81,8 @@ def recorded_line(run: Run, verdicts: Collection[Verdict]) -> str | None:
 
 
 def _which(name: str, kind: str, run_id: str) -> str:
-    told = one_line(name, 60)
-    return f"run {told}" if kind == "run" else f"baseline {told}: run {one_line(run_id, 60)}"
+    shown = one_line(name, 60)
+    return f"run {shown}" if kind == "run" else f"baseline {shown}: run {one_line(run_id, 60)}"
 
 
 def is_held_against(verdicts: Iterable[Verdict], *, is_beside: bool) -> bool:
@@ -122,9 +122,9 @@ def _flipped(beside: Mapping[tuple[str, str], Beside], command: str) -> Iterator
 def difference_line(base: Run, run: Run) -> str | None:
     """Return a line with the set-up differences between ``run`` and its baseline; None if none are known."""
     differences = set_up_differences(base, run)
-    told = "; ".join(one_line(each, 120) for each in differences[:_MOST])
+    named = "; ".join(one_line(each, 120) for each in differences[:_MOST])
     more = f"; and {len(differences) - _MOST} more (llmeval compare)" if len(differences) > _MOST else ""
-    return f"what differs from it: {told}{more}" if differences else None
+    return f"what differs from it: {named}{more}" if differences else None
 
 
 def _age(base: FoundBaseline, run: Run, llmeval: str, db_option: str) -> Iterator[str]:

@@ -95,8 +95,8 @@ def _draw(found: Calibration) -> str:
             "since no draw was recorded" if is_none else f"though of {found.undrawn:,} of {found.n:,} none was recorded"
         )
         return f"{_UNKNOWN}{why}{_OR_SAID}"
-    told = f"labelled answers were drawn by the {found.drawn}, so that they do not tell how often the judge is right"
-    return _DRAWN.get(found.drawn, one_line(told))
+    message = f"labelled answers were drawn by the {found.drawn}, so that they do not tell how often the judge is right"
+    return _DRAWN.get(found.drawn, one_line(message))
 
 
 def _score_lines(found: Calibration, width: int, tables: int) -> Iterator[str]:

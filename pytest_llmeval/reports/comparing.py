@@ -169,5 +169,7 @@ def _notes(found: FoundBaseline) -> list[str]:
     run, shard = found.run, found.run.settings.get("shard")
     status = run.shown_status
     notes = [f"run {run.id} is {status}: the rows that it had not come to are missing"] if status in UNFINISHED else []
-    told = f"run {run.id} is shard {one_line(str(shard), 40)}: llmeval merge joins it with the others, and judges them"
-    return [*notes, told] if shard else notes
+    message = (
+        f"run {run.id} is shard {one_line(str(shard), 40)}: llmeval merge joins it with the others, and judges them"
+    )
+    return [*notes, message] if shard else notes

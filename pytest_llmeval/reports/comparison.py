@@ -176,8 +176,10 @@ def _not_answered(cases: Iterable[JudgedCase]) -> Iterator[str]:
     groups = sorted(grouped(failed, lambda case: (case.suite, case.model)).items())
     for (suite, model), found in groups[:_NAMED]:
         rows = dict.fromkeys(f"{one_line(case.sample_id, 60)} ({case.error_kind})" for case in found)
-        told = f"{counted(len(found), 'case')} ended in an error and {'has' if len(found) == 1 else 'have'} no verdict"
-        yield f"{suite} on {model}: {told}: {and_more(list(rows), _NAMED)}"
+        message = (
+            f"{counted(len(found), 'case')} ended in an error and {'has' if len(found) == 1 else 'have'} no verdict"
+        )
+        yield f"{suite} on {model}: {message}: {and_more(list(rows), _NAMED)}"
     if more := sum(len(found) for _, found in groups[_NAMED:]):
         yield f"so did {counted(more, 'case')} of other suites or models"
 

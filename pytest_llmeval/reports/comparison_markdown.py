@@ -80,8 +80,8 @@ def _about(comparison: Comparison) -> Iterator[str]:
 
 
 def _run(name: str, run_id: str, partial: Sequence[str]) -> str:
-    told = f"run {escaped(run_id)}" if name == run_id else f"{escaped(name)} (run {escaped(run_id)})"
-    return f"{told}{escaped(partial_words(partial))}"
+    named = f"run {escaped(run_id)}" if name == run_id else f"{escaped(name)} (run {escaped(run_id)})"
+    return f"{named}{escaped(partial_words(partial))}"
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:

@@ -155,5 +155,5 @@ def _short(title: str, lines: Sequence[str], width: int) -> Iterator[str]:
 
 
 def _run(name: str, run_id: str, partial: Sequence[str]) -> str:
-    told = f"run {run_id}" if name == run_id else f"{one_line(name, 80)} (run {run_id})"
-    return f"{told}{partial_words(partial)}"
+    named = f"run {run_id}" if name == run_id else f"{one_line(name, 80)} (run {run_id})"
+    return f"{named}{partial_words(partial)}"

@@ -67,8 +67,8 @@ def _headline(comparison: Comparison) -> str:
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         return f"{word}: {_sentence(comparison, first)}{more}"
     if comparison.verdict == "pass":
-        told = "nothing got worse beyond what chance explains or the rules allow"
-        return f"{word}: {told}, in {counted(len(judged), 'comparison')}"
+        message = "nothing got worse beyond what chance explains or the rules allow"
+        return f"{word}: {message}, in {counted(len(judged), 'comparison')}"
     if comparison.why_unpaired is None and comparison.changes:  # no rule applies to what is paired
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"
@@ -88,8 +88,8 @@ def _sentence(comparison: Comparison, verdict: Verdict) -> str:
 
 
 def _numbers(verdict: Verdict, chance: str | None) -> str:
-    told = f", p {chance}" if chance is not None else ""
-    return f"{_known(verdict.baseline_value)} to {_known(verdict.value)}{told}"
+    p_value = f", p {chance}" if chance is not None else ""
+    return f"{_known(verdict.baseline_value)} to {_known(verdict.value)}{p_value}"
 
 
 def reason_of(verdict: Verdict) -> str | None:

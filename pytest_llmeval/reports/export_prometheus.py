@@ -103,8 +103,8 @@ def _families(
     yield _LATENCY, "Latency of the cases, those from a cache left out.", _latencies(cases)
     yield "calls", "Answered calls, from a cache too.", _spent(spending, "calls")
     yield "cost_usd", "What the calls cost; missing where a price is not known.", _spent(spending, "cost_usd")
-    told = "Tokens of the answers, those from a cache left out; missing where not all are known."
-    yield "tokens", told, _tokens(spending)
+    meaning = "Tokens of the answers, those from a cache left out; missing where not all are known."
+    yield "tokens", meaning, _tokens(spending)
 
 
 def _about(run: Run) -> Labels:
@@ -194,9 +194,9 @@ def _tokens(spending: Iterable[Spending]) -> Iterator[Sample]:
 
 
 def _sample(labels: Labels, ending: str, value: float) -> str:
-    told = ",".join(f'{name}="{_quoted(shown_name(text))}"' for name, text in labels.items())
+    pairs = ",".join(f'{name}="{_quoted(shown_name(text))}"' for name, text in labels.items())
     number = f"{float(value):.17g}" if value != int(value) else str(int(value))
-    return f"{ending}{{{told}}} {number}" if told else f"{ending} {number}"
+    return f"{ending}{{{pairs}}} {number}" if pairs else f"{ending} {number}"
 
 
 def _quoted(text: str) -> str:

@@ -28,8 +28,8 @@ def number(value: float, size: float | None = None) -> str:
 
 def short(value: float, digits: int = 3) -> str:
     """Return a value in ``digits`` digits without trailing zeros, or like ``number`` if that needs an exponent."""
-    told = f"{value:.{digits}g}"
-    return number(value) if "e+" in told and abs(value) < _HUGE else told
+    text = f"{value:.{digits}g}"
+    return number(value) if "e+" in text and abs(value) < _HUGE else text
 
 
 def signed(value: float, size: float | None = None) -> str:

@@ -62,8 +62,8 @@ def plan_lines(
 def _suite_lines(
     suite: str, model: str, rows: Sequence[Planned], twin: str | None, width: int, tables: int
 ) -> Iterator[str]:
-    told = f": {_size(rows)}"
-    yield cut(f"{one_line(suite)} on {one_line(model)}", tables - len(told)) + told
+    size = f": {_size(rows)}"
+    yield cut(f"{one_line(suite)} on {one_line(model)}", tables - len(size)) + size
     yield from _table(rows, tables)
     for hint in dict.fromkeys(row.hint for row in rows if row.hint is not None):
         named = ", ".join(f"{metric_name(row)} {row.rule or ''}".rstrip() for row in rows if row.hint == hint)

@@ -144,10 +144,10 @@ def flip_lines(flips: Sequence[ScoreFlips], width: int) -> list[str]:
 
 def _score_lines(flips: ScoreFlips) -> Iterator[str]:
     count = len(flips.to_missed) + len(flips.to_passed)
-    told = f"{count or 'none'} of {flips.cases} flipped" if flips.cases or not flips.gained else "new"
+    message = f"{count or 'none'} of {flips.cases} flipped" if flips.cases or not flips.gained else "new"
     if flips.moved:
-        told += f", {flips.moved} more with another value"
-    yield f"  {one_line(flips.score, 60)}: {told}"
+        message += f", {flips.moved} more with another value"
+    yield f"  {one_line(flips.score, 60)}: {message}"
     for what, cases in (
         ("from passed to missed", flips.to_missed),
         ("from missed to passed", flips.to_passed),

@@ -86,8 +86,8 @@ def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list
     strict = strict_suites(verdicts, rules)
     if not strict or session_verdict(verdicts) == "fail":
         return []
-    told = ", ".join(f"{setting} in {one_line(name, 60)}" for name, setting in strict.items())
-    return [f"status 1: inconclusive rules fail the run (on_inconclusive: {told})"]
+    settings = ", ".join(f"{setting} in {one_line(name, 60)}" for name, setting in strict.items())
+    return [f"status 1: inconclusive rules fail the run (on_inconclusive: {settings})"]
 
 
 def ungated_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
@@ -114,5 +114,5 @@ def unmeasurable_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[s
         cases: the cases of the run.
     """
     kinds = Counter(case.error_kind or "" for case in cases if is_unmeasurable(case.suite, case.error_kind, rules))
-    told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
-    return [f"unmeasurable (status 10, unless something failed): {told}"] if told else []
+    counts = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
+    return [f"unmeasurable (status 10, unless something failed): {counts}"] if counts else []

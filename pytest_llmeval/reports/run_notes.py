@@ -152,9 +152,9 @@ def _failed_beside(run: Run) -> list[str]:
     many, which = counted(len(names), "test"), and_more(names, _MOST)
     if len(names) > MOST_FAILED_TESTS:
         many, which = f"more than {MOST_FAILED_TESTS} tests", f"{', '.join(names[:_MOST])} and more"
-    told = f"{many} that {kind} failed, and with it the session"
+    message = f"{many} that {kind} failed, and with it the session"
     broken = f"{counted(len(files), 'file')} could not be collected, which fails the session: {and_more(files, _MOST)}"
-    return [*([f"warning: {broken}"] if files else []), *([f"warning: {told}: {which}"] if names else [])]
+    return [*([f"warning: {broken}"] if files else []), *([f"warning: {message}: {which}"] if names else [])]
 
 
 def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
@@ -163,16 +163,18 @@ def _unruled(cases: Iterable[JudgedCase], ruled: Collection[str]) -> list[str]:
     It is not needed in a session whose tests fail by these misses and which has no rules.
     """
     found = [case for case in cases if case.suite not in ruled and case.outcome == "missed"]
-    told = ", ".join(one_line(suite, 60) for suite in sorted({case.suite for case in found}))
-    suites = "a suite" if "," not in told else "suites"
-    return [f"note: {counted(len(found), 'case')} missed in {suites} without rules ({told}): status 1"] if found else []
+    named = ", ".join(one_line(suite, 60) for suite in sorted({case.suite for case in found}))
+    suites = "a suite" if "," not in named else "suites"
+    return (
+        [f"note: {counted(len(found), 'case')} missed in {suites} without rules ({named}): status 1"] if found else []
+    )
 
 
 def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:
     """Return a sentence if cases passed that had to fail: no rule reports it, and it decides the exit status."""
     found = [f"{one_line(case.sample_id, 60)} of {case.suite}" for case in cases if case.error_kind == XPASSED]
-    told = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
-    return [f"{told}: {and_more(found, _MOST)}"] if found else []
+    message = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
+    return [f"{message}: {and_more(found, _MOST)}"] if found else []
 
 
 def _cut_off(run: Run) -> list[str]:

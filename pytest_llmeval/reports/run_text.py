@@ -154,10 +154,10 @@ def verdict_line(view: RunView, exit_code: int | None = None) -> str:
     rows = [row for suite in view.suites for row in suite.rows if row.verdict]
     counts: dict[str, int] = {name: sum(row.verdict == name for row in rows) for name in WORST_FIRST}
     counts["not judged"] = len(view.not_judged)
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    message = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     verdict = view.verdict.upper() if view.verdict != "none" else "no rule was judged"
     other = f", status {exit_code}" if exit_code and view.verdict in ("pass", "none") else ""
-    return f"gate: {verdict}" + (f" ({told})" if told else "") + other
+    return f"gate: {verdict}" + (f" ({message})" if message else "") + other
 
 
 def money(cost_usd: float | None, *, below: str = "less than ") -> str:
@@ -203,8 +203,8 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     """Yield the result of a suite: its counts, its table, and the reasons of verdicts."""
     names = suite.names
     models = f" on {', '.join(names.values() or map(one_line, suite.models))}" if suite.models else ""
-    told = f": {outcome_words(suite)}"
-    yield cut(f"{one_line(suite.name)}{models}", tables - len(told)) + told
+    message = f": {outcome_words(suite)}"
+    yield cut(f"{one_line(suite.name)}{models}", tables - len(message)) + message
     rows = suite.rows if verbosity > 0 else suite.main_rows
     yield from _table_lines(rows, tables, names)
     for line in told_reasons(rows, names, every=verbosity > 0):
@@ -228,13 +228,13 @@ def _unlucky_lines(
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
         for case in shown:
-            told = f"{word}: {case_words(case, names)}"
+            message = f"{word}: {case_words(case, names)}"
             if called is not None:
-                yield from wrapped(told, width, indent=_INDENT)
+                yield from wrapped(message, width, indent=_INDENT)
                 yield from _whole(_said_of(case), width)
                 yield from _called_lines(called.get(case.id, ()), width)
             else:
-                for indent, line in ((_INDENT, told), *((_INDENT * 2, line) for line in _differences(case))):
+                for indent, line in ((_INDENT, message), *((_INDENT * 2, line) for line in _differences(case))):
                     yield from [cut(indent + line, width)] if is_cut else wrapped(line, width, indent=indent)
         rest = suite.outcomes[word] - len(shown)
         if rest:

@@ -161,7 +161,7 @@ def plain_json(value: Any, place: str = ROOT, depth: int = 0) -> Any:
             return {key: plain_json(each, child(place, key), depth + 1) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
             return [plain_json(each, position(place, at), depth + 1) for at, each in enumerate(value)]
-    told = (
+    message = (
         f"the target holds something that JSON cannot represent, or too deep, at {path_text(place)}: {shown(value, 80)}"
     )
-    raise ScorerError(told + ("; pass its model_dump(mode='json')" if hasattr(value, "model_dump") else ""))
+    raise ScorerError(message + ("; pass its model_dump(mode='json')" if hasattr(value, "model_dump") else ""))

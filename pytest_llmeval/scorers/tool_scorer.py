@@ -220,8 +220,10 @@ def _difference(wanted: _Wanted, made: _Made | None, rules: Rules) -> str:
     found = [] if wanted.any_arguments else compare_json(wanted.arguments, made.arguments, rules).differences
     if not found:
         return f"out of order: {_shown_call(made)}"
-    told = "; ".join(map(str, found[:SHOWN_ARGUMENTS]))
-    return f"{made.name}: {told}" + (f"; + {len(found) - SHOWN_ARGUMENTS} more" if len(found) > SHOWN_ARGUMENTS else "")
+    message = "; ".join(map(str, found[:SHOWN_ARGUMENTS]))
+    return f"{made.name}: {message}" + (
+        f"; + {len(found) - SHOWN_ARGUMENTS} more" if len(found) > SHOWN_ARGUMENTS else ""
+    )
 
 
 def _shown_call(call: _Wanted | _Made) -> str:

@@ -53,15 +53,15 @@ class BaselineChoice:
         """
         if self.found is None:
             return self
-        told = one_line(self.found.name, 60)
+        message = one_line(self.found.name, 60)
         if self.found.run.id == run.id and self.found.model is None:
-            return replace(self, found=None, why_none=f"baseline {told} is this run itself")
+            return replace(self, found=None, why_none=f"baseline {message} is this run itself")
         if self.found.run.id != run.id and _has_answers_of(self.found.run, run, stored):
-            return replace(self, found=None, why_none=f"the answers are those of baseline {told}")
+            return replace(self, found=None, why_none=f"the answers are those of baseline {message}")
         if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
             return replace(self, found=None, why_none=_CUT)
         if run.settings.get("partial") and not _is_same_selection(self.found.run, run):
-            return replace(self, found=None, why_none=f"run {told} is not of the same selection")
+            return replace(self, found=None, why_none=f"run {message} is not of the same selection")
         return self
 
     def to_judge(self, run: Run) -> Baseline | None:
@@ -145,16 +145,16 @@ def why_not_whole(found: FoundBaseline) -> str | None:
 
 def _why_not_set(name: str, known: Iterable[str]) -> str:
     """Return the message that no baseline or file has this name, with a similar one of ``known`` and what makes one."""
-    told = one_line(name, 60)
+    message = one_line(name, 60)
     if "/" in name or "\\" in name or name.endswith((".jsonl", ".gz")):
-        return f"file {told} is not there yet: llmeval baseline export RUN {shell_words([name]) or 'FILE'}"
+        return f"file {message} is not there yet: llmeval baseline export RUN {shell_words([name]) or 'FILE'}"
     if name in TAKEN_NAMES:
-        return f"{told} is not the name of a baseline: llmeval baseline set NAME gives the last run one"
+        return f"{message} is not the name of a baseline: llmeval baseline set NAME gives the last run one"
     own, at, model = name.partition("@")
     of_model = f" (@{one_line(model, 60)} names a model of its run)" if at else ""
     near = closest(own, known)
     meant = f" (did you mean {one_line(repr(near), 60)}?)" if near is not None else ""
-    return f"baseline {told} is not set yet{meant}: llmeval baseline set {shell_words([own]) or 'NAME'}{of_model}"
+    return f"baseline {message} is not set yet{meant}: llmeval baseline set {shell_words([own]) or 'NAME'}{of_model}"
 
 
 def choose_again(

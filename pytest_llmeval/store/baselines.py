@@ -170,8 +170,8 @@ def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | N
         return f"run {run.id} is one shard of several; llmeval merge joins them, and the whole may be one"
     changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
     if changed:
-        told = one_line("; ".join(dict.fromkeys(changed)))
-        return f"run {run.id} was resumed after changes ({told}); make a new run"
+        message = one_line("; ".join(dict.fromkeys(changed)))
+        return f"run {run.id} was resumed after changes ({message}); make a new run"
     if not even_red and (end.exit_code != 0 or end.verdict == "fail"):
         beside = "" if end.verdict == "fail" else f" (llmeval show {run.id}{printable(db_option)} says what)"
         return (

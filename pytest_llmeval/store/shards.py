@@ -70,8 +70,8 @@ def matching_shards(files: Sequence[tuple[Path, Sequence[Run]]]) -> tuple[ShardR
         for number, each in agreeing.items():
             chosen.setdefault(number, []).append(each)
         if not agreeing:
-            told = ", ".join(_differences(newest, shards[0]))
-            differing.append(f"{shards[0]}, shard {shards[0].shard}, differs from {newest} in {told}")
+            message = ", ".join(_differences(newest, shards[0]))
+            differing.append(f"{shards[0]}, shard {shards[0].shard}, differs from {newest} in {message}")
     problems = [*_missing(chosen, newest.shard.of), *_problems(chosen), *differing]
     if problems:
         raise StoreError("these are not the shards of one run:\n" + "\n".join(f"- {each}" for each in problems))
@@ -108,11 +108,11 @@ def going_on(run: Run, *, db_option: str) -> str | None:
     """
     if run.end is not None or not has_gone_on(run):
         return None
-    told = "crashed; continue with"
+    message = "crashed; continue with"
     if run.shown_status == "running":
-        told = "has not ended; join them when it has, or where its machine is gone continue with"
+        message = "has not ended; join them when it has, or where its machine is gone continue with"
     again = run.resume_command(db_option=db_option)
-    return f"run {one_line(run.id, 40)}, as which these shards were joined, was resumed and {told}: {again}"
+    return f"run {one_line(run.id, 40)}, as which these shards were joined, was resumed and {message}: {again}"
 
 
 def has_gone_on(run: Run) -> bool:

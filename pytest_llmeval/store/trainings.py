@@ -89,8 +89,8 @@ def pick_training(trainings: Sequence[Training], ref: str, *, where: str) -> Tra
     exact = exact or [each for each in trainings if each.name == ref]
     found = exact[:1] or [each for each in trainings if each.id.startswith(ref)]
     if len(found) > 1:
-        told = and_more([each.id for each in found], _MOST)
-        raise StoreError(f"{where}: {ref!r} fits {len(found):,} trainings: {told}")
+        message = and_more([each.id for each in found], _MOST)
+        raise StoreError(f"{where}: {ref!r} fits {len(found):,} trainings: {message}")
     if not found:
         raise StoreError(f"{where}: no training {ref!r}; `llmeval trainings` lists them")
     return found[0]

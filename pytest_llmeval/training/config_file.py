@@ -77,8 +77,8 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
             f"found '{config.dtype}', and load is '{config.load}', which has numbers of its own; write one",
         )
     if data.variants and data.completion == "text":
-        told = "and data.completion is 'text'; write 0: what a target in JSON quotes of its input is exchanged"
-        yield ("data", "variants"), f"found {data.variants}, {told}"
+        message = "and data.completion is 'text'; write 0: what a target in JSON quotes of its input is exchanged"
+        yield ("data", "variants"), f"found {data.variants}, {message}"
     for name in config.lora.targets:  # peft ignores an unknown name as long as it knows another one
         if name.rpartition(".")[2] not in MATRICES:
             yield ("lora", "targets"), f"no layer of a Llama has a matrix {name!r}; {did_you_mean(name, MATRICES)}"

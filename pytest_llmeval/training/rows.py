@@ -130,8 +130,8 @@ def read_rows(
             fields.add(sample.input, sample.id)
             sum_.update(b"%x;" % ref.checksum)
         except (DatasetError, PromptError) as error:
-            told = str(error)
-            wrong.append(told if told.startswith(where) else f"{where}: {told}")
+            message = str(error)
+            wrong.append(message if message.startswith(where) else f"{where}: {message}")
     if wrong:
         raise DatasetError(first_lines(wrong, word="wrong rows"))
     if not rows:
@@ -317,8 +317,8 @@ def _alike(value: Any) -> Any:
 
 def _json(sample: Sample, where: str) -> str:
     if not isinstance(sample.target, dict | list) or not sample.target:
-        told = f"target {sample.target!r:.60} is not a JSON object or list; data.completion is json"
-        raise DatasetError(f"{where}: {told}")
+        message = f"target {sample.target!r:.60} is not a JSON object or list; data.completion is json"
+        raise DatasetError(f"{where}: {message}")
     return json.dumps(sample.target, ensure_ascii=False)
 
 

@@ -139,8 +139,8 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
             raise
         raise TrainingFailedError(f"{error}\neverything of this training lies in {plan.folder}") from None
     except Exception as error:
-        told = one_line(f"{type(error).__name__}: {error}", 400)
-        _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=told))
+        message = one_line(f"{type(error).__name__}: {error}", 400)
+        _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=message))
         raise
     except BaseException:  # an interrupt, or pytest-timeout, whose exception is no Exception
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
@@ -159,8 +159,8 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
-        told = unwritten(Path(str(error.filename or plan.folder)), error)
-        raise TrainingFailedError(f"{job.name}: {told}; fix that, then go on with: {job.again}") from None
+        message = unwritten(Path(str(error.filename or plan.folder)), error)
+        raise TrainingFailedError(f"{job.name}: {message}; fix that, then go on with: {job.again}") from None
 
 
 def _measured(job: Job, plan: Plan, before: Training | None) -> list[Gain] | None:
@@ -182,10 +182,10 @@ def _proved(job: Job, plan: Plan) -> list[Gain]:
 def _require_measured(job: Job, gains: list[Gain]) -> None:
     """Raise TrainingFailedError if a gain could not be measured, because that says nothing about the adapter."""
     if any(gain.verdict == "unmeasurable" for gain in gains):
-        told = "\n".join(failures(gains))
+        message = "\n".join(failures(gains))
         raise TrainingFailedError(
-            f"{job.name}: there is no verdict, as the gain could not be measured:\n{told}\nThe adapter stays: fix the"
-            f" eval, then measure it with {job.again}"
+            f"{job.name}: there is no verdict, as the gain could not be measured:\n{message}\nThe adapter stays: fix"
+            f" the eval, then measure it with {job.again}"
         )
 
 
@@ -204,8 +204,10 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     except OSError as error:
         job.report(f"{job.name}: the model card could not be written ({error.strerror}); the proof is recorded")
     if wrong:
-        told = "\n".join(wrong)
-        raise TrainingFailedError(f"{job.name}: the proof does not hold:\n{told}\nthe adapter lies in {plan.adapter}")
+        message = "\n".join(wrong)
+        raise TrainingFailedError(
+            f"{job.name}: the proof does not hold:\n{message}\nthe adapter lies in {plan.adapter}"
+        )
     job.report(f"{job.name}: the adapter lies in {plan.adapter}")
 
 

@@ -113,9 +113,9 @@ def sparkline(trend: Trend) -> Html:
     line = " ".join(f"{x:.1f},{height(each.value)}" for x, each in zip(places, points, strict=True))
     drawn = [element("polyline", points=line, class_="lv-line")] if len(points) > 1 else []
     dot = element("circle", cx=f"{places[-1]:.1f}", cy=height(points[-1].value), r=3, class_="lv-dot")
-    told = ", ".join(f"{short(each.value)} ({one_line(each.run.id, 40)})" for each in points[-12:])
+    message = ", ".join(f"{short(each.value)} ({one_line(each.run.id, 40)})" for each in points[-12:])
     name = " ".join((one_line(trend.name, 80), "of", one_line(trend.suite, 80), "on", one_line(trend.model, 80)))
-    title = element("title", f"{name}, the newest last: {told}")
+    title = element("title", f"{name}, the newest last: {message}")
     view_box = f"0 0 {_WIDTH} {_HEIGHT}"
     return element("svg", title, *bars, *drawn, dot, role="img", width=_WIDTH, height=_HEIGHT, viewBox=view_box)
 

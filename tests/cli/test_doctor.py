@@ -159,10 +159,7 @@ def test_no_password_of_a_model_is_shown(
     ("line", "told"),
     [
         ("llmeval_db = ['a']", "llmeval_db: expected a single string or number, found ['a']"),
-        (
-            "llmeval_paths = 'evalz'",
-            "llmeval_paths: expected folders in the rootdir, found 'evalz', which is not one; ",
-        ),
+        ("llmeval_paths = 'evalz'", "llmeval_paths: expected folders in the rootdir, found 'evalz', which is not one"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_a_problem(

@@ -225,10 +225,7 @@ def test_a_file_system_without_a_write_ahead_log_is_told_of_once(
     result = project.run("evals", *(["--resume=last"] if before == "carried" else []))
     assert result.ret == 0
     told = " ".join(result.stdout.str().split())
-    assert (
-        told.count("note: the file system of .llmeval/llmeval.db does not support a write-ahead log (journal_mode del")
-        == 1
-    )
+    assert told.count("note: the file system of .llmeval/llmeval.db does not support a write-ahead log (jour") == 1
     copies = [path.name for path in database(project).parent.glob("*.bak")]
     assert copies == (["llmeval.db.schema-1.bak"] if before == "older" else [])
 
@@ -275,9 +272,7 @@ def test_waiting_for_a_database_that_another_process_holds_is_told(
     )
     result = project.run("evals", "-p", "no:xdist")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        ["note: waited [12] s in all for the database: another process held it, or the disk is slow*"]
-    )
+    result.stdout.fnmatch_lines(["note: waited [12] s in all for the database: another process held it, or *"])
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.2)
     asked = len(project.server.ledger)
     with contextlib.closing(sqlite3.connect(database(project), isolation_level=None)) as lock:

@@ -258,5 +258,7 @@ def own_request(eval_: Eval, sample: Sample) -> Request:
 
 def given_up() -> CaseError:
     """Return the error of a case whose body was cancelled in its turn."""
-    told = "given up: a task ended the loop that all bodies run on, with sys.exit() say, or the body cancelled itself"
-    return CaseError(told, kind=ErrorKind.CODE)
+    message = (
+        "given up: a task ended the loop that all bodies run on, with sys.exit() say, or the body cancelled itself"
+    )
+    return CaseError(message, kind=ErrorKind.CODE)

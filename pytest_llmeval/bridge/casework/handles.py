@@ -131,9 +131,9 @@ class CaseModel:
 
     def refuse(self, error: Exception) -> None:
         """Make the asking case an error, as its OpenAI client could not send a request, even if that is caught."""
-        told = f"{type(error).__name__}: {error}"
+        message = f"{type(error).__name__}: {error}"
         asking = None if isinstance(error, CallError) else asking_case(self._runtime)  # the call's own case has it
-        (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
+        (asking or self._run).fail(error if isinstance(error, CaseError) else CaseError(message, kind=ErrorKind.CODE))
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""

@@ -54,12 +54,14 @@ def check_asking(run: "CaseRun", runtime: "Runtime", what: str, todo: str) -> No
     if asking in (None, run) and not run.is_over:
         return
     if asking is None or asking is run:
-        told = f"{what} of a case that has ended: {todo}; it is that of {run.key.nodeid}"
+        message = f"{what} of a case that has ended: {todo}; it is that of {run.key.nodeid}"
     else:
         whose = "another case" if asking.key != run.key else "an earlier attempt"
         ended = ", which has ended," if run.is_over else ""
-        told = f"{what} of {whose}: {todo}; it is that of {run.key.nodeid}{ended} and was used in {asking.key.nodeid}"
-    error = CaseError(told, kind=ErrorKind.CODE)
+        message = (
+            f"{what} of {whose}: {todo}; it is that of {run.key.nodeid}{ended} and was used in {asking.key.nodeid}"
+        )
+    error = CaseError(message, kind=ErrorKind.CODE)
     if asking is not None:
         asking.fail(error)
     elif (turn := runtime.turn) is not None and not _was_begun_by(run, runtime):

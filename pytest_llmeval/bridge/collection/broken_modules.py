@@ -43,8 +43,8 @@ class BrokenModules:
         error: BaseException = call.excinfo.value
         if isinstance(error, pytest.Collector.CollectError):
             error = error.__cause__ or error
-        told = one_line(f"{report.nodeid}: {type(error).__name__}: {error}", _LONGEST)
-        self._held.append((report, told))
+        message = one_line(f"{report.nodeid}: {type(error).__name__}: {error}", _LONGEST)
+        self._held.append((report, message))
         return pytest.CollectReport(report.nodeid, "passed", None, [])
 
     def leave_no_run(self, session: pytest.Session, facts: "CollectionFacts") -> bool:

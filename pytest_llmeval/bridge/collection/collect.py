@@ -262,8 +262,8 @@ def _no_cluster(reading: Reading) -> str:
 
 def _one_name(where: str, base: str, *cases: CaseParam) -> str:
     """Return the problem that two cases have one node id, which would split the suite, and what to do."""
-    told = " and ".join(f"model {shown_value(case.model)} with row {shown_value(case.sample_id)}" for case in cases)
-    return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
+    twins = " and ".join(f"model {shown_value(case.model)} with row {shown_value(case.sample_id)}" for case in cases)
+    return f"{where}: {twins} are both called {base}; name a model in models.yaml, or change an id"
 
 
 def _is_named_by_class(definition: pytest.Item) -> bool:

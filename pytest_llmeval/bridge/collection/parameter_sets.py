@@ -68,20 +68,20 @@ def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tupl
             problems.setdefault(param.eval.where, _one_name(first, case))
         own_marks = item.callspec.marks  # type: ignore[attr-defined]  # a case has one
         if own_marks and any(mark.name == "llmeval" for mark in own_marks):
-            told = (
+            problem = (
                 "a parameter set has a marker llmeval beside that of its function, and only one dataset would be read"
             )
-            problems.setdefault(param.eval.where, f"{param.eval.where}: {told}")
+            problems.setdefault(param.eval.where, f"{param.eval.where}: {problem}")
     return list(found.values()), list(problems.values())
 
 
 def _one_name(*cases: tuple[pytest.Item, CaseParam]) -> str:
     """Return the problem that two cases of a function have one node id, and what to do."""
-    told = " and ".join(
+    which = " and ".join(
         f"row {shown_value(param.sample_id)} of set {shown_value(set_of(item, param))}" for item, param in cases
     )
     where, (item, _) = cases[0][1].eval.where, cases[0]
-    return f"{where}: {told} are both called {one_line(item.name, 160)}; name the sets with ids=, or change an id"
+    return f"{where}: {which} are both called {one_line(item.name, 160)}; name the sets with ids=, or change an id"
 
 
 def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterator[tuple[pytest.Item, str]]:
@@ -94,8 +94,10 @@ def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterato
         set_id = set_of(item, param)
         if set_id and (masked := redact(set_id)) != set_id:
             where = f"{param.eval.where}: the parameter set {masked!r}"
-            told = "has the value of a key or password in the environment as its name, and names are printed and stored"
-            yield item, f"{where} {told}; give it another one with ids="
+            message = (
+                "has the value of a key or password in the environment as its name, and names are printed and stored"
+            )
+            yield item, f"{where} {message}; give it another one with ids="
 
 
 def parametrized_names(definition: pytest.Item) -> Iterator[str]:

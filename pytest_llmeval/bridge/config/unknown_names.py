@@ -25,8 +25,8 @@ def unknown_keys(config: pytest.Config) -> Iterator[tuple[str, str, bool]]:
     for key in sorted(config._get_unknown_ini_keys()):
         if key.startswith("llmeval_"):
             is_refused = _is_refused(config, key)
-            told = "each run of pytest ends with an error" if is_refused else "it has no effect"
-            yield one_line(key, 80), f"no setting has this key, so {told}{_meant(key, _KEYS)}", is_refused
+            message = "each run of pytest ends with an error" if is_refused else "it has no effect"
+            yield one_line(key, 80), f"no setting has this key, so {message}{_meant(key, _KEYS)}", is_refused
 
 
 def unknown_variables(environ: Mapping[str, str], models: Iterable[NamedModel]) -> Iterator[tuple[str, str]]:
@@ -37,8 +37,8 @@ def unknown_variables(environ: Mapping[str, str], models: Iterable[NamedModel]) 
     known = {*_VARIABLES, *_BETWEEN_PROCESSES, *(model.api_key_env for model in models)}
     for name in sorted(environ):
         if name.startswith("LLMEVAL_") and environ[name] and name not in known:
-            told = f"no setting has this variable, so it has no effect{_meant(name, _VARIABLES)}"
-            yield one_line(name, 80), told
+            message = f"no setting has this variable, so it has no effect{_meant(name, _VARIABLES)}"
+            yield one_line(name, 80), message
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

@@ -89,12 +89,12 @@ def _cleaned(value: Any, seen: set[int], safe: _Cleans) -> Any:
 
 def clean_warning(warning: Any, safe: _Cleans) -> None:
     """Make a recorded ``warnings.WarningMessage`` safe, which may quote an answer."""
-    told = safe(str(warning.message))
-    if told != str(warning.message):
+    message = safe(str(warning.message))
+    if message != str(warning.message):
         try:
-            warning.message = warning.category(told)
+            warning.message = warning.category(message)
         except Exception:  # noqa: BLE001  # a project's own class may take other arguments
-            warning.message = UserWarning(told)
+            warning.message = UserWarning(message)
 
 
 def clean_live_logs(config: pytest.Config, safe: _Cleans) -> None:

@@ -31,12 +31,16 @@ def _never_ran(error: BaseException) -> bool:
 
 
 def _why_it_never_ran(item: pytest.Function) -> str:
-    told = "the body of this eval did not run: "
+    message = "the body of this eval did not run: "
     if body_of(item) is None:
-        return f"{told}its function, or a decorator around it, returned a coroutine and is not async; write async def"
+        return (
+            f"{message}its function, or a decorator around it, returned a coroutine and is not async; write async def"
+        )
     if item.get_closest_marker("trio") is not None and not item.config.pluginmanager.hasplugin("trio"):
-        return f"{told}its mark trio leaves it to pytest-trio, which is not installed; install it, or remove the mark"
-    return f"{told}the plugin that it is left to (mark anyio or trio, argument anyio_backend) did not run it"
+        return (
+            f"{message}its mark trio leaves it to pytest-trio, which is not installed; install it, or remove the mark"
+        )
+    return f"{message}the plugin that it is left to (mark anyio or trio, argument anyio_backend) did not run it"
 
 
 def settle(run: CaseRun, *, is_late: bool = False) -> None:
@@ -91,8 +95,10 @@ def settle_late(run: CaseRun | None) -> None:
 def _check_ended(book: ScoreBook) -> None:
     """Raise CaseError if a call of ``score`` still runs, in a thread say: its score would not be recorded."""
     for name in begun_of(book).left()[:1]:
-        told = f"score.{name}(...) still ran when its test had ended: wait for the thread, task or future that it is in"
-        raise CaseError(told, kind=ErrorKind.CODE)
+        message = (
+            f"score.{name}(...) still ran when its test had ended: wait for the thread, task or future that it is in"
+        )
+        raise CaseError(message, kind=ErrorKind.CODE)
 
 
 def _miss(sample: Sample, response: Response | None, score: ScoreBook) -> NoReturn:

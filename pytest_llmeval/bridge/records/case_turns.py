@@ -43,8 +43,8 @@ class CaseTurns:
         others = {why: count for why, count in turns.items() if why != AHEAD}
         if turns:
             reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
-            told = f"{turns[AHEAD]:,} ran ahead, {sum(others.values()):,} in their turn"
-            yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
+            message = f"{turns[AHEAD]:,} ran ahead, {sum(others.values()):,} in their turn"
+            yield f"async bodies: {message}{f' ({reasons})' if others else ''}"
 
     def notes(self) -> Iterator[str]:
         """Yield notes on calls made ahead in vain, because the case asked something else in its turn."""

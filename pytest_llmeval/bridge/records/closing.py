@@ -137,8 +137,8 @@ class Closing:
             yield self._go_on
         if scored_again and not is_cut:
             those = "this is an error, not a miss" if scored_again == 1 else "these are errors, not misses"
-            told = f"code broke over {counted(scored_again, 'answer')}: {those}"
-            yield f"note: {told}; if an answer was not good enough, catch the exception and call pytest.fail()"
+            message = f"code broke over {counted(scored_again, 'answer')}: {those}"
+            yield f"note: {message}; if an answer was not good enough, catch the exception and call pytest.fail()"
             yield f"once the code is fixed: {printable(self._settings.llmeval('rescore', self._run.id))}"
 
     def _calls(self) -> str:
@@ -153,12 +153,14 @@ class Closing:
         return f"calls: {', '.join(told)}; cases waited {counts.waited_s:.1f} s for answers"
 
     def _held(self) -> list[str]:
-        told = f"waited {self._held_s:.0f} s in all for the database: another process held it, or the disk is slow"
-        return [told] if self._held_s else []
+        left_out = f"waited {self._held_s:.0f} s in all for the database: another process held it, or the disk is slow"
+        return [left_out] if self._held_s else []
 
     def _partial(self) -> list[str]:
-        told = ", ".join(self._run.left_out)
-        return [f"partial run ({told}): rules are judged on what ran; the run cannot be a baseline"] if told else []
+        message = ", ".join(self._run.left_out)
+        return (
+            [f"partial run ({message}): rules are judged on what ran; the run cannot be a baseline"] if message else []
+        )
 
 
 def _has_results(view: RunView) -> bool:

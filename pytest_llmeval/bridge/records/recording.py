@@ -223,8 +223,8 @@ class Recorder:
         against = [] if is_stopped else self._gating.lines(store, view.run, cases)
         self._closing.notes += self._told.notes
         closing = self._closing.lines(view, cases.judged, is_stopped=is_stopped, is_answered=is_answered)
-        told = "\n".join([*against, *closing])
-        return lines + [part for line in told.split("\n") for part in wrapped(line, width, whole_words=True)]
+        message = "\n".join([*against, *closing])
+        return lines + [part for line in message.split("\n") for part in wrapped(line, width, whole_words=True)]
 
     def parts(self) -> "RunParts":
         """Return what pytest-html's report shows of the run; raise StoreError if that cannot be read."""

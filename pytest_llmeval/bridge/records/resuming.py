@@ -250,9 +250,9 @@ def _check_selection(settings: Settings, run: Run) -> None:
         ("llmeval_judge_probe", settings.judge_probe, before.get("judge_probe", 0.0)),
     ):
         if key in settings.given and now not in (None, [], "", was):
-            told = f"{settings.given[key]} is {now!r} here and was {was or 'not given'!r} for the run"
+            message = f"{settings.given[key]} is {now!r} here and was {was or 'not given'!r} for the run"
             raise SettingsError(
-                f"--resume {run.id}: {told}; leave it out to go on with the run as it is, or start a new one"
+                f"--resume {run.id}: {message}; leave it out to go on with the run as it is, or start a new one"
             )
 
     for flag, specs, asked in (

@@ -183,8 +183,8 @@ def _named_by_both(run: Run, facts: CollectionFacts, now: Settings) -> dict[str,
 def _code_of_session(run: Run, git: GitState) -> dict[str, Any]:
     """Return what a session that resumes ``run`` notes of its code, and how the code differs from the one before."""
     before, now = code_of(run), CodeState(git.commit, git.dirty, git.diff)
-    told = "; ".join(code_changes(before, now)) if before.commit and now.commit else ""
-    return {"git_commit": git.commit, "git_dirty": git.dirty, CODE_DIFF: git.diff, OTHER_CODE: told}
+    changes = "; ".join(code_changes(before, now)) if before.commit and now.commit else ""
+    return {"git_commit": git.commit, "git_dirty": git.dirty, CODE_DIFF: git.diff, OTHER_CODE: changes}
 
 
 def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:

@@ -77,8 +77,8 @@ class MarkedFunctions:
             if self._waits(item):
                 self.met.add(function_of(item.nodeid))
             else:
-                told = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
-                self.misplaced[item.nodeid] = told
+                message = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
+                self.misplaced[item.nodeid] = message
 
     def _waits(self, item: pytest.Item) -> bool:
         """Whether nobody asked for a marked function; if so, count it.

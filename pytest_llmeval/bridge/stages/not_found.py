@@ -92,8 +92,8 @@ class NotFound:
 
     def _cut(self) -> str:
         """Return which options left rows out before, wherever they were given; an empty string if none did."""
-        told = ", ".join(flag_of(name, self._config) for name in _CUTTING if is_said(self._config, name))
-        return f"; {told} left rows out before" if told else ""
+        flags = ", ".join(flag_of(name, self._config) for name in _CUTTING if is_said(self._config, name))
+        return f"; {flags} left rows out before" if flags else ""
 
 
 def _is_one(nodeid: str, function: str) -> bool:

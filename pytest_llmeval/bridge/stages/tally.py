@@ -48,8 +48,8 @@ class Tally:
             self._met[param.eval.suite][suite] += 1
             first = self._evals.setdefault(suite, param.eval)
             if first.suite != param.eval.suite:
-                told = f"suite {suite!r} exists in {first.where} and in {param.eval.where}"
-                self.problems.append(f"{told}, one of them by its parameter set; rename one with suite='...'")
+                message = f"suite {suite!r} exists in {first.where} and in {param.eval.where}"
+                self.problems.append(f"{message}, one of them by its parameter set; rename one with suite='...'")
 
     def has_ended(self, item: pytest.Item, param: "CaseParam") -> None:
         """Count a case that ended in an earlier session."""

@@ -116,8 +116,8 @@ def _run_of(request: pytest.FixtureRequest) -> "TrainingRun":
                 f" {request.config.rootpath}: it is where pytest.ini lies, or pyproject.toml with"
                 " [tool.pytest.ini_options]"
             )
-        told = f'fixture training belongs to functions marked @pytest.mark.train("configs"){where}'
-        pytest.fail(told, pytrace=False)
+        message = f'fixture training belongs to functions marked @pytest.mark.train("configs"){where}'
+        pytest.fail(message, pytrace=False)
     from pytest_llmeval.bridge.training.run import TrainingRun
 
     return TrainingRun(request.config, request.node, path)

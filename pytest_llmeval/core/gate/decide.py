@@ -287,8 +287,8 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
 
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
     rows, many = column.open_rows("open"), column.count("open")
-    told = f"{counted(many, 'case')} without a value {'leaves' if many == 1 else 'leave'} it open"
-    return f"{told}{_range(*ends)}: {name_open(rows, column.metric)}"
+    message = f"{counted(many, 'case')} without a value {'leaves' if many == 1 else 'leave'} it open"
+    return f"{message}{_range(*ends)}: {name_open(rows, column.metric)}"
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -91,6 +91,6 @@ def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) ->
 
 def reported(decision: Decision, why: str) -> Decision:
     """Return ``decision`` as one that is shown but not judged, for the reason ``why``."""
-    told = f" ({decision.reason})" if decision.reason else ""
-    reason = f"its judge may not gate: {why}. The rule by itself: {decision.verdict}{told}"
+    detail = f" ({decision.reason})" if decision.reason else ""
+    reason = f"its judge may not gate: {why}. The rule by itself: {decision.verdict}{detail}"
     return replace(decision, verdict="not_judged", is_open=False, reason=reason)

@@ -119,8 +119,8 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
         unanswered = (f", {lost} lost there" if lost else "") + (f", {missing} without a value here" if missing else "")
         left = f", {column.left} {_LEFT}" if column.left else ""
         ids = f", {renamed} of them under other ids now" if renamed else ""
-        told = f"{altered} changed, {gone} gone{ids}{left}{unanswered}"
-        return f"only {paired} of {wanted} baseline rows pair ({told}); {advice}"
+        counts = f"{altered} changed, {gone} gone{ids}{left}{unanswered}"
+        return f"only {paired} of {wanted} baseline rows pair ({counts}); {advice}"
     if scored - missing < _LEAST_PAIRED * scored:
         return f"only {scored - missing} of {scored} rows that the baseline scored have a value here; {_WITHOUT_VALUE}"
     return None

@@ -348,8 +348,8 @@ def _sight(rule: Rule, evidence: Evidence, share: Share, mde: float | None) -> l
 def _rows(evidence: Evidence) -> list[str]:
     """Return in words which rows changed, which are left out, and what makes the rule doubtful."""
     named = f" ({name_samples(evidence.worse, in_order=True)})" if evidence.worse else ""
-    told = f"rows: {len(evidence.worse)} worse{named}, {evidence.better} better"
-    return [each for each in (told, evidence.left_out, evidence.note) if each]
+    message = f"rows: {len(evidence.worse)} worse{named}, {evidence.better} better"
+    return [each for each in (message, evidence.left_out, evidence.note) if each]
 
 
 def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_rows: OpenRows) -> str:

@@ -170,8 +170,8 @@ def _uncounted(rule: Rule, group: Group) -> str | None:
     bare = [each for each in answered if None in (each.input_tokens, each.output_tokens)]
     if not (missing := sum(getattr(each, rule.metric) is None for each in bare)):
         return None
-    told = f"{missing} of {counted(len(answered), 'answer')} came without token counts"
-    return f"{told}: have the server send its usage, or take the rule away"
+    message = f"{missing} of {counted(len(answered), 'answer')} came without token counts"
+    return f"{message}: have the server send its usage, or take the rule away"
 
 
 def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_rows: OpenRows) -> Weighed:

@@ -118,8 +118,8 @@ def compares(rubric: Rubric) -> bool:
 
 def ask_again(messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
     """Return the messages that ask again after a reply that was no valid verdict, because of ``problem``."""
-    told = f"That was no valid verdict: {problem}. Reply again with the whole JSON object and nothing else."
-    return (*messages, {"role": "assistant", "content": reply or "(empty)"}, {"role": "user", "content": told})
+    message = f"That was no valid verdict: {problem}. Reply again with the whole JSON object and nothing else."
+    return (*messages, {"role": "assistant", "content": reply or "(empty)"}, {"role": "user", "content": message})
 
 
 def verdict_schema(rubric: Rubric, nonce: str | None = None) -> dict[str, Any]:

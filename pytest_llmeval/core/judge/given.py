@@ -122,11 +122,13 @@ def given_labels(judged: JudgedRun, rows: Iterable[LabelRow], *, rater: str = ""
 
 def _unknown(row: LabelRow, without_zeros: Mapping[str, str]) -> str:
     """Return the message that no row has such an id, with a hint if a spreadsheet stripped the id's leading zeros."""
-    told = f"{row.where}: no such case in the run: {_sought(row)}"
+    message = f"{row.where}: no such case in the run: {_sought(row)}"
     meant = without_zeros.get(row.sample_id.lstrip("0"))
     if meant is None:
-        return told
-    return f"{told}; {shown_value(meant)} lost its zeros, as in a spreadsheet that was not told that the column is text"
+        return message
+    return (
+        f"{message}; {shown_value(meant)} lost its zeros, as in a spreadsheet that was not told that the column is text"
+    )
 
 
 def _check_agrees(given: Given, earlier: Given) -> None:
@@ -222,8 +224,8 @@ def _scale(row: LabelRow, judged: JudgedRun, case: StoredCase) -> Scale:
         if key.name == row.name and (not own or key.judge_id in own):
             return scale
     known = sorted({key.name for key in of_suite})
-    told = did_you_mean(row.name, known) if known else "no judge scored this suite"
-    raise DatasetError(f"{row.where}: no score of a judge {shown_value(row.name)}; {told}")
+    message = did_you_mean(row.name, known) if known else "no judge scored this suite"
+    raise DatasetError(f"{row.where}: no score of a judge {shown_value(row.name)}; {message}")
 
 
 def _is_of(row: LabelRow, case: StoredCase) -> bool:
@@ -233,8 +235,8 @@ def _is_of(row: LabelRow, case: StoredCase) -> bool:
 
 def _sought(row: LabelRow) -> str:
     parts = {"suite": row.suite, "model": row.model, "epoch": row.epoch}
-    told = "".join(f", {key} {one_line(str(value), 60)}" for key, value in parts.items() if value is not None)
-    return f"sample_id {shown_value(row.sample_id)}{told}"
+    others = "".join(f", {key} {one_line(str(value), 60)}" for key, value in parts.items() if value is not None)
+    return f"sample_id {shown_value(row.sample_id)}{others}"
 
 
 def _value(row: LabelRow, scale: Scale) -> float:

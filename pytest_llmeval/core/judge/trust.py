@@ -237,8 +237,8 @@ def _asked(demands: JudgeDemands) -> str:
         "min_kappa": demands.min_kappa,
         "min_specificity": demands.min_specificity,
     }
-    told = ", ".join(f"{key} asks {value:g}" for key, value in wanted.items() if value is not None)
-    return f", {told}" if told else ""
+    bounds = ", ".join(f"{key} asks {value:g}" for key, value in wanted.items() if value is not None)
+    return f", {bounds}" if bounds else ""
 
 
 def _shown(seen: Kappa | Rate, least: float) -> str:

@@ -97,8 +97,8 @@ def by_separate_labels(
     right, wrong = _plus_one(true_pass, passes, labels_effect), _plus_one(true_fail, fails, labels_effect)
     j, cautious_j = sensitivity + specificity - 1, right.value + wrong.value - 1
     if j <= _LEAST_J + ROUNDING:
-        told = f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} add up to no more than 1.1"
-        return Corrected(reason=f"the judge is too close to chance: {told}")
+        message = f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} add up to no more than 1.1"
+        return Corrected(reason=f"the judge is too close to chance: {message}")
     if cautious_j <= _LEAST_J + ROUNDING:
         return Corrected(reason="there are too few labels to tell the judge from chance")
     theta = (share.value + wrong.value - 1) / cautious_j
@@ -224,9 +224,9 @@ def by_prediction(
     own, others = clusters if clusters is not None else (range(n), range(n, n + rest))
     many = len(set(own))
     if many < LEAST_LABELS:
-        told = "" if many == n else f" in {many} clusters"
+        grouped = "" if many == n else f" in {many} clusters"
         return Corrected(
-            estimate=estimate, interval=None, reason=f"an interval takes {LEAST_LABELS} labels, there are {n}{told}"
+            estimate=estimate, interval=None, reason=f"an interval takes {LEAST_LABELS} labels, there are {n}{grouped}"
         )
     if not rest:
         interval = score_interval(truth, clusters=None if many == n else own)

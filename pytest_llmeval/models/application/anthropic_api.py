@@ -26,8 +26,10 @@ class AnthropicApi:
     def read(self, posted: Posted) -> Asked:
         """Return the request as a chat; raise CaseError if it does not ask for a message."""
         if posted.method != "POST" or posted.path != MESSAGES_PATH:
-            told = f"{posted.method} {posted.path}: only messages go through the case's model; let the application use"
-            raise CaseError(f"{told} a client of its own for anything else", kind=ErrorKind.CODE)
+            message = (
+                f"{posted.method} {posted.path}: only messages go through the case's model; let the application use"
+            )
+            raise CaseError(f"{message} a client of its own for anything else", kind=ErrorKind.CODE)
         body = json_body(posted)
         whole = self._threads.whole(body)
         asked = read_request(whole)

@@ -93,5 +93,5 @@ def _opened(opaque: str, what: str, whole: str) -> dict[str, Any]:
     try:
         return dict(parse(opaque.removeprefix(_MARK)))
     except (NotJsonError, TypeError, ValueError) as error:
-        told = f"{what} was changed ({error}); let the application send {whole} back as it got it"
-        raise CaseError(told, kind=ErrorKind.CODE) from None
+        message = f"{what} was changed ({error}); let the application send {whole} back as it got it"
+        raise CaseError(message, kind=ErrorKind.CODE) from None

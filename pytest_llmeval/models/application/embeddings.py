@@ -57,8 +57,8 @@ class EmbeddingsClient:
 def _sent(posted: Posted, made: object) -> Sent:
     """Return the embeddings; raise CaseError if the answer has none: it may be a gateway's page under status 200."""
     if not (isinstance(made, dict) and made.get("data")):
-        told = f"{posted.method} {posted.path}: the answer holds no embeddings, but {shown_value(made)}"
-        raise CaseError(told, kind=ErrorKind.CODE)
+        message = f"{posted.method} {posted.path}: the answer holds no embeddings, but {shown_value(made)}"
+        raise CaseError(message, kind=ErrorKind.CODE)
     return Sent(text=json.dumps(made))
 
 
@@ -70,5 +70,5 @@ def _told(posted: Posted) -> Iterator[None]:
     except CaseError:
         raise
     except Exception as error:
-        told = f"{posted.method} {posted.path}: {type(error).__name__}: {error}"
-        raise CaseError(told, kind=ErrorKind.CODE) from error
+        message = f"{posted.method} {posted.path}: {type(error).__name__}: {error}"
+        raise CaseError(message, kind=ErrorKind.CODE) from error

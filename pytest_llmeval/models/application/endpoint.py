@@ -117,8 +117,8 @@ async def _body(request: web.BaseRequest) -> bytes:
         return await request.content.read()
     except (web.RequestPayloadError, OSError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        told = f"{request.method} {request.path}: the body could not be read: {why}"
-        raise CaseError(told, kind=ErrorKind.CODE) from None
+        message = f"{request.method} {request.path}: the body could not be read: {why}"
+        raise CaseError(message, kind=ErrorKind.CODE) from None
 
 
 class _Served:
@@ -171,10 +171,10 @@ class _Served:
         bearer = token if scheme.lower() == "bearer" else ""
         key = request.headers.get("X-Api-Key") or request.headers.get("Api-Key") or bearer  # Anthropic's, Azure's
         if not secrets.compare_digest(key.encode(errors="surrogateescape"), self._key.encode()):
-            told = f"{request.method} {request.path} without the endpoint's key; {_HAND_OVER}"
-            raise CaseError(told, kind=ErrorKind.CODE)
+            message = f"{request.method} {request.path} without the endpoint's key; {_HAND_OVER}"
+            raise CaseError(message, kind=ErrorKind.CODE)
 
     def _unread(self, why: str) -> None:
         """Report a request that could not be read to the case."""
-        told = f"a request to the case's endpoint could not be read: {why}"
-        self._asking.refuse(CaseError(told, kind=ErrorKind.CODE))
+        message = f"a request to the case's endpoint could not be read: {why}"
+        self._asking.refuse(CaseError(message, kind=ErrorKind.CODE))

@@ -85,8 +85,10 @@ def _tool_use(call: ToolCall, id_: str) -> dict[str, Any]:
         given = None
     if not isinstance(given, dict):
         shown = one_line(repr(call.arguments), 200)
-        told = f"the model called {call.name!r} with arguments that are not a JSON object: {shown}; Anthropic's client"
-        raise CaseError(f"{told} cannot represent that", kind=ErrorKind.MALFORMED_RESPONSE)
+        message = (
+            f"the model called {call.name!r} with arguments that are not a JSON object: {shown}; Anthropic's client"
+        )
+        raise CaseError(f"{message} cannot represent that", kind=ErrorKind.MALFORMED_RESPONSE)
     return {"type": "tool_use", "id": id_, "name": call.name, "input": given}
 
 

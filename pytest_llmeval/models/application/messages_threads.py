@@ -37,9 +37,9 @@ class Threads:
         id_ = thread.get("previous_message_id")
         kept = self._kept.get(id_) if isinstance(id_, str) else None
         if kept is None:
-            told = f"a thread is to go on from {shown_value(id_)}, which is not an answer of a thread of this client"
-            told += "; let the application begin a thread with the client that goes on"
-            raise CaseError(told, kind=ErrorKind.CODE)
+            message = f"a thread is to go on from {shown_value(id_)}, which is not an answer of a thread of this client"
+            message += "; let the application begin a thread with the client that goes on"
+            raise CaseError(message, kind=ErrorKind.CODE)
         return {**kept, **whole, "messages": [*kept["messages"], *(body.get("messages") or ())]}
 
     def keep(self, body: Mapping[str, Any], whole: Mapping[str, Any], message: Mapping[str, Any]) -> None:

@@ -87,8 +87,8 @@ def _check(item: Mapping[str, Any]) -> None:
     """Raise CaseError if a tool call or its result has further keys that would have an effect."""
     for key, values in _OF_CALLS.items():
         if item.get(key) not in (None, *values):
-            told = f"{key}={shown_value(item[key])} of an item of type {kind_of(item)!r}"
-            raise untold(told, "let the application give the model tools without it")
+            message = f"{key}={shown_value(item[key])} of an item of type {kind_of(item)!r}"
+            raise untold(message, "let the application give the model tools without it")
 
 
 def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
@@ -189,8 +189,8 @@ class _Turn:
     def _enter(self, phase: Any) -> None:
         """Set the phase of the turn from a message; raise CaseError if an earlier message has another phase."""
         if self._has_spoken() and phase != self.extra.get(PHASE):
-            told = f"a message of phase={shown_value(phase)} in a turn that has one of another"
-            raise untold(told, "let the application say them in one phase, or before the calls")
+            message = f"a message of phase={shown_value(phase)} in a turn that has one of another"
+            raise untold(message, "let the application say them in one phase, or before the calls")
         if phase is not None:
             self.extra[PHASE] = phase
 

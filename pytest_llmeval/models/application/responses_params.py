@@ -62,8 +62,8 @@ def custom_names(params: Mapping[str, Any]) -> set[str]:
 
 def untold(what: str, todo: str) -> CaseError:
     """Return the error for a request that contains ``what``; ``todo`` says what the application can do instead."""
-    told = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
-    return CaseError(told, kind=ErrorKind.CODE)
+    message = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
+    return CaseError(message, kind=ErrorKind.CODE)
 
 
 def _same(name: str, value: Any) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def _tool(tool: Any) -> dict[str, Any]:
         )
     for key, values in _UNNEEDED.items():
         if tool.get(key) not in (None, *values):
-            told = f"{key}={shown_value(tool[key])} of the tool {tool.get('name')!r}"
-            raise untold(told, "leave it out")
+            message = f"{key}={shown_value(tool[key])} of the tool {tool.get('name')!r}"
+            raise untold(message, "leave it out")
     found: dict[str, Any] = {key: tool[key] for key in _KINDS[kind] if tool.get(key) is not None}
     if isinstance(found.get("format"), Mapping):
         found["format"] = _format(found["format"])

@@ -86,8 +86,8 @@ def _name_of(item: Mapping[str, Any]) -> tuple[str, str]:
 def _found(known: Mapping[str, Any], id_: object, what: str) -> Any:
     if isinstance(id_, str) and id_ in known:
         return known[id_]
-    told = f"{what} {shown_value(id_)}: this client gave no such answer, or was told not to store it (store=False);"
-    raise CaseError(f"{told} let the application pass what was said before in input", kind=ErrorKind.CODE)
+    message = f"{what} {shown_value(id_)}: this client gave no such answer, or was told not to store it (store=False);"
+    raise CaseError(f"{message} let the application pass what was said before in input", kind=ErrorKind.CODE)
 
 
 def read_request(body: Mapping[str, Any], answered: Answered) -> ResponseRequest:

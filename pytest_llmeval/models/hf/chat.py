@@ -17,9 +17,9 @@ def _pinned(chat_template: str) -> str:
     """Return a template whose function ``strftime_now`` returns the pinned day; it is a macro inside the template."""
     if "strftime_now" not in chat_template:
         return chat_template
-    told = "".join(f".replace('%{key}', '{said}')" for key, said in PINNED.items())
+    calls = "".join(f".replace('%{key}', '{said}')" for key, said in PINNED.items())
     # The empty expression preserves a line break at the template's beginning, which a block before it would remove.
-    return f"{{%- macro strftime_now(format) -%}}{{{{ format{told} }}}}{{%- endmacro %}}{{{{ '' }}}}{chat_template}"
+    return f"{{%- macro strftime_now(format) -%}}{{{{ format{calls} }}}}{{%- endmacro %}}{{{{ '' }}}}{chat_template}"
 
 
 class Chat:

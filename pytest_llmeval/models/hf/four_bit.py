@@ -29,10 +29,10 @@ def require_bitsandbytes(device: str) -> None:
         if says_out_of_memory(str(error)):
             raise
         reason = getattr(bitsandbytes.cextension.lib, "error_msg", None)  # a function if a library was loaded
-        told = one_line(reason if isinstance(reason, str) else f"{type(error).__name__}: {error}", 300)
+        message = one_line(reason if isinstance(reason, str) else f"{type(error).__name__}: {error}", 300)
         there = sorted(path.stem for path in Path(bitsandbytes.__file__).parent.glob("libbitsandbytes_cuda*.so"))
         raise ModelError(
-            f"bitsandbytes {bitsandbytes.__version__} does not work on {device}: {told}; torch {torch.__version__} is"
-            f" for CUDA {torch.version.cuda}, and it has {', '.join(there) or 'no libbitsandbytes_cuda*.so'}: pip"
+            f"bitsandbytes {bitsandbytes.__version__} does not work on {device}: {message}; torch {torch.__version__}"
+            f" is for CUDA {torch.version.cuda}, and it has {', '.join(there) or 'no libbitsandbytes_cuda*.so'}: pip"
             " install --force-reinstall --no-deps 'bitsandbytes>=0.50,<0.51', or a torch for one of these versions"
         ) from None

@@ -49,5 +49,5 @@ def _likeliest(server: LocalServer, slot: dict[str, Any], where: str) -> list[tu
         found = reply[1]["completion_probabilities"][0]["top_logprobs"]
         return [(token["id"], token["logprob"]) for token in found]
     except (AssertionError, TypeError, KeyError, IndexError):
-        told = "the embedded server does not report likelihoods, so its effect is not known"
-        raise ModelError(f"{where}: {told}: {in_words(reply)}") from None
+        message = "the embedded server does not report likelihoods, so its effect is not known"
+        raise ModelError(f"{where}: {message}: {in_words(reply)}") from None

@@ -74,8 +74,10 @@ def default_cache_dir() -> Path:
     except RuntimeError:
         folder = Path("~")
     if not folder.is_absolute():  # older versions of platformdirs return "~"
-        told = "the user's cache folder cannot be found, as there is no home folder: set XDG_CACHE_HOME to a folder"
-        raise ModelError(f"local:smollm2: {told}, which keeps its weights (93 MB), or pass another model with --model")
+        message = "the user's cache folder cannot be found, as there is no home folder: set XDG_CACHE_HOME to a folder"
+        raise ModelError(
+            f"local:smollm2: {message}, which keeps its weights (93 MB), or pass another model with --model"
+        )
     return folder
 
 

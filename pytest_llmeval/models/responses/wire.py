@@ -116,8 +116,8 @@ def _finish_reason(data: dict[str, Any], redact: Redact) -> str | None:
         details = data.get("incomplete_details")
         reason = spoken(details.get("reason")) if isinstance(details, dict) else None
         if reason == "content_filter":
-            told = "the provider's content filter ended the answer"
-            raise AttemptError(ErrorKind.FILTERED, told, usage=_usage(data.get("usage")))
+            message = "the provider's content filter ended the answer"
+            raise AttemptError(ErrorKind.FILTERED, message, usage=_usage(data.get("usage")))
         return _INCOMPLETE.get(reason or "", reason or "incomplete")
     if status not in ("completed", None):
         raise UnexpectedError("an answer that is not complete")

@@ -77,11 +77,13 @@ class VllmModels:
 
     def _start(self, group: Group, report: Callable[[str], None], timeout_s: float, memory: str | None) -> None:
         executable, start_s = find_vllm(self._environ), time.monotonic()
-        told = f"vllm:{group.names[0]}" + (f" with {counted(len(group.adapters), 'adapter')}" if group.adapters else "")
+        served = f"vllm:{group.names[0]}" + (
+            f" with {counted(len(group.adapters), 'adapter')}" if group.adapters else ""
+        )
         server = self._begin(executable, group, memory)
         report(
-            f"waiting for vLLM {vllm_version(executable)} to serve {told}: minutes with a large model, {timeout_s:g} s"
-            f" at most (log: {server.log})"
+            f"waiting for vLLM {vllm_version(executable)} to serve {served}: minutes with a large model, {timeout_s:g}"
+            f" s at most (log: {server.log})"
         )
         names = [*group.names, *group.adapters]
         try:

@@ -57,8 +57,8 @@ def _check_kind(config: Mapping[str, Any], where: str) -> None:
     if not _HEADS.issuperset(config.get("modules_to_save") or ()):
         found["modules_to_save"] = config["modules_to_save"]
     if found:
-        told = ", ".join(f"{name} is {value!r}" for name, value in found.items())
+        unsupported = ", ".join(f"{name} is {value!r}" for name, value in found.items())
         raise ModelError(
-            f"{where}: in {ADAPTER_CONFIG} {told}, which vLLM does not serve; merge it (llmeval adapter merge) and name"
-            " the merged folder, or ask it with hf:"
+            f"{where}: in {ADAPTER_CONFIG} {unsupported}, which vLLM does not serve; merge it (llmeval adapter merge)"
+            " and name the merged folder, or ask it with hf:"
         )

@@ -196,14 +196,14 @@ class VllmServer:
             return printable(file.read().decode("utf-8", "replace"))
 
     def _failure(self, problem: str) -> str:
-        """Return the message of a failed start."""
+        """Return the hint of a failed start."""
         text = self._said()
         advice = next((words for pattern, words in _ADVICE if re.search(pattern, text, re.IGNORECASE)), None)
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         causes = [line for line in lines[:-TAIL_LINES] if _ERROR.search(line)][:CAUSES]  # from the engine's process
         said = "\n".join(f"    {line}" for line in [*causes, *lines[-TAIL_LINES:]]) or "    (nothing)"
-        told = f": {advice}" if advice else ""
-        return f"{self._name}: vLLM did not start{told} ({problem}). The last lines of {self._log}:\n{said}"
+        hint = f": {advice}" if advice else ""
+        return f"{self._name}: vLLM did not start{hint} ({problem}). The last lines of {self._log}:\n{said}"
 
 
 def _free_port() -> int:

@@ -55,13 +55,13 @@ def slice_bars(title: str, bars: Sequence[Bar]) -> Html:
     rows = [part for place, bar in enumerate(kept) for part in _bar(bar, place * _ROW, top)]
     height = len(kept) * _ROW + _AXIS
     ticks = [_tick(share, share * top, len(kept) * _ROW + 14) for share in (0, 0.25, 0.5, 0.75, 1)]
-    told = "; ".join(_words(bar) for bar in kept[:_TOLD])
-    told += f"; and {len(bars) - _TOLD} more" if len(bars) > _TOLD else ""
+    summary = "; ".join(_words(bar) for bar in kept[:_TOLD])
+    summary += f"; and {len(bars) - _TOLD} more" if len(bars) > _TOLD else ""
     keys = [("value", "value"), ("interval", "95 % interval")]
     keys += [("baseline", "baseline")] if any(bar.baseline is not None for bar in kept) else []
     keys += [("bar", "bar")] if any(bar.bar is not None for bar in kept) else []
     more = f"The first {len(kept)} of {len(bars)} slices." if len(bars) > len(kept) else ""
-    return _figure(title, told, height, [*ticks, *rows], keys=keys, note=more)
+    return _figure(title, summary, height, [*ticks, *rows], keys=keys, note=more)
 
 
 def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, unit: str = "", note: str = "") -> Html:
@@ -97,8 +97,8 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
         if is_end or (place % 2 == 0 and place < len(edges) - 2):
             anchor = "middle" if not is_end else "start" if place == 0 else "end"
             parts.append(_text(f"{short(edge)}{unit}", f"{place * width:.2f}%", _HEIGHT + 15, anchor, "le-tick"))
-    told = "; ".join(name for name, count in zip(names, counts, strict=True) if count)
-    return _figure(title, told or "no value", _HEIGHT + _AXIS, parts, note=note)
+    summary = "; ".join(name for name, count in zip(names, counts, strict=True) if count)
+    return _figure(title, summary or "no value", _HEIGHT + _AXIS, parts, note=note)
 
 
 def steps(low: float, high: float) -> list[float]:

@@ -52,8 +52,8 @@ def difference(
     if left is not None and right is not None:
         return _keys(left, right, other)
     if right is not None:
-        told = "JSON was expected, and the response" if other == "expected" else "it was JSON before, and now"
-        return element("p", f"Not compared: {told} is not JSON.", class_="le-note")
+        message = "JSON was expected, and the response" if other == "expected" else "it was JSON before, and now"
+        return element("p", f"Not compared: {message} is not JSON.", class_="le-note")
     return _words(response, expected, limit)
 
 
@@ -87,18 +87,18 @@ def _keys(left: _Leaves, right: _Leaves, other: str) -> Html:
     pairs = [(path, right.get(path, _ABSENT), left.get(path, _ABSENT)) for path in paths]
     different = [pair for pair in pairs if not _is_same(pair[1], pair[2])]
     same = len(pairs) - len(different)
-    told = f"{same:,} of {len(pairs):,} keys are the same" if different or is_cut else "Every key is the same."
+    message = f"{same:,} of {len(pairs):,} keys are the same" if different or is_cut else "Every key is the same."
     if is_cut:
-        told += f"; there are more than {_COMPARED:,}, of which the others were not compared"
+        message += f"; there are more than {_COMPARED:,}, of which the others were not compared"
     if len(different) > _MOST_KEYS:
-        told += f"; of {len(different)} that differ the first {_MOST_KEYS} are shown"
+        message += f"; of {len(different)} that differ the first {_MOST_KEYS} are shown"
     head = element("tr", *(element("th", title, scope="col") for title in ("key", other, "response")))
     rows = [
         element("tr", element("th", path_text(path), scope="row"), _value(wanted, "del"), _value(given, "ins"))
         for path, wanted, given in different[:_MOST_KEYS]
     ]
     table = element("table", element("thead", head), element("tbody", *rows), class_="le-keys") if rows else ""
-    return joined([element("p", told, class_="le-note" if rows or is_cut else "le-same"), table])
+    return joined([element("p", message, class_="le-note" if rows or is_cut else "le-same"), table])
 
 
 def _is_same(wanted: Any, given: Any) -> bool:

@@ -53,12 +53,12 @@ def element(name: str, *children: str, **attributes: str | float | bool | None) 
         attributes: attributes by name. A trailing ``_`` of a name is dropped, any other ``_`` becomes ``-``. None and
             False omit the attribute, True writes it without a value.
     """
-    told = "".join(
+    pairs = "".join(
         f" {_attribute(key)}" if value is True else f' {_attribute(key)}="{escaped(str(value))}"'
         for key, value in attributes.items()
         if value is not None and value is not False
     )
-    return Html(f"<{name}{told}>{joined(children)}</{name}>")
+    return Html(f"<{name}{pairs}>{joined(children)}</{name}>")
 
 
 def csp_hash(code: bytes) -> str:

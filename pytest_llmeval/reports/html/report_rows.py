@@ -238,8 +238,8 @@ def _score_cell(name: str, case: StoredCase) -> Html:
 
 def _tokens_cell(case: StoredCase) -> Html:
     parts = (case.input_tokens, case.output_tokens)
-    told = " / ".join("?" if part is None else f"{part:,}" for part in parts) if parts != (None, None) else ""
-    return _cell("tokens", f"{sum(part or 0 for part in parts):012d}", told)
+    shown = " / ".join("?" if part is None else f"{part:,}" for part in parts) if parts != (None, None) else ""
+    return _cell("tokens", f"{sum(part or 0 for part in parts):012d}", shown)
 
 
 def _cell(column: str, sort_by: str, shown: str, **attributes: str | None) -> Html:

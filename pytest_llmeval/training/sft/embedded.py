@@ -39,8 +39,8 @@ def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: 
                 with whole_folder(folder) as scratch:
                     _convert(gguf, scratch, environ)
     except OSError as error:
-        told = f"local:smollm2: {unwritten(folder, error)}"
-        raise ModelError(f"{told}; fix that, or name another cache in XDG_CACHE_HOME") from None
+        message = f"local:smollm2: {unwritten(folder, error)}"
+        raise ModelError(f"{message}; fix that, or name another cache in XDG_CACHE_HOME") from None
     return folder
 
 

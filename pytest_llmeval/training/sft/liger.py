@@ -48,8 +48,8 @@ def put_liger_in(config: TrainingConfig, source: Source) -> Liger:
             rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
         )
     except Exception as error:  # noqa: BLE001  # some parts may be patched by now
-        told = one_line(f"{type(error).__name__}: {error}", 200)
-        raise SettingsError(f"liger-kernel cannot be put in ({told}); kernels: false goes without it") from None
+        message = one_line(f"{type(error).__name__}: {error}", 200)
+        raise SettingsError(f"liger-kernel cannot be put in ({message}); kernels: false goes without it") from None
     return Liger(True)
 
 
@@ -61,5 +61,5 @@ def _why_not(error: Exception) -> str:
             "liger-kernel is not installed; pip install 'pytest-llmeval[gpu]' makes steps on a GPU faster (TRL alone"
             " with Llama 3.2 3B on an H100: by 4 to 28 %)"
         )
-    told = one_line(f"{type(error).__name__}: {error}", 200)
-    return f"liger-kernel {version} cannot be used, and the training goes on without it ({told})"
+    message = one_line(f"{type(error).__name__}: {error}", 200)
+    return f"liger-kernel {version} cannot be used, and the training goes on without it ({message})"

@@ -264,8 +264,8 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
         traceback.print_exc()
         if ranks.count > 1 and is_lost_peer(error):
             return Outcome(state="lost")
-        told = one_line(f"{type(error).__name__}: {error}", 400)
-        return Outcome(state="out_of_memory" if is_out_of_memory(error) else "failed", message=told)
+        message = one_line(f"{type(error).__name__}: {error}", 400)
+        return Outcome(state="out_of_memory" if is_out_of_memory(error) else "failed", message=message)
 
 
 def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
