@@ -26,7 +26,7 @@ from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import Hosts, open_model
 from pytest_llmeval.scorers.json_scorers import json_match, json_valid
 from pytest_llmeval.training.base_spec import weights_of
-from pytest_llmeval.training.config import Held, TrainingConfig
+from pytest_llmeval.training.config import TrainingConfig, WeightStorage
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.machine import look_at
 from pytest_llmeval.training.plan import Outcome, Plan
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--held", nargs="+", default=["4bit"], choices=get_args(Held))
+    parser.add_argument("--held", nargs="+", default=["4bit"], choices=get_args(WeightStorage))
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of optim: max_steps=96")
     parser.add_argument("--rows", type=int, help="so many test rows, after the configuration's slice; all without")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.mkdtemp(prefix="llmeval-training-")))

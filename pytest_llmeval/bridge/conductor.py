@@ -18,7 +18,7 @@ from pytest_llmeval.bridge.collection.only_shown import only_shows
 from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.collection.waiting import waiting_lines
 from pytest_llmeval.bridge.config.async_modes import drop_trio
-from pytest_llmeval.bridge.config.options import is_said
+from pytest_llmeval.bridge.config.options import is_set
 from pytest_llmeval.bridge.stages.deselecting import Deselection
 from pytest_llmeval.bridge.stages.earlier_selection import EarlierSelection
 from pytest_llmeval.bridge.stages.made_suites import MadeSuites
@@ -92,8 +92,8 @@ class Conductor:
 
         A worker that looked up the newest run itself might find the run of this session.
         """
-        has_baseline = is_said(self._config, "baseline") and self._selection.may_meet_evals
-        means_runs = has_baseline or is_said(self._config, "resume", "rescore")
+        has_baseline = is_set(self._config, "baseline") and self._selection.may_meet_evals
+        means_runs = has_baseline or is_set(self._config, "resume", "rescore")
         prepared = self._prepared.get() if means_runs else None
         self._workers.tell(node, prepared.meant_runs if prepared is not None else None)
 
@@ -177,9 +177,9 @@ class Conductor:
         if self._broken.leave_no_run(session, facts) and is_worker(self._config):
             self._deselection.drop_cases(items)
         if self._prepared.made is not None and facts.count_only and facts.selected:
-            from pytest_llmeval.bridge.forecasting.forecast import foretold
+            from pytest_llmeval.bridge.forecasting.forecast import forecast_lines
 
-            facts.notes += foretold(items, self._prepared.made)
+            facts.notes += forecast_lines(items, self._prepared.made)
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether evals are selected: cases, functions for which no case could be made, or rows that cannot be read.

@@ -16,15 +16,15 @@ from pytest_llmeval.cli.output import (
     json_option,
     open_reader,
     open_store,
+    size_label,
     table_room,
-    told_size,
 )
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.replaced import check_replaces
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import XPASSED
 from pytest_llmeval.core.text import counted, one_line, printable
-from pytest_llmeval.reports.run_text import told_run
+from pytest_llmeval.reports.run_text import run_label
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
@@ -82,7 +82,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
     if as_json:
         emit_json({"name": name, "run": found.id, "replaced": before})
         return
-    echo_lines([f"baseline {name}: run {told_run(found)}{_instead(before, found)}", *_left_out(found)])
+    echo_lines([f"baseline {name}: run {run_label(found)}{_instead(before, found)}", *_left_out(found)])
 
 
 @baseline.command("list")
@@ -163,7 +163,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
         emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
         return
     answers = "without answers, " if no_answers else ""
-    message = f"run {told_run(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{told_size(size)}"
+    message = f"run {run_label(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{size_label(size)}"
     echo_written(file, f"{one_line(str(file))}: {message}")
 
 
@@ -193,7 +193,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
         emit_json({"name": name, "run": found.run.id, "imported": is_new, "cases": found.count, "replaced": before})
         return
     how = f"{counted(found.count, 'case')} imported" if is_new else "it was here already"
-    echo_lines([f"baseline {one_line(name)}: run {told_run(found.run)}, {how}{_instead(before, found.run)}"])
+    echo_lines([f"baseline {one_line(name)}: run {run_label(found.run)}, {how}{_instead(before, found.run)}"])
 
 
 def _beside(store: SqliteReader, run: Run) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
 from pytest_llmeval.core.judge.scored import (
     JudgedRun,
     Labels,
-    Said,
+    RaterLabel,
     ScaleKey,
     judge_scores,
     judged_run,
@@ -39,7 +39,7 @@ from pytest_llmeval.core.judge.scored import (
 )
 from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import shell_words
-from pytest_llmeval.reports.calibration_text import Held, calibration_lines
+from pytest_llmeval.reports.calibration_text import CalibrationSides, calibration_lines
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run
 
@@ -91,11 +91,11 @@ def calibrate_judge(
     if scores and judged_other is not None and of_other is not None:
         scores = _of_other(scores, list(_scores(judged_other, {})), of_other)
     results = [each for score in scores for each in score.calibrated(by_slice=verbose or as_json)]
-    held = _held(found, of_other, labels, judged_other or judged)
+    sides = _sides(found, of_other, labels, judged_other or judged)
     if as_json:
-        emit_json({**asdict(held), "scores": results})
+        emit_json({**asdict(sides), "scores": results})
         return
-    echo_lines(calibration_lines(results, held, width=terminal_width(), tables=table_room()))
+    echo_lines(calibration_lines(results, sides, width=terminal_width(), tables=table_room()))
 
 
 def _rows(store: StoreReader, file: Path) -> list[LabelRow]:
@@ -174,16 +174,16 @@ def _judged(store: StoreReader, run: Run, rows: Sequence[LabelRow] = ()) -> Judg
 
 
 def _stored(store: StoreReader, run: Run) -> Labels:
-    said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    said: dict[tuple[str, str], dict[str, RaterLabel]] = defaultdict(dict)
     for label in store.labels(run.id):
-        said[label.case_id, label.name][label.rater] = Said(label.value, label.draw)
+        said[label.case_id, label.name][label.rater] = RaterLabel(label.value, label.draw)
     return said
 
 
 def _in_file(judged: JudgedRun, file: Path, rows: Sequence[LabelRow]) -> Labels:
-    said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    said: dict[tuple[str, str], dict[str, RaterLabel]] = defaultdict(dict)
     for each in given_labels(judged, rows):
-        said[each.case.id, each.name][each.rater] = Said(each.value, each.draw)
+        said[each.case.id, each.name][each.rater] = RaterLabel(each.value, each.draw)
     if not said:
         raise SettingsError(f"{file}: none of its rows is in the run: the ids differ")
     return said
@@ -197,7 +197,7 @@ def _drawn(labels: Labels, drawn: str | None, judged: JudgedRun) -> Labels:
     if drawn != RANDOM and drawn not in names:
         raise SettingsError(f"--drawn {drawn}: no score of the judge; {did_you_mean(drawn, [RANDOM, *names])}")
     draw = RANDOM if drawn == RANDOM else of_verdict(drawn)
-    return {key: {rater: Said(each.value, draw) for rater, each in said.items()} for key, said in labels.items()}
+    return {key: {rater: RaterLabel(each.value, draw) for rater, each in said.items()} for key, said in labels.items()}
 
 
 def _scores(judged: JudgedRun, labels: Labels) -> Iterator[_Score]:
@@ -242,10 +242,10 @@ def _what(score: _Score) -> tuple[str, str, bool]:
     return score.key.judge_id, score.key.name, score.scale.is_whole
 
 
-def _held(run: Run, of: Run | None, labels: Labels, judged: JudgedRun) -> Held:
+def _sides(run: Run, of: Run | None, labels: Labels, judged: JudgedRun) -> CalibrationSides:
     """Return who was compared with whom; ``judged`` is of the run whose rates are reported."""
     broken = [case for case in judged.cases if case.error_kind == ErrorKind.JUDGE]
-    return Held(
+    return CalibrationSides(
         run=run.id,
         of=None if of is None else of.id,
         judges=run.judge_models,

@@ -34,7 +34,7 @@ from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.stored import Label, StoredCase
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import Score
-from pytest_llmeval.reports.exported import said_by
+from pytest_llmeval.reports.exported import parsed_target
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.judged_parts import QUOTED, ReadParts, read_parts
 from pytest_llmeval.reports.text_width import wrapped
@@ -205,7 +205,7 @@ def _row(
     draw: str,
     redact: Callable[[str], str],
 ) -> dict[str, Any]:
-    target = None if case.target is None else shown_reference(said_by(case.target))
+    target = None if case.target is None else shown_reference(parsed_target(case.target))
     texts = {
         "question": read.texts.get("QUESTION"),
         "answer": read.texts.get("ANSWER", case.response),

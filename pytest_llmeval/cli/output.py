@@ -33,10 +33,10 @@ __all__ = [
     "open_store",
     "open_streams",
     "opened_store",
+    "size_label",
     "table_room",
     "terminal_width",
     "thresholds_option",
-    "told_size",
     "write_lines",
 ]
 
@@ -164,7 +164,7 @@ def open_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
-def told_size(count: int) -> str:
+def size_label(count: int) -> str:
     """Return a size of a file, rounded up."""
     return f"{math.ceil(count / 1024):,} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:,.1f} MiB"
 

@@ -26,7 +26,7 @@ from pytest_llmeval.core.planning.proposals import Proposal, propose
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.plan_text import plan_lines
 from pytest_llmeval.reports.proposal_text import proposal_lines
-from pytest_llmeval.reports.run_text import told_run
+from pytest_llmeval.reports.run_text import run_label
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.trust import trust_in
@@ -82,7 +82,7 @@ def plan_suites(
         emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
         return
     room = {"width": terminal_width(), "tables": table_room()}
-    lines = plan_lines(made, rules, twin=told_run(twin) if twin is not None else None, silent=silent, **room)
+    lines = plan_lines(made, rules, twin=run_label(twin) if twin is not None else None, silent=silent, **room)
     echo_lines([_heading(found.run), "", *lines])
 
 
@@ -101,7 +101,7 @@ def _show_rules(
     if as_json:
         emit_json({**facts, "proposals": proposals})
         return
-    echo_lines(proposal_lines(proposals, told_run(found.run), power=facts["power"], ruled=ruled))
+    echo_lines(proposal_lines(proposals, run_label(found.run), power=facts["power"], ruled=ruled))
 
 
 def _no_value(run: Run) -> StoreError:
@@ -110,4 +110,4 @@ def _no_value(run: Run) -> StoreError:
 
 def _heading(run: Run) -> str:
     partial = ", partial" if run.left_out else ""
-    return f"run {told_run(run)}: {run.shown_status}{partial}"
+    return f"run {run_label(run)}: {run.shown_status}{partial}"

@@ -15,8 +15,8 @@ from pytest_llmeval.cli.output import (
     json_option,
     open_reader,
     open_store,
+    size_label,
     table_room,
-    told_size,
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.clock import stored_time, utc
@@ -67,8 +67,8 @@ def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, datab
         emit_json(_facts(chosen, bulk, deleted, is_meant=is_meant) | {"bytes_before": size, "bytes_after": now})
         return
     if is_meant:
-        message = f"{counted(len(deleted), 'run')} deleted; {project.shown(store.path)}: {told_size(size)}"
-        echo_lines([f"{message}, now {told_size(now)}", *notes])
+        message = f"{counted(len(deleted), 'run')} deleted; {project.shown(store.path)}: {size_label(size)}"
+        echo_lines([f"{message}, now {size_label(now)}", *notes])
         return
     echo_lines(_listed(chosen, bulk))
 
@@ -97,7 +97,7 @@ def _listed(chosen: Pruning, bulk: Bulk) -> Iterator[str]:
     if not chosen.goes:
         yield "no run would be deleted"
         return
-    message = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {told_size(bulk.bytes)}"
+    message = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {size_label(bulk.bytes)}"
     yield f"{message}, would be deleted; --delete does it, and this cannot be undone"
     if bulk.cached_answers:
         answers = counted(bulk.cached_answers, "answer")

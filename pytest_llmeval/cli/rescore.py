@@ -17,7 +17,7 @@ from pytest_llmeval.cli.output import (
     terminal_width,
 )
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.core.child import run_told
+from pytest_llmeval.core.child import run_captured
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.core.stored import StoredCase
@@ -62,7 +62,7 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
         raise UserError(f"run {old.id} has no finished case, so there is nothing to score")
     command = [sys.executable, "-m", "pytest", *functions, *(["-m", old.markexpr] if old.markexpr else [])]
     command += [f"--llmeval-rescore={old.id}", f"--llmeval-db={store.path.absolute()}", *pytest_args]
-    session, printed = run_told(command, cwd=project.root)
+    session, printed = run_captured(command, cwd=project.root)
     with contextlib.closing(open_store(project, database)) as store:
         new = next((each for each in store.runs() if _is_of(each, session.pid, old)), None)
         if new is None or new.end is None or session.returncode in BROKEN:

@@ -26,7 +26,7 @@ from pytest_llmeval.core.planning.selftest import PAIRS, RuleTally, SelfTest, pa
 from pytest_llmeval.core.planning.twins import Twins, split_epochs, twins
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.run_text import told_run
+from pytest_llmeval.reports.run_text import run_label
 from pytest_llmeval.reports.selftest_text import selftest_lines
 from pytest_llmeval.store.baseline_choice import choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
@@ -160,7 +160,7 @@ def _partners(
 
 def _told(found: FoundBaseline) -> str:
     model = f" on {one_line(found.model, 60)}" if found.model is not None else ""
-    return f"run {told_run(found.run)}{model}"
+    return f"run {run_label(found.run)}{model}"
 
 
 def _progress(pairs: int) -> Callable[[int], None]:

@@ -15,11 +15,11 @@ from typing import IO
 
 from pytest_llmeval.core.parent import PARENT
 
-__all__ = ["ECHO_S", "run_child", "run_told"]
+__all__ = ["ECHO_S", "run_captured", "run_child"]
 
 _PASSED_ON = ("SIGTERM", "SIGHUP")
 _LONGEST_TOLD = 4000
-"""Most characters of a process's output that ``run_told`` returns."""
+"""Most characters of a process's output that ``run_captured`` returns."""
 ECHO_S = 0.5
 """Seconds within which a repeated signal counts as the same one: when a terminal is lost, both the shell and the kernel
 send SIGHUP, and ``timeout`` signals first its command and then the command's process group."""
@@ -76,7 +76,7 @@ def run_child(
     return process
 
 
-def run_told(
+def run_captured(
     command: Sequence[str], *, cwd: Path, environ: Mapping[str, str] | None = None
 ) -> tuple[subprocess.Popen[bytes], str]:
     """Return the ended process of ``command``, as ``run_child`` does, and the last 4,000 characters of its output."""

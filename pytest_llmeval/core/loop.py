@@ -22,7 +22,7 @@ _STOP_TIMEOUT_S = 5.0
 _WAITED_FOR: MutableMapping[Any, object] = getattr(concurrent.futures.thread, "_threads_queues", {})
 """Threads of all executors that Python joins before it exits."""
 _HELD_S = 0.2
-"""Seconds that a task must run without yielding before ``held_by`` reports that it holds the loop."""
+"""Seconds that a task must run without yielding before ``blocked_by`` reports that it holds the loop."""
 _ROUNDS = 8
 """Most rounds of cancelling all tasks: tasks may start others as they end, some of them endlessly."""
 
@@ -138,7 +138,7 @@ class LoopThread:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(callback)
 
-    def held_by(self) -> str:
+    def blocked_by(self) -> str:
         """Return the name of the task that blocks the loop, or an empty string if none does.
 
         A task blocks the loop if it is the current task both before and after 0.2 s in which nothing else could run.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.comparison_words import row_name, score_words
-from pytest_llmeval.reports.model_names import told_apart
+from pytest_llmeval.reports.model_names import distinct_names
 from pytest_llmeval.reports.row_flips import RowKey
 from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import case_words
@@ -66,7 +66,7 @@ def _cases(report: RunReport, *, only_new: bool) -> Iterator[_Note]:
     """Yield misses and errors. ``only_new`` skips misses of rows in the baseline; those that are new have flipped."""
     known = report.against.known if only_new and report.against is not None else ()
     names = {model: one_line(model) for model in report.view.run.models}
-    names |= told_apart(report.view.run.models)
+    names |= distinct_names(report.view.run.models)
     misses = [each for each in report.worst.misses if _row(each) not in known]
     for word, cases in (("missed", misses), ("error", report.worst.errors)):
         for worst in cases:

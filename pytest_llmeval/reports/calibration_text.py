@@ -13,7 +13,7 @@ from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.text_width import wrapped
 
-__all__ = ["Held", "calibration_lines"]
+__all__ = ["CalibrationSides", "calibration_lines"]
 
 _INDENT = "  "
 _COLUMNS: tuple[Column, ...] = (("measure", "fixed"), ("n", "right"), ("value", "right"), ("95% interval", "right"))
@@ -29,7 +29,7 @@ _Row = tuple[str, int, float | None, Interval | None, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class CalibrationSides:
     """The two sides of a calibration: which judges and raters, on which run."""
 
     run: str
@@ -48,16 +48,16 @@ class Held:
     """Number of its answers that a check in code settled, so that no judge saw them."""
 
 
-def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int, tables: int) -> list[str]:
+def calibration_lines(results: Sequence[Calibration], sides: CalibrationSides, *, width: int, tables: int) -> list[str]:
     """Return the lines that show how far a judge agrees with people.
 
     Args:
         results: one for each score, for its models and for its slices.
-        held: the two sides of the calibration.
+        sides: the two sides of the calibration.
         width: the largest number of characters in a line.
         tables: the largest number of characters in a table's line.
     """
-    lines = [line for told in _head(results, held) for line in wrapped(told, width)]
+    lines = [line for told in _head(results, sides) for line in wrapped(told, width)]
     if not results:
         lines += ["", *wrapped("no judged answer is labelled: the labels are of answers without a verdict", width)]
     for found in results:
@@ -65,27 +65,27 @@ def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int,
     return lines
 
 
-def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
+def _head(results: Sequence[Calibration], sides: CalibrationSides) -> Iterator[str]:
     """Yield the lines that apply to all scores."""
-    people = {0: "labels that name no rater", 1: "1 rater"}.get(held.raters, f"{held.raters} raters")
-    named = f"judge {', '.join(map(one_line, held.judges))}" if held.judges else "the judge"
-    yield f"{named} against {people}, on answers of run {held.run}"
+    people = {0: "labels that name no rater", 1: "1 rater"}.get(sides.raters, f"{sides.raters} raters")
+    named = f"judge {', '.join(map(one_line, sides.judges))}" if sides.judges else "the judge"
+    yield f"{named} against {people}, on answers of run {sides.run}"
     labelled = [found for found in results if found.n]
     for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in labelled):
         most = max((each for each in labelled if (each.drawn, each.is_draw_known) == draw), key=lambda each: each.n)
         yield _draw(most)
-    if held.of is not None:
-        yield f"judge passes, people would pass: of run {held.of}, by how often the judge is right on the labelled ones"
+    if sides.of is not None:
+        yield f"judge passes, people would pass: of run {sides.of}, by how often the judge is right on labelled ones"
     elif any(found.drawn not in (ALL, MIXED) for found in labelled):
         yield "people would pass: each verdict's labels, weighed by its share of the run"
-    if held.unjudged:
-        votes = f"; on {held.split:,} the panel was split evenly, whose votes count in what is told of each judge"
+    if sides.unjudged:
+        votes = f"; on {sides.split:,} the panel was split evenly, whose votes count in what is told of each judge"
         yield (
-            f"without a valid verdict of the judge: {counted(held.unjudged, 'answer')}, left out, and in no rate"
-            f"{votes if held.split and held.of is None else ''}"
+            f"without a valid verdict of the judge: {counted(sides.unjudged, 'answer')}, left out, and in no rate"
+            f"{votes if sides.split and sides.of is None else ''}"
         )
-    if held.settled:
-        yield f"settled by a check in code: {counted(held.settled, 'answer')}, left out, since no judge saw them"
+    if sides.settled:
+        yield f"settled by a check in code: {counted(sides.settled, 'answer')}, left out, since no judge saw them"
 
 
 def _draw(found: Calibration) -> str:

@@ -5,7 +5,7 @@ from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict
 from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
-from pytest_llmeval.reports.exported import said_by, shown_target
+from pytest_llmeval.reports.exported import parsed_target, shown_target
 from pytest_llmeval.reports.numbers import number, short, signed
 from pytest_llmeval.reports.own_gate import gate_headline, worse_mark
 from pytest_llmeval.reports.row_flips import Flip, RowText
@@ -185,7 +185,7 @@ def expected_text(target: str | None) -> str | None:
     """Return a target for display; a text appears without its quotation marks."""
     if target is None:
         return None
-    value = said_by(target)
+    value = parsed_target(target)
     return value if isinstance(value, str) else shown_target(target)
 
 

@@ -8,7 +8,7 @@ from pytest_llmeval.core.stored import Label
 from pytest_llmeval.core.text import inert_json
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call
-from pytest_llmeval.reports.exported import ExportedCase, said_by, said_in
+from pytest_llmeval.reports.exported import ExportedCase, answer_text, parsed_target
 from pytest_llmeval.store.records import EarlierOutcome
 
 __all__ = ["jsonl_lines"]
@@ -35,7 +35,7 @@ def _facts(run_id: str, exported: ExportedCase) -> dict[str, Any]:
         **key,
         **facts,
         "response": exported.response,
-        "target": None if target is None else said_by(target),
+        "target": None if target is None else parsed_target(target),
         "calls": [_call(call) for call in exported.calls],
         "labels": [_own(label) for label in exported.labels],
         "earlier_outcomes": [_own(each) for each in exported.earlier],
@@ -49,4 +49,4 @@ def _own(row: Label | EarlierOutcome) -> dict[str, Any]:
 
 def _call(call: Call) -> dict[str, Any]:
     facts: dict[str, Any] = plain(call)
-    return {**facts, "response": said_in(call), "request": call.request, "detail": call.detail}
+    return {**facts, "response": answer_text(call), "request": call.request, "detail": call.detail}

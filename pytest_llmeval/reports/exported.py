@@ -15,10 +15,10 @@ from pytest_llmeval.store.records import EarlierOutcome
 
 __all__ = [
     "ExportedCase",
+    "answer_text",
     "called_in",
     "exported_cases",
-    "said_by",
-    "said_in",
+    "parsed_target",
     "shown_in",
     "shown_response",
     "shown_target",
@@ -44,7 +44,7 @@ class ExportedCase:
         NUL and lone surrogates are kept as they were; the column of the case has them as escapes.
         """
         last = _last(self.case, self.calls)
-        return self.case.response if last is None else said_in(last)
+        return self.case.response if last is None else answer_text(last)
 
 
 def shown_response(case: StoredCase, calls: Sequence[Call]) -> str | None:
@@ -55,7 +55,7 @@ def shown_response(case: StoredCase, calls: Sequence[Call]) -> str | None:
 
 def shown_in(call: Call) -> str | None:
     """Return the answer to a call in the form shown to people, tool calls included; None without an answer."""
-    said = said_in(call)
+    said = answer_text(call)
     return None if said is None else shown_reply(said, call.detail)
 
 
@@ -66,7 +66,7 @@ def called_in(case: StoredCase, calls: Sequence[Call]) -> tuple[str, ...]:
     return tuple(f"{name}({arguments})" for name, arguments in called)
 
 
-def said_in(call: Call) -> str | None:
+def answer_text(call: Call) -> str | None:
     """Return the answer to a call, NUL and lone surrogates included; None if there is none."""
     text = call.detail.get("text", call.response)
     return text if isinstance(text, str) else call.response
@@ -91,7 +91,7 @@ def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
         )
 
 
-def said_by(target: str) -> Any:
+def parsed_target(target: str) -> Any:
     """Return the parsed value of a target; a target that is not JSON (in a foreign database) is the text itself."""
     try:
         return json.loads(target)

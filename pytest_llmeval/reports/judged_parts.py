@@ -7,7 +7,7 @@ from pytest_llmeval.core.judge.fence import as_shown, is_perhaps_altered
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.types import Call
-from pytest_llmeval.reports.exported import said_by, shown_response
+from pytest_llmeval.reports.exported import parsed_target, shown_response
 from pytest_llmeval.reports.row_texts import asked_messages
 
 __all__ = ["QUOTED", "ReadParts", "read_parts"]
@@ -59,7 +59,7 @@ def _answers(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
 
 
 def _references(case: StoredCase, calls: Sequence[Call]) -> Iterator[str | None]:
-    yield None if case.target is None else shown_reference(said_by(case.target))
+    yield None if case.target is None else shown_reference(parsed_target(case.target))
 
 
 _COMPARED = frozenset({"ANSWER", "REFERENCE"})

@@ -6,12 +6,12 @@ from os.path import commonprefix
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.text_width import squeezed
 
-__all__ = ["model_words", "told_apart"]
+__all__ = ["distinct_names", "model_words"]
 
 _LONG = 40
 
 
-def told_apart(models: Collection[str]) -> dict[str, str]:
+def distinct_names(models: Collection[str]) -> dict[str, str]:
     """Return the display name of each of several models; empty if there is only one.
 
     If a name is longer than 40 characters, the options and the path's folders that all names share are left out.

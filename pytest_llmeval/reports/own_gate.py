@@ -8,7 +8,7 @@ from pytest_llmeval.core.gate.judging import WORST_FIRST, SessionVerdict, Verdic
 from pytest_llmeval.core.rules import MEASURED_METRICS, REGRESSION_KINDS, kind_of
 from pytest_llmeval.core.status import FAILED, PASSED, UNMEASURABLE
 from pytest_llmeval.core.text import and_more, one_line, shorten
-from pytest_llmeval.reports.model_names import model_words, told_apart
+from pytest_llmeval.reports.model_names import distinct_names, model_words
 from pytest_llmeval.reports.numbers import short
 from pytest_llmeval.reports.rule_words import metric_name
 from pytest_llmeval.store.records import FAILED_TESTS, UNFINISHED, Run
@@ -177,7 +177,7 @@ def _beside(gate: OwnGate) -> str:
 
 
 def _rules(gate: OwnGate) -> Sequence[str]:
-    names = told_apart(gate.models)
+    names = distinct_names(gate.models)
     return [_rule(each) + model_words(each.model, names) for each in gate.rules]
 
 

@@ -15,10 +15,10 @@ from pytest_llmeval.reports.run_view import TableRow
 __all__ = [
     "MDE_MEANS",
     "inconclusive_words",
+    "listed_reasons",
     "metric_name",
     "reason_words",
     "ruled_name",
-    "told_reasons",
     "ungated_words",
     "unmeasurable_words",
 ]
@@ -59,13 +59,13 @@ def reason_words(found: Verdict | TableRow, names: Mapping[str, str] | None = No
 
     Args:
         found: the verdict of a rule.
-        names: the display names of the models from ``told_apart``, if there are several.
+        names: the display names of the models from ``distinct_names``, if there are several.
     """
     word = "note" if found.verdict == "pass" else (found.verdict or "").replace("_", " ")
     return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, names or {})}: {found.reason}"
 
 
-def told_reasons(rows: Iterable[TableRow], names: Mapping[str, str], *, every: bool = False) -> list[str]:
+def listed_reasons(rows: Iterable[TableRow], names: Mapping[str, str], *, every: bool = False) -> list[str]:
     """Return the reasons to list below a suite's table, in the form of ``reason_words``.
 
     Args:

@@ -7,9 +7,9 @@ from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
-from pytest_llmeval.reports.model_names import told_apart
+from pytest_llmeval.reports.model_names import distinct_names
 from pytest_llmeval.reports.row_texts import asked_text
-from pytest_llmeval.reports.rule_words import told_reasons
+from pytest_llmeval.reports.rule_words import listed_reasons
 from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import (
     case_words,
@@ -39,7 +39,7 @@ def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
     text, left = fitted(blocks, longest)
     if left:
         return f"{text}\n\n*{left} tables found no room here; {_SHOW}*\n"
-    names = told_apart(view.run.models)
+    names = distinct_names(view.run.models)
     sections = [
         (f"Misses: {worst.missed}, the worst first", worst.misses, worst.missed),
         (f"Errors: {worst.broken}", worst.errors, worst.broken),
@@ -86,7 +86,7 @@ def _suite(suite: SuiteView) -> Iterator[str]:
     rows, names = suite.main_rows, suite.names
     columns, cells = suite_table(rows, names)
     yield table([title for title, _ in columns], cells) if rows else ""
-    yield "\n".join(f"- {escaped(line)}" for line in told_reasons(rows, names))
+    yield "\n".join(f"- {escaped(line)}" for line in listed_reasons(rows, names))
 
 
 def _spent(spending: Sequence[Spending]) -> str:

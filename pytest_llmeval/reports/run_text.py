@@ -8,9 +8,9 @@ from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.left_out import partial_words
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.core.text import counted, one_line
-from pytest_llmeval.reports.model_names import model_words, told_apart
+from pytest_llmeval.reports.model_names import distinct_names, model_words
 from pytest_llmeval.reports.numbers import number, signed
-from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, ruled_name, told_reasons
+from pytest_llmeval.reports.rule_words import MDE_MEANS, listed_reasons, metric_name, ruled_name
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width, without
 from pytest_llmeval.reports.text_width import cut, squeezed, wrapped
@@ -24,11 +24,11 @@ __all__ = [
     "not_judged_lines",
     "note_lines",
     "outcome_words",
+    "run_label",
     "run_lines",
     "spending_lines",
     "suite_table",
     "token_counts",
-    "told_run",
     "verdict_line",
 ]
 
@@ -90,7 +90,7 @@ def run_lines(
     return lines
 
 
-def told_run(run: Run) -> str:
+def run_label(run: Run) -> str:
     """Return the id of a run, and its name if it has one."""
     name = f" ({one_line(run.name, 60)})" if run.name else ""
     return f"{one_line(run.id)}{name}"
@@ -99,7 +99,7 @@ def told_run(run: Run) -> str:
 def heading(view: RunView, *, width: int) -> list[str]:
     """Return the lines that identify the run and say if it is partial, each of at most ``width`` columns."""
     run = view.run
-    first = list(wrapped(f"run {told_run(run)}: {run.shown_status}{partial_words(run.left_out)}", width))
+    first = list(wrapped(f"run {run_label(run)}: {run.shown_status}{partial_words(run.left_out)}", width))
     lines = [f"began {one_line(run.started_at)}"]
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
@@ -180,7 +180,7 @@ def token_counts(spending: Spending) -> tuple[str, str]:
 def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
     """Return a line, wrapped at ``width``, for each model and role: calls, tokens and cost."""
     lines: list[str] = []
-    names = told_apart([each.model for each in spending])
+    names = distinct_names([each.model for each in spending])
     for each in spending:
         read, written = token_counts(each)
         told = [
@@ -207,7 +207,7 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     yield cut(f"{one_line(suite.name)}{models}", tables - len(message)) + message
     rows = suite.rows if verbosity > 0 else suite.main_rows
     yield from _table_lines(rows, tables, names)
-    for line in told_reasons(rows, names, every=verbosity > 0):
+    for line in listed_reasons(rows, names, every=verbosity > 0):
         yield from wrapped(line, width, indent=_INDENT)
 
 

@@ -10,11 +10,11 @@ from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.stored import StoredCase
 from pytest_llmeval.reports.exported import called_in
-from pytest_llmeval.reports.model_names import told_apart
+from pytest_llmeval.reports.model_names import distinct_names
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import UNFINISHED, Run
 
-__all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "told_verdicts", "view_run"]
+__all__ = ["GOAL_KINDS", "RunCases", "RunView", "SuiteView", "TableRow", "goal_and_worst", "most_shown", "view_run"]
 
 GOAL_KINDS = ("min", "max")
 """Kinds of rules whose bound charts draw as a goal: they bound the value itself, not its confidence limit."""
@@ -77,7 +77,7 @@ class SuiteView:
     @property
     def names(self) -> dict[str, str]:
         """Display names of its models, if there are several."""
-        return told_apart(self.models)
+        return distinct_names(self.models)
 
     @property
     def main_rows(self) -> list[TableRow]:
@@ -160,7 +160,7 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict], *, is_anew:
     )
 
 
-def told_verdicts(rows: Sequence[TableRow], goal: str | None) -> tuple[str | None, tuple[str, str] | None]:
+def goal_and_worst(rows: Sequence[TableRow], goal: str | None) -> tuple[str | None, tuple[str, str] | None]:
     """Return the verdict of the rule ``goal``, and the first rule with a worse verdict, together with that verdict.
 
     Either is None if there is none; a rule that was not judged has no verdict.

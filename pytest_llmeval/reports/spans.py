@@ -21,7 +21,7 @@ from pytest_llmeval.core.judge.shown import called_tools
 from pytest_llmeval.core.text import shorten, storable
 from pytest_llmeval.core.types import Call, Score
 from pytest_llmeval.models.specs import parse_spec
-from pytest_llmeval.reports.exported import ExportedCase, said_in
+from pytest_llmeval.reports.exported import ExportedCase, answer_text
 from pytest_llmeval.store.records import Run
 
 __all__ = ["trace_run"]
@@ -165,7 +165,7 @@ def _texts(call: Call) -> Attributes:
     """Return the messages of a call in the form of the conventions' JSON schemas, each text shortened separately."""
     asked = call.request.get("messages")
     messages = [_message(each) for each in asked if isinstance(each, Mapping)] if isinstance(asked, list) else []
-    told = said_in(call)
+    told = answer_text(call)
     reason = _text(str(call.detail.get("finish_reason") or ("stop" if call.status == "ok" else "error")))
     parts = [*([_part(told)] if told else []), *_wanted(call.detail)]
     return {

@@ -24,7 +24,6 @@ __all__ = [
     "MATRICES",
     "CheckModel",
     "DataModel",
-    "Held",
     "LaunchModel",
     "LoraModel",
     "Metric",
@@ -33,9 +32,10 @@ __all__ = [
     "SearchModel",
     "SpanModel",
     "TrainingConfig",
+    "WeightStorage",
 ]
 
-Held = Literal["4bit", "bfloat16", "float32"]
+WeightStorage = Literal["4bit", "bfloat16", "float32"]
 """How frozen weights are stored: in 4 bits (NF4 with double quantisation), or as numbers of the type named."""
 
 Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
@@ -246,7 +246,7 @@ class TrainingConfig(_Frozen):
         return data
 
     @property
-    def held(self) -> Held:
+    def held(self) -> WeightStorage:
         """How the frozen weights are stored."""
         return self.dtype or "4bit"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.config import Held
+from pytest_llmeval.training.config import WeightStorage
 
 __all__ = [
     "DEVICE_BYTES",
@@ -188,7 +188,7 @@ class Fit:
 class Recipe:
     """The parts of a configuration that determine the memory of a training."""
 
-    held: Held
+    held: WeightStorage
     """How the base's weights are stored."""
     r: int
     """Rank of the adapter."""
@@ -235,7 +235,7 @@ def estimate(shape: Shape, recipe: Recipe, *, rows: int, row_tokens: int, checkp
     )
 
 
-def _weights(shape: Shape, held: Held, device: Literal["cpu", "cuda"], parts: int) -> int:
+def _weights(shape: Shape, held: WeightStorage, device: Literal["cpu", "cuda"], parts: int) -> int:
     """Return the bytes of the frozen weights; if split over ``parts`` processes, the largest amount that one holds.
 
     Besides its own part, a process holds two whole layers, because the next one is fetched during computation, and all
@@ -291,7 +291,7 @@ def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens:
     return max(fitted.micro_batch, min(rows, (free - stays) // ((kept + layer) * tokens)))
 
 
-def require_host(shape: Shape, *, held: Held, processes: int, free: int) -> None:
+def require_host(shape: Shape, *, held: WeightStorage, processes: int, free: int) -> None:
     """Raise if the host's memory cannot hold the whole base once for each process, which reads it before it is split.
 
     Args:

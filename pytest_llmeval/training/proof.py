@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_llmeval.core.child import run_told
+from pytest_llmeval.core.child import run_captured
 from pytest_llmeval.core.errors import ErrorKind, LlmevalError, SettingsError
 from pytest_llmeval.core.gate.case import LOST_KINDS
 from pytest_llmeval.core.gate.judging import Verdict
@@ -180,7 +180,7 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
         command += [*measurement.arguments, *_FIXED, *_cut(proof), *_bound(measurement, before)]
         if not any("no:cacheprovider" in argument for argument in measurement.arguments):
             command += ["-o", f"cache_dir={scratch}"]  # so that the project's own list of last failures stays
-        ended, printed = run_told(command, cwd=measurement.rootdir, environ=_environ(measurement.environ))
+        ended, printed = run_captured(command, cwd=measurement.rootdir, environ=_environ(measurement.environ))
     with closing(SqliteStore(measurement.db)) as store:
         run = next((run for run in store.runs() if run.pid == ended.pid and run.is_here and run.name == label), None)
         broken = f"pytest ended with {ended.returncode}" if ended.returncode in BROKEN else _unanswered(run, store)

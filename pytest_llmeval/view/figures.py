@@ -9,7 +9,7 @@ from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.charts import Bar, slice_bars
 from pytest_llmeval.reports.html.escape import Html
-from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, TableRow, told_verdicts
+from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, TableRow, goal_and_worst
 from pytest_llmeval.store.baselines import FoundBaseline
 
 __all__ = ["suite_charts", "values_before"]
@@ -75,7 +75,7 @@ def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
 def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
     """Return the bar of a slice (None: the whole suite): the first row gives its length, the worst rule its colour."""
     goal = next((each.rule for each in rows if _bound(each.rule) is not None), None)
-    verdict, worse = told_verdicts(rows, goal)
+    verdict, worse = goal_and_worst(rows, goal)
     row = rows[0]
     changes = [each.value - each.delta for each in rows if each.value is not None and each.delta is not None]
     return Bar(

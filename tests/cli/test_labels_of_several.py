@@ -35,8 +35,8 @@ def test_a_label_of_one_of_two_judged_answers_is_of_that(project: Project, llmev
         write_rows(Path("wrong.csv"), [{**draft, "label_draft_format": "good", "label_final_format": "good"}])
         refused = llmeval("labels", "import", "wrong.csv", "--rater", "kim")
         assert "wrong.csv:2: another answer of sample_id 'a'" in refused.err and refused.err.count("\n") < 4
-        said_of = [{**draft, "label_draft_correctness": "wrong"}, {**final, "label_final_correctness": "right"}]
-        write_rows(Path("back.csv"), said_of)
+        set_values = [{**draft, "label_draft_correctness": "wrong"}, {**final, "label_final_correctness": "right"}]
+        write_rows(Path("back.csv"), set_values)
         assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
         rescored = llmeval("rescore", "last")
         assert (rescored.status, "2 labels copied from it" in rescored.out) == (0, True)

@@ -312,13 +312,13 @@ def test_a_task_that_holds_the_loop_is_named(loop: LoopThread) -> None:
         while not let_go.is_set():
             await asyncio.sleep(0)
 
-    assert loop.held_by() == ""
+    assert loop.blocked_by() == ""
     turns = [loop.submit(take_turns()) for _ in range(3)]
-    assert loop.held_by() == ""
+    assert loop.blocked_by() == ""
     held = loop.submit(hold())
     assert started.wait(20)
-    assert loop.held_by() == "the holder"
+    assert loop.blocked_by() == "the holder"
     let_go.set()
     for each in (held, *turns):
         each.result(20)
-    assert loop.held_by() == ""
+    assert loop.blocked_by() == ""

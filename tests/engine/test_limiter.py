@@ -213,7 +213,7 @@ def test_tokens_that_came_on_top_hold_up_the_next_request() -> None:
 @pytest.mark.parametrize(
     ("usage", "at_s"),
     [(None, 1.0), (Usage(input_tokens=400, output_tokens=100), 29.5), (Usage(), 60.0)],
-    ids=["none", "told", "untold"],
+    ids=["none", "told", "unsupported"],
 )
 def test_an_answer_that_is_none_to_use_took_its_tokens_all_the_same(usage: Usage | None, at_s: float) -> None:
     """As many as it was let go with where nobody tells; none where there was no answer."""

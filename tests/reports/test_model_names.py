@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.reports.model_names import model_words, told_apart
+from pytest_llmeval.reports.model_names import distinct_names, model_words
 
 BASE = "/data/models/safetensors/SmolLM2-135M-Instruct"
 ADAPTER = "/srv/project/.llmeval/trainings/small/20261130-121953-28eb6c/adapter"
@@ -32,15 +32,15 @@ OPTIONS = "?gpu_memory_utilization=0.2&max_model_len=2048"
     ],
 )
 def test_long_names_go_without_what_all_have_in_common(models: list[str], told: list[str]) -> None:
-    assert told_apart(models) == dict(zip(models, told, strict=False))
+    assert distinct_names(models) == dict(zip(models, told, strict=False))
 
 
 @given(st.sets(st.text("ab/?+=", max_size=60), min_size=2))
 def test_no_two_are_called_the_same(models: set[str]) -> None:
-    assert len(set(told_apart(models).values())) == len(models)
+    assert len(set(distinct_names(models).values())) == len(models)
 
 
 def test_both_ends_of_a_name_are_shown_where_it_is_cut() -> None:
-    names = told_apart([BASE, f"{BASE}+{ADAPTER}"])
+    names = distinct_names([BASE, f"{BASE}+{ADAPTER}"])
     assert model_words(f"{BASE}+{ADAPTER}", names) == " on SmolLM2-135M-Instru...953-28eb6c/adapter"
     assert model_words(BASE, {}) == ""

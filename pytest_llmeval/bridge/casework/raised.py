@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-__all__ = ["is_fault", "is_miss", "is_timeout", "leaves", "said"]
+__all__ = ["is_fault", "is_miss", "is_timeout", "leaves", "name_and_text"]
 
 _MISSES = (AssertionError, pytest.fail.Exception)
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
@@ -35,10 +35,10 @@ def is_fault(error: BaseException) -> bool:
 
 def is_timeout(error: BaseException) -> bool:
     """Whether this is how pytest-timeout ends a test."""
-    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(said(error)[1]))
+    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(name_and_text(error)[1]))
 
 
-def said(error: BaseException) -> tuple[str, str]:
+def name_and_text(error: BaseException) -> tuple[str, str]:
     """Return the name and the text of an exception, whatever its own ``__str__`` does."""
     if isinstance(error, pytest.FixtureLookupError):  # str() would show its arguments, a request among them
         return "fixture", error.msg or f"{error.argname!r} not found"

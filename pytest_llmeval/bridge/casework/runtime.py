@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseRun
     from pytest_llmeval.bridge.casework.judges import Judges
 
-__all__ = ["Nobody", "Runtime"]
+__all__ = ["NoSession", "Runtime"]
 
 
 class Runtime:
@@ -31,7 +31,7 @@ class Runtime:
         self.alone = threading.Lock()
         """Held while a prompt function is called ahead, or while a test runs that could notice what such a function
         writes."""
-        self.asker: Asker = Nobody()
+        self.asker: Asker = NoSession()
         self.turn: CaseRun | None = None
         """The case whose turn it is; None between two turns."""
         self.turns_in = 0
@@ -43,7 +43,7 @@ class Runtime:
             loop.close()
 
 
-class Nobody:
+class NoSession:
     """Stand-in for the engine before a session has begun, and in a process where none begins."""
 
     async def ask(self, ask: Ask) -> Response:

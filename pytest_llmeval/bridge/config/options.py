@@ -23,8 +23,8 @@ __all__ = [
     "ini_source",
     "ini_value",
     "is_of_session",
-    "is_said",
-    "said_of",
+    "is_set",
+    "set_values",
     "taken_short_names",
     "widen_short_names",
     "with_those_of_files",
@@ -235,7 +235,7 @@ OPTIONS = (
 )
 
 
-def said_of(
+def set_values(
     option: Option, config: pytest.Config, environ: Mapping[str, str] = os.environ
 ) -> Iterator[tuple[str, object]]:
     """Yield where the environment and the ini file set ``option``, and its value; the one that wins comes first."""
@@ -247,10 +247,10 @@ def said_of(
             yield source, said
 
 
-def is_said(config: pytest.Config, *names: str) -> bool:
+def is_set(config: pytest.Config, *names: str) -> bool:
     """Whether the command line, the environment or the ini file sets one of these options."""
     options = (option for option in OPTIONS if option.name in names)
-    return any(config.getoption(each.key) is not None or any(said_of(each, config)) for each in options)
+    return any(config.getoption(each.key) is not None or any(set_values(each, config)) for each in options)
 
 
 def ini_value(key: str, config: pytest.Config) -> object:

@@ -19,7 +19,7 @@ from pytest_llmeval.bridge.config.options import (
     ini_source,
     ini_value,
     is_of_session,
-    said_of,
+    set_values,
 )
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.ini_values import many_texts, one_text
@@ -197,7 +197,7 @@ def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> Path:
     if variable := environ.get(option.variable):
         return _typed(config, variable)
     if not is_of_session(option.key, config):
-        return config.rootpath / next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
+        return config.rootpath / next((str(said) for _, said in set_values(option, config, environ)), _DATABASE)
     from pytest_llmeval.loaders.pytest_ini import find_section
 
     _, section = find_section(config.rootpath) or ("", {})
@@ -225,7 +225,7 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
     given = config.getoption(option.key)
     if given is not None:
         return given
-    for source, said in said_of(option, config, environ):
+    for source, said in set_values(option, config, environ):
         try:
             return [option.parse(part) for part in many_texts(said)] if option.many else option.parse(one_text(said))
         except ValueError as error:

@@ -157,7 +157,7 @@ class BodiesAhead:
 
     def _tell_of_holder(self, item: pytest.Item, error: BaseException) -> None:
         """Add to a time limit's error the name of the other body that blocks the event loop of both."""
-        name = self._runtime.bodies.held_by()
+        name = self._runtime.bodies.blocked_by()
         if name in {other.nodeid for other in self._started if other is not item}:
             error.add_note(f"{name} holds the event loop of all bodies: await asyncio.to_thread(...) for what blocks")
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import case_function
-from pytest_llmeval.bridge.casework.runtime import Nobody, Runtime
+from pytest_llmeval.bridge.casework.runtime import NoSession, Runtime
 from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, known_judgements
 from pytest_llmeval.bridge.execution.ahead import MOST_UNUSED, eval_function_of
 from pytest_llmeval.bridge.execution.alone import why_alone
@@ -97,7 +97,7 @@ class JudgementsAhead:
             return
 
 
-class _Ahead(Nobody):
+class _Ahead(NoSession):
     """Asks the engine for a case whose turn has not come."""
 
     def __init__(self, asker: Asker, place: int, begun: dict[int, set[str]]) -> None:

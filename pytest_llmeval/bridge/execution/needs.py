@@ -26,7 +26,7 @@ from pytest_llmeval.bridge.execution.body_functions import (
 from pytest_llmeval.bridge.execution.case_parameters import group_of, is_own_parameter, late_parameter, makers_of_values
 from pytest_llmeval.bridge.execution.dormant import needed_fixtures
 from pytest_llmeval.bridge.execution.own_code import seen
-from pytest_llmeval.bridge.execution.plugin_state import told_plugin
+from pytest_llmeval.bridge.execution.plugin_state import keeping_plugin
 from pytest_llmeval.bridge.workers import is_worker
 
 __all__ = ["PURE", "SHARED", "BodyNeeds", "foreign_fixtures"]
@@ -118,7 +118,7 @@ def _need_of(item: pytest.Item) -> str:
     taken = parameters_of(function)
     if "request" in taken:
         return "takes the fixture request"
-    if told := seen(functools.partial(told_plugin, item.config), function):
+    if told := seen(functools.partial(keeping_plugin, item.config), function):
         return told
     is_shared = False
     for name, chosen in foreign_fixtures(item):

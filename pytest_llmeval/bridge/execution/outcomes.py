@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.cases import SYNC, CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
-from pytest_llmeval.bridge.casework.raised import is_miss, is_timeout, leaves, said
+from pytest_llmeval.bridge.casework.raised import is_miss, is_timeout, leaves, name_and_text
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.body_functions import body_of
 from pytest_llmeval.bridge.execution.case_records import properties_of, record_of
@@ -194,14 +194,14 @@ def _decide(
         if run.outcome == "error":  # an earlier subtest of this case
             return
         run.outcome = "missed"
-        told = said(error)[1] if error is not None else report.longreprtext  # of another plugin's report
+        told = name_and_text(error)[1] if error is not None else report.longreprtext  # of another plugin's report
         run.error = None if run.book.misses else shorten(printable(redact(told)), _LONGEST_ERROR)
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
         told = _message(error, run.met_failure)
         if raised is not None and all(each is not error for each in leaves(raised)):
-            told = f"{told}; behind it the case raised {': '.join(filter(None, said(raised)))}"
+            told = f"{told}; behind it the case raised {': '.join(filter(None, name_and_text(raised)))}"
         run.error = one_line(redact(told), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
@@ -250,7 +250,7 @@ def _kind(error: BaseException) -> str:
 
 def _message(error: BaseException, failure: CaseError | None = None) -> str:
     """Return the message of an error; a ``failure`` that the body had caught before is appended."""
-    name, text = said(error)
+    name, text = name_and_text(error)
     if isinstance(error, _IN_ONE_LINE):
         return text
     found = None if is_timeout(error) else _behind(error)

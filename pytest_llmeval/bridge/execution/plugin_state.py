@@ -13,7 +13,7 @@ import pytest
 from pytest_llmeval.bridge.collection.code_digests import names_in
 from pytest_llmeval.bridge.execution.own_code import globals_of
 
-__all__ = ["told_plugin"]
+__all__ = ["keeping_plugin"]
 
 _FOR_EACH_TEST = "pytest_runtest_"
 _HARMLESS = frozenset({"_pytest", "pytest", "pytest_llmeval"})
@@ -26,7 +26,7 @@ _BESIDE = {
 _FUNCTIONS = (BuiltinFunctionType, FunctionType, MethodType, type)
 
 
-def told_plugin(config: pytest.Config, function: Callable[..., Any]) -> str:
+def keeping_plugin(config: pytest.Config, function: Callable[..., Any]) -> str:
     """Return a text that says which name in a test belongs to a plugin with hooks for each test; empty if none does."""
     homes = _homes(config, function)
     found = ((name, _among(module, homes)) for name, module in _named(function))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam
     from pytest_llmeval.bridge.preparation import Preparation
 
-__all__ = ["Forecast", "foretold"]
+__all__ = ["Forecast", "forecast_lines"]
 
 _SAMPLED = 100
 _NOT_KNOWN = Estimate(calls=0, input_tokens=None, output_tokens=None, cost_usd=None)
@@ -57,7 +57,7 @@ class Forecast:
     """Note on why output tokens are unknown, and what would tell them; None if they are known, and for a judge."""
 
 
-def foretold(items: Iterable[pytest.Item], prepared: "Preparation") -> list[str]:
+def forecast_lines(items: Iterable[pytest.Item], prepared: "Preparation") -> list[str]:
     """Return the forecast of the listed cases as notes; put it in the stash for ``llmeval estimate``."""
     found = _forecasts(items, prepared)
     prepared.config.stash[FORECAST_KEY] = found

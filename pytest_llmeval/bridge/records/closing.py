@@ -14,7 +14,7 @@ from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.open_errors import open_errors
 from pytest_llmeval.reports.rule_words import unmeasurable_words
-from pytest_llmeval.reports.run_text import told_run, verdict_line
+from pytest_llmeval.reports.run_text import run_label, verdict_line
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
 
@@ -114,7 +114,7 @@ class Closing:
             )
         status = view.run.end.exit_code if view.run.end is not None else None
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view, status)
-        yield f"run {told_run(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
+        yield f"run {run_label(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: {printable(self._settings.llmeval('show', self._run.id))}"
         if self._rescored is None:
             yield from self._next_steps(

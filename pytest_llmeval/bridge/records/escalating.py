@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_llmeval.bridge.records.call_sums import CallSum
 from pytest_llmeval.bridge.records.run_plan import RunPlan
-from pytest_llmeval.core.child import run_told
+from pytest_llmeval.core.child import run_captured
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.parent import ESCALATED, ESCALATED_CALLS
 from pytest_llmeval.core.rules import MORE_EPOCHS
@@ -83,7 +83,7 @@ class Escalation:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             calls = Path(folder, "calls.json")
             try:
-                ended, printed = run_told(
+                ended, printed = run_captured(
                     self._command(run, spent_usd),
                     cwd=self._config.invocation_params.dir,
                     environ={**self._settings.environ, ESCALATED: run.id, ESCALATED_CALLS: str(calls)},

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.sqlite import SqliteStore
 
-__all__ = ["Told", "tell_outside"]
+__all__ = ["OutsideReport", "report_outside"]
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
 _WITH_TEXTS = ("TRUE", "1", "SPAN_ONLY", "SPAN_AND_EVENT")
@@ -18,7 +18,7 @@ _WITH_TEXTS = ("TRUE", "1", "SPAN_ONLY", "SPAN_AND_EVENT")
 
 
 @dataclass(slots=True)
-class Told:
+class OutsideReport:
     """Lines for the terminal that result from reporting elsewhere."""
 
     notes: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Told:
     """GitHub workflow commands, to be printed on standard output."""
 
 
-def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
+def report_outside(store: SqliteStore, run_id: str, settings: Settings) -> OutsideReport:
     """Report a run that has ended as the environment asks for; read nothing if it asks for nothing.
 
     Args:
@@ -35,7 +35,7 @@ def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
         run_id: of the run.
         settings: of the session. The child process of a second look leaves all this to its parent.
     """
-    told = Told()
+    told = OutsideReport()
     environ = settings.environ
     if not is_escalated(run_id, environ):
         if environ.get(_SUMMARY):  # each step of a job sets it; elsewhere we print no commands
@@ -48,7 +48,7 @@ def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
     return told
 
 
-def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: Told) -> None:
+def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: OutsideReport) -> None:
     from pytest_llmeval.reports.annotations import annotation_lines
     from pytest_llmeval.reports.run_markdown import run_markdown
     from pytest_llmeval.reports.run_report import read_report
@@ -65,7 +65,7 @@ def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: Told
         told.annotations += annotation_lines(report, root=root, workspace=workspace)
 
 
-def _append(path: str, text: str, told: Told) -> None:
+def _append(path: str, text: str, told: OutsideReport) -> None:
     try:
         with open(path, "a", encoding="utf-8", newline="\n") as file:
             file.write(f"{text}\n")
@@ -87,7 +87,7 @@ def _exporters(environ: Mapping[str, str]) -> list[str]:
     return ["otlp"] if any(environ.get(f"OTEL_EXPORTER_OTLP_{part}ENDPOINT") for part in ("", "TRACES_")) else []
 
 
-def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], told: Told) -> None:
+def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], told: OutsideReport) -> None:
     try:
         from pytest_llmeval.reports.exported import exported_cases
         from pytest_llmeval.reports.traces import EXPORTERS, send_traces

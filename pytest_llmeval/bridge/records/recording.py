@@ -19,7 +19,7 @@ from pytest_llmeval.bridge.records.closing import Closing
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.bridge.records.gating import Gating
 from pytest_llmeval.bridge.records.interrupts import late_reports
-from pytest_llmeval.bridge.records.outside import Told, tell_outside
+from pytest_llmeval.bridge.records.outside import OutsideReport, report_outside
 from pytest_llmeval.bridge.records.resuming import check_measures, take_up
 from pytest_llmeval.bridge.records.run_ending import RunEnding
 from pytest_llmeval.bridge.records.run_plan import RunPlan
@@ -73,7 +73,7 @@ class Recorder:
         self._run: _OpenRun | None = None
         self._cases: RunCases | None = None
         """The cases by which the run was judged; None before that, and if the run was stopped."""
-        self._told = Told()
+        self._told = OutsideReport()
 
     def begin(self) -> None:
         """Open the database, start the models of this machine and record that the run began.
@@ -259,7 +259,7 @@ class Recorder:
     def _end_session(self, session: pytest.Session, run: _OpenRun) -> None:
         try:
             self._cases = run.ending.end(session)
-            self._told = tell_outside(run.store.shown(self._room.redactor), run.id, self._plan.settings)
+            self._told = report_outside(run.store.shown(self._room.redactor), run.id, self._plan.settings)
         except StoreError as error:
             self._status.fault = str(error)
             session.exitstatus = worse_status(int(session.exitstatus), UNMEASURABLE)

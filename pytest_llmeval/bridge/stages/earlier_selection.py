@@ -5,7 +5,7 @@ import pytest
 from pytest_llmeval.bridge.collection.mark_expressions import holds_for, is_expression
 from pytest_llmeval.bridge.collection.selection import Selection
 from pytest_llmeval.bridge.config.command_line import on_command_line
-from pytest_llmeval.bridge.config.options import is_said
+from pytest_llmeval.bridge.config.options import is_set
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
 
 __all__ = ["EarlierSelection"]
@@ -26,7 +26,7 @@ class EarlierSelection:
 
     def look_up(self) -> None:
         """Look, once, whether the session resumes a run, and let the run's ``-m`` decide which evals wait."""
-        if self._expressions is not None or not is_said(self._config, "resume", "rescore"):
+        if self._expressions is not None or not is_set(self._config, "resume", "rescore"):
             return
         self._expressions = {}
         prepared = self._prepared.get()

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 import pytest
 
 from pytest_llmeval.bridge.collection.selection import Selection
-from pytest_llmeval.bridge.config.options import flag_of, is_said
+from pytest_llmeval.bridge.config.options import flag_of, is_set
 from pytest_llmeval.bridge.stages.marked_functions import MarkedFunctions
 from pytest_llmeval.bridge.stages.prepared_once import PreparedOnce
 from pytest_llmeval.bridge.workers import is_worker, send_facts
@@ -59,10 +59,10 @@ class NotFound:
         if self._selection.only_trains(session.items):
             return
         problems = dict.fromkeys(self._prepared.problems_before_selection)
-        untold = [told for told in map(printable, problems) if told not in str(error)]
-        hint = [_HINT + self._cut()] if not untold and any(map(self._is_of_eval, map(str, error.args))) else []
+        unsupported = [told for told in map(printable, problems) if told not in str(error)]
+        hint = [_HINT + self._cut()] if not unsupported and any(map(self._is_of_eval, map(str, error.args))) else []
         told = [
-            *(["\n".join(untold)] if untold else []),
+            *(["\n".join(unsupported)] if unsupported else []),
             *map(str, error.args),
             *(self._meant() if hint else ()),
             *hint,
@@ -71,7 +71,7 @@ class NotFound:
             from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
             send_facts(self._config, CollectionFacts(problems=told).to_json())
-        elif untold or hint:
+        elif unsupported or hint:
             raise pytest.UsageError(*told) from None
 
     def _is_of_eval(self, told: str) -> bool:
@@ -92,7 +92,7 @@ class NotFound:
 
     def _cut(self) -> str:
         """Return which options left rows out before, wherever they were given; an empty string if none did."""
-        flags = ", ".join(flag_of(name, self._config) for name in _CUTTING if is_said(self._config, name))
+        flags = ", ".join(flag_of(name, self._config) for name in _CUTTING if is_set(self._config, name))
         return f"; {flags} left rows out before" if flags else ""
 
 

@@ -85,7 +85,7 @@ class Forms:
             self._takes_temperature = False
         self._refused = None
 
-    def acquit(self, way: _Way) -> bool:
+    def rules_out(self, way: _Way) -> bool:
         """Return whether neither form nor temperature can be why a request was refused; if so, count the refusal."""
         if way != _LEAST:
             return False
@@ -141,7 +141,7 @@ class Asking:
             self._forms.refuse(named, self._way)
         elif error.kind == ErrorKind.BAD_REQUEST and not named:
             self._doubted.append(self._way)
-            if self._forms.acquit(self._way):
+            if self._forms.rules_out(self._way):
                 return False
         elif error.kind != ErrorKind.NOT_CACHED:
             return False

@@ -141,8 +141,8 @@ def judged_texts(
     many = Counter(_row(case) for case in cases)
     compared = [case for case in cases if many[_row(case)] > 1 or case.key.sample_id in samples]
     found = {case.id: texts_of(case.response, calls_of(case.id)) for case in compared}
-    untold = {_row(case) for case in compared if not found[case.id].every}
-    return {case.id: replace(found[case.id], is_row_told=_row(case) not in untold) for case in compared}
+    unsupported = {_row(case) for case in compared if not found[case.id].every}
+    return {case.id: replace(found[case.id], is_row_told=_row(case) not in unsupported) for case in compared}
 
 
 def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

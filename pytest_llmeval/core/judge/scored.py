@@ -17,7 +17,7 @@ from pytest_llmeval.core.types import JudgeRecord, Score
 __all__ = [
     "JudgedRun",
     "Labels",
-    "Said",
+    "RaterLabel",
     "ScaleKey",
     "judge_scores",
     "judged_run",
@@ -33,7 +33,7 @@ class ScaleKey(NamedTuple):
     name: str
 
 
-class Said(NamedTuple):
+class RaterLabel(NamedTuple):
     """One rater's label of a score of a case."""
 
     value: float
@@ -42,7 +42,7 @@ class Said(NamedTuple):
     """How the case was drawn for labelling; None if unknown."""
 
 
-Labels = Mapping[tuple[str, str], Mapping[str, Said]]
+Labels = Mapping[tuple[str, str], Mapping[str, RaterLabel]]
 """Labels by case id and score name, then by rater."""
 
 
@@ -121,7 +121,7 @@ class JudgedRun:
                 draw = {rater: _pooled([each.draw for each in own.values()]) for rater, own in said.items()}
                 for made, value_of in ((passes, _passing(rubric)), (values, rubric.value)):
                     own = {
-                        rater: Said(value_of({name: each.value for name, each in of_all.items()}), draw[rater])
+                        rater: RaterLabel(value_of({name: each.value for name, each in of_all.items()}), draw[rater])
                         for rater, of_all in said.items()
                     }
                     made.append(self._answer(case, key.name, value_of(judged), own, None))
@@ -136,7 +136,7 @@ class JudgedRun:
         return scale, passes, values
 
     def _answer(
-        self, case: StoredCase, name: str, value: float, said: Mapping[str, Said], score: Score | None
+        self, case: StoredCase, name: str, value: float, said: Mapping[str, RaterLabel], score: Score | None
     ) -> JudgedAnswer:
         verdicts = {
             each.name: self.scales[ScaleKey(case.key.suite, each.judge_id or "", each.name)].passes(each.value or 0.0)
@@ -155,7 +155,7 @@ class JudgedRun:
             votes=score.votes if score is not None else (),
         )
 
-    def _voted(self, case: StoredCase, score: Score, said: Mapping[str, Said]) -> VotedAnswer:
+    def _voted(self, case: StoredCase, score: Score, said: Mapping[str, RaterLabel]) -> VotedAnswer:
         return VotedAnswer(
             text=self.answer(case, score.name),
             labels=tuple(each.value for each in said.values()),
@@ -251,7 +251,7 @@ def _scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
     )
 
 
-def _of_all(said: Mapping[str, Mapping[str, Said]]) -> dict[str, dict[str, Said]]:
+def _of_all(said: Mapping[str, Mapping[str, RaterLabel]]) -> dict[str, dict[str, RaterLabel]]:
     """Return the labels of each dimension by rater, for raters who labelled all dimensions."""
     raters = set.intersection(*(set(by_rater) for by_rater in said.values()))
     return {rater: {name: by_rater[rater] for name, by_rater in said.items()} for rater in sorted(raters)}

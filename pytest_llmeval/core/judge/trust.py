@@ -15,7 +15,7 @@ from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.judged_text import JudgedTexts
 from pytest_llmeval.core.judge.label_sample import RANDOM, kept_draw
 from pytest_llmeval.core.judge.rubric import Rubric
-from pytest_llmeval.core.judge.scored import Labels, Said, judged_run
+from pytest_llmeval.core.judge.scored import Labels, RaterLabel, judged_run
 from pytest_llmeval.core.rules import JudgeDemands
 from pytest_llmeval.core.stats.agreement import Rate
 from pytest_llmeval.core.stats.kappa import Kappa
@@ -147,12 +147,12 @@ class Trust:
             if answer in said
         }
 
-    def _said(self, max_age_days: int | None = None) -> dict[_Answer, dict[str, Said]]:
+    def _said(self, max_age_days: int | None = None) -> dict[_Answer, dict[str, RaterLabel]]:
         """Return each rater's latest label of each answer, over all runs.
 
         How the answer was drawn is taken from the rater's first label, however old; it counts as random if it ever was.
         """
-        found: dict[_Answer, dict[str, Said]] = defaultdict(dict)
+        found: dict[_Answer, dict[str, RaterLabel]] = defaultdict(dict)
         draws: dict[tuple[_Answer, str], str | None] = {}
         for each in self._labels:
             answer = self._answers_of.get((each.case_id, each.name))
@@ -162,7 +162,7 @@ class Trust:
             draws[label] = kept_draw(draws.get(label, each.draw), each.draw)
             age_days = (self._now - datetime.fromisoformat(each.at)) / timedelta(days=1)
             if max_age_days is None or age_days <= max_age_days:
-                found[answer][each.rater] = Said(each.value, draws[label])
+                found[answer][each.rater] = RaterLabel(each.value, draws[label])
         return found
 
     def _left_out(self, judge_id: str, metric: str) -> Iterator[str]:

@@ -6,9 +6,9 @@ import anthropic
 
 from pytest_llmeval.models.application.asking import Asking
 from pytest_llmeval.models.application.transports import (
-    AsyncWay,
+    AsyncCaseTransport,
+    CaseTransport,
     Copied,
-    Way,
     async_http_client,
     client_settings,
     http_client,
@@ -21,12 +21,12 @@ _SETTINGS = {**client_settings(), "open_telemetry": False}  # no tracing
 
 def client(asking: Asking) -> anthropic.Anthropic:
     """Return a client whose requests are answered by ``asking``."""
-    return _Client(http_client=http_client(_FailingWay(asking)), **_SETTINGS)
+    return _Client(http_client=http_client(_FailingTransport(asking)), **_SETTINGS)
 
 
 def async_client(asking: Asking) -> anthropic.AsyncAnthropic:
     """Return the async counterpart of ``client``."""
-    return _AsyncClient(http_client=async_http_client(_AsyncFailingWay(asking)), **_SETTINGS)
+    return _AsyncClient(http_client=async_http_client(_AsyncFailingTransport(asking)), **_SETTINGS)
 
 
 class _Client(Copied, anthropic.Anthropic):
@@ -61,7 +61,7 @@ class _FailedError(anthropic.AnthropicError):
         self.error = error
 
 
-class _FailingWay(Way):
+class _FailingTransport(CaseTransport):
     """The transport to the model; it raises the model's exceptions as one of the SDK's own."""
 
     def handle_request(self, request: Any) -> Any:
@@ -72,8 +72,8 @@ class _FailingWay(Way):
             raise _FailedError(error) from None
 
 
-class _AsyncFailingWay(AsyncWay):
-    """The async counterpart of ``_FailingWay``."""
+class _AsyncFailingTransport(AsyncCaseTransport):
+    """The async counterpart of ``_FailingTransport``."""
 
     async def handle_async_request(self, request: Any) -> Any:
         """Return the answer."""

@@ -10,9 +10,9 @@ from pytest_llmeval.models.application.asking import Asking
 from pytest_llmeval.models.application.embeddings import EmbeddingsClient
 from pytest_llmeval.models.application.openai_api import OpenAIApi
 from pytest_llmeval.models.application.transports import (
-    AsyncWay,
+    AsyncCaseTransport,
+    CaseTransport,
     Copied,
-    Way,
     async_http_client,
     client_settings,
     http_client,
@@ -49,7 +49,7 @@ def openai_client(model: Model, *, embeddings: openai.OpenAI | None = None) -> o
         TypeError: ``model`` is not the fixture, or ``embeddings`` is not a synchronous client of OpenAI's SDK.
     """
     own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=False)
-    return _Client(http_client=http_client(Way(Asking(model, OpenAIApi(), own))), **client_settings("/v1"))
+    return _Client(http_client=http_client(CaseTransport(Asking(model, OpenAIApi(), own))), **client_settings("/v1"))
 
 
 def async_openai_client(
@@ -65,7 +65,7 @@ def async_openai_client(
         TypeError: ``model`` is not the fixture, or ``embeddings`` is not a client of OpenAI's SDK.
     """
     own = None if embeddings is None else EmbeddingsClient(embeddings, may_be_awaited=True)
-    client = async_http_client(AsyncWay(Asking(model, OpenAIApi(), own)))
+    client = async_http_client(AsyncCaseTransport(Asking(model, OpenAIApi(), own)))
     return _AsyncClient(http_client=client, **client_settings("/v1"))
 
 

@@ -12,7 +12,7 @@ from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message
 from pytest_llmeval.models.application.assistant_message import assistant_message
 from pytest_llmeval.models.application.carried_extra import extra_in_item
-from pytest_llmeval.models.application.responses_params import untold
+from pytest_llmeval.models.application.responses_params import unsupported
 from pytest_llmeval.models.message_keys import PHASE, REASONING_ITEMS
 
 __all__ = ["chat_messages", "kind_of"]
@@ -59,7 +59,7 @@ def chat_messages(items: Iterable[Any], was_given: Callable[[Any], bool]) -> lis
 def kind_of(item: Any) -> str:
     """Return the type of an item; one without a type is a message if it has a role, else an item reference."""
     if not isinstance(item, Mapping):
-        raise untold(f"{shown_value(item)} in input", "pass a string or a list of items")
+        raise unsupported(f"{shown_value(item)} in input", "pass a string or a list of items")
     return str(item.get("type") or ("message" if "role" in item else "item_reference"))
 
 
@@ -70,10 +70,12 @@ def _is_of_assistant(kind: str, item: Mapping[str, Any]) -> bool:
 def _message(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message that is not the assistant's."""
     if kind != "message":
-        raise untold(f"an item of type {kind!r} in input", "leave it out, or let the application say it in a message")
+        raise unsupported(
+            f"an item of type {kind!r} in input", "leave it out, or let the application say it in a message"
+        )
     role = item.get("role")
     if role not in _ROLES:
-        raise untold(f"a message of role {role!r} in input", "say it as user, assistant, system or developer")
+        raise unsupported(f"a message of role {role!r} in input", "say it as user, assistant, system or developer")
     return {"role": role, "content": _content(_parts(item.get("content")))}
 
 
@@ -88,7 +90,7 @@ def _check(item: Mapping[str, Any]) -> None:
     for key, values in _OF_CALLS.items():
         if item.get(key) not in (None, *values):
             message = f"{key}={shown_value(item[key])} of an item of type {kind_of(item)!r}"
-            raise untold(message, "let the application give the model tools without it")
+            raise unsupported(message, "let the application give the model tools without it")
 
 
 def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
@@ -108,7 +110,7 @@ def _parts(content: Any) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if not isinstance(content, list | tuple | None):
-        raise untold(f"the content {shown_value(content)} in input", "pass a string or a list of parts")
+        raise unsupported(f"the content {shown_value(content)} in input", "pass a string or a list of parts")
     return [_part(part) for part in content or ()]
 
 
@@ -123,7 +125,7 @@ def _part(part: Any) -> dict[str, Any]:
     elif kind == "input_file":
         told = {"type": "file", "file": _file(part)}
     else:
-        raise untold(f"a part of type {kind!r} in a message", "say it as input_text, input_image or input_file")
+        raise unsupported(f"a part of type {kind!r} in a message", "say it as input_text, input_image or input_file")
     marked = part.get("prompt_cache_breakpoint")
     return told if marked is None else {**told, "prompt_cache_breakpoint": marked}
 
@@ -134,15 +136,15 @@ def _is_refusal(part: Any) -> bool:
 
 def _image(part: Mapping[str, Any]) -> dict[str, Any]:
     if part.get("image_url") is None:
-        raise untold("an input_image without image_url", "pass the image as a data: URL in place of its file_id")
+        raise unsupported("an input_image without image_url", "pass the image as a data: URL in place of its file_id")
     return {"url": part["image_url"], **_stated(part, "detail")}
 
 
 def _file(part: Mapping[str, Any]) -> dict[str, Any]:
     if part.get("file_url") is not None:
-        raise untold("an input_file with file_url", "pass the file in file_data")
+        raise unsupported("an input_file with file_url", "pass the file in file_data")
     if part.get("detail") not in (None, "auto"):
-        raise untold(f"an input_file with detail={part['detail']!r}", "leave detail out")
+        raise unsupported(f"an input_file with detail={part['detail']!r}", "leave detail out")
     return _stated(part, "file_data", "file_id", "filename")
 
 
@@ -190,7 +192,7 @@ class _Turn:
         """Set the phase of the turn from a message; raise CaseError if an earlier message has another phase."""
         if self._has_spoken() and phase != self.extra.get(PHASE):
             message = f"a message of phase={shown_value(phase)} in a turn that has one of another"
-            raise untold(message, "let the application say them in one phase, or before the calls")
+            raise unsupported(message, "let the application say them in one phase, or before the calls")
         if phase is not None:
             self.extra[PHASE] = phase
 

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.text import shown_value
 
-__all__ = ["chat_params", "custom_names", "untold"]
+__all__ = ["chat_params", "custom_names", "unsupported"]
 
 _ELSEWHERE = frozenset({"input", "instructions", "model", "previous_response_id", "stream"})
 """Keys of a request that become messages of the chat completion, or decide how it is sent."""
@@ -60,7 +60,7 @@ def custom_names(params: Mapping[str, Any]) -> set[str]:
     return {tool["custom"]["name"] for tool in params.get("tools") or () if tool.get("type") == "custom"}
 
 
-def untold(what: str, todo: str) -> CaseError:
+def unsupported(what: str, todo: str) -> CaseError:
     """Return the error for a request that contains ``what``; ``todo`` says what the application can do instead."""
     message = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
     return CaseError(message, kind=ErrorKind.CODE)
@@ -75,13 +75,13 @@ def _refused(name: str, value: Any) -> dict[str, Any]:
     values, todo = _UNTOLD[name]
     if value in values:
         return {}
-    raise untold(f"{name}={shown_value(value)}", todo)
+    raise unsupported(f"{name}={shown_value(value)}", todo)
 
 
 def _text(name: str, value: Any) -> dict[str, Any]:
     """Return ``text`` as ``verbosity`` and ``response_format``."""
     for key in value.keys() - {"format", "verbosity"}:
-        raise untold(f"text.{key}={shown_value(value[key])}", "leave it out")
+        raise unsupported(f"text.{key}={shown_value(value[key])}", "leave it out")
     verbosity, form = value.get("verbosity"), value.get("format") or {"type": "text"}
     told: dict[str, Any] = {} if verbosity is None else {"verbosity": verbosity}
     if form.get("type") == "text":
@@ -94,7 +94,7 @@ def _reasoning(name: str, value: Any) -> dict[str, Any]:
     """Return ``reasoning`` as ``reasoning_effort``."""
     for key, each in value.items():
         if key not in _OF_REASONING and each not in (None, *_REASONING.get(key, ())):
-            raise untold(f"reasoning.{key}={shown_value(each)}", "leave it out, or send it by extra_body")
+            raise unsupported(f"reasoning.{key}={shown_value(each)}", "leave it out, or send it by extra_body")
     effort = value.get("effort")
     return {} if effort is None else {"reasoning_effort": effort}
 
@@ -102,7 +102,7 @@ def _reasoning(name: str, value: Any) -> dict[str, Any]:
 def _caching(name: str, value: Any) -> dict[str, Any]:
     """Return the options of OpenAI's own cache, without the response to compare with, which is for display only."""
     if value.get("prewarm"):
-        raise untold("prompt_cache_options.prewarm=True", "leave it out")
+        raise unsupported("prompt_cache_options.prewarm=True", "leave it out")
     told = {key: each for key, each in value.items() if key not in ("comparison_response_id", "prewarm")}
     return {name: told} if told else {}
 
@@ -122,13 +122,13 @@ def _tool(tool: Any) -> dict[str, Any]:
     if kind not in _KINDS:
         raise _no_tool(kind)
     if tool.get("name") is None:
-        raise untold(
+        raise unsupported(
             f"the tool {shown_value(tool)}, which has no name", "give its name, as this API has it, beside type"
         )
     for key, values in _UNNEEDED.items():
         if tool.get(key) not in (None, *values):
             message = f"{key}={shown_value(tool[key])} of the tool {tool.get('name')!r}"
-            raise untold(message, "leave it out")
+            raise unsupported(message, "leave it out")
     found: dict[str, Any] = {key: tool[key] for key in _KINDS[kind] if tool.get(key) is not None}
     if isinstance(found.get("format"), Mapping):
         found["format"] = _format(found["format"])
@@ -140,7 +140,7 @@ def _kind(tool: Any) -> str:
 
 
 def _no_tool(kind: str) -> CaseError:
-    return untold(f"the tool {kind!r}", "let the application give a function in its place, or a stub of one")
+    return unsupported(f"the tool {kind!r}", "let the application give a function in its place, or a stub of one")
 
 
 def _format(form: Mapping[str, Any]) -> dict[str, Any]:

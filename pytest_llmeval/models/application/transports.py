@@ -7,7 +7,7 @@ import httpx2
 from pytest_llmeval.models.application.asking import Asking
 from pytest_llmeval.models.application.posted import Posted, Sent, is_retry
 
-__all__ = ["AsyncWay", "Copied", "Way", "async_http_client", "client_settings", "http_client"]
+__all__ = ["AsyncCaseTransport", "CaseTransport", "Copied", "async_http_client", "client_settings", "http_client"]
 
 
 class Copied:
@@ -17,7 +17,7 @@ class Copied:
         return self
 
 
-class Way(httpx2.BaseTransport):
+class CaseTransport(httpx2.BaseTransport):
     """The transport to the model."""
 
     def __init__(self, asking: Asking) -> None:
@@ -30,25 +30,25 @@ class Way(httpx2.BaseTransport):
         return _received(self._asking.answer_sync(posted))
 
 
-class AsyncWay(httpx2.AsyncBaseTransport):
+class AsyncCaseTransport(httpx2.AsyncBaseTransport):
     """The async transport to the model."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Return the answer; raise as ``Way`` does."""
+        """Return the answer; raise as ``CaseTransport`` does."""
         with self._asking.telling():
             posted = _posted(request, await request.aread())
         return _received(await self._asking.answer(posted))
 
 
-def http_client(way: Way) -> httpx2.Client:
+def http_client(way: CaseTransport) -> httpx2.Client:
     """Return the HTTP client for an SDK; it ignores the proxy settings and the like of the machine."""
     return httpx2.Client(transport=way, trust_env=False)
 
 
-def async_http_client(way: AsyncWay) -> httpx2.AsyncClient:
+def async_http_client(way: AsyncCaseTransport) -> httpx2.AsyncClient:
     """Return the async HTTP client for an SDK."""
     return httpx2.AsyncClient(transport=way, trust_env=False)
 

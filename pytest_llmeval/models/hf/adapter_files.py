@@ -16,9 +16,9 @@ __all__ = [
     "check_adapter_template",
     "check_templates",
     "has_same_weights",
-    "held_otherwise",
     "is_base",
     "known_templates",
+    "other_precision",
     "own_end_of_turn",
     "read_adapter_config",
     "template_sha256",
@@ -154,7 +154,7 @@ def known_templates(folder: Path) -> dict[str, str]:
     return known
 
 
-def held_otherwise(folder: Path, weights: WeightsSpec, dtype: str) -> str | None:
+def other_precision(folder: Path, weights: WeightsSpec, dtype: str) -> str | None:
     """Return a warning if the base had another dtype or quantisation while the adapter was trained, else None.
 
     Args:

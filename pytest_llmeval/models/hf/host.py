@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.adapter_files import changes_base, held_otherwise, own_end_of_turn
+from pytest_llmeval.models.hf.adapter_files import changes_base, other_precision, own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.answering import answer
 from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory
@@ -189,7 +189,7 @@ class HfModels:
         roles = "" if base.chat.has_template else "; it has no chat template, prompts are sent as plain text"
         report(f"loaded hf:{weights} in {took_s:.1f} s ({identity['device']}, {identity['dtype']}){roles}")
         if loaded.source.adapter is not None:
-            held = held_otherwise(loaded.source.adapter, weights, identity["dtype"])
+            held = other_precision(loaded.source.adapter, weights, identity["dtype"])
             if held is not None:
                 report(f"{held}: it may answer otherwise than in its proof")
         return loaded

@@ -34,12 +34,12 @@ def _passive_threads() -> Iterator[None]:
     Threads that spin get many times slower on cores that are shared with other work. torch reads the variable once, and
     it is removed again so that child processes do not inherit it.
     """
-    is_said = _WAITING in os.environ
+    is_set = _WAITING in os.environ
     os.environ.setdefault(_WAITING, "passive")
     try:
         yield
     finally:
-        if not is_said:
+        if not is_set:
             del os.environ[_WAITING]
 
 

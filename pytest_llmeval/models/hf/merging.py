@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.adapter_files import held_otherwise, own_end_of_turn
+from pytest_llmeval.models.hf.adapter_files import other_precision, own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import in_one_line, load_chat, load_model, quiet, writing
@@ -71,7 +71,7 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
     with model.disable_adapter():
         base = _logprobs(model, chat)
     report(f"merging {weights.adapter}")
-    held = held_otherwise(source.adapter, spec, str(dtype).removeprefix("torch."))
+    held = other_precision(source.adapter, spec, str(dtype).removeprefix("torch."))
     if held is not None:
         report(f"{held}: it may answer otherwise than in its proof")
     with in_one_line(f"adapter {weights.adapter}: it cannot be merged"):

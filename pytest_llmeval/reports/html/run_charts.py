@@ -11,7 +11,7 @@ from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.charts import Bar, histogram, slice_bars, steps
 from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.numbers import short
-from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, told_verdicts
+from pytest_llmeval.reports.run_view import GOAL_KINDS, RunView, SuiteView, goal_and_worst
 
 __all__ = ["main_score", "run_charts"]
 
@@ -79,7 +79,7 @@ def _bars(
             continue
         rows = [row for row in suite.rows if (row.model, row.slice, row.metric) == (model, metric.slice, name)]
         goal = _goal(suite.name, model, metric.slice, name, rules)
-        verdict, worse = told_verdicts(rows, None if goal is None else goal.text)
+        verdict, worse = goal_and_worst(rows, None if goal is None else goal.text)
         yield Bar(
             label=metric.slice if metric.slice is not None else "all",
             value=metric.value,

@@ -6,7 +6,7 @@ from pytest_llmeval.reports.against import NOT_HELD, difference_line
 from pytest_llmeval.reports.beside_baseline import Beside, flip_counts
 from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
-from pytest_llmeval.reports.rule_words import told_reasons
+from pytest_llmeval.reports.rule_words import listed_reasons
 from pytest_llmeval.reports.run_text import (
     heading,
     money,
@@ -85,7 +85,7 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
             told["verdict"] = chip(row.verdict, told["verdict"]) if row.verdict else ""
             lines.append([told[title] for title in titles])
         yield table(titles, lines, right={title for title, side in columns if side == "right"})
-    for line in told_reasons(rows, names):
+    for line in listed_reasons(rows, names):
         yield element("p", line, class_="le-note")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, of_verdict
-from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judged_run
+from pytest_llmeval.core.judge.scored import JudgedRun, Labels, RaterLabel, ScaleKey, judged_run
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
 from pytest_llmeval.store.records import stored_case
 from tests.support.judged_runs import JUDGE, judge_record, judged_record, judged_scores, qa_rubric
@@ -20,7 +20,7 @@ def run_of(records: Iterable[CaseRecord], judges: Sequence[JudgeRecord] | None =
 
 def said(run: JudgedRun, rater: str = "kim", **values: float) -> Labels:
     """Return what a person says of the first case, by score."""
-    return {(run.cases[0].id, name): {rater: Said(value, RANDOM)} for name, value in values.items()}
+    return {(run.cases[0].id, name): {rater: RaterLabel(value, RANDOM)} for name, value in values.items()}
 
 
 def named_scores(name: str) -> tuple[Score, ...]:
@@ -63,7 +63,7 @@ def test_who_labelled_a_part_says_nothing_of_the_whole() -> None:
 def test_a_whole_was_drawn_as_all_of_its_dimensions_were(draws: Sequence[str | None], told: tuple[str, ...]) -> None:
     run = run_of([judged_record("a")])
     names = ("correctness", "completeness", "format")
-    labels = {(run.cases[0].id, name): {"kim": Said(1.0, draw)} for name, draw in zip(names, draws, strict=True)}
+    labels = {(run.cases[0].id, name): {"kim": RaterLabel(1.0, draw)} for name, draw in zip(names, draws, strict=True)}
     _, passes, _ = run.whole(QA, labels)
     assert [each.draws for each in passes] == [told]
 

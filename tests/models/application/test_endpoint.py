@@ -61,7 +61,7 @@ class Slow(Awaited):
         return Response(text=said)
 
 
-def said_by(endpoint: Endpoint, **settings: Any) -> str | None:
+def parsed_target(endpoint: Endpoint, **settings: Any) -> str | None:
     """Return what a client of OpenAI is told that asks with these settings."""
     with openai.OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key, **settings) as client:
         asked = client.chat.completions.create(model="x", messages=[{"role": "user", "content": "vote"}])
@@ -72,7 +72,7 @@ def test_each_of_equal_requests_that_are_made_again_gets_an_answer_of_its_own() 
     """As where an application lets a model vote: each answer is paid for, and all but one would be thrown away."""
     model = Slow(1)
     with model_endpoint(cast("Model", model)) as endpoint, ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(said_by, endpoint, timeout=0.4, max_retries=9) for _ in range(3)]
+        asked = [pool.submit(parsed_target, endpoint, timeout=0.4, max_retries=9) for _ in range(3)]
         assert sorted(str(each.result()) for each in asked) == ["answer 1", "answer 2", "answer 3"]
     assert model.asked == 3
 
@@ -81,9 +81,9 @@ def test_who_asks_again_gets_the_answer_that_nobody_waits_for() -> None:
     """Not that of an equal request, be it older, whose client still waits."""
     model = Slow(1.5)
     with model_endpoint(cast("Model", model)) as endpoint, ThreadPoolExecutor(2) as pool:
-        patient = pool.submit(said_by, endpoint, timeout=20, max_retries=0)
+        patient = pool.submit(parsed_target, endpoint, timeout=20, max_retries=0)
         wait_until(lambda: model.asked == 1, "the first one has asked")
-        hasty = pool.submit(said_by, endpoint, timeout=0.3, max_retries=9)
+        hasty = pool.submit(parsed_target, endpoint, timeout=0.3, max_retries=9)
         assert (patient.result(), hasty.result()) == ("answer 1", "answer 2")
     assert model.asked == 2
 

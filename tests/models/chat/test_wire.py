@@ -112,10 +112,10 @@ def test_an_answer_that_is_none_to_use_keeps_the_tokens_that_its_server_told(str
     body, kind = (b"".join(chunks(whole)), "text/event-stream") if streamed else (json.dumps(whole).encode(), "")
     with pytest.raises(AttemptError) as told:
         read_completion(body, plain, content_type=kind)
-    with pytest.raises(AttemptError) as untold:
+    with pytest.raises(AttemptError) as unsupported:
         read_completion(body[:-20] + b"data: {\n\n", plain, content_type=kind)
     assert told.value.usage == Usage(input_tokens=7, output_tokens=1)
-    assert untold.value.usage == Usage()
+    assert unsupported.value.usage == Usage()
 
 
 OTHER_FORMS: dict[str, tuple[dict[str, Any], str, tuple[ToolCall, ...]]] = {
