@@ -57,8 +57,8 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
     with _writing(output), whole_folder(output.resolve()) as scratch:
         merged = merge_adapter(weights, source, scratch, report)
     if as_json:
-        told = {"dtype": merged.dtype, "change_nats": merged.change, "lost_share": merged.lost}
-        emit_json({"folder": str(output), "base": str(source.base), "adapter": str(source.adapter), **told})
+        fields = {"dtype": merged.dtype, "change_nats": merged.change, "lost_share": merged.lost}
+        emit_json({"folder": str(output), "base": str(source.base), "adapter": str(source.adapter), **fields})
         return
     echo_lines(
         [

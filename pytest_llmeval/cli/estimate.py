@@ -58,8 +58,8 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
         return 0
     echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=table_room()))
     caveats = dict.fromkeys(text for each in found for text in (each["caveat"], each["unbounded"]) if text)
-    told = [*_sums(found), *(each["unread"] for each in found if each["unread"]), *caveats]
-    echo_lines(["", *(line for each in told for line in wrapped(each, terminal_width()))])
+    lines = [*_sums(found), *(each["unread"] for each in found if each["unread"]), *caveats]
+    echo_lines(["", *(line for each in lines for line in wrapped(each, terminal_width()))])
     return 0
 
 

@@ -104,11 +104,11 @@ class Gated:
     def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
         """Print the result, with ``notes`` for people and ``facts`` for JSON."""
         if as_json:
-            told = {"run": self.run.id, "status": self.run.shown_status, "exit_code": self.exit_code, **facts}
-            told |= {"partial": bool(self.run.left_out), "verdict": self.result.verdict}
-            told |= {"baseline": self.choice.recorded()}
+            fields = {"run": self.run.id, "status": self.run.shown_status, "exit_code": self.exit_code, **facts}
+            fields |= {"partial": bool(self.run.left_out), "verdict": self.result.verdict}
+            fields |= {"baseline": self.choice.recorded()}
             warnings = [*self.warnings, *passed_wrongly(self.cases.judged)]
-            emit_json({**told, "verdicts": self.result.verdicts, "warnings": warnings})
+            emit_json({**fields, "verdicts": self.result.verdicts, "warnings": warnings})
             return
         view = view_run(self.run, self.cases, self.result.verdicts, is_anew=True)
         beside = [*self.notes, *notes, *self.against, *(f"warning: {each}" for each in self.warnings)]
@@ -150,5 +150,5 @@ def _judged(
         trust=trust,
         first_look=run.first_look,
     )
-    told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
-    return result, stored_status(result, rules, cases=told)
+    outcomes = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
+    return result, stored_status(result, rules, cases=outcomes)

@@ -65,10 +65,10 @@ def init(missing_only: bool, as_json: bool) -> None:
             }
         )
         return
-    told = [*_told(root, list(new), kept, changed), *(["", *_noted(notes)] if notes else [])]
+    lines = [*_told(root, list(new), kept, changed), *(["", *_noted(notes)] if notes else [])]
     left = workflow.left_to_do(_content(workflow.path))
     last = [line for text in left for line in wrapped(text, _WIDTH, indent="  ")]
-    echo_lines([*told, "", "next:", *_aligned(steps), *last])
+    echo_lines([*lines, "", "next:", *_aligned(steps), *last])
 
 
 def _files(root: Path) -> dict[Path, str]:

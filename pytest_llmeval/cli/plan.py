@@ -78,8 +78,8 @@ def plan_suites(
     if not made.rows:
         raise _no_value(found.run)
     if as_json:
-        told = [{"rule": rule, "reason": why} for rule, why in silent.items()]
-        emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
+        reasons = [{"rule": rule, "reason": why} for rule, why in silent.items()]
+        emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": reasons})
         return
     room = {"width": terminal_width(), "tables": table_room()}
     lines = plan_lines(made, rules, twin=run_label(twin) if twin is not None else None, silent=silent, **room)

@@ -85,9 +85,9 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
         view = view_run(found, read, verdicts)
         spending, notes = store.spending(found.id), run_notes(found, read.judged, store)
         if as_json:
-            told: dict[str, Any] = {"suites": view.suites, "verdict": view.verdict, "spending": spending}
-            told |= {"voting": store.voting(found.id), "cases": list(store.cases(found.id))}
-            emit_json({**_run_facts(found), **told, "earlier_outcomes": store.earlier_outcomes(found.id)})
+            fields: dict[str, Any] = {"suites": view.suites, "verdict": view.verdict, "spending": spending}
+            fields |= {"voting": store.voting(found.id), "cases": list(store.cases(found.id))}
+            emit_json({**_run_facts(found), **fields, "earlier_outcomes": store.earlier_outcomes(found.id)})
             return
         if found.shown_status == "crashed":
             notes = [*notes, *(f"note: {error}" for _, error in damaged_journals(store.path, found.id))]

@@ -45,12 +45,12 @@ def _under_cgroup() -> int:
     try:
         limit = (_CGROUP / "memory.max").read_text("ascii").strip()
         used = int((_CGROUP / "memory.current").read_text("ascii"))
-        told = dict(line.split() for line in (_CGROUP / "memory.stat").read_text("ascii").splitlines())
+        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text("ascii").splitlines())
     except OSError:
         return _UNLIMITED
     if limit == "max":
         return _UNLIMITED
-    return max(0, int(limit) - used + int(told.get("inactive_file", 0)))
+    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))
 
 
 def says_out_of_memory(text: str) -> bool:

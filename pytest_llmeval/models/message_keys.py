@@ -40,10 +40,10 @@ def without_foreign_keys(
         own: keys to keep because the API that is called knows them.
     """
     keys = (_OF_OTHERS | _OF_GATEWAYS | _OF_RESPONSES if is_openai else _OF_OTHERS) - own
-    told = {**params, "messages": [_without(message, keys) for message in messages]}
+    fields = {**params, "messages": [_without(message, keys) for message in messages]}
     if not is_openai:
-        return told
-    kept = _without(told, _OF_GATEWAYS)
+        return fields
+    kept = _without(fields, _OF_GATEWAYS)
     return {**kept, "tools": _all_without(kept["tools"], _OF_GATEWAYS)} if "tools" in kept else kept
 
 
@@ -51,11 +51,11 @@ def _without(value: Any, keys: frozenset[str]) -> Any:
     """Return an object without ``keys``, also in its content parts and tool calls; return other values unchanged."""
     if not isinstance(value, Mapping):
         return value
-    told = {key: each for key, each in value.items() if key not in keys}
+    fields = {key: each for key, each in value.items() if key not in keys}
     for name in ("content", "tool_calls"):
-        if name in told:
-            told[name] = _all_without(told[name], keys)
-    return told
+        if name in fields:
+            fields[name] = _all_without(fields[name], keys)
+    return fields
 
 
 def _all_without(values: Any, keys: frozenset[str]) -> Any:

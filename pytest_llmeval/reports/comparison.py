@@ -188,8 +188,8 @@ def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedS
     """Yield notes on what only one of the runs has, and on rows scored by another judge or scorer in each."""
     for group in paired:
         column = group.outcomes
-        told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
-        others = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
+        counts = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
+        others = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
         if others:
             pairs = counted(len(column.pairs), "row") + (" pairs" if len(column.pairs) == 1 else " pair")
             yield f"{group.suite} on {group.model}: {pairs}; {others}"

@@ -164,15 +164,15 @@ def flip_texts(flip: Flip) -> dict[str, str]:
 
     If both answers are the same but their scores differ, the reason is included.
     """
-    told = {
+    fields = {
         "asked": flip.after.prompt or flip.before.prompt,
         "expected": expected_text(flip.after.expected or flip.before.expected),
         f"before{_epoch(flip.before)}": _said(flip.before),
         f"now{_epoch(flip.after)}": _said(flip.after),
     }
     if flip.before.answer is not None and flip.before.answer == flip.after.answer:
-        told["why"] = flip.after.said or flip.before.said
-    return {title: text for title, text in told.items() if text is not None}
+        fields["why"] = flip.after.said or flip.before.said
+    return {title: text for title, text in fields.items() if text is not None}
 
 
 def reason_titles(flip: Flip) -> frozenset[str]:

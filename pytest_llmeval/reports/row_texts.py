@@ -21,8 +21,8 @@ def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowK
         key = RowKey(case.key.suite, case.key.model, case.key.sample_id)
         if key in keys and (key not in chosen or _rank(case, keys[key]) < _rank(chosen[key], keys[key])):
             chosen[key] = case
-    told = {key: _text(case, found.calls(case.id)) for key, case in chosen.items()}
-    return told if found.kind != "file" else {key: _as_kept(text) for key, text in told.items()}
+    fields = {key: _text(case, found.calls(case.id)) for key, case in chosen.items()}
+    return fields if found.kind != "file" else {key: _as_kept(text) for key, text in fields.items()}
 
 
 def _rank(case: StoredCase, is_good: bool) -> tuple[bool, int]:

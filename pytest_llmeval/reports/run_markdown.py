@@ -100,11 +100,11 @@ def _case(worst: WorstCase, names: Mapping[str, str]) -> str:
     """Return one case: prompt, target, answer, and why it did not pass."""
     case = worst.case
     reasons = [f"{score.name}: {score.reason}" for score in case.scores if score.passed is False and score.reason]
-    told = {
+    fields = {
         "asked": asked_text(case, worst.calls),
         "expected": expected_text(case.target),
         "answer": shown_response(case, worst.calls),
         "why": case.error or "\n".join(reasons) or None,
     }
     title = f"**{escaped(case.key.suite, 60)}** {escaped(case_words(case, names))}"
-    return titled_texts(title, {name: text for name, text in told.items() if text is not None})
+    return titled_texts(title, {name: text for name, text in fields.items() if text is not None})

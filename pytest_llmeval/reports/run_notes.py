@@ -58,16 +58,16 @@ def _unmade(run: Run) -> list[str]:
     """Return a warning if suites have rules without effect, because no eval defines them any more."""
     unmade: dict[str, int] = run.settings.get("unmade", {})
     base = one_line(str((run.settings.get("baseline") or {}).get("name")), 60)
-    told = [
+    named = [
         shown_value(name) + (f" (baseline {base} has {counted(count, 'case')} of it)" if count else "")
         for name, count in unmade.items()
     ]
-    if not told:
+    if not named:
         return []
-    suites, have = ("suite", "has") if len(told) == 1 else ("suites", "have")
-    it = "it" if len(told) == 1 else "them"
+    suites, have = ("suite", "has") if len(named) == 1 else ("suites", "have")
+    it = "it" if len(named) == 1 else "them"
     return [
-        f"warning: {suites} {', '.join(told)} {have} rules, but no eval in llmeval_paths defines {it}: renamed,"
+        f"warning: {suites} {', '.join(named)} {have} rules, but no eval in llmeval_paths defines {it}: renamed,"
         " removed or elsewhere?"
     ]
 
@@ -131,12 +131,12 @@ def _answered_by_others(cases: Iterable[JudgedCase]) -> list[str]:
     for (suite, _), found in grouped(finished, lambda case: (case.suite, case.sample_id)).items():
         count = sum(not records_calls("input_tokens", [case]) for case in found)
         silent[suite] += count if count < len(found) else 0
-    told = [f"{one_line(suite, 60)} ({counted(count, 'case')})" for suite, count in sorted(silent.items()) if count]
-    if not told:
+    named = [f"{one_line(suite, 60)} ({counted(count, 'case')})" for suite, count in sorted(silent.items()) if count]
+    if not named:
         return []
-    suites = "suite" if len(told) == 1 else "suites"
+    suites = "suite" if len(named) == 1 else "suites"
     return [
-        f"warning: {suites} {and_more(told, _MOST)}: no call was made, though another epoch or model of the same row"
+        f"warning: {suites} {and_more(named, _MOST)}: no call was made, though another epoch or model of the same row"
         " made one; if the application keeps answers, turn that off: they are those of the other case"
     ]
 
@@ -188,17 +188,17 @@ def _cut_off(run: Run) -> list[str]:
 
 def voting_sentences(voting: VoteCounts) -> list[str]:
     """Return a sentence for a panel, and one for each judge that judged answers twice or in two orders."""
-    told = []
+    named = []
     if voting.answers:
         differed = f"{voting.differed:,} of {counted(voting.answers, 'answer')} ({_share(voting)})"
-        told.append(f"judge panel: its {voting.judges} judges differed in {differed}")
+        named.append(f"judge panel: its {voting.judges} judges differed in {differed}")
     for each in voting.repeats:
         differed = f"{counted(each.differed, 'verdict')} differed ({_share(each)})"
-        told.append(f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {differed}")
+        named.append(f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {differed}")
     for each in voting.orders:
         compared = f"{each.differed:,} of {counted(each.answers, 'comparison')}"
-        told.append(f"judge {one_line(each.judge, 60)}: the orders disagreed in {compared}")
-    return told
+        named.append(f"judge {one_line(each.judge, 60)}: the orders disagreed in {compared}")
+    return named
 
 
 def _share(counts: VoteCounts | Repeats) -> str:
@@ -224,14 +224,14 @@ def _rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iter
         return []
     passed = (case for case in cases if case.outcome == "passed")
     ids = ((case, case_id(run_id, case.suite, case.model, case.sample_id, case.epoch)) for case in passed)
-    told = [
+    named = [
         f"{one_line(case.sample_id, 60)} of {one_line(case.suite, 60)} (before: {_counts(before[own])})"
         for case, own in ids
         if own in before
     ]
-    if not told:
+    if not named:
         return []
-    return [f"{counted(len(told), 'case')} passed after a rerun: {and_more(told, _MOST)}"]
+    return [f"{counted(len(named), 'case')} passed after a rerun: {and_more(named, _MOST)}"]
 
 
 def _counts(kinds: Counter[str]) -> str:

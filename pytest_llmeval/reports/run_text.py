@@ -123,18 +123,18 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
     if is_folded:
         rules = f"{counted(unselected.total(), 'rule')} of {', '.join(unselected)}"
         by_reason["no case of their suites was selected"] = [rules]
-    told = [f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}" for reason, rules in by_reason.items()]
+    parts = [f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}" for reason, rules in by_reason.items()]
     if view.uncounted:
         was, had = ("case was", "it had") if view.uncounted == 1 else ("cases were", "they had")
         nowhere = "it counts nowhere" if view.uncounted == 1 else "they count nowhere"
-        told.append(f"{view.uncounted:,} {was} skipped or xfailed after {had} been scored: {nowhere}")
-    return [line for each in told for line in wrapped(each, width)]
+        parts.append(f"{view.uncounted:,} {was} skipped or xfailed after {had} been scored: {nowhere}")
+    return [line for each in parts for line in wrapped(each, width)]
 
 
 def note_lines(notes: Sequence[str], lines: Sequence[str], width: int) -> list[str]:
     """Return ``notes`` wrapped at ``width``; the MDE column is explained only if a table among ``lines`` has it."""
-    told = [note for note in notes if note != MDE_MEANS or any(" MDE " in line for line in lines)]
-    return [line for note in told for line in wrapped(note, width)]
+    parts = [note for note in notes if note != MDE_MEANS or any(" MDE " in line for line in lines)]
+    return [line for note in parts for line in wrapped(note, width)]
 
 
 def verdict_line(view: RunView, exit_code: int | None = None) -> str:
@@ -183,13 +183,13 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
     names = distinct_names([each.model for each in spending])
     for each in spending:
         read, written = token_counts(each)
-        told = [
+        parts = [
             f"{each.role} {squeezed(names.get(each.model, one_line(each.model)), 60)}: {counted(each.calls, 'answer')}",
             "tokens in unknown" if read == _UNKNOWN else f"{read} tokens in",
             "tokens out unknown" if written == _UNKNOWN else f"{written} out",
             f"cost {money(each.cost_usd)}",
         ]
-        lines += wrapped(", ".join(told), width)
+        lines += wrapped(", ".join(parts), width)
     return lines
 
 

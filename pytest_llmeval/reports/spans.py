@@ -120,14 +120,14 @@ def _trace_case(
 
 def _tell_score(span: Span, score: Score, at: int, *, with_texts: bool) -> None:
     label = None if score.passed is None else "pass" if score.passed else "fail"
-    told = {
+    fields = {
         "gen_ai.evaluation.name": score.name,
         "gen_ai.evaluation.score.value": score.value,
         "gen_ai.evaluation.score.label": label,
         "gen_ai.evaluation.explanation": score.reason if with_texts else None,
         "error.type": ("scorer" if score.judge_id is None else "judge") if score.status == "error" else None,
     }
-    span.add_event("gen_ai.evaluation.result", _known(told), timestamp=at)
+    span.add_event("gen_ai.evaluation.result", _known(fields), timestamp=at)
 
 
 def _trace_call(

@@ -55,7 +55,7 @@ def training_lines(training: Training, *, width: int, adapter: str | None) -> li
         width: the largest number of columns in a line.
         adapter: the display path of its adapter folder; None if there is none.
     """
-    told = [
+    parts = [
         f"training {training.id} ({one_line(training.name, 60)}): {training.status}, verdict {training.verdict}",
         f"began {training.started_at}" + (f", ended {training.finished_at}" if training.finished_at else ""),
         f"base: {one_line(training.base)}",
@@ -63,7 +63,7 @@ def training_lines(training: Training, *, width: int, adapter: str | None) -> li
         *_pace(training),
         *(f"reason: {line}" if place == 0 else f"{_INDENT}{line}" for place, line in enumerate(_reason(training))),
     ]
-    lines = [line for each in told for line in wrapped(each, width, whole_words=True)]
+    lines = [line for each in parts for line in wrapped(each, width, whole_words=True)]
     for each in _proved(training):
         lines += [line for part in _gain(each) for line in wrapped(part, width, whole_words=True)]
     return lines

@@ -15,8 +15,8 @@ def explain(scores: Iterable[Score]) -> str:
 
     The first line of a score gives its name and its value against the pass mark; the indented lines say what differed.
     """
-    told = [score for score in scores if score.passed is False or score.status == "error"]
-    return "\n".join(_paragraph(score) for score in told)
+    parts = [score for score in scores if score.passed is False or score.status == "error"]
+    return "\n".join(_paragraph(score) for score in parts)
 
 
 def _paragraph(score: Score) -> str:

@@ -280,7 +280,7 @@ def _unfinished(run: Run, db_option: str) -> str:
     again = f"continue with: {run.resume_command(db_option=db_option)}"
     if rescored is not None:
         again = f"run it again: llmeval rescore {rescored}{db_option}"
-    told = {
+    reasons = {
         "running": "is still going on; wait for its end",
         "interrupted": f"was interrupted; {again}",
         "crashed": f"crashed; {again}",
@@ -290,7 +290,7 @@ def _unfinished(run: Run, db_option: str) -> str:
             f" llmeval rescore {run.id} --baseline none{db_option}"
         ),
     }
-    return f"run {run.id} {told.get(run.shown_status, f'is {run.shown_status}')}"
+    return f"run {run.id} {reasons.get(run.shown_status, f'is {run.shown_status}')}"
 
 
 def _model_differences(base: Run, current: Run) -> Iterator[str]:

@@ -63,8 +63,8 @@ def code_changes(before: CodeState, now: CodeState) -> Iterator[str]:
 def resumed_on(run: Run) -> list[str]:
     """Return a remark, as a list of one, if a run was resumed with other code; otherwise an empty list."""
     sessions: list[dict[str, Any]] = run.settings.get("resumes", [])
-    told = [one_line(str(session[OTHER_CODE]), 120) for session in sessions if session.get(OTHER_CODE)]
-    return [f"resumed on other code ({'; '.join(told)})"] if told else []
+    changes = [one_line(str(session[OTHER_CODE]), 120) for session in sessions if session.get(OTHER_CODE)]
+    return [f"resumed on other code ({'; '.join(changes)})"] if changes else []
 
 
 def _told(state: CodeState) -> str:

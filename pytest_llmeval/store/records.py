@@ -149,10 +149,10 @@ class Run:
     @property
     def left_out(self) -> list[str]:
         """What left out cases of any suite, apart from ``-m``; the run is partial then. Empty if nothing did."""
-        told = [one_line(str(why), 60) for suite in self.suites.values() for why in suite.get("left_out", ())]
-        if not told and self.settings.get("partial"):
+        reasons = [one_line(str(why), 60) for suite in self.suites.values() for why in suite.get("left_out", ())]
+        if not reasons and self.settings.get("partial"):
             return ["cases were left out"]
-        return join_left_out(told)
+        return join_left_out(reasons)
 
     @property
     def expected(self) -> dict[tuple[str, str], int]:

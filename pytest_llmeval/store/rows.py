@@ -208,16 +208,16 @@ def to_label(row: Mapping[str, Any]) -> Label:
 
 def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
     """Return a row without secrets in the texts that it quotes; ids and names stay as they are."""
-    told = dict(row)
+    fields = dict(row)
     for column in _SAID:
-        if isinstance(told.get(column), str):
-            told[column] = redact(told[column])
-    if "request" in told:
+        if isinstance(fields.get(column), str):
+            fields[column] = redact(fields[column])
+    if "request" in fields:
         for column in ("request", "detail"):
-            told[column] = dumps(_shown_json(_json_in(told, "call", column, dict), redact))
-    if told.get("proof") is not None:
-        told["proof"] = dumps(_shown_json(_json_in(told, "training", "proof", list), redact))
-    return told
+            fields[column] = dumps(_shown_json(_json_in(fields, "call", column, dict), redact))
+    if fields.get("proof") is not None:
+        fields["proof"] = dumps(_shown_json(_json_in(fields, "training", "proof", list), redact))
+    return fields
 
 
 def _shown_json(value: Any, redact: Callable[[str], str]) -> Any:

@@ -80,11 +80,11 @@ def matching_shards(files: Sequence[tuple[Path, Sequence[Run]]]) -> tuple[ShardR
 
 def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
     """Yield the runs of a file that are shards; raise StoreError if there is none."""
-    told = [(run, run.settings["shard"]) for run in runs if run.settings.get("shard") is not None]
-    if not told:
+    numbered = [(run, run.settings["shard"]) for run in runs if run.settings.get("shard") is not None]
+    if not numbered:
         raise StoreError(f"{path}: it holds no run of a shard; pytest --shard i/N records one")
     answered = origins(runs)
-    for run, text in told:
+    for run, text in numbered:
         try:
             yield ShardRun(path=path, run=run, shard=Shard.parse(text), answered=answered[run.id])
         except ValueError as error:
@@ -133,13 +133,13 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
         if len(shards) > 1:
             yield f"shard {first.shard} is there {len(shards)} times: {', '.join(map(str, shards))}; name one of them"
         elif first.run.shown_status in UNFINISHED:
-            told = {
+            commands = {
                 "interrupted": "was interrupted; continue with",
                 "crashed": "crashed; continue with",
                 "running": "has not ended; join it when it has, or where its machine is gone continue with",
             }
             again = first.run.resume_command(db_option=f" --llmeval-db {shlex.quote(str(first.path))}")
-            yield f"shard {first.shard}: {first} {told[first.run.shown_status]}: {again}"
+            yield f"shard {first.shard}: {first} {commands[first.run.shown_status]}: {again}"
 
 
 def _differences(one: ShardRun, other: ShardRun) -> list[str]:

@@ -60,11 +60,11 @@ _MOST = 3
 def from_training(training: Training) -> dict[str, Any]:
     """Return the row of a training."""
     parts = {name: getattr(training, name) for name in _AS_JSON}
-    told = {
+    fields = {
         name: None if part is None else json.dumps(part, ensure_ascii=False, sort_keys=True)
         for name, part in parts.items()
     }
-    return columns_of(training, **told)
+    return columns_of(training, **fields)
 
 
 def to_training(row: Mapping[str, Any]) -> Training:

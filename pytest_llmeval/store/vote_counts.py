@@ -111,5 +111,5 @@ def read_voting(read: Callable[..., Iterator[tuple[Any, ...]]], run_id: str) -> 
 
 def _effect(rows: Iterable[tuple[int, int]]) -> float:
     """Return the design effect of the share of answers that differed; a row has its answers and those that differ."""
-    told = [(at < differed, row) for row, (answers, differed) in enumerate(rows) for at in range(answers)]
-    return design_effect([differed for differed, _ in told], [row for _, row in told])
+    ranked = [(at < differed, row) for row, (answers, differed) in enumerate(rows) for at in range(answers)]
+    return design_effect([differed for differed, _ in ranked], [row for _, row in ranked])

@@ -29,9 +29,9 @@ def changed_keys(before: Mapping[str, Any], now: TrainingConfig) -> str:
         return ""
     old, new = (dict(_leaves(each.model_dump(mode="json", exclude=set(_MAY_CHANGE)))) for each in (known, now))
     changed = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
-    told = [f"{key}: {_value(old.get(key))}, now {_value(new.get(key))}" for key in changed]
-    more = [f"{len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
-    return "; ".join([*told[:_SHOWN], *more])
+    shown = [f"{key}: {_value(old.get(key))}, now {_value(new.get(key))}" for key in changed]
+    more = [f"{len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
+    return "; ".join([*shown[:_SHOWN], *more])
 
 
 def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -276,7 +276,7 @@ def within(
     """
     sized = list(zip((*rows.rows, *rows.variants), lengths, strict=True))
     bound = min(most, context)
-    told = [f"{row.where} ({size} tokens)" for row, size in sized if size > bound]
+    named = [f"{row.where} ({size} tokens)" for row, size in sized if size > bound]
     long = [size for size in lengths[: len(rows.rows)] if size > bound]
     if long and (on_long == "error" or len(long) == len(rows.rows)):
         more, fix = f"more than {bound} tokens", "raise data.max_tokens"
@@ -284,9 +284,9 @@ def within(
             more, fix = f"more than the {read_at_most(context)}", "shorten them"
         elif max(long) > context:
             fix = f"shorten those of more than the {read_at_most(context)}, raise data.max_tokens for the others"
-        shown = and_more(told[: len(long)], _SHOWN)
+        shown = and_more(named[: len(long)], _SHOWN)
         raise DatasetError(f"{len(long)} of {len(rows.rows)} rows have {more}: {shown}; {fix}, or write on_long: drop")
-    return [place for place, size in enumerate(lengths) if size <= bound], told[: len(long)], told[len(long) :]
+    return [place for place, size in enumerate(lengths) if size <= bound], named[: len(long)], named[len(long) :]
 
 
 def read_at_most(context: int) -> str:

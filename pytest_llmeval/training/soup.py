@@ -146,11 +146,11 @@ def _read(path: Path) -> dict[str, _Matrix]:
 
 
 def _save(path: Path, matrices: Mapping[str, _Matrix]) -> None:
-    told: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    fields: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, each in matrices.items():
         begin, end = end, end + len(each.data)
-        told[name] = {"dtype": each.dtype, "shape": [each.rows, each.columns], "data_offsets": [begin, end]}
-    header = json.dumps(told).encode()
+        fields[name] = {"dtype": each.dtype, "shape": [each.rows, each.columns], "data_offsets": [begin, end]}
+    header = json.dumps(fields).encode()
     header += b" " * (-len(header) % 8)
     path.write_bytes(struct.pack("<Q", len(header)) + header + b"".join(each.data for each in matrices.values()))

@@ -165,8 +165,8 @@ def run_page(
 
 def _query_of(wanted: Wanted) -> dict[str, Any]:
     """Return the query parameters of a run's URL for a filter of cases."""
-    told = {name: getattr(wanted, name) for name in ("suite", "model", "slice", "outcome", "search")}
-    return {**told, "flipped": "1" if wanted.flipped is not None else None}
+    fields = {name: getattr(wanted, name) for name in ("suite", "model", "slice", "outcome", "search")}
+    return {**fields, "flipped": "1" if wanted.flipped is not None else None}
 
 
 def case_page(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, against: Against | None) -> str:

@@ -135,9 +135,9 @@ class CollectionFacts:
 
     def tell_early(self, notes: Iterable[str]) -> None:
         """Add notes that are also shown before any call."""
-        told = list(notes)
-        self.early += told
-        self.notes += [note for note in told if note not in self.notes]
+        parts = list(notes)
+        self.early += parts
+        self.notes += [note for note in parts if note not in self.notes]
 
     def pass_over_problems(self, *, tells: bool) -> None:
         """Drop the problems, as no eval is left; ``tells`` says whether notes mention them."""

@@ -38,8 +38,8 @@ def collected_paths(config: pytest.Config) -> list[str]:
     """Return the paths and node ids that a session collects, relative to the rootdir; empty if they are too long."""
     if config.option.pyargs:
         return []
-    told = [_moved(each, config.invocation_params.dir, config.rootpath) for each in config.args]
-    return told if sum(map(len, told)) <= _MOST_KEPT else []
+    moved = [_moved(each, config.invocation_params.dir, config.rootpath) for each in config.args]
+    return moved if sum(map(len, moved)) <= _MOST_KEPT else []
 
 
 def resume_command(config: pytest.Config, run: "Run") -> str:

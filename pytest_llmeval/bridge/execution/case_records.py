@@ -96,7 +96,7 @@ def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: C
 
 
 def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> list[tuple[str, str]]:
-    told = {
+    fields = {
         "outcome": outcome,
         **({"error_kind": str(kind)} if outcome == "error" else {}),
         "suite": one_line(key.suite),
@@ -104,7 +104,7 @@ def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> li
         "sample": one_line(key.sample_id),
         **more,
     }
-    return [(_property(name), value) for name, value in told.items()]
+    return [(_property(name), value) for name, value in fields.items()]
 
 
 @functools.lru_cache(maxsize=256)

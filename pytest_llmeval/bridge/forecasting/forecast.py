@@ -61,9 +61,9 @@ def forecast_lines(items: Iterable[pytest.Item], prepared: "Preparation") -> lis
     """Return the forecast of the listed cases as notes; put it in the stash for ``llmeval estimate``."""
     found = _forecasts(items, prepared)
     prepared.config.stash[FORECAST_KEY] = found
-    told = [each.unread for each in found if each.unread]
+    unread = [each.unread for each in found if each.unread]
     caveats = dict.fromkeys(text for each in found for text in (each.caveat, each.unbounded) if text)
-    return [f"these cases take {_together(found)}", *told, *caveats]
+    return [f"these cases take {_together(found)}", *unread, *caveats]
 
 
 def _forecasts(items: Iterable[pytest.Item], prepared: "Preparation") -> list[Forecast]:

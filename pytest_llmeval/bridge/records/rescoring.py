@@ -170,11 +170,11 @@ def _unfinished(run: Run, finished: Collection[Identity]) -> dict[str, dict[str,
 def _check_given(settings: Settings, ref: str) -> None:
     """Raise SettingsError if the command line sets what the run determines."""
     decided = [option for option in OPTIONS if option.name in _GIVEN_BY_THE_RUN]
-    told = [settings.given[option.key] for option in decided if option.key in settings.given]
-    if told:
+    flags = [settings.given[option.key] for option in decided if option.key in settings.given]
+    if flags:
         raise SettingsError(
             f"--llmeval-rescore {ref}: models, rows and epochs are those of the run, and no model is asked; leave out"
-            f" {', '.join(told)} (-k and node ids select among its cases)"
+            f" {', '.join(flags)} (-k and node ids select among its cases)"
         )
 
 

@@ -61,7 +61,7 @@ class NotFound:
         problems = dict.fromkeys(self._prepared.problems_before_selection)
         unsupported = [told for told in map(printable, problems) if told not in str(error)]
         hint = [_HINT + self._cut()] if not unsupported and any(map(self._is_of_eval, map(str, error.args))) else []
-        told = [
+        parts = [
             *(["\n".join(unsupported)] if unsupported else []),
             *map(str, error.args),
             *(self._meant() if hint else ()),
@@ -70,9 +70,9 @@ class NotFound:
         if is_worker(self._config):
             from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-            send_facts(self._config, CollectionFacts(problems=told).to_json())
+            send_facts(self._config, CollectionFacts(problems=parts).to_json())
         elif unsupported or hint:
-            raise pytest.UsageError(*told) from None
+            raise pytest.UsageError(*parts) from None
 
     def _is_of_eval(self, told: str) -> bool:
         """Whether the missing case belongs to an eval that exists; some versions of pytest keep the case's id."""

@@ -78,9 +78,9 @@ def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) ->
     silent: dict[Rule, str] = {}
     for rule in demanding:
         own = [found for (suite, model), found in groups.items() if suite == rule.suite and rule.model in (None, model)]
-        told = [why_not_gating(rule, judges_of(rule.metric, found, rule.slice), trust) for found in own]
-        reasons = [why for why in told if why is not None]
-        if reasons and len(reasons) == len(told):
+        parts = [why_not_gating(rule, judges_of(rule.metric, found, rule.slice), trust) for found in own]
+        reasons = [why for why in parts if why is not None]
+        if reasons and len(reasons) == len(parts):
             silent[rule] = reasons[0]
     suites = {
         name: replace(suite, rules=tuple(rule for rule in suite.rules if rule not in silent))

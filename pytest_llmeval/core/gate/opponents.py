@@ -128,7 +128,7 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
 
 def left_out(column: PairedColumn, opponent: Opponent) -> str:
     """Return in words which rows are left out of a comparison; empty if none are."""
-    told = {
+    counts = {
         "new": len(column.added),
         "changed": len(column.altered),
         "gone": _gone(column, opponent),
@@ -137,7 +137,7 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
         "not scored by the baseline": sum(pair.before is None and not pair.is_cached for pair in column.pairs),
         "without a value here": sum(pair.has_no_value and not pair.is_cached for pair in column.pairs),
     }
-    parts = [f"{count} {what}" for what, count in told.items() if count]
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
     parts += [f"the judges' part of the cost of {counted(column.by_model, 'row')}"] if column.by_model else []
     return f"left out: {', '.join(parts)}" if parts else ""
 

@@ -283,18 +283,18 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
     """Return the reason for a verdict on which all ends agree."""
     if evidence.before is None:
         value, bar = _told_apart(evidence.value, rule.bound)
-        told = [
+        parts = [
             f"it is {value}, the bar {bar}",
             _chance(rule, evidence, share, shown.p_value),
         ]
     else:
-        told = [
+        parts = [
             _changed(rule, evidence),
             _chance(rule, evidence, share, shown.p_value),
             *_sight(rule, evidence, share, shown.mde),
             *_rows(evidence),
         ]
-    return "; ".join([*told, *_whatever(evidence, broken)])
+    return "; ".join([*parts, *_whatever(evidence, broken)])
 
 
 def _whatever(evidence: Evidence, broken: str | None) -> list[str]:
@@ -354,12 +354,12 @@ def _rows(evidence: Evidence) -> list[str]:
 
 def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_rows: OpenRows) -> str:
     ends = " or ".join(sorted(verdict or "anything" for verdict in verdicts))
-    told = [f"it comes to {ends} by what the missing answers are: {name_open(open_rows, rule.metric)}"]
+    parts = [f"it comes to {ends} by what the missing answers are: {name_open(open_rows, rule.metric)}"]
     if not open_rows.ids:
-        told = [f"it comes to {ends} by the p-values of other rules, whose missing answers leave them open"]
+        parts = [f"it comes to {ends} by the p-values of other rules, whose missing answers leave them open"]
     if evidence.before is not None:
-        told += [f"so far {_changed(rule, evidence)}", *_rows(evidence)]
-    return "; ".join(told)
+        parts += [f"so far {_changed(rule, evidence)}", *_rows(evidence)]
+    return "; ".join(parts)
 
 
 def _loss_bound(weight: Weight | None, alpha: float, unknown: float) -> float:

@@ -68,8 +68,8 @@ class Trust:
         """
         known = list(judges)
         ids = {None, *(judge.judge_id for judge in known)}
-        told = [case for case in cases if ids.issuperset(score.judge_id for score in case.scores)]
-        self._judged = judged_run("", told, known, texts)
+        own = [case for case in cases if ids.issuperset(score.judge_id for score in case.scores)]
+        self._judged = judged_run("", own, known, texts)
         self._answers_of = {
             (case.id, score.name): _Answer(score.judge_id or "", score.name, self._judged.answer(case, score.name))
             for case in self._judged.cases
@@ -90,12 +90,12 @@ class Trust:
             return _OLDER
         name = self._labelled(judge_id, metric)
         found = self._calibration(judge_id, name, demands.max_age_days)
-        told = list(_missed(demands, found))
-        if not told:
+        own = list(_missed(demands, found))
+        if not own:
             return None
         fix = _FIX if found is not None and _falls_short(demands, found) else ""
         look = [_LOOK_AGAIN] if self._has_older(judge_id, name, demands.max_age_days) else []
-        return "; ".join([*told, *self._left_out(judge_id, name), fix + _TO_DO, *look])
+        return "; ".join([*own, *self._left_out(judge_id, name), fix + _TO_DO, *look])
 
     def compares(self, judge_id: str) -> bool:
         """Return whether a judge compares two answers; such verdicts cannot be labelled by people."""

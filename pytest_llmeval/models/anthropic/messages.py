@@ -36,22 +36,22 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     Raises:
         ValueError: the arguments of a call are not a JSON object, which that API requires.
     """
-    told: list[dict[str, Any]] = []
+    turns: list[dict[str, Any]] = []
     results: list[dict[str, Any]] | None = None
     for message in messages:
         if message["role"] != "tool":
-            told.append(_message(message))
+            turns.append(_message(message))
             results = None
             continue
         if results is None:
             results = []
-            told.append({"role": "user", "content": results})
+            turns.append({"role": "user", "content": results})
         beside = {key: value for key, value in message.items() if key in _OF_RESULTS}
         whole = _whole(message, [])
         content = _blocks_of(message["content"]) if whole is None else whole
         given = {"tool_use_id": message.get("tool_call_id"), "content": content}
         results.append({"type": "tool_result", **given, **beside})
-    return told
+    return turns
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def _message(message: Message) -> dict[str, Any]:
     The API requires the reasoning to come first if tool calls follow. Keys that are None in OpenAI's objects are left
     out, as the API would refuse them. A refusal becomes the text.
     """
-    told: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
+    fields: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
     said: Any = message.get("refusal") if message["content"] is None else _blocks_of(message["content"])
-    thoughts, calls = _list_of(told, "thinking_blocks"), _list_of(told, "tool_calls")
+    thoughts, calls = _list_of(fields, "thinking_blocks"), _list_of(fields, "tool_calls")
     uses = [_tool_use(call) for call in calls or ()]
     whole = _whole(message, uses)
     if whole is not None:
@@ -70,7 +70,7 @@ def _message(message: Message) -> dict[str, Any]:
     elif thoughts is not None or calls is not None:
         blocks = [{"type": "text", "text": said}] if said and isinstance(said, str) else list(said or ())
         said = [*(thoughts or ()), *blocks, *uses]
-    return {**told, "content": said}
+    return {**fields, "content": said}
 
 
 def _whole(message: Mapping[str, Any], uses: list[Any]) -> list[Any] | None:

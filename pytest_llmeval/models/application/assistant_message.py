@@ -27,9 +27,9 @@ def assistant_message(
     besides = message.pop("tool_calls", [])
     if refusal is not None:
         message["refusal"] = refusal
-    told = [{**call, **beside} for call, beside in zip(calls, chain(besides, repeat({})), strict=False)]
-    if told:
-        message["tool_calls"] = told
+    parts = [{**call, **beside} for call, beside in zip(calls, chain(besides, repeat({})), strict=False)]
+    if parts:
+        message["tool_calls"] = parts
     if not message["content"] and message.keys() & {"refusal", "tool_calls"}:
         message["content"] = None
     return message

@@ -161,8 +161,8 @@ class _Served:
             sent = await self._begun.answered(posted, request)
         except Exception as error:  # noqa: BLE001 - reported to the case, and sent to the application
             kind = error.kind if isinstance(error, CallError | CaseError) else ErrorKind.CODE
-            told = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
-            return web.json_response({"type": "error", "error": told}, status=_FAILED)
+            fields = {"message": f"{type(error).__name__}: {error}", "type": "llmeval_error", "code": str(kind)}
+            return web.json_response({"type": "error", "error": fields}, status=_FAILED)
         return web.Response(body=sent.text.encode("ascii"), headers={"Content-Type": sent.content_type})
 
     def _check_key(self, request: web.BaseRequest) -> None:

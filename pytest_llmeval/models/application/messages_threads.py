@@ -52,9 +52,9 @@ class Threads:
         """
         if body.get("thread"):
             said = {"role": "assistant", "content": message["content"]}
-            told = [_without_marks(each) for each in (*whole["messages"], said)]
+            history = [_without_marks(each) for each in (*whole["messages"], said)]
             kept = {key: whole[key] for key in _OF_THREADS if key in whole}
-            self._kept[message["id"]] = {**kept, "messages": told}
+            self._kept[message["id"]] = {**kept, "messages": history}
 
 
 def _without_marks(message: Any) -> Any:

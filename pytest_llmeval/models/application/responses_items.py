@@ -119,15 +119,15 @@ def _part(part: Any) -> dict[str, Any]:
     if kind in _ALIKE:
         return dict(part)
     if kind in _TEXTS:
-        told = {"type": "text", "text": part.get("text")}
+        fields = {"type": "text", "text": part.get("text")}
     elif kind == "input_image":
-        told = {"type": "image_url", "image_url": _image(part)}
+        fields = {"type": "image_url", "image_url": _image(part)}
     elif kind == "input_file":
-        told = {"type": "file", "file": _file(part)}
+        fields = {"type": "file", "file": _file(part)}
     else:
         raise unsupported(f"a part of type {kind!r} in a message", "say it as input_text, input_image or input_file")
     marked = part.get("prompt_cache_breakpoint")
-    return told if marked is None else {**told, "prompt_cache_breakpoint": marked}
+    return fields if marked is None else {**fields, "prompt_cache_breakpoint": marked}
 
 
 def _is_refusal(part: Any) -> bool:

@@ -103,8 +103,8 @@ def _caching(name: str, value: Any) -> dict[str, Any]:
     """Return the options of OpenAI's own cache, without the response to compare with, which is for display only."""
     if value.get("prewarm"):
         raise unsupported("prompt_cache_options.prewarm=True", "leave it out")
-    told = {key: each for key, each in value.items() if key not in ("comparison_response_id", "prewarm")}
-    return {name: told} if told else {}
+    fields = {key: each for key, each in value.items() if key not in ("comparison_response_id", "prewarm")}
+    return {name: fields} if fields else {}
 
 
 def _tools(tools: Any) -> dict[str, Any]:
@@ -113,8 +113,8 @@ def _tools(tools: Any) -> dict[str, Any]:
     Raises:
         CaseError: one of the tools is run by OpenAI.
     """
-    told = [_tool(tool) for tool in tools]
-    return {"tools": told} if told else {}
+    functions = [_tool(tool) for tool in tools]
+    return {"tools": functions} if functions else {}
 
 
 def _tool(tool: Any) -> dict[str, Any]:

@@ -70,21 +70,21 @@ def sent_params(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: a parameter is given in the formats of both APIs.
     """
-    told = {"store": False, **{name: value for name, value in params.items() if name not in _REPLACED}}
+    sent = {"store": False, **{name: value for name, value in params.items() if name not in _REPLACED}}
     bound = bound_of(params)
     if bound is not None:
-        told[_BOUND] = bound
+        sent[_BOUND] = bound
     for name in _WITHIN:
         if params.get(name) is not None:
-            _put_within(told, name, params[name])
+            _put_within(sent, name, params[name])
     include = _included(params)
     if include is not None:
-        told["include"] = include
+        sent["include"] = include
     if isinstance(params.get("tools"), list | tuple):
-        told["tools"] = [_tool(tool) for tool in params["tools"]]
+        sent["tools"] = [_tool(tool) for tool in params["tools"]]
     if "tool_choice" in params:
-        told["tool_choice"] = _choice(params["tool_choice"])
-    return told
+        sent["tool_choice"] = _choice(params["tool_choice"])
+    return sent
 
 
 def as_asked(name: str | None, params: Mapping[str, Any]) -> str | None:

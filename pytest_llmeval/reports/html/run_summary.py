@@ -81,9 +81,9 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
         titles = sorted((title for title, _ in columns), key=lambda title: title not in _FIRST)
         lines = []
         for row, texts in zip(rows, cells, strict=True):
-            told: dict[str, str] = {title: text for (title, _), text in zip(columns, texts, strict=True)}
-            told["verdict"] = chip(row.verdict, told["verdict"]) if row.verdict else ""
-            lines.append([told[title] for title in titles])
+            fields: dict[str, str] = {title: text for (title, _), text in zip(columns, texts, strict=True)}
+            fields["verdict"] = chip(row.verdict, fields["verdict"]) if row.verdict else ""
+            lines.append([fields[title] for title in titles])
         yield table(titles, lines, right={title for title, side in columns if side == "right"})
     for line in listed_reasons(rows, names):
         yield element("p", line, class_="le-note")
