@@ -72,12 +72,14 @@ def doctor(as_json: bool) -> int:
     """Show what is installed, reachable and configured. The exit status is 1 if something is broken."""
     project = find_project()
     redact = project_redactor(project)
-    looked = (finding for look in _LOOKS for finding in _findings(look, project))
-    findings = list(dict.fromkeys(replace(each, found=redact(each.found)) for each in looked))
+    findings: dict[Finding, None] = {}
+    for each in (finding for look in _LOOKS for finding in _findings(look, project)):
+        finding = replace(each, found=redact(each.found))
+        if finding not in findings and not as_json:
+            echo_lines([_line(finding)])  # at once: the checks of a large database take half a minute
+        findings[finding] = None
     if as_json:
-        emit_json(findings)
-    else:
-        echo_lines(_line(finding) for finding in findings)
+        emit_json(list(findings))
     return int(any(finding.state == "problem" for finding in findings))
 
 
@@ -159,7 +161,7 @@ def _machine(project: Project) -> str:
     gpus = [f"{name} with {total / 2**30:.1f} GiB" for name, total in usable_gpus(project.environ)]
     free = free_host_bytes(0)
     ram = f", {free / 2**30:.1f} GiB of memory are free" if free else ""
-    return f"{and_more(gpus, _GPUS) or 'no CUDA GPU may be used'}{ram}"
+    return f"{and_more(gpus, _GPUS) or 'no usable CUDA GPU'}{ram}"
 
 
 def _served(project: Project) -> Iterator[Finding]:
