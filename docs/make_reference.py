@@ -25,7 +25,7 @@ HEAD = """# Names, options and tables
 
 Made from the code by `docs/make_reference.py`. What things mean and when to use them is told on the other pages:
 [evals](evals.md), [scorers](scorers.md), [thresholds](thresholds.md), [calls](calls.md), [the command](command.md).
-The options of pytest stand in a [table of their own](evals.md#options).
+The options of pytest are in a [table of their own](evals.md#options).
 """
 _NOT_PASSED = ("self", "function")
 OURS = (
@@ -140,7 +140,7 @@ def commands(command: click.Command, name: str) -> Iterator[str]:
 
 def tables() -> Iterator[str]:
     """Yield the tables, with the columns that an empty database has."""
-    yield "What the columns hold stands in [the command llmeval](command.md#the-database).\n"
+    yield "What the columns hold is in [the command llmeval](command.md#the-database).\n"
     connection = sqlite3.connect(":memory:")
     connection.executescript(SCHEMA.read_text("utf-8"))
     for name in OURS:
@@ -169,7 +169,7 @@ def code(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text as it stands in a cell."""
+    """Return text as it is written in a cell."""
     return plain(" ".join(text.split())).replace("|", "\\|")
 
 
