@@ -104,7 +104,7 @@ def _rows(store: StoreReader, file: Path) -> list[LabelRow]:
         with contextlib.suppress(StoreError):
             store.find_run(str(file))
             named = shell_words([str(file)]) or "RUN"
-            raise SettingsError(f"{file}: no such file; a run is named so: llmeval calibrate --run {named}")
+            raise SettingsError(f"{file}: no such file; to name a run: llmeval calibrate --run {named}")
     return read_labels(file, str(file))
 
 

@@ -160,7 +160,7 @@ def _machine(project: Project) -> str:
     """Return the GPUs that a training may use here, and the free memory."""
     gpus = [f"{name} with {total / 2**30:.1f} GiB" for name, total in usable_gpus(project.environ)]
     free = free_host_bytes(0)
-    ram = f", {free / 2**30:.1f} GiB of memory are free" if free else ""
+    ram = f", {free / 2**30:.1f} GiB of memory free" if free else ""
     return f"{and_more(gpus, _GPUS) or 'no usable CUDA GPU'}{ram}"
 
 

@@ -17,12 +17,14 @@ from pytest_llmeval.cli.output import (
     open_store,
     size_label,
     table_room,
+    terminal_width,
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.clock import stored_time, utc
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.text_width import wrapped
 from pytest_llmeval.store.pruning import Pruning, choose_runs, delete_runs
 from pytest_llmeval.store.records import Bulk
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -30,7 +32,7 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["prune"]
 
-_COLUMNS: list[Column] = [("run", "fixed"), ("name", "left"), ("last recorded (UTC)", "fixed"), ("what", "left")]
+_COLUMNS: list[Column] = [("run", "fixed"), ("name", "left"), ("last recorded (UTC)", "fixed"), ("what", "fixed")]
 _WORTH_IT = 0.05
 """Smallest free share of the file for which rewriting it is worthwhile."""
 
@@ -40,7 +42,7 @@ _WORTH_IT = 0.05
     "--older-than",
     "days",
     metavar="DAYS",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=36_500),
     required=True,
     help="Runs that are at least this many days old.",
 )
@@ -68,7 +70,8 @@ def prune(days: int, is_meant: bool, even_unfinished: bool, as_json: bool, datab
         return
     if is_meant:
         message = f"{counted(len(deleted), 'run')} deleted; {project.shown(store.path)}: {size_label(size)}"
-        echo_lines([f"{message}, now {size_label(now)}", *notes])
+        lines = [f"{message}, now {size_label(now)}", *_lost(bulk, "are no longer"), *notes]
+        echo_lines(line for each in lines for line in wrapped(each, terminal_width()))
         return
     echo_lines(_listed(chosen, bulk))
 
@@ -82,7 +85,8 @@ def _deleted(store: SqliteStore, choose: Callable[[SqliteReader], Pruning]) -> t
     if any(run.shown_status == "running" for run in store.runs()):
         return deleted, [f"note: a session is running, so the file was not shrunk: {later}"]
     try:
-        store.shrink()
+        if not store.shrink():
+            return deleted, ["note: another process is reading the file, which shrinks when that process closes it"]
     except StoreError as error:  # another process holds the file, or the disk is full
         return deleted, [f"note: {printable(str(error))}; {later}"]
     return deleted, []
@@ -91,17 +95,23 @@ def _deleted(store: SqliteStore, choose: Callable[[SqliteReader], Pruning]) -> t
 def _listed(chosen: Pruning, bulk: Bulk) -> Iterator[str]:
     """Yield lines on the runs that would be deleted, and on old runs that stay."""
     rows = [[*_named(run.id, run.name, run.last_sign_at), "goes"] for run in chosen.goes]
-    rows += [[*_named(run.id, run.name, run.last_sign_at), f"stays: {one_line(why)}"] for run, why in chosen.stays]
+    rows += [[*_named(run.id, run.name, run.last_sign_at), "stays"] for run, _ in chosen.stays]
     if rows:
         yield from table_lines(_COLUMNS, rows, width=table_room())
+    for run, why in chosen.stays:
+        yield from wrapped(f"{run.id} stays: {why}", terminal_width())
     if not chosen.goes:
         yield "no run would be deleted"
         return
     message = f"{counted(len(chosen.goes), 'run')} with {counted(bulk.cases, 'case')}, about {size_label(bulk.bytes)}"
-    yield f"{message}, would be deleted; --delete does it, and this cannot be undone"
+    message += ", would be deleted; add --delete to delete them, which cannot be undone"
+    for each in (message, *_lost(bulk, "would no longer be")):
+        yield from wrapped(each, terminal_width())
+
+
+def _lost(bulk: Bulk, verb: str) -> Iterator[str]:
     if bulk.cached_answers:
-        answers = counted(bulk.cached_answers, "answer")
-        yield f"{answers} of theirs would no longer be in the cache, as no other run has them"
+        yield f"{bulk.cached_answers:,} of their answers {verb} in the cache, as no other run has them"
 
 
 def _named(run_id: str, name: str | None, at: str) -> Sequence[str]:

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
-__all__ = ["LoopThread", "pause", "retrieved", "task_here"]
+__all__ = ["LoopThread", "pause", "refuse_to_block", "retrieved", "task_here"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,6 +82,16 @@ async def pause(seconds: float) -> None:
         await ended.wait()
     finally:
         timer.cancel()
+
+
+def refuse_to_block() -> None:
+    """Raise RuntimeError if the calling thread runs one of our loops, which a call that waits would block."""
+    if isinstance(threading.current_thread(), _Serving):
+        raise RuntimeError(
+            "a sync call was made from async code; use `await model.generate()`, `await score.judge()`,"
+            " `async_anthropic_client(model)` or `async_openai_client(model)` there, or"
+            " `await asyncio.to_thread(...)` for code that is not async"
+        )
 
 
 def retrieved(ended: "asyncio.Future[Any]") -> None:
@@ -161,13 +171,12 @@ class LoopThread:
             CallError: this is a forked child process.
             RuntimeError: the calling thread runs one of our loops.
         """
-        if isinstance(threading.current_thread(), _Serving) and not self._is_forked:
-            coroutine.close()
-            raise RuntimeError(
-                "a sync call was made from async code; use `await model.generate()`, `await score.judge()`,"
-                " `async_anthropic_client(model)` or `async_openai_client(model)` there, or"
-                " `await asyncio.to_thread(...)` for code that is not async"
-            )
+        if not self._is_forked:
+            try:
+                refuse_to_block()
+            except RuntimeError:
+                coroutine.close()
+                raise
         future = self.submit(coroutine)
         try:
             return future.result()

@@ -186,7 +186,7 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
     return [
         *_model_differences(base, current),
         *_judge_differences(base, current),
-        *_suite_differences(base.suites, current.suites),
+        *_suite_differences(base, current),
         *_gone_suites(base.suites, current.settings.get("unmade", ())),
         *_option_differences(base.settings, current.settings),
         *code_changes(code_at_begin(base), code_at_begin(current)),
@@ -335,15 +335,18 @@ def _models(names: list[str], specs: Mapping[str, str]) -> str:
     return ", ".join(one_line(name if specs[name].endswith(name) else f"{name} ({specs[name]})", 120) for name in names)
 
 
-def _suite_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+def _suite_differences(base: Run, current: Run) -> Iterator[str]:
+    before, now = base.suites, current.suites
+    shared = [name for name in before if name in now]
     for what, key in (
         ("prompt", "prompt_digest"),
         ("params", "params_digest"),
         ("code of the test or a scorer", "code_digest"),
         ("rows", "rows_digest"),
     ):
-        shared = {name: current[name].get(key) for name in base if name in current}
-        names = [name for name, now in shared.items() if base[name].get(key, now) != now]  # older runs lack some
+        names = [name for name in shared if key in before[name] and before[name][key] != now[name].get(key)]
+        if key == "rows_digest":
+            names = [name for name in names if not current.has_rows_of(base, name)]
         if names:
             yield f"{what} of {', '.join(one_line(name, 60) for name in names)}"
 

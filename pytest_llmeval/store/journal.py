@@ -40,7 +40,9 @@ _TABLES = (
 )
 _BEGUN = "INSERT OR IGNORE INTO begun VALUES (?)"
 _FAILED = "DELETE FROM begun WHERE id = ?"
-_NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
+_NEWEST = (
+    "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = {copied} ORDER BY rowid DESC LIMIT 1"
+)
 
 
 class SqliteJournal:
@@ -90,11 +92,19 @@ class SqliteJournal:
         return self._sound(found, found is not None and rows.is_whole(found))
 
     def cached(self, cache_key: str, request: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> Call | None:
-        """Return the newest answer of any run under a cache key; None if it is damaged or answers another request."""
+        """Return the newest answer of any run under a cache key; None if it is damaged or answers another request.
+
+        A copy that a run took from the cache is used if no run is left that asked for the answer.
+        """
         self.open_history()
         assert self._history is not None
-        found = first_row(self._connection, self.path, _NEWEST.format(table="answers"), cache_key)
-        found = found or first_row(self._history, self._database, _NEWEST.format(table="calls"), cache_key)
+        places = ((self._connection, self.path, "answers"), (self._history, self._database, "calls"))
+        rows_found = (
+            first_row(connection, path, _NEWEST.format(table=table, copied=copied), cache_key)
+            for copied in (0, 1)
+            for connection, path, table in places
+        )
+        found = next((row for row in rows_found if row is not None), None)
         return self._sound(found, found is not None and rows.is_reply(found, request, sent))
 
     def _sound(self, found: Any, is_sound: bool) -> Call | None:

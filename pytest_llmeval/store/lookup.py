@@ -45,7 +45,7 @@ def pick_run(
         return exact[0]
     found = [run for run in runs if ref and run.id.startswith(ref)]
     if len(found) > 1:
-        raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {and_more([run.id for run in found], _MOST)}")
+        raise StoreError(f"{where}: {ref!r} matches {len(found)} runs: {and_more([run.id for run in found], _MOST)}")
     if not found and training is not None:
         raise StoreError(f"{where}: no run {ref!r}; `llmeval trainings {training}` shows a training")
     if not found:

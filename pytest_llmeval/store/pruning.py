@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.shards import left_by_merge
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -78,13 +79,16 @@ def _uses(reader: SqliteReader, runs: Sequence[Run], *, even_unfinished: bool) -
     uses = dict.fromkeys(reader.labelled_runs(), "people labelled its answers")
     for training in reader.trainings():
         for side in (part.get(name) for part in training.proof or () for name in _PROOF):
-            uses[str(side)] = f"it is of the proof of training {training.id}"
+            uses[str(side)] = f"it is part of the proof of training {training.id}"
     for run in runs:
         status = run.shown_status
         if status == "running":
-            uses[run.id] = "it is going on"
+            uses[run.id] = "it is still running"
         elif not even_unfinished and (status in UNFINISHED or status == "unmeasurable"):
-            uses.setdefault(run.id, f"it is {status} and can be resumed (--even-unfinished takes it, too)")
+            if left_by_merge(run):
+                uses.setdefault(run.id, "its merge was killed and can be repeated (--even-unfinished includes it)")
+            elif not run.settings.get("rescored") and not run.is_imported:  # neither of these can be resumed
+                uses.setdefault(run.id, f"it is {status} and can be resumed (--even-unfinished includes it)")
     return {**uses, **{each.run_id: f"it is baseline {each.name}" for each in reader.baselines()}}
 
 

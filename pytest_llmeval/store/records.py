@@ -129,6 +129,12 @@ class Run:
         found: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
         return found
 
+    def has_rows_of(self, other: "Run", suite: str) -> bool:
+        """Whether a suite that both runs have was made from the same rows, in any order if both runs tell so."""
+        mine, its = self.suites[suite], other.suites[suite]
+        key = "row_set_digest" if mine.get("row_set_digest") and its.get("row_set_digest") else "rows_digest"
+        return bool(mine.get(key) == its.get(key))
+
     @property
     def answering(self) -> dict[str, list[str]]:
         """Models that answered for each judge, as recorded in an exported run; empty for any other run."""
@@ -272,7 +278,7 @@ class Bulk:
     bytes: int
     """Approximate number of bytes."""
     cached_answers: int
-    """Number of cached answers that no other run has."""
+    """Number of answers in the cache that no other run has."""
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:

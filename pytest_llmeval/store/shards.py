@@ -131,7 +131,7 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
     for _, shards in sorted(chosen.items()):
         first = shards[0]
         if len(shards) > 1:
-            yield f"shard {first.shard} is there {len(shards)} times: {', '.join(map(str, shards))}; name one of them"
+            yield f"shard {first.shard} was given {len(shards)} times: {', '.join(map(str, shards))}; name one of them"
         elif first.run.shown_status in UNFINISHED:
             commands = {
                 "interrupted": "was interrupted; continue with",

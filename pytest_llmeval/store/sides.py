@@ -56,7 +56,7 @@ def _find(ref: str, reader: SqliteReader | None, root: Path | None) -> tuple[Fou
         except UnknownBaselineError:
             continue
         if found.model is not None:
-            raise StoreError(f"{one_line(repr(ref))}: the model stands behind the suite: RUN::SUITE@MODEL")
+            raise StoreError(f"{one_line(repr(ref))}: the model goes after the suite: RUN::SUITE@MODEL")
         return _with_part(found, part, ref)
     raise unknown
 

@@ -243,11 +243,16 @@ class SqliteStore(SqliteReader):
         ((free,),), ((pages,),) = (list(self._plain(f"PRAGMA {name}")) for name in ("freelist_count", "page_count"))
         return float(free / max(1, pages))
 
-    def shrink(self) -> None:
-        """Rewrite the file without its free pages; raise StoreError if another process or a full disk prevents that."""
+    def shrink(self) -> bool:
+        """Rewrite the file without its free pages; raise StoreError if another process or a full disk prevents that.
+
+        Returns:
+            Whether the file is smaller now. It is not while another process reads it: the write-ahead log, which holds
+            the new pages, then replaces them when that process closes the file.
+        """
         with readable_errors(self.path):
             self._connection.execute("VACUUM")
-        self._fold_log()
+        return self._fold_log()
 
     def put_training(self, training: Training) -> None:
         """Record a training, replacing its earlier record."""
@@ -314,11 +319,13 @@ class SqliteStore(SqliteReader):
                 self._connection.execute("DETACH journal")
         orphan.remove()
 
-    def _fold_log(self) -> None:
-        """Move the write-ahead log into the database file, unless somebody is reading it."""
+    def _fold_log(self) -> bool:
+        """Move the write-ahead log into the database file, unless somebody is reading it; return whether it was."""
         with readable_errors(self.path):
-            for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
-                self._connection.execute(f"PRAGMA {pragma}").fetchall()
+            self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            ((is_busy, *_),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:g}").fetchall()
+        return not is_busy
 
     def _insert(self, table: str, values: Iterable[dict[str, Any]], verb: str = "INSERT") -> int:
         """Write rows, and return how many were written."""

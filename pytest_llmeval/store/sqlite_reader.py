@@ -95,7 +95,7 @@ _SIZE = "SELECT count(*), sum(texts + 400 + (texts > 3600) * 2048) FROM (SELECT 
 one."""
 _ALONE = f"""
 SELECT count(*) FROM (
-    SELECT 1 FROM calls WHERE cache_key IS NOT NULL AND status = 'ok' AND cached = 0
+    SELECT 1 FROM calls WHERE cache_key IS NOT NULL AND status = 'ok'
     GROUP BY cache_key HAVING min(run_id {_OF_RUNS})
 )
 """  # noqa: S608

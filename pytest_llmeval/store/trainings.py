@@ -90,7 +90,7 @@ def pick_training(trainings: Sequence[Training], ref: str, *, where: str) -> Tra
     found = exact[:1] or [each for each in trainings if each.id.startswith(ref)]
     if len(found) > 1:
         message = and_more([each.id for each in found], _MOST)
-        raise StoreError(f"{where}: {ref!r} fits {len(found):,} trainings: {message}")
+        raise StoreError(f"{where}: {ref!r} matches {len(found):,} trainings: {message}")
     if not found:
         raise StoreError(f"{where}: no training {ref!r}; `llmeval trainings` lists them")
     return found[0]

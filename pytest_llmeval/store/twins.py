@@ -48,7 +48,7 @@ def _likeness(run: Run, other: Run) -> tuple[int, int, int]:
     """Return how many suites both runs have with a shared model, the same rows, and the same prompt and code."""
     mine, its = run.suites, other.suites
     shared = {name for name, _ in run.expected.keys() & other.expected.keys()}
-    alike = [name for name in shared if _equal("rows_digest", mine[name], its[name])]
+    alike = [name for name in shared if run.has_rows_of(other, name)]
     same = [
         name for name in alike if all(_equal(key, mine[name], its[name]) for key in ("prompt_digest", "code_digest"))
     ]

@@ -58,7 +58,7 @@ def test_a_run_in_place_of_a_file_is_told_how_it_is_named(store: SqliteStore, ll
     fill(store)
     done = llmeval("calibrate", RUN)
     assert done.status == 4
-    assert done.err == f"llmeval: {RUN}: no such file; a run is named so: llmeval calibrate --run {RUN}\n"
+    assert done.err == f"llmeval: {RUN}: no such file; to name a run: llmeval calibrate --run {RUN}\n"
     assert "File name too long" in llmeval("calibrate", "x" * 5000).err
     assert llmeval("calibrate", "nowhere").err == "llmeval: nowhere: cannot be read: No such file or directory\n"
 

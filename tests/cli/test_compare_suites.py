@@ -210,7 +210,7 @@ def test_suites_of_an_exported_file_compare(variants: Project, llmeval: Command)
         (["other", "last::qa"], "'other': other has no suite 'qa'; there are 'b'\n"),
         (["last::qa", "other"], "'other': other has no suite 'qa'; there are 'b'\n"),
         (["last::qa@gpt", "last"], f"'last::qa@gpt': {OLD} has no such model; it has m\n"),
-        (["last@m::qa", "last"], "'last@m::qa': the model stands behind the suite: RUN::SUITE@MODEL\n"),
+        (["last@m::qa", "last"], "'last@m::qa': the model goes after the suite: RUN::SUITE@MODEL\n"),
         (["nope::qa", "last"], "'nope::qa': no baseline, no run in "),
     ],
 )

@@ -45,7 +45,7 @@ def test_the_extras_of_trainings_and_the_memory_are_told(
     assert state == "ok"
     assert found.startswith("trl ") and ", peft " in found
     assert ("search: optuna " if has_search else "search: pip install 'pytest-llmeval[search]'") in found
-    assert "; no usable CUDA GPU, " in found and found.endswith(" GiB of memory are free")
+    assert "; no usable CUDA GPU, " in found and found.endswith(" GiB of memory free")
 
 
 def test_a_missing_part_of_the_extra_is_a_note_that_tells_of_the_gpus_too(

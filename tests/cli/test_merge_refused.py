@@ -44,10 +44,11 @@ def test_a_doubled_shard_is_named_with_its_files(here: Path, llmeval: Command) -
     copy.write_bytes(one.read_bytes())
     told = refused(llmeval, one, two, copy)
     assert (
-        f"shard 1/2 is there 2 times: run 20250102-030401-000002 in {one}, run 20250102-030401-000002 in {copy}" in told
+        f"shard 1/2 was given 2 times: run 20250102-030401-000002 in {one}, run 20250102-030401-000002 in {copy}"
+        in told
     )
     assert told.rstrip().endswith("; name one of them")
-    assert "shard 2/2 is there 2 times" in refused(llmeval, one, two, two)
+    assert "shard 2/2 was given 2 times" in refused(llmeval, one, two, two)
 
 
 def test_of_many_missing_shards_a_few_are_named(here: Path, llmeval: Command) -> None:

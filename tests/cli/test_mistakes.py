@@ -65,7 +65,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(here: Path, llmeval: Command,
     ("ref", "message"),
     [
         ("nobody", "no run 'nobody'; `llmeval runs` lists them"),
-        ("2025", "'2025' fits 2 runs: 20250102-000000-bbbbbb, 20250101-000000-aaaaaa"),
+        ("2025", "'2025' matches 2 runs: 20250102-000000-bbbbbb, 20250101-000000-aaaaaa"),
         ("\x1b[31m", r"no run '\x1b[31m'; `llmeval runs` lists them"),
     ],
 )

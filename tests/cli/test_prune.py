@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,9 +55,11 @@ def test_old_runs_are_listed_and_stay_until_they_are_meant(store: SqliteStore, l
         "run                     name  last recorded (UTC)  what\n"
         "20250103-000000-cccccc        2025-01-03 00:00     goes\n"
         "20250101-000000-aaaaaa        2025-01-01 00:00     goes\n"
-        "20250102-000000-bbbbbb        2025-01-02 00:00     stays: it is baseline main\n"
-        "2 runs with 12 cases, about 227 KiB, would be deleted; --delete does it, and this cannot be undone\n"
-        "4 answers of theirs would no longer be in the cache, as no other run has them\n"
+        "20250102-000000-bbbbbb        2025-01-02 00:00     stays\n"
+        "20250102-000000-bbbbbb stays: it is baseline main\n"
+        "2 runs with 12 cases, about 227 KiB, would be deleted; add --delete to delete\n"
+        "  them, which cannot be undone\n"
+        "4 of their answers would no longer be in the cache, as no other run has them\n"
     )
     assert ids(store) == [*OLD, NEW]
 
@@ -109,11 +112,11 @@ def go_on(store: SqliteStore) -> None:
     ("use", "why"),
     [
         (label, "people labelled its answers"),
-        (prove, f"it is of the proof of training {PASSED.id}"),
+        (prove, f"it is part of the proof of training {PASSED.id}"),
         (compare, f"run {NEW} was compared with it"),
         (rescore, f"run {OLD[1]} scored its answers again"),
-        (interrupt, "it is interrupted and can be resumed (--even-unfinished takes it, too)"),
-        (go_on, "it is going on"),
+        (interrupt, "it is interrupted and can be resumed (--even-unfinished includes it)"),
+        (go_on, "it is still running"),
     ],
 )
 def test_a_run_that_is_of_use_stays(
@@ -133,13 +136,40 @@ def test_an_unfinished_run_goes_where_that_is_said(store: SqliteStore, llmeval: 
     assert ids(store) == [NEW]
 
 
+@pytest.mark.parametrize("settings", [{"rescored": NEW}, {"rescored": OLD[1]}])
+def test_a_scoring_that_cannot_be_resumed_goes(store: SqliteStore, llmeval: Command, settings: dict[str, str]) -> None:
+    """It is made again, by another command, and its end says nothing of that."""
+    fill(store)
+    store.resume_run(replace(store.known_run(OLD[0]), settings=settings))
+    interrupt(store)
+    assert llmeval("prune", "--older-than", "30", "--delete").status == 0
+    assert ids(store) == [NEW]
+
+
+def test_a_merge_that_was_killed_can_be_repeated(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    store.resume_run(replace(store.known_run(OLD[0]), settings={"shards": ["a", "b"]}, pid=2**22 + 1, end=None))
+    done = llmeval("prune", "--older-than", "30")
+    assert f"{OLD[0]} stays: its merge was killed and can be repeated\n" in done.out
+
+
+def test_a_reader_keeps_the_file_large_and_is_told(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM runs").fetchall()
+        done = llmeval("prune", "--older-than", "30", "--delete")
+    assert "note: another process is reading the file, which shrinks when that process\n  closes it\n" in done.out
+    assert ids(store) == [NEW]
+
+
 def test_beside_a_session_the_file_keeps_its_size(store: SqliteStore, llmeval: Command) -> None:
     """To write it anew takes long, and the session would wait."""
     fill(store)
     go_on(store)
     size = store.path.stat().st_size
     done = llmeval("prune", "--older-than", "30", "--delete")
-    assert (done.status, "note: a session is going on" in done.out) == (0, True)
+    assert (done.status, "note: a session is running" in done.out) == (0, True)
     assert (ids(store), store.path.stat().st_size) == ([OLD[0], NEW], size)
 
 
@@ -179,7 +209,7 @@ next(deleting)
     assert ids(store) == [NEW]
 
 
-@pytest.mark.parametrize("arguments", [(), ("--older-than", "0"), ("--older-than", "all")])
+@pytest.mark.parametrize("arguments", [(), ("--older-than", "0"), ("--older-than", "all"), ("--older-than", "800000")])
 def test_without_an_age_nothing_is_chosen(store: SqliteStore, llmeval: Command, arguments: tuple[str, ...]) -> None:
     fill(store)
     done = llmeval("prune", "--delete", *arguments)

@@ -149,7 +149,7 @@ def test_where_there_are_none_it_is_said_how_one_is_made(store: SqliteStore, llm
     ("named", "told"),
     [
         ("tyni", "no training 'tyni'; `llmeval trainings` lists them"),
-        ("2025", "'2025' fits 2 trainings: 20250104-000000-dddddd, 20250103-000000-cccccc"),
+        ("2025", "'2025' matches 2 trainings: 20250104-000000-dddddd, 20250103-000000-cccccc"),
     ],
 )
 def test_a_name_that_means_none_or_several_is_a_mistake(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import Project
 from tests.support.sessions import Held, Session, asked, wait_until
 
@@ -54,6 +55,18 @@ def test_used_answers_make_no_call_cost_nothing_and_keep_their_latency(warm: Pro
     assert {row["metric"]: row["verdict"] for row in verdicts}["latency_s"] == "not_judged"
     assert result.ret == 0
     result.stdout.fnmatch_lines(["not judged (all answers come from the cache): echo latency_s max_p95=60"])
+
+
+def test_an_answer_outlives_the_run_that_asked_for_it(warm: Project) -> None:
+    """The runs that took it from the cache have it, too: `llmeval prune` deletes the first of them."""
+    assert warm.run("evals", "--cache=use").ret == 0
+    with contextlib.closing(SqliteStore(warm.root / ".llmeval" / "llmeval.db")) as store:
+        asking = store.runs()[-1].id
+        assert store.bulk([asking]).cached_answers == 0
+        assert store.bulk([run.id for run in store.runs()]).cached_answers == 4
+        assert store.delete_run(asking, is_wanted=lambda run_id: True)
+    assert warm.run("evals", "--cache=only").ret == 0
+    assert (len(warm.server.ledger), [row["cached"] for row in newest(warm)]) == (4, [1] * 4)
 
 
 def test_questions_that_differ_deep_within_or_by_the_type_of_a_large_number_are_others(project: Project) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.project import Project
+from tests.support.sessions import Session, wait_until
 
 ROWS = [{"id": each, "input": f"say {each}"} for each in "ab"]
 WAYS = ("sync", "async", "thread", "endpoint")
@@ -83,7 +84,7 @@ def test_one_that_fails_is_an_error_of_the_case(project: Project, way: str) -> N
     project.run("evals").assert_outcomes(errors=2)
     (found,) = project.rows("SELECT DISTINCT error_kind, error FROM cases")
     assert found["error_kind"] == "code"
-    assert "POST /v1/embeddings: AuthenticationError: Error code: 401" in found["error"]
+    assert f"embeddings from {project.server.url}: AuthenticationError: Error code: 401" in found["error"]
     assert [entry.path for entry in project.server.ledger] == ["/v1/embeddings"] * 2
 
 
@@ -99,18 +100,18 @@ def test_what_makes_no_embeddings_is_refused(project: Project) -> None:
                 with pytest.raises(TypeError, match=told):
                     make(model, embeddings="text-embedding-3-small")
             for make in (openai_client, lambda *a, **k: model_endpoint(*a, **k).__enter__()):
-                with pytest.raises(TypeError, match="an openai.OpenAI here, found one whose answers are awaited"):
+                with pytest.raises(TypeError, match="an openai.OpenAI here, found an async client"):
                     make(model, embeddings=openai.AsyncOpenAI(api_key="x"))
+            with pytest.raises(TypeError, match="takes a client of OpenAI's SDK, found <class 'openai.OpenAI'>"):
+                openai_client(model, embeddings=openai.OpenAI)
             openai_client(model).embeddings.create(model="x", input="x")
         """,
         ROWS[:1],
     )
     project.run("evals").assert_outcomes(errors=1)
     (found,) = project.rows("SELECT error FROM cases")
-    told = (
-        "POST /v1/embeddings: only making chat completions and responses goes through the case's model; pass a client"
-    )
-    assert f"{told} of OpenAI's that makes embeddings as `embeddings`, beside `model`" in found["error"]
+    told = "POST /v1/embeddings: only chat completions and responses go through the case's model; for embeddings pass"
+    assert f"{told} an OpenAI client: `embeddings=client`, next to `model`" in found["error"]
 
 
 @pytest.mark.parametrize("way", ("sync", "async"))
@@ -131,13 +132,14 @@ def test_an_answer_without_embeddings_is_an_error_of_the_case(project: Project, 
                         pass
             score.exact("sorry", "sorry")
         """.replace("URL", project.server.url).replace("WAY", way),
-        [{"id": each, "input": f"fault-body-{each}"} for each in ("html", "emptyobj", "list", "null")],
+        [{"id": each, "input": f"fault-body-{each}"} for each in ("html", "emptyobj", "list", "null", "nullvector")],
     )
-    project.run("evals").assert_outcomes(errors=4)
+    project.run("evals").assert_outcomes(errors=5)
     errors = {row["sample_id"]: row["error"] for row in project.rows("SELECT sample_id, error FROM cases")}
-    told = "POST /v1/embeddings: the answer holds no embeddings, but "
+    told = f"embeddings from {project.server.url}: the answer does not contain 1 embedding, but "
     assert errors["html"] == f"{told}'<html><body>Please log in</body></html>'"
     assert errors["emptyobj"] == f"{told}{{}}" and errors["list"] == f"{told}[]" and errors["null"] == f"{told}None"
+    assert errors["nullvector"].startswith(told)
 
 
 def test_an_application_of_azure_asks_and_embeds_at_the_address(project: Project) -> None:
@@ -162,6 +164,118 @@ def test_an_application_of_azure_asks_and_embeds_at_the_address(project: Project
     project.run("evals").assert_outcomes(passed=1)
     (made, _) = project.server.ledger
     assert made.headers["api-key"] == "of-embeddings" and made.body["input"] == "x"
+
+
+def test_between_clients_of_azure_the_deployment_in_the_address_counts(project: Project) -> None:
+    """Azure ignores the model in the body: another one would embed the questions than embedded the passages."""
+    project.eval(
+        """
+        def test_rag(model):
+            import openai
+            from pytest_llmeval import model_endpoint
+            azure = {"api_version": "2024-10-21"}
+            with openai.AzureOpenAI(base_url="URL", api_key="x", **azure) as own:
+                with model_endpoint(model, embeddings=own) as endpoint:
+                    reached = {"azure_endpoint": endpoint.root_url, "api_key": endpoint.api_key}
+                    with openai.AzureOpenAI(azure_deployment="my emb", **reached, **azure) as app:
+                        app.embeddings.create(model="ada", input="x")
+        """.replace("URL", project.server.url),
+        ROWS[:1],
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    (made,) = project.server.ledger
+    assert (made.path.partition("?")[0], made.model) == ("/v1/deployments/my%20emb/embeddings", "my emb")
+
+
+ONE = """
+async def test_rag(sample, model):
+    import asyncio
+    import openai
+    from pytest_llmeval import async_openai_client, openai_client
+    with openai.OpenAI(base_url="URL", api_key="x", max_retries=0) as own:
+        try:
+            BODY
+        except Exception:
+            pass
+"""
+
+
+def error_of(project: Project, body: str, url: str = "") -> str:
+    """Return the error of a case whose application catches every exception of its embeddings."""
+    project.eval(ONE.replace("URL", url or project.server.url).replace("BODY", body), ROWS[:1])
+    project.run("evals").assert_outcomes(errors=1)
+    (found,) = project.rows("SELECT error_kind, error FROM cases")
+    assert found["error_kind"] == "code"
+    return str(found["error"])
+
+
+def test_what_lies_behind_a_lost_connection_is_told(project: Project) -> None:
+    """The SDK's own text is the same for all; the password of an address stays where it is."""
+    body = 'await async_openai_client(model, embeddings=own).embeddings.create(model="x", input="x")'
+    error = error_of(project, body, "http://me:secret-of-mine@127.0.0.1:9/v1")
+    assert "embeddings from http://127.0.0.1:9/v1: APIConnectionError: Connection error. (" in error
+    assert "Connection refused" in error and "secret-of-mine" not in error
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_fewer_embeddings_than_texts_are_an_error_of_the_case(project: Project, count: int) -> None:
+    """The server answers one to each request here."""
+    body = f'await async_openai_client(model, embeddings=own).embeddings.create(model="x", input=["x"] * {count})'
+    assert f"the answer does not contain {count} embeddings, but " in error_of(project, body)
+
+
+def test_a_sync_request_of_an_async_body_is_refused_before_it_blocks_all_others(project: Project) -> None:
+    body = 'openai_client(model, embeddings=own).embeddings.create(model="x", input="x")'
+    assert "RuntimeError: a sync call was made from async code" in error_of(project, body)
+    assert project.server.ledger == []
+
+
+def test_the_client_of_another_case_embeds_nothing(project: Project) -> None:
+    """As it answers nothing: what fails there could not be told to the case that asks."""
+    project.eval(
+        """
+        def test_rag(sample, model):
+            import openai
+            from pytest_llmeval import openai_client
+            own = openai.OpenAI(base_url="URL", api_key="x", max_retries=0)
+            KEPT.append(openai_client(model, embeddings=own))
+            try:
+                KEPT[0].embeddings.create(model="x", input="x")
+            except Exception:
+                pass
+
+        KEPT = []
+        """.replace("URL", project.server.url),
+        ROWS,
+    )
+    project.run("evals").assert_outcomes(passed=1, errors=1)
+    (found,) = project.rows("SELECT error FROM cases WHERE outcome = 'error'")
+    assert (
+        "model echo of another case: make the client in each test" in found["error"] and len(project.server.ledger) == 1
+    )
+
+
+def test_an_interrupt_does_not_wait_for_a_silent_server(project: Project) -> None:
+    """A loop of the test's own would join the threads of its executor, for the ten minutes of the client's deadline."""
+    project.eval(
+        """
+        def test_rag(model):
+            import asyncio
+            import openai
+            from pytest_llmeval import async_openai_client
+            own = openai.OpenAI(base_url="URL", api_key="x")
+
+            async def app():
+                await async_openai_client(model, embeddings=own).embeddings.create(model="fault-hang", input="x")
+
+            asyncio.run(app())
+        """.replace("URL", project.server.url),
+        ROWS[:1],
+    )
+    with Session(project, "-p", "no:xdist") as session:
+        wait_until(lambda: len(project.server.ledger) == 1, "the embedding is asked for")
+        session.interrupt()
+        assert session.end() == 2, session.text
 
 
 def test_what_an_endpoint_answers_to_a_failure_is_told_once(project: Project) -> None:

@@ -23,6 +23,7 @@ def ask(path, body, **headers):
 if __name__ == "__main__":
     messages = [{"role": "user", "content": sys.argv[1]}]
     (model,) = ask("/models", None)["data"]
+    assert ask("/models/gpt-4o", None) == model
     completion = ask("/chat/completions", {"model": model["id"], "messages": messages, "temperature": 0.5})
     print(completion["choices"][0]["message"]["content"])
 """
@@ -116,7 +117,7 @@ def test_what_fails_is_an_error_of_the_case_whatever_the_application_makes_of_it
     assert kinds == {**dict.fromkeys(asked, "code"), "call": "auth"}
     errors = {row["sample_id"]: row["error"] for row in project.rows("SELECT sample_id, error FROM cases")}
     assert all("give the application its `api_key`" in errors[each] for each in ("key", "none"))
-    assert "only making chat completions and responses goes through the case's model" in errors["path"]
+    assert "only chat completions and responses go through the case's model" in errors["path"]
     assert "the body is not a JSON object" in errors["json"] and "n=2" in errors["many"]
 
 

@@ -282,12 +282,9 @@ def test_anything_but_a_single_answer_is_refused(project: Project) -> None:
     assert {case["error_kind"] for case in found.values()} == {"code"}
     for how in ("api", "all"):
         assert "n=2: the case's model gives one answer to a request" in found[f"{how}-choices"]["error"]
-        told = "only making chat completions and responses goes through the case's model"
+        told = "only chat completions and responses go through the case's model"
         assert f"POST /v1/embeddings: {told}" in found[f"{how}-endpoint"]["error"]
-        assert (
-            f"GET /v1/responses/resp_1: {told}; let the application use a client of its own"
-            in found[f"{how}-kept"]["error"]
-        )
+        assert f"GET /v1/responses/resp_1: {told}; let the application use its own" in found[f"{how}-kept"]["error"]
         assert "RuntimeError: a sync call was made from async code" in found[f"{how}-blocking"]["error"]
         assert "`async_openai_client(model)` there, or `await asyncio.to_thread(" in found[f"{how}-blocking"]["error"]
     assert project.server.ledger == []

@@ -40,9 +40,9 @@ class Broken(__import__("io").BytesIO):
         raise OSError("the disk is gone")
 """
 PATHS = {
-    "file": "POST /v1/files: only making chat completions and responses goes through the case's model",
-    "sound": "POST /v1/audio/transcriptions: only making chat completions and responses goes through",
-    "image": "POST /v1/images/edits: only making chat completions and responses goes through the case's model",
+    "file": "POST /v1/files: only chat completions and responses go through the case's model",
+    "sound": "POST /v1/audio/transcriptions: only chat completions and responses go through",
+    "image": "POST /v1/images/edits: only chat completions and responses go through the case's model",
     "claude": "POST /v1/files: only messages go through the case's model",
 }
 

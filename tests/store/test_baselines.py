@@ -156,9 +156,9 @@ def test_a_model_that_the_run_does_not_have_is_told(find: Find) -> None:
 
 def test_a_beginning_that_fits_several_runs_is_told(find: Find) -> None:
     """And taken for none of them."""
-    with pytest.raises(StoreError, match="'2025' fits 2 runs: "):
+    with pytest.raises(StoreError, match="'2025' matches 2 runs: "):
         find("2025")
-    with pytest.raises(StoreError, match="'2025' fits 2 runs: "):
+    with pytest.raises(StoreError, match="'2025' matches 2 runs: "):
         find("2025@m")
 
 
@@ -212,7 +212,7 @@ def test_a_whole_green_run_may_be_a_baseline(found: Run) -> None:
     assert refusal(found) is None
 
 
-SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
+SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r", "row_set_digest": "o"}
 
 
 @pytest.mark.parametrize(
@@ -244,8 +244,18 @@ SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
         ),
         (
             {},
-            {"suites": {"qa": {**SUITE, "code_digest": "d", "rows_digest": "s"}, "new": {}}},
+            {"suites": {"qa": {**SUITE, "code_digest": "d", "rows_digest": "s", "row_set_digest": "x"}, "new": {}}},
             ["code of the test or a scorer of qa", "rows of qa"],
+        ),
+        (
+            {},
+            {
+                "suites": {
+                    "qa": {**SUITE, "rows_digest": "s"},
+                    "b": {**SUITE, "rows_digest": "s", "row_set_digest": ""},
+                }
+            },
+            ["rows of b"],
         ),
         ({}, {"options": {"epochs": 3, "limit": 5, "slice": ["a", "b"]}}, ["--epochs 1, now 3", "--limit none, now 5"]),
         ({}, {"markexpr": "fast"}, ["-m none, now fast"]),

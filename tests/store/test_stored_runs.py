@@ -113,7 +113,7 @@ def test_a_run_is_found_by_id_beginning_name_or_last(store: Store, ref: str, ind
 @pytest.mark.parametrize(
     ("ref", "message"),
     [
-        ("202", r"'202' fits 4 runs: 20250104-000000-cccccc, 20250103.* and 1 more"),
+        ("202", r"'202' matches 4 runs: 20250104-000000-cccccc, 20250103.* and 1 more"),
         ("nobody", r"no run 'nobody'; `llmeval runs` lists them"),
         ("night", r"no run 'night'; did you mean 'nightly'\?"),
         ("lsat", r"no run 'lsat'; did you mean 'last'\?"),

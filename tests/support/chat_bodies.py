@@ -109,6 +109,7 @@ BODIES: dict[str, bytes] = {
     "nochoices": _dumps(choices=[]),
     "nofinish": encoded(completion("ok", finish=None)),
     "nousage": _dumps(usage=...),
+    "nullvector": encoded({"data": [{"embedding": None}]}),
     "null": b"null",
     "nullchoices": _dumps(choices=None),
     "nullcontent": encoded(completion(None)),

@@ -231,7 +231,7 @@ def test_every_pair_of_sides_has_a_comparison_of_its_own(
         ("last@nix", "last", f"'last@nix': {NEW} has no such model; it has small, big one"),
         ("last::ab", "last", f"'last::ab': {NEW} has no suite 'ab'; there are 'ab[long]', 'ab[short]'"),
         ("last", "last::othr", f"'last::othr': {NEW} has no suite 'othr'; did you mean 'other'?"),
-        ("last@small::ab[long]", "last", "'last@small::ab[long]': the model stands behind the suite: RUN::SUITE@MODEL"),
+        ("last@small::ab[long]", "last", "'last@small::ab[long]': the model goes after the suite: RUN::SUITE@MODEL"),
         ("nix::ab[long]", "last", "'nix::ab[long]': no baseline, no run in "),
         ("main.jsonl", "last", "'main.jsonl': no baseline, no run in "),
         ("", "last", "'': no baseline, no run in "),

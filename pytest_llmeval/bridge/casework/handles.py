@@ -85,7 +85,7 @@ class CaseModel:
                 too.
             PromptError: ``messages`` is neither a string nor a list of messages.
         """
-        self._check_asking()
+        self.check_asking()
         turn = next(self._turns)
         return self._noted(await self.answer(self._request(messages, params)), turn)
 
@@ -97,7 +97,7 @@ class CaseModel:
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
-        self._check_asking()
+        self.check_asking()
         turn = next(self._turns)
         return self._noted(self._waited(self._request(messages, params), position=None), turn)
 
@@ -121,12 +121,12 @@ class CaseModel:
             CaseError: as ``generate``.
             PromptError: as ``generate``.
         """
-        self._check_asking()
+        self.check_asking()
         return Likelihood.from_text(str(await self.answer(self._weighing(target, messages))))
 
     def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
         """Return how likely the model finds ``target``, as ``logprob`` does, from a test that is not async."""
-        self._check_asking()
+        self.check_asking()
         return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
 
     def refuse(self, error: Exception) -> None:
@@ -175,7 +175,8 @@ class CaseModel:
         self._given[_OWN_TURN] = response
         return response
 
-    def _check_asking(self) -> None:
+    def check_asking(self) -> None:
+        """Raise CaseError if another case is asking, or the model's own case has ended."""
         check_asking(self._run, self._runtime, f"{self._role} {self.name}", _OWN_MODEL)
 
     def _waited(self, request: Request, *, position: int | None) -> Response:

@@ -29,7 +29,7 @@ class AnthropicApi:
             message = (
                 f"{posted.method} {posted.path}: only messages go through the case's model; let the application use"
             )
-            raise CaseError(f"{message} a client of its own for anything else", kind=ErrorKind.CODE)
+            raise CaseError(f"{message} its own client for everything else", kind=ErrorKind.CODE)
         body = json_body(posted)
         whole = self._threads.whole(body)
         asked = read_request(whole)

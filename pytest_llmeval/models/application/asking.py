@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from pytest_llmeval.core.loop import refuse_to_block
 from pytest_llmeval.core.protocols import Model
 from pytest_llmeval.core.text import shown_value
 from pytest_llmeval.core.types import Message, Response
@@ -36,6 +37,9 @@ class Api(Protocol):
 @runtime_checkable
 class _OfCase(Protocol):
     """A model that knows its case."""
+
+    def check_asking(self) -> None:
+        """Raise CaseError if another case is asking, or the model's own case has ended."""
 
     def refuse(self, error: Exception) -> None:
         """Make the case an error, even if the exception is caught later."""
@@ -77,6 +81,7 @@ class Asking:
         """Return the answer to a request; raise as ``model.generate_sync`` and ``Api.read`` do."""
         with self._told(posted):
             if (embeddings := self._embeddings_for(posted)) is not None:
+                refuse_to_block()
                 return embeddings.answer_sync(posted)
             asked = self._api.read(posted)
             return asked.answer(self._model.generate_sync(asked.messages, **asked.params), self.name)
@@ -90,8 +95,16 @@ class Asking:
             return asked.answer(await self._model.generate(asked.messages, **asked.params), self.name)
 
     def _embeddings_for(self, posted: Posted) -> EmbeddingsClient | None:
-        """Return the embeddings client if this is a request for embeddings; None otherwise, or without a client."""
-        return self._embeddings if posted.method == "POST" and posted.path.endswith(EMBEDDINGS_PATH) else None
+        """Return the embeddings client if this is a request for embeddings; None otherwise, or without a client.
+
+        Raises:
+            CaseError: as ``model.generate`` does, for a case that may not ask here.
+        """
+        if self._embeddings is None or posted.method != "POST" or not posted.path.endswith(EMBEDDINGS_PATH):
+            return None
+        if isinstance(self._model, _OfCase):
+            self._model.check_asking()
+        return self._embeddings
 
     def refuse(self, error: Exception) -> None:
         """Report an error to the case; without this, a case whose application catches it would still be scored."""

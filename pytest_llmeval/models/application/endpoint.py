@@ -29,6 +29,7 @@ __all__ = ["Endpoint", "model_endpoint"]
 
 _HOST = "127.0.0.1"
 _PREFIX = "/v1"
+_MODELS_PATH = f"{_PREFIX}/models"
 _KEY_BYTES = 16
 _STOP_TIMEOUT_S = 0.1
 _TURNS = 5
@@ -153,9 +154,11 @@ class _Served:
             with self._asking.telling():
                 self._check_key(request)
                 body = await _body(request)
-            if (request.method, request.path) == ("GET", f"{_PREFIX}/models"):
-                model = {"id": self._asking.name, "object": "model", "created": 0, "owned_by": "llmeval"}
+            model = {"id": self._asking.name, "object": "model", "created": 0, "owned_by": "llmeval"}
+            if request.method == "GET" and request.path == _MODELS_PATH:
                 return web.json_response({"object": "list", "data": [model]})
+            if request.method == "GET" and request.path.startswith(f"{_MODELS_PATH}/"):  # whichever it asks for
+                return web.json_response(model)
             is_again = is_retry(request.headers)
             posted = Posted(method=request.method, path=request.path, body=body, is_retry=is_again)
             sent = await self._begun.answered(posted, request)

@@ -16,8 +16,8 @@ from pytest_llmeval.models.http.transport import CHAT_PATH, RESPONSES_PATH
 
 __all__ = ["OpenAIApi"]
 
-_EMBEDDINGS = "pass a client of OpenAI's that makes embeddings as `embeddings`, beside `model`"
-_ELSEWHERE = "let the application use a client of its own for anything else"
+_EMBEDDINGS = "for embeddings pass an OpenAI client: `embeddings=client`, next to `model`"
+_ELSEWHERE = "let the application use its own client for everything else"
 
 
 class OpenAIApi:
@@ -34,7 +34,7 @@ class OpenAIApi:
         if posted.method == "POST" and posted.path.endswith(CHAT_PATH):
             asked = CompletionRequest.read(json_body(posted))
             return Asked(messages=asked.messages, params=asked.params, answer=asked.answer)
-        what = f"{posted.method} {posted.path}: only making chat completions and responses goes through the case's"
+        what = f"{posted.method} {posted.path}: only chat completions and responses go through the case's"
         instead = _EMBEDDINGS if posted.path.endswith(EMBEDDINGS_PATH) else _ELSEWHERE
         raise CaseError(f"{what} model; {instead}", kind=ErrorKind.CODE)
 

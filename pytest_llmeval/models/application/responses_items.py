@@ -71,11 +71,11 @@ def _message(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message that is not the assistant's."""
     if kind != "message":
         raise unsupported(
-            f"an item of type {kind!r} in input", "leave it out, or let the application say it in a message"
+            f"an item of type {kind!r} in input", "leave it out, or let the application put it in a message"
         )
     role = item.get("role")
     if role not in _ROLES:
-        raise unsupported(f"a message of role {role!r} in input", "say it as user, assistant, system or developer")
+        raise unsupported(f"a message of role {role!r} in input", "use the role user, assistant, system or developer")
     return {"role": role, "content": _content(_parts(item.get("content")))}
 
 
@@ -125,7 +125,7 @@ def _part(part: Any) -> dict[str, Any]:
     elif kind == "input_file":
         fields = {"type": "file", "file": _file(part)}
     else:
-        raise unsupported(f"a part of type {kind!r} in a message", "say it as input_text, input_image or input_file")
+        raise unsupported(f"a part of type {kind!r} in a message", "send it as input_text, input_image or input_file")
     marked = part.get("prompt_cache_breakpoint")
     return fields if marked is None else {**fields, "prompt_cache_breakpoint": marked}
 

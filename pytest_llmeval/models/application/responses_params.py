@@ -62,7 +62,7 @@ def custom_names(params: Mapping[str, Any]) -> set[str]:
 
 def unsupported(what: str, todo: str) -> CaseError:
     """Return the error for a request that contains ``what``; ``todo`` says what the application can do instead."""
-    message = f"{what}: a response is asked of the case's model as a chat, which has no such thing; {todo}"
+    message = f"{what}: the case's model is asked by a chat completion, which cannot have that; {todo}"
     return CaseError(message, kind=ErrorKind.CODE)
 
 

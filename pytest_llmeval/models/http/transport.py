@@ -174,7 +174,7 @@ def unreadable_fault(text: str, redact: Redact) -> AttemptError:
     """
     told = " ".join(line.strip() for line in text.splitlines() if line.strip(" ^"))
     message = _line(f"the head of the answer is not valid HTTP: {told}", redact)
-    todo = "fix the server or what stands before it, or try --llmeval-transport sdk, which is less strict"
+    todo = "fix the server or the proxy in front of it, or try --llmeval-transport sdk, which is less strict"
     return AttemptError(ErrorKind.CONNECTION, f"{message}; {todo}", retryable=True, usage=Usage())
 
 
