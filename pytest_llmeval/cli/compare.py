@@ -93,5 +93,5 @@ def _baseline_of(ref: str, project: Project, database: Path | None, thresholds: 
         choice = choose_again(run, None, rules, reader=store, root=project.root)
     if choice.found is None:
         why = f": {choice.why_none}" if rules.baseline is not None or choice.is_given else ", and no rules name one"
-        raise StoreError(f"run {run.id} has no baseline{why}; say what to compare with: llmeval compare BASE")
+        raise StoreError(f"run {run.id} has no baseline{why}; name one: llmeval compare BASE")
     return choice.found.ref

@@ -135,7 +135,7 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
     again = "1 of them repeats an earlier one and keeps its date"
     if repeated > 1:
         again = f"{repeated} of them repeat earlier ones and keep their dates"
-    to_do = f"{again}: where people looked again, fill in the column `at`"
+    to_do = f"{again}: where people looked again, put the new date into the column `at`"
     echo_lines([line for each in (message, *([to_do] if repeated else [])) for line in wrapped(each, terminal_width())])
 
 

@@ -28,10 +28,16 @@ class JsonlFile:
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
         """Yield the row of each line."""
-        position = 0
+        position, is_begun = 0, False
         with readable(self.shown), open(self.path, "rb") as file:
             for number, raw in enumerate(file, 1):
-                if (raw if position else raw.removeprefix(_BOM)).strip():
+                line = (raw if position else raw.removeprefix(_BOM)).strip()
+                if line.startswith(b"[") and not is_begun:
+                    raise DatasetError(
+                        f"{self.shown}:{number}: a JSON array, not one object a line; rename the file to .json"
+                    )
+                is_begun = is_begun or bool(line)
+                if line:
                     ref = RowRef(position, len(raw), number, checksum(raw))
                     try:
                         yield ref, self._sample(raw, ref)

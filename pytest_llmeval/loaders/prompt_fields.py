@@ -69,7 +69,8 @@ class PromptFields:
         for one in two pairs of braces, the notation of other tools. If no field is filled although the rows differ, a
         warning says that all rows get the same prompt if every case sends the prompt itself (``is_sent``); otherwise it
         names the words sent in place of a field. A word that may be meant literally is reported only if nothing else in
-        braces is. Each warning begins with ``rows``, the name of the dataset.
+        braces is, or if the prompt leaves out a field that it may stand for. Each warning begins with ``rows``, the
+        name of the dataset.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
@@ -78,6 +79,9 @@ class PromptFields:
         known = self._slips(sorted(in_braces - filled), filled)
         for name, told in known.items():
             yield f"{where}: {{{one_line(name, 60)}}} is not a row field and is sent unchanged; {told}"
+        unknown, unused = [word for word in words if word not in known], self._names - filled
+        if filled and unknown and unused:
+            yield f"{where}: no row has {_braced(unknown)}, sent unchanged; the prompt does not use {_braced(unused)}"
         for name in sorted(filled & self._lacking.keys()):
             lacking = f"is missing in {self._rows - self._having[name]} of {counted(self._rows, 'row')}"
             first = f"first: row {one_line(self._lacking[name], 60)}"

@@ -25,6 +25,8 @@ _NOT_ON_A_ROW = frozenset({"parametrize", "usefixtures", "skipif", "filterwarnin
 """Marks that cannot be set on a row: they need an argument, which no row can give, or are read before rows exist."""
 _GROUPS = frozenset({"tag", "tags", "label", "labels", "group", "groups", "category", "categories"})
 """Keys that other tools use for groups of rows. Some resemble a row key of another meaning (``tags``)."""
+_TARGETS = ("answer", "expected", "expected_output", "ideal", "output", "reference")
+"""Names that other tools have for the target."""
 _OF_GROUPS = "groups of a row are its slice, marks of pytest its marks, and anything else goes into metadata"
 _NOTHING: dict[str, Any] = {}
 _NO_ADDRESS = {"input": "leave the address out", "target": "give it an 'id', or leave the address out"}
@@ -152,7 +154,7 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
     """
     key = next(key for key in row if key not in _KNOWN)
     name, dot, field = str(key).partition(".")
-    meant = closest(name, ROW_KEYS)
+    meant = closest(name, ROW_KEYS) or ("target" if name in _TARGETS and "target" not in row else None)
     if meant in nested and dot and not field:
         return f"{where}: unknown key {shown_value(key)}; put the name of a field behind the dot of '{meant}.'"
     meant = f"{meant}{dot}{field}" if meant in nested else meant
@@ -160,6 +162,8 @@ def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ())
     hint = _OF_GROUPS if key in _GROUPS else hint
     if meant is None and nested and key:
         hint += f"; rename it, or put {' or '.join(f'{each}.' for each in nested)} before it"
+    elif meant is None:
+        hint += "; anything else goes into input (an object) or metadata"
     return f"{where}: unknown key {shown_value(key)}; {hint}"
 
 

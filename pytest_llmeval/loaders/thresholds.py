@@ -113,7 +113,9 @@ class _Reader:
     def _refuse_empty(self, value: object, path: KeyPath) -> None:
         """Record every key without a value; YAML reads it as null, which could be mistaken for a default."""
         if value is None:
-            self._problem(path, "has no value; write one, or take the key out")
+            key, _, bound = str(path[-1]).partition(" ") if path else ("", "", "")
+            colon = f" (is a colon missing? {key}: {bound})" if bound and " " not in bound else ""
+            self._problem(path, f"has no value; write one, or take the key out{colon}")
         if isinstance(value, list):
             value = dict(enumerate(value))
         if isinstance(value, dict):

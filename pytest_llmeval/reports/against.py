@@ -146,5 +146,5 @@ def _epochs(base: Run, run: Run) -> Iterator[str]:
     if before and now and before != now:
         yield (
             f"the baseline has {counted(before, 'epoch')} and this run {now:,}: rules on a change fail more often than"
-            " alpha says where means are near 0 or 1; both want as many"
+            " alpha says where means are near 0 or 1; run both with the same --epochs"
         )

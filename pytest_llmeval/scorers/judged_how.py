@@ -131,4 +131,5 @@ def truth(passed: object, what: str = "passed") -> bool | None:
     plain = passed.item() if hasattr(passed, "item") else passed
     if plain is None or isinstance(plain, bool):
         return plain
-    raise ValueError(f"{what} must be True, False or None, found {passed!r}")
+    allowed = "True, False or None" if what == "passed" else "a score, True, False or None"
+    raise ValueError(f"{what} must be {allowed}, found {passed!r}")

@@ -165,7 +165,8 @@ def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | N
     if end is None or end.status != "finished":
         return left_by_merge(run) or _unfinished(run, printable(db_option))
     if run.left_out:
-        return f"run {run.id} is partial ({', '.join(run.left_out)}); run the evals without that (-m may stay)"
+        parts = ", ".join(run.left_out)
+        return f"run {run.id} is partial ({parts}); a baseline needs all rows: run the evals without that (-m may stay)"
     if settings.get("shard"):
         return f"run {run.id} is one shard of several; llmeval merge joins them, and the whole may be one"
     changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
@@ -285,8 +286,8 @@ def _unfinished(run: Run, db_option: str) -> str:
         "interrupted": f"was interrupted; {again}",
         "crashed": f"crashed; {again}",
         "unmeasurable": (
-            f"is unmeasurable, `llmeval show {run.id}{db_option}` says why; where that is a rule that you have fixed,"
-            " or the old baseline that nothing can be compared with, score the answers again without any call:"
+            f"is unmeasurable (`llmeval show {run.id}{db_option}` says why); if only a rule, since fixed, or the old"
+            " baseline is the cause, score its answers again without any call, and set the run that this makes:"
             f" llmeval rescore {run.id} --baseline none{db_option}"
         ),
     }

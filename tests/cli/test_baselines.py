@@ -74,8 +74,12 @@ def test_naming_another_run_tells_which_one_it_replaces(two_runs: SqliteStore, l
     [
         (replace(END, exit_code=1, verdict="fail"), {}, "is not green (exit status 1, verdict fail); fix"),
         (replace(END, status="interrupted", exit_code=2, verdict="none"), {}, "was interrupted; continue with"),
-        (replace(END, status="unmeasurable", exit_code=10, verdict="unmeasurable"), {}, "is unmeasurable, `llmeval"),
-        (END, {"partial": True, "suites": {"qa": {"left_out": ["--limit 1"]}}}, "is partial (--limit 1); run"),
+        (replace(END, status="unmeasurable", exit_code=10, verdict="unmeasurable"), {}, "is unmeasurable (`llmeval"),
+        (
+            END,
+            {"partial": True, "suites": {"qa": {"left_out": ["--limit 1"]}}},
+            "is partial (--limit 1); a baseline needs all rows: run",
+        ),
         (END, {"resumes": [{"changed": ["the prompt of suite 'qa' changed"]}]}, "was resumed after changes (the prom"),
     ],
 )

@@ -45,5 +45,5 @@ def test_a_run_without_a_baseline_needs_a_name(
     if rules is not None:
         Path("thresholds.yaml").write_text(rules)
     done = llmeval("compare")
-    told = f"llmeval: run {NEW} has no baseline{why}; say what to compare with: llmeval compare BASE\n"
+    told = f"llmeval: run {NEW} has no baseline{why}; name one: llmeval compare BASE\n"
     assert (done.status, done.out, done.err) == (4, "", told)

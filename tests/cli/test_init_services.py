@@ -65,7 +65,7 @@ def test_each_project_has_a_workflow_that_shares_nothing(
             "evals.yaml is your own, and does not run `pytest evals`: until it does, no pull request is judged",
         ),
         ("services/chat", "cd services/chat && pytest evals", "commit and push: pull requests are judged"),
-        ("services/chat", "run: pytest evals", "runs no `pytest evals` in services/chat: until it does, no pull"),
+        ("services/chat", "run: pytest evals", "does not run `pytest evals` in services/chat: until it does, no pull"),
     ],
 )
 def test_of_a_workflow_that_was_there_it_promises_only_what_that_does(

@@ -104,7 +104,7 @@ def test_a_label_that_keeps_its_date_is_told(
     done = llmeval("labels", "import", jsonl(here / "in.jsonl", *({**GOOD, **row} for row in rows)), "--rater", "kim")
     said = " ".join(done.out.split())
     assert "2 labels of run" in said and "0 new, 2 in place of earlier ones" in said
-    assert (told or "") in said and ("fill in the column at" in said) == (told is not None)
+    assert (told or "") in said and ("put the new date into the column `at`" in said) == (told is not None)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_warning_comes_with_it(recorded: SqliteStore, here: Path) -> None:
         assert line.startswith("http://0.0.0.0:")
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=20)
-    assert "warning: whoever reaches this address" in err
+    assert "warning: anyone who reaches this address" in err
 
 
 def test_files_are_written(recorded: SqliteStore, llmeval: Command, here: Path) -> None:

@@ -15,6 +15,10 @@ from pytest_llmeval.loaders.datasets import open_dataset
 from tests.support.project import jsonl
 
 WHERE = "evals/test_echo.py::test_echo"
+KEYS = (
+    "a row has the keys id, input, target, slice, marks, metadata; anything else goes into input (an object) or"
+    " metadata"
+)
 NO_OBJECT = "a row must be an object with the key 'input', found"
 INPUT = "input must be a string, an object, or a list of chat messages with role and content, found"
 ID = "id must be a non-empty string, found"
@@ -68,10 +72,8 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
         ('"text"', f"{NO_OBJECT} 'text'"),
         ("null", f"{NO_OBJECT} None"),
         ('{"input": "a", "tagret": 1}', "unknown key 'tagret'; did you mean 'target'?"),
-        (
-            '{"input": "a", "zzz": 1}',
-            "unknown key 'zzz'; a row has the keys id, input, target, slice, marks, metadata",
-        ),
+        ('{"input": "a", "zzz": 1}', f"unknown key 'zzz'; {KEYS}"),
+        ('{"input": "a", "expected": 1}', "unknown key 'expected'; did you mean 'target'?"),
         ('{"target": 1}', "key 'input' is missing; found 'target'"),
         ("{}", "key 'input' is missing; found no key at all"),
         ('{"input": 5}', f"{INPUT} 5"),
@@ -123,6 +125,7 @@ def test_a_wrong_row_names_file_line_and_key(tmp_path: Path, row: str | bytes, m
     [
         ("jsonl", "", f": {EMPTY}"),
         ("jsonl", "\n \n", f": {EMPTY}"),
+        ("jsonl", '\n[\n  {"input": "a"}\n]', ":2: a JSON array, not one object a line; rename the file to .json"),
         ("csv", "", ":1: no header; the first line names the columns, such as id,input,target"),
         ("csv", "fr,Capital?,Paris\n", ": empty dataset; line 1 names the columns, and no row follows"),
         ("csv", "id,input\na,b,c\n", ":2: 3 cells under 2 columns; quote cells with commas"),
@@ -244,7 +247,7 @@ def test_a_path_that_is_no_dataset(tmp_path: Path, path: str, message: str, monk
         (lambda: [{"input": "a", "target": {1, 2}}], f" <lambda>():1: {HOLDS}Object of type set is not JSON…"),
         (
             lambda: [{5: 1}],
-            " <lambda>():1: unknown key '5'; a row has the keys id, input, target, slice, marks, metadata",
+            f" <lambda>():1: unknown key '5'; {KEYS}",
         ),
         (lambda: sys.exit(3), ": <lambda>() raised SystemExit: 3"),
         (later, ": later() is async; pass a function that returns the rows (by asyncio.run, say)"),

@@ -86,7 +86,7 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         ("a: {max_total: 1,000}\n", "f.yaml:1: a: 1,000 is two entries; write 1000 or 1.000"),
         ("a: {min: 0, 7: b}\n", "f.yaml:1: a: the key '7' is not text; put it in quotes"),
         ("min: 0\n7:\n", "f.yaml:2: the key '7' is not text; put it in quotes"),
-        ("? [a]\n: 1\n", "f.yaml:1: a key that is a list or a mapping; use a text as the key"),
+        ("? [a]\n: 1\n", "f.yaml:1: a key that is a list or a mapping; use a string as the key"),
         ("a:\n  - x\n  - b: {c: 1}\n    d: .nan\n", "f.yaml:4: a.1.d: .nan is not a finite number; write a finite one"),
         ("a: {b: 1}\n7: x\n", "f.yaml:2: the key '7' is not text; put it in quotes"),
         ("a: .nan\n", "f.yaml:1: a: .nan is not a finite number; write a finite one"),

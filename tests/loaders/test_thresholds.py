@@ -218,6 +218,7 @@ def test_what_yaml_turns_into_something_else_is_refused_with_its_line_and_its_ke
         ("f1: [0.8]", "f1: found a list; write a mapping such as {min: 0.8}"),
         ("f1:", "f1: has no value; write one, or take the key out"),
         ("f1: {min: }", "f1.min: has no value; write one, or take the key out"),
+        ("f1: {min 0.8}", "f1.'min 0.8': has no value; write one, or take the key out (is a colon missing? min: 0.8)"),
         ("f1: {pass_at: {k: , min: 1}}", "f1.pass_at.k: has no value; write one, or take the key out"),
         ("f1: {}", "f1: has no bound; write one such as {min: 0.8}"),
         ("f1: {model: m}", "f1: has no bound; write one such as {min: 0.8}"),

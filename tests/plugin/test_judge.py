@@ -81,7 +81,9 @@ def test_a_refusal_is_told_as_one_in_its_own_words(project: Project, judged_by: 
     project.run("evals", named(project, judge))
     (case,) = project.rows("SELECT error_kind, error FROM cases")
     assert case["error_kind"] == "judge"
-    assert case["error"].startswith("judge j: last reply: the judge refused: 'I cannot judge people.'; no valid")
+    assert case["error"].startswith(
+        "judge j: no valid verdict by rubric qa in 3 replies; the last: the judge refused: 'I c"
+    )
     assert judge.ledger[1].body["messages"][2]["content"] == "I cannot judge people."
 
 
@@ -94,7 +96,7 @@ def test_what_never_becomes_a_verdict_is_an_error_and_no_score(project: Project,
     (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
     assert (case["outcome"], case["error_kind"]) == ("error", "judge")
     assert case["error"] == (
-        'judge j: last reply: "nonce" is not the characters behind BEGIN; no valid verdict by rubric qa in 3 replies'
+        'judge j: no valid verdict by rubric qa in 3 replies; the last: "nonce" is not the characters behind BEGIN'
     )
     assert not project.rows("SELECT * FROM scores")
     assert len(judge.ledger) == 3
@@ -251,13 +253,13 @@ def test_a_dimension_called_like_its_rubric_takes_no_score_away(
         (
             'rubric="qa"',
             {"target": None},
-            "rubric qa judges beside a reference: give the row a target, or pass one; a rubric that needs none says"
-            " needs_reference: false",
+            "rubric qa compares with a reference: give the row a target, or pass one; in a rubric that needs none"
+            " write needs_reference: false",
         ),
         (
             'rubric="qa", reference=False',
             {},
-            "rubric qa judges beside a reference, which reference=False keeps back: leave that out, or take a rubric"
+            "rubric qa compares with a reference, which reference=False keeps back: leave that out, or take a rubric"
             " with needs_reference: false",
         ),
     ],

@@ -131,7 +131,7 @@ def test_a_check_is_a_score_or_a_truth_value(project: Project, judged_by: Judged
     project.eval(RIGHT.replace("right_if=same", f"right_if={given}"), ROWS[:1])
     result = project.run("evals", named(project, judged_by(verdict)))
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*ValueError: right_if must be True, False or None, found *"])
+    result.stdout.fnmatch_lines(["*ValueError: right_if must be a score, True, False or None, found *"])
 
 
 def test_a_number_that_is_no_share_settles_nothing(project: Project, judged_by: Judged) -> None:

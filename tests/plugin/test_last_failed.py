@@ -38,7 +38,7 @@ def test_lf_runs_misses_again(gated: Project, dist_args: list[str]) -> None:
     gated.server.ledger.clear()
     result = gated.run("evals", "--lf", *dist_args)
     assert result.ret == 1  # 0 of 1 is under min=0.5
-    result.stdout.fnmatch_lines(["note: --lf chose cases because they had missed or failed: *", "gate: FAIL (1 fail)"])
+    result.stdout.fnmatch_lines(["note: --lf ran only what had missed or failed: *", "gate: FAIL (1 fail)"])
     assert gated.cases() == {"bad": "missed"}
     assert len(gated.server.ledger) == 1
 

@@ -73,6 +73,14 @@ def test_every_scorer_of_a_body_is_recorded_before_the_miss(project: Project) ->
     ]
 
 
+@pytest.mark.parametrize("header", ["def", "async def"])
+def test_a_response_that_is_compared_with_a_string_tells_of_its_text(project: Project, header: str) -> None:
+    project.eval(f"{header} test_echo(response):\n    assert response == 'yes'\n", ROWS[:1])
+    assert project.run("evals").ret == 1
+    (case,) = project.rows("SELECT outcome, error FROM cases")
+    assert case["outcome"] == "missed" and "a Response equals no string: compare response.text" in case["error"]
+
+
 def test_an_error_is_no_miss_and_has_no_score(project: Project, spread: list[str]) -> None:
     project.eval(EXACT, ROWS)
     result = project.run("evals", *spread, model=f"openai:fault-status-400@{project.server.url}")

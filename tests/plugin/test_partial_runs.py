@@ -130,7 +130,7 @@ def test_a_parameter_set_that_no_node_id_names_is_left_out_like_a_function(
     assert project.llmeval("baseline", "set", "main", "last").ret == (4 if left_out else 0)
     if left_out:
         result.stdout.fnmatch_lines([f"note: {left_out}", PARTIAL])
-    chosen = "note: --lf chose cases because they had missed or failed: *"
+    chosen = "note: --lf ran only what had missed or failed: *"
     assert ("--lf" in selection) == any(line.startswith(chosen[:-1]) for line in result.outlines)
 
 
@@ -196,7 +196,9 @@ def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
     both.write(thresholds_yaml="version: 1\nbaseline: main\nsuites: {echo: {exact: {max_drop: 0.02}}}\n")
     refused = both.llmeval("baseline", "set", "main", "last")
     assert refused.ret == 4
-    refused.stderr.fnmatch_lines(["*is partial (cases were left out); run the evals without that*"])
+    refused.stderr.fnmatch_lines(
+        ["*is partial (cases were left out); a baseline needs all rows: run the evals without that*"]
+    )
     assert both.run("evals").ret == 0
     assert both.llmeval("baseline", "set", "main", "last").ret == 0
     result = both.run("evals", "-k", "test_echo")

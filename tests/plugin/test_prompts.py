@@ -84,6 +84,8 @@ TAKING_UP: list[tuple[str, list[dict[str, Any]], str | None]] = [
         "{plan} is missing in 2 of 3 rows and is sent there unchanged (first: row a)",
     ),
     ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
+    ("{question} ({number})", QUESTIONS, "no row has {number}, sent unchanged; the prompt does not use {n}"),
+    ("{question} ({number}), {n}", QUESTIONS, None),
     ("{input.question} ({n})", QUESTIONS, "{input.question} is not a row field * did you mean {question}?"),
     ("{n}: {question!r:>9}", QUESTIONS, "{question!r:>9} is not a row field * did you mean {question}?"),
     ("{sample.input} {input}", TEXTS, "{sample.input} is not a row field * did you mean {input}?"),
@@ -229,7 +231,7 @@ def test_wrong_prompt_files_are_told_with_their_lines(project: Project) -> None:
     wrong = [
         ("yaml", b"role: user", ": a YAML prompt is a list of messages*"),
         ("yaml", b"- {role: user}", ":1: a message has the keys role and content*"),
-        ("yaml", b"- {role: user, content: a}\n- {role: boss, content: b}", ":2: role is one of*"),
+        ("yaml", b"- {role: user, content: a}\n- {role: boss, content: b}", ":2: role must be one of*"),
         ("yaml", b"- {role: user, content: [1]}", ":1: role must be one of*content a string*"),
         ("yaml", b"", ": is empty*"),
         ("yaml", b"- !!python/object:os.system {}", ":1: *tag*"),

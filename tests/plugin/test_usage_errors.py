@@ -148,6 +148,10 @@ def test_a_wrong_threshold_names_its_line(project: Project) -> None:
         "ERROR: thresholds.yaml:4: suites.echo.exact.model: unknown model 'ecko'; did you mean 'echo'?",
         "thresholds.yaml:5: suites.echo.slices.haard: unknown slice 'haard'; did you mean 'hard'?",
     ]
+    with_data(project, jsonl(GOOD, {"id": "b", "inptu": "x", "slice": "easy"}))
+    project.write(thresholds_yaml="version: 1\nsuites:\n  echo:\n    slices: {easy: {exact: {min: 1}}}\n")
+    assert refused(project).strip() == "ERROR: data/rows.jsonl:2: unknown key 'inptu'; did you mean 'input'?"
+    with_data(project, jsonl(GOOD))
     project.write(thresholds_yaml="version: 1\nsuites:\n  ehco: {exact: {min: 1}}\n")
     assert refused(project) == "ERROR: thresholds.yaml:3: suites.ehco: unknown suite 'ehco'; did you mean 'echo'?\n"
 
@@ -246,7 +250,7 @@ def test_a_node_id_of_another_session_is_a_usage_error(project: Project, spread:
     project.write(tests__test_own_py="def test_own():\n    pass\n")
     result = project.run("evals/test_echo.py::test_echo[fr]", "tests", "--epochs=2", *spread)
     assert result.ret == 4
-    hint = "*the node id of a case has *: pytest --co -q *"
+    hint = "*pytest --co -q lists the cases: *"
     result.stderr.fnmatch_lines(["ERROR: not found: *test_echo", hint])
     result.assert_outcomes()
     result = project.run("evals/test_echo.py::test_echo[fr]", "tests/test_own.py::test_nope[a]", *spread)
@@ -264,10 +268,12 @@ def test_a_node_id_of_a_row_that_an_option_left_out_names_that_option(
     monkeypatch.setenv("LLMEVAL_LIMIT", "1")
     result = project.run("evals/test_echo.py::test_echo[jp]", "--shard=1/1", *spread)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*the node id of a case has *lists them; --limit, --shard left rows out before"])
+    result.stderr.fnmatch_lines(
+        ["*pytest --co -q lists the cases: *-e1, -e2, ...; --limit, --shard left rows out before"]
+    )
     monkeypatch.delenv("LLMEVAL_LIMIT")
     result = project.run("evals/test_echo.py::test_echo[pe]", *spread)
-    result.stderr.fnmatch_lines(["*the node id of a case has *lists them"])
+    result.stderr.fnmatch_lines(["*pytest --co -q lists the cases: *-e1, -e2, ..."])
 
 
 @pytest.mark.parametrize(

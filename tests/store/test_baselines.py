@@ -184,7 +184,7 @@ def ended(status: Any = "finished", exit_code: int = 0, verdict: Any = "pass", *
             "was interrupted; continue with: pytest --resume r evals 'a b'",
         ),
         (ended("interrupted", 2, "none", rescored="q"), "was interrupted; run it again: llmeval rescore q"),
-        (ended("unmeasurable", 10, "unmeasurable"), "is unmeasurable, `llmeval show r` says why; "),
+        (ended("unmeasurable", 10, "unmeasurable"), "is unmeasurable (`llmeval show r` says why); "),
         (run("r", pid=2**22 - 1), "crashed; continue with: pytest --resume r (with the paths of the run)"),
         (run("r", host="elsewhere", started_at=utc_now()), "is still going on; wait for its end"),
         (ended(partial=True), "is partial (cases were left out); "),

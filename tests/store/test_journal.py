@@ -209,10 +209,20 @@ def test_the_cache_is_searched_by_its_key_and_not_answer_by_answer(
         assert [step[-1] for step in plan] == [f"SEARCH {table} USING INDEX {table}_key (cache_key=?)"]
 
 
-def test_an_answer_that_came_from_the_cache_is_no_source_of_it(database: SqliteStore, journal: SqliteJournal) -> None:
+def test_a_copy_from_the_cache_serves_where_no_run_is_left_that_asked(
+    database: SqliteStore, journal: SqliteJournal
+) -> None:
+    """The answer itself goes before it: a copy may be damaged where that is whole."""
     database.start_run(run("one"))
-    database.add_case("one", record("a", calls=(call(name="call-1", cache_key="k", cached=True),)))
-    assert journal.cached("k", REQUEST) is None
+    database.add_case("one", record("a", calls=(call(name="call-1", cache_key="k", response="copy", cached=True),)))
+    found = journal.cached("k", REQUEST)
+    assert found is not None and found.response == "copy"
+    database.start_run(run("two"))
+    for sample, response, cached in (("a", "asked", False), ("b", "copy", True)):
+        made = call(name="call-1", cache_key="k", response=response, cached=cached)
+        database.add_case("two", record(sample, calls=(made,)))
+    found = journal.cached("k", REQUEST)
+    assert found is not None and found.response == "asked"
 
 
 def test_an_answer_to_another_request_is_a_miss_whatever_its_key(journal: SqliteJournal) -> None:

@@ -211,13 +211,13 @@ class CaseJudge:
         right = target if target is not None else self._run.sample.target
         if found.needs_reference and not how.reference:
             raise ScorerError(
-                f"rubric {found.name} judges beside a reference, which reference=False keeps back: leave that out, or"
+                f"rubric {found.name} compares with a reference, which reference=False keeps back: leave that out, or"
                 " take a rubric with needs_reference: false"
             )
         if found.needs_reference and right is None:
             raise ScorerError(
-                f"rubric {found.name} judges beside a reference: give the row a target, or pass one; a rubric that"
-                " needs none says needs_reference: false"
+                f"rubric {found.name} compares with a reference: give the row a target, or pass one; in a rubric that"
+                " needs none write needs_reference: false"
             )
         return {
             "question": how.question if how.question is not None else shown_input(self._run.sample.input),

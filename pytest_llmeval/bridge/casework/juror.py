@@ -110,8 +110,8 @@ class JurorInCase:
                 asked, replies, room = tuple(messages), 0, 1
         self._juror.book(rubric, (self._run.key, nonce), is_valid=False)
         raise JudgeError(
-            f"judge {self._juror.model.name}: last reply: {one_line(problem, 200)};"
-            f" no valid verdict by rubric {rubric.name} in {_REPLIES} replies"
+            f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
+            f" the last: {one_line(problem, 200)}"
         )
 
     def _is_unrecorded(self, error: CallError) -> bool:

@@ -187,11 +187,12 @@ class CaseMaker:
         try:
             yield from self._kept(reading, checked)
         except DatasetError:  # earlier problems are reported first
+            reading.unread = True
             self.problems += checked.row_problems
             raise
         if problems := checked.problems():
             self.problems += problems
-            self.has_unread = True
+            self.has_unread = reading.unread = True
 
     def _kept(
         self, reading: Reading, checked: CheckedRows

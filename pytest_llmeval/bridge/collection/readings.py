@@ -38,6 +38,8 @@ class Reading:
     slices: set[str] = field(default_factory=set)
     limited: bool = False
     """Whether ``--limit`` left rows out."""
+    unread: bool = False
+    """Whether a row is invalid, so that what it holds is not known."""
     sliced: bool = False
     """Whether ``--slice`` left rows out."""
     parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)

@@ -26,6 +26,8 @@ from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.workers import is_worker
 from pytest_llmeval.core.errors import CaseError
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import shown_value
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.engine.line import Line
 from pytest_llmeval.models.redaction import Redactor
 
@@ -101,6 +103,12 @@ class CaseRunner:
             window=self._window,
         )
         self._ahead = _Ahead(responses=responses, early=early, bodies=bodies)
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        """Say why ``response == "..."`` does not hold, whatever the answer is."""
+        if op != "==" or {type(left), type(right)} != {Response, str}:
+            return None
+        return [f"{shown_value(left)} == {shown_value(right)}", "a Response equals no string: compare response.text"]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:

@@ -113,5 +113,5 @@ def _broken(run: CaseRun) -> CaseError | None:
         return failure
     if run.book.errors:
         first = run.book.errors[0]
-        return ScorerError(f"scorer {first.name}: {first.reason}")
+        return ScorerError(f"score.{first.name}: {first.reason}")
     return recorded_twice(run.book) or failure

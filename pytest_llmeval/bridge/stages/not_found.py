@@ -17,8 +17,8 @@ from pytest_llmeval.core.text import one_line, printable
 __all__ = ["NotFound"]
 
 _HINT = (
-    "the node id of a case has the model's name in it where several models are asked, and -e1, -e2, ... with --epochs:"
-    " pytest --co -q lists them"
+    "pytest --co -q lists the cases: with several models their ids contain the model's name, with --epochs they end in"
+    " -e1, -e2, ..."
 )
 _LIKE = 0.5
 """Lowest similarity of two ids: they are short, and often only a part of one is typed."""

@@ -41,7 +41,7 @@ def hold_names(
     ]
     if facts.is_partial and last_failed(prepared.config) and any(map(thresholds.has_rules, facts.suites)):
         facts.notes.append(
-            "--lf chose cases because they had missed or failed: how the gate judges those says nothing of their suites"
+            "--lf ran only what had missed or failed: the gate's verdict says nothing about the whole suites"
         )
 
 
@@ -53,4 +53,6 @@ def _seen(tally: "Tally", prepared: "Preparation", models: frozenset[str] | None
             yield SuiteSeen(name=name)
     for name, eval_ in tally.read(prepared).items():
         read = prepared.maker.reading(eval_)
-        yield SuiteSeen(name=name, slices=frozenset(read.slices), read_to_end=not read.limited, models=models)
+        yield SuiteSeen(
+            name=name, slices=frozenset(read.slices), read_to_end=not (read.limited or read.unread), models=models
+        )
