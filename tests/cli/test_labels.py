@@ -315,21 +315,11 @@ def test_a_run_without_a_judge_has_nothing_to_label(store: SqliteStore, llmeval:
     done = llmeval("labels", "export", "--output", "out.csv")
     assert (done.status, done.err) == (
         4,
-        f"llmeval: run {RUN} has no answer that a judge judged, so that there is nothing to label\n",
+        f"llmeval: run {RUN} has no answer that a judge judged, so there is nothing to label\n",
     )
     assert not (here / "out.csv").exists()
     done = llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD), "--rater", "kim")
     assert "no score of a judge 'correctness'; no judge scored this suite" in done.err
-
-
-def test_the_newest_run_with_judged_answers_is_named_where_a_newer_one_has_none(
-    store: SqliteStore, llmeval: Command
-) -> None:
-    for number, cases in enumerate([[judged_record("a")], [judged_record("a")], [record("a")]], 1):
-        store_run(store, cases, f"2025010{number}-000000-aaaaaa")
-    done = llmeval("labels", "export", "--output", "out.csv")
-    assert done.status == 4
-    assert done.err.endswith("nothing to label; the newest that a judge judged is 20250102-000000-aaaaaa\n")
 
 
 def test_a_preference_is_no_level_to_label(store: SqliteStore, llmeval: Command, here: Path) -> None:
