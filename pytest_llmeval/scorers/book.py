@@ -244,10 +244,12 @@ class ScoreBook:
         return self._judge
 
     def _counted(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
+        __tracebackhide__ = True  # a wrong call is a line of the test
         with self._begun.running(scorer.name):
             return self._call(scorer, *args, **kwargs)
 
     def _call(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
+        __tracebackhide__ = True
         name = score_name(kwargs.pop("name", None), scorer.name)
         mark = _pass_mark(kwargs.pop("pass_mark", scorer.pass_mark))
         bound = _bound(scorer, args, kwargs)
@@ -336,12 +338,14 @@ def _twice(name: str) -> ScorerError:
 
 
 def _pass_mark(mark: object) -> float:
+    __tracebackhide__ = True
     if is_number(mark) and 0 <= mark <= 1:
         return float(mark)
     raise ValueError(f"pass_mark must be a number from 0 to 1, found {mark!r}")
 
 
 def _bound(scorer: Scorer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+    __tracebackhide__ = True
     try:
         bound = scorer.signature.bind(*args, **kwargs)
     except TypeError as error:

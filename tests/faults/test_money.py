@@ -119,7 +119,10 @@ def test_a_budget_over_an_unknown_price_is_refused_before_any_call(project: Proj
     project.eval(BODY, ROWS)
     result = project.run("evals", "--max-cost=1", *spread)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*--max-cost: the price of model 'echo' is not known*"])
+    result.stderr.fnmatch_lines(["*--max-cost: the price of model 'echo' is not known; give its prices*"])
+    result = project.run("evals", "--max-cost=1", *spread, model=project.server.spec("gpt-4o-mini"))
+    told = "the price of model 'gpt-4o-mini' is not known at the address where it is asked, only at its vendor's own;"
+    assert result.ret == 4 and told in result.stderr.str()
     assert project.server.ledger == []
 
 

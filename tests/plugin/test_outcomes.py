@@ -81,6 +81,14 @@ def test_a_response_that_is_compared_with_a_string_tells_of_its_text(project: Pr
     assert case["outcome"] == "missed" and "a Response equals no string: compare response.text" in case["error"]
 
 
+def test_a_wrong_call_of_a_scorer_is_a_line_of_the_test(project: Project) -> None:
+    """Of the code behind it nothing is shown: what is wrong stands in the test."""
+    project.eval("def test_echo(response, score):\n    score.exact(response, 'x', case_fold=True)\n", ROWS[:1])
+    text = project.run("evals").stdout.str()
+    assert "score.exact: got an unexpected keyword argument 'case_fold'; its settings are" in text
+    assert "evals/test_echo.py:" in text and "book.py" not in text
+
+
 def test_an_error_is_no_miss_and_has_no_score(project: Project, spread: list[str]) -> None:
     project.eval(EXACT, ROWS)
     result = project.run("evals", *spread, model=f"openai:fault-status-400@{project.server.url}")

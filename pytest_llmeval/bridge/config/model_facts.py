@@ -11,7 +11,8 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.prices import FREE_KINDS
+from pytest_llmeval.models.prices import FREE_KINDS, known_prices
+from pytest_llmeval.models.specs import ModelSpec
 from pytest_llmeval.models.vendors import VENDORS
 
 __all__ = ["account_digests", "model_digest", "unpriced_models", "unpriced_rules"]
@@ -68,8 +69,8 @@ def unpriced_rules(
     """
     kind = "judge" if are_judges else "model"
     return [
-        f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of {kind} {name!r} is not known;"
-        " give its prices in models.yaml, or take the rule out"
+        f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of {kind} {name!r} is not known"
+        f"{_at_its_address(model)}; give its prices in models.yaml, or take the rule out"
         for suite in suites
         for rule in (thresholds.suites[suite].rules if suite in thresholds.suites else ())
         for name, model in models.items()
@@ -80,10 +81,17 @@ def unpriced_rules(
 def unpriced_models(models: Mapping[str, NamedModel]) -> list[str]:
     """Return a problem for each model without a stated price, which ``--max-cost`` needs."""
     return [
-        f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
+        f"--max-cost: the price of model {name!r} is not known{_at_its_address(model)}; give its prices in models.yaml"
         for name, model in models.items()
         if _is_unpriced(model)
     ]
+
+
+def _at_its_address(model: NamedModel) -> str:
+    """Return where the price is not known, if the shipped list has one for the vendor's own address."""
+    kind, name = model.spec.kind, model.spec.name
+    is_listed = known_prices(ModelSpec(kind=kind, name=name, text=f"{kind}:{name}"), {}) is not None
+    return " at the address where it is asked, only at its vendor's own" if is_listed else ""
 
 
 def _is_unpriced(model: NamedModel) -> bool:
