@@ -58,8 +58,8 @@ def merge(
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}
     ends = [f"shard {each.shard} ended with status {code}" for each, code in _bad_ends(shards, gated.run)]
-    shown = f"{counted(len(shards), 'shard')} {'joined' if is_new else 'had been joined'}"
-    notes = [*ends, f"{shown} as run {gated.run.id} in {project.shown(target)}"]
+    message = f"{counted(len(shards), 'shard')} {'joined' if is_new else 'had been joined'}"
+    notes = [*ends, f"{message} as run {gated.run.id} in {project.shown(target)}"]
     gated.show(as_json=as_json, notes=notes, shards=ids)
     return gated.exit_code
 

@@ -153,14 +153,12 @@ class Closing:
         return f"calls: {', '.join(told)}; cases waited {counts.waited_s:.1f} s for answers"
 
     def _held(self) -> list[str]:
-        left_out = f"waited {self._held_s:.0f} s in all for the database: another process held it, or the disk is slow"
-        return [left_out] if self._held_s else []
+        message = f"waited {self._held_s:.0f} s in all for the database: another process held it, or the disk is slow"
+        return [message] if self._held_s else []
 
     def _partial(self) -> list[str]:
-        message = ", ".join(self._run.left_out)
-        return (
-            [f"partial run ({message}): rules are judged on what ran; the run cannot be a baseline"] if message else []
-        )
+        parts = ", ".join(self._run.left_out)
+        return [f"partial run ({parts}): rules are judged on what ran; the run cannot be a baseline"] if parts else []
 
 
 def _has_results(view: RunView) -> bool:

@@ -321,14 +321,14 @@ def _is_like(labelled_passes: int, labelled: int, answers: Sequence[JudgedAnswer
 
 def _reasons(found: Mapping[str, Rate | Kappa | None], labelled: _Labelled) -> dict[str, str]:
     """Return the reason for each missing number or interval, by the number's name."""
-    fields = {
+    reasons = {
         "sensitivity": "no labelled answer passes by people",
         "specificity": "no labelled answer fails by people",
         "kappa": "people and judge give one level to all, which is what chance would give",
         "raters_kappa": "raters give one level to all, which is what chance would give",
     }
-    names = ("accuracy", "prevalence", *fields)
-    why = dict.fromkeys(names, "no judged answer is labelled") if not labelled.pairs else fields
+    names = ("accuracy", "prevalence", *reasons)
+    why = dict.fromkeys(names, "no judged answer is labelled") if not labelled.pairs else reasons
     if labelled.pairs and labelled.drawn not in (ALL, RANDOM):
         why = dict.fromkeys(names, _ARE_MIXED if labelled.drawn == MIXED else _BY_VERDICT)
     why = {**why, "flips": "no answer was judged twice", "raters": "no answer was labelled by two raters"}

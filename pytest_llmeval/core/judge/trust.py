@@ -90,12 +90,12 @@ class Trust:
             return _OLDER
         name = self._labelled(judge_id, metric)
         found = self._calibration(judge_id, name, demands.max_age_days)
-        own = list(_missed(demands, found))
-        if not own:
+        missed = list(_missed(demands, found))
+        if not missed:
             return None
         fix = _FIX if found is not None and _falls_short(demands, found) else ""
         look = [_LOOK_AGAIN] if self._has_older(judge_id, name, demands.max_age_days) else []
-        return "; ".join([*own, *self._left_out(judge_id, name), fix + _TO_DO, *look])
+        return "; ".join([*missed, *self._left_out(judge_id, name), fix + _TO_DO, *look])
 
     def compares(self, judge_id: str) -> bool:
         """Return whether a judge compares two answers; such verdicts cannot be labelled by people."""
