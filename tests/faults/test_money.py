@@ -156,7 +156,7 @@ def test_listing_says_what_the_cases_would_take(priced: Project) -> None:
         assert result.ret == 0
         told = " ".join(result.stdout.str().split())
         assert f"these cases take 10 calls, about 50 tokens in, {out}, " in told
-        assert ("tokens out are unknown where params state no max_tokens" in told) == (result is plain)
+        assert ("tokens out are unknown where params set no max_tokens" in told) == (result is plain)
     assert priced.server.ledger == []
 
 

@@ -114,7 +114,7 @@ def test_models_and_judges_are_told_apart_and_an_unknown_price_is_said(priced: P
     assert max(map(len, sums)) < 80
     said = " ".join(" ".join(sums).split())
     assert "models: 10 calls, about 50 tokens in, tokens out unknown" in said
-    assert "judges: about 10 calls" in said and "cost unknown; verdicts in the cache cost nothing, and" in said
+    assert "judges: about 10 calls" in said and "cost unknown; verdicts in the cache cost nothing; a reply" in said
     assert "together: about 20 calls" in said
     (found,) = estimates(priced, "--judge-model=unpriced")
     assert found["estimate"]["cost_usd"] is None

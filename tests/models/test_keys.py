@@ -176,7 +176,7 @@ def test_redirect_takes_no_key_along(speaking: FaultServer, vendor: Vendor) -> N
         ("anthropic:claude", {"ANTHROPIC_BASE_URL": "localhost"}, "ANTHROPIC_BASE_URL: the .*http://host:port$"),
         ("anthropic:claude", {"ANTHROPIC_BASE_URL": "http://h/v1"}, "ANTHROPIC_BASE_URL: .* before /v1: http://h$"),
         ("anthropic:m@http://h:1/v1/", {}, "model 'm': .* before /v1: http://h:1$"),
-        ("anthropic:claude", {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_CUSTOM_HEADERS": "X: ö"}, "no header takes"),
+        ("anthropic:claude", {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_CUSTOM_HEADERS": "X: ö"}, "a header cannot have"),
     ],
 )
 def test_missing_or_senseless_settings_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:

@@ -237,7 +237,7 @@ def test_anything_but_a_message_is_refused(project: Project) -> None:
     assert {case["error_kind"] for case in found.values()} == {"code"}
     for how in ("api", "all"):
         for id_, path in (("count", "/v1/messages/count_tokens"), ("batch", "/v1/messages/batches")):
-            told = f"POST {path}: only messages go through the case's model; let the application use a client of its"
+            told = f"POST {path}: only messages go through the case's model; let the application use its own client"
             assert told in found[f"{how}-{id_}"]["error"]
         assert "`async_anthropic_client(model)`" in found[f"{how}-blocking"]["error"]
     assert project.server.ledger == []

@@ -110,8 +110,8 @@ def test_the_draft_is_the_one_that_the_schema_names(draft: str, accepted: bool) 
         ({"unevaluatedProperties": False, "patternProperties": {"a": {}}}, "cannot be bounded"),
         ({"enum": [object()]}, "something that JSON cannot represent"),
         ({"enum": [{1, 2}]}, "something that JSON cannot represent"),
-        ("object", "the schema is a str"),
-        (None, "the schema is a NoneType"),
+        ("object", "the schema must be an object or a bool, found str"),
+        (None, "the schema must be an object or a bool, found NoneType"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_an_error(book: ScoreBook, schema: Any, problem: str) -> None:
@@ -246,7 +246,7 @@ def test_a_pydantic_model_is_no_schema_and_no_target() -> None:
     class Person(BaseModel):
         name: str
 
-    with pytest.raises(ScorerError, match=r"an object or a bool: pass its model_json_schema\(\)"):
+    with pytest.raises(ScorerError, match=r"an object or a bool, found ModelMetaclass: pass its model_json_schema\(\)"):
         json_schema("{}", Person)  # type: ignore[arg-type]  # what a user might pass
     with pytest.raises(ScorerError, match=r"JSON cannot represent.*; pass its model_dump\(mode='json'\)"):
         json_match("{}", [Person(name="Ada")])

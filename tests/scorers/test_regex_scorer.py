@@ -96,12 +96,12 @@ def test_in_a_thread_it_ends_in_time_and_lets_others_run() -> None:
     [
         ("(", {}, "not a regular expression"),
         ("(?<x", {}, "not a regular expression"),
-        (None, {}, "the pattern is null"),
-        ("a", {"timeout_s": 0}, "timeout_s is 0"),
-        ("a", {"timeout_s": 61}, "timeout_s is 61"),
-        ("a", {"timeout_s": float("nan")}, "timeout_s is nan"),
-        ("a", {"timeout_s": True}, "timeout_s is True"),
-        ("a", {"timeout_s": None}, "timeout_s is None"),
+        (None, {}, "the pattern must be a string, found null"),
+        ("a", {"timeout_s": 0}, "timeout_s must be above 0 and at most .*, found 0"),
+        ("a", {"timeout_s": 61}, "timeout_s must be above 0 and at most .*, found 61"),
+        ("a", {"timeout_s": float("nan")}, "timeout_s must be above 0 and at most .*, found nan"),
+        ("a", {"timeout_s": True}, "timeout_s must be above 0 and at most .*, found True"),
+        ("a", {"timeout_s": None}, "timeout_s must be above 0 and at most .*, found None"),
     ],
 )
 def test_what_makes_no_sense_is_an_error(pattern: Any, settings: dict[str, Any], problem: str) -> None:

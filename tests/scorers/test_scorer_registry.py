@@ -187,7 +187,7 @@ def test_a_function_that_cannot_be_a_scorer_is_refused(
 @pytest.mark.parametrize("mark", [2, -1, "1", True])
 def test_a_pass_mark_outside_0_to_1_is_refused(own_registry: Registry, mark: Any) -> None:
     """At the decorator."""
-    with pytest.raises(UserError, match="pass_mark is"):
+    with pytest.raises(UserError, match="pass_mark must be a number from 0 to 1"):
         scorer(name="odd", pass_mark=mark)(lambda response: 1)
 
 

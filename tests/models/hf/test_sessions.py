@@ -139,7 +139,7 @@ def test_the_likelihood_of_a_server_is_an_error(project: Project) -> None:
     assert project.run("evals").ret == 1
     case = project.rows("SELECT outcome, error_kind, error FROM cases")[0]
     assert (case["outcome"], case["error_kind"]) == ("error", "bad_request")
-    assert "only hf: models can tell" in case["error"]
+    assert "only hf: models can compute the likelihood of a text" in case["error"]
     assert project.server.ledger == []
 
 
