@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import ModelError
 __all__ = ["MODELS_FILE", "NOT_READ", "refuse_unread", "unread_files"]
 
 MODELS_FILE = "models.yaml"
-NOT_READ = f"not read: models belong in {MODELS_FILE} of the rootdir"
+NOT_READ = f"not read: models go into {MODELS_FILE} of the rootdir"
 _OTHER_ENDING = "models.yml"
 
 
@@ -29,7 +29,7 @@ def refuse_unread(specs: Iterable[str], rootdir: Path) -> None:
     if name is None or os.path.lexists(rootdir / MODELS_FILE) or not (rootdir / _OTHER_ENDING).exists():
         return
     raise ModelError(
-        f"model {name!r} may be one of {_OTHER_ENDING}, which is not read: models belong in {MODELS_FILE}; rename the"
+        f"model {name!r} may be one of {_OTHER_ENDING}, which is not read: models go into {MODELS_FILE}; rename the"
         f" file (a model of that name at OpenAI is 'openai:{name}')"
     )
 

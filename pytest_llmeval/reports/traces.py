@@ -82,7 +82,7 @@ class _Batches(SpanProcessor):
         if self._lost:
             status = re.search(r"code: (\d+)", " ".join(record.getMessage() for record in self._said))
             why = f"it answered {status[1]}" if status else "it cannot be reached"
-            self.problem = f"{self._lost:,} spans were not accepted by the exporter {self._name}: {why}"
+            self.problem = f"{self._lost:,} spans were refused by the exporter {self._name}: {why}"
 
     def _send(self) -> None:
         spans, self._spans = self._spans, []

@@ -21,7 +21,7 @@ def test_files_of_models_that_are_not_read_are_told(
     monkeypatch.setenv("LLMEVAL_MODEL", "lab")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
     lines = llmeval("doctor").out.splitlines()
-    told = "not read: models belong in models.yaml of the rootdir"
+    told = "not read: models go into models.yaml of the rootdir"
     assert {f"note     models.yml: {told}", f"note     evals/models.yaml: {told}"} <= set(lines)
     assert any(line.startswith("problem  default model: model 'lab' may be one of models.yml") for line in lines)
 

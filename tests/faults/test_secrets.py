@@ -299,7 +299,9 @@ def test_a_key_that_names_a_parameter_set_is_a_usage_error(project: Project, set
     )
     result = project.run("evals", "--junitxml=out.xml", *arguments)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*test_echo.py::test_echo: the parameter set '[*][*][*]' is named by a key*ids=*"])
+    result.stderr.fnmatch_lines(
+        ["*test_echo.py::test_echo: the parameter set '[*][*][*]' has the value of a key*ids=*"]
+    )
     assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
     assert project.server.ledger == []
 

@@ -46,7 +46,7 @@ def test_an_inconclusive_run_is_asked_again_and_may_pass(project: Project, dist_
             "llmeval: 1 rule is inconclusive: asking for 2 epochs more, in a process of its own",
             "  right *0.917*pass",
             "calls: 60 requests, at most *",
-            "note: escalated: 2 epochs more, 40 cases; each of the two tests used half of alpha",
+            "note: escalated: 2 epochs more, 40 cases; each test used half of alpha",
             "gate: PASS (1 pass)",
         ]
     )

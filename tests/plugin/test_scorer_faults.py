@@ -48,7 +48,7 @@ def test_what_pytest_has_for_tests_is_an_error_of_a_scorer(project: Project, how
         (case,) = project.rows("SELECT * FROM cases WHERE suite = ?", f"n{number}")
         assert (case["outcome"], case["error_kind"]) == ("error", "scorer")
         assert fnmatch(
-            case["error"], f"scorer fragile{number}: {told}{' ' * (told[-1] != '*')}(conftest.py:{5 + 3 * number})"
+            case["error"], f"score.fragile{number}: {told}{' ' * (told[-1] != '*')}(conftest.py:{5 + 3 * number})"
         )
         scores = project.rows("SELECT name, value, status FROM scores WHERE case_id = ? ORDER BY name", case["id"])
         assert [tuple(row.values()) for row in scores] == [

@@ -243,7 +243,7 @@ def test_rules_in_a_file_of_another_ending_are_noticed(project: Project) -> None
     project.eval("def test_echo(sample, response):\n    pass\n", [{"id": "a", "input": "x"}])
     project.write(thresholds_yml="version: 1\nsuites: {echo: {pass_rate: {min: 1}}}\n")
     result = project.run("evals")
-    result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules belong in thresholds.yaml"])
+    result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules go into thresholds.yaml"])
 
 
 def test_a_name_that_may_stand_in_an_unread_file_is_asked_of_nobody(
@@ -254,10 +254,10 @@ def test_a_name_that_may_stand_in_an_unread_file_is_asked_of_nobody(
     project.write(models_yml=f"models: {{lab: {{spec: 'openai:echo@{project.server.url}'}}}}\n")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
     monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
-    told = "model 'lab' may be one of models.yml, which is not read: models belong in models.yaml; rename the file"
+    told = "model 'lab' may be one of models.yml, which is not read: models go into models.yaml; rename the file"
     assert told in refused(project, model="lab")
     assert told in refused(project, "--judge-model=lab")
-    note = "models.yml is not read: models belong in models.yaml of the rootdir"
+    note = "models.yml is not read: models go into models.yaml of the rootdir"
     result = project.run("evals", model="openai:lab")
     result.stdout.fnmatch_lines([f"llmeval: {note}", "evals/test_echo.py*", f"note: {note}"])
     project.write(models_yaml="models: {}\n")
@@ -271,7 +271,7 @@ def test_models_in_another_folder_are_noticed(project: Project, monkeypatch: pyt
     (project.root / "evals" / "models.yml").symlink_to(project.root / "models.yaml")
     result = project.run("evals")
     assert result.ret == 0
-    told = "is not read: models belong in models.yaml of the rootdir"
+    told = "is not read: models go into models.yaml of the rootdir"
     result.stdout.fnmatch_lines([f"note: evals/models.yaml {told}", f"note: checks/models.yml {told}"])
     assert "evals/models.yml" not in result.stdout.str()
 
@@ -282,7 +282,7 @@ def test_models_beside_the_evals_of_a_rootdir_are_told_once(project: Project) ->
     project.write(models_yml="models: {}\n", evals__models_yaml="models: {}\n")
     result = project.run("evals")
     told = [line for line in result.outlines if "is not read" in line and line.startswith("note:")]
-    rest = "is not read: models belong in models.yaml of the rootdir"
+    rest = "is not read: models go into models.yaml of the rootdir"
     assert told == [f"note: models.yml {rest}", f"note: evals/models.yaml {rest}"]
 
 

@@ -191,7 +191,7 @@ def test_a_collector_that_takes_nothing_is_a_note(
     project.eval(BODY, ROWS[:1])
     result = project.run("evals")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["note: traces: 3 spans were not accepted by the exporter otlp: *"])
+    result.stdout.fnmatch_lines(["note: traces: 3 spans were refused by the exporter otlp: *"])
     assert "opentelemetry" not in result.stderr.str()
 
 
@@ -219,11 +219,11 @@ def test_a_session_told_to_end_while_it_sends_ends_as_it_was_judged(
     [
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"},
-            "note: traces: 3 spans were not accepted by the exporter otlp: it cannot be reached",
+            "note: traces: 3 spans were refused by the exporter otlp: it cannot be reached",
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "nonsense"},
-            "note: traces: 3 spans were not accepted by the exporter otlp: it cannot be reached",
+            "note: traces: 3 spans were refused by the exporter otlp: it cannot be reached",
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SPAN_EVENT_COUNT_LIMIT": "x"},

@@ -142,7 +142,7 @@ class RunEnding:
             return cases
         more = len(cases.judged) - before
         self._closing.notes.append(
-            f"escalated: {MORE_EPOCHS} epochs more, {more:,} cases; each of the two tests used half of alpha"
+            f"escalated: {MORE_EPOCHS} epochs more, {more:,} cases; each test used half of alpha"
         )
         session.exitstatus = run.end.exit_code
         return cases

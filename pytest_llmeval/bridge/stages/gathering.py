@@ -138,7 +138,7 @@ def _tell_unread(facts: CollectionFacts, prepared: Preparation) -> None:
     settings = prepared.settings
     if not settings.thresholds.exists():
         other = settings.thresholds.with_suffix(".yml")
-        facts.notes += [f"{other.name} is not read: rules belong in thresholds.yaml"] if other.exists() else []
+        facts.notes += [f"{other.name} is not read: rules go into thresholds.yaml"] if other.exists() else []
     unread = unread_files(settings.rootdir, eval_folders(prepared.config))
     facts.tell_early(f"{name} is {NOT_READ}" for name in unread)
     unknown = unknown_variables(settings.environ, prepared.listed.values())

@@ -130,7 +130,7 @@ def test_a_choice_of_a_tool(choice: object, told: object) -> None:
     [
         ({"reasoning_effort": "low", "reasoning": {"effort": "high"}}, "'reasoning_effort' is in params beside"),
         ({"verbosity": "low", "text": {"verbosity": "high"}}, "'verbosity' is in params beside 'text'"),
-        ({"response_format": {"type": "text"}, "text": {"format": {"type": "text"}}}, "'response_format' stands in"),
+        ({"response_format": {"type": "text"}, "text": {"format": {"type": "text"}}}, "'response_format' is in"),
         ({"reasoning_effort": "low", "reasoning": "high"}, "'reasoning_effort' is in params beside 'reasoning'"),
     ],
 )
