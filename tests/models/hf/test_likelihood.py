@@ -57,7 +57,7 @@ def test_neighbours_change_nothing(models: HfModels, base: Path, adapter: Path, 
 def test_a_text_of_no_token_has_none(models: HfModels, base: Path) -> None:
     error = refusal(opened(models, f"hf:{base}"), **{LOGPROB_OF: ""})
     assert error.kind == ErrorKind.BAD_REQUEST
-    assert "empty text" in str(error)
+    assert "an empty string has no likelihood" in str(error)
 
 
 def test_a_text_behind_nothing_begins_behind_the_token_of_the_end(models: HfModels, tmp_path: Path) -> None:
