@@ -213,7 +213,7 @@ def test_what_lies_behind_a_lost_connection_is_told(project: Project) -> None:
     """The SDK's own text is the same for all; the password of an address stays where it is."""
     body = 'await async_openai_client(model, embeddings=own).embeddings.create(model="x", input="x")'
     error = error_of(project, body, "http://me:secret-of-mine@127.0.0.1:9/v1")
-    assert "embeddings from http://127.0.0.1:9/v1: APIConnectionError: Connection error. (" in error
+    assert "embeddings from http://***@127.0.0.1:9/v1: APIConnectionError: Connection error. (" in error
     assert "Connection refused" in error and "secret-of-mine" not in error
 
 

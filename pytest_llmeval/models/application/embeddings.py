@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.text import one_line, shown_value
 from pytest_llmeval.models.application.posted import Posted, Sent, json_body
+from pytest_llmeval.models.specs import without_secrets
 
 if TYPE_CHECKING:
     import openai
@@ -48,7 +49,7 @@ class EmbeddingsClient:
         if self._is_awaited and not may_be_awaited:
             raise TypeError("`embeddings` takes an openai.OpenAI here, found an async client")
         self._is_of_azure = hasattr(client, "_azure_deployment")
-        self._address = _address(str(getattr(client, "base_url", "")))
+        self._address = without_secrets(str(getattr(client, "base_url", "")).rstrip("/"))
 
     def answer_sync(self, posted: Posted) -> Sent:
         """Return the answer to a request; raise CaseError if there is none."""
@@ -78,12 +79,6 @@ class EmbeddingsClient:
             is_ours = isinstance(error, CaseError)
             message = str(error) if is_ours else f"{type(error).__name__}: {error}{_cause(error)}"
             raise CaseError(f"embeddings from {self._address}: {message}", kind=ErrorKind.CODE) from error
-
-
-def _address(url: str) -> str:
-    """Return a URL without what may be secret in it: user, password, query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
 
 def _cause(error: BaseException) -> str:
